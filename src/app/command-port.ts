@@ -1,75 +1,73 @@
-/**
- * What a face that shows commands asks of the one that reads and tells them: the UI prints the words of the command line, and starts what they say.
- */
+/** Interface between the UI and the command-line parser: the UI shows commands as shell text, and starts them. */
 import type { Event } from '../model/run/event.ts'
 import type { Operation } from './operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'
 import type { CommandGroup } from '../engine/run/operations/pages.ts'
 
-/** A command line with what it asks for. URLs of databases that are open stand without their passwords: the workbench puts those in. */
+/** A command line and its operation. URLs of open databases have no passwords: the workbench inserts them. */
 export type ReadCommand = { readonly operation: Operation; readonly commandLine: string }
 
-/** A command that can be started, and what is seen before it of what it would do. */
+/** A command that can be started, with its plan. */
 export type Startable = ReadCommand & {
-  /** What is run before it; null where nothing tells it but its stores. */
+  /** The command that shows the plan; null if only its stores are known. */
   readonly plan: ReadCommand | null
-  /** Its whole purpose is what it prints, and it changes nothing: then the plan is itself. */
+  /** Read-only listing: it is its own plan. */
   readonly lists: boolean
-  /** What the command line says of it beside its operation, and without a plan what it reads and writes. */
+  /** Notes on the command besides its operation; without a plan also what it reads and writes. */
   readonly notes: readonly string[]
 }
 
 /** Events as the lines that a run without the UI prints. */
 export type Story = {
-  /** @returns the lines that it adds */
+  /** @returns the added lines */
   take(event: Event): readonly string[]
 }
 
 /** An option of a form. */
 export type FormOption = Option & {
-  /** Nothing is read without it. */
+  /** The command cannot be read without it. */
   readonly needed: boolean
 }
 
-/** A command, or an action of one, as something to fill in. */
+/** A command, or an action of one, as a form. */
 export type CommandForm = {
-  /** What stands in front: `archive run`. */
+  /** Leading words: `archive run`. */
   readonly words: readonly string[]
   /** One line. */
   readonly summary: string
   readonly group: CommandGroup
-  /** Operands in their order, then options in that of the help. */
+  /** Operands in order, then options in the order of the help. */
   readonly takes: readonly FormOption[]
-  /** Nothing is changed by it, whatever is filled in. */
+  /** Read-only with any values. */
   readonly reads: boolean
 }
 
-/** What a word may become. `meaning` is empty where there is nothing to say. */
+/** A completion. `meaning` may be empty. */
 export type Candidate = { readonly word: string; readonly meaning: string }
 
 export type CommandPort = {
   /**
-   * What a printed command asks for.
+   * Parses a printed command.
    * @param commandLine as a shell reads it, beginning with `sluice`
-   * @throws SluiceError BAD_FLAG, BAD_CONFIG for words that cannot be read; UNSUPPORTED for what only a shell can start
+   * @throws SluiceError BAD_FLAG, BAD_CONFIG for invalid words; UNSUPPORTED for what only a shell can start
    */
   read(commandLine: string): Promise<Startable>
   /**
-   * The same of words that nobody has printed yet; passwords in them are kept, and shown nowhere.
+   * Parses words that were not printed before; passwords in them are kept, but never shown.
    * @param words without `sluice`
    */
   readWords(words: readonly string[]): Promise<Startable>
   /** Every command that starts an operation, and every action of one. */
   forms(): readonly CommandForm[]
   /**
-   * What the last word may become; it waits for a database two seconds at most, and never rejects.
-   * @param words without `sluice`; the last one is being typed
+   * Completions of the last word; waits for a database at most two seconds, and never rejects.
+   * @param words without `sluice`; the last one is incomplete
    */
   complete(words: readonly string[]): Promise<readonly Candidate[]>
-  /** The page of the command line, for a person. @param words of the form */
+  /** The help page of the command. @param words of the form */
   help(words: readonly string[]): Promise<string>
-  /** A command as a shell of this machine takes it: the program may have no name there. @param commandLine begins with `sluice` */
+  /** The command with this installation's program name, maybe not in PATH. @param commandLine begins with `sluice` */
   called(commandLine: string): string
-  /** @param plan whether the plan is all that is asked for */
+  /** @param plan true if only the plan is requested */
   story(plan: boolean): Story
 }

@@ -1,14 +1,14 @@
-/** The engine's face to the command line, the UI and threads. */
+/** API of the app layer for the command line, the UI and threads. */
 export { runOperation, type RunOptions } from './run.ts'
 export type { RunFinished } from '../engine/run/operation.ts'
 export type { Operation, OperationKind } from './operations/list.ts'
 export { openWorkbench } from './open-workbench.ts'
 export type { Workbench } from './workbench.ts'
 
-/** As `distributed/distribute`, which is loaded when it is asked for. */
+/** `share/distribute`, loaded on first use. */
 export const distribute: (typeof import('./share/distribute.ts'))['distribute'] = async (options) =>
   (await import('./share/distribute.ts')).distribute(options)
 
-/** As `distributed/steer`, the same. */
+/** `share/steer`, loaded on first use. */
 export const steerShared: (typeof import('./share/steer.ts'))['steerShared'] = async (...asked) =>
   (await import('./share/steer.ts')).steerShared(...asked)

@@ -1,4 +1,4 @@
-/** Names that a catalog knows, for whoever types one. Nothing is changed, and nothing is created. */
+/** Names in a catalog, for completion. Read-only. */
 import { readableTable } from '../catalog/catalog.ts'
 import { schemaAt } from '../catalog/query/state.ts'
 import { withCatalog } from '../engine/lake/catalog-session.ts'
@@ -6,11 +6,11 @@ import type { KnownName } from './known-names.ts'
 import { knownTables } from '../engine/lake/import/known-tables.ts'
 import { resolveTable, tableKey } from '../engine/lake/resolve.ts'
 
-/** `catalog table`: ends of paths, with the ids as their meaning, and ids. `catalog column`: of one table. */
+/** `catalog table`: ends of paths, with ids as meaning, and ids. `catalog column`: columns of one table. */
 export type CatalogNamedKind = 'catalog table' | 'catalog column'
 
 /**
- * @param url of a catalog @param table the one that the columns belong to, as a command names it
+ * @param url of a catalog @param table of the columns, as in a command
  * @throws SluiceError CONNECT_FAILED, NOT_A_CATALOG, NO_SUCH_TABLE
  */
 export async function knownInCatalog(
@@ -34,7 +34,7 @@ export async function knownInCatalog(
   })
 }
 
-/** Paths without the folders that all of them share; one path alone by its last two. */
+/** Paths without their common folders; for a single path its last two parts. */
 export function endsOf(locations: readonly string[]): readonly string[] {
   const paths = locations.map((location) => location.replace(/\/+$/, '').split('/'))
   const [first = []] = paths

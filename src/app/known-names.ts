@@ -1,18 +1,18 @@
-/** Names that a database knows, for whoever types one. Nothing is changed, and nothing is created. */
+/** Names in a database, for completion. Read-only. */
 import { tableText } from '../model/copy/column-type.ts'
 import { isLedgerTable } from '../stores/common/ledger-tables.ts'
 import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
 import { openSource, recordsOf, type OpenSource } from '../archive/work/each-table.ts'
 import { openSourceStore } from '../engine/copy/open-stores.ts'
 
-/** @property meaning a word or two about it; empty where there is nothing to say */
+/** @property meaning a short note; may be empty */
 export type KnownName = { readonly name: string; readonly meaning: string }
 
-/** `partition`: of archives, by their labels, and those that the database itself keeps. */
+/** `partition`: labels of archived partitions, and native partitions. */
 export type NamedKind = 'table' | 'column' | 'partition'
 
 /**
- * @param url of a database @param tables names or patterns that the names have to belong to; all tables where there are none
+ * @param url of a database @param tables names or patterns that the names must belong to; empty for all tables
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER, NO_SUCH_TABLE
  */
 export async function knownNames(
@@ -47,7 +47,7 @@ async function partitionNames(
   for (const pattern of tables) {
     for (const table of await opened.store.tables(pattern, signal)) {
       isMeant.add(tableText(table.table))
-      // How a table is partitioned that no archive can take is said by the plan.
+      // Partitioning that archives do not support is reported by the plan.
       const natives = await opened.store
         .partitions?.()
         .list(table, signal)

@@ -1,4 +1,4 @@
-/** A slot that copies and compares for the worker that has the stream of its run, when that one calls. */
+/** A task that copies and compares for the worker with the run's stream, on request. */
 import { dec } from '../model/run/event.ts'
 import { openExisting } from '../engine/copy/open-stores.ts'
 import { onSide } from '../engine/copy/sides.ts'
@@ -11,7 +11,7 @@ import type { Ending } from '../engine/run/run-context.ts'
 import type { Operation } from './operations/list.ts'
 import type { FollowOperation } from '../engine/follow/operations/follow/declaration.ts'
 
-/** @throws SluiceError CONNECT_FAILED, LEASE_LOST, NO_SUCH_TABLE for a run that follows nothing */
+/** @throws SluiceError CONNECT_FAILED, LEASE_LOST; NO_SUCH_TABLE for a run without a stream */
 export async function onCall(operation: Operation, run: CopyRun): Promise<Ending> {
   const { sharedRun, owner, emit, clock, interrupt, runId } = run
   if ((operation.kind !== 'copy' && operation.kind !== 'follow') || sharedRun === undefined)

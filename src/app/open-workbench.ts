@@ -6,10 +6,10 @@ import type { KnownQueue } from './thread/threaded-queue.ts'
 import type { Workbench } from './workbench.ts'
 
 /**
- * A copy needs neither lake nor catalog: what is not open is empty.
+ * Lake and catalog are optional: what is not open is empty.
  * @param options.lake folder with the tables; without one the tables are those of the catalog
  * @param options.database URL of a database whose tables are shown
- * @param options.urls others that operations name by what is shown of them
+ * @param options.urls others that operations reference by their displayed form
  * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
  */
 export async function openWorkbench(options: {
@@ -20,11 +20,11 @@ export async function openWorkbench(options: {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Folder of the book of this machine's runs; none is kept when absent. */
+  /** Folder of this machine's run history; not recorded if absent. */
   readonly book?: string
-  /** The queue of workers, where one is named. */
+  /** The queue of workers, if one is configured. */
   readonly queue?: KnownQueue
-  /** Of each run. */
+  /** Deadline of each run. */
   readonly deadline?: Deadline
 }): Promise<Workbench> {
   const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book, queue } = options

@@ -1,4 +1,4 @@
-/** Runs one operation: numbers and stamps its events, records it in the catalog's audit, and always ends with `run.finished`. */
+/** Runs an operation: numbers and timestamps its events, records it in the catalog, always ends with `run.finished`. */
 import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import { exitOfStop, type Interrupt } from '../shared/abort.ts'
@@ -28,30 +28,30 @@ export type RunOptions = {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** The command that does the same again, without secrets. */
+  /** The command that repeats it, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
-  /** Of a worker: told of its slots. */
+  /** Worker only: receives events of its tasks. */
   readonly slots?: SlotListener
-  /** Folder of the book of this machine's runs; none is kept when absent. */
+  /** Folder of this machine's run history; not recorded if absent. */
   readonly book?: string
-  /** Of a slot: the same for all turns of all slots of one shared run. */
+  /** Task only: the same for all turns of all tasks of a shared run. */
   readonly sharedRun?: string
-  /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
+  /** Task with a stream only: requests other workers to copy or compare with it. */
   readonly callOthers?: () => void
-  /** Of a slot that copies: given what the ledger has of the shared run. */
+  /** Copy task only: receives the ledger totals of the shared run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void
-  /** Does not follow the stream that the operation is about: it copies and compares for whoever does, as long as there is something to do. */
+  /** Do not run the stream of the operation, but copy and compare for its worker while there is work. */
   readonly onCall?: true
-  /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
+  /** Memory of alerts of earlier runs; default: that of this machine. @param say called with its problems, as text */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
-  /** Of a slot: the operation as it stands in the queue, by which its alerts are known on every host. */
+  /** Task only: the operation as queued, which identifies its alerts on every host. */
   readonly queued?: Operation
-  /** Of a slot: whether one that ends so is tried again by itself. */
+  /** Task only: true if a run with this end is retried automatically. */
   readonly goesOn?: (finished: RunFinished) => boolean
   readonly control?: RunControl
   readonly readCommand?: ReadWords
-  /** What to run next, where that is another command than the operation names. */
+  /** Follow-up command, if it is not the operation's own. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
   readonly drained?: () => Promise<void>
 }
@@ -67,7 +67,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   let alerts: RunAlerts | null = null
   const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
   const emit = (body: EventBody): void => {
-    // What is loaded before the first event belongs to the run: the times of its events count from where `ms` does.
+    // Loading before the first event belongs to the run: event times and `ms` start at the same time.
     const at = body.type === 'run.started' ? begunAt : clock.now()
     const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...told(body, whole) }
     live?.take(event)
@@ -124,7 +124,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   } catch (error) {
     return await finish({}, asSluiceError(error))
   } finally {
-    // What only shows a run must not be what it fails by.
+    // Errors of the live view must not fail the run.
     await live?.[Symbol.asyncDispose]().catch(() => undefined)
   }
 }
@@ -153,7 +153,7 @@ function endedAs(
   }
 }
 
-/** What is refused as it was called is refused again: the same command is nothing to do next. */
+/** A command refused for its usage would be refused again, so it is not offered as the next one. */
 function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
   const { resumeCommand, ...rest } = ended
   const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported
@@ -165,7 +165,7 @@ function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
   return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
 }
 
-/** Null where nobody asked for an alert. */
+/** Null without alert options. */
 async function runAlerts(
   operation: Operation,
   { clock, book, alertMemory, queued, onCall, sharedRun, host, goesOn }: RunOptions,
@@ -175,7 +175,7 @@ async function runAlerts(
     live,
   }: { readonly runId: string; readonly emit: (body: EventBody) => void; readonly live: LiveRun | null },
 ): Promise<RunAlerts | null> {
-  // What a plan finds is no end of what a run has told, and no beginning; and whoever has the stream tells of it.
+  // A plan must not begin or end an alert; with `onCall` the worker of the stream raises them.
   const wish = isPlanOnly(operation) || onCall === true ? undefined : alertWishOf(operation)
   if (wish === undefined) return null
   const [{ RunAlerts: Alerts }, { memoryOfMachine }] = await Promise.all([
@@ -192,7 +192,7 @@ async function runAlerts(
   return new Alerts(operation, wish, parts)
 }
 
-/** A dry run within a run: it is nobody's to watch, steer or alert of. */
+/** Options of a dry run within a run: not watched, not steered, without alerts. */
 function trialOptions(
   { interrupt, clock, tool, actor, host, commandLine }: RunOptions,
   onEvent: (event: Event) => void,
@@ -200,13 +200,13 @@ function trialOptions(
   return { interrupt, clock, tool, actor, host, commandLine, onEvent }
 }
 
-/** What ended a run well before its end needs no words, but for a time that somebody has set and may have forgotten. */
+/** A stop request needs no error text, except a deadline, which the user may have forgotten. */
 function overdue({ stop }: Interrupt): SluiceError | null {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
 }
 
-/** Null for what nobody watches. */
+/** Null for runs that are not watched. */
 async function liveRun(
   operation: Operation,
   { interrupt, control, commandLine, tool, host, clock, book }: RunOptions,
@@ -244,7 +244,7 @@ function verdict(
   return { status: statusOf(error.kind), exitCode: error.exitCode }
 }
 
-/** The unfinished imports that this operation goes on with. What hinders the look is found again, and told, by the operation itself. */
+/** The unfinished imports that this operation resumes. Errors here occur again, and are reported, in the operation. */
 async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
   if ((operation.kind !== 'import' && operation.kind !== 'batch-import') || operation.dryRun) return {}
   try {
@@ -261,7 +261,7 @@ async function forStream(operation: Operation, run: Run<EventType>): Promise<End
   return await onCall(operation, run)
 }
 
-/** Each operation loads what it needs when it runs. @throws whatever the operation throws */
+/** Each operation loads its code when it runs. @throws any error of the operation */
 async function perform(operation: Operation, run: Run<EventType>): Promise<Ending> {
   const { load } = OPERATIONS[operation.kind] as {
     load: () => Promise<(operation: Operation, run: Run<EventType>) => Promise<Ending>>

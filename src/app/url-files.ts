@@ -1,15 +1,18 @@
-/** Files that the URL of a database may name: folders, and what is a database of its system. */
+/** Completions of a database URL: folders, and database files of its system. */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { systemOf } from '../engine/run/systems.ts'
 import type { SystemDeclaration } from '../stores/declaration.ts'
 import type { Candidate } from './command-port.ts'
 
-/** More of a folder is not looked at: each file is opened for its first bytes. */
+/** Limit of files per folder, because each is opened for its first bytes. */
 const MOST = 500
 const HEAD_BYTES = 16
 
-/** @param url as far as it is typed: `sqlite:///data/sh` @returns whole URLs; a folder ends with a slash. Nothing for systems on servers */
+/**
+ * @param url as typed so far: `sqlite:///data/sh` @returns complete URLs; a folder ends with a slash. Empty for systems
+ * on servers
+ */
 export function urlFiles(url: string): readonly Candidate[] {
   const [, front, typed] = /^([a-z][a-z0-9+]*:\/\/\/)(.*)$/is.exec(url) ?? []
   const system = systemOf(url)

@@ -1,6 +1,6 @@
 /**
- * What the terminal UI asks and starts. It is a port: the app runs it over threads, tests over a plain object. Every answer is
- * plain data that can cross a thread; nothing here blocks the caller's event loop.
+ * Interface of the terminal UI to the app, which runs it in threads; tests use a plain object. All results are plain
+ * data that can be sent to another thread; no call blocks the caller's event loop.
  */
 import type { SluiceError } from '../shared/errors.ts'
 import type { CommitEvent, Event } from '../model/run/event.ts'
@@ -24,69 +24,69 @@ import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'
 import type { QueueLook } from './share/queue-look.ts'
 
-/** A run the UI started. Events arrive in order; `done` resolves with the exit code and never rejects. */
+/** A run started by the UI. Events arrive in order; `done` resolves with the exit code and never rejects. */
 export type RunningOperation = {
   readonly operation: Operation
   subscribe(listener: (event: Event) => void): () => void
-  /** @param exitCode of the run that ends so, where a signal asks for it; else 75 */
+  /** @param exitCode exit code for a stop by signal; default 75 */
   stop(exitCode?: number): void
   abort(exitCode?: number): void
   pause(paused: boolean): void
   lanes(count: number): void
-  /** Rows a second that a copy may move; `Infinity` for no limit. */
+  /** Rate limit of a copy in rows per second; `Infinity` for none. */
   rate(rows: number): void
-  /** Of a copy: its `table.steered` tells what became of it. */
+  /** Copy only: `table.steered` reports the result. */
   steer(wish: TableWish): void
   readonly done: Promise<number>
 }
 
-/** What a run tells of itself to whoever begins to watch it. Plain data, without passwords. */
+/** Description of a run for new viewers. Plain data, without passwords. */
 export type RunAbout = {
   readonly runId: string
-  /** URLs of databases as they are shown. */
+  /** URLs of databases in displayed form. */
   readonly operation: Operation
   readonly commandLine: string
-  /** That it works in; absent from runs of older programs. */
+  /** Working folder; absent from runs of older programs. */
   readonly folder?: string | null
   readonly tool: string
   readonly host: string
   readonly pid: number
-  /** UTC, as events have it. */
+  /** UTC, as in events. */
   readonly startedAt: string
 }
 
 /**
- * A run that goes on in another program of this machine. Whoever leaves it stops nothing. One that breaks off has a last event all the same, which says so;
- * `done` resolves with the exit code, and with 0 where it was left, or dropped.
+ * An active run of another program on this machine. Leaving it stops nothing. If it breaks off, a final event says so.
+ * `done` resolves with the exit code, and with 0 if the viewer left or was disconnected.
  */
 export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
-  /** What stands for everything before the first event that listeners hear. */
+  /** Represents everything before the first event that listeners receive. */
   readonly snapshot: readonly Event[]
-  /** Whether the run has dropped this viewer, who did not read in time: it can be joined again. */
+  /** True if the run disconnected this viewer because it read too slowly: it can join again. */
   wasDropped(): boolean
-  /** Hears why something that was asked of the run is left undone. */
+  /** Called with the reason if a request to the run was not applied. */
   onRefused(listener: (message: string) => void): void
   leave(): void
 }
 
 export interface Workbench extends AsyncDisposable {
-  /** The lake's path as given, or null when only a catalog or a database was opened. */
+  /** The lake's path as given; null if only a catalog or a database was opened. */
   readonly lake: string | null
-  /** URL without password; null where there is no catalog, and then no table of one either. */
+  /** URL without password; null if there is no catalog, nor a table of one. */
   readonly catalog: string | null
-  /** A database whose tables are shown, as an URL without password: `discover-database` and `copy` take it as it stands here. */
+  /** A database whose tables are shown, as URL without password: `discover-database` and `copy` accept this form. */
   readonly database?: string | null
   /** Statements of the Ask screen. */
   readonly asking: Asking
   tables(): Promise<readonly TableRow[]>
-  /** What somebody means by a path or a URL. @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL */
+  /** Resolves a path or URL of the user. @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL */
   placed(text: string): Promise<Placed>
-  /** The tables below another folder or bucket; every question about one of them can be asked from then on. @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED */
+  /** Tables below another folder or bucket, for all later queries. @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED */
   lakeAt(path: string): Promise<readonly TableRow[]>
   /**
-   * Rows of the list that are others by now, anew: tables with new commits, and those that the catalog knows more or less of. It asks as little as it can.
-   * @param seen keys of those on the screen: only they are asked for where the system does not tell of changes
+   * Changed rows of the list: tables with new commits, or with a changed catalog state. Reads as little as possible.
+   * @param seen keys on the screen: only these are checked if the system does not report changes
    */
   changed(seen: readonly string[]): Promise<readonly TableRow[]>
   overview(key: string): Promise<Overview>
@@ -108,39 +108,39 @@ export interface Workbench extends AsyncDisposable {
   ): Promise<FilesPage>
   runs(count: number): Promise<readonly RecordedRun[]>
   start(operation: Operation, commandLine: string): RunningOperation
-  /** Operations may name this URL from now on by what is shown of it. */
+  /** Lets operations reference this URL by its displayed form. */
   know(url: string): void
-  /** Runs of this user on this machine, whatever is open; absent where nobody knows of any. */
+  /** Runs of this user on this machine; absent if unknown. */
   readonly machine?: MachineRuns
-  /** The queue of workers; absent where none is named. */
+  /** The queue of workers; absent if none is configured. */
   readonly queue?: QueueLook
 }
 
 /**
- * A run as the book of this machine has it; nothing of it is a truth that anything else is built on.
- * Its command line, and the resume command of `end`, are as they work from our folder: with a `cd` in front where the run has another one.
+ * A run in this machine's run history, which is only informative. Its command lines work from our folder: with a `cd`
+ * in front if the run has another one.
  */
 export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly host: string | null
-  /** `broken off`: its program has ended without a word. `elsewhere`: of another machine, or container, of which nobody here knows whether it lives. */
+  /** `broken off`: ended without a final event. `elsewhere`: on another machine or in a container, state unknown. */
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
   readonly canJoin: boolean
   readonly end: BookedEnd | null
-  /** The later run that has done what this one left, by the command that goes on with it; null while nobody has. */
+  /** The later run that completed this one by its follow-up command; null if there is none. */
   readonly doneBy: string | null
 }
 
 export type { QueueSeen, QueueWanted, SharedRun } from './share/queue-look.ts'
 export type { BookedEnd, CurvePoint } from '../model/run/run-book.ts'
 
-/** Runs of this user on this machine, in whatever program. */
+/** Runs of this user on this machine, of any program. */
 export type MachineRuns = {
-  /** Newest first; those that cannot be told of in the book as well, as far as they listen. */
+  /** Newest first; also runs that are only known by their socket. */
   readonly list: (limit: number) => Promise<readonly MachineRun[]>
-  /** Why the last look was not whole: the book cannot be read. Null where it was. */
+  /** Why the last list was incomplete: the history cannot be read. Null if it was complete. */
   readonly trouble?: () => SluiceError | null
-  /** How far a run was over its time, oldest first; for showing only. */
+  /** Progress of a run over time, oldest first; only for display. */
   readonly curve: (runId: string) => Promise<readonly CurvePoint[]>
-  /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED where it cannot be joined */
+  /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED if it cannot be joined */
   readonly join: (runId: string) => Promise<JoinedRun>
 }

@@ -1,4 +1,4 @@
-/** What somebody has to look at in a partitioned table, the gravest first. */
+/** Alarms of a partitioned table, most severe first. */
 import type { PartitionAlarmEvent } from '../model/partition/events.ts'
 import { dec } from '../model/run/event.ts'
 import { tableText } from '../model/copy/column-type.ts'
@@ -17,31 +17,31 @@ import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
 import { shellQuote } from '../shared/shell.ts'
 
-/** Periods that a line names. */
+/** Number of periods named in a line. */
 const NAMED = 6
 
 export type Alarm = Omit<PartitionAlarmEvent, 'type' | 'table'>
 
 export type AlarmOptions = {
   readonly now: Date
-  /** Whole periods after that of today that have to be there. */
+  /** Required whole periods after the current one. */
   readonly ahead: number
-  /** What of them is missing. */
+  /** Which of them are missing. */
   readonly coming: Coming
-  /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, of later ones, and in none of them; null where nobody counted. */
+  /** Counted rows of the default partition: missing, archived and detached, future, other; null if not counted. */
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]
-    /** Of periods behind those that have to be there; with so many ahead (`enough`) all of them have partitions, null where nobody knows. */
+    /** Rows of periods after the required ones. `enough`: `--ahead` that covers all of them; null if unknown. */
     readonly ahead: { readonly rows: bigint; readonly from: string; readonly enough: number | null } | null
     readonly others: StrayRows
   } | null
   readonly archive: ArchiveRecord | null
-  /** Whether the run that says so is the one that makes partitions, and was refused: it says by itself what to do. */
+  /** Set if the current run is the one that creates partitions, and was refused: it prints its own hints. */
   readonly refused?: boolean
 }
 
-/** Of a table without a calendar those that need none. */
+/** Without a calendar only the alarms that need none. */
 export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
   const { calendar, placed, kind, zone } = standing
   const { now, ahead, stray, coming, refused = false } = options
@@ -70,7 +70,7 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
       })),
     ...openGaps(standing, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
-      // What is missing is told already.
+      // Missing periods are reported already.
       .filter(({ low, high }) => !missing.some((one) => one.low === low) || !missing.some((one) => one.high === high))
       .map((gap): Alarm => ({
         alarm: 'gap',
@@ -133,13 +133,13 @@ function endlessAlarm({ name, from }: RangePartition): Alarm {
   }
 }
 
-/** Gaps but for those whose rows are in the archive. */
+/** Gaps, except those whose rows are in the archive. */
 export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): readonly Gap[] {
   const gone = new Set(archive?.partitions.filter(hasLeft).map(({ from }) => from))
   const ends = new Map(archive?.partitions.map(({ from, to }) => [from, to]))
   return gaps.filter(({ from, to }) => {
     let reached = from
-    // Partitions that left one after the other leave one gap.
+    // Partitions that were detached one after the other leave one gap.
     while (reached !== to && gone.has(reached)) reached = ends.get(reached) ?? to
     return reached !== to
   })
@@ -163,7 +163,7 @@ function missingAlarm(
   }
 }
 
-/** Their times are right: it is their partition that has left. */
+/** Rows of archived periods: their times are valid, but their partition was detached. */
 function lateAlarms(
   late: NonNullable<AlarmOptions['stray']>['late'],
   { table: { table } }: Standing,

@@ -4,11 +4,11 @@ import { nameIn, plainStyle } from './name-style.ts'
 import { DEFAULT_CALENDAR } from '../model/calendar/calendar.ts'
 import type { Standing } from './standing.ts'
 
-/** What the partition of a period is going to be called: like its neighbours, and beside them. */
+/** Name of the partition for a period: same style and schema as its neighbours. */
 export function nameFor({ table, calendar }: Pick<Standing, 'table' | 'calendar'>, period: Period): TableName {
   const neighbour = table.partitions.findLast(({ isDefault }) => !isDefault)
   const name = nameIn(calendar?.style ?? plainStyle(table.table.name, DEFAULT_CALENDAR), period)
-  // Partitions may stand in another schema than their table.
+  // Partitions may be in another schema than their table.
   const schema = neighbour === undefined ? table.table.schema : neighbour.name.schema
   return schema === undefined ? { name } : { schema, name }
 }

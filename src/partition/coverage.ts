@@ -1,4 +1,4 @@
-/** What the partitions of a table cover, and what is missing: gaps, and periods that are to come. */
+/** Coverage of a table by its partitions: gaps, and required periods that are missing. */
 import { boundsFor } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../model/calendar/civil.ts'
@@ -9,21 +9,21 @@ import { dayAt, MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { RangePartition, Span } from '../model/partition/maintenance-port.ts'
 
-/** So many are made in one run: a year of days. */
+/** Limit of new partitions per run: a year of days. */
 const MOST_AT_ONCE = 400
-/** As `--ahead` takes it. */
+/** Limit of `--ahead`. */
 export const MOST_AHEAD = 200
 
-/** Nobody cuts a table so coarsely on purpose. */
+/** Partitions longer than this are taken for a mistake, ms. */
 const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
 
-/** `ahead`: whole periods after that of today. */
+/** `ahead`: whole periods after the current one. */
 export type Wanted = { readonly now: Date; readonly ahead: number }
 
-/** A partition with its bounds as numbers: milliseconds, infinite where it is open. */
+/** A partition with its bounds as numbers: milliseconds, infinite if open. */
 export type Placed = { readonly partition: RangePartition; readonly low: number; readonly high: number }
 
-/** @returns without default partitions and without bounds that are no times, by their lower bounds */
+/** @returns sorted by lower bound, without default partitions and bounds that are not times */
 export function placed(partitions: readonly RangePartition[], kind: ValueKind): readonly Placed[] {
   return partitions
     .flatMap((partition): Placed[] => {
@@ -35,10 +35,10 @@ export function placed(partitions: readonly RangePartition[], kind: ValueKind): 
     .toSorted((a, b) => a.low - b.low)
 }
 
-/** Where partitions end and the next begins later, as bounds of those two. */
+/** A gap between two partitions, with their bounds. */
 export type Gap = Span & { readonly low: number; readonly high: number; readonly before: RangePartition }
 
-/** @param all by their lower bounds; two of them may hold the same days, in systems that let them */
+/** @param all sorted by lower bound; partitions may overlap in systems that allow it */
 export function gapsOf(all: readonly Placed[]): readonly Gap[] {
   const gaps: Gap[] = []
   let last: Placed | null = null
@@ -52,12 +52,12 @@ export function gapsOf(all: readonly Placed[]): readonly Gap[] {
   return gaps
 }
 
-/** The period of the calendar that now lies in. */
+/** The current period of the calendar. */
 export function currentPeriod(spec: CalendarSpec, now: Date): Period {
   return periodOf(spec, dayText(dayAt(spec.zone, now.getTime())))
 }
 
-/** A period with its bounds as the column has them, and as numbers. */
+/** A period with its bounds as the column prints them, and as numbers. */
 export type PlacedPeriod = {
   readonly period: Period
   readonly from: string
@@ -72,15 +72,15 @@ export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind
 }
 
 export type Coming = {
-  /** Periods without a partition, in order, from the end of the last one on. */
+  /** Periods without a partition, in order, after the end of the last one. */
   readonly missing: readonly PlacedPeriod[]
-  /** Periods of which another partition covers a part, and that partition. */
+  /** Periods that are partly covered, with the partitions that do so. */
   readonly overlaps: readonly { readonly period: PlacedPeriod; readonly partition: RangePartition }[]
 }
 
 /**
- * Periods that have to be there now: that of today, so many after it, and those before it that come behind the last partition that has begun, for a schedule that
- * did not run.
+ * Required periods: the current one, `ahead` after it, and earlier ones after the last begun partition, in case a
+ * schedule did not run.
  */
 export function comingPeriods(
   all: readonly Placed[],
@@ -92,7 +92,7 @@ export function comingPeriods(
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
   for (const period of wanted(all, spec, kind, { now, ahead })) {
     const wish = placedPeriod(spec, period, kind)
-    // A day that a zone has left out.
+    // A day that the zone skipped.
     if (wish.low >= wish.high) continue
     const meets = all.filter(({ low, high }) => low < wish.high && high > wish.low)
     if (meets.length === 0) missing.push(wish)
@@ -103,7 +103,7 @@ export function comingPeriods(
   return { missing, overlaps }
 }
 
-/** Periods that lie wholly in a gap; none of one that begins before the years that have names, or that is longer than what is made in one run. */
+/** Periods completely within a gap; none if it begins before the year 1, or has more periods than the limit per run. */
 export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
@@ -118,8 +118,9 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
 }
 
 /**
- * The partition without an end that takes periods which have to be there; null where no partition is such. A default partition is none: others can be made beside it.
- * @param ahead whole periods after that of today
+ * The unbounded partition that covers required periods; null if there is none. Not the default partition, next to which
+ * others can be created.
+ * @param ahead whole periods after the current one
  */
 export function catchAll(
   all: readonly Placed[],
@@ -132,8 +133,8 @@ export function catchAll(
 }
 
 /**
- * A partition of years that holds several of the periods which have to be there, and those: each of them is covered, and none is there by itself. Null where none is
- * such; one without an end is the business of `catchAll`.
+ * A partition longer than two years that contains several required periods, and these periods: they are covered, but
+ * not separately. Null if there is none; unbounded ones are found by `catchAll`.
  */
 export function holderOfMany(
   all: readonly Placed[],
@@ -150,12 +151,12 @@ export function holderOfMany(
   return null
 }
 
-/** 9999-12-31 is how people write that there is no end, where a bound has to be a day. */
+/** 9999-12-31 is used for "no end" where a bound must be a day. */
 export function isEndless({ high }: Pick<Placed, 'high'>): boolean {
   return high >= LAST_DAY * MS_OF_DAY
 }
 
-/** Up to where the table is covered from now on without a gap; null where now itself has no partition. */
+/** Last partition of those that follow now without a gap; null if none covers now. */
 export function coveredTo(all: readonly Placed[], now: number): Placed | null {
   let last: Placed | null = null
   for (const one of all) {
@@ -164,7 +165,7 @@ export function coveredTo(all: readonly Placed[], now: number): Placed | null {
   return last
 }
 
-/** In order; some of them may be there. */
+/** Required periods in order; some may exist. */
 function wanted(
   all: readonly Placed[],
   spec: CalendarSpec,
@@ -178,12 +179,12 @@ function wanted(
   if (last === null || last.high >= begin) return periodsUpTo(spec, today, end) ?? refuseMany(spec, today.from, end)
   const missed = periodsUpTo(spec, periodOfNumber(spec, dayIn(spec, last.high, kind)), end)
   if (missed !== null) return missed
-  // Where somebody has gone on behind it, the gap is what is to be told.
+  // If later partitions exist, the gap is reported instead.
   const wentOn = all.some(({ low }) => low >= over)
   return (wentOn ? periodsUpTo(spec, today, end) : null) ?? refuseMany(spec, last.partition.to ?? today.from, end)
 }
 
-/** Null where they are too many, or begin before the years that have names. */
+/** Null if there are too many, or if they begin before the year 1. */
 function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): readonly Period[] | null {
   const periods: Period[] = []
   for (let period = first; period === null || period.from <= end.from; period = nextPeriod(spec, period)) {
@@ -193,14 +194,14 @@ function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): rea
   return periods
 }
 
-/** How many whole periods after that of today a time lies in; null for one in years that have no names. */
+/** Number of whole periods from the current one to a time; null outside of the years with names. */
 export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
   const period = Number.isFinite(at) ? periodOfNumber(spec, dayIn(spec, at, kind)) : null
   const today = currentPeriod(spec, now)
   return period === null ? null : ordinalOf(spec, parseDay(period.from)) - ordinalOf(spec, parseDay(today.from))
 }
 
-/** What comes behind the periods that have to be there, up to those that can be asked for. */
+/** The range after the required periods, up to the limit of `--ahead`. */
 export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: Wanted): PlacedPeriod | null {
   const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
     placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),
@@ -220,10 +221,10 @@ function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
   return reached >= wish.high
 }
 
-/** Number of the day that a value lies in (civil.ts). */
+/** Day number of a value (civil.ts). */
 function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): number {
   const day = Math.floor(at / MS_OF_DAY)
-  // No zone has a clock for what lies that far outside.
+  // Time zones are not defined that far outside.
   return isMoment(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
 }
 

@@ -1,4 +1,4 @@
-/** Partitioned tables of a database, one after the other, so that one that cannot be looked at keeps no other from it. */
+/** Processes partitioned tables of a database one after the other; a failure does not stop the others. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
@@ -16,25 +16,26 @@ export type FoundTable = { readonly name: string; readonly standing: Standing; r
 export type TablesWish = {
   readonly tables: readonly string[]
   readonly calendar: CalendarWish
-  /** What whole numbers count since 1970. */
+  /** Unit of integers since 1970. */
   readonly epoch?: Epoch | undefined
-  /** Whether the bytes of partitions are wanted. */
+  /** True to read sizes of partitions. */
   readonly sizes: boolean
 }
 
 type TablesEnd = {
-  /** By table, in order. */
+  /** Failed tables, in order. */
   readonly errors: readonly SluiceError[]
-  /** Tables of a pattern that are partitioned in a way that is not kept. */
+  /** Tables of a pattern that are partitioned in an unsupported way. */
   readonly passedOver: number
-  /** Whether some were not begun, because it was asked to stop. */
+  /** True if some were not begun because a stop was requested. */
   readonly stopped: boolean
 }
 
 /**
- * Of a pattern the tables that are partitioned by ranges of one time are taken, and those that are partitioned in another way are told; one that is named has to be such.
- * @param each what is done with a table; what it throws is told, and the next one follows
- * @throws SluiceError NO_SUCH_TABLE; whatever went wrong where there is only one table
+ * Of a pattern, tables partitioned by ranges of one time column are processed, and others are reported; a table named
+ * explicitly must be such a table.
+ * @param each called per table; an exception is reported, and the next table follows
+ * @throws SluiceError NO_SUCH_TABLE; the error of the table if there is only one
  */
 export async function eachTable(
   store: CopyStore,
@@ -104,7 +105,7 @@ async function wantedTables(
   return [...wanted.values()]
 }
 
-/** The ledger of a store, opened once it is asked for, and anew behind an error: between two tables hours may lie. */
+/** The ledger of a store, opened when needed, and again after an error: hours may pass between two tables. */
 class Archives implements AsyncDisposable {
   readonly #store: CopyStore
   #open: Ledgers | null = null
@@ -132,12 +133,12 @@ class Archives implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const open = this.#open
     this.#open = null
-    // What is only read is whole, however its session ends.
+    // Only reads were done, so errors at closing are ignored.
     await open?.[Symbol.asyncDispose]().then(undefined, () => undefined)
   }
 }
 
-/** Without the archive the states of partitions are told without it, and that is said. */
+/** If the archive cannot be read, partition states are reported without it, with a warning. */
 async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
   try {
     return await archives.read(table, run.interrupt.abort)

@@ -1,6 +1,6 @@
 import { SluiceError } from '../shared/errors.ts'
 
-/** What a run over several tables ends with where some failed; each was told. */
+/** Final error of a run over several tables, each failure of which was reported. */
 export function failedTables(errors: readonly SluiceError[]): { readonly error?: SluiceError } {
   const [first] = errors
   if (first === undefined) return {}

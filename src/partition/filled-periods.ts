@@ -1,4 +1,4 @@
-/** How many rows and bytes lie in each period of a table, and in each slice of it. */
+/** Rows and bytes in each period of a table, and in each slice of it. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import type { Period } from '../model/calendar/period.ts'
 import type { PartitionPlanStore, PlannedTable, Sampled } from '../model/partition/plan-port.ts'
@@ -11,7 +11,7 @@ export type FilledSlice = {
   readonly from: string
   readonly to: string
   readonly rows: bigint
-  /** By how much the number of rows may be wrong; null where they were counted. */
+  /** Error margin of the row count; null if counted. */
   readonly off: bigint | null
   readonly bytes: bigint
 }
@@ -21,7 +21,7 @@ export type FilledPeriod = FilledSlice & { readonly slices: readonly FilledSlice
 export type Filled = {
   readonly periods: readonly FilledPeriod[]
   readonly sampled: Sampled
-  /** There may be rows in periods between and around these. */
+  /** True if periods that are not listed may contain rows. */
   readonly unseen: boolean
 }
 
@@ -37,7 +37,7 @@ export async function filledPeriods(
   const cut = periodsOfYears(spec, years).flatMap((period) =>
     slicesOf(spec, period, unit ?? null).flatMap((part) => {
       const slice = placedPeriod(spec, part, planned.kind)
-      // A day that a zone has left out.
+      // A day that the zone skipped.
       return slice.low < slice.high ? [{ period, slice }] : []
     }),
   )
@@ -64,7 +64,7 @@ function whole(
   const { from, to } = placedPeriod(spec, period, kind)
   const sum = (of: (slice: FilledSlice) => bigint): bigint => slices.reduce((all, slice) => all + of(slice), 0n)
   const estimated = slices.some(({ off }) => off !== null)
-  // Blocks hold rows of neighbours, so that what is wrong in one slice is not made up for by the next.
+  // Margins are added: blocks contain rows of neighbouring slices, so errors do not cancel out.
   return {
     period,
     from,

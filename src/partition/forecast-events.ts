@@ -1,4 +1,4 @@
-/** What is said of the hours that partitions take. */
+/** Events of the forecast of copy times. */
 import { tableText } from '../model/copy/column-type.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { PartitionForecastEvent, PartitionRateEvent } from '../model/partition/events.ts'
@@ -9,7 +9,7 @@ import type { Rate } from './rate.ts'
 
 type Wish = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
 
-/** The rate first, then each partition with its slices behind it. */
+/** The rate first, then each partition followed by its slices. */
 export function emitForecast(
   { table: { table } }: PlannedTable,
   periods: readonly FilledPeriod[],
@@ -20,7 +20,7 @@ export function emitForecast(
   const name = tableText(table)
   if (rate !== null) emit(rateEvent(name, periods, rate, wish))
   for (const period of periods) {
-    // Lanes share what is measured of all of them.
+    // The measured rate is shared by all copy sessions.
     const one = rate === null ? null : rate.perHour / BigInt(rate.lanes)
     const times = period.slices.map(({ bytes }) => (one === null ? null : msFor(bytes, one)))
     const all =

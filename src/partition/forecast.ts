@@ -1,25 +1,25 @@
-/** How long partitions take to fill, by what was measured, and what a window asks for. */
+/** Expected copy times of partitions from a measured rate, and the rate that a window requires. */
 
 const MS_OF_HOUR = 3_600_000
 
-/** @param ms in which so many bytes were copied; 0 bytes an hour where nothing was */
+/** @param ms duration of the copy; 0 gives 0 bytes per hour */
 export function bytesPerHour(bytes: bigint, ms: number): bigint {
   return ms <= 0 ? 0n : BigInt(Math.round((Number(bytes) / ms) * MS_OF_HOUR))
 }
 
-/** What so many bytes ask for to be copied within a window, ms. */
+/** Bytes per hour required to copy this many bytes within a window. */
 export function neededPerHour(bytes: bigint, windowMs: number): bigint {
   return bytesPerHour(bytes, windowMs)
 }
 
-/** How long so many bytes take, ms; Infinity where nothing moves. */
+/** Time for this many bytes, ms; Infinity at rate 0. */
 export function msFor(bytes: bigint, perHour: bigint): number {
   if (bytes === 0n) return 0
   return perHour === 0n ? Infinity : Math.round((Number(bytes) / Number(perHour)) * MS_OF_HOUR)
 }
 
 /**
- * How long slices take where so many are copied at the same time and the next begins as soon as a lane is free, in their order.
+ * Total time of slices copied in order by `lanes` concurrent sessions.
  * @param slices ms of each
  */
 export function spanOf(slices: readonly number[], lanes: number): number {

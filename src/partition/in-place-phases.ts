@@ -1,4 +1,4 @@
-/** What partitioning in place takes: which phases read the table and keep nobody waiting, and which one does. */
+/** Findings for partitioning in place: which phases read the table while it is in use, and which one blocks it. */
 import type { InPlaceRequest, InPlaceStatement, Outside } from '../model/partition/in-place-port.ts'
 import type { PlanFinding } from '../model/partition/plan-port.ts'
 import type { Period } from '../model/calendar/period.ts'
@@ -9,11 +9,11 @@ export type Phases = {
   readonly request: InPlaceRequest
   readonly last: Period
   readonly statements: readonly InPlaceStatement[]
-  /** Of the table without its indexes. */
+  /** Size of the table without indexes. */
   readonly bytes: bigint
-  /** Names of new tables that something else has. */
+  /** Names of new tables that are in use. */
   readonly taken: readonly string[]
-  /** Null where rows were not counted. */
+  /** Null if the rows were not counted. */
   readonly outside: Outside | null
   readonly budgetMs: number
 }
@@ -23,7 +23,7 @@ export function phaseFindings(phases: Phases): readonly PlanFinding[] {
   return [
     ...(taken.length === 0 ? [] : [takenFinding(taken)]),
     ...rowFindings(phases),
-    // Nothing is planned where something is in the way.
+    // There is no plan if something prevents it.
     ...(statements.length === 0 ? [] : stepFindings(phases)),
   ]
 }

@@ -1,4 +1,4 @@
-/** A table as the first partition of a new one: where the past ends, and which periods come beside it. */
+/** Request for partitioning in place: the end of the past partition, and the new periods. */
 import { tableText, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { InPlaceRequest, SliceRequest } from '../model/partition/in-place-port.ts'
@@ -11,7 +11,7 @@ import { filledPeriods } from './filled-periods.ts'
 import { partitionName, rowYears } from './planned-periods.ts'
 import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 
-/** Two periods at least, so that the calendar can be learned from them again. */
+/** Two periods at least, so that the calendar can be derived from them later. */
 const AHEAD = 2
 
 export type InPlaceWish = {
@@ -29,8 +29,8 @@ export type InPlaceWishes = {
 }
 
 /**
- * @param now by whose day the current period is told
- * @throws SluiceError BAD_FLAG for a column that is no time, and for a last period that is over
+ * @param now determines the current period
+ * @throws SluiceError BAD_FLAG for a column that is not a time, and for a last period that is over
  */
 export async function inPlaceRequest(
   source: PlanSource,
@@ -55,7 +55,7 @@ export async function inPlaceRequest(
   const { name } = table.table
   const coming = Array.from({ length: AHEAD }, (_, at) => nextPeriod(spec, last, at + 1)).flatMap((period) => {
     const { from, to, low, high } = placedPeriod(spec, period, planned.kind)
-    // A day that a zone has left out.
+    // A day that the zone skipped.
     return low < high ? [{ name: partitionName(name, period.label), label: period.label, from, to }] : []
   })
   return {
@@ -71,7 +71,7 @@ export async function inPlaceRequest(
   }
 }
 
-/** The later one: writers of rows of today go on, and so do rows that are there. */
+/** The later one, so that rows of today and existing rows fit. */
 export function lastOfPast(current: Period, filled: Period | undefined): Period {
   return filled === undefined || filled.from < current.from ? current : filled
 }
@@ -82,7 +82,7 @@ function isOver(last: Period, current: Period): SluiceError {
   })
 }
 
-/** @throws SluiceError BAD_FLAG where names of the new tables are one */
+/** @throws SluiceError BAD_FLAG if two new tables would have the same name */
 export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRequest): void {
   const names = [planned.table.table.name, past, beside, ...partitions.map(({ name }) => name)]
   const twice = names.find((name, at) => names.indexOf(name) !== at)
@@ -92,7 +92,10 @@ export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRe
   })
 }
 
-/** @param label of the period @param bound end of the past: where it begins a day, numbers are times @throws SluiceError BAD_FLAG */
+/**
+ * @param label of the period @param bound end of the past partition: integers are times if it begins a day @throws
+ * SluiceError BAD_FLAG
+ */
 export function sliceRequest(
   table: TableSpec,
   { by, calendar, epoch }: Pick<InPlaceWish, 'by' | 'calendar' | 'epoch'>,

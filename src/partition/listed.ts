@@ -1,4 +1,4 @@
-/** The partitions of a table in the order of time, with those that are in its archive and those that have to be there and are not. */
+/** Partitions of a table in time order, including archived ones, and required ones that are missing. */
 import { hasLeft, type ArchivedPartition } from '../archive/ledger/record.ts'
 import { tableText } from '../model/copy/column-type.ts'
 import { dec } from '../model/run/event.ts'
@@ -14,8 +14,8 @@ import { ageOf, entryOf, periodFor, stateOf, type StateOptions } from './state.t
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
 /**
- * @param counts rows of each partition, counted, in the order of the table; null where the statistics of the system count
- * @param missing periods that have to be there
+ * @param counts counted rows of each partition, in the order of the table; null to use the system's statistics
+ * @param missing required periods without a partition
  */
 export function listed(
   found: FoundTable,
@@ -72,7 +72,7 @@ function partitionEvent(
   }
 }
 
-/** Partitions of the archive that are no longer in the table. */
+/** Archived partitions that are no longer in the table. */
 function goneOf({ archive, standing }: FoundTable): readonly ArchivedPartition[] {
   const there = new Set(standing.table.partitions.map(({ identity }) => identity))
   return (archive?.partitions ?? []).filter(
@@ -97,7 +97,7 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
   }
 }
 
-/** Whole periods between two partitions that are neither in the table nor in the archive. Of a gap of hundreds none is listed: the alarm says it all. */
+/** Whole periods in gaps, neither in the table nor in the archive. None for a gap of hundreds: it has an alarm. */
 function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] {
   const { calendar, kind } = standing
   if (calendar === null) return []

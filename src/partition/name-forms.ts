@@ -1,13 +1,13 @@
-/** What stands for a period in the names of partitions: `2024_q2`, `20240401`, `q2_fy25`, `2024w14`, `apr2024`. */
+/** Forms of a period in partition names: `2024_q2`, `20240401`, `q2_fy25`, `2024w14`, `apr2024`. */
 import type { CalendarUnit } from '../model/calendar/calendar.ts'
 import { dayText, parseDay } from '../model/calendar/civil.ts'
 import type { Period } from '../model/calendar/period.ts'
 
-/** @param label what the calendar calls the period. @returns null where such a text does not tell it */
+/** @param label of the period in the calendar. @returns null if the form does not apply */
 export type Form = (period: Period, label: string) => string | null
 
 const SEPARATORS = ['_', '', '-', '.'] as const
-/** Of a name, between the first day of a period and its last. */
+/** Separators between the first and the last day of a period. */
 const BETWEEN = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] as const
 
@@ -23,7 +23,7 @@ const labelYear: Form = (_, label) => {
   return digits === undefined ? null : digits.length === 2 ? `20${digits}` : digits
 }
 const shortLabelYear: Form = (period, label) => labelYear(period, label)?.slice(-2) ?? null
-/** `fy25` of `Q2-FY25`, and of `2025-Q2`: calendar years are fiscal years of many. */
+/** `fy25` for `Q2-FY25`, and for `2025-Q2`: fiscal years may equal calendar years. */
 const fiscalYear: Form = (period, label) =>
   /fy\d+/i.exec(label)?.[0].toLowerCase() ?? before('fy', shortLabelYear)(period, label)
 const longFiscalYear = before('fy', labelYear)
@@ -56,7 +56,7 @@ const WEEKS: readonly (readonly Form[])[] = [
 ]
 const YEARS: readonly (readonly Form[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
 
-/** A month says which quarter or year begins in it, and no more than that; a day says everything. */
+/** A month identifies a quarter or year only by its start; a day identifies any period. */
 const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
   day: DAYS,
   week: [...WEEKS, ...DAYS],
@@ -65,11 +65,11 @@ const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
   year: [...DAYS, ...MONTHS_OF_YEARS, ...YEARS],
 }
 
-/** All ways to write a period down, those that say more and those that are in more use first. */
+/** All forms of a period, the more specific and more common ones first. */
 export function* formsOf(unit: CalendarUnit): Iterable<Form> {
   yield* fromToForms(unit)
   for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
-  // By the bound, as `VALUES LESS THAN` has it, and by the day before it.
+  // By the upper bound, as in `VALUES LESS THAN`, and by the day before it.
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {
       const form = joined(parts, separator)
@@ -79,7 +79,7 @@ export function* formsOf(unit: CalendarUnit): Iterable<Form> {
   }
 }
 
-/** `20261001_20261101`, and where the second day is the last that is in it `20261001_20261031`. */
+/** `20261001_20261101`, or with an inclusive second day `20261001_20261031`. */
 function* fromToForms(unit: CalendarUnit): Iterable<Form> {
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {

@@ -1,4 +1,4 @@
-/** How fast a table goes into its partitions, beside what the window needs: told while it is copied. */
+/** Reports the speed of a copy into partitions, compared with what the window needs. */
 import type { PeriodWish } from '../model/copy/period-marks.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -15,7 +15,7 @@ type Estimate = { readonly rows: bigint; readonly bytes: bigint }
 export class Pace {
   readonly #table: string
   readonly #parts: readonly PeriodPart[]
-  /** Names of partitions in the order in which they are copied. */
+  /** Names of partitions in copy order. */
   readonly #order: readonly string[]
   readonly #estimates: ReadonlyMap<string, Estimate>
   readonly #endsAt: number | null
@@ -27,8 +27,8 @@ export class Pace {
   readonly #timer: NodeJS.Timeout
 
   /**
-   * @param filled what was found in the periods before: rows and bytes on disk, mostly estimates
-   * @param endsAt of the window, ms since the epoch; null without one
+   * @param filled rows and bytes on disk per period, found before, mostly estimates
+   * @param endsAt end of the window, ms since the epoch; null without one
    */
   constructor(
     table: string,

@@ -1,10 +1,10 @@
-/** Rows that belong to no partition by a time: what becomes of them. */
+/** Findings for rows without a period: NULL, infinite and far values. */
 import type { Counted, PlanFinding, PlannedTable, Years } from '../model/partition/plan-port.ts'
 import type { RowYears } from './planned-periods.ts'
 
 const NAMED_YEARS = 5
 
-/** @param found what was found of the table before */
+/** @param found earlier findings of the table */
 export function periodFindings(
   { column }: PlannedTable,
   { nulls, outside }: Years,

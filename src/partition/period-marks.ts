@@ -1,4 +1,4 @@
-/** Where the rows of a table are parted that is copied period by period: by the partitions that the new table has. */
+/** Period bounds for a copy by periods, from the partitions of the new table. */
 import type { PeriodMark, PeriodWish, TimeSpan } from '../model/copy/period-marks.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
 import { periodOfBounds } from '../model/calendar/bounds.ts'
@@ -14,13 +14,13 @@ export type MarksRequest = {
   readonly kind: ValueKind
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
-  /** Partition, or label of its period, that is copied before all others; the one that now lies in when absent. */
+  /** Partition, or label of its period, that is copied first; default: the current one. */
   readonly first?: string | undefined
   /** Now, ms since the epoch. */
   readonly now: number
 }
 
-/** @throws SluiceError BAD_FLAG where no partition is called like the one that is wanted first; UNSUPPORTED_TYPE for a partition without a beginning or an end */
+/** @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for an unbounded partition */
 export function periodMarks({ twin, kind, spec, slices, first, now }: MarksRequest): PeriodWish {
   const all = placed(twin.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
@@ -74,18 +74,18 @@ function firstOf(
   throw unknownFirst(wanted, [...new Set(marks.flatMap(({ label, partition }) => label ?? partition ?? []))])
 }
 
-/** What a run copies that takes some slices of the first period. */
+/** Part of the first period that a run copies. */
 export type ChosenSlices = {
   readonly span: TimeSpan
-  /** Of the period, or the name of its partition. */
+  /** Label of the period, or name of its partition. */
   readonly period: string
-  /** How many slices the period has. */
+  /** Number of slices of the period. */
   readonly of: number
 }
 
 /**
  * @param numbers of slices in the first period, from 1
- * @throws SluiceError BAD_FLAG where the period has no slices, or fewer
+ * @throws SluiceError BAD_FLAG if the period has no slices, or fewer
  */
 export function chosenSlices({ marks, first }: PeriodWish, { from, through }: SliceNumbers): ChosenSlices {
   const begins = marks.findIndex(({ partition }) => partition === first)
@@ -106,7 +106,7 @@ export function chosenSlices({ marks, first }: PeriodWish, { from, through }: Sl
   return { span: { after: low.after, through: behind?.after ?? null }, period, of: slices.length }
 }
 
-/** Of partitions that are not made yet. @throws SluiceError BAD_FLAG */
+/** Check before the partitions are created. @throws SluiceError BAD_FLAG */
 export function refuseUnknownFirst(
   wanted: string | undefined,
   partitions: readonly { readonly name: string; readonly label: string }[],
@@ -124,7 +124,7 @@ function unknownFirst(wanted: string, known: readonly string[]): SluiceError {
   })
 }
 
-/** The largest value of the column that lies before a bound; the server keeps microseconds. */
+/** The largest value of the column before a bound; timestamps have microseconds. */
 export function lastBefore(bound: string, kind: ValueKind): string {
   const at = readValue(bound, kind)?.at
   if (at === undefined || !Number.isFinite(at)) throw new Error(`a partition begins at ${bound}`)

@@ -1,4 +1,4 @@
-/** Which periods a table's rows lie in, and which partitions it is to have: those with rows, what lies between them, and those that are to come. */
+/** Periods of a table's rows, and planned partitions: those with rows, those in between, and future ones. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { digits } from '../model/calendar/civil.ts'
 import { nextPeriod, periodOf, type Period } from '../model/calendar/period.ts'
@@ -6,19 +6,19 @@ import type { Counted, Years } from '../model/partition/plan-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { currentPeriod } from './coverage.ts'
 
-/** More tables than this make every plan of the server slow. */
+/** More tables than this slow down every query plan of the server. */
 const MOST_PARTITIONS = 10_000
-/** Empty years between rows that partitions are made for; what lies behind more of them is far. */
+/** Limit of consecutive empty years that get partitions; years beyond a larger gap are far. */
 const EMPTY_YEARS = 2
 
 export type RowYears = {
-  /** First and last year of most of the rows; null where there are none. */
+  /** First and last year of the main group of rows; null if there are no rows. */
   readonly main: { readonly first: number; readonly last: number } | null
-  /** Years that lie so far from these that nobody makes partitions up to them, such as 1970 and 9999. */
+  /** Years too far away for partitions, such as 1970 and 9999. */
   readonly far: readonly (Counted & { readonly year: number })[]
 }
 
-/** Parts the years where more than two in a row are empty, and takes the part with the most rows. */
+/** Splits the years at gaps of more than two empty years, and takes the group with the most rows. */
 export function rowYears({ years }: Years): RowYears {
   const parts: { first: number; last: number; rows: bigint }[] = []
   const sorted = [...years].toSorted(([a], [b]) => a - b)
@@ -38,7 +38,7 @@ export function rowYears({ years }: Years): RowYears {
   return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
 }
 
-/** Every period that may hold rows of these years, in order; a year more on both sides for zones and fiscal years. */
+/** Every period that may hold rows of these years, in order; one more year on both sides for zones and fiscal years. */
 export function periodsOfYears(
   spec: CalendarSpec,
   { first, last }: { readonly first: number; readonly last: number },
@@ -82,7 +82,7 @@ export function plannedPeriods(
   return periods
 }
 
-/** `bookings_2024_q2`, the name of the table cut so that no system cuts the label. */
+/** `bookings_2024_q2`; the table's name is shortened so that no system truncates the label. */
 export function partitionName(table: string, label: string): string {
   const end = `_${label.toLowerCase().replaceAll('-', '_')}`
   const kept = Array.from(table)
@@ -90,7 +90,7 @@ export function partitionName(table: string, label: string): string {
   return kept.join('') + end
 }
 
-/** Bytes of a name in PostgreSQL. */
+/** Longest name in PostgreSQL, in bytes. */
 const MOST_NAME = 63
 
 function tooMany({ unit }: CalendarSpec): SluiceError {

@@ -1,4 +1,4 @@
-/** A table and the column that its partitions would be ranges of. */
+/** A table and its future partition column. */
 import { tableText, type Column, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { CopyStore } from '../model/copy/port.ts'
@@ -14,15 +14,15 @@ export type PlanSource = {
 }
 
 type PlanWish = {
-  /** What whole numbers count since 1970, where the ledger does not say it. */
+  /** Unit of integers since 1970, if the ledger does not determine it. */
   readonly epoch?: Epoch | undefined
   readonly exact: boolean
 }
 
-/** What else numbers may do that are no times. */
+/** Hint if numbers are not times. */
 export const OTHER_COLUMN = 'name a column of dates or times with --by'
 
-/** @throws SluiceError BAD_FLAG for a column that is no time, and for numbers that nothing says are times */
+/** @throws SluiceError BAD_FLAG for a column that is not a time, and for numbers not known to be times */
 export async function plannedTable(
   { store, plan, signal }: PlanSource,
   table: TableSpec,

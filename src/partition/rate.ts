@@ -1,16 +1,16 @@
-/** How fast rows of a table go into a partitioned one, measured on some of them. */
+/** Measures the write rate into a partitioned table with some of the rows. */
 import type { Measured, PartitionPlanStore, PlannedTable, TwinPartition } from '../model/partition/plan-port.ts'
 import { bytesPerHour } from './forecast.ts'
 
-/** Each lane ends with whichever comes first. */
+/** Each session ends with whichever comes first. */
 const ROWS = 100_000
 const BUDGET_MS = 5000
 
 export type Rate = Measured & {
   readonly lanes: number
-  /** Of all lanes together. */
+  /** Of all sessions together. */
   readonly perHour: bigint
-  /** What a copy does beyond it, in words. */
+  /** Work of a copy that was not measured, as text. */
   readonly notMeasured: readonly string[]
 }
 

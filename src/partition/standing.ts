@@ -1,4 +1,4 @@
-/** How a partitioned table stands: its partitions as times, the calendar that they keep to, how they are called, and what its archive says. */
+/** State of a partitioned table: partitions as times, calendar, naming style and archive. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -14,13 +14,13 @@ import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type
 import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
 import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
 
-/** What somebody said of the calendar; what is absent the table says itself. */
+/** Calendar options of the user; absent ones are derived from the table. */
 export type CalendarWish = Partial<CalendarSpec>
 
 export type TableCalendar = {
   readonly spec: CalendarSpec
   readonly style: NameStyle
-  /** In words. */
+  /** Origin of the calendar, as text. */
   readonly from: string
 }
 
@@ -29,15 +29,15 @@ export type Standing = {
   readonly kind: ValueKind
   readonly placed: readonly Placed[]
   readonly gaps: readonly Gap[]
-  /** Null where its bounds are those of no calendar, and nobody named one. */
+  /** Null if its bounds match no calendar, and the user gave none. */
   readonly calendar: TableCalendar | null
-  /** Where it is null because its days could begin in several zones, these. */
+  /** Candidates if the calendar is null because its days could begin in several zones. */
   readonly zones: readonly string[]
-  /** Where its wall clocks hang: that of its calendar, else that of its database, else UTC. */
+  /** Zone of its local times: that of its calendar, otherwise of its database, otherwise UTC. */
   readonly zone: string
 }
 
-/** Of a table without a calendar nothing is known to come. @throws SluiceError BAD_FLAG where it would be hundreds */
+/** Empty for a table without a calendar. @throws SluiceError BAD_FLAG for more periods than one run creates */
 export function comingOf(
   { placed: all, kind, calendar }: Pick<Standing, 'placed' | 'kind' | 'calendar'>,
   wish: Wanted,
@@ -45,7 +45,7 @@ export function comingOf(
   return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, wish)
 }
 
-/** What opens the partitions of a store. @throws SluiceError UNSUPPORTED_URL for a system without partitions that could be kept */
+/** Partition maintenance of a store. @throws SluiceError UNSUPPORTED_URL for a system without supported partitions */
 export function maintenanceOf(store: CopyStore): MaintenanceStore {
   const maintenance = store.maintenance?.()
   if (maintenance !== undefined) return maintenance
@@ -57,18 +57,19 @@ export function maintenanceOf(store: CopyStore): MaintenanceStore {
 }
 
 type StandingOptions = {
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** What the ledger has of the table: asked where only that can say that numbers are times. */
+  /** Ledger data of the table; called only if nothing else determines the unit of integers. */
   readonly archived?: () => Promise<ArchiveRecord | null>
-  /** Whether the bytes of partitions are wanted. */
+  /** True to read sizes of partitions. */
   readonly sizes: boolean
   readonly signal: AbortSignal
 }
 
 /**
  * @returns null for a table without partitions
- * @throws SluiceError UNSUPPORTED_TYPE for partitions that are no ranges of one column of times; BAD_FLAG where the named calendar is not that of the table
+ * @throws SluiceError UNSUPPORTED_TYPE unless partitions are ranges of one time column; BAD_FLAG if the given calendar
+ * does not match the table
  */
 export async function standingOf(
   maintenance: MaintenanceStore,
@@ -84,7 +85,7 @@ export async function standingOf(
   if (kind === null) throw otherRanges(table)
   const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
   const all = placed(table.partitions, kind)
-  // Under any of its names it is one zone.
+  // UTC under any of its names.
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )
@@ -113,7 +114,7 @@ async function kindOf(
   return timeKind(table, column, { bounds, zone, record: ofColumn(await archived(), column) })
 }
 
-/** What somebody says counts; what he leaves out the bounds say, and then the names. */
+/** Options of the user take precedence, then the bounds, then the names. */
 function calendarFor(
   { table }: RangedTable,
   kind: ValueKind,
@@ -166,7 +167,7 @@ function isKind({ type }: Column, kinds: readonly Column['type']['kind'][]): boo
   return kinds.includes(type.kind)
 }
 
-/** As people write days in numbers: 20261121. */
+/** A day written as a number: 20261121. */
 const DAY_NUMBER = /^(?:19|2\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/
 
 function otherRanges({ table, column, partitions }: RangedTable): SluiceError {

@@ -4,7 +4,7 @@ import type { AlarmOptions } from './alarms.ts'
 import type { Coming } from './coverage.ts'
 import type { Standing } from './standing.ts'
 
-/** How a table stands, behind its alarms. @param stray null where nobody has counted the rows of its default partition */
+/** State of a table, sent after its alarms. @param stray null if the rows of its default partition were not counted */
 export function standsEvent(
   table: string,
   ahead: number,

@@ -1,4 +1,4 @@
-/** What a partition is today: to come, current, over, due, held, and what its archive says of it. */
+/** Current state of a partition: future, current, over, due, held, and its archive state. */
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../archive/ledger/record.ts'
 import { isCutBy } from '../archive/plan/archived-as.ts'
 import { NativeParts } from '../archive/plan/native-parts.ts'
@@ -16,18 +16,18 @@ import type { Standing } from './standing.ts'
 
 export type StateOptions = {
   readonly kind: ValueKind
-  /** Null where the table keeps to none. */
+  /** Null if the table has no calendar. */
   readonly spec: CalendarSpec | null
-  /** As of its standing. */
+  /** As in its `Standing`. */
   readonly zone: string
   readonly now: Date
-  /** The first day that is kept; null where nobody said what is due. */
+  /** The first day that is kept; null if no age limit was given. */
   readonly cutOff: string | null
-  /** As `partsOf` its table. */
+  /** From `partsOf` for its table. */
   readonly parts: NativeParts
 }
 
-/** What the ledger has of the partitions of a table; nothing where its archive is cut by another column, or by values. */
+/** Ledger data of the partitions of a table; empty if its archive is divided by another column, or by values. */
 export function partsOf({ table }: Pick<Standing, 'table'>, archive: ArchiveRecord | null): NativeParts {
   const known = archive !== null && isCutBy(archive, table.column.name) ? archive.partitions : []
   return new NativeParts(
@@ -38,14 +38,14 @@ export function partsOf({ table }: Pick<Standing, 'table'>, archive: ArchiveReco
 
 type Entry = { readonly archived: ArchivedPartition | null; readonly held: string | null }
 
-/** What the ledger has of a partition in the table, and why it has to stay there; rows that left one by one leave their partition behind. */
+/** Ledger data of a partition in the table, and why it is held. Rows archived one by one leave it in the table. */
 export function entryOf(partition: RangePartition, { parts, kind }: Pick<StateOptions, 'parts' | 'kind'>): Entry {
   const seen = parts.seen(partition, kind)
   const { own, again = null, left } = seen
   return { archived: own ?? again ?? (left?.native === null ? left : null), held: parts.heldBy(seen) }
 }
 
-/** Whether it is back in the table for good: an unfinished restore is not. */
+/** True after a completed restore. */
 export function isRestored({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' && retracted
 }
@@ -60,14 +60,14 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
   const { archived, held } = entryOf(partition, options)
   if (held !== null) return 'held'
   if (low === -Infinity) return 'open'
-  // A run archives it again only where --partition names it.
+  // Restored partitions are archived again only with --partition.
   if (archived !== null && isRestored(archived)) return 'hot'
   if (archived !== null && archived.native === null && hasLeft(archived)) return 'hot'
   const last = dayBefore(high, options)
   return options.cutOff !== null && last < parseDay(options.cutOff) ? 'due' : 'hot'
 }
 
-/** Whole periods of the calendar since it ended, 0 for the one before the current; undefined for what is not over. */
+/** Whole calendar periods since its end, 0 for the one before the current; undefined if it is not over. */
 export function ageOf(partition: RangePartition, options: StateOptions): number | undefined {
   const { spec, kind, now } = options
   const high = edge(partition.to, Infinity, kind)
@@ -76,12 +76,12 @@ export function ageOf(partition: RangePartition, options: StateOptions): number 
   return current - ordinalOf(spec, dayBefore(high, options)) - 1
 }
 
-/** The period of the calendar that it is; null where it is none. */
+/** The calendar period that it equals; null if there is none. */
 export function periodFor(partition: RangePartition, { spec, kind }: StateOptions): Period | null {
   return spec === null || partition.isDefault ? null : periodOfBounds(spec, partition.from, partition.to, kind)
 }
 
-/** Now, as values of the column have it: of dates and wall clocks in the zone of the table. */
+/** Now, in the terms of the column: dates and local times in the zone of the table. */
 export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' | 'now'>): number {
   return isMoment(kind) ? now.getTime() : wallClock(zone, now.getTime())
 }
@@ -90,7 +90,7 @@ function edge(text: string | null, open: number, kind: ValueKind): number {
   return text === null ? open : (readValue(text, kind)?.at ?? open)
 }
 
-/** Number of the last day of what ends at a value. */
+/** Number of the last day before an upper bound. */
 function dayBefore(high: number, { kind, spec }: StateOptions): number {
   const at = high - 1
   return isMoment(kind) ? dayAt(spec?.zone ?? 'UTC', at) : Math.floor(at / MS_OF_DAY)

@@ -1,4 +1,4 @@
-/** Rows of the default partition: those of periods that are missing, those that came late into archived ones, and all others. */
+/** Counts rows of the default partition: of missing periods, of archived periods, and others. */
 import { hasLeft, type ArchivedPartition } from '../archive/ledger/record.ts'
 import type { MaintenanceStore, Span, StrayRows } from '../model/partition/maintenance-port.ts'
 import { readValue, type ValueKind } from '../model/calendar/value-text.ts'
@@ -8,7 +8,7 @@ import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type Wanted } from 
 import type { FoundTable } from './each-table.ts'
 
 /**
- * @param wish.missing periods that have to be there
+ * @param wish.missing required periods without a partition
  * @returns null for a table without a default partition
  */
 export async function strayOf(
@@ -47,7 +47,7 @@ function isBounded({ from, to }: ArchivedPartition): boolean {
   return from !== null || to !== null
 }
 
-/** Whether rows could lie in it, by the smallest and the largest of them. */
+/** True if rows could lie in it, by the smallest and the largest value. */
 function meets({ from, to }: Span, rows: StrayRows, kind: ValueKind): boolean {
   if (rows.rows === 0n || rows.from === null || rows.to === null) return false
   const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))

@@ -1,31 +1,31 @@
-/** The calendar that the partitions of a table keep to, by their bounds alone. */
+/** Derives the calendar of a table from the bounds of its partitions. */
 import { allBeginDays, periodOfBounds } from '../model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../model/calendar/calendar.ts'
 import type { Period } from '../model/calendar/period.ts'
 import { isMoment, type ValueKind } from '../model/calendar/value-text.ts'
 import type { RangePartition } from '../model/partition/maintenance-port.ts'
 
-/** So many of the newest are looked at: what was cut in another way years ago says nothing about the next. */
+/** Number of newest partitions used: older ones may follow another calendar. */
 const MOST = 12
 const NEWEST = [MOST, 6, 3, 2] as const
 
 export type FoundCalendar = {
   readonly spec: CalendarSpec
-  /** The partitions that say so, the oldest first, and the periods that they are. */
+  /** The partitions that match, oldest first, with their periods. */
   readonly of: readonly { readonly partition: RangePartition; readonly period: Period }[]
 }
 
 type LearnedCalendar = {
-  /** Null where the newest partitions are the periods of no calendar, or of none that could be told from others. */
+  /** Null if the newest partitions match no calendar, or no single one. */
   readonly found: FoundCalendar | null
-  /** Where it is none because its days could begin in several zones, these. */
+  /** Candidates if no calendar is found because days could begin in several zones. */
   readonly zones: readonly string[]
 }
 
 /**
- * @param partitions by their lower bounds
- * @param zones where days may begin, what is preferred first; of a column whose values are moments
- * @returns null where the newest partitions are the periods of no calendar, or there is only one and it is no single period
+ * @param partitions sorted by lower bound
+ * @param zones candidates for the start of days, preferred ones first; for columns of instants
+ * @returns null if the newest partitions match no calendar
  */
 export function calendarOf(
   partitions: readonly RangePartition[],
@@ -36,8 +36,9 @@ export function calendarOf(
 }
 
 /**
- * As calendarOf, and where the preferred zones do not fit with one of the other zones, if it is the only one: another choice would cut coming periods an hour off.
- * @param others zones that are looked at where none of the preferred ones fits
+ * As calendarOf; if no preferred zone fits, also tries other zones, and takes the match only if it is unique: a wrong
+ * zone would shift future periods by hours.
+ * @param others zones to try if none of the preferred ones fits
  */
 export function learnCalendar(
   partitions: readonly RangePartition[],
@@ -52,7 +53,7 @@ export function learnCalendar(
     const newest = bounded.slice(-size)
     const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
     if (first !== undefined) return { found: first, zones: [] }
-    // It takes a third of a second to ask all zones.
+    // Checking all zones takes a third of a second.
     possible ??= others.filter((zone) => beginDays(bounded.slice(-2), kind, zone))
     if (possible.length === 0) continue
     const left = longest(fittingOf(newest, kind, possible), bounded, kind)
@@ -75,7 +76,10 @@ function fittingOf(
   return fitting
 }
 
-/** In a winter the days of London are those of UTC: older partitions tell which of them it is. What none tells apart is left, the preferred one first. */
+/**
+ * Uses older partitions to distinguish zones, because in winter days of London equal those of UTC. Ambiguous candidates
+ * are returned, preferred ones first.
+ */
 function longest(
   fitting: readonly FoundCalendar[],
   bounded: readonly RangePartition[],
@@ -91,7 +95,7 @@ function longest(
   return left
 }
 
-/** Whether days of a zone begin at all of their bounds: soon told, and most zones are none that could fit. */
+/** True if every bound is a start of a day in the zone: a fast filter that excludes most zones. */
 function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone: string): boolean {
   return allBeginDays(
     partitions.flatMap(({ from, to }) => [from, to]),
@@ -100,7 +104,7 @@ function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone:
   )
 }
 
-/** The periods that all of them are; null where one is none. */
+/** Periods equal to the partitions; null if one does not match. */
 export function periodsOf(
   partitions: readonly RangePartition[],
   spec: CalendarSpec,
@@ -115,7 +119,7 @@ export function periodsOf(
   return of
 }
 
-/** No two of them have a period in common but by their zones: a quarter is no month, and quarters that begin in May none of those that begin in April. */
+/** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are disjoint. */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isMoment(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {

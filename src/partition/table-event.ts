@@ -5,7 +5,7 @@ import { coveredTo, isEndless } from './coverage.ts'
 import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
 
-/** What is said of a table before its partitions. */
+/** Event of a table, sent before its partitions. */
 export function tableEvent(
   name: string,
   { table, kind, placed, calendar, zone }: Standing,

@@ -1,4 +1,4 @@
-/** The database that a new table is going to be in, that of the old one or another: what is there, and what is in the way. Its plan and its run ask the same. */
+/** Database of the new table, that of the old one or another: existing tables and findings. Used by plan and run. */
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
@@ -15,12 +15,12 @@ import { isLate, planTwin, takenFindings, type TwinPlan, type TwinWish } from '.
 export type TwinPlace = {
   readonly source: PlanSource
   readonly target: CopyStore
-  /** Makes it. */
+  /** Creates the new table. */
   readonly maker: PartitionPlanStore
   readonly isElsewhere: boolean
 }
 
-/** A table that may have a twin, and what that is going to be. */
+/** A plan with a new table. */
 export type Fit = TwinPlan & { readonly twin: NonNullable<TwinPlan['twin']> }
 
 /** @throws SluiceError UNSUPPORTED_URL */
@@ -36,12 +36,15 @@ export function twinPlace(from: CopyStore, target: CopyStore, signal: AbortSigna
   return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }
 }
 
-/** The new table as the place takes it, under the name that it gets there unless the wish names one. @throws as `planTwin` */
+/** Plan of the new table, with the default name for this place. @throws as `planTwin` */
 export async function planTwinAt(place: TwinPlace, wish: Omit<TwinWish, 'nameOf'>, now: Date): Promise<TwinPlan> {
   return await planTwin(place.source, { ...wish, nameOf: (table) => newName(place, table) }, now)
 }
 
-/** Beside the old table it has another name until the cutover; in another database it has the name of the old one, unless a stream fills one beside it there. */
+/**
+ * In the same database it has another name until the cutover. In another database it has the old one's name, unless a
+ * stream already fills one under the other name.
+ */
 async function newName({ source, target, isElsewhere }: TwinPlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
   const beside = { ...table, name: partitionName(table.name, 'partitioned') }
@@ -51,14 +54,14 @@ async function newName({ source, target, isElsewhere }: TwinPlace, table: TableN
   return streams.some(({ sourceIdentity }) => sourceIdentity === from.identity) ? beside.name : table.name
 }
 
-/** As `planTwin` calls it, in the schema of the old one. */
+/** Name of the new table, in the schema of the old one. */
 export function nameOf({ planned, twin }: Fit): TableName {
   return { ...planned.table.table, name: twin.name }
 }
 
 /**
- * The new table as an earlier run, or an operator, has made it; null where it is not there.
- * @throws SluiceError TABLE_REFUSED for one that is not partitioned by the column
+ * The new table if an earlier run or the user created it; otherwise null.
+ * @throws SluiceError TABLE_REFUSED if it is not partitioned by the column
  */
 export async function twinThere({ source, target }: TwinPlace, about: Fit): Promise<RangedTable | null> {
   const name = nameOf(about)
@@ -70,7 +73,7 @@ export async function twinThere({ source, target }: TwinPlace, about: Fit): Prom
   })
 }
 
-/** Why changes of the source cannot be followed, whatever the table; null where they can. */
+/** Why no table of the source can be replicated; null if tables can. */
 export async function unfollowable({ source: { store, signal } }: TwinPlace): Promise<PlanFinding | null> {
   const exam = await store.changeSource?.('slot')?.examine([], signal)
   const first = exam?.refusals.find(({ table }) => table === undefined)
@@ -78,13 +81,13 @@ export async function unfollowable({ source: { store, signal } }: TwinPlace): Pr
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
 }
 
-/** What of a new table the place takes: the findings of before with what it refuses, and the statements that run there. */
+/** Findings including refusals of the target, and the statements that run there. */
 export type Placed = {
   readonly findings: readonly PlanFinding[]
   readonly statements: TwinStatements
 }
 
-/** Of a table that is not there yet. */
+/** For a table that does not exist yet. */
 export async function placed(place: TwinPlace, about: Fit): Promise<Placed> {
   const { source, maker, isElsewhere } = place
   const { planned, twin, findings } = about
@@ -128,7 +131,7 @@ function refusal({ target }: TwinPlace, about: Fit, reason: string): PlanFinding
   }
 }
 
-/** @returns null where there is no table of that name. @throws SluiceError TABLE_REFUSED for one that is not partitioned */
+/** @returns null if there is no table of that name. @throws SluiceError TABLE_REFUSED if it is not partitioned */
 export async function rangedAt(store: CopyStore, name: TableName, signal: AbortSignal): Promise<RangedTable | null> {
   const maintenance = store.maintenance?.()
   if (maintenance === undefined) return null

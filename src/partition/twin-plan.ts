@@ -1,4 +1,4 @@
-/** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
+/** Plan of the new table for an unpartitioned one: name, partitions, findings and statements. */
 import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
@@ -14,9 +14,9 @@ import { partitionName, plannedPeriods, rowYears } from './planned-periods.ts'
 import { plannedTable, type PlanSource } from './planned-table.ts'
 import type { SliceUnit } from '../model/calendar/slices.ts'
 
-/** Coming periods that a new table gets partitions for. */
+/** Number of future periods that a new table gets partitions for. */
 const AHEAD = 2
-/** A table of which nothing more can be said. */
+/** Findings after which planning ends. */
 const WHOLLY = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
@@ -27,7 +27,7 @@ export type TwinWish = {
   readonly epoch?: Epoch | undefined
   readonly slices?: SliceUnit | undefined
   readonly exact: boolean
-  /** Name of the new table; what `nameOf` says of the old one when absent. */
+  /** Name of the new table; default from `nameOf`. */
   readonly into?: string | undefined
   readonly nameOf: (table: TableName) => Promise<string>
 }
@@ -37,7 +37,7 @@ export type TwinPlan = {
   readonly years: Years
   readonly spec: CalendarSpec
   readonly findings: readonly PlanFinding[]
-  /** Null of a table that is partitioned, or a partition: nothing more can be said of it. */
+  /** Null for a table that is partitioned, or a partition: planning ends. */
   readonly twin: {
     readonly name: string
     readonly filled: Filled
@@ -46,7 +46,7 @@ export type TwinPlan = {
 }
 
 /**
- * @param now by whose day the coming periods are told
+ * @param now determines the current period
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
  */
 export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
@@ -66,7 +66,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
   )
   const partitions = periods.flatMap((period) => {
     const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
-    // A day that a zone has left out.
+    // A day that the zone skipped.
     if (begins >= high) return []
     return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
@@ -75,7 +75,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
   return { planned, years, spec, findings, twin: { name, filled, partitions } }
 }
 
-/** Names of the new tables that something else has. */
+/** Names of the new tables that are in use. */
 export async function takenFindings(
   { plan, signal }: PlanSource,
   { planned, twin }: TwinPlan,
@@ -95,15 +95,15 @@ export async function takenFindings(
   ]
 }
 
-/** Findings about rules that a row may break for a while, until the new table has caught up. */
+/** Constraints that rows may violate until the new table has caught up. */
 const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
 
-/** Whether it is about something that `partition run` leaves for later. */
+/** True if `partition run` creates its object later. */
 export function isLate({ about, verdict }: PlanFinding): boolean {
   return LATE.has(about) && verdict !== 'refused'
 }
 
-/** What a copy by periods wants of the table, beside what the new one has to be. */
+/** Requirements of a copy by periods. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
   { planned, findings, twin }: TwinPlan,
@@ -135,7 +135,7 @@ export async function copyFindings(
   ]
 }
 
-/** The index that a copy by periods wants. */
+/** The index that a copy by periods needs. */
 export function indexStatement({ table: { table }, column }: PlannedTable): string {
   const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
   return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`

@@ -1,6 +1,6 @@
-/** Zones that days may begin in, where neither the database nor UTC is the one. */
+/** Text of time zone candidates, when neither the database's zone nor UTC fits. */
 
-/** What is named first to people where several fit: those that most of them write. */
+/** Widely used zones, named first. */
 const WELL_KNOWN = [
   'Europe/Berlin',
   'Europe/Paris',
@@ -19,7 +19,7 @@ const WELL_KNOWN = [
 ]
 const MOST_NAMED = 3
 
-/** `Europe/Berlin, Europe/Paris or Africa/Ceuta`: no more than three, that of this computer first. */
+/** `Europe/Berlin, Europe/Paris or Africa/Ceuta`: at most three, that of this computer first. */
 export function zonesText(zones: readonly string[]): string {
   const own = new Intl.DateTimeFormat().resolvedOptions().timeZone
   const known = [own, ...WELL_KNOWN].filter((zone) => zones.includes(zone))

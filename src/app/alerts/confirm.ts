@@ -1,10 +1,11 @@
-/** What is noted once an alert was sent, or was not. */
+/** Records whether an alert was sent. */
 import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 
 /**
- * Confirms an alert that a sink took. Where none did, the opposite of what was noted is noted: a later look finds it, and sends it again.
- * @param state what was sent
- * @param begin notes that it stands, as it stood before its end
+ * Confirms an alert that a sink accepted. Otherwise records the opposite state, so that a later check finds the alert
+ * and sends it again.
+ * @param state that was sent
+ * @param begin records the alert as active since its original start
  */
 export async function confirm(
   memory: Pick<AlertMemory, 'end' | 'sent'>,

@@ -1,4 +1,4 @@
-/** Work one after the other: no end of an alert is sent before its beginning. */
+/** Runs work sequentially, so that the end of an alert is never sent before its start. */
 
 export class InTurn {
   #last: Promise<void> = Promise.resolve()
@@ -16,9 +16,9 @@ export class InTurn {
   }
 
   /**
-   * Waits until all is done that was appended. What runs is waited for; nothing more begins after the limit, however much waits.
+   * Waits for all appended work. Running work is awaited; no more begins after the limit.
    * @param ms the limit
-   * @returns how much was not begun
+   * @returns number of items not begun
    */
   async done(ms: number): Promise<number> {
     const limit = setTimeout(() => void (this.#isOver = true), ms)

@@ -1,9 +1,9 @@
-/** Where a run notes which alerts stand: in this program, or in the file that all runs of this machine share. */
+/** Alert memory of a run: in this program, or in the file shared by all runs of this machine. */
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { alertMemoryFile, openAlertMemory } from '../../stores/alert-memory.ts'
 import { isDamaged, setAside } from '../../stores/run-book.ts'
 
-/** For as long as the program runs. */
+/** Lasts as long as the program. */
 export function memoryOfProgram(): AlertMemory {
   const standing = new Map<string, number>()
   const keyOf = ({ scope, cause, table }: AlertKey): string => JSON.stringify([scope, cause, table])
@@ -25,10 +25,10 @@ export function memoryOfProgram(): AlertMemory {
 }
 
 /**
- * The memory of this machine, opened once it is asked. A damaged file is set aside and counts as an empty one; where none can be had, this program remembers by
- * itself. Its calls never reject.
- * @param folder that of the book of runs
- * @param say tells in words what is wrong with the file
+ * The memory of this machine, opened on first use. A damaged file is moved away and replaced by an empty one; without
+ * any file, this program uses its own memory. Calls never reject.
+ * @param folder of the run history
+ * @param say called with a problem of the file, as text
  */
 export function memoryOfMachine(folder: string, say: (what: string) => void): AlertMemory {
   const file = alertMemoryFile(folder)
@@ -50,7 +50,7 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
     } catch (error) {
       await close()
       if (isDamaged(error) && tries < 2) {
-        // Another program may have put a new one there meanwhile: only what is damaged twice goes.
+        // Another program may have replaced the file meanwhile: only one that is damaged twice is moved away.
         if (tries === 1) {
           setAside(file)
           say(`${file} is damaged and was set aside: alerts that stood are told once more`)

@@ -1,4 +1,4 @@
-/** The alerts of a run, from its events to the sinks: each is told when it begins and when it is over, also by runs that come again. */
+/** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
@@ -16,28 +16,28 @@ import { memoryOfProgram } from './memory.ts'
 import { aboutInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
 import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
-/** How often time alone is looked at, ms. */
+/** Interval of `look`, ms. */
 const LOOK_MS = 1000
-/** So long a run that is over waits for its sinks, ms. What is not told by then, the next run tells. */
+/** Longest wait for sinks after the run, ms. The next run sends the rest. */
 const LAST_MS = 60_000
 
 type Parts = {
-  /** That the operator has begun: of a slot the shared one. */
+  /** Id of the user's run; for a task that of the shared run. */
   readonly runId: string
   readonly host: string
-  /** Whether a run that ends so is tried again by itself: then it has not failed. */
+  /** True if a run with this end is retried automatically: then it has not failed. */
   readonly goesOn: ((finished: RunFinished) => boolean) | undefined
   readonly clock: Clock
   readonly emit: (body: EventBody) => void
-  /** What earlier runs have told; of this program alone when absent. */
+  /** Memory of earlier runs; only of this program if absent. */
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
-  /** The operation as it stands in its queue, with names in place of URLs: those are other ones on another host. Absent where it comes from none. */
+  /** The operation as queued, with store names, because URLs differ between hosts. Absent outside of a queue. */
   readonly queued?: Operation
-  /** Ends the run. @param now what runs is dropped: it would not come to its end */
+  /** Ends the run. @param now abort running work that would not end by itself */
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
 
-/** What a verdict is about. @property about for sinks, which know no folder of this program */
+/** Subject of a verdict. @property about text for sinks, independent of this program's folder */
 type Subject = {
   readonly key: AlertKey
   readonly event: Pick<AlertEvent, 'type' | 'cause' | 'table'>
@@ -52,11 +52,11 @@ export class RunAlerts {
   readonly #memory: AlertMemory
   readonly #sinks: AlertSinks
   readonly #secrets: readonly string[]
-  /** What was found last of each. */
+  /** Latest verdict of each subject. */
   readonly #said = new Map<string, Verdict>()
   readonly #timer: ReturnType<typeof setInterval> | null
   readonly #sending = new InTurn()
-  /** The alert that has ended the run; what it was about may be over by then. */
+  /** The alert that ended the run; its cause may have ended since. */
   #stoppedBy: string | null = null
   #isBroken = false
 
@@ -74,15 +74,15 @@ export class RunAlerts {
       : null
   }
 
-  /** Every event of the run but its last. */
+  /** Every event of the run except the last. */
   take(event: EventBody): void {
     if (event.type !== 'run.finished') this.#look(() => this.#causes.take(event, this.#now()))
   }
 
   /**
-   * Tells what the end of the run brings, and waits for the sinks. Never rejects.
-   * @param finished before it is told
-   * @returns the error by which an alert ends the run; null where none does
+   * Handles the end of the run, and waits for the sinks. Never rejects.
+   * @param finished before it is emitted
+   * @returns the error by which an alert ends the run; null if none does
    */
   async ended(finished: RunFinished): Promise<SluiceError | null> {
     if (this.#timer !== null) clearInterval(this.#timer)
@@ -93,7 +93,7 @@ export class RunAlerts {
     if (this.#wish.exit !== true) return null
     const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
     if (causes.length === 0) return null
-    // What it failed by is its own end, and was found after it.
+    // `failed` is derived from the run's own end, so it did not stop the run.
     const hasStopped = this.#stoppedBy !== null && this.#stoppedBy !== 'failed'
     const isItsEnd = finished.status === 'ok' || (finished.status === 'stopped' && hasStopped)
     return isItsEnd ? alerted(causes) : null
@@ -107,7 +107,7 @@ export class RunAlerts {
     return [...this.#said.values()].filter(({ holds }) => holds).map(({ cause }) => cause)
   }
 
-  /** What only tells of a run must not be what it fails by. */
+  /** An error in the alerts must not fail the run. */
   #look(causes: () => readonly Verdict[]): void {
     if (this.#isBroken) return
     try {
@@ -181,13 +181,13 @@ export class RunAlerts {
     }
   }
 
-  /** The table that the whole run failed by, else those that the command names. */
+  /** The table that failed the run, otherwise those of the command. */
   #namedBy(failed: string | undefined): string {
     const tables = failed === undefined ? subjectsOf(this.#operation) : [failed]
     return tables.map((name) => redactUrl(subjectPlace(this.#operation, name))).join(',')
   }
 
-  /** An alert that is told twice is better than one that nobody hears of. */
+  /** If the memory fails, sending an alert twice is better than not at all. */
   async #remembered<T>(asked: Promise<T>, otherwise: T): Promise<T> {
     try {
       return await asked
@@ -197,7 +197,7 @@ export class RunAlerts {
     }
   }
 
-  /** Sends it, and notes whether a sink has it, or there is none. @param since when it began, as its memory has it */
+  /** Sends the alert, and records whether a sink accepted it, or there is none. @param since its recorded start */
   async #tell(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
     this.#parts.emit(event)
     const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }

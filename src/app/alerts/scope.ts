@@ -1,4 +1,4 @@
-/** What an alert of an operation is about, as the memory of alerts and people are told it. No password is in it. */
+/** Identity and text of an alert's subject, for the memory and for users. Contains no password. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AlertKey } from '../../model/run/alert-memory.ts'
@@ -13,8 +13,8 @@ const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
 const IS_URL = /^[a-z][a-z0-9+]+:/i
 
 /**
- * Fields that say how a run goes about its work, and what it may do with what it finds: a run with another value of them is about the same. All other fields,
- * also those of a later version, tell alerts of two runs apart.
+ * Fields that affect only how a run works or reacts: runs that differ in them have the same subject. All other fields,
+ * also of later versions, distinguish alerts.
  */
 const HOW: ReadonlySet<string> = new Set(
   `kind alert dryRun confirm verbose seed limit count report checkpoint track script
@@ -29,9 +29,10 @@ const HOW: ReadonlySet<string> = new Set(
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
- * By what an alert is known from run to run. Its scope says what is looked at, and how: runs of one scope find the same. What a run with other options finds,
- * such as `--deep` or `--to-table`, only such a run ends. Of an alert without a table the scope names what the whole run is about.
- * @param isQueued the operation is as it stands in a queue: the folder of this program is none of its
+ * Identity of an alert across runs. The scope contains what is inspected and how: runs of one scope find the same. A
+ * finding of a run with other options, such as `--deep` or `--to-table`, is ended only by such a run. Without a table,
+ * the scope names the subject of the whole run.
+ * @param isQueued the operation is as queued: this program's folder does not apply
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
   const { stores: places, alerts } = declarationOf(operation.kind)
@@ -48,12 +49,12 @@ export function alertKey(operation: Operation, cause: AlertKey['cause'], table: 
     .map(([field, value]) => `${field}=${fieldText(field, value)}`)
   const subjectOf = (name: string): string => subjectKey(operation, name, isQueued)
   const whole = table === '' ? subjectsOf(operation).map(subjectOf) : []
-  // The number keeps it apart from those of versions before, which two runs share.
+  // The number distinguishes these keys from older ones, which different runs could share.
   const scope = JSON.stringify([2, operation.kind, ...stores, ...how, ...whole])
   return { scope, cause, table: subjectOf(table) }
 }
 
-/** The key that versions up to 2026-11 wrote for the same, with the fields `alerts.by` alone: what they have raised stands under it. */
+/** The key of versions up to 2026-11, with the fields of `alerts.by` only: their active alerts are stored under it. */
 export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], table: string): AlertKey {
   const { alerts } = declarationOf(operation.kind)
   const subjects = subjectFieldsOf(operation.kind)
@@ -80,21 +81,21 @@ function isGiven(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0
 }
 
-/** Of a stream its limits and alerts are no part: a copy that goes on as one is about another thing than one that ends. */
+/** Limits and alerts of a stream do not count; but a copy that continues as a stream differs from one that ends. */
 function fieldText(field: string, value: unknown): string {
   if (field === 'follow') return 'true'
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))
 }
 
-/** A table that is a path means another one in another folder. */
+/** A relative path means a different table in each folder. */
 export function subjectPlace(operation: Operation, name: string): string {
   const family = familyOf(operation)
   return family === null || name === '' ? name : placeOf(name, family)
 }
 
 /**
- * What names the table of an alert from run to run: the same while its folder is away. A name without a slash is an id where a catalog is named that may
- * have it, or where the command does not name it; else it counts from this folder.
+ * Identity of an alert's table across runs, stable while its folder is unavailable. A name without a slash is an id if
+ * a catalog is given that may have it, or if the command does not name it; otherwise it is relative to this folder.
  */
 function subjectKey(operation: Operation, name: string, isQueued: boolean): string {
   const family = familyOf(operation)
@@ -104,19 +105,19 @@ function subjectKey(operation: Operation, name: string, isQueued: boolean): stri
   return isPath ? pathKey(name, isQueued) : name
 }
 
-/** Of what the operation is about; null where that is no store. */
+/** Family of the operation's subject; null if that is not a store. */
 function familyOf(operation: Operation): StoreFamily | null {
   const subjects = subjectFieldsOf(operation.kind)
   return declarationOf(operation.kind).stores.find(({ field }) => subjects.includes(field))?.family ?? null
 }
 
-/** Paths in a queue are absolute, and what else stands there is an id. */
+/** Paths in a queue are absolute; other names there are ids. */
 function pathKey(name: string, isQueued: boolean): string {
   if (IS_URL.test(name)) return redactUrl(name)
   return isQueued ? name : resolve(workingFolder() ?? '', name)
 }
 
-/** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */
+/** The run as text, independent of its folder: `fsck /data/lake/orders sqlite:///c.db`. */
 export function aboutInWords(operation: Operation): string {
   const subjects = subjectsOf(operation).map((name) => subjectPlace(operation, redactUrl(name)))
   const fields = subjectFieldsOf(operation.kind)
@@ -130,22 +131,22 @@ export function aboutInWords(operation: Operation): string {
 function placeOf(name: string, family: StoreFamily): string {
   const folder = workingFolder() ?? ''
   if (PATHS.has(family)) {
-    // What is no path is the id of a table in the catalog, which means the same everywhere.
+    // Otherwise it is the id of a table in the catalog, which is independent of the folder.
     const isPath = !IS_URL.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
     return isPath ? resolve(folder, name) : redactUrl(name)
   }
-  // `sqlite:///c.db` counts from this folder, `sqlite:////data/c.db` from the root.
+  // `sqlite:///c.db` is relative to this folder, `sqlite:////data/c.db` is absolute.
   const isRelative = systemOf(name)?.file !== undefined && !name.includes(':////')
   return `${redactUrl(name)}${isRelative ? ` in ${folder}` : ''}`
 }
 
-/** `archive run`; null of a command without actions. */
+/** `archive run`; null for a command without actions. */
 function actionOf(operation: Operation): string | null {
   const fields = new Map<string, unknown>(Object.entries(operation))
   const saysSo = (words: object): boolean =>
     Object.entries(words).every(([field, word]) => !isConstant(word) || word.value === fields.get(field))
   const said = Object.entries(declarationOf(operation.kind).actions ?? {}).filter(([, words]) => saysSo(words))
-  // `archive release` says for itself what `archive hold` is told; of `archive plan` and `archive run` the last one works.
+  // `archive release` and `archive hold` share fields, as do `archive plan` and `archive run`: the last match is right.
   return said.at(-1)?.[0].split(' ').slice(0, 2).join(' ') ?? null
 }
 

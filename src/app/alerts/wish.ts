@@ -1,4 +1,4 @@
-/** What is asked for of alerts: a field of the operation, or of what a copy is asked to follow. */
+/** Alert options: a field of the operation, or of the replication options of a copy. */
 import type { AlertWish } from '../../model/run/alert.ts'
 import type { Operation } from '../operations/list.ts'
 

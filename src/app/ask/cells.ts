@@ -1,6 +1,6 @@
 /**
- * Rows as bytes: for each cell its kind and its length, and behind all of these the values as text. So a reader finds the beginning of each value
- * without reading the long ones, and no digit is lost.
+ * Rows as bytes: kind and length of each cell, then the values as text. A reader can find each value without reading
+ * long ones, and no digit is lost.
  */
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { bytesText } from '../../model/copy/bytes-text.ts'
@@ -9,15 +9,15 @@ import type { AskCell } from './port.ts'
 const KINDS = ['null', 'text', 'integer', 'real', 'bytes'] as const
 type Kind = (typeof KINDS)[number]
 
-/** Kind and length of one cell. */
+/** Size of kind and length of one cell. */
 export const HEAD_BYTES = 5
 
-/** Rows on their way to the file, in one buffer that is used again. */
+/** Encodes rows for the file, in one reused buffer. */
 export class RowEncoder {
   #bytes = Buffer.allocUnsafe(1 << 16)
   #at = 0
 
-  /** @returns what was encoded since the last call, valid until the next row is */
+  /** @returns bytes encoded since the last call, valid until the next row */
   taken(): Buffer {
     const bytes = this.#bytes.subarray(0, this.#at)
     this.#at = 0
@@ -42,7 +42,7 @@ export class RowEncoder {
         this.#at += value.byteLength
       } else if (value !== null) {
         const text = Object.is(value, -0) ? '-0' : String(value)
-        // No character takes more than three bytes for each unit that it is counted by.
+        // UTF-8 needs at most three bytes per UTF-16 unit.
         this.#reserve(text.length * 3)
         this.#at += this.#bytes.write(text, this.#at, 'utf8')
       }
@@ -64,27 +64,27 @@ function kindOf(value: SqlValue): Kind {
   if (value === null) return 'null'
   if (typeof value === 'string') return 'text'
   if (typeof value === 'bigint') return 'integer'
-  // Larger whole numbers come as bigints.
+  // Larger integers come as bigints.
   if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? 'integer' : 'real'
   return 'bytes'
 }
 
 export type CellHead = { readonly kind: Kind; readonly length: number }
 
-/** @param at where the head of the row begins */
+/** @param at start of the row's head */
 export function headOf(bytes: Buffer, at: number, column: number): CellHead {
   const place = at + column * HEAD_BYTES
   return { kind: KINDS[bytes[place] ?? 0] ?? 'null', length: bytes.readUInt32LE(place + 1) }
 }
 
 /**
- * @param bytes of the value, or its beginning
- * @param whole whether that is all of it
+ * @param bytes the value, or its start
+ * @param whole true if it is complete
  */
 export function cellOf(kind: Kind, bytes: Buffer, whole: boolean): AskCell {
   if (kind === 'null') return null
   if (kind === 'bytes') return { kind, text: bytesText(bytes), whole }
-  // The end of a beginning may be half a character.
+  // A cut may split a character.
   const text = bytes.toString('utf8')
   return { kind, text: whole ? text : text.replace(/\ufffd+$/, ''), whole }
 }

@@ -1,22 +1,22 @@
-/** What the values of a column have in common, learned while they pass by. A file with types is written by it. */
+/** Collects the common type of a column's values, for writing a typed file. */
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { DECIMAL_DIGITS, type AnswerType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { fitOf } from './declared-fit.ts'
 
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
-/** What decimals, dates and times are printed as: drivers hand them over as texts. */
+/** Printed decimals, dates and times, which drivers return as text. */
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
 export class ColumnFacts {
   #texts = false
-  /** Whether all texts so far may be numbers, or times. */
+  /** True while all texts may be numbers, or times. */
   #mayBeNumbers = true
   #mayBeTimes = true
   #bytes = false
   #reals = false
   #integers = false
-  /** Whether a whole number is none that a double holds. */
+  /** True once an integer was seen that a double cannot represent. */
   #beyondDoubles = false
   #beyondInt64 = false
   #beyondDecimals = false
@@ -24,7 +24,7 @@ export class ColumnFacts {
   readonly #isOne: ReturnType<typeof fitOf> | undefined
   #fits = true
 
-  /** @param declared type of the column in its database; it counts where every value is one of it */
+  /** @param declared type in the database; used if every value fits */
   constructor(declared?: DeclaredType) {
     this.#declared = declared
     this.#isOne = declared === undefined ? undefined : fitOf(declared)
@@ -52,7 +52,7 @@ export class ColumnFacts {
     if (String(value).replace('-', '').length > DECIMAL_DIGITS) this.#beyondDecimals = true
   }
 
-  /** The one type that holds all of them exactly. */
+  /** A single type that holds all values exactly. */
   get type(): AnswerType {
     if (this.#declared !== undefined && this.#fits) return this.#declared
     const kinds = [this.#texts, this.#bytes, this.#reals || this.#integers].filter(Boolean).length
@@ -63,15 +63,15 @@ export class ColumnFacts {
     return this.#beyondDecimals ? 'text' : 'large-integer'
   }
 
-  /** Whether bytes stand among values that are none: as one text nobody could tell them apart any more. */
+  /** True if bytes are mixed with other values: as text they could not be distinguished. */
   get bytesAmongOthers(): boolean {
     return this.#bytes && (this.#texts || this.#reals || this.#integers)
   }
 
-  /** Whether `text` is what its values have become for want of one type, or may not be theirs: all of them look like numbers, or like times. */
+  /** True if the column became text because of mixed types, or if all its texts look like numbers or times. */
   get toldAsText(): boolean {
     if (this.type !== 'text') return false
-    // It is declared as texts, and has nothing else; or as something that not all of its values are.
+    // Declared as text, and nothing else was seen; or declared as a type that some values do not fit.
     if (this.#declared !== undefined) return !this.#fits
     return this.#bytes || this.#reals || this.#integers || (this.#texts && (this.#mayBeNumbers || this.#mayBeTimes))
   }

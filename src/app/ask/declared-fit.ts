@@ -1,4 +1,4 @@
-/** Whether a value, as its driver hands it over, is one of the type that its column is declared with: no value is rounded, moved or guessed at. */
+/** Checks whether a driver's value fits the declared type of its column, without rounding, conversion or guessing. */
 import type { DeclaredType } from '../../model/run/answer-file.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
@@ -17,7 +17,7 @@ const BITS = { int16: 16n, int32: 32n, int64: 64n } as const
 
 type Fits = (value: Exclude<SqlValue, null>) => boolean
 
-/** Infinity, NaN, days before 0001 or after 9999, days that no calendar has, 24:00 and a 60th second are none. */
+/** Infinity, NaN, days before 0001 or after 9999, invalid days, 24:00 and a 60th second do not fit. */
 const RULES: Readonly<Record<Exclude<DeclaredType, `decimal(${number},${number})`>, Fits>> = {
   text: (value) => typeof value === 'string',
   boolean: (value) => value === 'true' || value === 'false',
@@ -43,7 +43,7 @@ export function fitOf(type: DeclaredType): Fits {
 }
 
 function isDecimal(value: SqlValue, precision: number, scale: number): boolean {
-  // A double is none, whatever digits it is printed with.
+  // A double does not fit, whatever its digits.
   const isWritten = typeof value === 'string' || typeof value === 'bigint' || Number.isSafeInteger(value)
   const found = isWritten ? NUMBER.exec(String(value)) : null
   if (found === null || Object.is(value, -0)) return false
@@ -64,7 +64,7 @@ function isDay(value: SqlValue, form: RegExp): boolean {
   if (found === null) return false
   const [year = 0, month = 0, day = 0] = found.slice(1, 4).map(Number)
   if (year === 0 || month === 0 || month > 12 || day === 0) return false
-  // The last day of a month is the one before the first of the next.
+  // Day 0 of a month is the last day of the previous one.
   const last = new Date(0)
   last.setUTCFullYear(year, month, 0)
   return day <= last.getUTCDate()

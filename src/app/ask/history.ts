@@ -1,16 +1,16 @@
-/** What somebody has asked, in a file that only he can read: a line for each statement, oldest first. */
+/** History of the user's statements, in a file that only the user can read: one line per statement, oldest first. */
 import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { redactText } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 import type { Asked, AskPlace } from './port.ts'
 
-/** Statements that are kept, and how long each may be. */
+/** Number of kept statements, and their maximum length. */
 const KEPT = 1000
 const LONGEST = 100_000
-/** Beyond these bytes the file is made shorter. */
+/** Size at which the file is shortened. */
 const LARGE_BYTES = 4 << 20
-/** What gives a password in a statement: `PASSWORD '…'`, `IDENTIFIED BY '…'`, `password=…`. */
+/** A password in a statement: `PASSWORD '…'`, `IDENTIFIED BY '…'`, `password=…`. */
 const SECRET = /\b(?:password|passwd|pwd|identified\s+by|secret|token)\b\s*[=:]?\s*'/i
 
 export class AskHistory {
@@ -21,13 +21,13 @@ export class AskHistory {
     this.#lines = new OwnLines(file)
   }
 
-  /** Oldest first. A line that cannot be read is left out, and a file that cannot be read is an empty one. */
+  /** Oldest first. Invalid lines are left out; an unreadable file is empty. */
   async read(): Promise<readonly Asked[]> {
     await this.#last
     return (await this.#lines.read()).flatMap(askedOf).slice(-KEPT)
   }
 
-  /** @returns false where it is not kept: a password stands in it, it is too long, or there is no place to write. */
+  /** @returns false if it is not kept: it contains a password, is too long, or cannot be written */
   add(asked: Asked): Promise<boolean> {
     const { sql } = asked
     if (sql.length > LONGEST || SECRET.test(sql) || redactText(sql) !== sql) return Promise.resolve(false)
@@ -50,7 +50,7 @@ export class AskHistory {
   }
 }
 
-/** The newest lines, so many that the file stays small for a while. */
+/** The newest lines, few enough that the file need not be shortened again soon. */
 function fitting(lines: readonly string[]): readonly string[] {
   const kept: string[] = []
   let bytes = 0

@@ -1,4 +1,4 @@
-/** Asks one statement of a catalog, of a database, or of a table with its archive. Nothing is changed: connections refuse to write. */
+/** Runs one statement on a catalog, a database, or a table with its archive. Connections are read-only. */
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { QuerySourcesEvent } from '../../model/archive/events.ts'
@@ -16,10 +16,10 @@ import type { AskPlace, AskQuestion, AskRelation } from './port.ts'
 
 const PAGE_ROWS = 500
 const EXPLAINS = /^\s*explain\b/i
-/** One end of a statement may stand behind it; SQL of cursors and views has no place for it. */
+/** A trailing semicolon is allowed, but not in SQL of cursors and views. */
 const END = /;\s*$/
 
-/** Gets the rows; the statement waits meanwhile. */
+/** Receives the rows; the statement waits for it. */
 export type Sink = {
   columns(names: readonly string[], types?: QueryPage['types']): void
   rows(rows: readonly SqlRow[]): Promise<void>
@@ -27,7 +27,7 @@ export type Sink = {
 }
 
 /**
- * @param question with the whole URL, which may hold a password
+ * @param question with the full URL, which may contain a password
  * @throws SluiceError BAD_QUERY, UNSUPPORTED_URL, CONNECT_FAILED …; the signal's reason, once the statement has ended
  */
 export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, signal: AbortSignal): Promise<void> {
@@ -47,7 +47,7 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
     }
   }
   const isPlain = place.kind === 'database'
-  // What is opened as a catalog may be a database that holds none yet, and is asked all the same.
+  // A catalog URL may name a database without a catalog, which can be queried too.
   await using database = await openAsked(place.url).catch((error: unknown) => {
     throw isPlain ? ofPlainDatabase(error) : error
   })
@@ -59,7 +59,7 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
   }
 }
 
-/** @throws SluiceError UNSUPPORTED_URL for a system that takes no statements here; CONNECT_FAILED … */
+/** @throws SluiceError UNSUPPORTED_URL for a system without statements here; CONNECT_FAILED … */
 export async function openAsked(url: string): Promise<SqlDatabase> {
   if (systemOf(url)?.catalog === undefined) {
     const { title = 'such a database', unasked } = systemOf(url) ?? {}
@@ -112,8 +112,8 @@ function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourc
 }
 
 /**
- * What a statement can name, where it is going to be asked.
- * @param place with its whole URL
+ * Tables and columns that a statement can name.
+ * @param place with its full URL
  * @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, NO_SUCH_TABLE …
  */
 export async function relationsOf(place: AskPlace, signal: AbortSignal): Promise<readonly AskRelation[]> {

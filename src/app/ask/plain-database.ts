@@ -1,9 +1,9 @@
-/** Statements over a database that holds no catalog. The stores word their failures for catalogs, which would be wrong advice here. */
+/** Error texts for databases without a catalog. The stores' own texts assume a catalog. */
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 
-/** What helps, in place of what helps with a catalog; the text alone is put right for other codes. */
+/** Replacement hints; for other codes only the message is adapted. */
 const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
   BAD_QUERY: 'sluice discover URL lists the tables of the database; it holds no catalog',
   TARGET_CORRUPT: 'restore the database from a backup',
@@ -12,7 +12,7 @@ const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
   CONNECTION_LOST: 'check the server, then ask again',
 }
 
-/** Whether a database holds a catalog that this program can read. One that says nothing about it counts as one. */
+/** True if a database holds a catalog that this program can read, or if that cannot be determined. */
 export async function holdsCatalog(database: SqlDatabase): Promise<boolean> {
   try {
     return (await catalogPresence(database)) === 'present'
@@ -21,7 +21,7 @@ export async function holdsCatalog(database: SqlDatabase): Promise<boolean> {
   }
 }
 
-/** What was thrown over a database that holds no catalog, in words that fit it. Anything but a SluiceError comes back unchanged. */
+/** Adapts an error to a database without a catalog. Anything but a SluiceError is returned unchanged. */
 export function ofPlainDatabase(thrown: unknown): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, reason, where, retryable, exitCode } = thrown
@@ -37,13 +37,13 @@ export function ofPlainDatabase(thrown: unknown): unknown {
   })
 }
 
-/** Of several statements and of a time limit the hint says what to do with any database. */
+/** Hints about several statements and time limits fit any database. */
 function ownHint({ code, message, hint }: SluiceError): string | undefined {
   if (code === 'BAD_QUERY' && message === 'the text holds several statements') return hint
   return HINTS[code] ?? hint
 }
 
-/** `Check database URL; the first import makes the catalog`, without what is true of catalogs only. */
+/** Removes the part about catalogs: `Check database URL; the first import makes the catalog`. */
 function firstPart(hint: string | undefined): string | undefined {
   return hint?.replace(/; the first import .*$/, '')
 }

@@ -1,45 +1,45 @@
 /**
- * What the Ask screen of the terminal UI asks for: statements, and windows of their answers. Answers lie in a file of a thread of their own, so that
- * whoever looks at one holds no more of it than is on the screen. Everything is plain data that can cross a thread.
+ * Interface of the Ask screen: statements, and windows of their results. Results are in a file of another thread, so
+ * the UI holds only what is on screen. All data is plain and can be sent to another thread.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** What is asked. URLs are as they are shown: without passwords. */
+/** Target of a statement. URLs as displayed: without passwords. */
 export type AskPlace =
   | { readonly kind: 'catalog'; readonly url: string }
   | { readonly kind: 'database'; readonly url: string }
   /** One table of a database together with its archive. */
   | { readonly kind: 'archive'; readonly url: string; readonly table: string }
 
-/** `explain`: the system says how it would answer, and runs nothing. */
+/** `explain`: return the query plan, without running the statement. */
 export type AskQuestion = { readonly place: AskPlace; readonly sql: string; readonly explain: boolean }
 
-/** A value as text. Whole numbers and decimals have all of their digits. */
+/** A value as text. Integers and decimals have all of their digits. */
 export type AskCell = null | {
   readonly kind: 'text' | 'integer' | 'real' | 'bytes'
   readonly text: string
-  /** False where only the beginning of a long value was asked for. */
+  /** False if only the start of a long value was requested. */
   readonly whole: boolean
 }
 
 export type AskProgress = {
   readonly state: 'running' | 'cancelling' | 'done'
-  /** Null until the statement has been understood. */
+  /** Null until the statement was parsed. */
   readonly columns: readonly string[] | null
   readonly rows: number
-  /** Of the file that holds the answer. */
+  /** Size of the result file. */
   readonly bytes: number
   readonly ms: number
-  /** Whether these are all rows of the answer. */
+  /** True once these are all rows of the result. */
   readonly whole: boolean
-  /** Somebody cancelled it, and the statement has ended where it ran. */
+  /** The user cancelled it, and the statement has ended on the server. */
   readonly cancelled: boolean
   readonly error: ErrorInfo | null
-  /** What is told beside the rows, such as which partitions were read. */
+  /** Notes besides the rows, such as which partitions were read. */
   readonly notes: readonly string[]
 }
 
-/** Before anything has been heard of a statement. */
+/** State before the first progress of a statement. */
 export const JUST_ASKED: AskProgress = {
   state: 'running',
   columns: null,
@@ -57,11 +57,12 @@ export type SaveFormat = (typeof SAVE_FORMATS)[number]
 
 export type SaveWish = { readonly path: string; readonly format: SaveFormat; readonly overwrite: boolean }
 export type Saved =
-  /** Something is there already, and stays as it is. */
+  /** The path exists, and was not changed. */
   | { readonly kind: 'exists' }
   /**
-   * `rows`: counted in the file that was written. `asText`: columns whose values have no one type of the format, or look like numbers or times of which drivers hand over the text, and are texts there. `renamed`: columns
-   * that would have the name of another one, as `a -> a_2`.
+   * `rows`: counted in the written file. `asText`: columns stored as text because their values have no common type of
+   * the format, or look like numbers or times that drivers return as text. `renamed`: columns with a duplicate name, as
+   * `a -> a_2`.
    */
   | {
       readonly kind: 'saved'
@@ -71,40 +72,40 @@ export type Saved =
       readonly renamed: readonly string[]
     }
 
-/** One statement and its answer. `close` gives back what holds it; nothing can be asked behind that. */
+/** One statement and its result. `close` releases it; no calls are allowed after that. */
 export type Answering = {
   readonly question: AskQuestion
   subscribe(listener: (progress: AskProgress) => void): () => void
-  /** Ends the statement where it runs. Rows that have come stay. */
+  /** Ends the statement on the server. Received rows stay. */
   cancel(): void
-  /** Rows of the answer, as far as they have come; long values are cut. */
+  /** Rows of the result received so far; long values are cut. */
   window(from: number, count: number): Promise<readonly (readonly AskCell[])[]>
-  /** One value, up to a megabyte of it. */
+  /** One value, up to 1 MB. */
   cell(row: number, column: number): Promise<AskCell>
-  /** All rows into one file. @throws SluiceError BAD_FLAG, NO_SPACE, TARGET_IO */
+  /** Writes all rows to one file. @throws SluiceError BAD_FLAG, NO_SPACE, TARGET_IO */
   save(wish: SaveWish): Promise<Saved>
   close(): Promise<void>
 }
 
-/** Something that a statement can name. */
+/** A table or view that a statement can name. */
 export type AskRelation = {
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: string }[]
 }
 
-/** What was asked, newest last in a list. */
+/** A past statement; lists have the newest last. */
 export type Asked = { readonly at: string; readonly place: AskPlace; readonly sql: string }
 
 export interface Asking {
   ask(question: AskQuestion): Answering
-  /** What can be named there. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
+  /** Tables and views there. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
   relations(place: AskPlace): Promise<readonly AskRelation[]>
-  /** Oldest first. What cannot be read is left out. */
+  /** Oldest first. Unreadable entries are left out. */
   history(): Promise<readonly Asked[]>
-  /** @returns false where it is not kept, because a password stands in it. */
+  /** @returns false if it is not kept because it contains a password */
   remember(asked: Asked): Promise<boolean>
-  /** A text as a file, by the same rules as rows. @returns the whole path, or null where something is there already */
+  /** Writes a text file, by the same rules as rows. @returns the absolute path, or null if the path exists */
   write(path: string, text: string, overwrite: boolean): Promise<string | null>
-  /** Paths that begin so; folders end with '/'. */
+  /** Paths with this prefix; folders end with '/'. */
   paths(begin: string): Promise<readonly string[]>
 }

@@ -1,6 +1,6 @@
 /**
- * The rows of one answer in two files that have no name any more: whatever ends the program, nothing of them is left. One holds the rows, the other
- * where each begins, so that any window of millions of rows is two reads.
+ * Rows of one result in two unlinked files, which vanish with the program. One holds the rows, the other their offsets,
+ * so any window of millions of rows takes two reads.
  */
 import { mkdtemp, open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,17 +12,17 @@ import { cellOf, headOf, HEAD_BYTES, RowEncoder } from './cells.ts'
 import { ColumnFacts } from './column-facts.ts'
 import type { AskCell } from './port.ts'
 
-/** Bytes of a place in the index. */
+/** Bytes of an offset in the index. */
 const PLACE_BYTES = 8
-/** Most bytes that one answer takes, and what of a disk it leaves to others. */
+/** Limit of one result in bytes, and share of the free disk space that it may use. */
 const MOST_BYTES = 16 * 2 ** 30
 const SHARE = 0.5
-/** Windows of more than this are read cell by cell, with the beginning of each. */
+/** Larger windows are read cell by cell, only the start of each. */
 const WINDOW_BYTES = 1 << 20
-/** How much of a value a window has. */
+/** Bytes of a value in a window. */
 export const WINDOW_CELL_BYTES = 1024
 const CELL_BYTES = 1 << 20
-/** Rows of which places are read at once while all of them are read. */
+/** Number of offsets read at once when all rows are read. */
 const RUN_ROWS = 4096
 const RUN_BYTES = 1 << 18
 const ENCODED_BYTES = 1 << 20
@@ -44,7 +44,7 @@ export class RowSpool implements AsyncDisposable {
     this.#most = most
   }
 
-  /** @param most bytes; by default half of what is free @throws SluiceError TARGET_IO where there can be no such file */
+  /** @param most bytes; default half of the free space @throws SluiceError TARGET_IO if the files cannot be created */
   static async open(folder = tmpdir(), most?: number): Promise<RowSpool> {
     try {
       const own = await mkdtemp(join(folder, 'sluice-ask-'))
@@ -69,13 +69,13 @@ export class RowSpool implements AsyncDisposable {
     return this.#facts
   }
 
-  /** @param types as the database declares the columns */
+  /** @param types declared types of the columns */
   begin(columns: number, types: readonly (DeclaredType | undefined)[] = []): void {
     this.#columns = columns
     this.#facts = Array.from({ length: columns }, (_, i) => new ColumnFacts(types[i]))
   }
 
-  /** @throws SluiceError NO_SPACE; the rows before stay */
+  /** @throws SluiceError NO_SPACE; earlier rows stay */
   async append(rows: readonly SqlRow[]): Promise<void> {
     let places = Buffer.allocUnsafe(rows.length * PLACE_BYTES)
     let count = 0
@@ -115,7 +115,7 @@ export class RowSpool implements AsyncDisposable {
     })
   }
 
-  /** Rows as far as they have come; of each value no more than its beginning. */
+  /** Rows received so far; only the start of long values. */
   async window(from: number, count: number): Promise<readonly (readonly AskCell[])[]> {
     const until = Math.min(this.rows, from + count)
     if (from < 0 || from >= until) return []
@@ -131,7 +131,7 @@ export class RowSpool implements AsyncDisposable {
     return places.slice(0, -1).map((place) => this.#decoded(bytes, place - first))
   }
 
-  /** One value, up to a megabyte of it. */
+  /** One value, up to 1 MB. */
   async cell(row: number, column: number): Promise<AskCell> {
     if (row < 0 || row >= this.rows || column < 0 || column >= this.#columns) return null
     const [place = 0] = await this.#places(row, row + 1)
@@ -142,7 +142,7 @@ export class RowSpool implements AsyncDisposable {
     return cellOf(kind, await this.#read(at, Math.min(length, CELL_BYTES)), length <= CELL_BYTES)
   }
 
-  /** All rows with their whole values, one after the other. */
+  /** All rows with complete values, one after the other. */
   async *all(): AsyncGenerator<readonly AskCell[]> {
     for (let from = 0; from < this.rows; from += RUN_ROWS) {
       const until = Math.min(this.rows, from + RUN_ROWS)
@@ -163,7 +163,7 @@ export class RowSpool implements AsyncDisposable {
     await Promise.all([this.#data.close(), this.#index.close()])
   }
 
-  /** Where rows begin, and where the last of them ends. */
+  /** Offsets of the rows, and the end of the last one. */
   async #places(from: number, until: number): Promise<readonly number[]> {
     const known = Math.min(this.rows, until + 1) - from
     const bytes = Buffer.allocUnsafe(known * PLACE_BYTES)
@@ -209,7 +209,7 @@ async function writeAll(file: FileHandle, bytes: Buffer, position: number): Prom
   }
 }
 
-/** @throws SluiceError INTERNAL where the file ends before */
+/** @throws SluiceError INTERNAL if the file ends early */
 async function readAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let at = 0; at < bytes.byteLength;) {
     const { bytesRead } = await file.read(bytes, at, bytes.byteLength - at, position + at)

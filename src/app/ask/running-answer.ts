@@ -1,4 +1,4 @@
-/** One statement that runs and the rows that have come of it. */
+/** A running statement and the rows received so far. */
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { askInto, type Sink } from './pages.ts'
@@ -6,7 +6,7 @@ import type { AskCell, AskProgress, AskQuestion, Saved, SaveWish } from './port.
 import { RowSpool } from './row-spool.ts'
 import { saveRows } from './save.ts'
 
-/** How often its progress is told while it runs, ms. */
+/** Interval of progress reports, ms. */
 const TELL_EVERY_MS = 200
 
 export class RunningAnswer implements AsyncDisposable {
@@ -23,9 +23,9 @@ export class RunningAnswer implements AsyncDisposable {
   readonly ended: Promise<void>
 
   /**
-   * @param question with whole URLs
-   * @param tell hears how far it is, at first and at last, and a few times a second between
-   * @param most bytes that the answer may take
+   * @param question with full URLs
+   * @param tell called with the progress, at the start, at the end, and a few times per second
+   * @param most size limit of the result, bytes
    */
   constructor(question: AskQuestion, tell: (progress: AskProgress) => void, most?: number) {
     this.#tell = tell
@@ -53,7 +53,7 @@ export class RunningAnswer implements AsyncDisposable {
     }
   }
 
-  /** Ends the statement where it runs; `ended` resolves once it has. */
+  /** Ends the statement on the server; `ended` resolves afterwards. */
   cancel(): void {
     if (this.#done !== null || this.#cancel.signal.aborted) return
     this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as asked'))
@@ -68,7 +68,7 @@ export class RunningAnswer implements AsyncDisposable {
     return (await this.#spool?.cell(row, column)) ?? null
   }
 
-  /** @throws SluiceError BAD_QUERY while it runs, and where not all rows are there; as `saveRows` */
+  /** @throws SluiceError BAD_QUERY while it runs, or if rows are missing; as `saveRows` */
   save(wish: SaveWish): Promise<Saved> {
     const saving = this.#busy.then(async () => {
       const [spool, columns] = [this.#spool, this.#columns]
@@ -103,7 +103,7 @@ export class RunningAnswer implements AsyncDisposable {
       error = asSluiceError(thrown)
     }
     clearInterval(beat)
-    // Said only where it is the reason that came back: until then a statement may go on where it runs.
+    // Only if the cancellation itself came back as the error: before that the statement may still run on the server.
     const cancelled = error?.code === 'STOPPED' && this.#cancel.signal.aborted
     this.#done = {
       ms: performance.now() - this.#began,

@@ -1,6 +1,6 @@
 /**
- * A whole answer as one file. It is written beside its place under another name, counted there, and only then gets its name; what stands there already
- * is written over only where that is wished.
+ * Saves a result as one file: written under a temporary name in the same folder, counted, then renamed. An existing
+ * file is overwritten only on request.
  */
 import { createReadStream } from 'node:fs'
 import { link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -20,15 +20,15 @@ const LF = 0x0a
 
 type Rows = { readonly columns: readonly string[]; readonly spool: RowSpool }
 
-/** More than anybody reads. */
+/** Limit of completions. */
 const MOST_PATHS = 50
 
-/** The path that somebody typed. */
+/** The absolute path of user input. */
 export function pathOf(typed: string): string {
   return resolve(typed.replace(/^~(?=\/|$)/, homedir()))
 }
 
-/** @returns the whole path; null where something is there that is not to be written over. @throws SluiceError BAD_FLAG, NO_SPACE */
+/** @returns the absolute path; null if it exists and must not be overwritten. @throws SluiceError BAD_FLAG, NO_SPACE */
 export async function saveText(typed: string, text: string, overwrite: boolean): Promise<string | null> {
   const { path, isFree } = await placeOf(typed, overwrite)
   if (!isFree) return null
@@ -60,7 +60,7 @@ function besideOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
 }
 
-/** @throws SluiceError BAD_FLAG for a path where no file can be; NO_SPACE, TARGET_IO, INTERNAL where the file does not hold all rows */
+/** @throws SluiceError BAD_FLAG for an invalid path; NO_SPACE, TARGET_IO; INTERNAL if the file lacks rows */
 export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal): Promise<Saved> {
   const { path, isFree } = await placeOf(wish.path, wish.overwrite)
   if (!isFree) return { kind: 'exists' }
@@ -115,7 +115,7 @@ async function written(rows: Rows, format: SaveFormat, path: string, signal: Abo
   return format === 'csv' ? lines - 1 : lines
 }
 
-/** @throws SluiceError LOSSY_TYPE for a column whose bytes no reader of the file could tell from its texts */
+/** @throws SluiceError LOSSY_TYPE for a column whose bytes could not be distinguished from its texts */
 function refuseBytesAmongOthers({ columns, spool }: Rows): void {
   const names = columns.filter((_, i) => spool.facts[i]?.bytesAmongOthers === true)
   if (names.length === 0) return
@@ -129,7 +129,7 @@ function refuseBytesAmongOthers({ columns, spool }: Rows): void {
   )
 }
 
-/** NULL is nothing between two commas, and an empty text a pair of quotes. */
+/** NULL is an empty field, an empty text a pair of quotes. */
 function* csvCells(row: readonly (AskCell | string)[]): Generator<string> {
   for (const cell of row) {
     const text = cell === null ? null : typeof cell === 'string' ? cell : cell.text
@@ -144,7 +144,7 @@ async function* csv({ columns, spool }: Rows): AsyncGenerator<string> {
   yield* chunks(line(csvCells(columns)), spool, (row) => line(csvCells(row)))
 }
 
-/** Whole numbers that JSON would round are texts, as are bytes. */
+/** Integers that JSON would round, and bytes, are text. */
 async function* jsonLines({ columns, spool }: Rows): AsyncGenerator<string> {
   const keys = uniqueNames(columns).map((name) => JSON.stringify(name))
   yield* chunks('', spool, (row) => `{${row.map((cell, i) => `${keys[i] ?? '""'}:${jsonOf(cell)}`).join(',')}}\n`)
@@ -182,7 +182,7 @@ async function* chunks(
   if (text !== '') yield text
 }
 
-/** Lines of a file, where those within quotes are none of their own. */
+/** Counts lines of a file, without line feeds inside quotes. */
 async function records(path: string, quotes: boolean): Promise<number> {
   let lines = 0
   let inside = false
@@ -204,11 +204,11 @@ async function synced(path: string): Promise<void> {
   }
 }
 
-/** @returns false where somebody else has put a file there meanwhile */
+/** @returns false if another program created the file meanwhile */
 async function moved(from: string, to: string, overwrite: boolean): Promise<boolean> {
   if (!overwrite) {
     try {
-      // Unlike a rename, a link never takes the place of what is there.
+      // Unlike a rename, a link never replaces an existing file.
       await link(from, to)
       return true
     } catch (error) {
@@ -222,7 +222,7 @@ async function moved(from: string, to: string, overwrite: boolean): Promise<bool
   return true
 }
 
-/** @param beside name that the file has until it is whole: nobody has asked for that one */
+/** @param beside temporary name, which must not appear in the message */
 function failure(error: unknown, path: string, beside: string): unknown {
   if (error instanceof SluiceError) return named(error, path, beside)
   const { code, message } = error as NodeJS.ErrnoException
@@ -257,10 +257,7 @@ function named(error: SluiceError, path: string, beside: string): SluiceError {
   })
 }
 
-/**
- * @returns what may stand there, in the words of whoever began it; folders end with '/'. Nothing where it cannot be
- *   looked at.
- */
+/** @returns completions of a path as the user began it; folders end with '/'. Empty if the folder cannot be read. */
 export async function pathsThatBegin(begin: string): Promise<readonly string[]> {
   const slash = begin.lastIndexOf('/')
   const folder = begin.slice(0, slash + 1)

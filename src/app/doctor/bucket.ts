@@ -1,4 +1,4 @@
-/** A lake in a bucket: whose credentials are used, whether the store answers, and whether it lets us list. */
+/** Checks a lake in a bucket: credentials, connection and listing. */
 import { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../../engine/run/registry.ts'
 import { fail, failed, ok, type Verdict } from '../../model/run/verdict.ts'
@@ -8,7 +8,7 @@ import type { Target } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
 import { examineNetwork } from './network.ts'
 
-/** @returns whether the bucket can be listed */
+/** @returns true if the bucket can be listed */
 export async function examineBucket(
   examination: Examination,
   area: string,

@@ -1,4 +1,4 @@
-/** The catalog in a database that answers: its version, what this login may do, and what killed imports have left. */
+/** Checks the catalog of a reachable database: version, rights of this login, and leftovers of killed imports. */
 import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
 import { dialectOf } from '../../catalog/dialect.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
@@ -40,7 +40,7 @@ function rightsVerdict({ login, level, missing, wanted }: Rights, url: string): 
   const hint = (role: AccessLevel): string =>
     `as an administrator: sluice grants --database-url ${shellQuote(url)} --role ${role} --to ${shellQuote(login)} --apply`
   if (level === null) {
-    // Without a catalog there is nothing to read, and only the right to make one counts.
+    // Without a catalog only the right to create one matters.
     const [verb, role] = missing.reader.length > 0 ? (['read the', 'reader'] as const) : (['make a', 'admin'] as const)
     const cause = `it lacks ${missing[role].join('; ')}`
     return fail(`${login} may not ${verb} catalog`, { cause, hint: hint(role) })
@@ -100,7 +100,7 @@ async function importsVerdict(database: SqlDatabase): Promise<Verdict> {
   return ok(`none unfinished${active}`)
 }
 
-/** Where an import runs, some are missing for a while by intent. */
+/** During an import some are missing intentionally. */
 async function indexesVerdict(database: SqlDatabase): Promise<Verdict | null> {
   const { files, objectNames } = dialectOf(database)
   let missing: readonly string[]

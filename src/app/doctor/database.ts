@@ -1,4 +1,4 @@
-/** The database of the catalog, from its address to its settings. What fails early leaves out what would fail for the same cause. */
+/** Checks the catalog's database, from address to settings. A failure skips checks that would fail for its reason. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { ServerExam } from '../../stores/common/exam-port.ts'
@@ -18,7 +18,7 @@ const AREA = 'database'
 type Run = { readonly clock: Clock; readonly runId: string }
 
 export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
-  // Some hold no catalog, and are looked at for copies.
+  // Systems without catalogs are checked for copies.
   const examine = systemOf(url)?.examine
   if (examine !== undefined) return await examine(examination, url, run.clock)
   const known: { catalog?: CatalogUrl; server?: ServerExam | undefined } = {}
@@ -49,7 +49,7 @@ async function login(examination: Examination, catalog: CatalogUrl, url: string)
   let given = false
   await examination.check(AREA, 'login', async (signal) => {
     const opened = await openCatalogDatabase('file' in catalog ? url : impatient(url), 'read')
-    // Opened after its time was over: nobody waits for it any more.
+    // It was opened after the timeout, so it is closed at once.
     if (signal.aborted) await closed(opened)
     else {
       database = opened
@@ -65,7 +65,7 @@ async function loginName(database: SqlDatabase): Promise<string> {
   return `as ${String(name)}`
 }
 
-/** @returns false when the server went silent: what is asked next would wait too */
+/** @returns false if the server stopped replying: further checks would time out too */
 async function examineServer(
   examination: Examination,
   database: SqlDatabase,
@@ -83,8 +83,8 @@ async function examineServer(
 }
 
 /**
- * Partitions that an older version took out of tables of serial ids; null where there are none. Archives need a session of their own, which a database that serves
- * as a catalog need not give: then they are named as not inspected.
+ * Partitions that an older version detached by mistake from tables of serial ids; null if there are none. Archives need
+ * their own session, which a catalog database may refuse: then they are reported as not inspected.
  */
 async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdict | null> {
   const { mistakenOf } = await import('../../archive/plan/wrongly-detached.ts')
@@ -102,14 +102,14 @@ async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdic
   return warn(`${first.message}${more}`, { hint: first.hint })
 }
 
-/** Connects and gives up within the time of a check. Every server that holds catalogs reads these parameters. */
+/** Limits the connection attempt to the time of a check. Every catalog server supports these parameters. */
 function impatient(url: string): string {
   const [base = '', query = ''] = (url.split('#', 1)[0] ?? '').split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect_timeout|retry_seconds)=/.test(pair))
   return `${base}?${[...kept, 'connect_timeout=4', 'retry_seconds=0'].join('&')}`
 }
 
-/** A server that says nothing any more is not waited for. */
+/** Does not wait for a server that stopped replying. */
 async function closed(database: SqlDatabase): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)))

@@ -1,4 +1,4 @@
-/** How `doctor` looks at one thing after the other: each look has a time limit, and ends in a finding whatever happens. */
+/** Runs the checks of `doctor` one after the other: each has a time limit, and always ends in a finding. */
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { fail, failed, type Verdict } from '../../model/run/verdict.ts'
@@ -10,7 +10,7 @@ export class Examination implements Checks {
   readonly #abort: AbortSignal
   readonly #limitMs: number
 
-  /** @param abort ends the examination at its next check */
+  /** @param abort ends at the next check */
   constructor(emit: Emit<'check'>, abort: AbortSignal, limitMs: number = CHECK_MS) {
     this.#emit = emit
     this.#abort = abort
@@ -18,9 +18,9 @@ export class Examination implements Checks {
   }
 
   /**
-   * Runs one check. Its signal fires when its time is over; a check that does not hear it is left behind.
-   * @param body gives null where there is nothing to say
-   * @throws SluiceError ABORTED, and nothing that the body throws
+   * Runs one check. Its signal fires at the time limit; a check that ignores the signal is abandoned.
+   * @param body returns null if there is nothing to report
+   * @throws SluiceError ABORTED; never an error of the body
    */
   async check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<Outcome> {
     const seconds = this.#limitMs / 1000

@@ -1,4 +1,4 @@
-/** A lake: is it there, which tables does it hold, does a first log answer, and are its times to be trusted. */
+/** Checks a lake: existence, tables, a readable log, and plausible file times. */
 import { listLog } from '../../delta/listing.ts'
 import type { LogListing } from '../../delta/listing.ts'
 import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
@@ -12,9 +12,9 @@ import { CHECK_MS } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
 
 const AREA = 'lake'
-/** Looking for tables ends before its check would. */
+/** The search for tables ends before the time limit of its check. */
 const LOOK_MS = CHECK_MS - 1_000
-/** Clocks of file servers differ a little. */
+/** Tolerance for clocks of file servers. */
 const AHEAD_MS = 60_000
 
 export async function examineLake(examination: Examination, path: string, clock: Clock): Promise<void> {
@@ -82,7 +82,7 @@ async function tablesVerdict(path: string, tables: string[], signal: AbortSignal
   return warn('none', { cause: 'no folder there holds a _delta_log', hint: 'name the folder that holds the tables' })
 }
 
-/** Delta takes the time of a file for that of its commit, unless the commit names its own. */
+/** Delta uses the file's time as commit time, unless the commit contains its own. */
 export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: number): Verdict {
   const ahead = commits.filter(({ modified }) => modified > now + AHEAD_MS)
   if (ahead.length > 0) {

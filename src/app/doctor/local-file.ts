@@ -1,4 +1,4 @@
-/** A catalog in a file: its folder, its rights and the disk it is on. */
+/** Checks a catalog file: folder, rights and disk. */
 import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -8,7 +8,7 @@ import { sizeText } from '../../shared/figures.ts'
 import type { Examination } from './examination.ts'
 import { freeSpace, spaceVerdict } from './program.ts'
 
-/** What statfs calls file systems on other machines, whose locks cannot be trusted. */
+/** statfs types of network file systems, whose locks are unreliable. */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0xff534d42, 'CIFS'],
@@ -18,7 +18,7 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x65735546, 'FUSE'],
 ])
 
-/** @param title of the system that the file is of @returns whether there is a file to open */
+/** @param title of the file's system @returns true if there is a file to open */
 export async function examineFile(
   examination: Examination,
   area: string,

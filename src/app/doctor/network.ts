@@ -1,4 +1,4 @@
-/** The way to a database server below the login: its name, and whether something listens there. */
+/** Checks the network path to a database server: host name and port. */
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { fail, ok } from '../../model/run/verdict.ts'
@@ -6,7 +6,7 @@ import { tookText } from '../../shared/figures.ts'
 import type { Target } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
 
-/** @returns whether it is worth trying to log in */
+/** @returns true if a login can be tried */
 export async function examineNetwork(examination: Examination, area: string, target: Target): Promise<boolean> {
   if (target.kind === 'host' && isIP(target.host) === 0) {
     const { host } = target

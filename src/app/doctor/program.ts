@@ -1,4 +1,4 @@
-/** What sluice itself needs on this machine: Node, both native modules, a terminal, room for temporary files. */
+/** Checks the requirements of sluice on this machine: Node, native modules, terminal, space for temporary files. */
 import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { sizeText } from '../../shared/figures.ts'
 import type { Examination } from './examination.ts'
 
 const AREA = 'program'
-/** The terminal UI says that it needs more below this. */
+/** The terminal UI asks for more space below this size. */
 const LEAST_COLUMNS = 80
 const LEAST_ROWS = 24
 const LITTLE_SPACE = 1e9
@@ -49,7 +49,7 @@ async function loaded(version: () => Promise<string>, module: string): Promise<V
   }
 }
 
-/** @returns null where output goes to no terminal, which is not worth a line */
+/** @returns null if the output is not a terminal */
 export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: Terminal): Verdict | null {
   if (!isTTY) return ok('none: plain text, without the terminal UI')
   const colors = env['FORCE_COLOR'] === '0' ? 'no colours' : 'colours'

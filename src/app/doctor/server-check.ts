@@ -1,4 +1,4 @@
-/** Checks that ask every database server alike. */
+/** Checks common to all database servers. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
@@ -23,12 +23,12 @@ export async function roundTripVerdict(database: SqlDatabase): Promise<Verdict> 
   return warn(found, { cause: 'every small table costs some of these', hint: 'run sluice nearer to the database' })
 }
 
-/** Leases go by the database's clock, and a process on this machine by its own. */
+/** Leases use the database's clock, a process of this machine its own. */
 export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'now'>): Promise<Verdict> {
   const before = clock.now()
   const there = await database.now()
   const after = clock.now()
-  // Within the round trip nobody can tell.
+  // A difference within the round trip cannot be measured.
   const skew = there < before ? there - before : there > after ? there - after : 0
   const amount = Math.abs(skew)
   const found =
@@ -41,7 +41,7 @@ export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'no
   return amount > SKEW_FAIL_MS ? fail(found, trouble) : warn(found, trouble)
 }
 
-/** Takes a lock, sees that another session does not get it, lets go, and takes it again. */
+/** Takes a lock, checks that another session cannot get it, releases it, and takes it again. */
 export async function locksVerdict(database: SqlDatabase, name: string): Promise<Verdict | null> {
   if (database.lock === undefined) return null
   const first = await database.lock(name)

@@ -1,36 +1,36 @@
-/** The state of every chunk of a table that is kept no more, and where it lies, in a few bytes each. It is changed in place. */
+/** Compact state and key range of every chunk of a table whose events are no longer kept. Updated in place. */
 import type { ChunkStretch, ClosedState, KeySpan } from '../../model/run/event.ts'
 
 const STATES: readonly (ClosedState | null)[] = [null, 'pending', 'proved', 'written', 'aside', 'failed']
-/** Numbers beyond this are none that a plan gives. */
+/** Larger numbers do not occur in plans. */
 const MOST = 4_000_000
 const WHOLE = /^-?\d{1,40}$/
-/** So many digits fit into 64 bits. */
+/** This many digits always fit into 64 bits. */
 const SHORT = 18
 
-/** What is known of an edge of a chunk. */
+/** Knowledge about a bound of a chunk. */
 const EDGE = { untold: 0, open: 1, told: 2 } as const
 
 type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }
 
 export class ChunkStates {
   #states = new Uint8Array(64)
-  /** Of each chunk its first edge and its last. */
+  /** Per chunk, its lower and its upper bound. */
   #kinds: Uint8Array
   #edges: BigInt64Array
   #largest = -1
-  /** Edges of more than 64 bits, as tokens of some rings are. */
+  /** Bounds of more than 64 bits, such as tokens of some rings. */
   readonly #wide = new Map<number, bigint>()
   readonly #isPlaced: boolean
 
-  /** @param isPlaced whether the key is one whole number, so that a map draws chunks where they lie */
+  /** @param isPlaced true if the key is one integer, so that a map can draw chunks by position */
   constructor(isPlaced: boolean) {
     this.#isPlaced = isPlaced
     this.#kinds = new Uint8Array(isPlaced ? 128 : 0)
     this.#edges = new BigInt64Array(isPlaced ? 128 : 0)
   }
 
-  /** @returns whether the chunk has a number that can be kept */
+  /** @returns true if the chunk has a number that can be stored */
   set(chunk: string, state: ClosedState, { from, to }: KeySpan): boolean {
     const no = Number(chunk)
     if (!/^\d{1,7}$/.test(chunk) || no > MOST) return false
@@ -44,12 +44,12 @@ export class ChunkStates {
     return true
   }
 
-  /** Every chunk that failed is as if nobody had tried it. */
+  /** Resets every failed chunk to pending. */
   forgetFailed(): void {
     for (let no = 0; no <= this.#largest; no++) if (STATES[this.#states[no] ?? 0] === 'failed') this.#states[no] = 1
   }
 
-  /** What is known, in stretches that are as long as they can be. */
+  /** The known states, as runs of chunks that are as long as possible. */
   stretches(): readonly ChunkStretch[] {
     const found: Growing[] = []
     let last: Growing | null = null
@@ -75,7 +75,7 @@ export class ChunkStates {
     return !isTold || this.#joins(no)
   }
 
-  /** Whether a chunk begins right behind the one before it. */
+  /** True if a chunk begins directly after the previous one. */
   #joins(no: number): boolean {
     if (this.#kinds[2 * no - 1] !== EDGE.told || this.#kinds[2 * no] !== EDGE.told) return false
     return this.#valueAt(2 * no - 1) + 1n === this.#valueAt(2 * no)

@@ -1,12 +1,12 @@
-/** Which events a run keeps of itself for whoever joins it late, where they are told apart by less than their chunks. */
+/** Which events a run keeps for late viewers, except those of chunks. */
 import type { Event, EventType } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** The newest of each key stays, at its newest place. */
+/** The newest event of each key is kept, at its newest position. */
 type Keyed<T extends EventType> = { readonly by: (event: Of<T>) => string }
-/** The newest stay; `counts` tells which of those that go are counted. */
+/** The newest events are kept; `counts` names the counter of the dropped ones. */
 type Newest<T extends EventType> = {
   readonly newest: number
   readonly counts?: 'mismatches' | 'differences' | 'findings'
@@ -15,12 +15,12 @@ type Newest<T extends EventType> = {
 
 export type Rule<T extends EventType = EventType> = Keyed<T> | Newest<T>
 
-/** What each partition of an archive says of itself: a plan holds as much. */
+/** Limit of events per partition of an archive, equal to that of a plan. */
 const OF_PARTITIONS = 20_000
 
 const single = { by: (): string => '' }
 
-/** All others: as many as a screen keeps. */
+/** Other events: as many as a screen keeps. */
 const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'run.started': single,
   'plan.ready': single,

@@ -1,6 +1,6 @@
 /**
- * What a run keeps of its own events, so that whoever joins it late folds the same picture as one who watched from its start. Bounded: whatever a chunk
- * said is added up once nobody can look at it any more, and of lists the newest stay.
+ * Run journal: the events that a late viewer needs to build the same state as one from the start. Bounded: events of
+ * chunks are summed up when no view can show them any more, and lists keep the newest entries.
  */
 import { dec, type ClosedState, type Event, type EventType, type TableStatus } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
@@ -10,7 +10,7 @@ import { eventsOf, freshLife, noteAside, TableChunks, type ChunkEnd, type ChunkL
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** Tables whose ends are kept one by one. */
+/** Limit of tables whose final events are kept. */
 const ENDS = 5000
 
 type Counts = { mismatches: bigint; differences: bigint; findings: bigint }
@@ -19,19 +19,19 @@ export class RunJournal {
   readonly #keyed = new Map<string, Event>()
   readonly #newest = new Map<EventType, Event[]>()
   readonly #tables = new Map<string, TableChunks>()
-  /** Of what is no copy, and of tables that were planned anew. */
+  /** Of runs that are not copies, and of tables that were planned again. */
   readonly #work = new Work()
   readonly #ended = new Map<string, Of<'table.finished'>>()
   readonly #endedBefore = new Map<TableStatus, bigint>()
   readonly #counts: Counts = { mismatches: 0n, differences: 0n, findings: 0n }
-  /** How often the steps of a partition have ended. */
+  /** How often each step of a partition has ended. */
   readonly #steps = new Map<string, number>()
   readonly #active = new Map<string, ChunkLife>()
   readonly #noted = new Map<string, ChunkLife>()
   readonly #recent = new Map<string, ChunkLife>()
   #last: Event | null = null
 
-  /** Events come in order. */
+  /** Call in event order. */
   take(event: Event): void {
     this.#last = event
     switch (event.type) {
@@ -86,7 +86,7 @@ export class RunJournal {
     this.#byRule(event)
   }
 
-  /** The events that whoever joins now is told first; what comes next has a higher number than all of them. */
+  /** The events for a viewer who joins now; all later events have higher numbers. */
   snapshot(): readonly Event[] {
     const base: Event[] = []
     const rest: Event[] = [...this.#newest.values()].flat()
@@ -161,7 +161,7 @@ export class RunJournal {
 
   #begin(event: Of<'copy.started'>): void {
     const table = this.#table(event.table)
-    // Its map begins anew; what was done stays done.
+    // Its chunk map restarts; completed work stays counted.
     for (const some of [this.#noted, this.#recent]) {
       for (const [key, life] of some) {
         if (life.table !== event.table || life.end === null) continue
@@ -182,7 +182,7 @@ export class RunJournal {
     }
   }
 
-  /** Of what is worked on. */
+  /** Of a chunk in work. */
   #lifeOf({ table, chunk }: { readonly table: string; readonly chunk: string }): ChunkLife {
     const key = keyOf({ table, chunk })
     const known = this.#active.get(key)
@@ -213,7 +213,7 @@ export class RunJournal {
 
   #started(event: Of<'chunk.started'>): void {
     const { table, chunk, worker } = event
-    // A worker that begins another chunk has none any more.
+    // A worker that begins another chunk has left the previous one.
     for (const [key, life] of this.#active) {
       if (life.started?.worker !== worker || (life.table === table && life.chunk === chunk)) continue
       this.#active.delete(key)
@@ -279,7 +279,7 @@ export class RunJournal {
     this.#end(freshLife(event.table, chunk), event)
   }
 
-  /** Nobody works on it any more. @param isHeldStill whether what was asked of it is remembered */
+  /** No worker has it any more. @param isHeldStill keep its steering request */
   #letGo(at: { readonly table: string; readonly chunk: string }, isHeldStill: boolean): void {
     const life = this.#takeOut(keyOf(at))
     if (life === null) return this.#retire({ ...freshLife(at.table, at.chunk) }, 'pending')
@@ -338,7 +338,7 @@ export class RunJournal {
   #endEarlier(event: Of<'table.finished'>): void {
     this.#ended.delete(event.table)
     this.#endedBefore.set(event.status, (this.#endedBefore.get(event.status) ?? 0n) + 1n)
-    // Of a comparison no chunk says what was done.
+    // A comparison has no chunks to count its work.
     const compared = this.#keyed.get(`diff.progress\n${event.table}`)
     if (compared?.type !== 'diff.progress' || compared.seq > event.seq) return
     this.#work.add('row', compared.done)
@@ -349,7 +349,7 @@ export class RunJournal {
 const keyOf = ({ table, chunk = '' }: { readonly table: string; readonly chunk?: string }): string =>
   `${chunk}\n${table}`
 
-/** What all else is told of. */
+/** Events that all others refer to. */
 function isBase({ type }: Event): boolean {
   return type === 'run.started' || type === 'plan.ready'
 }

@@ -1,9 +1,9 @@
-/** What chunks come to once their events are not kept any more. */
+/** Totals of chunks whose events are no longer kept. */
 import { dec, type ChunkSums, type ChunkTally, type Dec } from '../../model/run/event.ts'
 
 type Told = Partial<ChunkTally> & { readonly done?: Dec }
 
-/** Adds up in place; exact, whatever the numbers. */
+/** Adds in place, exactly. */
 export class Sums {
   read = 0n
   written = 0n
@@ -40,7 +40,7 @@ export class Sums {
   }
 }
 
-/** What was done, by its unit. */
+/** Completed work by unit. */
 export class Work {
   chunks = 0n
   bytes = 0n
@@ -51,7 +51,7 @@ export class Work {
     this.#units.set(unit, (this.#units.get(unit) ?? 0n) + BigInt(done))
   }
 
-  /** All of another one. */
+  /** Adds all of another one. */
   take(other: Work): void {
     this.chunks += other.chunks
     this.bytes += other.bytes

@@ -1,4 +1,4 @@
-/** The chunks of one table, as its run keeps them: those that somebody may look at event by event, of all others the state and what they add up to. */
+/** Chunks of one table in the run journal: events of those that a view can show, state and totals of all others. */
 import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
 import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
@@ -9,10 +9,10 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const WHOLE = /^-?\d{1,40}$/
 
-/** What became of a chunk, where its events are kept one by one. */
+/** Final event of a chunk. */
 export type ChunkEnd = Of<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
 
-/** The events of one chunk since it was last begun. */
+/** The events of one chunk since its last start. */
 export type ChunkLife = {
   readonly table: string
   readonly chunk: string
@@ -28,7 +28,7 @@ export function freshLife(table: string, chunk: string): ChunkLife {
   return { table, chunk, started: null, progress: null, retried: null, aside: [], steered: null, end: null }
 }
 
-/** The events of a life that are kept. */
+/** The kept events of a chunk. */
 export function eventsOf({ started, progress, retried, aside, steered, end }: ChunkLife): readonly Event[] {
   return [started, progress, retried, ...aside, steered, end].filter((event) => event !== null)
 }
@@ -37,7 +37,7 @@ export function noteAside(life: ChunkLife, event: Of<'row.aside'>): void {
   if (life.aside.length < KEPT.rowsOfChunk) life.aside.push(event)
 }
 
-/** Where it lies, as far as its events tell. */
+/** Key range of a chunk, as far as its events contain it. */
 function spanOf({ started, end }: ChunkLife): KeySpan {
   const told = end !== null && 'from' in end && (end.from !== undefined || end.to !== undefined) ? end : started
   const { from, to } = told ?? {}
@@ -46,11 +46,11 @@ function spanOf({ started, end }: ChunkLife): KeySpan {
 
 export class TableChunks {
   readonly name: string
-  /** In the order in which the table began, and began anew. */
+  /** In the order of starts and restarts. */
   readonly begins: Of<'copy.started'>[] = []
-  /** What was last asked of all of it. */
+  /** Last steering request for the whole table. */
   steered: Of<'table.steered'> | null = null
-  /** Order of the newest chunk that was begun and is kept no more. */
+  /** Sequence number of the newest started chunk that is no longer kept. */
   lastBegun = 0
   #lastSeq = 0
   #lastTs = ''
@@ -74,21 +74,21 @@ export class TableChunks {
     )
   }
 
-  /** One of its chunks was begun. */
+  /** One of its chunks was started. */
   noteStart(event: Of<'chunk.started'>): void {
     if (this.#since !== null) return
     this.#since = event.ts
     this.#note(event)
   }
 
-  /** A chunk of an earlier run of which nobody has to hear more. */
+  /** A chunk of an earlier run that no view shows. */
   skip(event: Of<'chunk.skipped'>): void {
     this.#note(event)
     this.#before.add(event)
     this.#states.set(event.chunk, closedBy(event), event)
   }
 
-  /** Chunks of earlier runs that were never told one by one. */
+  /** Chunks of earlier runs that were never sent one by one. */
   skipMany(event: Of<'chunks.summary'>): void {
     this.#note(event)
     this.#before.take(event.before)
@@ -98,7 +98,7 @@ export class TableChunks {
     }
   }
 
-  /** Its events are kept no more. @param as its state where they do not tell it */
+  /** Drops its events. @param as its state, if they do not contain it */
   retire(life: ChunkLife, as: ClosedState | null = null): void {
     const { chunk, started, end } = life
     for (const event of eventsOf(life)) this.#note(event)
@@ -115,7 +115,7 @@ export class TableChunks {
       this.work.add(end.unit, end.read ?? end.done)
     } else if (end?.type === 'chunk.skipped') this.#before.add(end)
     const state = as ?? (end === null ? 'pending' : closedBy(end))
-    // Nobody has ever spoken of its state.
+    // No event has reported its state.
     if (as === null && end === null && started === null && life.retried === null) return
     this.#states.set(chunk, state, spanOf(life))
   }
@@ -124,7 +124,7 @@ export class TableChunks {
     this.#states.forgetFailed()
   }
 
-  /** Its number and its time are those of the newest event that was left out. */
+  /** Number and time are those of the newest dropped event. */
   summary(): ChunksSummaryEvent & { readonly seq: number; readonly ts: string } {
     const { chunks, work, bytes, retries } = this.work.told()
     return {
@@ -145,7 +145,7 @@ export class TableChunks {
     }
   }
 
-  /** Whether anything is to be told of chunks whose events are left out. */
+  /** True if events of chunks were dropped. */
   get isCut(): boolean {
     return this.#lastSeq > 0
   }

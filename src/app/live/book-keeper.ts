@@ -1,11 +1,11 @@
-/** Writes a run into the book of this machine while it goes on. Nothing of it ever hurts the run: what cannot be written is left out. */
+/** Writes a run into this machine's run history. Errors never affect the run: what cannot be written is left out. */
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { BookedRun, RunBook } from '../../model/run/run-book.ts'
 import { isDamaged, openRunBook, runBookFile, setAside } from '../../stores/run-book.ts'
 import { Pulse } from './pulse.ts'
 
-/** Points of a curve; then every second one goes, and points come half as often. */
+/** Limit of points of a curve; beyond it every second one is removed, and the interval doubles. */
 const POINTS = 300
 const FIRST_MS = 1000
 
@@ -21,7 +21,7 @@ export class BookKeeper implements AsyncDisposable {
   #timer: ReturnType<typeof setInterval> | null = null
   #finished: Extract<Event, { type: 'run.finished' }> | null = null
 
-  /** @param folder that the book is in, or is made in */
+  /** @param folder of the run history; created if missing */
   constructor(folder: string, run: BookedRun, clock: Clock) {
     this.#run = run
     this.#clock = clock
@@ -80,12 +80,12 @@ export class BookKeeper implements AsyncDisposable {
     try {
       what()
     } catch {
-      // A disk that is full, another program that writes: a gap in a curve.
+      // A full disk or a concurrent writer only leaves a gap in the curve.
     }
   }
 }
 
-/** @returns a book with the run in it; a damaged one is set aside, and another begun */
+/** @returns a history with the run in it; a damaged one is moved away and replaced */
 async function begunBook(file: string, run: BookedRun, isNew = false): Promise<RunBook> {
   let book: RunBook | null = null
   try {

@@ -1,12 +1,13 @@
-/** What a list of runs offers behind a run. */
+/** Follow-up command in a list of runs. */
 import type { MachineRun } from '../workbench.ts'
 
-/** `--confirm` with its name, in any way that a shell reads it as words: quoted in part, as a whole, or behind a blank. */
+/** `--confirm` with its name, in any quoting that a shell accepts. */
 const CONFIRMATION = / (?:--confirm(?:=| )(?:'[^']*'|\\.|[^\s'\\])*|'--confirm=[^']*'(?:\\''[^']*')*)/g
 
 /**
- * The command that goes on with a run, without a confirmation: who copies a line of a list has not read what it destroys. The command asks for the name then.
- * @returns null where nothing is left to do, or the run still goes on
+ * The command that continues a run, without a confirmation: a user who copies it from a list has not read what it
+ * destroys. The command then asks for the name.
+ * @returns null if nothing is left to do, or the run is still active
  */
 export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): string | null {
   if (doneBy !== null) return null
@@ -14,7 +15,7 @@ export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): strin
   return next === null ? null : unconfirmed(next)
 }
 
-/** A command as a list gives it out: without its confirmation. */
+/** A command for a list: without its confirmation. */
 export function unconfirmed(commandLine: string): string {
   return commandLine.replaceAll(CONFIRMATION, '')
 }

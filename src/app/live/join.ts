@@ -1,4 +1,4 @@
-/** A run that goes on elsewhere on this machine, joined over its socket: what it did so far, then every event as it comes. */
+/** Joins another run of this machine over its socket: its state so far, then every event. */
 import { createConnection, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Event } from '../../model/run/event.ts'
@@ -11,9 +11,9 @@ import type { JoinedRun, RunAbout } from '../workbench.ts'
 import { noSuchRun, refuseStranger } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 5_000
-/** A snapshot is as large as a plan; a line that is longer is none of ours. */
+/** A snapshot is as large as a plan; longer lines are invalid. */
 const LONGEST = 256 * 1024 * 1024
-/** How long a request waits for its turn before it is left undone. */
+/** How long a request waits before it is dropped. */
 const PATIENCE_MS = 5_000
 
 type Line = {
@@ -26,9 +26,10 @@ type Line = {
 }
 
 /**
- * @param env where sockets are looked for
- * @returns once everything that has happened so far is there
- * @throws SluiceError NO_SUCH_PATH where no such run goes on here; CONNECT_FAILED where it does not answer, or is of a version that cannot be watched
+ * @param env determines the folder of the sockets
+ * @returns once all past state has arrived
+ * @throws SluiceError NO_SUCH_PATH if there is no such active run here; CONNECT_FAILED if it does not reply, or its
+ * version cannot be joined
  */
 export async function joinRun(
   runId: string,
@@ -91,7 +92,7 @@ class Joined {
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(silent)
-      // A socket that nobody listens at was left by a run that was killed.
+      // A socket without a listener was left by a killed run.
       const isGone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
       this.#reject(
         isGone ? noSuchRun(this.#runId, this.#path) : unreachable('the run cannot be reached', this.#path, error),
@@ -130,7 +131,7 @@ class Joined {
       this.#about = run
       return
     }
-    // A program of before asks for "get" or "set".
+    // An older program accepts only "get" or "set".
     const message = typeof error?.message === 'string' ? error.message : 'it does not say why'
     this.#fail(`the run cannot be watched: ${message}`, 'one that an older sluice runs is steered with sluice ctl')
   }
@@ -184,7 +185,7 @@ class Joined {
     }
   }
 
-  /** Over a connection of its own: among events an answer would be lost. */
+  /** Uses its own connection: between events the reply would be lost. */
   #ask(request: Readonly<Record<string, unknown>>): void {
     const refuse = (message: string): void => {
       for (const listener of this.#refused) listener(message)
@@ -208,7 +209,7 @@ class Joined {
   }
 }
 
-/** How a run goes on is told as it works from the folder of the viewer. */
+/** The resume command, adapted to the viewer's folder. */
 function resumedFrom(event: Event, folder: string | null): Event {
   if (event.type !== 'run.finished' || event.resumeCommand === undefined) return event
   return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
@@ -218,7 +219,7 @@ const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run broke off: its program 
   hint: 'the same command goes on where it was broken off',
 })
 
-/** The last word of a run that had none. */
+/** A final event for a run that ended without one. */
 function brokenOff({ runId, commandLine }: RunAbout, last: Event | null): Event {
   return {
     v: 1,

@@ -1,4 +1,4 @@
-/** A run that others can watch and steer while it goes on: its journal, those who watch, and the socket they come by. */
+/** A run that can be watched and steered while active: its journal, viewers and socket. */
 import type { Socket } from 'node:net'
 import type { Event, EventBody } from '../../model/run/event.ts'
 import { Interrupter, type Interrupt } from '../../shared/abort.ts'
@@ -27,15 +27,15 @@ export type LiveOptions = {
   readonly host: string
   readonly startedAt: string
   readonly clock: Clock
-  /** Folder of the book that it is written into; nowhere when absent. */
+  /** Folder of the run history; not recorded if absent. */
   readonly book?: string
   readonly owner: ProcessIdentity
-  /** Says an event of the run. */
+  /** Emits an event of the run. */
   readonly emit: (body: EventBody) => void
 }
 
 export class LiveRun implements AsyncDisposable {
-  /** Fires as the one it was given, and when somebody asks over the socket. */
+  /** Fires with the given one, and on a request over the socket. */
   readonly interrupt: Interrupter = new Interrupter()
   readonly control: RunControl
   readonly #journal = new RunJournal()
@@ -45,7 +45,7 @@ export class LiveRun implements AsyncDisposable {
   #socket: AsyncDisposable | null = null
   readonly #keeper: BookKeeper | null
   #isBroken = false
-  /** Why nobody can come by. */
+  /** Why the socket is unavailable. */
   #complaint: SluiceError | null = null
   readonly #emit: (body: EventBody) => void
   readonly #over = new AbortController()
@@ -78,7 +78,7 @@ export class LiveRun implements AsyncDisposable {
     this.control = this.#plain.control(control)
   }
 
-  /** Listens from now on; where no socket can be had, the run goes without one. */
+  /** Opens the socket; the run continues without one if that fails. */
   static async open(operation: Operation, options: LiveOptions): Promise<LiveRun> {
     const live = new LiveRun(operation, options)
     const watched = {
@@ -91,7 +91,7 @@ export class LiveRun implements AsyncDisposable {
     return live
   }
 
-  /** Every event of the run. A picture of it is never worth the run: what cannot be kept ends the picture. */
+  /** Every event of the run. An error in the journal ends the journal, not the run. */
   take(event: Event): void {
     if (this.#isBroken) return
     try {
@@ -103,7 +103,7 @@ export class LiveRun implements AsyncDisposable {
     }
   }
 
-  /** Says why nobody can come by, where that is so; once the run has begun, since no event comes before that. */
+  /** Warns if the socket is unavailable; call after the first event of the run. */
   tellUnreachable(): void {
     if (this.#complaint === null) return
     const { message, where = '', hint } = this.#complaint
@@ -116,7 +116,7 @@ export class LiveRun implements AsyncDisposable {
     })
   }
 
-  /** The operation has a steering of its own from now on, until it is disposed. */
+  /** From now on the operation's own steering is used, until it is disposed. */
   steerBy(steered: Steered): Disposable {
     this.#own = steered
     if (this.#plain.held) {
@@ -155,7 +155,7 @@ function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, op
   return new BookKeeper(book, run, clock)
 }
 
-/** @param over nobody listens any more once it fires */
+/** @param over stops listening when it fires */
 function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()

@@ -1,4 +1,4 @@
-/** The runs of this user on this machine: those that listen at their sockets, and those that the book has. */
+/** The runs of this user on this machine: those with a socket, and those in the run history. */
 import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
@@ -20,7 +20,7 @@ export class LocalRuns implements MachineRuns {
   #book: Promise<RunBook> | null = null
   #trouble: SluiceError | null = null
 
-  /** @param folder where this user's programs keep what is theirs; null where nothing is kept */
+  /** @param folder state folder of this user; null if nothing is stored */
   constructor(folder: string | null, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.#file = folder === null ? null : runBookFile(folder)
     this.#env = env
@@ -32,7 +32,7 @@ export class LocalRuns implements MachineRuns {
     const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))
     const rows = await this.#read((book) => book.list(limit), [])
     const known = new Map(rows.map(({ run, about }) => [run, about]))
-    // Of a run that could not be booked nothing is known but that it listens.
+    // A run outside of the history is known by its socket only.
     const others = [...listening].filter((run) => !known.has(run))
     const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
     return [
@@ -48,10 +48,10 @@ export class LocalRuns implements MachineRuns {
     return await this.#read((book) => book.curve(runId), [])
   }
 
-  /** Why the last look has not seen the book; null where it has, or there is none. */
+  /** Why the run history could not be read last time; null if it could, or if there is none. */
   readonly trouble = (): SluiceError | null => this.#trouble
 
-  /** Damaged books that were set aside. */
+  /** Damaged histories that were moved away. */
   asides(): readonly string[] {
     return this.#file === null ? [] : damagedBooks(this.#file)
   }
@@ -72,7 +72,7 @@ export class LocalRuns implements MachineRuns {
       this.#book ??= openRunBook(file)
       return ask(await this.#book)
     } catch (error) {
-      // Another program may set it aside: the next look opens what is there by then.
+      // Another program may move it away: the next read opens the current file.
       this.close()
       this.#trouble = unreadBook(file, error)
       return otherwise
@@ -80,7 +80,7 @@ export class LocalRuns implements MachineRuns {
   }
 }
 
-/** None in a folder where others could make them up. */
+/** None in a folder that other users can write to. */
 function ownRuns(folder: string): readonly string[] {
   try {
     refuseStranger(folder)
@@ -90,7 +90,7 @@ function ownRuns(folder: string): readonly string[] {
   }
 }
 
-/** The run that has ended well since, by the command that goes on with this one; null without one. @param later those that began after it */
+/** A later successful run of this one's follow-up command; null without one. @param later runs begun after it */
 function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
   if (end !== null && end.resumeCommand === null) return null
   const command = end?.resumeCommand ?? commandLine
@@ -103,10 +103,10 @@ function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRo
   return done?.run ?? null
 }
 
-/** What is done with a stream as long as its tables have not been switched. */
+/** Commands for a stream before its tables are cut over. */
 const STREAM_STEP = /^sluice (?:sign-off|follow|cutover) (\d{16,20})(?: |$)/
 
-/** Whether a run has ended a stream by a switch: nothing is signed off or followed there any more. */
+/** True if a run ended a stream by a cutover: its sign-off and replication are over. */
 function switchesFrom({ kind, commandLine, end }: BookRow, stream: string): boolean {
   return kind === 'cutover' && commandLine.split(' ').includes(stream) && end?.totals['switched'] === '1'
 }
@@ -121,7 +121,7 @@ function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolea
   return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end, doneBy }
 }
 
-/** Its id is when it began, in ns. */
+/** Its id is its start time in ns. */
 function unbooked(run: string): MachineRun {
   return {
     run,
@@ -140,7 +140,7 @@ function unbooked(run: string): MachineRun {
   }
 }
 
-/** A socket that nobody listens at was left behind by a run that was killed. */
+/** A socket without a listener was left by a killed run. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(path)

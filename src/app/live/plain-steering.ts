@@ -1,11 +1,11 @@
-/** How a run is steered from elsewhere that has no steering of its own: it is stopped, aborted, and held where it looks for that. */
+/** Steering of an operation without its own: stop, abort, and pause where the operation supports it. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Interrupter } from '../../shared/abort.ts'
 import type { RunControl, Wish } from '../../engine/run/operation.ts'
 import type { Steered } from '../../engine/run/steered.ts'
 
 export class PlainSteering implements Steered {
-  /** Told of what is heeded. */
+  /** Called with each applied request. */
   onWish: (wish: Wish) => void = () => undefined
   held = false
   readonly #interrupter: Interrupter
@@ -35,7 +35,7 @@ export class PlainSteering implements Steered {
     this.onWish(wish)
   }
 
-  /** What the operation looks at: what it was given, or what was asked for from elsewhere. */
+  /** The control for the operation: the given one, combined with requests from outside. */
   control(given: RunControl | undefined): RunControl {
     const isHeld = (): boolean => this.held
     return {

@@ -1,21 +1,21 @@
-/** How far a run is, in a few numbers: folded from its events for a curve that is looked at later. */
+/** Progress figures of a run, folded from its events for a curve. */
 import type { Event } from '../../model/run/event.ts'
 
 export class Pulse {
-  /** Bytes, or notes, that were not applied yet; null where nothing is followed. */
+  /** Bytes or trigger records not applied yet; null without a stream. */
   lag: number | null = null
   #follows: boolean
   #done = 0
   #bytes = 0
-  /** What earlier slots of the same run have brought in of what is worked on, by table and chunk, and of what is done. */
+  /** Work of earlier tasks of the same run: for current work by table and chunk, and in total for completed work. */
   readonly #earlier = new Map<string, number>()
   #earlierDone = 0
-  /** What is worked on: rows and bytes by worker, table or partition. */
+  /** Current work: rows and bytes by worker, table or partition. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
-  /** Rows of partitions that this run brings into an archive, by partition; null for other runs. */
+  /** Rows by partition that this run archives; null for other runs. */
   #archived: Map<string, { rows: number; isThere: boolean }> | null = null
 
-  /** @param follows from its first event on: it works for a stream that another program has */
+  /** @param follows true from the first event if it works for another program's stream */
   constructor(follows = false) {
     this.#follows = follows
   }
@@ -46,7 +46,7 @@ export class Pulse {
         this.#follows = true
         break
       case 'diff.progress':
-        // Rows of a stream that are compared round and round are rows that it has brought already.
+        // Repeated comparisons of a stream cover rows that it already copied.
         if (!this.#follows) this.#open.set(event.table, { done: Number(event.done), bytes: 0 })
         break
       case 'fsck.progress':
@@ -69,7 +69,7 @@ export class Pulse {
         break
       }
       case 'run.finished':
-        // What was not exported to its end is exported anew.
+        // An incomplete export restarts from the beginning.
         for (const [partition, { isThere }] of this.#archived ?? []) if (!isThere) this.#archived?.delete(partition)
         break
       case 'follow.progress':
@@ -80,12 +80,12 @@ export class Pulse {
     }
   }
 
-  /** Rows that were passed over: what a rate is of. */
+  /** Rows processed, also repeatedly: base of a rate. */
   get done(): number {
     return this.#sum(this.#done, 'done')
   }
 
-  /** Rows that the run has brought so far, each once, however often it passes over them. */
+  /** Rows brought so far, each once, even if processed repeatedly. */
   get rows(): number {
     if (this.#archived === null) return this.done + this.#earlierDone + this.#earlierOpen
     let sum = 0
@@ -93,7 +93,7 @@ export class Pulse {
     return sum
   }
 
-  /** Of `rows`, those of work that is not ended: whoever goes on after this program was killed passes over them again. */
+  /** The part of `rows` in unfinished work, which is processed again after a crash. */
   get open(): number {
     if (this.#archived === null) return this.#sum(0, 'done') + this.#earlierOpen
     let sum = 0

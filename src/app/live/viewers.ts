@@ -1,17 +1,17 @@
 /**
- * Those who watch a run over its socket. None of them can slow it: what one does not read in time is dropped, and so is he; he joins anew with a
- * snapshot. Progress that is overtaken within a moment is not sent.
+ * Viewers of a run over its socket. A viewer cannot slow the run: one who reads too slowly is disconnected, and can
+ * rejoin with a snapshot. Progress that is outdated within 100 ms is not sent.
  */
 import type { Socket } from 'node:net'
 import type { Event } from '../../model/run/event.ts'
 import { redactValue } from '../../shared/redact.ts'
 import type { RunJournal } from '../journal/run-journal.ts'
 
-/** What may wait for somebody who does not read, beside the snapshot itself. */
+/** Limit of unread bytes of a viewer, in addition to the snapshot. */
 const MOST_WAITING = 4 * 1024 * 1024
 const MOST_VIEWERS = 32
 const PROGRESS_MS = 100
-/** Time to read what is left, once nothing more comes. */
+/** Time to read the rest after the last event. */
 const LINGER_MS = 1_000
 
 type Viewer = { readonly socket: Socket; readonly limit: number }
@@ -24,14 +24,14 @@ export class Viewers {
   readonly #overtaken = new Map<string, Event>()
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** @param about what a run is, for those who begin to watch @param secrets that no line may hold */
+  /** @param about description of the run for new viewers @param secrets to redact from every line */
   constructor(journal: RunJournal, about: unknown, secrets: readonly string[]) {
     this.#journal = journal
     this.#about = about
     this.#secrets = secrets
   }
 
-  /** From now on the socket gets a line for every event, after those that stand for what it has missed. */
+  /** Sends the socket a snapshot of past events, then a line for every event. */
   join(socket: Socket): void {
     if (this.#viewers.size >= MOST_VIEWERS) {
       socket.end(`${JSON.stringify({ ok: false, error: TOO_MANY })}\n`)
@@ -46,7 +46,7 @@ export class Viewers {
     socket.write(text)
   }
 
-  /** Events come in order, and are in the journal already. */
+  /** Call in event order, after adding the event to the journal. */
   tell(event: Event): void {
     if (this.#viewers.size === 0) return
     const key = overtakenBy(event)
@@ -59,7 +59,7 @@ export class Viewers {
     this.#send(this.#line(event))
   }
 
-  /** Nothing more comes. Resolves when it has been read, or nobody has for a while. */
+  /** Ends all connections. Resolves when everything was read, or nothing was for a while. */
   async end(): Promise<void> {
     this.#flush()
     const gone = [...this.#viewers].map(
@@ -70,7 +70,7 @@ export class Viewers {
             clearTimeout(linger)
             resolve()
           })
-          // What has left this program is read in its own time.
+          // Bytes that have left this program may be read later.
           socket.end(() => socket.destroy())
         }),
     )
@@ -106,7 +106,7 @@ export class Viewers {
 
 const TOO_MANY = { code: 'TARGET_DENIED', message: `${MOST_VIEWERS} programs watch this run already` }
 
-/** What the next event of the same key says better; null for what has to be told. */
+/** Key under which a later event replaces this one; null if it must be sent. */
 function overtakenBy(event: Event): string | null {
   switch (event.type) {
     case 'chunk.progress':

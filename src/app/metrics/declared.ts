@@ -1,4 +1,4 @@
-/** Every metric of sluice: name, kind, labels and what it says. docs/METRICS.md is this list, and a test holds it to that. */
+/** Every metric of sluice: name, kind, labels and help. docs/METRICS.md is this list; a test compares both. */
 
 export type MetricKind = 'counter' | 'gauge'
 
@@ -6,7 +6,7 @@ type Declared<L extends string> = {
   readonly kind: MetricKind
   readonly help: string
   readonly labels: readonly L[]
-  /** What further tables come to under one label: their sum, or nothing where a sum would mean nothing. Of those with a `table`. */
+  /** Value of the label for further tables: their sum, or none if it has no meaning. Only for metrics by `table`. */
   readonly others?: 'sum' | 'none'
 }
 
@@ -22,7 +22,7 @@ const gauge = <L extends string>(help: string, ...labels: readonly L[]): Declare
 })
 const lone = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
 
-/** `run` is the id of a run; for a worker that of the shared run. `error` and `code` are codes of docs/EXIT-CODES.md, never texts. */
+/** `run`: id of a run; for a worker that of the shared run. `error`, `code`: codes of docs/EXIT-CODES.md, not texts. */
 export const METRICS = {
   // ── a run
   sluice_run_info: gauge('1 for each run that is known here', 'run', 'command', 'version'),
@@ -96,7 +96,7 @@ export const METRICS = {
     'outcome',
   ),
   sluice_fsck_findings_total: counter('What fsck came upon, by level: finding or note', 'run', 'table', 'level'),
-  // ── streams that follow a copy
+  // ── replication streams
   sluice_follow_lag_seconds: gauge('How far the target is behind the source', 'run'),
   sluice_follow_lag_bytes: gauge(
     "Bytes of the source's log that are not applied; 0 where triggers note changes",
@@ -166,7 +166,7 @@ export const METRICS = {
     'error',
   ),
   sluice_worker_last_beat_timestamp_seconds: gauge('When the queue last heard of it, in seconds since 1970'),
-  // ── the queue as a whole, the same on every worker of it
+  // ── the whole queue, equal on all its workers
   sluice_queue_workers: gauge(
     'Workers of the queue by when its database heard of them: lives, silent or lost',
     'state',

@@ -1,15 +1,15 @@
-/** What a scrape is answered: the metrics of sluice and those of this program, in the text format of Prometheus. */
+/** Response to a scrape: metrics of sluice and of this program, in the text format of Prometheus. */
 import { collectDefaultMetrics, Counter, Gauge, Registry, type GaugeConfiguration } from 'prom-client'
 import { METRICS, type MetricName } from './declared.ts'
 import type { Sample } from './series.ts'
 
-/** @param of what a metric is at the time of a scrape */
+/** @param of samples of a metric at the time of a scrape */
 export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Registry {
   const register = new Registry()
   for (const [name, { kind, help, labels }] of Object.entries(METRICS)) {
     const about = { name, help, labelNames: [...labels], registers: [] }
     const samples = (): Iterable<Sample> => of(name as MetricName)
-    // The sums are made where events are heard, and told here as they are.
+    // Counters are summed up when events arrive; a scrape only copies the sums.
     const metric =
       kind === 'counter'
         ? new Counter({
@@ -26,7 +26,7 @@ export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Regist
   return register
 }
 
-/** A gauge that nothing is known of has no sample: prom-client would give one without labels as 0, and a rule would take that for a time or a count. */
+/** A gauge without a value has no sample: prom-client would print 0, which a rule could take for a time or a count. */
 function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<Sample>): Gauge {
   let isKnown = false
   const made = new Gauge({

@@ -1,4 +1,4 @@
-/** The metrics of a program, from the events that it hears to the address where they are asked for. */
+/** Metrics of a program, from its events to the HTTP address. */
 import type { HeardSlot } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { registryOf } from './exposition.ts'
@@ -12,8 +12,8 @@ export type OpenMetrics = AsyncDisposable & {
 }
 
 /**
- * Listens from now on, until it is disposed.
- * @param shown of a name of a table, without what is secret
+ * Listens until it is disposed.
+ * @param shown redacts a table name
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */
 export async function openMetrics(address: MetricsAddress, shown: (text: string) => string): Promise<OpenMetrics> {

@@ -1,4 +1,4 @@
-/** What is worked on now: chunks, and steps of partitions of an archive, with the rows of each so far. */
+/** Current work: chunks, and steps of archive partitions, with the rows of each so far. */
 import type { Event } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import type { Series } from './series.ts'
@@ -10,7 +10,7 @@ type Open = { readonly table: string; readonly metric: Rows; rows: number }
 
 export class OpenWork {
   readonly #series: Series
-  /** By run and slot, then by table and chunk. */
+  /** By run and task, then by table and chunk. */
   readonly #open = new Map<string, Map<string, Open>>()
 
   constructor(series: Series) {
@@ -37,7 +37,7 @@ export class OpenWork {
     this.#close(run, slot, table, `partition ${partition}`)
   }
 
-  /** Nothing of it is worked on any more. */
+  /** Removes all of its work. */
   drop(run: string, slot: string): void {
     for (const open of this.#open.get(`${run} ${slot}`)?.values() ?? []) this.#leave(run, open)
     this.#open.delete(`${run} ${slot}`)

@@ -1,4 +1,4 @@
-/** From events to metrics: nothing is measured here that the events do not say. Pure; times are those of the events. */
+/** Converts events to metrics, without measurements of its own. Pure; times are those of the events. */
 import type { Event, EventType } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import { OpenWork } from './open-work.ts'
@@ -6,24 +6,24 @@ import { Series, type Sample } from './series.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** Whose events these are. A slot is empty for a run of this program. */
+/** Origin of events. `slot` (the task) is empty for a run of this program. */
 type Told = { readonly run: string; readonly slot: string }
 
 export class RunMetrics {
   readonly #series: Series
   readonly #open: OpenWork
-  /** Of each stream, how far it was when it was last told. */
+  /** Last reported position of each stream. */
   readonly #positions = new Map<string, string>()
-  /** Of each shared run, which of its slots this worker has. */
+  /** Tasks that this worker has, by shared run. */
   readonly #slots = new Map<string, Set<string>>()
 
-  /** @param shown of a name of a table, without what is secret */
+  /** @param shown redacts a table name */
   constructor(shown: (text: string) => string = (text) => text) {
     this.#series = new Series(shown)
     this.#open = new OpenWork(this.#series)
   }
 
-  /** Takes an event of a run of this program; those of a run come in order. */
+  /** Takes an event of a run of this program; call in order for each run. */
   take(event: Event): void {
     if (event.runId === null) return
     const run = event.runId
@@ -35,7 +35,7 @@ export class RunMetrics {
     else this.#during({ run, slot: '' }, event)
   }
 
-  /** Takes an event of the program of a slot. @param run the shared run */
+  /** Takes an event of a task's program. @param run the shared run */
   takeOfSlot(run: string, no: number, event: Event): void {
     const slot = String(no)
     if (event.type === 'run.started') {
@@ -46,7 +46,7 @@ export class RunMetrics {
     } else this.#during({ run, slot }, event)
   }
 
-  /** What a metric is now. */
+  /** Current samples of a metric. */
   of(metric: MetricName): Iterable<Sample> {
     return this.#series.of(metric)
   }
@@ -55,7 +55,7 @@ export class RunMetrics {
     this.#series.begun(run)
     this.#series.set('sluice_run_info', { run, command, version: tool }, 1)
     this.#series.set('sluice_run_start_time_seconds', { run }, seconds(ts))
-    // A worker waits, and a queue is watched, which is no standing still.
+    // A worker that waits, or a watched queue, is not stalled.
     if (command !== 'worker' && command !== 'workers')
       this.#series.set('sluice_run_last_progress_timestamp_seconds', { run }, seconds(ts))
     this.#series.set('sluice_run_running', { run }, 1)
@@ -81,7 +81,7 @@ export class RunMetrics {
       this.#series.begun(run)
     } else {
       slots.delete(slot)
-      // A program that was killed has told no end of what it had open.
+      // A killed program did not report the end of its work.
       this.#open.drop(run, slot)
       this.#series.add('sluice_worker_slots_total', { run, state }, 1)
     }
@@ -93,7 +93,7 @@ export class RunMetrics {
     this.#series.set('sluice_worker_slots_working', {}, working)
   }
 
-  /** Nothing works on it here any more: what was so a moment ago is told no longer, or an old lag would be an alarm for ever. */
+  /** The run has no work here any more: clears its momentary values, because an old lag would be an alarm for ever. */
   #left(run: string): void {
     for (const metric of MOMENTARY) this.#series.clear(metric, run)
     this.#series.ended(run)
@@ -174,7 +174,7 @@ export class RunMetrics {
     switch (event.type) {
       case 'copy.started': {
         const { table, rows, chunkRows, chunks, done } = event
-        // Most of them are cut while the first are copied.
+        // Most chunks are determined during the copy.
         const guessed = Math.ceil(Number(rows) / Math.max(1, Number(chunkRows)))
         series.set('sluice_copy_rows_planned', { run, table }, Number(rows))
         series.set('sluice_copy_rows_earlier', { run, table }, Number(done.rows))
@@ -282,15 +282,15 @@ export class RunMetrics {
     }
   }
 
-  /** Whether the run has come further. */
+  /** True if the event is progress of the run. */
   #isProgress(run: string, event: Event): boolean {
     if (event.type !== 'follow.progress') return PROGRESS.has(event.type)
-    // The log of an idle source still grows by what concerns nobody: its bytes say nothing here.
+    // The log of an idle source still grows by unrelated changes, so its bytes are ignored.
     return event.lagMs === 0 || this.#positions.get(run) !== event.position
   }
 }
 
-/** How things stand, and not what was done. */
+/** Current states, as opposed to counts of work done. */
 const MOMENTARY: readonly MetricName[] = [
   'sluice_run_throttled',
   'sluice_run_last_progress_timestamp_seconds',
@@ -303,7 +303,7 @@ const MOMENTARY: readonly MetricName[] = [
   'sluice_follow_tables',
 ]
 
-/** What says that something was done, and not only that somebody waits. */
+/** Events that mean work was done, as opposed to waiting. */
 const PROGRESS: ReadonlySet<EventType> = new Set<EventType>([
   'plan.ready',
   'chunk.progress',

@@ -1,14 +1,14 @@
 /**
- * The values of all metrics, and how many there may be: tables beyond a bound share one label, and of runs that have ended the newest are kept. So a worker that lives for
- * months, and a lake of 100,000 tables, are told in bounded space.
+ * Values of all metrics in bounded space, for workers that run for months and lakes of 100,000 tables: tables beyond a
+ * limit share one label, and only the newest ended runs are kept.
  */
 import { METRICS, type LabelsOf, type MetricName } from './declared.ts'
 
-/** Tables with a label of their own, of all runs together. */
+/** Limit of tables with a label of their own, over all runs. */
 export const MOST_TABLES = 1000
-/** Label of all others. */
+/** Label of all other tables. */
 export const OTHER_TABLES = '(other tables)'
-/** Runs that have ended, whose last values are still told. */
+/** Number of ended runs whose last values are kept. */
 const ENDED_RUNS = 20
 
 type Labels = Readonly<Record<string, string>>
@@ -16,20 +16,20 @@ export type Sample = { readonly labels: Labels; value: number }
 
 class RunSeries {
   readonly samples = new Map<MetricName, Map<string, Sample>>()
-  /** Tables with a label of their own, and that label. */
+  /** Labels of the tables that have one of their own. */
   readonly tables = new Map<string, string>()
-  /** The last values of tables without a label of their own, by metric and labels. */
+  /** Last values of tables without a label of their own, by metric and labels. */
   readonly others = new Map<string, number>()
 }
 
 export class Series {
-  /** By run; what is of no run has an empty name. Those that ended longest ago come first. */
+  /** By run; values without a run have an empty name. Oldest end first. */
   readonly #runs = new Map<string, RunSeries>()
   readonly #ended = new Set<string>()
   readonly #shown: (text: string) => string
   #tables = 0
 
-  /** @param shown of a name of a table, without what is secret */
+  /** @param shown redacts a table name */
   constructor(shown: (text: string) => string) {
     this.#shown = shown
   }
@@ -42,17 +42,17 @@ export class Series {
     this.#put(metric, labels, value, 'add')
   }
 
-  /** What no longer holds is told no longer. */
+  /** Removes values that are no longer valid. */
   clear(metric: MetricName, run: string): void {
     this.#runs.get(run)?.samples.delete(metric)
   }
 
-  /** @returns what is told of a metric now, in the order in which it came */
+  /** @returns current samples of a metric, in order of creation */
   *of(metric: MetricName): Iterable<Sample> {
     for (const { samples } of this.#runs.values()) yield* samples.get(metric)?.values() ?? []
   }
 
-  /** Nothing works on the run any more: it is forgotten once enough others have ended behind it. */
+  /** The run has no work any more: it is removed once enough later runs have ended. */
   ended(run: string): void {
     this.#ended.delete(run)
     this.#ended.add(run)
@@ -64,13 +64,13 @@ export class Series {
     }
   }
 
-  /** The run goes on, or goes on again. */
+  /** The run is active, or active again. */
   begun(run: string): void {
     this.#ended.delete(run)
   }
 
   #put(metric: MetricName, given: Labels, value: number, how: 'set' | 'add'): void {
-    // What is no number (a text that is none) is not known.
+    // A text that is not a number counts as unknown.
     if (!Number.isFinite(value)) return
     const run = this.#run(given['run'] ?? '')
     const { table } = given
@@ -95,7 +95,7 @@ export class Series {
     return made
   }
 
-  /** Null for a table that has none of its own. */
+  /** Null for a table without a label of its own. */
   #labelOf({ tables }: RunSeries, table: string): string | null {
     const known = tables.get(table)
     if (known !== undefined) return known
@@ -116,7 +116,7 @@ function put({ samples }: RunSeries, metric: MetricName, labels: Labels, value: 
   else sample.value = how === 'set' ? value : sample.value + value
 }
 
-/** No two sets of labels have the same. */
+/** Unique for each set of labels. */
 function keyOf(labels: Labels): string {
   return JSON.stringify(Object.values(labels))
 }

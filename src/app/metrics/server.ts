@@ -1,13 +1,13 @@
-/** Answers `GET /metrics`, and nothing else. It never keeps the program alive, and no scrape holds up a run. */
+/** HTTP server for `GET /metrics` only. Does not keep the program running, and does not block a run. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP, type AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @property host null: this machine alone @property port 0: a free one */
+/** @property host null: only this machine @property port 0: a free one */
 export type MetricsAddress = { readonly host: string | null; readonly port: number }
 
-/** Who reads slowly or asks for nothing is let go. */
+/** Limits for slow or idle clients. */
 const REQUEST_MS = 5_000
 const IDLE_MS = 65_000
 const MOST_CONNECTIONS = 32
@@ -15,7 +15,7 @@ const MOST_CONNECTIONS = 32
 export type Exposition = { readonly contentType: string; metrics(): Promise<string> }
 
 export class MetricsServer implements AsyncDisposable {
-  /** Where it is asked. */
+  /** Address of the metrics. */
   readonly url: string
   readonly #servers: readonly Server[]
 
@@ -24,12 +24,12 @@ export class MetricsServer implements AsyncDisposable {
     this.#servers = servers
   }
 
-  /** @throws SluiceError PORT_TAKEN, BAD_FLAG where nothing can listen there */
+  /** @throws SluiceError PORT_TAKEN, BAD_FLAG if the address is invalid */
   static async open({ host, port }: MetricsAddress, exposition: Exposition): Promise<MetricsServer> {
     const first = await listening(host ?? '127.0.0.1', port, exposition)
     const { port: taken } = first.address() as AddressInfo
     const servers = [first]
-    // `localhost` may mean either; where there is no such address, or a free port is free there no more, one will do.
+    // `localhost` may mean IPv4 or IPv6; one is enough if the other is unavailable, or if a free port is taken there.
     if (host === null) {
       const second = await listening('::1', taken, exposition).catch((error: unknown) => {
         if (port !== 0 && error instanceof SluiceError && error.code === 'PORT_TAKEN') return error
@@ -61,7 +61,7 @@ async function listening(host: string, port: number, exposition: Exposition): Pr
     (request, response) => void answer(request, response, host, exposition),
   )
   server.maxConnections = MOST_CONNECTIONS
-  // A scrape that is under way, or never ends, is nothing to wait for.
+  // The program does not wait for a scrape in progress.
   server.on('connection', (socket) => {
     socket.unref()
     socket.setTimeout(IDLE_MS, () => socket.destroy())
@@ -70,7 +70,7 @@ async function listening(host: string, port: number, exposition: Exposition): Pr
     server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)))
     server.listen({ host, port, exclusive: true }, resolve)
   })
-  // What goes wrong from here on is the loss of whoever scrapes.
+  // Later errors affect only the scraper.
   server.on('error', () => undefined)
   server.unref()
   return server
@@ -98,8 +98,9 @@ async function answer(
 }
 
 /**
- * Whether the Host header is an address, `localhost`, or a name that the system, the option or $SLUICE_METRICS_NAMES has for this machine. A page of a browser whose name was made to lead here
- * (DNS rebinding) asks by a name of its own; it cannot ask by an address that is not that of its page.
+ * True if the Host header is an address, `localhost`, or a name of this machine by the system, the option or
+ * $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a malicious page sends its own name, and cannot send an address other
+ * than that of its origin.
  */
 function isOwnName({ headers }: IncomingMessage, named: string): boolean {
   const host = hostOf(headers.host ?? '')
@@ -107,7 +108,7 @@ function isOwnName({ headers }: IncomingMessage, named: string): boolean {
   return isIP(host) !== 0 || (host !== '' && known.some((own) => own.trim().toLowerCase() === host))
 }
 
-/** The host of `HOST:PORT`, in small letters and without the brackets of an IPv6 address. */
+/** The host of `HOST:PORT`, in lower case and without the brackets of an IPv6 address. */
 const hostOf = (header: string): string =>
   header
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** One line for each action of a command that has actions, as the summary of a command is one for all of them. */
+/** One-line summaries of the actions of commands. */
 
 export const ACTION_SUMMARIES: Readonly<Record<string, string>> = {
   'quarantine list': 'rows that were set aside, and why',

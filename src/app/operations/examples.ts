@@ -1,11 +1,11 @@
-/** Lines that a person may copy, for the help and the pages of the manual: of each command, and of each action of one. A test reads every one of them as the program does. */
+/** Examples for the help and the manual, of each command and action. A test parses each as the program does. */
 
 const PG = '--from postgresql://app@db/shop'
 const BOTH = '--from postgresql://app@old/app --to postgresql://app@new/app'
 const CATALOG = '--database-url sqlite:///lake.db'
 const STREAM = '1795299297523649216'
 
-/** By the name of a command, or of a command and its action, as words behind the program's name. */
+/** By command, or command and action; words after the program name. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   discover: [
     'discover ./lake --recursive',
@@ -226,7 +226,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   completion: ['completion bash >> ~/.bashrc', 'completion fish | source'],
 }
 
-/** Those of a command with its actions, each as a line for a shell. */
+/** Examples of a command and its actions, as shell lines. */
 export function examplesOf(command: string): readonly string[] {
   return Object.entries(EXAMPLES)
     .filter(([name]) => name === command || name.startsWith(`${command} `))

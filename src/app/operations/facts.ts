@@ -1,4 +1,4 @@
-/** What the declaration of an operation says of one that stands before us: the stores it touches, what it is about, what it takes away. */
+/** Facts of an operation from its declaration: stores, subject and destructive effects. */
 import { redactUrl } from '../../shared/redact.ts'
 import type { RowFormat } from '../../model/run/row-format.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -7,15 +7,15 @@ import type { CommandDeclaration } from '../../engine/run/operations/option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
 import { optionsOf, type ByHand, type Words } from '../../engine/run/operations/words.ts'
 
-/** A declaration where nobody cares which: its fields are those of any operation. */
+/** A declaration of any operation. */
 export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
 
 export type AnyDestruction = Destruction<Readonly<Record<string, unknown>>>
 
-/** A store by its name in an operation. */
+/** A store named in an operation. */
 export type TouchedStore = {
   readonly field: string
-  /** A URL, a path, or the id of a table. URLs may hold passwords. */
+  /** A URL, a path, or the id of a table. URLs may contain passwords. */
   readonly name: string
   readonly family: StoreFamily
   readonly access: 'read' | 'write'
@@ -28,13 +28,13 @@ export function declarationOf(kind: OperationKind): AnyDeclaration {
   return OPERATIONS[kind].declaration as AnyDeclaration
 }
 
-/** Where the fields of an operation stand on the command line. */
+/** Mapping between the command line and the fields of an operation. */
 type AnyWords = Words<Readonly<Record<string, unknown>>>
 
-/** An action of a command; one that is read by hand has no words, and says only which options it takes. */
+/** An action of a command. One that is parsed by hand has no words, only the names of its options. */
 export type SpokenAction = {
   readonly name: string
-  /** The flag by which it is told from another action of the same name; null for the one without. */
+  /** The flag that distinguishes it from another action of the same name; null for the one without. */
   readonly flag: string | null
   readonly kind: OperationKind
   readonly words: AnyWords | null
@@ -50,7 +50,7 @@ export function ownerOf(command: string): AnyDeclaration {
   return owner
 }
 
-/** Actions of a command, in the order of the list; none where its operands are others. */
+/** Actions of a command, in the order of the list; empty if it has other operands. */
 export function actionsOf(command: string): readonly SpokenAction[] {
   return kinds.flatMap((kind) =>
     Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
@@ -66,7 +66,7 @@ export function actionsOf(command: string): readonly SpokenAction[] {
   )
 }
 
-/** Names of the options that it takes. */
+/** Names of its options. */
 export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
   return new Set([
     ...(flag === null ? [] : [flag]),
@@ -87,13 +87,13 @@ export function commandNameOf(kind: OperationKind): string {
   return typeof command === 'string' ? command : command.name
 }
 
-/** The declaration of what an event calls `command`; null for what is none of the engine's. */
+/** The declaration for `command` of an event; null if it is not an operation of the engine. */
 export function declarationOfCommand(command: string): AnyDeclaration | null {
   return isKind(command) ? declarationOf(command) : null
 }
 
 /**
- * The number that counts where nobody says one, so that a face starts what the bare command starts.
+ * Default number of an option, so that a frontend starts the same as the bare command.
  * @throws Error for an option that has none
  */
 export function defaultNumber(kind: OperationKind, option: string): number {
@@ -102,26 +102,26 @@ export function defaultNumber(kind: OperationKind, option: string): number {
   throw new Error(`${kind} has no number by default for --${option}`)
 }
 
-/** The same of a text. */
+/** Default text of an option. */
 export function defaultText(kind: OperationKind, option: string): string {
   const value = defaultOf(kind, option)
   if (typeof value === 'string') return value
   throw new Error(`${kind} has no text by default for --${option}`)
 }
 
-/** Every store that a run of it touches, in the order of its declaration. */
+/** Every store of the operation, in the order of its declaration. */
 export function storesOf(operation: Operation): readonly TouchedStore[] {
   return declarationOf(operation.kind).stores.flatMap((store) =>
     textsOf(operation, store.field).map((name) => ({ ...store, name })),
   )
 }
 
-/** The first store of a family; undefined where none is named. */
+/** The first store of a family; undefined if there is none. */
 export function storeOf(operation: Operation, family: StoreFamily): string | undefined {
   return storesOf(operation).find((store) => store.family === family)?.name
 }
 
-/** What `run.started` calls source and target, without passwords. */
+/** Source and target for `run.started`, without passwords. */
 export function endsOf(operation: Operation): { readonly source?: string; readonly target?: string } {
   const stores = storesOf(operation)
   const [source, target] = (['source', 'target'] as const).map((end) => stores.find((store) => store.end === end)?.name)
@@ -131,14 +131,14 @@ export function endsOf(operation: Operation): { readonly source?: string; readon
   }
 }
 
-/** URLs of databases, which may hold passwords. */
+/** URLs of databases, which may contain passwords. */
 export function urlsOf(operation: Operation): readonly string[] {
   return storesOf(operation)
     .filter(({ family }) => hasPassword(family))
     .map(({ name }) => name)
 }
 
-/** The same by the flag of the command line that names it; of several databases in one field none. */
+/** The same by command-line flag; of several databases in one field only the last. */
 export function urlsByFlag(operation: Operation): Readonly<Record<string, string>> {
   return Object.fromEntries(
     storesOf(operation)
@@ -147,7 +147,7 @@ export function urlsByFlag(operation: Operation): Readonly<Record<string, string
   )
 }
 
-/** The operation with another name for each of its databases: whole URLs for labels. */
+/** The operation with its database URLs replaced, as by labels. */
 export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
   const named = storesOf(operation).filter(({ family }) => hasPassword(family))
   const fields = [...new Set(named.map(({ field }) => field))]
@@ -158,7 +158,7 @@ export function withUrls(operation: Operation, urlOf: (name: string) => string):
   return { ...operation, ...(Object.fromEntries(renamed) as object) }
 }
 
-/** The operation with another name for each lake, table with a log, and folder. */
+/** The operation with its lakes, Delta tables and folders replaced. */
 export function withPlaces(operation: Operation, placeOf: (name: string) => string): Operation {
   const fields = new Set(storesOf(operation).flatMap(({ family, field }) => (hasPassword(family) ? [] : [field])))
   const renamed = [...fields].map((field) => {
@@ -168,51 +168,51 @@ export function withPlaces(operation: Operation, placeOf: (name: string) => stri
   return { ...operation, ...(Object.fromEntries(renamed) as object) }
 }
 
-/** Names of what it is about: tables as they were given, or a folder. */
+/** Its subject: tables as given, or a folder. */
 export function subjectsOf(operation: Operation): readonly string[] {
   const fields = subjectFieldsOf(operation.kind)
   return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
 }
 
-/** Fields that name what an operation of this kind is about: the first that is given does. */
+/** Fields that may hold the subject of this kind of operation; the first one given counts. */
 export function subjectFieldsOf(kind: OperationKind): readonly string[] {
   return [declarationOf(kind).about ?? []].flat()
 }
 
-/** Whether only the plan is asked for: then nothing is changed. */
+/** True if only the plan is requested: then nothing is changed. */
 export function isPlanOnly(operation: Operation): boolean {
   const { plans } = declarationOf(operation.kind)
   return plans !== undefined && valueOf(operation, plans) === true
 }
 
-/** How rows are written that it answers with. */
+/** Output format of its result rows. */
 export function rowFormatOf(operation: Operation): RowFormat {
   const { rows } = declarationOf(operation.kind)
   const format = rows === undefined ? undefined : valueOf(operation, rows)
   return format === 'csv' || format === 'json' ? format : 'table'
 }
 
-/** Whether it may come again by a schedule. */
+/** True if it can be scheduled. */
 export function comesAgain(operation: Operation): boolean {
   const { comesAgain: when } = declarationOf(operation.kind)
   return when === true || (when !== undefined && valueOf(operation, when) === true)
 }
 
-/** The field with which it goes on until somebody stops it; null where it ends by itself. */
+/** The field that makes it run until stopped; null if it ends by itself. */
 export function endlessBy(operation: Operation): string | null {
   const { endless = [] } = declarationOf(operation.kind)
   return endless.find((field) => isOn(operation, field)) ?? null
 }
 
-/** The same operation asked for its plan alone; null where it has none. */
+/** The same operation as plan only; null if it has no plan. */
 export function planOf(operation: Operation): Operation | null {
   const { plans } = declarationOf(operation.kind)
   return plans === undefined ? null : { ...operation, [plans]: true }
 }
 
 /**
- * What has to be typed before it may start, by the events of its dry run.
- * @returns null where nothing is to be typed; `name` is null where nobody says what
+ * What must be typed as confirmation, from the events of its dry run.
+ * @returns null if no confirmation is needed; `name` is null if no name is declared
  */
 export function typedName(
   operation: Operation,
@@ -226,13 +226,13 @@ export function typedName(
         ? [...namesIn(events, named), ...(named.or === undefined ? [] : textsOf(operation, named.or))]
         : textsOf(operation, named.field)
     const name = 'event' in named || named.several === undefined || names.length === 1 ? names[0] : named.several
-    // No event of the dry run names it: nothing of it would go.
+    // The dry run named nothing, so nothing would be destroyed.
     if (name !== undefined) return { confirm, what, name }
   }
   return null
 }
 
-/** What of it is gone afterwards, as it stands; nothing where only the plan is asked for. */
+/** What the operation destroys; empty for a plan. */
 export function destructionsOf(operation: Operation): readonly AnyDestruction[] {
   if (isPlanOnly(operation)) return []
   const { destroys = [] } = declarationOf(operation.kind)
@@ -242,7 +242,7 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
   )
 }
 
-/** Fields of which one has to be on before there is anything to confirm, none where nothing ever is; null where there is something. */
+/** Fields one of which must be set before anything can be confirmed, empty if nothing ever can; null if it can now. */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)

@@ -1,6 +1,6 @@
 /**
- * Every operation, in the order of the help: what it is, and the function that performs it, which is loaded when it runs. A new one is a folder in
- * `operations` of its capability and one entry here.
+ * All operations in the order of the help: declaration, and the function that performs it, loaded when it runs. A new
+ * operation is a folder in `operations` of its capability and an entry here.
  */
 import type { Ending, Run } from '../../engine/run/run-context.ts'
 import type { Declaration, RunEventType } from '../../engine/run/operations/declaration.ts'
@@ -70,7 +70,7 @@ import { grants } from '../../engine/lake/operations/grants/declaration.ts'
 import { queueGrants } from '../share/operations/queue-grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
 
-/** @throws whatever the operation throws; `runOperation` turns it into the last event */
+/** @throws any error of the operation; `runOperation` turns it into the last event */
 type Perform<O, E extends RunEventType> = (operation: O, run: Run<E>) => Promise<Ending>
 
 type Entry<O extends { readonly kind: string }, E extends RunEventType = RunEventType> = {
@@ -286,14 +286,15 @@ type Entries = typeof OPERATIONS
 type OperationOf<E> = E extends { readonly declaration: Declaration<infer O> } ? O : never
 
 /**
- * What a user can start, as data. A face (command line, UI, thread) makes one, `runOperation` runs it and emits events; the events, and nothing else, are what a
- * face shows. TABLE is a path with a `_delta_log` below it, or a table id of the catalog.
+ * What a user can start, as data. A frontend (command line, UI, thread) creates one; `runOperation` runs it and emits
+ * events, which are all that a frontend shows. TABLE is a path with a `_delta_log` below it, or a table id of the
+ * catalog.
  */
 export type Operation = OperationOf<Entries[keyof Entries]>
 
 export type OperationKind = Operation['kind']
 
-/** An entry stands under the kind that it declares. */
+/** Checks that each entry has the key of its declared kind. */
 OPERATIONS satisfies {
   readonly [K in OperationKind]: { readonly declaration: Declaration<Extract<Operation, { kind: K }>> }
 }

@@ -1,4 +1,4 @@
-/** What the book of this machine has noted of one run: for showing only. */
+/** Data of one run in the run history of this machine; only informative. */
 import { existsSync } from 'node:fs'
 import type { BookPart } from '../../model/run/report/run-report.ts'
 import { aboutInWords, KEPT_RUNS } from '../../model/run/run-book.ts'
@@ -7,13 +7,13 @@ import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 
-/** @property trouble why the book could not be read; null where it could */
+/** @property trouble why the history could not be read; null if it could */
 type LookedUp = { readonly part: BookPart | null; readonly trouble: string | null }
 
-/** What a run without an end is called, by what became of its process. */
+/** Text for a run without an end, by the state of its process. */
 const FATES = { lives: 'live', ended: 'broken off', unknown: 'on another machine, or not known' } as const
 
-/** @param folder that the book is in; none is made */
+/** @param folder of the history; never created */
 export async function bookPart(folder: string, runId: string): Promise<LookedUp> {
   const file = runBookFile(folder)
   if (!existsSync(file)) return { part: null, trouble: null }

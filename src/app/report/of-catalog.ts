@@ -1,4 +1,4 @@
-/** What the audit of a catalog says of one run, and what the run left there: imports and validations. */
+/** Data of one run in the audit of a catalog, with its imports and validations. */
 import { readAudit } from '../../catalog/audit.ts'
 import { readStatus } from '../../catalog/status.ts'
 import { dec } from '../../model/run/event.ts'
@@ -7,18 +7,18 @@ import { isoTime } from '../../shared/clock.ts'
 import type { ProcessIdentity } from '../../shared/owner.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 
-/** @returns null where the audit has no such run */
+/** @returns null if the audit has no such run */
 export async function catalogPart(
   reader: SqlReader,
   runId: bigint,
   here: ProcessIdentity,
 ): Promise<CatalogPart | null> {
-  // Whether a silent run was killed is told by the runs after it: all of those are read, and none before.
+  // Whether a run was killed follows from later runs, so all of those are read, and no earlier ones.
   const [[newer] = []] = await reader.all('SELECT COUNT(*) FROM catalog_audit WHERE run_id >= ?', [runId])
   const runs = await readAudit(reader, Number(newer ?? 0), here)
   const found = runs.find((row) => row.runId === String(runId))
   if (found === undefined) return null
-  // Nobody noted when a killed run ended: it was before the next one about the same.
+  // The end of a killed run is not recorded: it was before the next run of the same subject.
   const next = runs.findLast((row) => row !== found && row.subject === found.subject)
   const [[tool, host] = []] = await reader.all('SELECT tool, host FROM catalog_audit WHERE run_id = ?', [runId])
   const { command, subject, status, startedAt, completedAt, exitCode, errorCode, detail, actor } = found
@@ -38,7 +38,7 @@ export async function catalogPart(
   }
 }
 
-/** An import has an id of its own: those that began meanwhile are told, of whatever table. @param until null where nothing came later */
+/** Imports of any table that began during the run: an import has its own id. @param until null without a later run */
 async function importsOf(reader: SqlReader, from: string, until: string | null): Promise<readonly ReportedImport[]> {
   const rows = await readStatus(reader)
   return rows

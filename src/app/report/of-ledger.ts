@@ -1,4 +1,4 @@
-/** What the ledger of a target says of one run. Nothing is written; ledgers of older versions are read as they are. */
+/** Data of one run in the ledger of a target. Read-only; older ledgers are read unchanged. */
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
@@ -21,7 +21,7 @@ const SHOWN_FAILURES = 50
 const SHOWN_SLOWEST = 10
 const BANDS_MS = [100, 300, 1000, 3000, 10_000, 30_000, 100_000] as const
 
-/** @returns null where the ledger has no such run */
+/** @returns null if the ledger has no such run */
 export async function ledgerPart(
   ledger: LedgerDatabase,
   runId: bigint,
@@ -63,11 +63,11 @@ export async function ledgerPart(
   }
 }
 
-/** A sum that nobody took of the target proves nothing: a table without a key is compared only as a whole, when all of its chunks are there. */
+/** Without a checksum of the target no proof: a table without a key is compared only as a whole, after all chunks. */
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 
-/** Rows that a run has mended and removed, of each table. */
+/** Repaired and removed rows of a run, by table. */
 async function repairsOf(
   ledger: LedgerDatabase,
   runId: bigint,
@@ -117,14 +117,14 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
   }
   for (const [name, { mended, removed }] of await repairsOf(ledger, runId)) {
     const old = tables.get(name) ?? untouched(name)
-    // A row of a compared chunk that was mended is not one that was equal.
+    // A repaired row of a compared chunk does not count as equal.
     const equal = BigInt(old.equal) > mended ? BigInt(old.equal) - mended : 0n
     tables.set(name, { ...old, written: plus(old.written, dec(mended)), equal: dec(equal), removed: dec(removed) })
   }
   return [...tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1))
 }
 
-/** A table no chunk of which is of the run. */
+/** A table without chunks of the run. */
 function untouched(table: string): ReportedTable {
   const none = dec(0)
   return {
@@ -174,7 +174,7 @@ async function slowestOf(ledger: LedgerDatabase, runId: bigint): Promise<readonl
   }))
 }
 
-/** Counted by the database: a run may have millions of chunks. */
+/** Counted by the database, because a run may have millions of chunks. */
 async function durationsOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly DurationBand[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const band = `CASE ${BANDS_MS.map((ms, i) => `WHEN completed_ms - started_ms < ${ms} THEN ${i}`).join(' ')} ELSE ${BANDS_MS.length} END`

@@ -1,4 +1,4 @@
-/** What a queue of workers says of one run that they share: its slots, the run in the ledger that each of them is, and how it ended. */
+/** Data of one shared run in a queue of workers: its tasks, their runs in the ledger, and its end. */
 import { dec } from '../../model/run/event.ts'
 import type { QueuePart, ReportedSlot } from '../../model/run/report/run-report.ts'
 import type { Slot } from '../../model/share/distributed.ts'
@@ -8,10 +8,13 @@ import { causesOfSlots, notesOfSlots } from '../share/causes.ts'
 import { waitingText } from '../share/waiting.ts'
 import { openQueue } from '../share/queues.ts'
 
-/** Causes that a report lists, and notes. */
+/** Limit of listed causes and notes. */
 const MOST = 100
 
-/** @returns null where the queue has no such run @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, LEDGER_NEWER, TARGET_DENIED */
+/**
+ * @returns null if the queue has no such run @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, LEDGER_NEWER,
+ * TARGET_DENIED
+ */
 export async function queuePart(connect: string, runId: string): Promise<QueuePart | null> {
   await using queue = await openQueue(connect, 'look')
   const [found] = await queue.runs(1, runId)

@@ -1,27 +1,27 @@
-/** Why a run of several tables is not whole: what its slots have said of single tables, bounded, for whoever looks at it later. */
+/** Bounded list of the failures of single tables that the tasks of a run reported. */
 import type { Slot } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 
-/** @property message with its code, where it has one */
+/** @property message with its code, if it has one */
 export type Cause = { readonly table?: string; readonly message: string; readonly hint?: string }
 
 const DIFFERENCES: ErrorCode = 'DIFFERENCES'
-/** Ends of a run of several tables, of which each is a cause. */
+/** Final errors of runs over several tables, where each failure is a cause. */
 const SUMMARIES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED', DIFFERENCES])
 
-/** Causes that are kept of a slot; the others are counted. */
+/** Limit of causes per task; further ones are counted. */
 const KEPT = 100
-/** Causes that the error of a run names. */
+/** Limit of causes in the error of a run. */
 const NAMED = 5
 
-/** Whether an event says why a table or something else failed: such events are kept longer than others. */
+/** True if an event explains a failure: such events are kept longer. */
 export function isCause(event: Event): boolean {
   if (event.type === 'table.finished') return event.status === 'failed' || event.error !== undefined
   return event.type === 'log' && event.level === 'error'
 }
 
-/** Folds the events of one turn: the last that was said of a table counts. */
+/** Folds the events of one turn: the last one of each table counts. */
 export class Causes {
   readonly #found = new Map<string, Cause>()
   #more = 0
@@ -31,7 +31,7 @@ export class Causes {
       const { table, error, status, notes } = event
       this.#found.delete(table)
       if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
-      // A comparison names a table that differs without an error. A range or row of it that was named before says more.
+      // A comparison reports a differing table without an error. An earlier event on its range or row is more exact.
       else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
         this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
     } else if (event.type === 'log' && event.level === 'error') {
@@ -45,7 +45,7 @@ export class Causes {
     return [...this.#found.values()]
   }
 
-  /** Causes beyond those that are kept. */
+  /** Number of causes that were not kept. */
   get more(): number {
     return this.#more
   }
@@ -56,7 +56,7 @@ export class Causes {
   }
 }
 
-/** The error of a run with its causes as the reason, where it has none and is not the only cause itself. */
+/** The error of a run with its causes as reason, unless it has a reason, or is the only cause itself. */
 export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
   const others = causes.all.filter((cause) => !isSame(cause, error))
   if (error.reason !== undefined || others.length === 0) return error
@@ -69,15 +69,14 @@ export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
   return { ...error, reason: isSum ? list : `also: ${list}` }
 }
 
-/** Whether the error of a run says the same as one of its causes. */
+/** True if the error of a run is the same as the cause. */
 export function isSame({ message }: Cause, error: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): boolean {
   return message === error.message || message === errorLine(error) || message === `${error.code} ${error.message}`
 }
 
 /**
- * What the slots of a run have said of single tables, each cause once, without the one that the run's own error is. A slot that ended well has none, and who is
- * on call says nothing of the whole.
- * @param output events that were kept of each slot
+ * Causes from the tasks of a run, each once, without the run's own error. Successful and on-call tasks have none.
+ * @param output kept events of each task
  */
 export function causesOfSlots(
   slots: readonly Slot[],
@@ -89,7 +88,7 @@ export function causesOfSlots(
     const causes = new Causes()
     for (const event of output.find(({ no }) => no === slot.no)?.events ?? []) causes.take(event)
     const own = slot.about === '' || slot.error === null ? [] : [ofSlot(slot.about, slot.error)]
-    // What a comparison says to do is about all of its tables.
+    // The hint of a comparison applies to all of its tables.
     const advice = slot.error?.code === DIFFERENCES ? hintOf(slot.error) : {}
     for (const cause of causes.all.length > 0 ? causes.all : own)
       if (!isSame(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, { ...advice, ...cause })
@@ -97,7 +96,7 @@ export function causesOfSlots(
   return [...found.values()]
 }
 
-/** Notes of tables that did not fail, such as rows that stay in the target: each once. Failed tables are causes. */
+/** Notes on tables that did not fail, such as surplus rows, each once. Failed tables are causes. */
 export function notesOfSlots(
   output: readonly { readonly events: readonly Event[] }[],
 ): readonly { readonly table: string; readonly note: string }[] {

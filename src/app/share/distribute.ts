@@ -1,4 +1,4 @@
-/** Leaves an operation to workers: looks at what it names, makes the run and queues its slots. Whoever has begun it may leave. */
+/** Submits an operation to workers: checks its stores, creates the run, queues its tasks. Then this program may end. */
 import type { Clock } from '../../shared/clock.ts'
 import { takesFrom } from '../../model/share/distributed.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -17,9 +17,9 @@ export type DistributeOptions = {
   readonly commandLine: string
   /** URL of the queue's database. */
   readonly queue: string
-  /** Queue that its slots wait in; null is that of every worker. */
+  /** Queue of its tasks; null is that of workers without queue names. */
   readonly queueName: string | null
-  /** How many workers may share one operation. */
+  /** Number of workers that may share one operation. */
   readonly slots: number
   /** Stores of the config file. */
   readonly stores: readonly NamedUrl[]
@@ -32,20 +32,20 @@ export type DistributeOptions = {
 
 export type Distributed = {
   readonly runId: string
-  /** That wait for a worker from the beginning. */
+  /** Tasks that are queued at once. */
   readonly slots: number
-  /** That wait until the one with the stream calls them. */
+  /** Tasks that wait for requests of the stream's task. */
   readonly onCall: number
   /** Of the queue, without password. */
   readonly label: string
-  /** Workers of the same program that live, and would take it. */
+  /** Live workers of the same program version that take it. */
   readonly workers: number
 }
 
-/** @throws SluiceError BAD_FLAG for what cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
+/** @throws SluiceError BAD_FLAG if it cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
 export async function distribute(options: DistributeOptions): Promise<Distributed> {
   const { queueName, clock, tool, commandLine, slots, actor, host, warn } = options
-  // What cannot be shared is told before anything is opened.
+  // Refuse before anything is opened.
   sharingOf(options.operation)
   const shared = queueable(options.operation, options.stores)
   await refuseOneHost(shared.operation)
@@ -64,7 +64,7 @@ export async function distribute(options: DistributeOptions): Promise<Distribute
   }
 }
 
-/** The first file of this machine that the operation writes into as a database; null where there is none. @throws SluiceError CONNECT_FAILED … */
+/** First local file that the operation writes to as a database; null if none. @throws SluiceError CONNECT_FAILED … */
 export async function writtenFile(
   operation: Operation,
 ): Promise<{ readonly label: string; readonly title: string } | null> {
@@ -76,7 +76,7 @@ export async function writtenFile(
   return null
 }
 
-/** A file that one program opens cannot be written from several machines. */
+/** A database file cannot be written from several machines. */
 async function refuseOneHost(operation: Operation): Promise<void> {
   const file = await writtenFile(operation)
   if (file === null) return

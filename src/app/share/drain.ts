@@ -1,10 +1,10 @@
-/** Workers that are taken out of a queue from anywhere: they take nothing new, give back what they have after the batch, and end. */
+/** Drains workers of a queue: they take no new tasks, give theirs back after the current batch, and end. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 
 /**
  * @param name host or id of workers
- * @throws SluiceError NO_SUCH_PATH where no living worker is called so
+ * @throws SluiceError NO_SUCH_PATH if there is no such live worker
  */
 export async function drainWorkers(queue: RunQueue, name: string): Promise<void> {
   if ((await queue.drain(name)) > 0) return

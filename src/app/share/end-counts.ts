@@ -1,6 +1,6 @@
 /**
- * Totals of shared runs as of their end, by the ledger of their target. The slots read it while they work, so a run that ended while the ledger was away, or whose
- * last slot was killed, has an older reading.
+ * Final totals of shared runs from the ledger of their target. Tasks read it while they work, so a run that ended while
+ * the ledger was unreachable, or whose last task was killed, has an older reading.
  */
 import type { UncountedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -10,7 +10,7 @@ import { knownOperation } from './known-operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { answerWithin, withRunLedger } from './run-ledger.ts'
 
-/** A ledger that was away rests so long before the next try, ms, and twice as long each time. */
+/** Pause after an unreachable ledger, ms; doubles each time. */
 const FIRST_REST_MS = 4_000
 const LONGEST_REST_MS = 60_000
 
@@ -19,17 +19,17 @@ type Tried = { readonly restMs: number; readonly againAt: number }
 export class EndCounts {
   readonly #queue: Pick<QueueWorker, 'uncounted' | 'countEnd'>
   readonly #known: readonly NamedUrl[]
-  /** Runs whose ledger is read now. */
+  /** Runs whose ledger is being read. */
   readonly #reading = new Set<string>()
   readonly #tried = new Map<string, Tried>()
 
-  /** @param known stores of this machine, by the names that runs have for them */
+  /** @param known stores of this machine, by their names in runs */
   constructor(queue: Pick<QueueWorker, 'uncounted' | 'countEnd'>, known: readonly NamedUrl[]) {
     this.#queue = queue
     this.#known = known
   }
 
-  /** Reads what is due, within five seconds; what takes longer is noted later. @throws SluiceError where the queue is away */
+  /** Reads due ledgers, at most 5 s; slower ones are recorded later. @throws SluiceError if the queue is unreachable */
   async read(): Promise<void> {
     const runs = await this.#queue.uncounted()
     const ids = new Set(runs.map(({ runId }) => runId))
@@ -39,7 +39,7 @@ export class EndCounts {
     await answerWithin(Promise.all(due.map((run) => this.#readOne(run))), [])
   }
 
-  /** Never rejects: a ledger that cannot be read is tried again. */
+  /** Never rejects: an unreadable ledger is retried. */
   async #readOne(run: UncountedRun): Promise<void> {
     const { runId } = run
     this.#reading.add(runId)
@@ -50,7 +50,7 @@ export class EndCounts {
         await this.#queue.countEnd(run, await new SharedTables(ledger, runId).totals(run.until))
       })
     } catch {
-      // The next try may reach it.
+      // The next attempt may succeed.
     } finally {
       this.#reading.delete(runId)
       const restMs = Math.min(LONGEST_REST_MS, (this.#tried.get(runId)?.restMs ?? FIRST_REST_MS / 2) * 2)

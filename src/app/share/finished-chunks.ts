@@ -1,6 +1,6 @@
 /**
- * Which chunks of a shared run are finished, by the ledger of its target. The queue has what a host worked on when it was heard of last: the host may have
- * finished that before it was lost, and then no host works on it again.
+ * Finished chunks of a shared run, from the ledger of its target. The queue only has the chunks of a host's last
+ * heartbeat, which the host may have finished before it was lost.
  */
 import { openChunks } from '../../engine/copy/ledger/read-tables.ts'
 import type { StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
@@ -11,7 +11,7 @@ import type { Operation } from '../operations/list.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { answerWithin, withRunLedger } from './run-ledger.ts'
 
-/** Between two readings for chunks that an alert names already, ms. */
+/** Minimum time between two reads of chunks that an alert already names, ms. */
 const AGAIN_MS = 5_000
 const NONE: ReadonlySet<string> = new Set()
 
@@ -19,19 +19,20 @@ type Chunk = Pick<StoodChunk, 'table' | 'chunk'>
 
 export class FinishedChunks {
   readonly #known: readonly NamedUrl[]
-  /** Runs whose ledger is asked now. */
+  /** Runs whose ledger is being read. */
   readonly #asked = new Set<string>()
-  /** When the chunks of alerts of a run were asked for last, ms of a steady clock. */
+  /** Last read of a run's alert chunks, ms of a monotonic clock. */
   readonly #readAt = new Map<string, number>()
 
-  /** @param known stores of this machine, by the names that runs have for them */
+  /** @param known stores of this machine, by their names in runs */
   constructor(known: readonly NamedUrl[]) {
     this.#known = known
   }
 
   /**
-   * The keys (`keyOf`) of chunks that the ledger has as closed, or has no more; none where it cannot be asked, for then what the queue knows counts. Never rejects.
-   * @param fresh asked for each time @param named by alerts that stand: asked for now and then
+   * Keys (`keyOf`) of chunks that are closed in, or missing from, the ledger; empty if it cannot be read, so that the
+   * data of the queue counts. Never rejects.
+   * @param fresh read every time @param named chunks of active alerts, read occasionally
    */
   async among(
     run: WatchedRun,

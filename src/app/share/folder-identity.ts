@@ -1,4 +1,7 @@
-/** Whether a folder is the same one here and where a run was begun: workers share buckets and databases with other machines, and folders with those of one. */
+/**
+ * Checks that a folder is the one of the submitted run. Workers share buckets and databases across machines, but
+ * folders only on one machine.
+ */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -6,18 +9,21 @@ import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import type { NamedStore } from '../../model/share/queue-port.ts'
 
-/** Of this installation, and kept when it is started again (machine-id(5)). */
+/** Id of this installation, stable across reboots (machine-id(5)). */
 const MACHINE = '/etc/machine-id'
 
-/** A new disk has other content at the same path and, often, the same inode number: the name of this file differs. Its content is for people. */
+/**
+ * Prefix of a marker file with a unique name: another disk at the same path may have the same inode number, but not
+ * this file. Its content is for users.
+ */
 const MARK = '.sluice-folder-id-'
 const MARKED = new RegExp(`^(?<place>.*?)(?: (?<mark>\\${MARK}[\\da-f-]{36}))?$`, 's')
 const CONTENT =
   'sluice compares the name of this file where several hosts work on this folder, so that another disk at the same path is refused. Leave it here.\n'
 
 /**
- * A folder by its machine, its path without links, its inode number and its mark.
- * @param isWritten a run writes into it: it gets a mark where it has none, or a warning where this user may write none
+ * Identity of a folder: machine, real path, inode number and marker.
+ * @param isWritten a run writes to it: creates a marker if there is none, or warns if this user may not
  * @throws SluiceError NO_SUCH_PATH, TARGET_IO
  */
 export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): NamedStore {
@@ -27,7 +33,8 @@ export function identifiedFolder(folder: string, isWritten: boolean, warn: (mess
 }
 
 /**
- * How a folder differs from the one of an identity, in words; null where it is the same. An identity without a mark is of a folder that had none.
+ * How a folder differs from an identity, as text; null if it is the same. An identity without a marker belongs to a
+ * folder that had none.
  * @throws SluiceError NO_SUCH_PATH
  */
 export function folderDifference(folder: string, identity: string): string | null {
@@ -48,7 +55,7 @@ function placeOf(folder: string): string {
   }
 }
 
-/** Two commands at once may each make one: any of them is the folder's. */
+/** Concurrent commands may each create one; any of them is valid. */
 function markOf(folder: string): string | null {
   try {
     return readdirSync(folder).find((name) => name.startsWith(MARK)) ?? null
@@ -57,7 +64,7 @@ function markOf(folder: string): string | null {
   }
 }
 
-/** Null where only others may write into it: its workers run as another user. */
+/** Null if this user may not write to the folder: its workers run as another user. */
 function newMark(folder: string, warn: (message: string) => void): string | null {
   const name = `${MARK}${randomUUID()}`
   const file = join(folder, name)
@@ -79,7 +86,7 @@ function newMark(folder: string, warn: (message: string) => void): string | null
 
 const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
-/** Whether the name of a store is that of a folder: names of the config file hold no slash. */
+/** True for the name of a folder: names of the config file contain no slash. */
 export function isFolderName(name: string): boolean {
   return name.startsWith('/')
 }

@@ -1,4 +1,4 @@
-/** Whether a name means the same database here and where a run was begun. */
+/** Checks that a store name means the same database as where the run was submitted. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { NamedStore } from '../../model/share/queue-port.ts'
@@ -8,7 +8,7 @@ import { folderDifference, isFolderName } from './folder-identity.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * What tells the database from every other one, whatever it is called.
+ * Current identity of a database, independent of its URL.
  * @throws SluiceError CONNECT_FAILED, BAD_CONFIG … as opening it does
  */
 export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
@@ -17,8 +17,8 @@ export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
 }
 
 /**
- * Asks each store what it is now. No answer is kept: a database may be dropped and created again under its name between two slots.
- * @throws SluiceError BAD_CONFIG for a store that is another one here, and as `identified`
+ * Checks every store now. Results are not cached: a database may be recreated under its name between two tasks.
+ * @throws SluiceError BAD_CONFIG for a store that differs here, and as `identified`
  */
 export async function checkStores(stores: readonly NamedStore[], known: readonly NamedUrl[]): Promise<void> {
   for (const store of stores) {
@@ -49,8 +49,8 @@ async function checkDatabase(begun: NamedStore, url: string): Promise<void> {
 }
 
 /**
- * By what two databases differ, in words.
- * @param url of the one that is here: its system names the parts
+ * How two database identities differ, as text.
+ * @param url of the local one: its system names the parts
  */
 export function identityDifference(url: string, here: string, begun: string): string {
   const names = systemOf(url)?.copies?.identity ?? []

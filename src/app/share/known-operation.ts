@@ -1,7 +1,7 @@
-/** The operation of a run in a queue, where this program knows it. */
+/** Operation of a queued run. */
 import { OPERATIONS, type Operation } from '../operations/list.ts'
 
-/** Null for one that only another program knows. */
+/** Null for an operation that this program does not know. */
 export function knownOperation(value: unknown): Operation | null {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return null
   const { kind } = value

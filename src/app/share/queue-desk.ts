@@ -1,4 +1,4 @@
-/** Answers what the UI asks of a queue, over one connection pool that the first question opens and that is dropped where it fails. */
+/** Queue access of the UI over one connection pool, opened on first use and dropped after a failure. */
 import type { DistributedRun, RunWishes, WorkerRow } from '../../model/share/distributed.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 import { storesOf, subjectsOf } from '../operations/facts.ts'
@@ -27,7 +27,7 @@ export class QueueDesk {
       workers: workers ? await queue.workers() : null,
       schedules: schedules ? (await queue.schedules.list()).map(scheduleEvent) : null,
       run: run === null ? null : await oneRun(queue, run),
-      // Read last, so that no row is younger than it.
+      // Read last, so that no row is newer.
       now: await queue.now(),
       program: programMark(this.#tool),
     }))
@@ -57,7 +57,7 @@ export class QueueDesk {
     await opened?.then((queue) => queue[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
-  /** A connection that failed is not asked again: the next question opens another one. */
+  /** After a failure the next call opens a new connection. */
   async #ask<T>(question: (queue: RunQueue) => Promise<T>): Promise<T> {
     try {
       this.#queue ??= openQueue(this.#url, 'look')

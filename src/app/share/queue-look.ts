@@ -1,63 +1,63 @@
-/** What the UI asks of a queue of workers: one port for every screen of it, opened by the first question. Plain data that can cross a thread. */
+/** Queue data for the UI: one port for all screens, opened on first use. Plain data that can be sent to a thread. */
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../model/share/distributed.ts'
 import type { ScheduleChange } from './schedules/change.ts'
 
 /** A run of the queue, as its screen shows it. */
 export type SharedRun = Omit<DistributedRun, 'operation'> & {
-  /** Tables that it is about; empty where nobody can tell. */
+  /** Tables of its subject; empty if unknown. */
   readonly about: string
-  /** Name in `stores:` of the database whose ledger it writes; null where it has none. */
+  /** Name in `stores:` of the database whose ledger it writes; null if it has none. */
   readonly ledgerStore: string | null
-  /** Chunks that each slot copies at once where nobody wishes for another number; null where it copies none. */
+  /** Default number of chunks that each task copies at once; null if it copies none. */
   readonly workersEach: number | null
 }
 
-/** Which listings are shown now: what is not shown is not asked. */
+/** The listings shown now; others are not read. */
 export type QueueWanted = {
-  /** Newest runs, at most so many; 0 for none. */
+  /** Limit of newest runs; 0 for none. */
   readonly runs: number
   readonly workers: boolean
   readonly schedules: boolean
-  /** A run with its slots; null for none. */
+  /** A run with its tasks; null for none. */
   readonly run: string | null
 }
 
-/** What a listing shows of a moment; null where it was not asked for. */
+/** Data of the listings; null if not requested. */
 export type QueueSeen = {
-  /** ms since the epoch by the clock of the queue's database, as all times of its rows. */
+  /** Clock of the queue's database, ms since the epoch, as all times of its rows. */
   readonly now: number
-  /** Of workers that take what is begun by this program, as `program` of their rows. */
+  /** Program version of workers that take runs of this program, as `program` of their rows. */
   readonly program: string
   readonly runs: readonly SharedRun[] | null
   readonly workers: readonly WorkerRow[] | null
   readonly schedules: readonly ScheduleEvent[] | null
-  /** `found` is null where the queue does not know the run. */
+  /** `found` is null if the queue does not know the run. */
   readonly run: { readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
 }
 
-/** @property notes what there is to say of a change @property schedules all of them behind it */
+/** @property notes on the change @property schedules all of them after the change */
 export type ScheduleChanged = { readonly notes: readonly string[]; readonly schedules: readonly ScheduleEvent[] }
 
 export interface QueueLook {
   /** URL of the queue's database without password. */
   readonly label: string
-  /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next question tries again */
+  /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next call tries again */
   look(wanted: QueueWanted): Promise<QueueSeen>
   /**
-   * Notes what is wished of a run; `held: false` of one that has ended queues what is left of it.
-   * @returns the run with what is wished of it now
+   * Records steering requests of a run; `held: false` of an ended run queues the rest of it.
+   * @returns the run with its current requests
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */
   steer(runId: string, wishes: RunWishes): Promise<SharedRun>
   /**
-   * Asks a worker to take nothing new, give back what it has, and end.
-   * @returns the workers with it
+   * Requests a worker to take no new tasks, give its tasks back, and end.
+   * @returns all workers
    * @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED
    */
   drain(worker: string): Promise<readonly WorkerRow[]>
   /** @throws SluiceError NO_SUCH_PATH, BAD_FLAG, SCHEDULE_VOID, CONNECT_FAILED */
   changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged>
-  /** Lets the connection go: nothing of the queue is shown. The next question opens it again. */
+  /** Closes the connection while nothing of the queue is shown. The next call reopens it. */
   rest(): void
 }

@@ -1,4 +1,4 @@
-/** An operation as a run of a queue: how it is divided, with names in place of its URLs. */
+/** Converts an operation to a queued run: its tasks, with names instead of URLs. */
 import path from 'node:path'
 import type { NamedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
 import { endsOf, storesOf, withPlaces } from '../operations/facts.ts'
@@ -11,11 +11,11 @@ import type { QueuedOptions } from '../../model/share/work-port.ts'
 import { programMark } from './queues.ts'
 import { foldersOf, namedStores, sharingOf, withNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
 
-/** An operation that can be queued: nothing of it is secret, and no path depends on where somebody stands. */
+/** An operation that can be queued: without secrets, with absolute paths. */
 export type Queueable = {
-  /** With whole URLs. */
+  /** With complete URLs. */
   readonly operation: Operation
-  /** Those of the config file that it works on. */
+  /** Stores of the config file that it uses. */
   readonly stores: readonly NamedUrl[]
   readonly folders: readonly string[]
 }
@@ -28,7 +28,10 @@ export function queueable(operation: Operation, known: readonly NamedUrl[]): Que
   return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }
 }
 
-/** What its stores and folders say of themselves, here and now. Marks folders. @param warn of what is not compared @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
+/**
+ * Current identities of its stores and folders; creates marker files. @param warn called for what cannot be compared
+ * @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
+ */
 export async function identitiesOf(
   { operation, stores, folders }: Queueable,
   warn: (message: string) => void,
@@ -39,7 +42,7 @@ export async function identitiesOf(
   return named
 }
 
-/** @param most workers that may share it @param whole one slot has all of it */
+/** @param most workers that may share it @param whole one task does all of the work */
 function slotsOf(
   sharing: Sharing,
   operation: Operation,
@@ -60,7 +63,7 @@ function slotsOf(
   }
 }
 
-/** @throws SluiceError BAD_FLAG for what cannot be shared */
+/** @throws SluiceError BAD_FLAG if it cannot be shared */
 export function queuedRun({ operation, stores }: Queueable, options: QueuedOptions): QueuedRun {
   const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
   const sharing = sharingOf(operation)

@@ -1,4 +1,4 @@
-/** Which database holds a queue, by its URL. */
+/** Opens queues by URL. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
@@ -8,8 +8,8 @@ import { LEDGER_VERSION } from '../../engine/copy/ledger/schema.ts'
 import { systemOf, titlesOf } from '../../engine/run/systems.ts'
 
 /**
- * @param mode `look`: nothing is made there
- * @param slots that a worker has at once
+ * @param mode `look`: creates nothing
+ * @param slots tasks of a worker at the same time
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER
  */
 export async function openQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
@@ -31,7 +31,7 @@ function noQueueIn(url: string): SluiceError {
   })
 }
 
-/** Which programs may work on one run: those of one version, with ledgers of one version. */
+/** Identifies programs that may process the same run: same version, same ledger versions. */
 export function programMark(tool: string): string {
   return `${tool}, ledgers ${LEDGER_VERSION} and ${ARCHIVE_LEDGER_VERSION}`
 }

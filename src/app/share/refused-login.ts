@@ -1,29 +1,29 @@
-/** What ends a worker by itself: its queue answers that it refuses the login, and goes on to. A queue that is away ends none. */
+/** Ends a worker whose queue keeps refusing its login. An unreachable queue does not end it. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 
-/** A login that is refused for so long stays refused: until then a password may be changed here, too. */
+/** How long a login must be refused, ms: until then a password change may be in progress. */
 const REFUSED_MS = 120_000
 
 export class RefusedLogin {
   readonly #clock: Pick<Clock, 'ticks'>
   readonly #last: () => void
-  /** Since when the queue has answered nothing else. */
+  /** Start of uninterrupted refusals. */
   #since: number | null = null
   #error: SluiceError | null = null
 
-  /** @param last called once, when the login has been refused for two minutes */
+  /** @param last called once, after two minutes of refusals */
   constructor(clock: Pick<Clock, 'ticks'>, last: () => void) {
     this.#clock = clock
     this.#last = last
   }
 
-  /** The refusal that ends the worker; null while none does. */
+  /** The refusal that ends the worker; null if none does. */
   get error(): SluiceError | null {
     return this.#error
   }
 
-  /** A question to the queue has failed: any other failure than a refused login begins the two minutes anew. */
+  /** A call to the queue failed: any failure other than a refused login restarts the two minutes. */
   failed(error: SluiceError): void {
     if (error.code !== 'CONNECT_FAILED' || error.retryable) {
       this.#since = null
@@ -36,7 +36,7 @@ export class RefusedLogin {
     this.#last()
   }
 
-  /** The queue has answered. */
+  /** The queue has replied. */
   answered(): void {
     this.#since = null
   }

@@ -1,17 +1,17 @@
-/** The ledger that a shared run writes, for workers that read it beside the slots. */
+/** Access to the ledger of a shared run for its workers, independent of the tasks. */
 import type { WatchedRun } from '../../model/share/distributed.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { hasLedger } from '../../engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 
-/** A ledger that has not answered for so long says nothing this time, ms. */
+/** Timeout of a reading, ms. */
 const ANSWER_MS = 5_000
 
 /**
- * Reads the ledger of a run; does nothing where this machine has another database under the name of its target, or one without a ledger.
- * @param target name of the store that the run copies into @param known stores of this machine, by the names that runs have for them
- * @throws SluiceError BAD_CONFIG for a store that this machine does not know, and what the store and `body` throw
+ * Reads the ledger of a run; does nothing if the target's name means another database here, or one without a ledger.
+ * @param target name of the store that the run copies into @param known stores of this machine, by their names in runs
+ * @throws SluiceError BAD_CONFIG for an unknown store, and errors of the store and `body`
  */
 export async function withRunLedger(
   { stores }: Pick<WatchedRun, 'stores'>,
@@ -27,7 +27,7 @@ export async function withRunLedger(
   if (await hasLedger(ledger)) await body(ledger)
 }
 
-/** @returns what a reading comes to, and `otherwise` where that takes longer than five seconds: it goes on behind the caller's back */
+/** @returns the result of a reading, or `otherwise` after five seconds: the reading then continues in the background */
 export async function answerWithin<T>(reading: Promise<T>, otherwise: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<T>((resolve) => {

@@ -1,6 +1,7 @@
 /**
- * Alerts of shared runs that no slot of them can raise: a worker that is killed, frozen or cut off reports nothing, so every live worker reads the queue for all of
- * them. The queue notes which alerts stand, so one host reports each. Times are those of the queue's database.
+ * Alerts of shared runs that none of their tasks can raise: a killed, hung or disconnected worker reports nothing, so
+ * every live worker reads the queue for all of them. The queue stores active alerts, so that one host reports each.
+ * Times are those of the queue's database.
  */
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
@@ -31,13 +32,13 @@ import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
-/** What is asked of the alerts of a run. */
+/** Alert options of a run. */
 type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
-/** A run whose alerts are known here. */
+/** A run with its alert options. */
 type Known = Wished & { readonly run: WatchedRun }
-/** A chunk that stands. @property host null where it is not known */
+/** A chunk without progress. @property host null if unknown */
 type Stood = StoodChunk & { readonly host: string | null }
-/** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
+/** @property moves progress here since a chunk is named, by its key @property finished keys of chunks */
 type Unstuck = {
   readonly moves: (key: string) => readonly MovedChunk[]
   readonly finished: ReadonlySet<string>
@@ -55,15 +56,15 @@ export class RunWatch implements QueueWatch {
   readonly #whole: Whole
   readonly #finished: FinishedChunks
   readonly #counts: EndCounts
-  /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
+  /** By run: each chunk of an active alert, and since when it is named here, ms of a monotonic clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
-  /** Chunks that each `stuck` was raised with, by run and table; `since` tells it from one before it. */
+  /** Chunks at the start of each `stuck`, by run and table; `since` distinguishes it from an earlier one. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
   readonly #sending = new InTurn()
-  /** By id: the last of each that is not sent yet. */
+  /** By id: the latest unsent one. */
   readonly #waiting = new Map<string, Waiting>()
 
-  /** @param whole completes commands that an alert names */
+  /** @param whole completes commands in an alert */
   constructor(parts: WatchParts, whole: Whole = (text) => text) {
     this.#parts = parts
     this.#whole = whole
@@ -103,7 +104,7 @@ export class RunWatch implements QueueWatch {
     return await this.#sending.done(ms)
   }
 
-  /** Null where the run has no alerts, or is one that this program does not know. */
+  /** Null if the run has no alerts, or is unknown to this program. */
   #wished({ runId, operation: read }: AlertRun): Wished | null {
     const operation = knownOperation(read)
     const wish = operation === null ? undefined : alertWishOf(operation)
@@ -112,7 +113,10 @@ export class RunWatch implements QueueWatch {
     return { operation, wish, sinks }
   }
 
-  /** What no program of a slot has reported, whichever worker noted its end. As a slot of the run keys it, so that a later run which ends well clears it. */
+  /**
+   * Failures that no task program reported, whichever worker recorded the end. Keyed like those of a task, so that a
+   * later successful run clears them.
+   */
   async #failures({ run }: Known): Promise<void> {
     const { queue, alerts } = this.#parts
     for (const { no, operation, error } of run.unreported) {
@@ -127,7 +131,7 @@ export class RunWatch implements QueueWatch {
       }
       const key = alertKey(wished.operation, 'failed', '', true)
       const { is, since } = await alerts.begin(key)
-      // It stands since a run before this one, unless a worker has noted it that was killed before it was sent.
+      // Active since an earlier run, unless a worker recorded it and was killed before sending it.
       if (is === 'stands' && !taken.isAgain) {
         await reported()
         continue
@@ -140,7 +144,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** Slots that were taken from a lost worker: each is reported once, and is over when another worker has the slot, or the run has ended. */
+  /** Tasks taken from a lost worker: each is reported once, and ends when another worker has it, or the run is over. */
   async #losses(known: Known): Promise<void> {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
@@ -149,7 +153,7 @@ export class RunWatch implements QueueWatch {
       const key = { runId, no }
       const id = alertId(runId, no, at)
       const told = { type: 'alert', cause: 'worker-lost', run: runId, id, ...hostOf(host) } as const
-      // Workers read the same at once: the row of the slot says which of them reports it.
+      // Workers read the same data concurrently: the row of the task decides which of them reports it.
       if (await queue.noteLoss(key, at, 'reported'))
         this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async (isReported) => {
           if (isReported) await queue.noteLoss(key, at, 'sent')
@@ -165,7 +169,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** No worker of its version lives: raised by those of others, and over when one lives, or the run has ended. */
+  /** No live worker of its program version; raised by other workers; ends when one is alive, or the run has ended. */
   async #waits(known: Known): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
@@ -206,13 +210,13 @@ export class RunWatch implements QueueWatch {
     for (const alert of standing) this.#noteRaised(run.runId, alert)
     const now = systemClock.ticks()
     const named = this.#namedSince(run.runId, standing, now)
-    // A chunk that is named had stood for as long as the limit: what moved it then, or later, came after that.
+    // A named chunk made no progress for the limit before that: later progress came after.
     const moves = (key: string): readonly MovedChunk[] =>
       own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
     for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
   }
 
-  /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last, or another one what stands still here. */
+  /** Chunks that are finished, but not by a task here: by a silent host after its last heartbeat, or by another one. */
   async #finishedOf(
     { run, operation }: Known,
     stood: readonly Stood[],
@@ -224,7 +228,10 @@ export class RunWatch implements QueueWatch {
     return await this.#finished.among(run, operation, fresh, named)
   }
 
-  /** Over when each of its chunks has moved, be its end sent or not, or the run or a later one of the same command ended well, or it was stopped. A run that failed has moved none. */
+  /**
+   * Ends when each of its chunks has progressed (whether or not that was sent), when the run or a later one of the same
+   * command succeeded, or when it was stopped. A failed run does not end it.
+   */
   async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known
     const { table, chunks } = alert
@@ -242,7 +249,7 @@ export class RunWatch implements QueueWatch {
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
     if (raised.length === 0) return await over('its chunks go on or are done')
-    // Others have moved before, on this host or another one.
+    // Other chunks progressed earlier, on this host or another one.
     if (raised.some((chunk) => !moved.includes(chunk)))
       return await over(movedText(raised, new Set(['further', 'done'])))
     const [isOne, isDone] = [raised.length === 1, !moved.some(goesOn)]
@@ -250,14 +257,14 @@ export class RunWatch implements QueueWatch {
     await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
   }
 
-  /** An alert that another host has raised names the chunks that are read first. */
+  /** For an alert raised by another host, the chunks read first are used. */
   #noteRaised(runId: string, alert: StandingAlert): void {
     const key = raisedKey(runId, alert)
     if (this.#raised.get(key)?.since === alert.since) return
     this.#raised.set(key, alert)
   }
 
-  /** Chunks that are named no longer are forgotten: where they stand again, they are named anew. */
+  /** Forgets chunks that are not named any more: they can be named again later. */
   #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
     const before = this.#named.get(runId)
     const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => keyOf({ table, chunk })))
@@ -267,9 +274,7 @@ export class RunWatch implements QueueWatch {
     return named
   }
 
-  /**
-   * @returns since when it stands, ms since the epoch by the clock of the queue; null where it stood before
-   */
+  /** @returns its start, ms since the epoch by the clock of the queue; null if it was active before */
   async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<number | null> {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
@@ -305,8 +310,9 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * What waits already is sent once, and settled as it was noted last: the queue gives it again where it is not confirmed within a minute.
-   * @param settled is given whether a sink took it @param table what sinks get as the table of an alert that has none
+   * An unsent duplicate is sent once, and settled as recorded last: the queue returns it again if it is not confirmed
+   * within a minute.
+   * @param settled called with whether a sink accepted it @param table for sinks, if the alert has no table
    */
   #send({ sinks }: Pick<Wished, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
     const { emit } = this.#parts
@@ -331,7 +337,7 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
   return `${runId}\0${scope}\0${table}`
 }
 
-/** Chunks of own slots, and of slots that are silent, each once with how long it stands now. What is worked on here no silent host has any more. */
+/** Chunks of own and of silent tasks, each once with its time without progress. Own chunks override silent hosts'. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>

@@ -1,4 +1,4 @@
-/** Which operations several machines can share, how their work is divided into slots, and what stands in place of their URLs on the way. */
+/** Which operations can be shared, how their work is divided into tasks, and the replacement of URLs by names. */
 import { existsSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 import { isS3Url } from '../../model/lake/lake-url.ts'
@@ -8,15 +8,16 @@ import { commandNameOf, declarationOf, isPlanOnly, storesOf, urlsOf, withUrls } 
 import type { Operation } from '../operations/list.ts'
 
 /**
- * How the work of an operation is divided. `chunks`: every slot does all of it, and they share it by the ledger. `parts`: each has a part of its own, or all of
- * it, and one worker at a time works on it. `stream`: one slot has all of it, and the others compare with it when it calls them.
+ * How the work is divided. `chunks`: every task does all of it, coordinated by the ledger. `parts`: each task has a
+ * part of its own, or all of it, and one worker at a time processes it. `stream`: one task has all of it; the others
+ * copy and compare on its request.
  */
 export type Sharing =
   | { readonly by: 'chunks' }
   | { readonly by: 'stream' }
   | { readonly by: 'parts'; readonly parts: readonly { readonly about: string; readonly operation: Operation }[] }
 
-/** @throws SluiceError BAD_FLAG for what is not shared */
+/** @throws SluiceError BAD_FLAG if it cannot be shared */
 export function sharingOf(operation: Operation): Sharing {
   const { distributes } = declarationOf(operation.kind)
   const command = commandNameOf(operation.kind)
@@ -40,7 +41,7 @@ export function sharingOf(operation: Operation): Sharing {
   return { by: 'parts', parts: names.map((name) => ({ about: name, operation: { ...operation, [field]: [name] } })) }
 }
 
-/** @throws SluiceError BAD_FLAG where an end is left to the ledger, which has its URL without the password */
+/** @throws SluiceError BAD_FLAG if a store is taken from the ledger, which has its URL without the password */
 export function refuseUnnamedEnd(operation: Operation): void {
   const needs = declarationOf(operation.kind).distributes?.needs
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
@@ -50,7 +51,7 @@ export function refuseUnnamedEnd(operation: Operation): void {
   })
 }
 
-/** Folders of this machine that an operation works on: lakes, tables with a log, archives. */
+/** Local folders that an operation uses: lakes, Delta tables, archives. */
 export function foldersOf(operation: Operation): readonly string[] {
   const places = storesOf(operation).filter(({ family, name }) => {
     if (isS3Url(name)) return false
@@ -63,7 +64,7 @@ export function foldersOf(operation: Operation): readonly string[] {
 }
 
 /**
- * The stores of the config file that an operation works on.
+ * The stores of the config file that an operation uses.
  * @throws SluiceError BAD_FLAG for one that has no name there
  */
 export function namedStores(operation: Operation, known: readonly NamedUrl[]): readonly NamedUrl[] {
@@ -79,14 +80,14 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
   })
 }
 
-/** With names in place of URLs, so that nothing of it is secret. */
+/** Replaces URLs by names, which contain no secrets. */
 export function withNames(operation: Operation, stores: readonly NamedUrl[]): Operation {
   return withUrls(operation, (url) => stores.find((store) => store.url === url)?.name ?? '')
 }
 
 /**
- * With the URLs that this machine has for the names.
- * @throws SluiceError BAD_CONFIG for a name that it does not have
+ * Replaces names by this machine's URLs.
+ * @throws SluiceError BAD_CONFIG for an unknown name
  */
 export function withOwnUrls(operation: Operation, known: readonly NamedUrl[]): Operation {
   return withUrls(operation, (name) => ownUrl(name, known))

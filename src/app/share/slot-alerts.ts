@@ -1,6 +1,6 @@
 /**
- * Which alerts stand, as the slots of a queue know it: the worker of a slot asks the queue, so that a run which comes again on another host tells each of them once.
- * A worker that does not answer leaves it to the memory of this machine.
+ * Alert memory of tasks: their worker asks the queue, so that a repeated run on another host reports each alert once.
+ * If the worker does not reply, the memory of this machine is used.
  */
 import type { AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
@@ -8,7 +8,7 @@ import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { Operation } from '../operations/list.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 
-/** A worker that does not answer for so long has ended, or stands still, ms. */
+/** Timeout of the worker's reply, ms: it has ended, or hangs. */
 const ANSWER_MS = 20_000
 
 export class SlotAlerts {
@@ -21,15 +21,15 @@ export class SlotAlerts {
     this.#ask = ask
   }
 
-  /** What the worker says. */
+  /** Takes a reply of the worker. */
   hear(answer: AlertAnswer): void {
     this.#waiting.get(answer.id)?.(answer)
     this.#waiting.delete(answer.id)
   }
 
   /**
-   * @param book folder of the book of this machine's runs
-   * @param say tells in words that the worker is not asked
+   * @param book folder of this machine's run history
+   * @param say called with a message if the worker is not used
    */
   memory(book: string | undefined, say: (what: string) => void): AlertMemory {
     const own = book === undefined ? memoryOfProgram() : memoryOfMachine(book, say)
@@ -70,7 +70,7 @@ export class SlotAlerts {
   }
 }
 
-/** The operation without `stuck`, unless that ends the run: `RunWatch` finds it in all slots of a run, also of a worker that is gone. */
+/** The operation without `stuck`, unless that ends the run: `RunWatch` detects it for all tasks, also lost ones. */
 export function leftToWorkers(operation: Operation): Operation {
   const without = (wish: AlertWish | undefined): AlertWish | undefined =>
     wish === undefined || wish.exit === true

@@ -1,7 +1,7 @@
-/** Whether the program of a slot still answers its worker: one that is stopped, spins or waits for a dead disk ends no batch and hears no stop. */
+/** Detects a task program that no longer replies to its worker: stopped, looping or disk-blocked, it ignores a stop. */
 import { BEAT_MS, LOST_AFTER_MS } from '../../model/share/distributed.ts'
 
-/** Until its modules are loaded, ms. */
+/** Time for loading its modules, ms. */
 const START_MS = 120_000
 
 export class SlotAnswers {
@@ -14,21 +14,22 @@ export class SlotAnswers {
   #silentMs = 0
 
   /**
-   * @param hasFiles it opens databases that are files: their drivers let nothing else run within a statement, which may read a whole table
-   * @param cpu the CPU that it has used so far, in any unit; null where the system does not report it
+   * @param hasFiles true if it opens database files: their drivers block the program during a statement, which may read
+   * a whole table
+   * @param cpu CPU time used so far, in any unit; null if the system does not report it
    */
   constructor(hasFiles: boolean, cpu: () => number | null) {
     this.#hasFiles = hasFiles
     this.#cpu = cpu
   }
 
-  /** It was asked to end: from now on a silence counts, also within a statement, unless that statement uses CPU. */
+  /** It was requested to end: from now on silence counts during a statement too, unless the statement uses CPU. */
   stopped(): void {
     if (!this.#isStopped) this.#silentMs = 0
     this.#isStopped = true
   }
 
-  /** To be called each `BEAT_MS`: beats are counted and no clock is read, so a worker that stood still itself counts one. @returns whether to ask now */
+  /** Call every `BEAT_MS`. Counts calls, so a worker that hung itself counts one. @returns true to send a question */
   beat(): boolean {
     if (this.#isAsked) this.#silentMs = this.#isWithinStatement() ? 0 : this.#silentMs + BEAT_MS
     const isAsking = !this.#isAsked
@@ -36,7 +37,7 @@ export class SlotAnswers {
     return isAsking
   }
 
-  /** Anything that it says. @param isAnswer to the question */
+  /** Any message of the program. @param isAnswer true for the reply to the question */
   heard(isAnswer: boolean): void {
     this.#silentMs = 0
     this.#hasAnswered = true
@@ -44,8 +45,8 @@ export class SlotAnswers {
   }
 
   /**
-   * It may be in a long computation; its worker speaks for it no more, so others call the slot silent.
-   * One that still starts is not: others would start a second program beside it, on hosts that are as slow.
+   * True if it may be in a long computation: its worker sends no heartbeats for it, so others see the task as silent.
+   * False while it starts: others would start a second program, on hosts that are as slow.
    */
   get isLate(): boolean {
     return this.#hasAnswered && this.#silentMs >= this.#limit / 3
@@ -55,7 +56,7 @@ export class SlotAnswers {
     return this.#silentMs >= this.#limit
   }
 
-  /** A program that stands still, or waits for a dead disk, uses no CPU. */
+  /** A program that is stopped, or blocked by a disk, uses no CPU. */
   #isWithinStatement(): boolean {
     if (!this.#hasFiles || !this.#hasAnswered) return false
     const [before, now] = [this.#cpuBefore, this.#cpu()]

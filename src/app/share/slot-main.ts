@@ -1,4 +1,4 @@
-/** Entry of the program that works on one slot. It ends well when its worker asks for that, and when its worker is gone. */
+/** Entry of the program for one task. Ends regularly on its worker's request, and if its worker is gone. */
 import process from 'node:process'
 import type { Event } from '../../model/run/event.ts'
 import { Interrupter } from '../../shared/abort.ts'
@@ -34,7 +34,8 @@ const alerts = new SlotAlerts((alert) => tell({ alert }))
 const order = await new Promise<SlotOrder>((resolve) => {
   process.on('message', (message: ToSlot) => {
     if ('order' in message) {
-      // Before the promise goes on: a request of the first beat may arrive together with the order, and is newer than the order's.
+      // Applied before the promise resolves: a request may arrive together with the order, and is newer than the
+      // order's requests.
       for (const wish of message.order.wishes) heed(wish)
       resolve(message.order)
     } else if ('wish' in message) heed(message.wish)
@@ -44,20 +45,20 @@ const order = await new Promise<SlotOrder>((resolve) => {
     else interrupter.requestAbort()
   })
 })
-// Nobody beats for this slot any more, and others may have it soon.
+// Without the worker there are no heartbeats, so another worker may soon get the task.
 process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this slot is gone')))
-// A terminal sends its signals to all of its programs; the worker says what is to be done.
+// A terminal signals all of its programs; the worker decides what to do.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
 const operation = withOwnUrls(order.operation as Operation, order.stores)
-// Of a shared run the workers find it, for all slots at once; where it ends the run, the slot has to.
+// Workers detect `stuck` for all tasks of a shared run; only if it ends the run, the task must do so.
 const watched = leftToWorkers(operation)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order
 const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order
 const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
-/** By table: how it failed, where it is not whole. */
+/** Errors of incomplete tables. */
 const failed = new Map<string, ErrorInfo>()
 const refusal = mark === undefined ? null : await refusalOf(mark)
 const finished =
@@ -83,7 +84,7 @@ const finished =
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
-// Nobody has asked it to stop: there is nothing left but what was left out as asked.
+// Stopped without a request: only parts that were to be left out remain.
 const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
 const done = {
   exitCode,
@@ -95,7 +96,7 @@ const done = {
 tell({ done }, () => process.exit(exitCode))
 if (!process.connected) process.exit(exitCode)
 
-/** Why nothing of it may be done: its plan is another one, or cannot be made. */
+/** Error if the plan differs from the confirmed one, or cannot be made. */
 async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
   try {
     const [{ markOf, trialOf }, { planChanged }] = await Promise.all([

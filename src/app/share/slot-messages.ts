@@ -1,4 +1,4 @@
-/** What a worker and the program of one slot tell each other. */
+/** Messages between a worker and the program of a task. */
 import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { LedgerTotals, Rested } from '../../model/share/distributed.ts'
@@ -7,10 +7,10 @@ import type { Wish } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * @property leftOut it has stopped by itself: all that is left of it was left out as asked
- * @property isUnworked it ended before its run began, so its run has raised no alert
- * @property failures errors of its tables that are not whole
- * @property isGone it answered nothing for too long, and was killed
+ * @property leftOut it stopped by itself, because the rest was to be left out
+ * @property isUnworked it ended before its run began, so its run raised no alert
+ * @property failures errors of its incomplete tables
+ * @property isGone it did not reply for too long, and was killed
  */
 export type SlotDone = {
   readonly exitCode: number
@@ -22,37 +22,37 @@ export type SlotDone = {
   readonly isGone?: true
 }
 
-/** What the slot is to do; it stands in no list of processes. */
+/** Instructions for the program, which do not appear in the process list. */
 export type SlotOrder = {
-  /** With names in place of URLs. */
+  /** With names instead of URLs. */
   readonly operation: unknown
-  /** What the names mean on this machine. */
+  /** This machine's URLs of the names. */
   readonly stores: readonly NamedUrl[]
   readonly commandLine: string
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Heeded before anything of it begins. */
+  /** Applied before anything begins. */
   readonly wishes: readonly Wish[]
-  /** What its run notes in the ledger beside its own id. */
+  /** Recorded by its run in the ledger, besides its own id. */
   readonly sharedRun: string
-  /** Turns before it that have failed. */
+  /** Failed turns before it. */
   readonly rested: Rested
-  /** Ends well after so long a time of work, ms; whenever it is done when absent. */
+  /** Ends regularly after this time of work, ms; when it is done if absent. */
   readonly turnMs?: number
-  /** Compares with the slot that has the stream, and follows nothing by itself. */
+  /** Copies and compares for the task of the stream, and does not run the stream itself. */
   readonly onCall?: true
-  /** Of the plan that was confirmed: it makes its own first, and does nothing where that is another one. */
+  /** Digest of the confirmed plan: does nothing if its own plan differs. */
   readonly mark?: string
-  /** Folder of the book of this machine's runs. */
+  /** Folder of this machine's run history. */
   readonly book?: string
 }
 
-/** What is asked of the memory of alerts, for the queue to say: of `begin` when it began, ms since the epoch; of `sent` which of both was. */
+/** Call of the alert memory in the queue. `begin`: start, ms since the epoch; `sent`: which state was sent. */
 export type AlertAct = { readonly begin: number } | 'end' | { readonly sent: AlertState }
 export type AlertQuestion = { readonly id: number; readonly act: AlertAct; readonly key: AlertKey }
 
-/** @property answer null where the worker does not answer */
+/** @property answer null if the worker does not reply */
 export type AlertAnswer = {
   readonly id: number
   readonly answer:

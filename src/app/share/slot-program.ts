@@ -1,4 +1,4 @@
-/** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
+/** The program of one task, from its worker's view: started, steered and monitored. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { MOST_STANDING, type LedgerTotals, type StoodChunk, type TurnProgress } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -16,29 +16,29 @@ import { Causes, isCause, withCauses } from './causes.ts'
 import type { MovedChunk } from '../../engine/run/watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
 
-/** A rate is that of so many ms. */
+/** Time over which a rate is computed, ms. */
 const RATE_MS = 10_000
 
 const FIRST_EVENTS = 60
 const LAST_EVENTS = 140
-/** Causes between beginning and end. */
+/** Causes between the first and the last events. */
 const MIDDLE_EVENTS = 100
-/** Longer ones are left out: a value of somebody may be as long as it likes. */
+/** Longer events are left out, because they may contain values of any length. */
 const LONGEST_EVENT = 8_000
 
 export class SlotProgram {
   readonly done: Promise<SlotDone>
-  /** Id of its run in ledger, catalog and book, once it has said so. */
+  /** Id of its run in ledger, catalog and run history, once reported. */
   ledgerRun: string | null = null
-  /** What the ledger has of the shared run, as the program read it last, and when that came, ms of a clock that does not jump; null before that. */
+  /** Latest ledger totals read by the program, and their arrival, ms of a monotonic clock; null before. */
   totals: { readonly read: LedgerTotals; readonly heardAt: number } | null = null
-  /** Told of each event of its run. */
+  /** Called with each event of its run. */
   heard: (event: Event) => void = () => undefined
-  /** Told when a table is done with: where this host is lost, the queue has to have heard of it. */
+  /** Called when a table is finished: the queue must know it in case this host is lost. */
   settled: () => void = () => undefined
-  /** Told when it has a stream, and wants others to compare with it. */
+  /** Called when it has a stream, and requests others to compare with it. */
   called: () => void = () => undefined
-  /** Asked whether an alert stands. Does not reject. */
+  /** Asks the alert memory. Does not reject. */
   asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
   readonly #child: ChildProcess
   readonly #pulse: Pulse
@@ -46,17 +46,17 @@ export class SlotProgram {
   readonly #causes = new Causes()
   #chunks = 0
   readonly #standing = new StandingChunks()
-  /** When chunks came further last, ms of a clock that does not jump. */
+  /** Latest progress of chunks, ms of a monotonic clock. */
   readonly #moved = new Map<string, MovedChunk & { readonly at: number }>()
   readonly #onCall: boolean
   readonly #answers: SlotAnswers
   #giveUp: () => void = () => undefined
   #heeded: Told
-  /** Tables that it can be steered by. */
+  /** Tables that can be steered. */
   readonly steered = new SteeredNames()
   #points: { readonly at: number; readonly done: number }[] = []
 
-  /** @param heeded what is wished before it begins */
+  /** @param heeded requests before its start */
   constructor(order: Omit<SlotOrder, 'wishes'>, heeded: Told) {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
@@ -88,7 +88,7 @@ export class SlotProgram {
         resolve({ ...said, ...error, crashed: false })
       }
       const crashed = (error: ErrorInfo): SlotDone => ({ exitCode: 70, crashed: true, error })
-      // What it has said of its end stands, also where it hangs behind that.
+      // A reported end counts, even if the program then hangs.
       this.#giveUp = () => ended(() => ({ ...crashed(GONE), isGone: true }))
       this.#child.once('error', (error) => ended(() => crashed(crash(error.message))))
       this.#child.once('exit', (code, signal) => {
@@ -98,7 +98,7 @@ export class SlotProgram {
     this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })
   }
 
-  /** @param now ms of a clock that does not jump */
+  /** @param now ms of a monotonic clock */
   progress(now: number): TurnProgress {
     const { done, rows, open } = this.#pulse
     this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
@@ -113,7 +113,7 @@ export class SlotProgram {
     }
   }
 
-  /** Chunks that it works on. @param now as `progress` */
+  /** Chunks in work. @param now as `progress` */
   standing(now: number): readonly StoodChunk[] {
     return this.#standing
       .standing(now, 0)
@@ -121,41 +121,44 @@ export class SlotProgram {
       .map(({ table, chunk, since }) => ({ table, chunk, stoodMs: Math.round(now - since) }))
   }
 
-  /** Chunks that have come further within the last `ms`, and tables that were finished. @param now as `progress` */
+  /** Chunks with progress within the last `ms`, and finished tables. @param now as `progress` */
   moved(ms: number, now: number): readonly MovedChunk[] {
     return [...this.#moved.values()].filter(({ at }) => now - at < ms)
   }
 
-  /** Passes on what is wished, where that is new. */
+  /** Passes on new requests. */
   heed(told: Told): void {
     for (const wish of wishesSince(this.#heeded, told, this.#onCall)) this.#send({ wish })
     if (told.wishes.stop === true && this.#heeded.wishes.stop !== true) this.stop()
     this.#heeded = told
   }
 
-  /** What it has said, without what only tells how far it is. */
+  /** Its events, without progress events. */
   get said(): readonly Event[] {
     return this.#told.kept
   }
 
-  /** Asks it to end after its batch. */
+  /** Requests it to end after its batch. */
   stop(): void {
     this.#answers.stopped()
     this.#send({ stop: true })
   }
 
-  /** Asks it to drop its batch. */
+  /** Requests it to abort its batch. */
   abort(): void {
     this.#answers.stopped()
     this.#send({ abort: true })
   }
 
-  /** Ends it where it does not end by itself. */
+  /** Kills it if it does not end by itself. */
   kill(): void {
     this.#child.kill('SIGKILL')
   }
 
-  /** Asks whether it still answers, each `BEAT_MS`. One that does not for too long is killed, and is done: it has leases only, and in a call of a dead disk it outlives its kill. */
+  /**
+   * Call every `BEAT_MS`: tests whether it replies. One that does not for too long is killed and counts as done: it
+   * holds only leases, and blocked by a disk it may survive the kill.
+   */
   ask(): void {
     if (this.#answers.isGone) {
       this.#giveUp()
@@ -163,7 +166,7 @@ export class SlotProgram {
     } else if (this.#answers.beat()) this.#send({ ping: true })
   }
 
-  /** It has not answered for a while. */
+  /** True if it has not replied for a while. */
   get isLate(): boolean {
     return this.#answers.isLate
   }
@@ -199,7 +202,7 @@ export class SlotProgram {
 
   #keepMove(move: MovedChunk, at: number): void {
     const key = keyOf({ ...move, chunk: move.chunk ?? '' })
-    // The newest stand at the end.
+    // The newest are at the end.
     this.#moved.delete(key)
     this.#moved.set(key, { ...move, at })
     const [oldest] = this.#moved.keys()
@@ -207,10 +210,7 @@ export class SlotProgram {
   }
 }
 
-/**
- * What a slot has said, as much of it as is kept: its beginning, its end, why tables failed, and nothing that only
- * tells how far it is.
- */
+/** Kept events of a task: the first, the last, and causes of failures, without progress events. */
 export class ToldEvents {
   readonly #first: Event[] = []
   readonly #middle: Event[] = []
@@ -232,7 +232,7 @@ export class ToldEvents {
   }
 }
 
-/** Whether an event is of no interest any more when the next one of its kind has come. */
+/** True for an event that the next one of its kind replaces. */
 function isPassing({ type }: Event): boolean {
   return (
     type.endsWith('.progress') || (type.startsWith('chunk.') && type !== 'chunk.failed') || type === 'target.latency'
@@ -240,7 +240,7 @@ function isPassing({ type }: Event): boolean {
 }
 
 const LONGEST = 2_000
-/** Chunks of which it is known when they came further. */
+/** Limit of chunks whose latest progress is kept. */
 const MOVES = 5_000
 
 const GONE = new SluiceError('INTERNAL', 'the program of a slot answered nothing for too long, and was killed', {

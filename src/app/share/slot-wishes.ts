@@ -1,17 +1,17 @@
-/** What the program of a slot is told of what people wish: only what is new since it was last told. Numbers of the whole run are shared out among its slots. */
+/** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
 import type { RunWishes } from '../../model/share/distributed.ts'
 import { isSame, type TableHold, type TableRetry } from '../../model/run/table-wish.ts'
 import type { Wish } from '../../engine/run/operation.ts'
 
-/** @property among slots that numbers are shared out to */
+/** @property among number of tasks that share the numbers */
 export type Told = { readonly wishes: RunWishes; readonly among: number }
 
-/** Before anything was told. */
+/** Before any message. */
 export const NOTHING_TOLD: Told = { wishes: {}, among: 0 }
 
 /**
- * @param before what it was told last; `NOTHING_TOLD` of one that has not begun
- * @param onCall it copies for the slot that has the stream, and has no lanes
+ * @param before last message; `NOTHING_TOLD` before its start
+ * @param onCall it copies for the task of the stream, and has no apply workers
  */
 export function wishesSince(before: Told, now: Told, onCall: boolean): readonly Wish[] {
   const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, now.among)))
@@ -29,10 +29,10 @@ export function wishesSince(before: Told, now: Told, onCall: boolean): readonly 
 
 function tableWishesSince(before: Told, { wishes: { tables = [], retries = [] } }: Told): readonly Wish[] {
   const known = before.wishes.tables ?? []
-  // A program that begins tries again by itself what failed before.
+  // A program retries earlier failures by itself when it begins.
   const again = before === NOTHING_TOLD ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
   const gone = known.filter((one) => !tables.some(isHold(one)))
-  // A wish for all of a table lets go of its chunks, too: what of it still stands is said again behind it.
+  // A request for a whole table also resets its chunks: those still held back are sent again.
   const anew = new Set([...gone, ...again].map(({ table }) => table))
   const added = tables.filter((one) => anew.has(one.table) || !known.some(isHold(one)))
   return [

@@ -1,4 +1,4 @@
-/** How a queue stands, as events have it. */
+/** State of a queue in the form of events. */
 import type { QueueStand } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import type { QueueStandEvent } from '../../model/share/worker-events.ts'

@@ -1,4 +1,4 @@
-/** What people wish of a shared run, from anywhere: noted in its row, and heeded by whoever works on it. */
+/** Steering requests for a shared run: recorded in its row, and applied by its workers. */
 import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
 import type { TableWish } from '../../model/run/table-wish.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -8,11 +8,11 @@ import { unknownRun } from './unknown-run.ts'
 import { refuseForOperation, refuseWorkers, wholeWishes } from './table-orders.ts'
 
 /**
- * @param wishes nothing: it is only looked at. `resume` of a run that has ended queues what is left of it once more
- * @param tables wishes for single tables, in their order
+ * @param wishes null: only read the run. `resume` of an ended run queues the rest of it again
+ * @param tables requests for single tables, in order
  * @returns the run as it is now
- * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, a table that it does not have, or what it does not take;
- *   CONNECT_FAILED
+ * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended one, an unknown table, or an unsupported
+ * request; CONNECT_FAILED
  */
 export async function steerShared(
   connect: string,
@@ -24,7 +24,7 @@ export async function steerShared(
   return await steered(queue, runId, wishes, tables)
 }
 
-/** The same over a queue that is open. @throws SluiceError as `steerShared` */
+/** The same over an open queue. @throws SluiceError as `steerShared` */
 export async function steered(
   queue: RunQueue,
   runId: string,
@@ -45,12 +45,12 @@ export async function steered(
     if (!(await queue.steer(runId, wishes, wholeWishes(before, tables, known)))) throw ended(before)
   }
   const [after] = await queue.runs(1, runId)
-  // Of one that ended well nothing is left.
+  // Nothing is left of a successful run.
   if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
 }
 
-/** How it stands. Of one that stops the slots of lost workers end here: no worker may be left to find them. */
+/** State of the run. For a stopping run this ends tasks of lost workers, because no worker may be left to find them. */
 async function standing(queue: RunQueue, runId: string): Promise<DistributedRun> {
   const [found] = await queue.runs(1, runId)
   if (found === undefined) throw unknownRun(runId, queue.label)
@@ -59,7 +59,7 @@ async function standing(queue: RunQueue, runId: string): Promise<DistributedRun>
   return (await queue.runs(1, runId))[0] ?? found
 }
 
-/** Slots may have heard of the stop already, so that nothing else can be wished before all of them have ended. */
+/** Tasks may have received the stop, so nothing else can be requested before all of them have ended. */
 function stopping({ runId, slots }: DistributedRun): SluiceError {
   return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its slots end their batches`, {
     hint: `wait until sluice runs --distributed --run ${runId} shows that it has stopped, then run the same command again`,

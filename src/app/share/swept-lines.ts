@@ -1,12 +1,12 @@
-/** What a worker says of its sweeps. */
+/** Log lines of a worker's sweeps. */
 import type { SlotKey, Swept } from '../../model/share/queue-port.ts'
 import { unconfirmedText } from './waiting.ts'
 
 export class SweptLines {
-  /** Runs of which was said that they are not confirmed in this database. */
+  /** Runs already reported as unconfirmed in this database. */
   #held: ReadonlySet<string> = new Set()
 
-  /** What is new in a sweep; a run that begins nothing is named once. */
+  /** New facts of a sweep; an unconfirmed run is named once. */
   of({ lost, unqueued, refused, carried, unconfirmed }: Swept): readonly Line[] {
     const again = new Set(lost.map(keyOf))
     const others = unqueued.filter((key) => !again.has(keyOf(key)))

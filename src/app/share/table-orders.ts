@@ -1,4 +1,4 @@
-/** Which tables of a shared run somebody means, and why a wish for single ones cannot be heeded. */
+/** Resolves table names of steering requests, and refuses requests that cannot be applied. */
 import { SluiceError } from '../../shared/errors.ts'
 import { namePattern } from '../../shared/name-pattern.ts'
 import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
@@ -11,12 +11,12 @@ import { knownOperation } from './known-operation.ts'
 import { sharingOf } from './sharing.ts'
 import { tablesCalled } from './steered-tables.ts'
 
-/** Tables that a message names. */
+/** Limit of tables in a message. */
 const NAMED = 8
 
 /**
- * What of the wishes the run can be asked for at all, by its operation.
- * @throws SluiceError BAD_FLAG for lanes of a run that does not follow, and for tables of a run that is no copy
+ * Refuses requests that the operation does not support.
+ * @throws SluiceError BAD_FLAG for apply workers without a stream, and for tables of a run that is not a copy
  */
 export function refuseForOperation(run: DistributedRun, wishes: RunWishes, tables: readonly TableWish[]): void {
   if (wishes.lanes === undefined && tables.length === 0) return
@@ -40,9 +40,9 @@ export function refuseForOperation(run: DistributedRun, wishes: RunWishes, table
 }
 
 /**
- * A stream has no workers: chunks are copied at once only until all tables are there.
- * @param known null where the queue is of an older program
- * @throws SluiceError BAD_FLAG for a run that follows by now
+ * A stream has no copy workers once all tables are copied.
+ * @param known null if the queue belongs to an older program
+ * @throws SluiceError BAD_FLAG for a run that only replicates by now
  */
 export function refuseWorkers({ operation }: DistributedRun, known: SteeredTables | null): void {
   const asked = knownOperation(operation)
@@ -51,9 +51,9 @@ export function refuseWorkers({ operation }: DistributedRun, known: SteeredTable
 }
 
 /**
- * The wishes by the names that the slots know, with what was noted under shorter names before they had planned.
- * @param known null where the queue is of an older program
- * @throws SluiceError BAD_FLAG for a table that the run does not have, several of that name, or a run that follows by now
+ * The requests with full table names, and earlier ones under shorter names converted.
+ * @param known null if the queue belongs to an older program
+ * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or a run that only replicates by now
  */
 export function wholeWishes(
   { runId, operation, wishes: { tables: holds = [] } }: DistributedRun,
@@ -79,7 +79,7 @@ function meant(
   if (names.includes(table)) return table
   const [one, ...more] = tablesCalled(table, names)
   if (one !== undefined && more.length === 0) return one
-  // The stream lets go of its tables when all of them are copied.
+  // A stream's tables cannot be steered once all of them are copied.
   if (isWhole && names.length === 0) throw refusedForStream(act)
   if (one === undefined && !isWhole && isAskedFor(table, operation)) return table
   const what =
@@ -90,7 +90,7 @@ function meant(
   })
 }
 
-/** A hold under a shorter name, moved to the whole one. */
+/** Moves a hold from a shorter name to the full one. */
 function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableWish[] {
   const [whole, ...more] = names.includes(hold.table) ? [] : tablesCalled(hold.table, names)
   if (whole === undefined || more.length > 0) return []
@@ -100,11 +100,11 @@ function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readon
   ]
 }
 
-/** Before the first slot has planned only the words of the command are known. */
+/** Before the first task has planned, only the table patterns of the command are known. */
 function isAskedFor(table: string, operation: unknown): boolean {
   return [...patternsOf(operation)].some((pattern) => {
     const fits = namePattern(pattern, 'unicode')
-    // Either may have a schema in front that the other leaves out.
+    // Either may include a schema that the other omits.
     const bare = namePattern(lastPart(pattern), 'unicode')
     return fits(table) || (pattern.includes('.') !== table.includes('.') && bare(lastPart(table)))
   })

@@ -1,13 +1,16 @@
 /**
- * The time that a slot has before it is given back: only that in which chunks are worked on. Before the first of them it reads what the ledger has of its
- * tables, and with none left it counts what earlier runs have proved. Both take as long as they take: to stop it there would have the next turn begin that
- * anew, and end like this one.
+ * Working time of a task before it is given back; only processing of chunks counts. Reading the ledger before the first
+ * chunk, and counting chunks of earlier runs at the end, are excluded: stopping there would make the next turn repeat
+ * them, and end like this one.
  */
 import type { Event } from '../../model/run/event.ts'
 
-/** How often the time is looked at, ms. */
+/** Interval of checks, ms. */
 const LOOK_MS = 1000
-/** A ledger of millions of chunks takes minutes to read: a turn is so many times longer than its beginning, so that most of it is work. */
+/**
+ * Reading a ledger of millions of chunks takes minutes: a turn lasts at least this many times longer than its
+ * beginning, so that most of it is work.
+ */
 const TIMES_ITS_BEGINNING = 20
 
 export class Turn implements Disposable {
@@ -19,7 +22,7 @@ export class Turn implements Disposable {
   #spent = 0
   #isCounting = false
 
-  /** @param ms of work @param over called once, when they are spent */
+  /** @param ms of work @param over called once, at the end of the turn */
   constructor(ms: number, over: () => void) {
     this.#ms = ms
     this.#over = over

@@ -1,4 +1,4 @@
-/** A run that a queue does not have. */
+/** Error for a run that a queue does not have. */
 import { SluiceError } from '../../shared/errors.ts'
 
 /** @param label URL of the queue without password */

@@ -1,9 +1,9 @@
-/** Runs whose slots no worker takes: those of another version or queue, and those that came with a copy of their queue. */
+/** Texts for runs that no worker takes: of another version or queue, or copied with their queue. */
 import type { DistributedRun } from '../../model/share/distributed.ts'
 
 type WaitingText = { readonly message: string; readonly hint: string }
 
-/** What a run waits for, and how it goes on; null where it does not wait. */
+/** What a run waits for, with a hint; null if it does not wait. */
 export function waitingText({
   runId,
   program,
@@ -24,7 +24,7 @@ export function waitingText({
   }
 }
 
-/** What was wanted in one environment need not be wanted in another. */
+/** A run of one environment may be unwanted in a copy. */
 export function unconfirmedText(runId: string): WaitingText {
   return {
     message: `the run ${runId} begins nothing: it was put into this queue in another database, and the queue is a copy, or was moved, restored from a backup or promoted while no worker was there`,

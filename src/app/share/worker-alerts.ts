@@ -1,6 +1,6 @@
 /**
- * Which alerts stand, for the slots of one worker: the queue says so, and the memory of this machine while the queue is away. What begins or ends meanwhile the queue hears of
- * once it is there again, so that another host raises and clears by what has been sent.
+ * Alert memory for the tasks of a worker: the queue, or the memory of this machine while the queue is unreachable.
+ * Changes in that time are sent to the queue later, so that other hosts know what was sent.
  */
 import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
@@ -10,7 +10,7 @@ import type { AlertRun } from '../../engine/run/watch-port.ts'
 type Asked = Exclude<AlertAct, { readonly sent: AlertState }>
 type Found = Extract<AlertAnswer['answer'], { readonly found: unknown }>
 
-/** What the queue has not heard of. @property isTold its end was found here, and is sent by the slot */
+/** A change that the queue does not know yet. @property isTold its end was found here, and the task sends it */
 type Unheard = {
   readonly act: Asked
   readonly key: AlertKey
@@ -20,24 +20,24 @@ type Unheard = {
 
 type Parts = {
   readonly queue: Pick<AlertBook, 'begin' | 'end' | 'sent'>
-  /** Of this machine: its calls never reject. */
+  /** Memory of this machine; its calls never reject. */
   readonly own: AlertMemory
-  /** Why the queue was not asked. */
+  /** Called with the reason if the queue was not used. */
   readonly note: (error: unknown) => void
-  /** Sends the end of an alert that no slot can send any more. */
+  /** Sends the end of an alert that no task can send any more. */
   readonly cleared: (run: AlertRun, key: AlertKey, since: number) => void
 }
 
 export class WorkerAlerts {
   readonly #parts: Parts
-  /** By alert: the last that has happened to each. */
+  /** By alert: its latest change. */
   readonly #unheard = new Map<string, Unheard>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** The memory of this machine answers until the queue has heard what it missed. Never rejects. */
+  /** Uses the memory of this machine until the queue knows all changes. Never rejects. */
   async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedSlot): Promise<AlertAnswer['answer']> {
     if (typeof act === 'object' && 'sent' in act) return await this.#sent(key, act.sent)
     if (this.#unheard.size === 0) {
@@ -61,14 +61,14 @@ export class WorkerAlerts {
     return answer
   }
 
-  /** What the queue cannot note is sent once more later. */
+  /** If the queue cannot record it, the alert is sent again later. */
   async #sent(key: AlertKey, state: AlertState): Promise<AlertAnswer['answer']> {
     await this.#parts.own.sent(key, state)
     await this.#parts.queue.sent(key, state).catch((error: unknown) => this.#parts.note(error))
     return { act: 'sent' }
   }
 
-  /** Says to the queue what it has not heard of. @throws SluiceError where the queue is away: the rest is said the next time */
+  /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows later */
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
       const { act, key, run, isTold } = one
@@ -80,19 +80,19 @@ export class WorkerAlerts {
         if (end.is === 'cleared' && !isTold) this.#parts.cleared(run, key, end.since)
         else await this.#parts.queue.sent(key, 'cleared')
       }
-      // A slot may have asked meanwhile.
+      // A task may have changed it meanwhile.
       if (this.#unheard.get(name) === one) this.#unheard.delete(name)
     }
   }
 
-  /** What this machine remembers from a time without the queue was raised then. @throws SluiceError where the queue is away */
+  /** An alert of this machine's memory, raised without the queue. @throws SluiceError if the queue is unreachable */
   async #begin(key: AlertKey, at: number): ReturnType<AlertMemory['begin']> {
     const { queue } = this.#parts
     const found = await queue.begin(key, { at })
     const before = await this.#forgotten(key)
     if (before.is === 'none') return found
     if (found.is === 'new' && found.since !== before.since) {
-      // It was sent with an id that is made of when it began.
+      // It was sent with an id that contains its start time.
       await queue.end(key)
       await queue.begin(key, { at: before.since })
     }
@@ -100,7 +100,7 @@ export class WorkerAlerts {
     return { is: 'stands', since: Math.min(before.since, found.since) }
   }
 
-  /** @throws SluiceError where the queue is away */
+  /** @throws SluiceError if the queue is unreachable */
   async #end(key: AlertKey): ReturnType<AlertMemory['end']> {
     const { queue } = this.#parts
     const found = await queue.end(key)
@@ -108,7 +108,7 @@ export class WorkerAlerts {
     return found.is === 'cleared' ? found : before
   }
 
-  /** The queue remembers from now on. */
+  /** From now on the queue's memory counts. */
   async #forgotten(key: AlertKey): ReturnType<AlertMemory['end']> {
     const { own } = this.#parts
     const before = await own.end(key)

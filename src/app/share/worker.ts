@@ -1,6 +1,6 @@
 /**
- * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
- * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
+ * A worker: takes tasks from the queue, runs each in its own program, and sends heartbeats for both every two seconds.
+ * An unreachable queue or a late request never stops the work: leases and proofs are in the ledger.
  */
 import {
   BEAT_MS,
@@ -47,15 +47,15 @@ import { WorkerAlerts } from './worker-alerts.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
-/** What a program of a slot gets to end after it was told to drop its batch. */
+/** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
-/** At most so often it is told that the queue has heard of it. */
+/** Minimum interval of heartbeat events, ms. */
 const TOLD_MS = 10_000
-/** Between two tries of what the queue has to be told. */
+/** Pause between retries of calls to the queue, ms. */
 const AGAIN_MS = 2_000
-/** A worker that ends tries for so long to reach its queue; then a sweep of another one finds its slots. */
+/** How long an ending worker tries to reach its queue, ms; after that another worker's sweep finds its tasks. */
 const LEAVING_MS = 5_000
-/** A worker that ends begins to send for so long what alerts still wait; the last one that it begins may take half a minute more. */
+/** How long an ending worker begins to send waiting alerts, ms; the last one may take half a minute more. */
 const LAST_ALERTS_MS = 20_000
 
 export class Worker {
@@ -64,25 +64,25 @@ export class Worker {
   readonly #alertBook: RunQueue['alerts']
   readonly #alerts: WorkerAlerts
   readonly #stand: RunQueue['stand']
-  /** Null where the program cannot read commands: then other workers begin what is due. */
+  /** Null if the program cannot parse commands: then other workers begin due schedules. */
   readonly #scheduler: Scheduler | null
   readonly #known: readonly NamedUrl[]
   readonly #run: WorkerRun
   readonly #concurrency: number
   readonly #secrets: readonly string[]
   readonly #refused = new Set<string>()
-  /** Somebody has asked for its end by the queue. */
+  /** Fires on a drain request through the queue. */
   readonly #drain = new AbortController()
-  /** Nothing new is taken. */
+  /** Fires when no new tasks are taken. */
   readonly #stop: AbortSignal
   readonly #programs = new Map<SlotProgram, { readonly runId: string; heardAt: number }>()
   #slots = 0
   #rows = 0n
-  /** Slots that it claims, works on or gives back now. */
+  /** Tasks being claimed, processed or given back. */
   #taken = 0
   #busyAt: number
   #toldAt = Number.NEGATIVE_INFINITY
-  /** Why the queue was not reached the last time; null while it is. */
+  /** Last reason why the queue was unreachable; null if it is reachable. */
   #silence: string | null = null
   readonly #login: RefusedLogin
   readonly #sweptLines = new SweptLines()
@@ -137,10 +137,10 @@ export class Worker {
   }
 
   /**
-   * Works until it is asked to stop. A queue that is not reached does not end it.
-   * @param idleMs ends when it had nothing to do for so long; null: never
-   * @returns slots that were worked on, and rows of them
-   * @throws SluiceError CONNECT_FAILED where the queue has refused its login for two minutes, once its slots have ended
+   * Works until stopped. An unreachable queue does not end it.
+   * @param idleMs ends after this time without work; null: never
+   * @returns number of tasks, and of their rows
+   * @throws SluiceError CONNECT_FAILED if the queue refused its login for two minutes, after its tasks have ended
    */
   async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
     const { abort } = this.#run.interrupt
@@ -162,7 +162,7 @@ export class Worker {
     })
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
-    // What came due while nobody was there does not wait for the first sweep.
+    // Schedules that became due without a worker do not wait for the first sweep.
     await this.#scheduler?.look().catch((error: unknown) => this.#note(error))
     while (!stop.aborted) {
       let runner: QueueRunner | null = null
@@ -171,7 +171,7 @@ export class Worker {
           (key) => this.#perform(key),
           () => [...this.#refused],
         )
-        // Its promise also ends where the queue gives up by itself: then it is opened anew.
+        // Also ends if the queue gives up by itself: then it is opened again.
         await Promise.race([runner.ended.catch((error: unknown) => this.#note(error)), this.#idle(idleMs, stop)])
       } catch (error) {
         this.#note(error)
@@ -183,7 +183,7 @@ export class Worker {
     }
     over.abort()
     await Promise.all([beats, sweeps, watches])
-    // What it noted last need not wait for another worker.
+    // Its last changes need not wait for another worker.
     if (this.#silence === null) {
       await this.#alerts.deliver().catch((error: unknown) => this.#note(error))
       await watch?.look([]).catch((error: unknown) => this.#note(error))
@@ -197,7 +197,7 @@ export class Worker {
     return { slots: this.#slots, rows: this.#rows }
   }
 
-  /** Never throws: what a job throws, the queue would take for the slot's own failure. */
+  /** Never throws: the queue would take an exception for the task's own failure. */
   async #perform(key: SlotKey): Promise<void> {
     if (this.#stop.aborted) return
     this.#taken += 1
@@ -205,7 +205,7 @@ export class Worker {
       const slot = await this.#queue.claim(key)
       if (slot !== null) await this.#worked(slot)
     } catch (error) {
-      // The slot was not claimed, or nobody knows: a sweep finds it.
+      // Not claimed, or unknown: a sweep finds it.
       this.#note(error)
     } finally {
       this.#taken -= 1
@@ -221,7 +221,8 @@ export class Worker {
       await checkStores(slot.stores, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
-      // The database said nothing of itself: the next try reads the password again. A login that stays refused is this worker's: others may have another one.
+      // The database's identity is unknown: the next try reads the password again. A login that stays refused belongs
+      // to this worker; others may have another one.
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
@@ -244,12 +245,12 @@ export class Worker {
       ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
       ...(slot.onCall ? { onCall: true } : {}),
-      // Whoever is on call has one run after the other, none of which is about anything of its own.
+      // On-call runs follow each other without a subject of their own, so they are not recorded.
       ...(book === undefined || slot.onCall ? {} : { book }),
     }
     const program = new SlotProgram(order, toldOf(slot, slot.orders))
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
-    // Where the queue is away nobody comes, and the slot works alone.
+    // If the queue is unreachable no other worker comes, and the task works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
     program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#note(error)))
@@ -260,7 +261,7 @@ export class Worker {
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, beat)
     const questions = this.#every(BEAT_MS, over.signal, async () => program.ask())
-    // A program that crashed says on its stderr whatever it likes.
+    // A crashed program may have printed secrets on stderr.
     const done = redactValue(await program.done, this.#secrets)
     over.abort()
     await Promise.all([beats, questions])
@@ -289,7 +290,7 @@ export class Worker {
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
     await this.#count(slot, program)
-    // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
+    // Another worker has the task, because this one was taken for lost: the ledger's fencing tokens separate writes.
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()
@@ -305,7 +306,7 @@ export class Worker {
     }))
   }
 
-  /** What the ledger has of the run, where the program has read it since. @throws SluiceError where the queue is away */
+  /** Records new ledger totals of the run. @throws SluiceError if the queue is unreachable */
   async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
     const { totals } = program
     if (totals === null) return
@@ -321,9 +322,9 @@ export class Worker {
     }
     let [isMine, goesOn, ended]: [boolean, boolean, EndedRun | null] = [true, true, null]
     await this.#toQueue(async () => {
-      // What the queue heard of it last is when it was lost.
+      // For a lost task, the queue keeps the data of its last heartbeat.
       if (program !== null && !end.isLost) await this.#last(slot, program)
-      // Before the run ends: nothing of the schedule may begin in between.
+      // Before the run ends, so that the schedule begins nothing in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
       ;({ isMine, goesOn, ended } = released)
@@ -341,7 +342,10 @@ export class Worker {
     })
   }
 
-  /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
+  /**
+   * Records final progress and events, before the task is given back and may belong to another worker. @throws
+   * SluiceError if the queue is unreachable
+   */
   async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
     await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
     await this.#count(slot, program)
@@ -353,7 +357,7 @@ export class Worker {
     }
   }
 
-  /** Says it until the queue has heard it, or this worker is dropped or ends: then a sweep of another one finds the slot. */
+  /** Retries until the queue has it, or this worker is aborted or ends: then another worker's sweep finds the task. */
   async #toQueue(say: () => Promise<void>): Promise<void> {
     const { interrupt, clock } = this.#run
     const { abort } = interrupt
@@ -374,10 +378,10 @@ export class Worker {
   async #sweep(): Promise<void> {
     const swept = await this.#queue.sweep()
     for (const run of swept.ended) this.#run.slots?.ended(run)
-    // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
+    // A resumed run may be acceptable now.
     this.#refused.clear()
     for (const run of swept.own) this.#refused.add(run)
-    // One that ends when it is idle is not idle before it may take them.
+    // Waiting for withheld tasks does not count as idle.
     if (swept.isWithheld) this.#busyAt = this.#run.clock.ticks()
     for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }
@@ -412,19 +416,19 @@ export class Worker {
     for (const program of this.#programs.keys()) what(program)
   }
 
-  /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */
+  /** Logs once until the queue is reachable again; causes other than a lost connection are logged separately. */
   #note(error: unknown): void {
     this.#login.failed(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
-    // A login that is refused is another cause than a server that is away.
+    // A refused login is another cause than an unreachable server.
     const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
     if (this.#silence === cause) return
     this.#silence = cause
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
   }
 
-  /** After what writes: a queue that only answers questions, as a standby does, is not reached. */
+  /** Called after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
   #heard(): void {
     this.#login.answered()
     if (this.#silence === null) return
@@ -451,17 +455,17 @@ export class Worker {
 }
 
 const LOOK_MS = 100
-/** A connection that is gone, or cannot be made. */
+/** Errors of a lost connection, or one that cannot be made. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
 
 function toldOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Told {
   return { wishes: { ...askedRate(slot), ...wishes }, among: working }
 }
 
-/** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
+/** The rate of the run's command applies to all of its tasks together, until another one is requested. */
 function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
   if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
-  // A copy that nobody follows and that takes no turns has a part of its own in each slot.
+  // In a copy without a stream and without turns, each task has its own part.
   if (!takesTurns && !('follow' in operation)) return {}
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }

@@ -1,4 +1,4 @@
-/** Entry of the thread that runs one statement and holds its answer until nobody wants it any more. */
+/** Entry of the thread that runs one statement and holds its result until it is closed. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { relationsOf } from '../ask/pages.ts'

@@ -1,8 +1,8 @@
-/** What crosses between the UI and the thread that holds one answer. Plain data only. */
+/** Messages between the UI and the thread of one result. Plain data only. */
 import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
 import type { AskPlace, AskProgress, AskQuestion, SaveWish } from '../ask/port.ts'
 
-/** A statement whose answer is held, or a look at what can be named. */
+/** A statement whose result is held, or a request for the names it can use. */
 export type AskStart = { readonly question: AskQuestion } | { readonly relations: AskPlace }
 
 export type AskOrder =

@@ -1,4 +1,4 @@
-/** Answers the questions of the workbench, from the catalog where it holds the table and from the log where it does not. */
+/** Answers the workbench's queries from the catalog if it holds the table, otherwise from the log. */
 import { partitionTotals } from '../../catalog/query/files.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import type { Reach } from '../../delta/listed-log.ts'
@@ -21,13 +21,13 @@ import { listTables, rowsAgain } from '../../engine/lake/queries/tables.ts'
 import type { QueryMethod } from './messages.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
 
-/** The stores would wait a minute for a server to come back; a screen says after a moment that it is away, and asks again. */
+/** Connection timeout, ms: stores would wait a minute for a server; a screen reports it as unreachable and retries. */
 const PATIENCE_MS = 1000
 
-/** A server that does not answer, as against a catalog that cannot be read. */
+/** True for an unreachable server, as opposed to an unreadable catalog. */
 const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
 
-/** The lake that the program was opened with. */
+/** Key of the lake that the program was opened with. */
 const OWN = ''
 
 type Answers = Omit<
@@ -43,10 +43,10 @@ export class QueryDesk implements Answers {
   readonly #filePages = new FilePages()
   #database: SqlDatabase | null = null
   #asking = 0
-  /** What is listed, by the path of the lake. */
+  /** Listed tables, by path of the lake. */
   readonly #lakes = new Map<string, readonly TableRow[]>()
   readonly #fresh = new FreshRows()
-  /** Why the catalog could not be asked, the last time that the tables were listed. */
+  /** Why the catalog was unreachable at the last listing of the tables. */
   #away: SluiceError | null = null
 
   constructor(at: { readonly lake: string | null; readonly catalog: string | null }) {
@@ -58,7 +58,7 @@ export class QueryDesk implements Answers {
     return this.#catalog !== null && hasOneOpener(this.#catalog)
   }
 
-  /** One question by its name, as it comes over from another thread. */
+  /** Runs a query by name, as received from another thread. */
   async answer(method: QueryMethod, given: readonly unknown[]): Promise<unknown> {
     const ask = this[method] as (...given: readonly unknown[]) => Promise<unknown>
     this.#asking++
@@ -69,13 +69,13 @@ export class QueryDesk implements Answers {
     }
   }
 
-  /** Breaks off what is being answered, as far as it can be. Nothing is to be asked any more. */
+  /** Aborts current queries, as far as possible. No queries may follow. */
   stop(): void {
     this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
     this.#fresh[Symbol.dispose]()
   }
 
-  /** Some files belong to one opener at a time: held between two questions, it would keep every run from starting. */
+  /** A file with one opener would block every run if it stayed open between queries. */
   async #letGo(): Promise<void> {
     const database = this.#database
     this.#database = null
@@ -105,7 +105,7 @@ export class QueryDesk implements Answers {
     this.#fresh.follow(this.#rows, Date.now())
   }
 
-  /** Of all lakes that were looked at. */
+  /** Rows of all listed lakes. */
   get #rows(): readonly TableRow[] {
     return [...this.#lakes.values()].flat()
   }
@@ -115,7 +115,7 @@ export class QueryDesk implements Answers {
       return await listTables(lake, database, this.#signal, this.#awayInfo)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // A connection that breaks under the question: what the lake says of itself can be read all the same.
+      // If the connection breaks during the query, data of the lake can still be read.
       if (database === null || lake === null || !isAway(error)) throw error
       this.#away = error
       return listTables(lake, null, this.#signal, error.info())
@@ -123,7 +123,7 @@ export class QueryDesk implements Answers {
   }
 
   async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
-    // Opened for a look of its own, a file of one opener would keep others out every few seconds.
+    // Opening a file with one opener every few seconds would block others.
     const isShared = !this.#hasOneOpener && this.#away === null
     const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
     const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)
@@ -213,7 +213,7 @@ export class QueryDesk implements Answers {
   }
 
   async #names(key: string, located: Located, asOf: AsOf): Promise<LogicalNames | null> {
-    // What a table declares takes a reading of its log: not for those that map nothing.
+    // Reading the log for names is needed only with column mapping.
     const row = this.#rows.find((one) => one.key === key)
     if (row !== undefined && !row.features.includes('columnMapping')) return null
     return logicalNames(await headOf(located, asOf, this.#signal))
@@ -227,7 +227,7 @@ export class QueryDesk implements Answers {
     return this.#away?.info() ?? null
   }
 
-  /** The catalog; null where there is none yet, and where it cannot be reached while the tables of a lake can. */
+  /** The catalog; null if it does not exist yet, or if it is unreachable while a lake is open. */
   async #unlessAway(): Promise<SqlDatabase | null> {
     if (this.#away !== null) return null
     try {
@@ -240,9 +240,9 @@ export class QueryDesk implements Answers {
     }
   }
 
-  /** The catalog, as soon as there is one: the first import makes it while the UI is open. @throws SluiceError of kind target */
+  /** The catalog, once it exists: an import can create it while the UI is open. @throws SluiceError of kind target */
   async #open(): Promise<SqlDatabase | null> {
-    // What is known to be away is not waited for once more: the next list of the tables asks again.
+    // A known unreachable catalog is retried only by the next listing of the tables.
     if (this.#away !== null) throw this.#away
     if (this.#database !== null) return this.#database
     if (this.#catalog === null || !mayHoldCatalog(this.#catalog)) return null

@@ -1,4 +1,4 @@
-/** What crosses between threads. Plain data only. */
+/** Messages between threads. Plain data only. */
 import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string | null }

@@ -1,4 +1,4 @@
-/** Entry of the thread that runs one operation: all of it, reading, parsing and writing, so that the screen never waits. */
+/** Entry of the thread that runs one operation completely, so that the screen never waits. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -19,11 +19,11 @@ const look = setInterval(() => {
   if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted as asked', { exitCode: abort }))
 }, LOOK_EVERY_MS)
 
-// A wish that comes before the operation listens must not be lost.
+// Keeps requests that arrive before the operation listens.
 const early: Wish[] = []
 let listener = (wish: Wish): void => void early.push(wish)
 parentPort?.on('message', (wish: Wish) => listener(wish))
-// Nobody has to wish for anything: it keeps no thread alive.
+// Waiting for requests must not keep the thread running.
 parentPort?.unref()
 
 const control: RunControl = {

@@ -1,4 +1,4 @@
-/** Entry of the thread that answers the UI's questions, one after the other. */
+/** Entry of the thread that answers the UI's queries one after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { QueryDesk } from './desk.ts'
@@ -12,7 +12,7 @@ parentPort?.on('message', (question: Question | 'close') => {
   if (question === 'close') {
     closing = true
     desk.stop()
-    // A thread that is ended while DuckDB works for it takes the whole process with it.
+    // Ending a thread during a DuckDB call would end the whole process.
     last = last.then(() => parentPort?.postMessage('closed'))
     return
   }

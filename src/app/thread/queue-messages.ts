@@ -1,4 +1,4 @@
-/** What crosses between the UI and the thread that looks at a queue. Plain data only. */
+/** Messages between the UI and the thread of a queue. Plain data only. */
 import type { RunWishes } from '../../model/share/distributed.ts'
 import type { QueueWanted } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'

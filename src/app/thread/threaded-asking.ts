@@ -1,4 +1,4 @@
-/** Statements over threads: each has its own, which holds the answer too. The caller's event loop never waits. */
+/** Statements in threads: each has its own, which also holds the result. The caller's event loop never waits. */
 import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
@@ -23,7 +23,7 @@ export class ThreadedAsking implements Asking {
   readonly #history = new AskHistory()
   readonly #open = new Set<AskThread>()
 
-  /** @param urlOf the whole URL of what is shown of it */
+  /** @param urlOf the complete URL of a displayed one */
   constructor(urlOf: (label: string) => string) {
     this.#urlOf = urlOf
   }
@@ -50,12 +50,12 @@ export class ThreadedAsking implements Asking {
     return await this.#start({ relations: this.#whole(place) }).asked<readonly AskRelation[]>(null)
   }
 
-  /** Ends all statements where they run, and waits for it. */
+  /** Ends all statements on their servers, and waits for that. */
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((thread) => thread.close()))
   }
 
-  /** Ends threads as kill -9 would. */
+  /** Ends threads immediately, like kill -9. */
   async terminate(): Promise<void> {
     await Promise.all([...this.#open].map((thread) => thread.terminate()))
   }
@@ -107,7 +107,7 @@ class AskThread {
     if (!this.#gone) this.#worker.postMessage(order)
   }
 
-  /** @param order null where the thread was started with what it is asked */
+  /** @param order null if the request was part of the thread's start */
   asked<T>(order: ((id: number) => AskOrder) | null): Promise<T> {
     if (this.#gone) return Promise.reject(new SluiceError('ABORTED', 'the answer is closed'))
     const id = order === null ? 0 : this.#nextId++
@@ -138,7 +138,7 @@ class AskThread {
     }
   }
 
-  /** The thread is gone: whoever waits for it hears so, and a statement that ran has ended with it. */
+  /** The thread has ended: rejects all waiting calls; a running statement has ended with it. */
   #fail(error: Error): void {
     if (this.#gone) return
     this.#gone = true

@@ -1,4 +1,4 @@
-/** A queue that is looked at from a thread of its own: neither its driver nor a server that is silent holds up the screen. */
+/** Queue access in a thread, so that neither its driver nor a silent server blocks the screen. */
 import type { Worker } from 'node:worker_threads'
 import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
@@ -9,10 +9,10 @@ import type { QueueLook, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } fr
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
-/** A queue by its URL, or why what the config file names is none. */
+/** A queue by its URL, or the error of its config. */
 export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
 
-/** How long a thread may take to let its connections go before it is ended, ms. */
+/** Time for a thread to close its connections before it is terminated, ms. */
 const GRACE_MS = 2_000
 
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
@@ -53,16 +53,16 @@ export class ThreadedQueue implements QueueLook {
   }
 }
 
-/** One life of the thread. */
+/** One thread, from start to end. */
 class Asked {
   readonly #thread: Worker
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 1
 
-  /** @param gone told when the thread has ended by itself */
+  /** @param gone called when the thread has ended by itself */
   constructor(start: QueueStart, gone: () => void) {
     this.#thread = startThread(compiledEntry('queue-main', import.meta.url), start)
-    // Nothing of it keeps the program alive.
+    // It does not keep the program running.
     this.#thread.unref()
     const failAll = (error: Error): void => {
       gone()
@@ -87,7 +87,7 @@ class Asked {
     })
   }
 
-  /** What was asked before is answered still, unless the server is silent. */
+  /** Earlier calls are still answered, unless the server is silent. */
   close(): void {
     this.#thread.postMessage('close')
     setTimeout(() => void this.#thread.terminate(), GRACE_MS).unref()

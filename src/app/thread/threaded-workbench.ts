@@ -1,4 +1,4 @@
-/** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
+/** The workbench in threads: one for queries, one per running operation. The caller's event loop never waits. */
 import type { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
@@ -17,7 +17,7 @@ import type { Operation } from '../operations/list.ts'
 import { ThreadedAsking } from './threaded-asking.ts'
 import { ThreadedQueue, type KnownQueue } from './threaded-queue.ts'
 
-/** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
+/** Time for an aborted operation to roll back, and for a query to end, before the thread is terminated, ms. */
 const GRACE_MS = 8_000
 
 export class ThreadedWorkbench implements Workbench {
@@ -28,7 +28,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly queue?: ThreadedQueue
   readonly #identity: Identity
   readonly #catalogUrl: string | null
-  /** Whole URLs by what is shown of them. */
+  /** Complete URLs by their displayed form. */
   readonly #urls: Map<string, string>
   #queries: Asked | null = null
   #nextId = 1
@@ -37,15 +37,15 @@ export class ThreadedWorkbench implements Workbench {
   readonly #running = new Set<Started>()
   readonly asking = new ThreadedAsking((label) => this.#urls.get(label) ?? label)
 
-  /** @param at what is open, with passwords; they go to the threads that need them and nowhere else */
+  /** @param at open stores, with passwords, which go only to the threads that need them */
   constructor(
     at: {
       readonly lake: string | null
       readonly catalogUrl: string | null
       readonly databaseUrl: string | null
-      /** Of databases that are not open, and that operations may name. */
+      /** URLs of databases that are not open, but may be named by operations. */
       readonly urls?: readonly string[]
-      /** Runs of which are listed beside those of this machine. */
+      /** Queue whose runs are listed besides those of this machine. */
       readonly queue?: KnownQueue
     },
     identity: Identity,
@@ -58,7 +58,7 @@ export class ThreadedWorkbench implements Workbench {
     this.#identity = identity
     this.machine = new LocalRuns(identity.book ?? null)
     if (queue !== undefined) this.queue = new ThreadedQueue(queue, identity.tool)
-    // What is open goes before another URL that is shown alike.
+    // Open stores take precedence over other URLs with the same displayed form.
     const urls = [...others, catalogUrl, databaseUrl].filter((url) => url !== null)
     this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
   }
@@ -97,7 +97,7 @@ export class ThreadedWorkbench implements Workbench {
     const { promise, clear } = after(GRACE_MS)
     await Promise.race([ended, promise])
     clear()
-    // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
+    // What could not roll back in time is terminated like kill -9, which a catalog survives.
     await Promise.all([
       this.#queries?.worker.terminate(),
       this.asking.terminate(),
@@ -109,7 +109,7 @@ export class ThreadedWorkbench implements Workbench {
     this.#urls.set(redactUrl(url), url)
   }
 
-  /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */
+  /** Inserts the URLs, which may contain passwords: the UI has only labels. */
   #withUrls(operation: Operation): Operation {
     return withUrls(operation, (label) => this.#urls.get(label) ?? label)
   }
@@ -120,7 +120,7 @@ export class ThreadedWorkbench implements Workbench {
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      // Only a thread that owes an answer keeps the process alive.
+      // Only a thread with pending calls keeps the process running.
       worker.ref()
       worker.postMessage({ id, method, arguments: given } satisfies Question)
     })
@@ -140,7 +140,7 @@ export class ThreadedWorkbench implements Workbench {
       if (answer === 'closed') return isClosed()
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
-      // While the thread is being ended, it alone may keep the process alive until it has ended.
+      // While the thread is being ended, it keeps the process running until it has ended.
       if (this.#waiting.size === 0 && !this.#disposed) worker.unref()
       if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
       else waiting?.resolve(answer.value)
@@ -159,7 +159,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 }
 
-/** The thread that answers questions. `closed` asks it to break off, and resolves when nothing works for it any more. */
+/** The query thread. `closed` aborts its queries, and resolves when none is running any more. */
 type Asked = { readonly worker: Worker; readonly closed: () => Promise<void> }
 
 function after(ms: number): { readonly promise: Promise<void>; readonly clear: () => void } {
@@ -171,7 +171,7 @@ function after(ms: number): { readonly promise: Promise<void>; readonly clear: (
   return { promise, clear }
 }
 
-/** The end of a run whose thread is gone. @param resumeCommand of one that was aborted */
+/** Final event of a run whose thread has ended. @param resumeCommand set if it was aborted */
 function endBehind(last: Event | null, error: SluiceError, exitCode: number, resumeCommand?: string): Event {
   const { runId = null, seq = 0 } = last ?? {}
   return {
@@ -197,7 +197,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
   const listeners = new Set<(event: Event) => void>()
   const workerData: OperationStart = { operation, identity, commandLine, flags }
   const worker = startThread(compiledEntry('operation-main', import.meta.url), workerData)
-  // A listener that subscribes late must not miss the beginning.
+  // Events before the first subscriber are kept.
   const missed: Event[] = []
   let told = false
   let last: Event | null = null
@@ -207,7 +207,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     else missed.push(event)
   }
   const done = new Promise<number>((resolve) => {
-    /** The thread is gone without its last word: it is said here, so that every run has one. */
+    /** The thread ended without a final event: creates one, so that every run has one. */
     const endFor = (message: string): void => {
       if (last?.type === 'run.finished') return
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
@@ -227,10 +227,10 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     })
   })
   const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
-  // Whoever asks first says what the run ends with.
+  // The first request determines the exit code.
   const stop = (exitCode: number = EXIT_OF_KIND.stopped): void =>
     void Atomics.compareExchange(cells, FLAG.stop, 0, exitCode)
-  // A copy is told, for it hears others too, and the last one is heeded; imports look at the flags.
+  // Copies receive messages, because they have several requesters and the last one counts; imports read the flags.
   const wish = (what: Wish): void => worker.postMessage(what)
   const running: RunningOperation = {
     operation,

@@ -1,4 +1,4 @@
-/** Traces of the runs of a program, sent to a collector by OTLP over HTTP. A collector that is away is said once, and never waited for. */
+/** Sends traces of runs to a collector by OTLP over HTTP. An unreachable one is reported once, never waited for. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
@@ -9,28 +9,28 @@ import { ChosenIds, tellEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
 import { parentOf, parentOfSlots } from './trace-parent.ts'
 
-/** What is left when the program ends gets so long. */
+/** Time to send the rest when the program ends, ms. */
 const LAST_MS = 2_000
 
 export type OpenTraces = AsyncDisposable & {
   take(event: Event): void
   takeOfSlot(slot: HeardSlot, event: Event): void
-  /** Sends the span of a shared run whose end this program has noted. */
+  /** Sends the span of a shared run whose end this program recorded. */
   takeEnd(run: EndedRun): void
 }
 
 export type TracesOptions = {
-  /** Where they go, as it may be shown. */
+  /** Displayed form of the collector's address. */
   readonly endpoint: string
   readonly traceparent: string | undefined
   readonly version: string
-  /** Of a name or a URL, without what is secret. */
+  /** Redacts a name or a URL. */
   readonly shown: (text: string) => string
-  /** Says to whoever started the program what is wrong. */
+  /** Reports a problem to the user. */
   readonly say: (text: string) => void
 }
 
-/** Addresses, headers and the name of the service are those of the variables OTEL_*. */
+/** Address, headers and service name come from the OTEL_* variables. */
 export function openTraces({ endpoint, traceparent, version, shown, say }: TracesOptions): OpenTraces {
   const sending = new ToldExporter(new OTLPTraceExporter(), () =>
     say(`the traces do not reach ${endpoint}; the run goes on without them`),
@@ -72,7 +72,7 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
 }
 
 class ToldExporter implements SpanExporter {
-  /** Whether the last ones have not arrived. */
+  /** True if the last export failed. */
   isAway = false
   readonly #inner: SpanExporter
   readonly #say: () => void
@@ -86,14 +86,14 @@ class ToldExporter implements SpanExporter {
   export(...[spans, done]: Parameters<SpanExporter['export']>): void {
     this.#inner.export(spans, (result) => {
       const { code }: { readonly code: number } = result
-      // Of a package that is not ours to import: ExportResultCode.SUCCESS.
+      // ExportResultCode.SUCCESS, from a package that is not a direct dependency.
       this.isAway = code !== 0
       if (this.isAway) this.complain()
       done(result)
     })
   }
 
-  /** Once. */
+  /** Reports only once. */
   complain(): void {
     if (this.#isTold) return
     this.#isTold = true

@@ -1,11 +1,14 @@
-/** From events to spans: a run, its tables, and their chunks, steps of partitions and comparisons. Times are those of the events; how many spans there are is bounded. */
+/**
+ * Converts events to spans: a run, its tables, and their chunks, partition steps and comparisons. Times are those of
+ * the events; the number of spans is bounded.
+ */
 import { SpanStatusCode, trace, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api'
 import type { Event, EventType } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** So many spans below a run are all told, and so many that failed. Of what comes behind these, one of EACH. */
+/** Limit of spans below a run, and limit of failed ones. After that one of EACH is kept. */
 const ALL = 1000
 const EACH = 100
 
@@ -16,7 +19,7 @@ export class RunTraces {
   readonly #more: Attributes
   #root: Span | null = null
   readonly #tables = new Map<string, Span>()
-  /** Chunks that are worked on: since when, in ms, and how often they were tried. */
+  /** Chunks in work: start time in ms, and number of tries. */
   readonly #chunks = new Map<string, { readonly from: number; tries: number }>()
   #seen = 0
   #failed = 0
@@ -24,7 +27,7 @@ export class RunTraces {
 
   /**
    * @param parent of the run
-   * @param shown of a name or a URL, without what is secret
+   * @param shown redacts a name or a URL
    * @param more attributes of the run
    */
   constructor(tracer: Tracer, parent: Context, shown: (text: string) => string, more: Attributes = {}) {
@@ -83,7 +86,7 @@ export class RunTraces {
     }
   }
 
-  /** Ends what has told no end. */
+  /** Ends all open spans. */
   end(): void {
     for (const span of this.#tables.values()) span.end()
     this.#tables.clear()
@@ -147,7 +150,7 @@ export class RunTraces {
     this.#child('chunk', event.table, from, at, { ...about, ...more }, error)
   }
 
-  /** The span of a table, which begins with it; null where there are too many. */
+  /** The span of a table, started if needed; null beyond the limit. */
   #table(table: string, at: number): Span | null {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
@@ -192,7 +195,7 @@ export class RunTraces {
   }
 }
 
-/** Its code alone: texts of errors may hold keys and values. */
+/** Only the code, because error texts may contain keys and values. */
 export function fail(span: Span, error: ErrorInfo | undefined): void {
   if (error === undefined) return
   span.setStatus({ code: SpanStatusCode.ERROR, message: error.code }).setAttribute('error.type', error.code)

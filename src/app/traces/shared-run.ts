@@ -1,4 +1,4 @@
-/** The span of a whole shared run, which its slots are children of: sent by the worker that has noted its end, with times of the queue's database. */
+/** The span of a shared run, parent of its tasks: sent by the worker that recorded its end, with the queue's times. */
 import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
 import { RandomIdGenerator, type IdGenerator } from '@opentelemetry/sdk-trace'
 import type { EndedRun } from '../../model/share/distributed.ts'
@@ -6,7 +6,7 @@ import { declarationOfCommand } from '../operations/facts.ts'
 import { fail } from './run-traces.ts'
 import { spanOfRun, type SpanIds } from './trace-parent.ts'
 
-/** Random ids, but for one span whose ids others know already. */
+/** Random ids, except for one span with predetermined ids. */
 export class ChosenIds implements IdGenerator {
   readonly #random = new RandomIdGenerator()
   #chosen: SpanIds | null = null
@@ -14,7 +14,7 @@ export class ChosenIds implements IdGenerator {
   generateTraceId = (): string => this.#chosen?.traceId ?? this.#random.generateTraceId()
   generateSpanId = (): string => this.#chosen?.spanId ?? this.#random.generateSpanId()
 
-  /** @param make a span without a parent, which gets these ids */
+  /** @param make creates a span without a parent, which gets these ids */
   choose<T>(chosen: SpanIds, make: () => T): T {
     this.#chosen = chosen
     try {
@@ -28,7 +28,7 @@ export class ChosenIds implements IdGenerator {
 type Around = {
   readonly tracer: Tracer
   readonly ids: ChosenIds
-  /** Of a URL, without what is secret. */
+  /** Redacts a URL. */
   readonly shown: (text: string) => string
 }
 
@@ -52,7 +52,7 @@ export function tellEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
   span.end(timeOf(endedAt))
 }
 
-/** A number of before this program began would be taken for one of its own clock. @param ms since the epoch */
+/** HrTime, because a number before the program's start would count as monotonic time. @param ms since the epoch */
 function timeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]

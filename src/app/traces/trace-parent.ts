@@ -1,11 +1,11 @@
-/** Which span a run is a child of: W3C Trace Context, and of runs that workers share one that all of them work out. */
+/** Parent span of a run: from W3C Trace Context, or for shared runs a span with computed ids. */
 import { createHash } from 'node:crypto'
 import { isSpanContextValid, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api'
 import type { HeardSlot } from '../../model/share/distributed.ts'
 
 const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
-/** @param traceparent as the variable TRACEPARENT has it; what is none is as if nothing was said */
+/** @param traceparent value of the variable TRACEPARENT; ignored if invalid */
 export function parentOf(traceparent: string | undefined): Context {
   const [, version, traceId = '', spanId = '', flags = '', more] = FORM.exec(traceparent?.trim() ?? '') ?? []
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return ROOT_CONTEXT
@@ -13,7 +13,7 @@ export function parentOf(traceparent: string | undefined): Context {
   return isSpanContextValid(parent) ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT
 }
 
-/** The span of a shared run: slots of one run stand in one trace, on whichever machine they are worked on, and below another span where somebody went on with it after its end. */
+/** The span of a shared run: its tasks are in one trace on all machines; after a resume they are below another span. */
 export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'sharedRun'>): SpanIds {
   const digestOf = (text: string): string => createHash('sha256').update(`sluice shared run ${text}`).digest('hex')
   return { traceId: digestOf(runId).slice(0, 32), spanId: digestOf(sharedRun).slice(32, 48) }
@@ -21,7 +21,7 @@ export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'share
 
 export type SpanIds = { readonly traceId: string; readonly spanId: string }
 
-/** What the turns of slots are children of. */
+/** Parent of the turns of tasks. */
 export function parentOfSlots(slot: Pick<HeardSlot, 'runId' | 'sharedRun'>): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { ...spanOfRun(slot), traceFlags: TraceFlags.SAMPLED, isRemote: true })
 }

@@ -1,8 +1,8 @@
-/** Commands that are named in a text: `sluice quarantine retry 12 --to "$TARGET" brings them`. */
+/** Finds commands in a text: `sluice quarantine retry 12 --to "$TARGET" brings them`. */
 import { callable, hasValue, narrowed, STEERING, type Callable } from './options.ts'
 
 export type Word = {
-  /** As a shell reads it. */
+  /** As shell text. */
   readonly raw: string
   readonly start: number
   readonly end: number
@@ -10,21 +10,21 @@ export type Word = {
 
 export type Call = {
   readonly callable: Callable
-  /** Name, action, operands and flags, without the program. */
+  /** Name, action, operands and flags, without the program name. */
   readonly words: readonly Word[]
   readonly operands: readonly Word[]
-  /** Flags by name, without dashes; a value is null where the flag has none. */
+  /** Flags by name, without dashes; null for a flag without a value. */
   readonly flags: ReadonlyMap<string, readonly (Word | null)[]>
-  /** Where the text goes on behind it. */
+  /** Index after the call. */
   readonly end: number
 }
 
 const NAMED = /(?<![\w/.-])sluice ([a-z][a-z-]*)(?![\w-])/g
-/** A shared run and what it is told: `ctl RUN rate 50000 --distributed`. Of a run of this machine no end is needed. */
+/** A shared run and its steering request: `ctl RUN rate 50000 --distributed`. A run of this machine needs no store. */
 const STEERED = /(?: [^\s;:,()`]+){1,4}?(?= --distributed(?![\w-]))/y
 const WORD = / ((?:'[^']*'|"[^"]*"|\\.|[^\s'"`;,()]|,(?=[^\s]))+)/y
 
-/** Every call of a command of the engine, in the order of the text. Prose that follows one is not taken for a part of it. */
+/** Every call of an engine command, in text order. Prose after a call is not included. */
 export function callsIn(text: string): readonly Call[] {
   return [...text.matchAll(NAMED)].flatMap((found) => {
     const call = callAt(text, found.index + 'sluice '.length, found[1] ?? '')
@@ -53,7 +53,7 @@ function callAt(text: string, start: number, name: string): Call | null {
   const flags = new Map<string, (Word | null)[]>()
   const left = [...called.operands]
   for (;;) {
-    // A full stop or a colon behind a word ends the call with it.
+    // A full stop or a colon after a word ends the call.
     const last = words.at(-1)
     if (last !== undefined && /[.:]/.test(text[last.end] ?? '')) break
     const before = at
@@ -69,7 +69,7 @@ function callAt(text: string, start: number, name: string): Call | null {
     }
     const [operand] = left
     const isOne = !word.raw.startsWith('-') && operand !== undefined
-    // What has to be there is; else a word of small letters is the next one of the sentence.
+    // Required operands always match; otherwise a lower-case word belongs to the sentence.
     if (!isOne || !(operand.required || /[^a-z-]/.test(word.raw))) {
       at = before
       break
@@ -88,12 +88,12 @@ function wordAt(text: string, at: number): Word | null {
   if (found === null) return null
   const whole = found[1] ?? ''
   const raw = whole.replace(/[.:]+$/, '')
-  // What consists of stops is a word: `.` is a folder.
+  // A word of dots only is kept: `.` is a folder.
   const kept = raw === '' ? whole : raw
   return { raw: kept, start: at + 1, end: at + 1 + kept.length }
 }
 
-/** Operands of `ctl` of a shared run; none where it is of a run of this machine. */
+/** Operands of `ctl` for a shared run; empty for a run of this machine. */
 function steeredAt(text: string, start: number): readonly Word[] {
   STEERED.lastIndex = start
   const all = STEERED.exec(text)?.[0] ?? ''

@@ -1,4 +1,4 @@
-/** What a command takes, by name: with it a call is found in a text, and known which ends it needs. */
+/** Options of commands, used to find calls in a text and the stores that they need. */
 import { actionsOf, commandsOfOperations, declarationOf, takenBy } from '../operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../operations/list.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
@@ -6,9 +6,9 @@ import { CALENDAR_FLAGS } from '../../engine/run/operations/words.ts'
 
 export type Callable = {
   readonly name: string
-  /** `archive list`; null where the command has no actions, or none is named. */
+  /** `archive list`; null if the command has no actions, or none is named. */
   readonly action: string | null
-  /** Operands behind the action, in their order. */
+  /** Operands after the action, in order. */
   readonly operands: readonly { readonly name: string; readonly required: boolean; readonly many: boolean }[]
   readonly takes: ReadonlyMap<string, Option>
 }
@@ -45,21 +45,21 @@ const GLOBALS: readonly Option[] = [
   ...GLOBAL_FLAGS.map((name): Option => ({ name, type: 'flag', describe: '' })),
 ]
 
-/** Steers a run, and is no operation: which queue a shared run is in is all that is put behind it. */
+/** Steers a run without being an operation: only the queue of a shared run is appended. */
 export const STEERING = 'ctl'
 const OF_STEERING: readonly string[] = ['connect', 'config', 'no-config', 'distributed']
 
 const known = new Map<string, Callable | null>()
 
 /**
- * @param next the word behind the name: an action, or anything else
- * @returns null for what starts no operation
+ * @param next the word after the name: an action, or anything else
+ * @returns null if it starts no operation
  */
 export function callable(name: string, next: string | undefined): Callable | null {
   return remembered(name, actionsOf(name).find((one) => one.name === next)?.name ?? null, null)
 }
 
-/** The same where a flag makes another operation of an action: `partition decommission --database`. */
+/** Selects the operation of an action with a flag: `partition decommission --database`. */
 export function narrowed(called: Callable, flags: ReadonlyMap<string, unknown>): Callable {
   const { name, action } = called
   const told = actionsOf(name).find((one) => one.name === action && one.flag !== null && flags.has(one.flag))
@@ -75,15 +75,15 @@ function remembered(name: string, action: string | null, flag: string | null): C
   return made
 }
 
-/** Whether a value follows. */
+/** True if a value follows. */
 export function hasValue({ type }: Option): boolean {
   return type !== 'flag'
 }
 
-/** How a table is told, and how it is cut into periods. */
+/** Options for tables and periods. */
 const TABLE = ['table', 'tables', 'by', ...CALENDAR_FLAGS] as const
 
-/** Options by which a command that takes them is told of which table it is: those of one, and how it is copied. */
+/** True for options that select tables, or how they are copied. */
 export function isSelection(name: string, { takes }: Callable): boolean {
   const option = takes.get(name)
   if (option === undefined) return false

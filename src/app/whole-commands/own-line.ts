@@ -1,4 +1,4 @@
-/** The command line of a run itself, as it is printed: all of its words belong to it, in whatever order they were typed. */
+/** Parses the printed command line of a run: all of its words belong to it, in any order. */
 import { actionsOf } from '../operations/facts.ts'
 import type { Call, Word } from './call.ts'
 import { callable, GLOBAL_VALUES, hasValue, narrowed, type Callable } from './options.ts'
@@ -8,8 +8,8 @@ const COLORS = /^(?:always|never|auto)$/
 const YES_OR_NO = /^(?:true|false)$/
 
 /**
- * @param line begins with `sluice`, as `commandLine` of the command line prints it
- * @returns null for what starts no operation
+ * @param line begins with `sluice`, as printed by `commandLine` of the command line
+ * @returns null if it starts no operation
  */
 export function ownCall(line: string): Call | null {
   const [program, ...all] = [...line.matchAll(WORD)].map(([raw], at, found): Word => ({
@@ -26,7 +26,7 @@ export function ownCall(line: string): Call | null {
   const [action] = alone.operands
   const isAction = actionsOf(name.raw).some((one) => one.name === action?.raw)
   const called = (isAction ? callable(name.raw, action?.raw) : null) ?? known
-  // What an action does not take is refused by it before it is a run.
+  // Options that the action does not support are refused before a run begins.
   const { flags, operands } = alone
   return {
     callable: narrowed(called, flags),
@@ -37,7 +37,7 @@ export function ownCall(line: string): Call | null {
   }
 }
 
-/** Whether it is the command: the first word that is neither a flag nor the value of one that every command takes. */
+/** True for the command: the first word that is neither a flag nor the value of a global option. */
 function isFirst(words: readonly Word[], at: number): boolean {
   const before = words[at - 1]?.raw ?? ''
   const isValue =
@@ -45,7 +45,7 @@ function isFirst(words: readonly Word[], at: number): boolean {
   return !isValue && words[at]?.raw.startsWith('-') === false
 }
 
-/** What is a flag, with its value, and what is an operand. */
+/** Separates flags with values from operands. */
 function split(words: readonly Word[], { takes }: Callable): Pick<Call, 'flags' | 'operands'> {
   const flags = new Map<string, (Word | null)[]>()
   const operands: Word[] = []

@@ -1,4 +1,4 @@
-/** Texts of an event that may name commands. What is data of somebody, such as a row, a key or a path, is never touched. */
+/** Completes commands in texts of an event. User data, such as rows, keys and paths, is never changed. */
 import type { EventBody } from '../../model/run/event.ts'
 import type { Whole } from './whole.ts'
 
@@ -16,10 +16,10 @@ const TEXTS: ReadonlySet<string> = new Set([
   'resumeCommand',
 ])
 
-/** What holds such texts. */
+/** Fields that contain such texts. */
 const AROUND: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
 
-/** The event with every command whole; the same one where none is named. */
+/** The event with every command completed; the same object if there is none. */
 export function told<T extends EventBody>(event: T, whole: Whole): T {
   return inside(event, whole)
 }

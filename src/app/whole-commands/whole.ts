@@ -1,6 +1,7 @@
 /**
- * Commands that a text names, as they can be pasted: a hint says `sluice quarantine retry`, and the reader has to say again where the rows come from and go to.
- * What a command needs and the run was told is put behind it, in the words of the run: without passwords, with variables, stores of the config file and that file.
+ * Completes commands in a text so that they can be pasted: a hint names `sluice quarantine retry`, but the command also
+ * needs source and target. Missing options that the run was given are appended as the user wrote them: without
+ * passwords, with variables, store names and the config file.
  */
 import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -10,44 +11,45 @@ import { ownCall } from './own-line.ts'
 
 export type Whole = (text: string) => string
 
-/** Databases, catalogs and the file that says what they are called. */
+/** Databases, catalogs, and the file that names them. */
 const ENDS = ['from', 'to', 'database-url', 'schema', 'connect', 'config', 'no-config', 'properties', 'conf'] as const
 
-/** Those of a command that looks at a queue and at nothing else. */
+/** Options of a command that only reads a queue. */
 const OF_QUEUE: readonly string[] = ['connect', 'config', 'no-config']
 
-/** Commands of a queue without a flag that says so. */
+/** Queue commands without a flag for that. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['worker', 'workers', 'schedule'])
 
-/** What names tables by itself: no selection is put beside it. */
+/** Options that name tables: no table selection is added then. */
 const NAMES_TABLES: readonly string[] = ['table', 'tables', 'run', 'undo']
 
-/** Looks at this machine alone. */
+/** Restricts a command to this machine. */
 const HERE = 'here'
 
 /**
- * @param commandLine the command of the run as it is printed, which begins with `sluice`
- * @param urls those of the run by the flags that name them, which may hold passwords: a text may show one without it, and the command line knows its variable or its store
+ * @param commandLine printed command of the run, which begins with `sluice`
+ * @param urls URLs of the run by flag, possibly with passwords: a text may show one without it, and the command line
+ * has its variable or store name
  */
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)
   if (run === null) return (text) => text
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
-  // A ledger notes the source of each run, without its password: where the line says no more, the short command does.
+  // The ledger records a run's source without its password: if the command line adds nothing to it, it is omitted.
   const source = urls['from']
   const isNoted = source !== undefined && firstOf(run, 'from') === shellQuote(redactUrl(source))
   return (text) => {
     if (!text.includes('sluice ') || text === commandLine) return text
-    // From the last to the first, so that places in front stay what they are.
+    // From last to first, so that earlier indexes stay valid.
     return callsIn(text).reduceRight((whole, call) => completed(whole, call, { run, shown, isNoted }), text)
   }
 }
 
 type Told = {
   readonly run: Call
-  /** Words of the command line for URLs as they are shown. */
+  /** Words of the command line by displayed URL. */
   readonly shown: ReadonlyMap<string, string | undefined>
-  /** Whether a command that names a run finds its source in the ledger. */
+  /** True if a command that names a run finds its source in the ledger. */
   readonly isNoted: boolean
 }
 
@@ -67,7 +69,7 @@ function completed(text: string, call: Call, { run, shown, isNoted }: Told): str
     }, head)
 }
 
-/** What a placeholder stands for, where the run was told of one table or one stream. */
+/** Value of a placeholder, if the run has one table or one stream. */
 function meant(placeholder: string, run: Call): string | undefined {
   if (placeholder === 'STREAM' || placeholder === 'RUN') return operand(run, 'run') ?? firstOf(run, 'run')
   if (placeholder !== 'TABLE') return undefined
@@ -75,17 +77,17 @@ function meant(placeholder: string, run: Call): string | undefined {
   return operand(run, 'table') ?? (tables.length === 1 ? tables[0]?.raw : undefined)
 }
 
-/** One that is given once. */
+/** An operand that is given once. */
 function operand(run: Call, name: string): string | undefined {
   const at = run.callable.operands.findIndex((one) => one.name === name)
   return run.callable.operands[at]?.many === true && run.operands.length > 1 ? undefined : run.operands[at]?.raw
 }
 
-/** The ends of the run that the command takes and the text leaves out. */
+/** Stores of the run that the command takes and the text omits. */
 function ends({ callable, flags }: Call, run: Call, without: readonly string[]): readonly string[] {
   if (flags.has(HERE)) return []
   const toWorkers = flags.has('distributed')
-  // Rights are those of a catalog, or of a queue where one is named.
+  // `grants` concerns a catalog, or a queue if one is named.
   const namesQueue = flags.has('connect') && !toWorkers
   const looks = callable.name === 'runs' || callable.name === STEERING
   const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && looks)
@@ -99,23 +101,23 @@ function ends({ callable, flags }: Call, run: Call, without: readonly string[]):
   })
 }
 
-/** Tables of the run, for what needs some; with how they are copied, where both copy or compare. */
+/** Table options of the run, if the command needs some; with copy options if both copy or compare. */
 function selection({ callable, flags }: Call, run: Call): readonly string[] {
   if (callable.operands.length > 0 || NAMES_TABLES.some((name) => flags.has(name))) return []
   return [...run.flags].flatMap(([name, values]) => {
     const isGiven = flags.has(name) || !isSelection(name, callable) || !isSelection(name, run.callable)
-    // How many work at a time has nothing to do with what is selected.
+    // Numbers, such as of workers, do not select anything.
     if (isGiven || callable.takes.get(name)?.type === 'number' || isEnd(name)) return []
     return values.map((value) => written(name, value?.raw))
   })
 }
 
-/** What stands for the word URL: what the run was given, or the word itself where the run means something else by that option. */
+/** Replacement of the word URL: the run's value, unless its option has another meaning. */
 function urlOf(run: Call, name: string, { callable }: Call): string | undefined {
   return isAlike(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
 }
 
-/** `--to` is the folder of an archive here, and a database there. */
+/** False if the option means different things, such as `--to`: folder of an archive, or a database. */
 function isAlike(name: string, { takes }: Call['callable'], run: Call): boolean {
   return takes.get(name)?.completes === run.callable.takes.get(name)?.completes
 }

@@ -1,8 +1,8 @@
-/** Parquet files of an archive, as they were written and as they were read back. */
+/** Parquet files of an archive: as written, and as read back. */
 import type { Digest } from '../copy/rows.ts'
 
 export type WrittenFile = {
-  /** Name within its folder, unique for ever. */
+  /** Name within its folder, never used twice. */
   readonly name: string
   readonly bytes: bigint
   readonly rows: bigint
@@ -11,7 +11,7 @@ export type WrittenFile = {
 /** Statistics of one file, by physical names, each value as JSON text (PROTOCOL.md, "Per-file Statistics"). */
 export type FileStats = {
   readonly numRecords: bigint
-  /** Absent for columns that have none: binary, floats with a NaN, columns of nothing but NULL. */
+  /** Absent for columns without bounds: binary, floats with a NaN, columns that hold only NULL. */
   readonly min: Readonly<Record<string, string>>
   readonly max: Readonly<Record<string, string>>
   readonly nullCount: Readonly<Record<string, bigint>>
@@ -26,13 +26,13 @@ export type ExaminedFile = WrittenFile & {
 
 /** A file of the archive as ledger and log name it. */
 export type ArchivedFile = {
-  /** Relative to the root of the Delta table, as it stands on the disk: not percent-encoded. */
+  /** Relative to the root of the Delta table, as on disk: not percent-encoded. */
   readonly path: string
   readonly bytes: bigint
   readonly rows: bigint
   readonly sha256: string
-  /** Canonical sum of its rows. */
+  /** Canonical checksum of its rows. */
   readonly sum: string
-  /** What the bucket called the bytes that were read back at the publication; absent on a disk, and where an older program published it. */
+  /** ETag of the bytes that were read back at publication. Absent on a disk, and for files of older programs. */
   readonly etag?: string
 }

@@ -1,6 +1,6 @@
-/** How a table is cut into partitions, for people. */
+/** How a table is divided into partitions, as text for users. */
 
-/** @param byValue the column whose values are partitions, where they are no periods of the calendar */
+/** @param byValue column whose values are the partitions, if they are not periods of the calendar */
 export function cutText({ calendar, byValue }: { readonly calendar: string; readonly byValue?: string }): string {
   return byValue === undefined ? calendar : `by the values of ${byValue}`
 }

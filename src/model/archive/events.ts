@@ -1,76 +1,76 @@
-/** What happens to partitions on their way into an archive and back; part of the union in event.ts. */
+/** Events of partitions that are archived and restored; part of the union in event.ts. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveState } from './state.ts'
 import type { Dec } from '../run/dec.ts'
 
-/** One partition of a plan. Bounds as the source prints them; the first is in it, the second is not; absent where it is open. */
+/** One partition of a plan. Bounds as the source prints them: lower inclusive, upper exclusive, absent if open. */
 export type ArchivePlanEvent = {
   type: 'archive.planned'
   table: string
   partition: string
-  /** `later`: not old enough. `blocked`: due, but something is in the way, and `note` says what. */
+  /** `later`: not old enough. `blocked`: due, but `note` names what prevents it. */
   status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
   state?: ArchiveState
   from?: string
   to?: string
   rows: Dec
   estimated: boolean
-  /** Of the source, about. */
+  /** Size in the source, estimated. */
   bytes: Dec
-  /** About how long it takes, by what archiving took here before; absent where nothing is known yet. */
+  /** Estimated from earlier archiving of this table; absent while nothing was measured. */
   estimatedMs?: number
   note?: string
 }
 
-/** What a run of one table has before it. What was not exported yet is foretold from what was exported of the same table. */
+/** Work ahead of a run of one table, estimated from partitions of the same table that were exported before. */
 export type ArchiveForecastEvent = {
   type: 'archive.forecast'
   table: string
-  /** That are exported or gone on with, and that are only dropped. */
+  /** `partitions`: exported or resumed; `drops`: only dropped. */
   partitions: Dec
   drops: Dec
-  /** Of the partitions that are not only dropped; `estimated` where not all of them were counted. */
+  /** Of the partitions that are not only dropped; `estimated` if some of them were not counted. */
   rows: Dec
   estimated: boolean
-  /** Text that comes out of the database, and Parquet files, about; absent where nothing of the table was exported yet. */
+  /** Estimated text from the database, and size of the Parquet files; absent if nothing was exported before. */
   sourceBytes?: Dec
   bytes?: Dec
-  /** About, one partition after the other; absent where none has gone all the way at one go. */
+  /** Estimated, one partition after the other; absent until one went through all states in one run. */
   ms?: number
-  /** Partitions that are worked on side by side. */
+  /** Partitions that are processed concurrently. */
   workers: number
-  /** Exported partitions that it is foretold from. */
+  /** Exported partitions that the estimate is based on. */
   from: Dec
 }
 
-/** How the columns of a table stand in its archive. */
+/** How the columns of a table are stored in its archive. */
 export type ArchiveColumnsEvent = {
   type: 'archive.columns'
   table: string
   archive: string
   partitionColumn: string
   calendar: string
-  /** Column whose values are the partitions, where they are no periods of the calendar. */
+  /** Column whose values are the partitions, if they are not periods of the calendar. */
   byValue?: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
-  /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
+  /** Why a run would refuse the archive: another database continues it, or something else is in its place. */
   foreign?: string
-  /** What nobody looked at, and why, in words. */
+  /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
 }
 
 export type ArchiveStep = 'exporting' | 'verifying' | 'publishing' | 'detaching' | 'removing' | 'dropping' | 'restoring'
 
-/** How far a step is; may be left out by a slow reader. */
+/** Progress of a step; may be dropped if the reader is slow. */
 export type ArchiveProgressEvent = {
   type: 'archive.progress'
   table: string
   partition: string
   step: ArchiveStep
   rows: Dec
-  /** About, until the rows are counted. */
+  /** Estimated until the rows are counted. */
   total: Dec
-  /** Of text that has come out of the source so far. */
+  /** Of the text read from the source so far. */
   bytes: Dec
 }
 
@@ -81,23 +81,23 @@ export type ArchiveStateEvent = {
   partition: string
   state: ArchiveState
   rows?: Dec
-  /** Of the source. */
+  /** Size in the source. */
   sourceBytes?: Dec
-  /** Of its Parquet files. */
+  /** Size of its Parquet files. */
   bytes?: Dec
   files?: Dec
-  /** Of the Delta table. */
+  /** Version of the Delta table. */
   version?: Dec
-  /** When it may be dropped, UTC. */
+  /** Earliest time at which it may be dropped, UTC. */
   dropAfter?: string
-  /** Of an export: until the files were whole. The source adds up its rows beside that, or behind it. */
+  /** Export: time until the files were complete. The source computes its checksum at the same time, or after it. */
   writeMs?: number
-  /** Since the state before it. */
+  /** Since the previous state. */
   ms: number
   error?: ErrorInfo
 }
 
-/** A partition as the ledger has it (`archive list`). */
+/** A partition as recorded in the ledger (`archive list`). */
 export type ArchivedEvent = {
   type: 'archived'
   table: string
@@ -115,24 +115,24 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
-  /** When it left the archive for good, and who said so; until when it can come back at least, and since when its files are destroyed, UTC. */
+  /** Expiry and its author; until when it can at least be restored; when its files were destroyed. Times are UTC. */
   expiredAt?: string
   expiredBy?: string
   until?: string
   destroyedAt?: string
-  /** Of the rows that were proved; of what has expired only. */
+  /** Of the proved rows; only for expired partitions. */
   checksum?: string
-  /** Rows of the period that the table holds now, counted; absent where nobody counted. */
+  /** Rows of the period that the table holds now; absent if they were not counted. */
   counted?: Dec
-  /** Rows of the period that the table holds beyond those that the ledger expects there, by count: negative where some are gone. */
+  /** Counted rows of the period minus the rows that the ledger expects in the table: negative if rows are missing. */
   surplus?: Dec
-  /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
+  /** Why a run would refuse the archive: another database continues it, or something else is in its place. */
   foreign?: string
-  /** What nobody looked at, and why, in words. */
+  /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
 }
 
-/** Something in an archive that is not as it was proved (`archive verify`), or that belongs to nothing (`archive sweep`). */
+/** Something in an archive differs from its proof (`archive verify`), or belongs to nothing (`archive sweep`). */
 export type ArchiveFindingEvent = {
   type: 'archive.finding'
   table: string
@@ -159,14 +159,14 @@ export type ArchiveFindingEvent = {
   bytes?: Dec
 }
 
-/** Rows that are to be erased, or were: of one partition, or, where none is named, of the table beside them. */
+/** Rows to erase, or erased: of one partition, or without `partition` those of the table outside the archive. */
 export type ArchiveErasureEvent = {
   type: 'archive.erasure'
   table: string
   partition?: string
   state?: ArchiveState
   step: 'found' | 'erased'
-  /** Rows in Parquet files, rows in the database, and files that are written anew without them. */
+  /** `archived`: rows in Parquet files. `source`: rows in the database. `files`: files rewritten without the rows. */
   archived: Dec
   source: Dec
   files: Dec
@@ -174,7 +174,7 @@ export type ArchiveErasureEvent = {
   held?: string
 }
 
-/** A partition that leaves its archive for good, or would, or stays though it is old enough. Bounds as the source prints them. */
+/** A partition that expires, would expire, or is old enough but stays. Bounds as the source prints them. */
 export type ArchiveExpiryEvent = {
   type: 'archive.expiry'
   table: string
@@ -183,18 +183,18 @@ export type ArchiveExpiryEvent = {
   step: 'due' | 'held' | 'blocked' | 'expired'
   from?: string
   to?: string
-  /** What was proved of it. */
+  /** Proved rows and their checksum. */
   rows?: Dec
   checksum?: string
   files: Dec
   bytes: Dec
-  /** Until when it can come back at least, UTC. */
+  /** Until when it can at least be restored, UTC. */
   until?: string
   held?: string
   note?: string
 }
 
-/** A file of an archive that nobody can read any more. */
+/** A file of an archive that was destroyed for good. */
 export type ArchiveDestroyedEvent = {
   type: 'archive.destroyed'
   table: string
@@ -203,31 +203,31 @@ export type ArchiveDestroyedEvent = {
   sha256: string
 }
 
-/** Which parts of a table a query has read. */
+/** Which parts of a table a query read. */
 export type QuerySourcesEvent = {
   type: 'query.sources'
   table: string
-  /** Archived partitions whose files were read, and all of them. */
+  /** Archived partitions whose files were read, out of all. */
   partitions: { read: Dec; of: Dec }
   files: { read: Dec; of: Dec }
-  /** Files whose sha256 was compared before anything was read from them; absent where nobody asked for it. */
+  /** Files whose sha256 was compared before reading; absent if that was not requested. */
   verified?: Dec
-  /** Files whose bytes were compared with nothing: their size was, and in a bucket their ETag. */
+  /** Files whose bytes were not compared: only their size was, and in a bucket their ETag. */
   unchecked?: Dec
-  /** Zone in which dates and times of the answer are computed and shown. */
+  /** Time zone in which dates and times of the answer are computed and shown. */
   zone: 'UTC'
-  /** Rows of the source that were brought over. */
+  /** Rows fetched from the source. */
   hotRows: Dec
-  /** Columns that were. */
+  /** Columns fetched from the source. */
   hotColumns: readonly string[]
-  /** Of these rows, those that are not part of the answer because the archive has their key; their values were not looked at. */
+  /** Fetched rows left out because the archive has their key; their values were not compared. */
   leftOut?: Dec
-  /** Of these rows, those that are not part of the answer because a detached period has their key in the archive, though they stand in another period now. */
+  /** Fetched rows left out: a detached period has their key in the archive, though they now lie in another period. */
   moved?: Dec
-  /** Columns that the statement compares or orders as texts, though the database does otherwise, with their types: `price (numeric)`. */
+  /** Columns that the statement, but not the database, compares or sorts as text, with type: `price (numeric)`. */
   asTexts?: readonly string[]
-  /** Columns of texts that are compared by their bytes, which the database does by a collation, or without blanks at the end. */
+  /** Text columns compared by bytes, where the database uses a collation or ignores trailing blanks. */
   byBytes?: readonly string[]
-  /** What nobody looked at, and why, in words. */
+  /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
 }

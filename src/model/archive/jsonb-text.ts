@@ -1,4 +1,4 @@
-/** The text that PostgreSQL prints for a jsonb, of the text of a json: what ALTER TABLE makes of the value. */
+/** Converts JSON text to the text that PostgreSQL prints for the same value as jsonb, as ALTER TABLE would. */
 import { SluiceError } from '../../shared/errors.ts'
 import { readJson, type JsonShape } from '../lake/json-reader.ts'
 
@@ -29,7 +29,7 @@ const JSONB: JsonShape<string> = {
   },
 }
 
-/** @throws SluiceError VALUE_REFUSED where a jsonb does not hold all of the value */
+/** @throws SluiceError VALUE_REFUSED if a jsonb cannot hold all of the value */
 export function jsonbText(json: string): string {
   return readJson(json, JSONB)
 }
@@ -45,7 +45,7 @@ function escapeOf(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** The digits without an exponent; zeros behind the point stay. */
+/** The number without an exponent; trailing zeros stay. */
 function numeric(digits: string): string {
   const [, sign = '', whole = '', behind = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []
@@ -62,7 +62,7 @@ function numeric(digits: string): string {
   return `${isZero ? '' : sign}${front}${scale === 0 ? '' : `.${back}`}`
 }
 
-/** Of the exponents that a numeric of PostgreSQL takes. */
+/** Largest exponent that PostgreSQL's numeric takes. */
 const MOST_POWER = 131_071
 
 function lossy(why: string): SluiceError {

@@ -1,42 +1,42 @@
-/** What a source offers to archives, beside what every copy needs of it: its own partitions, and rows that are taken out of it once they are proved. */
+/** What archives need of a source besides the copy port: its native partitions, and removal of rows that are proved. */
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { Range } from '../copy/range.ts'
 import type { Digest } from '../copy/rows.ts'
 import type { Closing, Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 
-/** A partition that the system itself keeps as a table. */
+/** A partition that the system stores as a table of its own. */
 export type NativePartition = {
   readonly table: TableSpec
-  /** The table's own number, that a new table under its name does not have. */
+  /** The system's number of the table; a new table with the same name has another number. */
   readonly identity: string
-  /** Bounds of the one column that the parent is partitioned by, as the system prints values: the first is in it, the second is not. Null is open. */
+  /** Bounds of the partition column as the system prints them: lower inclusive, upper exclusive, null is open. */
   readonly from: string | null
   readonly to: string | null
   readonly isDefault: boolean
   readonly rows: bigint
   readonly bytes: bigint
-  /** Why it cannot be taken out of its parent, in words; null where it can. */
+  /** Why it cannot be detached, as text; null if it can. */
   readonly blocked: string | null
-  /** Whether it is partitioned itself. Whoever reads it then keeps others from leaving the table, until his transaction ends. */
+  /** True if it is partitioned itself. A transaction that reads it then blocks detaching until it ends. */
   readonly isDivided: boolean
-  /** What it has beyond what its parent gives it, in a few words: it is kept when the partition leaves. Null where that is nothing. */
+  /** Properties that it does not inherit from its parent, as short text; they are kept when it leaves. Null if none. */
   readonly own: string | null
 }
 
-/** The table that a partition is, wherever it stands. */
+/** The table of a partition, attached or not. */
 export type PartitionTable = Pick<NativePartition, 'table' | 'identity'>
 
-/** A table by its name and its number. */
+/** A table by name and number. */
 export type NumberedName = { readonly table: TableName; readonly identity: string }
 
 export type NativePartitions = {
-  /** Column that partitions are ranges of. */
+  /** The column of the range partitioning. */
   readonly by: string
   readonly partitions: readonly NativePartition[]
 }
 
-/** `differs`: the rows are not the ones that were proved, and nothing was done. `gone`: the table is not there, or another one is in its place. */
+/** `differs`: the rows are not the proved ones, and nothing was done. `gone`: the table is missing or was replaced. */
 export type StepEnd = 'done' | 'differs' | 'gone' | 'fenced'
 
 export type PartitionRequest = {
@@ -44,65 +44,65 @@ export type PartitionRequest = {
   readonly partition: TableName
   readonly identity: string
   readonly columns: readonly ReadColumn[]
-  /** What its rows have to come to; null where they count as they are. */
+  /** Expected digest of its rows; null if the rows are not checked. */
   readonly expect: Digest | null
-  /** Ends the transaction in the ledger. */
+  /** Statements of the ledger that end the transaction. */
   readonly closing: Closing
   readonly signal: AbortSignal
 }
 
-/** What a partition has beyond what its parent gives it goes into the ledger before the partition leaves: indexes, triggers, grants, comments, storage. */
+/** Own indexes, triggers, grants, comments and storage go into the ledger before the partition leaves. */
 export type Keeping = {
-  /** Notes it, in the transaction of the step. @param own text for the ledger */
+  /** Records them in the transaction of the step. @param own text for the ledger */
   readonly keep?: (own: string) => Statement
 }
 
-/** How long locks are waited for where everybody waits behind them. */
+/** Limits for locks that make all other sessions wait. */
 export type Leaving = {
-  /** Most that others should have to wait because of one try, ms. */
+  /** Longest wait of other sessions caused by one try, ms. */
   readonly patienceMs: number
-  /** How long it is tried, ms. */
+  /** Total time for tries, ms. */
   readonly budgetMs: number
   /** No further try begins once it fires. */
   readonly stop: AbortSignal
 }
 
-/** How it ended, how often others were in the way, and the longest time from the first lock that was asked for to the end of a transaction, ms. */
+/** Result, number of failed tries, and the longest time from the first lock request to the end of a transaction, ms. */
 export type Left = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
 
-/** A detach outside of any transaction, which waits for statements that run for long without keeping others waiting. */
+/** A detach outside of any transaction: it waits for long-running statements without blocking other sessions. */
 export type LeavingBegun = {
-  /** Commits the intent; nothing begins where it did not land. */
+  /** Commits the intent first; the detach does not begin unless that succeeded. */
   readonly begun: Closing
-  /** Ends the transaction in which the table moves, in place of `closing`. */
+  /** Ends the transaction that moves the table, instead of `closing`. */
   readonly left: Closing
 }
 
 /**
- * Where a partition stands whose detach may have begun: `in` its parent; `pending`: no statement that begins now finds its rows through the parent; `out` of it, in
- * its place; `away` in the schema for what is archived; `gone`.
+ * State of a partition whose detach may have begun. `in`: attached. `pending`: new statements no longer find its rows
+ * through the parent. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`.
  */
 export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
 
-/** It comes back with the rows. */
+/** Own properties, restored together with the rows. */
 export type Giving = {
-  /** What was kept; absent where nothing was. */
+  /** What was kept in the ledger; absent if nothing. */
   readonly own?: string
-  /** Told once all is committed: what the system refused to make again, and why. */
+  /** Called after the commit for each property that the system refused to create, with the reason. */
   readonly notGiven?: (what: string, why: string) => void
 }
 
-/** Columns of a table that has left, beside those that its parent has now. */
+/** Columns of a detached table that differ from those of its parent now. */
 export type Reshape = {
   readonly dropped: readonly string[]
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
 }
 
-/** Rows of a partition that come where others stand between its bounds by now. */
+/** Rows of a partition to bring back when other rows lie between its bounds by now. */
 export type BesideRequest = PartitionRequest & {
   /** For messages. */
   readonly label: string
-  /** Columns of the table now that rows get values in, and what these rows come to in them. */
+  /** Columns of the table now that get values, and the expected digest in these columns. */
   readonly came: readonly ReadColumn[]
   readonly expectCame: Digest
   /** Names of these columns in the detached table, in the same order. */
@@ -111,28 +111,28 @@ export type BesideRequest = PartitionRequest & {
   readonly key: readonly string[]
 }
 
-/** Triggers and rules of a plain table that fire when rows are deleted or inserted, in words. */
+/** Triggers and rules of a plain table that fire on DELETE or INSERT, as text. */
 export type RowTriggers = {
-  /** Those that may change a row or keep it where it is. */
+  /** Those that may change a row or prevent its removal. */
   readonly changing: readonly string[]
-  /** Those that do something else. */
+  /** All others. */
   readonly firing: readonly string[]
-  /** Whether none of them fires in transactions that take archived rows out or bring them back. */
+  /** True if none of them fires in transactions that remove or restore archived rows. */
   readonly quiet: boolean
-  /** What to do about those that may change a row, as a hint. */
+  /** What to do about those in `changing`, as a hint. */
   readonly remedy: string
-  /** Whether their bodies are functions that sluice does not read: then those of `firing` may change other rows of the table. */
+  /** Set if their bodies are functions that sluice does not read: then those of `firing` may change other rows too. */
   readonly unread?: true
-  /** How the system keeps rows of the table that were deleted, and the statement that removes them; absent where it keeps none. */
+  /** How the system keeps deleted rows of the table, and the statement that removes them; absent if it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
 }
 
-/** Tables that have rows of others: `above`, whose rows include those of a table; `below`, whose rows are also those of a table. */
+/** Table inheritance: rows of `above` include those of the table; rows of the table include those of `below`. */
 export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
 
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
-/** A partition that had left its parent. @property numbered whether its number was given by this database */
+/** A partition that was detached. @property numbered true if its number was given by this database */
 export type LeftTable = {
   readonly table: TableName
   readonly identity: string
@@ -141,117 +141,116 @@ export type LeftTable = {
   readonly numbered: boolean
 }
 
-/** Partitions of one system that are tables. Every change and its closing are one transaction. */
+/** Native partitions that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
-   * The partitions of a table, by their lower bounds.
+   * The partitions of a table, sorted by lower bound.
    * @returns null for a table that is not partitioned
-   * @throws SluiceError UNSUPPORTED_TYPE where it is partitioned in another way than by ranges of one column
+   * @throws SluiceError UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
    */
   list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null>
   /**
-   * Takes a partition out of its parent into the schema for what is archived, without a look at its rows. Tries for the locks as often as the budget allows, each
-   * time for less than the patience. After half of it, where the system can, the detach is begun outside of a transaction, and ended as soon as the statements that were
-   * running then have ended.
-   * @returns `differs` where it has other columns than were archived
-   * @throws SluiceError TARGET_BUSY where others keep it in use, STOPPED
+   * Moves a partition out of its parent into the schema for archived tables, without reading its rows. Retries for
+   * locks within the budget, each try shorter than the lock timeout. After half of the budget, where the system
+   * supports it, detaches outside of a transaction and finishes once the statements that were running have ended.
+   * @returns `differs` if its columns are not the archived ones
+   * @throws SluiceError TARGET_BUSY if other sessions keep it in use, STOPPED
    */
   leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<Left>
   /**
-   * Ends what `leave` began and did not end: the table moves, in one transaction with the closing. A session that could still begin it is ended.
-   * @returns `in` where it has not begun: nothing was done, and nothing is going to begin it any more
+   * Completes a `leave` that began: moves the table in one transaction with the closing. Ends a session that could
+   * still begin the detach.
+   * @returns `in` if the detach has not begun: nothing was done, and nothing can begin it any more
    * @throws SluiceError TARGET_BUSY as `leave`, STOPPED
    */
   endLeave(request: Omit<PartitionRequest, 'expect'> & Leaving): Promise<StepEnd | 'in'>
-  /** Where it stands now, and the table as it can be read there; null where it is gone. */
+  /** Current state, and the table as it can be read there; null if it is gone. */
   leaving(
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
-  /** Asks for the rights that `leave` needs, before any row is stored elsewhere. @throws SluiceError TARGET_DENIED, with the statement that gives what is missing */
+  /** Checks rights that `leave` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT */
   requireRights(parent: TableName, signal: AbortSignal): Promise<void>
-  /** Tables that a plain table inherits from, and those that inherit from it, at any distance. */
+  /** Tables that a plain table inherits from, and those that inherit from it, at any depth. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /**
-   * Tables that a table is a partition or an heir of, and its own partitions and heirs, at any distance.
-   * @param identities numbers of tables that count as those below it, with all that are below them
+   * Tables that a table is a partition or heir of, and its own partitions and heirs, at any depth.
+   * @param identities numbers of tables that count as below it, with everything below them
    */
   kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
-  /** Whether no table has this number, and none stands where the detached one stood. */
+  /** True if no table has this number, and none has the name that the detached one had. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
-  /** A table that has left its parent, found by its number; null where it is not there. */
+  /** A detached table, found by its number; null if it does not exist. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /**
-   * Of tables that had left the parent, those that stand below it and were attached again by hand, by their numbers. They have the name that they left with, or
-   * their number, and stand where rows of their bounds may.
+   * Detached tables that were attached again by hand, by number. They are found by the name at detaching or by number,
+   * and are placed where rows of their bounds may be.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /**
-   * Tables that stand where a detached one was put, and may have another number since a dump: several where neither
-   * name nor number tells them apart.
-   */
+  /** Tables with the name of a detached one; since a dump the number may differ. Several if neither decides. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
-  /** Looks at the rows of a detached table once more, and drops it. */
+  /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
-  /** Brings a detached table back under its name and into its parent, once it has the columns that the parent has by now. */
+  /** Attaches a detached table under its old name, after adapting its columns to those of the parent now. */
   attach(
     request: PartitionRequest &
       Giving & { readonly from: string | null; readonly to: string | null; readonly reshape?: Reshape },
   ): Promise<StepEnd>
   /**
-   * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, attached, and given what it had of its own; all in
-   * one transaction.
-   * @param fill writes the rows
+   * Creates a dropped partition again in one transaction: a table like its parent, filled, compared, attached, and
+   * given its own properties.
+   * @param csv the rows
    */
   recreate(
     request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
     csv: AsyncIterable<Buffer>,
   ): Promise<StepEnd>
-  /** Partitions that hold a part of a range now, by their names; the default one is not among them. */
+  /** Names of the partitions that overlap a range now, without the default partition. */
   standing(
     parent: TableName,
     bounds: { readonly from: string | null; readonly to: string | null },
     signal: AbortSignal,
   ): Promise<readonly TableName[]>
   /**
-   * Puts rows into whatever partitions stand between their bounds, and compares them there. What the partition had of its own does not come back.
-   * @param csv the rows; null for those of the detached table, which goes
-   * @throws SluiceError PARTITION_CHANGED where a key is taken, TABLE_REFUSED where no partition takes a row
+   * Inserts rows into the partitions that now cover their bounds, and compares them there. Own properties of the
+   * partition are not restored.
+   * @param csv the rows; null for those of the detached table, which is then dropped
+   * @throws SluiceError PARTITION_CHANGED if a key is taken, TABLE_REFUSED if no partition takes a row
    */
   bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
-  /** Where a detached table stands. Of all that ever had the name of a partition, each stands under one of its own. */
+  /** Name of a detached table: unique, also among tables that had the same partition name. */
   detachedName(partition: TableName, identity: string): TableName
 }
 
-/** Rows of a plain table that are taken out of it. */
+/** Removal of rows from a plain table. */
 export type RemoveRequest = {
   readonly table: TableSpec
   readonly columns: readonly ReadColumn[]
   readonly range: Range
   /** A condition in the SQL of the store. */
   readonly where: string | null
-  /** What these rows have to come to; otherwise nothing is removed. */
+  /** Expected digest of these rows; if it differs, nothing is removed. */
   readonly expect: Digest
   readonly closing: Closing
   readonly signal: AbortSignal
 }
 
-/** How a system would find rows, by its own planner. */
+/** How a system would find rows, according to its planner. */
 export type Effort = {
   /** `scan`: it reads the whole table. */
   readonly by: 'index' | 'scan'
-  /** About how many rows it reads; null where nobody knows. */
+  /** Estimated rows read; null if unknown. */
   readonly rows: bigint | null
 }
 
-/** Counts of rows in periods of one table, of stores whose conditions are SQL. Conditions are those of `CopyStore.timeCondition`. */
+/** Row counts of periods, for stores whose conditions are SQL. Conditions are those of `CopyStore.timeCondition`. */
 export interface PeriodStore {
-  /** What it takes to find the rows that any of the conditions holds for. Reads no rows. */
+  /** Cost of finding the rows that match any of the conditions. Reads no rows. */
   effort(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<Effort>
   /**
-   * Rows of each condition as of one moment.
-   * @param conditions no row fits two of them
-   * @param by `index`: each is looked up by itself; `scan`: the table is read once for all of them
+   * Row count of each condition, in one snapshot.
+   * @param conditions no row matches two of them
+   * @param by `index`: one query per condition; `scan`: the table is read once for all of them
    */
   counts(
     table: TableSpec,
@@ -260,49 +259,50 @@ export interface PeriodStore {
     signal: AbortSignal,
   ): Promise<readonly bigint[]>
   /**
-   * The column whose numbers the system gives again once the rows of a condition are gone: the highest one is among them. Null where it gives none twice, or keeps
-   * the highest one; of systems that do not note which numbers they have given.
+   * The column whose highest numbers the system reuses once the matching rows are removed. Null if it reuses none, or
+   * if the highest number stays. Only for systems that do not record which numbers were given.
    */
   givesAgain?(table: TableSpec, condition: string, signal: AbortSignal): Promise<string | null>
 }
 
-/** A foreign key that leads to a table. */
+/** A foreign key that references a table. */
 export type Referrer = {
-  /** Name of the constraint; null in systems that give it none. */
+  /** Name of the constraint; null if the system gives none. */
   readonly name: string | null
-  /** The table whose rows refer, and its columns. */
+  /** The referencing table and its columns. */
   readonly table: TableName
   readonly columns: readonly string[]
-  /** Columns that they refer to, in the same order. */
+  /** The referenced columns, in the same order. */
   readonly to: readonly string[]
-  /** The operators by which the system compares each column of `to` with the one that refers; without it that is `=`. */
+  /** Operators that compare each column of `to` with the referencing one; `=` if absent. */
   readonly equal?: readonly string[]
   /** As the system writes it: `NO ACTION`, `CASCADE`. */
   readonly onDelete: string
-  /** Whether no row is removed from the table as long as the key is there, whether or not a row refers to it. */
+  /** True if the key prevents any removal of rows, whether or not a row is referenced. */
   readonly stopsRemoval: boolean
-  /** Whether the table refers to itself. */
+  /** True if the table references itself. */
   readonly own: boolean
 }
 
-/** `values`: those of the referring columns of one such row, as texts. `unknown`: why nobody could look, in words. */
+/** `values`: the referencing columns of one such row, as text. `unknown`: why it could not be determined, as text. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
 
-/** Rows that refer to none; `unknown`: why they are not counted, in words. */
+/** Rows that reference a missing row; `unknown`: why they are not counted, as text. */
 export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
 
-/** Rows of a table that refer by a foreign key to rows that are gone. */
+/** Rows of a table whose foreign key references missing rows. */
 export type Dangling = { readonly columns: readonly string[]; readonly to: TableName; readonly rows: bigint }
 
-/** Foreign keys that lead to tables. */
+/** Foreign keys that reference tables. */
 export interface ReferrerStore {
-  /** Those of other tables and of its own, by table and name. */
+  /** Keys of other tables and of the table itself, sorted by table and name. */
   list(table: TableName, signal: AbortSignal): Promise<readonly Referrer[]>
   /**
-   * Looks for one row that refers to a row of the table.
-   * @param condition which rows of the table, in the SQL of the store; rows of the table itself that fit it do not count. Null means all
-   * @param budgetMs the longest that it may take; systems that cannot stop a statement leave large tables alone
-   * @returns null where there is none
+   * Finds one row that references a row of the table.
+   * @param condition selects rows of the table, in the SQL of the store; referencing rows that match it too are
+   * ignored. Null means all
+   * @param budgetMs time limit; systems that cannot stop a statement skip large tables
+   * @returns null if there is none
    */
   referringRow(
     table: TableName,
@@ -312,13 +312,15 @@ export interface ReferrerStore {
     signal: AbortSignal,
   ): Promise<ReferringRow>
   /**
-   * Counts rows that refer to a row which the table does not have. What the system refuses is `unknown`: only a lost connection is thrown.
-   * @param budgetMs as `referringRow` has it
+   * Counts rows that reference a missing row of the table. Errors of the system become `unknown`; only a lost
+   * connection is thrown.
+   * @param budgetMs as in `referringRow`
    */
   orphans(table: TableName, referrer: Referrer, budgetMs: number, signal: AbortSignal): Promise<Orphans>
   /**
-   * Rows of the table that refer to rows that are gone, by foreign key; keys without such rows are left out. Absent where the sessions of the store enforce foreign keys.
-   * @param condition which rows of the table, in the SQL of the store; null means all
+   * Rows of the table that reference missing rows, by foreign key; keys without such rows are left out. Absent if
+   * sessions of the store enforce foreign keys.
+   * @param condition selects rows of the table, in the SQL of the store; null means all
    */
   dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly Dangling[]>
 }
@@ -326,17 +328,17 @@ export interface ReferrerStore {
 /** A table with the numbers of its columns by name. */
 export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
 
-/** By what a table is known under another name. */
+/** How a table is recognised after a rename. */
 export type TableIdentities =
   | {
       readonly by: 'number'
-      /** Tables by the identities that `CopyStore.columnNumbers` gave of them, as they are called now; without those that are gone, or partitions of others. */
+      /** Current names of tables, by identities of `CopyStore.columnNumbers`. Without missing tables and partitions. */
       tables(identities: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, NumberedTable>>
     }
   | {
       readonly by: 'mark'
-      /** Whether a table keeps its mark when it is renamed. */
+      /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** By `tableText`: a text that changes when a table is dropped and created, and may when it is altered. Without tables that are gone. */
+      /** By `tableText`: a text that changes if a table is recreated, maybe also if altered. No missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

@@ -1,6 +1,6 @@
 /**
- * One statement over a table whose rows lie in Parquet files and in a database at once. A store that can answer it looks at the statement first and says
- * what it needs; whoever asks brings just that, and gets the answer.
+ * One statement over a table whose rows are partly in Parquet files and partly in a database. The store analyses the
+ * statement and returns what it needs; the caller brings only that, and gets the answer.
  */
 import type { TableName } from '../copy/column-type.ts'
 import type { StoredColumn, StoredType } from './stored-column.ts'
@@ -9,16 +9,16 @@ import type { StoredColumn, StoredType } from './stored-column.ts'
 export type QueryColumn = StoredColumn & {
   /** False for a column that no file has: it is NULL there. */
   readonly archived: boolean
-  /** False for one that the source has lost, or has in another type by now. */
+  /** False for a column that the source dropped, or has in another type by now. */
   readonly hot: boolean
-  /** Physical names of the same column under earlier types whose values are values of this one, the newest first. */
+  /** Physical names of this column under earlier types whose values fit its type, newest first. */
   readonly earlier?: readonly string[]
 }
 
 /** A column of a file. */
 export type FileColumn = { readonly physical: string; readonly stored: StoredType }
 
-/** The column of a file that holds the values of a column of the statement; undefined where the file has none. */
+/** The column of a file that holds the values of a column of the statement; undefined if the file has none. */
 export function columnIn(
   files: readonly FileColumn[],
   { physical, earlier = [] }: Pick<QueryColumn, 'physical' | 'earlier'>,
@@ -36,33 +36,33 @@ export type QueryRequest = {
   readonly columns: readonly QueryColumn[]
   /** One statement in DuckDB's SQL. */
   readonly sql: string
-  /** Most rows of the answer. */
+  /** Row limit of the answer. */
   readonly limit: number
-  /** Files of the archive that lie on a local disk for good, whether they will be needed or not: nothing else there can be read. */
+  /** Local files of the archive that may be read; no other files can be. */
   readonly files: readonly string[]
-  /** A value of the source that the type of its column does not hold ends it at once; else only where the statement reads that value. */
+  /** If set, a source value that its column's type cannot hold fails the statement at once, not when it is read. */
   readonly strict?: true
   readonly signal: AbortSignal
 }
 
 /**
- * Values of one column that rows of the answer can come from, both ends included; null is open. Days since 1970 of a date, microseconds since 1970
- * of a timestamp, otherwise the number itself. Rows without a value are not among them.
+ * Range of one column that rows of the answer can come from, both ends inclusive; null is open. Dates are days since
+ * 1970, timestamps microseconds since 1970, others the number itself. Rows where the column is NULL are excluded.
  */
 export type Interval = { readonly column: string; readonly least: bigint | null; readonly most: bigint | null }
 
 export type QueryNeeds = {
-  /** Names of the columns that the statement looks at. */
+  /** Names of the columns that the statement reads. */
   readonly columns: ReadonlySet<string>
-  /** Rows outside of any of these change nothing in the answer; one a column at most. */
+  /** Rows outside of any of these do not affect the answer; at most one per column. */
   readonly intervals: readonly Interval[]
-  /** Whether it compares texts: for equality, or also for their order. `order` where that is not known. */
+  /** Whether it compares texts: for equality only, or for order too. `order` if unknown. */
   readonly texts: 'none' | 'equal' | 'order'
-  /** Types of numbers that it compares, in DuckDB's words; absent where it compares none of them, or where that is not known. */
+  /** DuckDB types of numbers that it compares; absent if it compares none, or if unknown. */
   readonly numbers?: ReadonlySet<'FLOAT' | 'SMALLINT' | 'INTEGER'>
 }
 
-/** Parquet files on a local disk, how many rows each has to hold, and the columns that it has. */
+/** A Parquet file on a local disk, its expected row count, and its columns. */
 export type QueryFile = {
   readonly file: string
   readonly label: string
@@ -70,25 +70,25 @@ export type QueryFile = {
   readonly has: readonly FileColumn[]
 }
 
-/** A row of the answer; whole numbers that a number would round are bigints. */
+/** A row of the answer; integers that a double would round are bigints. */
 export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
 
-/** Rows of the source that were left out because files have their key. @property moved those of them beyond the bounds of the files */
+/** Source rows left out because files have their key. @property moved those of them outside the bounds of the files */
 export type LeftOut = { readonly keyed: bigint; readonly moved: bigint }
 
 export interface ArchiveQuery extends AsyncDisposable {
   /** Names of the answer's columns. */
   readonly columns: readonly string[]
-  /** Places of those that are true or false; rows have 1 and 0 for that. */
+  /** Indexes of boolean columns; rows hold 1 and 0 for them. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
-  /** The field of the CSV for a value of the source that is none of its column's type: it ends the statement only where that reads the value. */
+  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads it. */
   unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
-   * @param except rows between these bounds (the first included, the second not, null open) are left out
-   * @param shared rows whose key is in the files are left out, wherever they stand
-   * @returns how many rows the CSV held, and of each of `shared` how many of them were left out for their key
+   * @param except rows between these bounds are left out (lower inclusive, upper exclusive, null open)
+   * @param shared rows whose key is in the files are left out, at any value of the bounds' column
+   * @returns rows in the CSV, and for each of `shared` how many were left out for their key
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
   bring(
@@ -97,33 +97,30 @@ export interface ArchiveQuery extends AsyncDisposable {
     except: readonly Excepted[],
     shared?: readonly Shared[],
   ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }>
-  /**
-   * Compares the rows brought over, all of one partition, with its files: by key, and by the values of the columns that were brought. Once, instead of
-   * `pages`.
-   */
+  /** Compares fetched rows of one partition with its files, by key and fetched columns. Instead of `pages`, once. */
   compare(partition: Shared): Promise<KeyDifferences>
   /**
-   * The answer, after the rows of the source and with these files. Once.
+   * The answer over the fetched rows and these files. Call once.
    * @throws SluiceError BAD_QUERY, NO_SPACE, PARTITION_CHANGED for a file that holds another number of rows
    */
   pages(files: readonly QueryFile[]): AsyncIterable<readonly AnswerRow[]>
 }
 
-/** Rows of the source that do not count, where it has no words to leave them out itself. */
+/** Source rows to leave out, if the source cannot express that itself. */
 export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
 
-/** Rows by key: `late` ones are in the source only, `deleted` ones in the files only, `both` in the source and in the files, of which `changed` ones have other values there. */
+/** Rows by key. `late`: source only. `deleted`: files only. `both`: in both; `changed`: in both, values differ. */
 export type KeyDifferences = Readonly<
   Record<'late' | 'changed' | 'deleted' | 'both', { readonly rows: bigint; readonly keys: readonly string[] }>
 >
 
-/** Rows of the source of which some are in the archive too. */
+/** Rows of the source, some of which are in the archive too. */
 export type Shared = {
-  /** Bounds of the files; null where they cannot be compared here. */
+  /** Bounds of the files; null if they cannot be compared here. */
   readonly within: Excepted | null
   readonly key: readonly string[]
   readonly files: readonly QueryFile[]
 }
 
-/** @throws SluiceError BAD_QUERY for a statement that is wrong, writes, reads anything else, or is several */
+/** @throws SluiceError BAD_QUERY for a statement that is invalid, writes, reads anything else, or is more than one */
 export type OpenArchiveQuery = (request: QueryRequest) => Promise<ArchiveQuery>

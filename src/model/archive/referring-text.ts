@@ -1,4 +1,4 @@
-/** A row that refers to another one, in words. */
+/** A referencing row as text. */
 import { tableText, type TableName } from '../copy/column-type.ts'
 
 type Referring = { readonly table: TableName; readonly columns: readonly string[] }

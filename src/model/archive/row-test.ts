@@ -1,16 +1,16 @@
-/** Which rows are meant, for every engine that may hold some of them: a condition whose values are canonical texts (docs/CANONICAL.md). */
+/** Condition on rows, independent of the engine; values are canonical texts (docs/CANONICAL.md). */
 import type { Comparison } from '../lake/condition.ts'
 
-/** SQL's three values: a comparison with NULL is neither true nor false. A row is meant where the whole is true. */
+/** Three-valued as in SQL: a comparison with NULL is neither true nor false. A row matches if the whole is true. */
 export type RowTest =
   | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
   | { readonly kind: 'null'; readonly column: string }
-  /** Of a column that is not there: a comparison with it is neither true nor false, and it has no value. */
+  /** Of a column that does not exist: it counts as NULL. */
   | { readonly kind: 'absent'; readonly isNull: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RowTest[] }
   | { readonly kind: 'not'; readonly part: RowTest }
 
-/** Columns that a test looks at, each once. */
+/** Columns that a test reads, each once. */
 export function testedColumns(test: RowTest): readonly string[] {
   switch (test.kind) {
     case 'and':
@@ -42,7 +42,7 @@ export function testedValues(test: RowTest): readonly string[] {
 
 /**
  * A test as SQL.
- * @param write a comparison of one column, or whether it is NULL, in the words of one engine
+ * @param write SQL of one comparison or NULL test in the dialect of one engine
  */
 export function testSql(
   test: RowTest,
@@ -62,8 +62,8 @@ export function testSql(
 }
 
 /**
- * The same test where columns have other names.
- * @param named the name there; null where there is no such column. `asked`: its value, or whether it has none
+ * The same test for other column names.
+ * @param named the new name; null if there is no such column. `asked`: for a comparison, or for a NULL test
  */
 export function renamedTest(test: RowTest, named: (column: string, asked: 'value' | 'null') => string | null): RowTest {
   switch (test.kind) {

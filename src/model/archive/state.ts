@@ -1,4 +1,4 @@
-/** How far a partition has come on its way into the archive. */
+/** State of a partition on its way into the archive. */
 export const ARCHIVE_STATES = [
   'PLANNED',
   'EXPORTING',
@@ -14,17 +14,18 @@ export const ARCHIVE_STATES = [
 ] as const
 
 /**
- * From DETACHED on the archive answers for the rows of a partition, and what is left of it in the source does not count. Before that, and after
- * RESTORED, the source does; DETACHING: its table has left the partitioned one, and its rows count from there until they are summed. EXPIRED: they count nowhere any more. FAILED: nobody can go on before a person has looked; what counts is what counted before.
+ * Where the rows of a partition count: in the source up to PUBLISHED and after RESTORED; in the archive from DETACHED
+ * on. DETACHING: the table has left its parent and its rows count from there until their checksum is computed. EXPIRED:
+ * nowhere. FAILED: a person must inspect it first; the rows count where they counted before.
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 
-/** Whether the Delta table names its files. */
+/** True if the Delta table lists its files. */
 export function isPublished(state: ArchiveState): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING' || isArchived(state)
 }
 
-/** Whether rows of the partition are those of the archive. */
+/** True if the archive holds the rows of the partition instead of the source. */
 export function isArchived(state: ArchiveState): boolean {
   return state === 'DETACHED' || state === 'DROPPED'
 }

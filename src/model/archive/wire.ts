@@ -1,20 +1,19 @@
 /**
- * The CSV in which rows travel to and from Parquet files. One line a row, columns in the order of the table, fields separated by commas, lines
- * ended by a line feed. NULL is an empty field; every field that is a text is in double quotes where it is empty or holds a quote, a comma, CR or LF
- * (quotes inside are doubled). A field is the canonical text of its value (docs/CANONICAL.md), but for
- * floats (the shortest decimal digits that name the value; `NaN`, `Infinity`, `-Infinity`) and
- * decimals, which may keep zeros at their end.
- * Bytes are hexadecimal digits without a prefix, true and false `1` and `0`, moments are in UTC without a mark of that.
+ * The CSV in which rows travel to and from Parquet files. One line per row, columns in table order, separated by
+ * commas, lines ended by a line feed. NULL is an empty field. A text field is quoted if it is empty or holds a quote, a
+ * comma, CR or LF; quotes inside are doubled. A field is the canonical text of its value (docs/CANONICAL.md), except
+ * floats (the shortest decimal digits that name the value; `NaN`, `Infinity`, `-Infinity`) and decimals (trailing zeros
+ * allowed). Bytes are hexadecimal digits without a prefix, booleans are `1` and `0`, timestamps are UTC without a zone.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
 import { isLong, piecesOf, type LongCell } from '../copy/long-cell.ts'
 import type { Cell, Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
-/** PostgreSQL takes a line of nothing but `\.` for the end of all rows. */
+/** PostgreSQL reads a line that holds only `\.` as the end of all rows. */
 const NEEDS_QUOTES = /["\r\n,]|^\\\.$/
 
-/** A row in canonical form as its line, line feed included. */
+/** A canonical row as a CSV line, line feed included. */
 export function wireLine(row: Row, columns: readonly StoredColumn[]): string {
   let line = ''
   for (let i = 0; i < columns.length; i++) {
@@ -30,15 +29,15 @@ function field(cell: NonNullable<Cell>): string {
   return typeof cell === 'number' ? floatText(cell) : hex(cell)
 }
 
-/** A value that is not NULL by its text. */
+/** The CSV field of a text that is not NULL. */
 export function textField(text: string): string {
   return text === '' || NEEDS_QUOTES.test(text) ? quoted(text) : text
 }
 
-/** Longest text that is made at once, in characters: a string of JavaScript ends at half a gigabyte, which the digits of 256 MB are. */
+/** Piece size in characters: JavaScript strings end at 0.5 GB, which the hexadecimal digits of 256 MB reach. */
 const PIECE = 1 << 20
 
-/** Rows in canonical form as bytes of their lines, in pieces of about a megabyte whatever a row holds. */
+/** Canonical rows as CSV bytes, in pieces of about 1 MB whatever a row holds. */
 export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn[]): Generator<Buffer> {
   let text = ''
   for (const row of rows) {
@@ -80,7 +79,7 @@ function floatText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-/** Bytes that are empty are not NULL. */
+/** Empty bytes are not NULL. */
 function hex(bytes: Uint8Array): string {
   return bytes.byteLength === 0 ? '""' : hexDigits(bytes)
 }

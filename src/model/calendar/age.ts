@@ -1,4 +1,4 @@
-/** How old a period has to be before it is due: `8q`, `24m`, `2y`, `90d`, `13w`. */
+/** Minimum age of a period that is due: `8q`, `24m`, `2y`, `90d`, `13w`. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec, CalendarUnit } from './calendar.ts'
 import { dayText, isLabelled } from './civil.ts'
@@ -6,7 +6,7 @@ import { ordinalOf, startOf } from './ordinal.ts'
 import type { Period } from './period.ts'
 import { dayAt } from './zone.ts'
 
-/** So many whole periods of a unit. */
+/** A number of whole periods of a unit. */
 export type Age = { readonly count: number; readonly unit: CalendarUnit }
 
 const UNIT_OF: ReadonlyMap<string, CalendarUnit> = new Map([
@@ -17,7 +17,7 @@ const UNIT_OF: ReadonlyMap<string, CalendarUnit> = new Map([
   ['y', 'year'],
 ])
 
-/** A month is `m`. `0q` is whatever ended before the quarter of today. @throws SluiceError BAD_FLAG */
+/** `m` is a month. `0q` is everything before the current quarter. @throws SluiceError BAD_FLAG */
 export function parseAge(text: string): Age {
   const found = /^\s*(\d{1,6})\s*([dwmqy])\s*$/i.exec(text)
   const unit = UNIT_OF.get(found?.[2]?.toLowerCase() ?? '')
@@ -34,8 +34,9 @@ export function ageText({ count, unit }: Age): string {
 }
 
 /**
- * The first day that is kept (`YYYY-MM-DD`, in the zone of the calendar): the period of today is, and so many whole ones before it. They are counted in
- * the unit of the age, as the calendar has it: with a first month of April, `2y` are fiscal years.
+ * The first day that is kept (`YYYY-MM-DD`, in the zone of the calendar): the current period and `count` whole periods
+ * before it are kept. They are counted in the unit of the age, as the calendar defines it: with a first month of April,
+ * `2y` are fiscal years.
  * @throws SluiceError BAD_FLAG for an age that reaches beyond the year 1
  */
 export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
@@ -50,7 +51,7 @@ export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
   return dayText(day)
 }
 
-/** Whether a period has ended before the first day that is kept, so that it is due. */
+/** True if a period ended before the first day that is kept, so that it is due. */
 export function isOlder(period: Period, cutOffDay: string): boolean {
   return period.to <= cutOffDay
 }

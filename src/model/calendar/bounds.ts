@@ -1,28 +1,30 @@
-/** Periods as conditions for a column: the texts of the bounds that cut them out, and the period that bounds cut out. */
+/** Converts periods to bounds for a column, and bounds back to periods. */
 import type { CalendarSpec } from './calendar.ts'
 import { LAST_DAY, parseDay } from './civil.ts'
 import { periodOfNumber, type Period } from './period.ts'
 import { isMoment, readValue, valueText, type ValueKind } from './value-text.ts'
 import { dayAt, firstMoment, MS_OF_DAY, wallClock } from './zone.ts'
 
-/** Of a JavaScript date, in milliseconds. */
+/** Largest JavaScript date, in milliseconds. */
 const LAST_MOMENT = 8.64e15
 
-/** `from` is in it, `to` is not. */
+/** `from` inclusive, `to` exclusive. */
 export type Bounds = { readonly from: string; readonly to: string }
 
 /**
- * Dates as they are, wall clocks at midnight, moments in UTC (`2024-03-31 22:00:00+00`) or since the epoch: the first of the day in the zone of the
- * calendar. Both are the same for a day that the zone has left out. The upper bound of a period is, byte by byte, the lower one of the next.
+ * Dates unchanged, local timestamps at midnight, instants in UTC (`2024-03-31 22:00:00+00`) or since the epoch: the
+ * start of the day in the calendar's zone. Both bounds are equal for a day that the zone skipped. The upper bound of a
+ * period equals, byte by byte, the lower one of the next.
  */
 export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): Bounds {
   return { from: boundOf(spec, period.from, kind), to: boundOf(spec, period.to, kind) }
 }
 
 /**
- * The period that a native partition holds; null where its bounds are open or are not those of exactly one period. Of a midnight that comes twice either is
- * one: databases take the later for a date without an offset, `boundsFor` the earlier.
- * @param from texts as PostgreSQL prints them in ISO style: `2024-04-01`, `2024-04-01 00:00:00`, `2024-04-01 00:00:00+02`
+ * The period of a native partition; null if its bounds are open or are not those of exactly one period. If midnight
+ * comes twice, either is accepted: databases take the later for a date without an offset, `boundsFor` the earlier.
+ * @param from texts as PostgreSQL prints them in ISO style: `2024-04-01`, `2024-04-01 00:00:00`, `2024-04-01
+ * 00:00:00+02`
  */
 export function periodOfBounds(
   spec: CalendarSpec,
@@ -37,7 +39,7 @@ export function periodOfBounds(
   return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
 }
 
-/** Whether each bound is one at which a day of the zone begins; an open one is none. */
+/** True if each bound is the start of a day in the zone; false for an open bound. */
 export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind, zone: string): boolean {
   return bounds.every((bound) => {
     const at = bound === null ? undefined : readValue(bound, kind)?.at

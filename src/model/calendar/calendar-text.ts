@@ -1,4 +1,4 @@
-/** A calendar as people type it and as a ledger keeps it: `quarter(first-month=1,year-offset=1,zone=UTC)`. */
+/** Text form of a calendar, for users and for the ledger: `quarter(first-month=1,year-offset=1,zone=UTC)`. */
 import { SluiceError } from '../../shared/errors.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from './calendar.ts'
 import { isZone } from './zone.ts'
@@ -10,7 +10,7 @@ const HINT =
 
 type Option = (typeof OPTIONS)[number]
 
-/** What stands in a text even where it is what everybody has: a ledger is read by programs that may have other defaults. */
+/** Options always written, even with default values: the ledger may be read by programs with other defaults. */
 const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
   day: ['zone'],
   week: ['first-weekday', 'zone'],
@@ -20,7 +20,7 @@ const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
 }
 
 /**
- * Options may be left out; any unit takes all of them, for an age in quarters counts in those of a calendar of months, too.
+ * Options may be omitted. Any unit takes all of them: an age in quarters uses them in a calendar of months, too.
  * @throws SluiceError BAD_FLAG
  */
 export function parseCalendar(text: string): CalendarSpec {
@@ -37,7 +37,7 @@ export function parseCalendar(text: string): CalendarSpec {
   })
 }
 
-/** A calendar that came from elsewhere, with its zone as this program writes it. @throws SluiceError BAD_FLAG */
+/** Checks a calendar from outside, and normalises its zone name. @throws SluiceError BAD_FLAG */
 export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zone }: CalendarSpec): CalendarSpec {
   return {
     unit,
@@ -48,7 +48,7 @@ export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zo
   }
 }
 
-/** The one text of a calendar: `parseCalendar` makes the same calendar of it. @throws SluiceError BAD_FLAG for what is no calendar */
+/** The canonical text of a calendar; reversed by `parseCalendar`. @throws SluiceError BAD_FLAG if it is invalid */
 export function calendarText(calendar: CalendarSpec): string {
   const spec = checkedCalendar(calendar)
   const written = OPTIONS.filter(
@@ -88,7 +88,7 @@ function parseOptions(text: string): ReadonlyMap<Option, string> {
   return given
 }
 
-/** NaN for what is none. */
+/** NaN if the text is not a whole number. */
 function wholeNumber(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise
   return /^[+-]?\d{1,4}$/.test(text) ? Number(text) : Number.NaN
@@ -98,14 +98,14 @@ function within(option: Option, number: number, least: number, most: number): nu
   if (!Number.isInteger(number) || number < least || number > most) {
     throw bad(`a calendar has no such ${option}`, `${option} is a whole number from ${least} to ${most}`)
   }
-  // `-0` is a number of its own.
+  // Turns `-0` into `0`.
   return number + 0
 }
 
-/** Names are kept as they are typed but for their case: which of two names is the true one changes with the years. */
+/** Names are kept as typed except for case: which of two aliases is the primary one changes over the years. */
 function zoneName(text: string): string {
   if (text.toUpperCase() === 'UTC') return 'UTC'
-  // An offset is no zone: it knows no summer.
+  // An offset is not a zone: it has no daylight saving time.
   if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !isZone(text)) {
     throw bad(
       `there is no time zone ${JSON.stringify(text)}`,
@@ -117,8 +117,8 @@ function zoneName(text: string): string {
 }
 
 /**
- * The library of this program knows more names than the IANA does, and other programs take them for something else: IST is India, Israel or Ireland.
- * What EET and WET were before 1997 is another thing in another edition of the IANA's own list.
+ * ICU accepts more names than IANA lists, and other programs read them differently: IST is India, Israel or Ireland.
+ * EET and WET before 1997 differ between editions of the IANA list.
  */
 function isAbbreviation(text: string): boolean {
   return /^systemv\//i.test(text) || (/^[a-z]{3}$/i.test(text) && !/^(?:gmt|uct)$/i.test(text))

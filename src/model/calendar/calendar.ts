@@ -1,15 +1,15 @@
-/** Periods of time that people cut tables by: days, weeks, months, and quarters and years that need not begin in January. */
+/** Calendar periods that partition tables: days, weeks, months, and quarters and years with any first month. */
 
 export const CALENDAR_UNITS = ['quarter', 'month', 'week', 'day', 'year'] as const
 export type CalendarUnit = (typeof CALENDAR_UNITS)[number]
 
-/** As `--epoch` takes it: whole numbers are seconds or milliseconds since 1970. */
+/** Values of `--epoch`: integers are seconds or milliseconds since 1970. */
 export const EPOCHS = ['s', 'ms'] as const
 export type Epoch = (typeof EPOCHS)[number]
 
 export type CalendarSpec = {
   readonly unit: CalendarUnit
-  /** 1 to 12: the first month of a year, and so of its first quarter. */
+  /** 1 to 12: the first month of a year, and of its first quarter. */
   readonly firstMonth: number
   /**
    * Added to the calendar year in which a fiscal year begins. With January and 1, Q2-FY25 is April to June 2024.

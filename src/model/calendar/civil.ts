@@ -1,12 +1,12 @@
-/** Days of the calendar as numbers (`model/civil-day.ts`), and as they are written by people. */
+/** Calendar days as numbers (`model/run/civil-day.ts`) and as text. */
 import { civilDay, DAYS_OF_400_YEARS, DAYS_TO_1970, type CivilDay } from '../run/civil-day.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** 0001-01-01 and 9999-12-31: between them four digits name a year, and days sort as their texts do. */
+/** 0001-01-01 and 9999-12-31: in between, years have four digits, and days sort like their texts. */
 export const FIRST_DAY = -719_162
 export const LAST_DAY = 2_932_896
 
-/** Years are counted from March here, so that a leap day is the last of its year. */
+/** Years start in March here, so that a leap day is the last of its year. */
 export function dayNumber({ year, month, day }: CivilDay): number {
   const shifted = month <= 2 ? year - 1 : year
   const era = Math.floor(shifted / 400)
@@ -16,7 +16,7 @@ export function dayNumber({ year, month, day }: CivilDay): number {
   return era * DAYS_OF_400_YEARS + dayOfEra - DAYS_TO_1970
 }
 
-/** The day as a number, or null where the calendar has no such day. */
+/** The day as a number; null if the calendar has no such day. */
 export function realDay(year: number, month: number, day: number): number | null {
   if (month < 1 || month > 12 || day < 1 || day > 31) return null
   const number = dayNumber({ year, month, day })
@@ -33,7 +33,7 @@ export function dayText(number: number): string {
   return `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`
 }
 
-/** @throws SluiceError BAD_FLAG for anything but a day of the years 0001 to 9999 as `YYYY-MM-DD` */
+/** @throws SluiceError BAD_FLAG if the text is not a `YYYY-MM-DD` day of the years 0001 to 9999 */
 export function parseDay(text: string): number {
   const found = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text)
   const number = found === null ? null : realDay(Number(found[1]), Number(found[2]), Number(found[3]))

@@ -1,4 +1,4 @@
-/** Which periods of a table are due, by the smallest value that it holds. */
+/** Periods of a table that are due, computed from its smallest value. */
 import { SluiceError } from '../../shared/errors.ts'
 import { isOlder } from './age.ts'
 import { boundsFor } from './bounds.ts'
@@ -9,8 +9,9 @@ import { isMoment, readValue, type ValueKind } from './value-text.ts'
 import { dayAt, MS_OF_DAY } from './zone.ts'
 
 /**
- * The period whose bounds (`boundsFor`) a value lies between.
- * @throws SluiceError VALUE_REFUSED for what is no value of that kind, is infinite, or lies in no period of the years 1 to 9999
+ * The period whose bounds (`boundsFor`) contain a value.
+ * @throws SluiceError VALUE_REFUSED if it is not a value of that kind, is infinite, or lies outside of the years 1 to
+ * 9999
  */
 export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind): Period {
   const period = periodOfNumber(spec, dayOfValue(spec, value, kind))
@@ -19,11 +20,11 @@ export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind
 }
 
 /**
- * All periods from the one that holds the smallest value up to the last that ended before the first day that is kept, in order, made as they are asked
- * for. Some may hold no rows. Days that the zone has left out are not among them.
- * @param smallest as `periodOfValue` takes it; null for a table without rows
- * @param cutOffDay what `cutOff` gives
- * @throws SluiceError VALUE_REFUSED for values before the year 1 and for `-infinity`; BAD_FLAG for more periods than are listed
+ * All periods from that of the smallest value to the last that ended before the first day that is kept, in order,
+ * computed lazily. Some may hold no rows. Days that the zone skipped are left out.
+ * @param smallest as in `periodOfValue`; null for a table without rows
+ * @param cutOffDay from `cutOff`
+ * @throws SluiceError VALUE_REFUSED for values before the year 1 and for `-infinity`; BAD_FLAG for too many periods
  */
 export function duePeriods(
   spec: CalendarSpec,
@@ -43,7 +44,7 @@ export function duePeriods(
   }
 }
 
-/** Infinite for `infinity`, and what lies beyond the last moment of a JavaScript date. */
+/** May be infinite, or beyond the largest JavaScript date. */
 function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
   const value = readValue(text, kind)
   if (value === null) {
@@ -53,7 +54,7 @@ function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
     })
   }
   if (!isMoment(kind)) return Math.floor(value.at / MS_OF_DAY)
-  // Far enough outside that no zone brings it back.
+  // Beyond these, no zone offset moves the value back into the valid range.
   const known = value.at > (FIRST_DAY - 2) * MS_OF_DAY && value.at < (LAST_DAY + 2) * MS_OF_DAY
   return known ? dayAt(spec.zone, value.at) : Math.floor(value.at / MS_OF_DAY)
 }

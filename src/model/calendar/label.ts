@@ -1,19 +1,19 @@
 /**
- * Names of periods, each the name of one period for ever.
+ * Names of periods. Each name belongs to one period for ever.
  *
  * - days `2024-04-01`, months `2024-04`
- * - weeks `2024-W14`: a week belongs to the year that most of its days lie in, which is ISO 8601 where weeks begin on Monday
- * - quarters and years `2024-Q2` and `2024`; where a year begins in another month than January, or has an offset, `Q2-FY25` and `FY25`
+ * - weeks `2024-W14`: a week belongs to the year of most of its days (ISO 8601 if weeks begin on Monday)
+ * - quarters and years `2024-Q2` and `2024`; `Q2-FY25` and `FY25` if a year begins in another month or has an offset
  *
- * A fiscal year has two digits from 2000 to 2099 and four otherwise: FY25 is 2025, FY1999 is 1999. Fiscal quarters do not sort by their names, nor
- * do years of two digits beside those of four; sort periods by their first day.
+ * A fiscal year has two digits from 2000 to 2099 and four otherwise: FY25 is 2025, FY1999 is 1999. Fiscal quarters do
+ * not sort by name, nor do years of two digits among those of four: sort periods by their first day.
  */
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'
 import { dayNumber, dayText, digits, realDay } from './civil.ts'
 import { ordinalOf, startOf } from './ordinal.ts'
 
-/** The name of a period whose days have names; null where its year would not be one of 1 to 9999. */
+/** The name of a period; null if its year is not one of 1 to 9999. */
 export function labelOf(spec: CalendarSpec, ordinal: number): string | null {
   const start = startOf(spec, ordinal)
   switch (spec.unit) {
@@ -36,7 +36,7 @@ export function labelOf(spec: CalendarSpec, ordinal: number): string | null {
   }
 }
 
-/** Number of the period that has a name; null where no period has it. Case does not matter, and FY2025 is FY25. */
+/** Number of the period with this name; null if there is none. Case is ignored, and FY2025 is FY25. */
 export function ordinalAt(spec: CalendarSpec, label: string): number | null {
   switch (spec.unit) {
     case 'day': {
@@ -50,7 +50,7 @@ export function ordinalAt(spec: CalendarSpec, label: string): number | null {
     case 'week': {
       const [, year, week] = /^(\d{4})-W(0[1-9]|[1-4]\d|5[0-3])$/i.exec(label) ?? []
       if (year === undefined) return null
-      // The fourth of January lies in the first week, wherever weeks begin.
+      // 4 January lies in the first week, whatever the first weekday.
       const ordinal = ordinalOf(spec, newYear(Number(year)) + 3) + Number(week) - 1
       return civilDay(startOf(spec, ordinal) + 3).year === Number(year) ? ordinal : null
     }
@@ -65,12 +65,12 @@ export function ordinalAt(spec: CalendarSpec, label: string): number | null {
   }
 }
 
-/** A name as an example of what names look like. */
+/** A sample name, for messages. */
 export function exampleOf(spec: CalendarSpec): string {
   return labelOf(spec, ordinalOf(spec, dayNumber({ year: 2024, month: 4, day: 15 }))) ?? spec.unit
 }
 
-/** Where a year of the calendar is not simply the one that people mean by its number. */
+/** True if the year's label can differ from the calendar year. */
 function isFiscal(spec: CalendarSpec): boolean {
   return spec.firstMonth !== 1 || spec.yearOffset !== 0
 }

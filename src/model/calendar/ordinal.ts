@@ -1,9 +1,9 @@
-/** Periods of a calendar, numbered without a gap: what follows a period has the next number. */
+/** Numbers of periods, without gaps: the next period has the next number. */
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'
 import { dayNumber } from './civil.ts'
 
-/** Number of the period that a day lies in. Days are numbers of civil.ts. */
+/** Number of the period that contains a day (a number of civil.ts). */
 export function ordinalOf(spec: CalendarSpec, day: number): number {
   if (spec.unit === 'day') return day
   if (spec.unit === 'week') return Math.floor((day - firstWeek(spec)) / 7)
@@ -21,7 +21,7 @@ export function startOf(spec: CalendarSpec, ordinal: number): number {
   return dayNumber({ year, month: month - year * 12 + 1, day: 1 })
 }
 
-/** 1970-01-01 was a Thursday, so that the Monday before it is day -3. */
+/** 1970-01-01 was a Thursday, so the Monday before it is day -3. */
 function firstWeek(spec: CalendarSpec): number {
   return spec.firstWeekday - 4
 }

@@ -1,29 +1,30 @@
-/** Periods of a calendar as days of its wall clock: which holds a day, which has a name, which come before and after. */
+/** Periods as days of the calendar's zone: by day, by name, next and previous. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from './calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'
 import { exampleOf, labelOf, ordinalAt } from './label.ts'
 import { ordinalOf, startOf } from './ordinal.ts'
 
-/** `from` and `to` are `YYYY-MM-DD` in the zone of the calendar; `from` is in it, `to` is not. Periods sort as their `from` does. */
+/** `YYYY-MM-DD` in the calendar's zone, `from` inclusive, `to` exclusive. Periods sort by `from`. */
 export type Period = {
   readonly label: string
   readonly from: string
   readonly to: string
 }
 
-/** So many periods are listed at most: more of them is a calendar that does not fit its table. */
+/** Limit for lists of periods: more means that the calendar does not fit the table. */
 export const MOST_PERIODS = 100_000
 
 /**
- * The period that holds a day (`YYYY-MM-DD`). A period and its year lie wholly in the years 1 to 9999, `to` included.
+ * The period that contains a day (`YYYY-MM-DD`). The period and its year must lie in the years 1 to 9999, `to`
+ * included.
  * @throws SluiceError BAD_FLAG
  */
 export function periodOf(spec: CalendarSpec, day: string): Period {
   return numbered(spec, ordinalOf(spec, parseDay(day)))
 }
 
-/** The period with a label. @throws SluiceError BAD_FLAG where the calendar has none, with what its labels look like */
+/** The period with a label. @throws SluiceError BAD_FLAG if there is none, with an example of a label */
 export function periodAt(spec: CalendarSpec, label: string): Period {
   const ordinal = ordinalAt(spec, label.trim())
   if (ordinal === null) {
@@ -45,7 +46,7 @@ export function previousPeriod(spec: CalendarSpec, period: Period, n = 1): Perio
 }
 
 /**
- * All periods that have days from `from` on and before `to` (`YYYY-MM-DD`), in order, made as they are asked for.
+ * All periods with days from `from` (inclusive) to `to` (exclusive), `YYYY-MM-DD`, in order, computed lazily.
  * @throws SluiceError BAD_FLAG, at once, for more than MOST_PERIODS
  */
 export function periodsBetween(spec: CalendarSpec, from: string, to: string): Iterable<Period> {
@@ -66,7 +67,7 @@ export function periodsBetween(spec: CalendarSpec, from: string, to: string): It
   }
 }
 
-/** As `periodOf`, by the number of the day (civil.ts); null where the period lies outside of the years 1 to 9999. */
+/** As `periodOf`, by day number (civil.ts); null if the period lies outside of the years 1 to 9999. */
 export function periodOfNumber(spec: CalendarSpec, day: number): Period | null {
   return periodIfNamed(spec, ordinalOf(spec, day))
 }

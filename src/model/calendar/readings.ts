@@ -1,4 +1,4 @@
-/** Names of periods as people write them: `q2-fy2025`, `2024q2`, `Apr 2024`, `2024-w9`. What one of them means may be more than one period. */
+/** Reads period names as users write them: `q2-fy2025`, `2024q2`, `Apr 2024`, `2024-w9`. They can be ambiguous. */
 import type { CalendarSpec } from './calendar.ts'
 import { dayNumber, dayText, isLabelled, realDay } from './civil.ts'
 import { ordinalAt } from './label.ts'
@@ -22,12 +22,16 @@ const LONG = [
 ]
 const WORDS: Readonly<Record<string, string>> = { quarter: 'q', week: 'w', wk: 'w', month: 'm', sept: 'sep' }
 
-/** Q: one digit from 1 to 4. Y: a year of two or four digits. F: a fiscal one. N: one or two digits. L: four digits. B: the name of a month. D: eight digits, C: six. */
+/**
+ * Q: one digit from 1 to 4. Y: year of 2 or 4 digits. F: fiscal year. N: 1 or 2 digits. L: 4 digits. B: name of a
+ * month. D: 8 digits. C: 6 digits.
+ */
 type Kind = 'Q' | 'Y' | 'F' | 'N' | 'L' | 'B' | 'D' | 'C' | 'q' | 'w' | 'm'
 type Token = { readonly text: string; readonly kinds: readonly Kind[] }
 
 /**
- * Every period that a name may mean, by the calendar; none where it is no name of one. A name in the calendar's own spelling means one.
+ * Every period that a name may mean; none if it is not a name of a period. The calendar's own spelling is never
+ * ambiguous.
  * @param text in any case, with blanks, hyphens, dots, slashes or nothing between its parts
  */
 export function readingsOf(spec: CalendarSpec, text: string): readonly Period[] {
@@ -35,7 +39,7 @@ export function readingsOf(spec: CalendarSpec, text: string): readonly Period[] 
   const starts = own === null ? startsOf(spec, tokensOf(text)) : [startOf(spec, own)]
   const found = new Map<string, Period>()
   for (const start of starts) {
-    // Beyond these no day has a name.
+    // Only these days have names.
     const period = isLabelled(start) ? periodOfNumber(spec, start) : null
     if (period !== null) found.set(period.label, period)
   }
@@ -107,7 +111,7 @@ function startsOf(spec: CalendarSpec, tokens: readonly Token[]): readonly number
       if (is('D')) return day(at(0).slice(0, 4), at(0).slice(4, 6), at(0).slice(6))
       if (is('N', 'B', 'L')) return day(at(2), at(1), at(0))
       if (is('B', 'N', 'L')) return day(at(2), at(0), at(1))
-      // Some write the day first, others the month.
+      // Day first or month first: both readings count.
       return is('N', 'N', 'L') ? [...day(at(2), at(1), at(0)), ...day(at(2), at(0), at(1))] : []
   }
 }
@@ -116,7 +120,7 @@ function yearOf(text: string): number {
   return Number(text) + (text.length === 2 ? 2000 : 0)
 }
 
-/** A year that does not say that it is a fiscal one may be one, or that of the days themselves, where both have such a quarter. */
+/** A year without `FY` may be fiscal or a calendar year, if both have such a quarter. */
 function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string): readonly number[] {
   const number = yearOf(year?.text ?? '')
   const fiscal = startOf(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)
@@ -130,7 +134,7 @@ function years(spec: CalendarSpec, year: Token | undefined): readonly number[] {
   return year?.kinds.includes('F') === true ? [fiscal] : [fiscal, ...aligned(spec, number, 1)]
 }
 
-/** The first day of a month, where a period begins with it. */
+/** The first day of a month, if a period begins with it. */
 function aligned(spec: CalendarSpec, year: number, month: number): readonly number[] {
   const first = dayNumber({ year, month, day: 1 })
   return startOf(spec, ordinalOf(spec, first)) === first ? [first] : []

@@ -1,15 +1,15 @@
-/** Parts of a period that are copied one after the other or side by side: its weeks or its months, clipped at its edges. */
+/** Weeks or months of a period, clipped at its bounds, which are copied one after the other or side by side. */
 import type { CalendarSpec } from './calendar.ts'
 import { periodsBetween, type Period } from './period.ts'
 
 export type SliceUnit = 'week' | 'month'
 
-/** Slices of one period by their numbers, from 1, both ends included. */
+/** Range of slice numbers of one period, from 1, both ends inclusive. */
 export type SliceNumbers = { readonly from: number; readonly through: number }
 
 /**
- * @param unit null where the period is copied in one piece
- * @returns in order, without gaps; each has the label of its week or month, also where only a part of that lies in the period
+ * @param unit null if the period is copied in one piece
+ * @returns in order, without gaps; a clipped slice keeps the label of its whole week or month
  */
 export function slicesOf(spec: CalendarSpec, { from, to, label }: Period, unit: SliceUnit | null): readonly Period[] {
   if (unit === null) return [{ label, from, to }]

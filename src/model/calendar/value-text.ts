@@ -1,14 +1,14 @@
-/** Values of columns that say when: as a database prints them, and as bounds that it takes. */
+/** Values of time columns: parses the text that a database prints, and writes bounds that it accepts. */
 import { civilDay } from '../run/civil-day.ts'
 import { digits, realDay } from './civil.ts'
 import { MS_OF_DAY } from './zone.ts'
 
-/** What a column holds. `timestamp` is a clock on a wall; the last three are moments. */
+/** What a column holds. `timestamp` is local time without a zone; the last three are instants. */
 export const VALUE_KINDS = ['date', 'timestamp', 'timestamptz', 'epoch-seconds', 'epoch-milliseconds'] as const
 
 export type ValueKind = (typeof VALUE_KINDS)[number]
 
-/** Whether values are moments, so that it depends on a zone which day they lie in. */
+/** True for instants: their day depends on the zone. */
 export function isMoment(kind: ValueKind): boolean {
   return kind !== 'date' && kind !== 'timestamp'
 }
@@ -18,20 +18,20 @@ const WHEN =
 const NUMBER = /^(-?\d{1,18})(?:\.(\d+))?$/
 
 export type ReadValue = {
-  /** Milliseconds since the epoch, of a date or wall clock as if it were in UTC; infinite for `infinity`. What is below a second is cut off. */
+  /** Ms since the epoch; dates and local times as if in UTC; infinite for `infinity`. Fractions of seconds are cut. */
   readonly at: number
-  /** Whether nothing was cut off. */
+  /** True if nothing was cut off. */
   readonly exact: boolean
 }
 
-/** A value as PostgreSQL prints it in ISO style; a moment without an offset is in UTC. Null for what is none. */
+/** Parses a value that PostgreSQL prints in ISO style; an instant without an offset is UTC. Null if it is invalid. */
 export function readValue(text: string, kind: ValueKind): ReadValue | null {
   const endless = /^(-?)infinity$/i.exec(text)
   if (endless !== null) return { at: endless[1] === '-' ? -Infinity : Infinity, exact: true }
   return kind === 'epoch-seconds' || kind === 'epoch-milliseconds' ? readEpoch(text, kind) : readWhen(text, kind)
 }
 
-/** A bound for a column: whole seconds, moments in UTC. @param at milliseconds, a multiple of 1000 */
+/** A bound for a column: whole seconds, instants in UTC. @param at milliseconds, a multiple of 1000 */
 export function valueText(at: number, kind: ValueKind): string {
   if (kind === 'epoch-seconds') return String(at / 1000)
   if (kind === 'epoch-milliseconds') return String(at)
@@ -66,7 +66,7 @@ function readEpoch(text: string, kind: 'epoch-seconds' | 'epoch-milliseconds'): 
   const found = NUMBER.exec(text)
   if (found === null) return null
   const [, whole = '', rest = ''] = found
-  // Cutting goes to the earlier moment, on both sides of 1970.
+  // Round down, also before 1970.
   const broken = !/^0*$/.test(rest)
   const number = BigInt(whole) - (broken && whole.startsWith('-') ? 1n : 0n)
   const perSecond = kind === 'epoch-seconds' ? 1n : 1000n

@@ -1,23 +1,24 @@
 /**
- * When days begin in a time zone. A moment is in milliseconds since the epoch, a day a number of civil.ts.
+ * Start of days in a time zone. Instants are milliseconds since the epoch, days are numbers of civil.ts.
  *
- * Clocks are put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), and moved over a whole day. A day begins
- * the first time that the clock shows it or a later one, and lasts until the next begins. So each moment has one day, and days follow each other in every zone.
+ * Clocks can be put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), or moved
+ * over a whole day. A day begins when the clock first shows it or a later day, and lasts until the next begins. So each
+ * instant has one day, and days follow each other in every zone.
  */
 import { SluiceError } from '../../shared/errors.ts'
 
 export const MS_OF_DAY = 86_400_000
 const MS_OF_HOUR = 3_600_000
 
-/** More than any zone was ever ahead of UTC or behind it. */
+/** Larger than the offset of any zone from UTC, ever. */
 const WIDEST = 16 * MS_OF_HOUR
 
-/** All zones that this program knows, each by one name. */
+/** All zones that this program knows, each under one name. */
 export function knownZones(): readonly string[] {
   return Intl.supportedValuesOf('timeZone')
 }
 
-/** Whether this program knows a zone, by any of its names. */
+/** True if this program knows a zone, by any of its names. */
 export function isZone(name: string): boolean {
   try {
     return clockOf(name) !== null
@@ -26,13 +27,13 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** The first moment of a day. A day that a zone has left out begins with the next. @throws SluiceError BAD_FLAG for an unknown zone */
+/** Start of a day; a skipped day starts with the next. @throws SluiceError BAD_FLAG for an unknown zone */
 export function firstMoment(zone: string, day: number): number {
   const shown = day * MS_OF_DAY
   if (zone === 'UTC') return shown
   const [low, high] = [shown - WIDEST, shown + WIDEST]
   const before = offset(zone, low)
-  // No zone has moved its clocks and moved them back within so short a time.
+  // No zone has changed its offset and changed it back within so short a time.
   if (before === offset(zone, high)) return shown - before
   for (let at = low, ahead = before; ;) {
     const change = nextChange(zone, at, ahead, high)
@@ -42,21 +43,21 @@ export function firstMoment(zone: string, day: number): number {
   }
 }
 
-/** The day of a moment: the latest that has begun. */
+/** The day of an instant: the latest that has begun. */
 export function dayAt(zone: string, moment: number): number {
   let day = Math.floor(wallClock(zone, moment) / MS_OF_DAY)
   if (zone === 'UTC') return day
-  // A clock that is put back over midnight shows the day before again.
+  // A clock that is put back over midnight shows the previous day again.
   while (firstMoment(zone, day + 1) <= moment) day += 1
   return day
 }
 
-/** What the clock on the wall shows, as milliseconds since it showed the epoch. */
+/** Local time of the zone, as milliseconds since it showed the epoch. */
 export function wallClock(zone: string, moment: number): number {
   return zone === 'UTC' ? moment : moment + offset(zone, moment)
 }
 
-/** When the offset is first another one after `from`, or Infinity where it is not before `end`. */
+/** First instant after `from` with another offset; Infinity if there is none before `end`. */
 function nextChange(zone: string, from: number, ahead: number, end: number): number {
   let same = from
   let other = from + MS_OF_HOUR
@@ -86,8 +87,8 @@ function clockOf(zone: string): Intl.DateTimeFormat {
 }
 
 /**
- * Milliseconds ahead of UTC; before there was a standard time, offsets have seconds.
- * @throws SluiceError BAD_FLAG for an unknown zone, or a moment out of the range of `Date`
+ * Offset from UTC in milliseconds; before standard time, offsets have seconds.
+ * @throws SluiceError BAD_FLAG for an unknown zone, or an instant out of the range of `Date`
  */
 export function offset(zone: string, moment: number): number {
   let shown: string

@@ -1,6 +1,6 @@
 /**
- * Dates, times and moments in one form, as PostgreSQL prints them in ISO style with moments in UTC, but without zeros at the end of a fraction:
- * `2024-02-29`, `13:00:00.5`, `2024-02-29 13:00:00`, `0044-03-15 BC`, `infinity`.
+ * Canonical form of dates and times: as PostgreSQL prints them in ISO style, instants in UTC, without trailing zeros of
+ * a fraction: `2024-02-29`, `13:00:00.5`, `2024-02-29 13:00:00`, `0044-03-15 BC`, `infinity`.
  */
 import { refusedValue } from './refused.ts'
 
@@ -32,7 +32,7 @@ const MOMENT =
 const NO_OFFSET = /^(?:Z|[+-]00(?::?00){0,2})$/
 
 /**
- * @param zone whether it is a moment, which is given in UTC or with an offset; a clock on a wall has none
+ * @param zone true for an instant, given in UTC or with an offset; false for a local time, which has no offset
  * @throws SluiceError VALUE_REFUSED
  */
 export function moment(text: string, zone: boolean): string {
@@ -51,12 +51,12 @@ export function moment(text: string, zone: boolean): string {
   return moved(`${day}T${clock}:${seconds}Z`, before, offset, fraction(digits), text)
 }
 
-/** A canonical time or moment with at most so many digits of a second; what is cut off is not rounded. */
+/** A canonical time with at most `digits` digits of the fraction; the rest is cut off without rounding. */
 export function cutFraction(canonical: string, digits: number): string {
   return canonical.replace(/\.(\d+)/, (_, all: string) => fraction(all.slice(0, digits)))
 }
 
-/** The day of a moment. @throws SluiceError VALUE_REFUSED */
+/** The date of a timestamp. @throws SluiceError VALUE_REFUSED */
 export function withoutClock(text: string): string {
   return moment(text.includes(':') || ENDLESS.test(text) ? text : date(text), false).replace(
     / \d\d:\d\d:\d\d(?:\.\d+)?/,
@@ -71,14 +71,14 @@ function fraction(digits: string | undefined): string {
   return short === '' ? '' : `.${short}`
 }
 
-/** To UTC; leap years of the calendar before Christ are beyond us, and systems print those moments in UTC anyway. */
+/** Converts to UTC. Years before Christ with an offset are refused: systems print those in UTC anyway. */
 function moved(iso: string, before: boolean, offset: string, digits: string, text: string): string {
   const [hours = '0', minutes = '0', seconds = '0'] = offset.slice(1).match(/\d\d/g) ?? []
   const shift = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * (offset.startsWith('-') ? -1 : 1)
   const at = before || iso.length > 20 ? Number.NaN : Date.parse(iso) - shift * 1000
   if (Number.isNaN(at)) throw refusedValue('a moment in UTC', text)
   const utc = new Date(at).toISOString()
-  // The first hours of the year 1 may lie in the year before, and the last of 9999 in the one behind it.
+  // Near year 1 or 9999, UTC can fall into the year before or after.
   const year = new Date(at).getUTCFullYear()
   const shown = year < 1 ? String(1 - year).padStart(4, '0') : String(year).padStart(4, '0')
   const rest = utc.slice(utc.indexOf('-', 1), -5).replace('T', ' ')

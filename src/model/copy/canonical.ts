@@ -1,4 +1,4 @@
-/** From what a system gives to the canonical form of a value, and from there to the text that proves it (docs/CANONICAL.md). */
+/** Converts driver values to canonical values, and these to the text that is proved (docs/CANONICAL.md). */
 import { isUtf8 } from 'node:buffer'
 import { readJson, type JsonShape } from '../lake/json-reader.ts'
 import { bytesOfHex, hexDigits } from './bytes-text.ts'
@@ -9,7 +9,7 @@ import { ewkbOf } from './ewkb.ts'
 import { refusedValue } from './refused.ts'
 import type { Cell } from './rows.ts'
 
-/** What drivers give; never null, which stays null. */
+/** Values from drivers, except NULL, which stays null. */
 export type RawValue = string | number | bigint | boolean | Uint8Array
 
 export type Normalizer = (raw: RawValue) => Exclude<Cell, null>
@@ -26,9 +26,9 @@ const CANONICAL: JsonShape<string> = {
 }
 
 /**
- * The function that brings values of a column into canonical form. It takes what PostgreSQL prints, what SQLite, MySQL and DuckDB give, and
- * canonical texts themselves.
- * @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type
+ * Converter of a column's values to canonical form. It accepts the output of PostgreSQL, SQLite, MySQL and DuckDB, and
+ * canonical texts.
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type
  */
 export function normalizer(type: ColumnType): Normalizer {
   switch (type.kind) {
@@ -68,22 +68,22 @@ export function normalizer(type: ColumnType): Normalizer {
 }
 
 /**
- * JSON in one form: no blanks, keys sorted by UTF-16 units, the last of equal keys, escapes only where JSON demands
+ * Canonical JSON: no blanks, keys sorted by UTF-16 units, the last of equal keys, escapes only where JSON requires
  * them, numbers as plain decimals without leading or trailing zeros. Numbers never pass through a double.
- * @throws SluiceError VALUE_REFUSED where the text is no JSON
+ * @throws SluiceError VALUE_REFUSED if the text is not JSON
  */
 export function canonicalJson(json: string): string {
   return readJson(json, CANONICAL)
 }
 
-/** Whether values of the type come from every driver as texts that are canonical already. */
+/** True if every driver returns values of the type as canonical text. */
 export function isPlain(type: ColumnType): boolean {
   return (type.kind === 'native' && type.name !== 'ewkb') || (type.kind === 'text' && type.padded !== true)
 }
 
 const scratch = Buffer.alloc(8)
 
-/** The text of a canonical value: floats as the hexadecimal digits of their IEEE 754 form, bytes as hexadecimal digits. */
+/** Text of a canonical value: floats as the hexadecimal digits of their IEEE 754 form, bytes as hexadecimal digits. */
 export function cellText(cell: Exclude<Cell, null>): string {
   if (typeof cell === 'string') return cell
   if (typeof cell !== 'number') return hexDigits(cell)
@@ -103,10 +103,10 @@ const INTEGER = /^-?(?:0|[1-9]\d*)$/
 function int(raw: RawValue): string {
   if (typeof raw === 'object') throw refusedValue('a whole number', raw)
   if (typeof raw === 'boolean') return raw ? '1' : '0'
-  // Digits of a large number are those of its own value, not the shortest that tell it from its neighbours.
+  // BigInt prints all digits of a large double; String would print only the shortest unique ones.
   const whole = typeof raw === 'number' && Number.isInteger(raw) ? BigInt(raw).toString() : String(raw)
   if (INTEGER.test(whole)) return whole === '-0' ? '0' : whole
-  // 7.0 is what a column without a strict type makes of a whole number.
+  // A column without a strict type may return 7.0 for an integer.
   const exact = canonicalDecimal(whole)
   if (INTEGER.test(exact)) return exact
   throw refusedValue('a whole number', raw)

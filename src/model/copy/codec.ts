@@ -1,4 +1,4 @@
-/** Codecs of the Cassandra Data Migrator: values of a number or a moment that the other side keeps as text. */
+/** Codecs of the Cassandra Data Migrator: numbers or timestamps that one of the two sides stores as text. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Column, ColumnType } from './column-type.ts'
 import { normalizer } from './canonical.ts'
@@ -19,15 +19,15 @@ export const CODECS = [
 
 export type CodecName = (typeof CODECS)[number]
 
-/** Which codecs a run has. */
+/** Codecs that a run may use. */
 export type CodecWish = {
   readonly names: readonly CodecName[]
-  /** Pattern of Java's DateTimeFormatter, and milliseconds east of UTC; of TIMESTAMP_STRING_FORMAT. */
+  /** Pattern of Java's DateTimeFormatter, and offset in ms east of UTC; for TIMESTAMP_STRING_FORMAT. */
   readonly format?: string
   readonly offsetMs?: number
 }
 
-/** A codec between two columns. `into`: what the target's column holds. */
+/** A codec between two columns. `into`: `text` if the target's column is text, otherwise `value`. */
 export type Codec = {
   readonly name: CodecName
   readonly into: 'text' | 'value'
@@ -35,7 +35,7 @@ export type Codec = {
   readonly offsetMs?: number
 }
 
-/** The codec that converts from one column to the other, and as which type the values travel then; null where none does. */
+/** The codec between two columns, and the type in which values then travel; null if none applies. */
 export function codecBetween(
   source: Column,
   target: Column,
@@ -57,7 +57,7 @@ function isOf(name: CodecName, { type, native }: Column): boolean {
     case 'INT_STRING':
       return type.kind === 'int' && type.bits === 32 && type.unsigned !== true
     case 'BIGINT_STRING':
-      // Counters are added to, and a text is not.
+      // A counter column can only be incremented; it cannot take a value from text.
       return type.kind === 'int' && type.bits === 64 && type.unsigned !== true && native !== 'counter'
     case 'DOUBLE_STRING':
       return type.kind === 'float' && type.bits === 64
@@ -68,12 +68,12 @@ function isOf(name: CodecName, { type, native }: Column): boolean {
   }
 }
 
-/** Of a system that keeps 1.5 and 1.50 apart the spelling is the value. */
+/** In a system that distinguishes 1.5 and 1.50, the spelling is part of the value. */
 function spelledType({ type, native }: Column): ColumnType {
   return type.kind === 'decimal' && type.spelled === true ? { kind: 'native', name: native } : type
 }
 
-/** As which type the source's column is read before the codec converts it. */
+/** Type in which the source's column is read before the codec converts it. */
 export function readType({ into }: Codec, source: Column): ColumnType {
   return into === 'value' ? { kind: 'text' } : spelledType(source)
 }
@@ -81,13 +81,13 @@ export function readType({ into }: Codec, source: Column): ColumnType {
 export type Conversion = {
   /** @throws SluiceError VALUE_REFUSED for what the codec cannot convert */
   readonly forth: (cell: Exclude<Cell, null>) => Exclude<Cell, null>
-  /** The same the other way, as texts of keys are: a text that the codec cannot have made comes back as it is. */
+  /** Converts texts of keys back. A text that the codec cannot have produced is returned unchanged. */
   readonly back: (text: string) => string
 }
 
 /**
- * @param as as which type the values travel
- * @param inKey rows are found again by it: what `back` cannot make again is refused
+ * @param as type in which the values travel
+ * @param inKey set for key columns: a value that `back` cannot restore is refused
  */
 export function conversionOf(codec: Codec, as: ColumnType, inKey: boolean): Conversion {
   const { encode, decode } = pairOf(codec)
@@ -114,7 +114,7 @@ export function conversionOf(codec: Codec, as: ColumnType, inKey: boolean): Conv
   }
 }
 
-/** From the value as canonical text to the text that Java would write, and back. */
+/** Converts canonical text to the text that Java writes, and back. */
 function pairOf(codec: Codec): {
   readonly encode: (value: string) => string
   readonly decode: (text: string) => string | number
@@ -139,7 +139,7 @@ function pairOf(codec: Codec): {
 
 const MOMENT = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?$/
 
-/** @throws SluiceError VALUE_REFUSED for years before 1 or beyond 9999, and for parts of a millisecond */
+/** @throws SluiceError VALUE_REFUSED for years before 1 or after 9999, and for fractions of a millisecond */
 function msOf(canonical: string): number {
   const found = MOMENT.exec(canonical)
   if (found === null) throw refusedValue('a moment of the years 1 to 9999', canonical)

@@ -1,12 +1,13 @@
-/** From the type that a column has to the one that a plan lets its values travel as, where the two differ and something gets lost. */
+/** Converts values from their column's type to the plan's type, where these differ and something is lost. */
 import { normalizer, type Normalizer } from './canonical.ts'
 import type { ColumnType } from './column-type.ts'
 import { refusedValue } from './refused.ts'
 
 /**
- * Like `normalizer(as)`, for values that are of the type `from`: digits that `as` has no room for are rounded away, half away from zero, and a
- * moment that becomes a date loses its time. Texts are never rounded: what they hold is a value of `as`, or refused.
- * @throws (the function) SluiceError VALUE_REFUSED for what is no value of `from`, or none of `as`
+ * Like `normalizer(as)`, for values of the type `from`: digits that `as` cannot hold are rounded half away from zero,
+ * and a timestamp that becomes a date loses its time. Texts are never rounded: they hold a value of `as`, or are
+ * refused.
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that is not of `from`, or not of `as`
  */
 export function converter(from: ColumnType, as: ColumnType): Normalizer {
   const exact = normalizer(as)
@@ -30,15 +31,15 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
 }
 
 /**
- * Like `converter`, for columns that are read as decimals because decimals were written into them: a floating point number that stands for one is that decimal in
- * its shortest spelling, and with more digits it is another number, which is not rounded until it looks the same.
+ * Like `converter`, for columns read as decimals because decimals were written into them. The shortest spelling of a
+ * float is that decimal. A float with more digits is another number, and is not rounded until both look the same.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function storedConverter(from: ColumnType, as: ColumnType): Normalizer {
   return from.kind === 'float' && as.kind === 'decimal' ? normalizer(as) : converter(from, as)
 }
 
-/** What a text says is kept whole, or not at all. */
+/** A text is kept in full, or refused. */
 function strictly(as: ColumnType, exact: Normalizer): Normalizer {
   if (as.kind === 'decimal' && as.precision !== undefined) {
     const { precision, scale = 0 } = as
@@ -57,7 +58,7 @@ function strictly(as: ColumnType, exact: Normalizer): Normalizer {
   }
 }
 
-/** A canonical decimal with at most so many digits behind the point. */
+/** A canonical decimal with at most `places` decimal places. */
 export function rounded(text: string, places: number): string {
   const point = text.indexOf('.')
   if (point === -1 || text.length - point - 1 <= places) return text
@@ -71,7 +72,7 @@ export function rounded(text: string, places: number): string {
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** Rounding a time up could carry it into the next year: what is too fine is cut off. */
+/** Cuts off instead of rounding: rounding up could carry a time into the next year. */
 function shortened(text: string, digits: number): string {
   const found = /\.(\d+)/.exec(text)
   if (found === null) return text

@@ -1,6 +1,6 @@
 /**
- * Moments as texts under a pattern of Java's `DateTimeFormatter`, in a zone that keeps one offset. Numbers only: letters y u M d H h m s S a; the names of
- * months and days depend on a language, and are refused.
+ * Timestamps as text in a pattern of Java's `DateTimeFormatter`, in a zone with a fixed offset. Numeric letters only (y
+ * u M d H h m s S a): names of months and days depend on a language, and are refused.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { isZone, offset } from '../calendar/zone.ts'
@@ -23,19 +23,19 @@ const FIELDS: Readonly<Record<string, { readonly field: Field; readonly most: nu
 }
 
 export type DatePattern = {
-  /** Milliseconds since 1970 as text. @throws SluiceError VALUE_REFUSED for years that have no four digits */
+  /** Milliseconds since 1970 as text. @throws SluiceError VALUE_REFUSED for years before 1 or after 9999 */
   format(ms: number): string
-  /** @throws SluiceError VALUE_REFUSED for a text of another form, a day that no month has, or less than a millisecond */
+  /** @throws SluiceError VALUE_REFUSED for a text of another form, an invalid day, or fractions of a millisecond */
   parse(text: string): number
-  /** Why a text under this pattern is no moment; null where it is one. */
+  /** Fields that the pattern lacks for a complete timestamp; null if it is complete. */
   readonly lacks: string | null
-  /** False where `format` loses a part of the second. */
+  /** False if `format` loses information. */
   readonly exact: boolean
 }
 
 /**
  * @param offsetMs of the zone, east of UTC
- * @throws SluiceError BAD_CONFIG for a letter that is not known here
+ * @throws SluiceError BAD_CONFIG for an unsupported letter
  */
 export function datePattern(pattern: string, offsetMs: number): DatePattern {
   const parts = partsOf(pattern)
@@ -87,7 +87,7 @@ function shapeOf(part: Part): string {
   if ('literal' in part) return part.literal.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
   const { field, width } = part
   if (field === 'half') return '(AM|PM)'
-  // One letter takes as many digits as there are: yet no field has more than these.
+  // A single letter takes any number of digits, but no field has more than these.
   if (width === 1 && field !== 'fraction') return field === 'year' ? String.raw`(\d{1,4})` : String.raw`(\d{1,2})`
   return String.raw`(\d{${width}})`
 }
@@ -123,7 +123,7 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
   for (const part of parts) {
     if ('literal' in part) continue
     const value = found[at++] ?? ''
-    // A field that stands there twice has to say the same twice.
+    // A repeated field must have the same value.
     if ((values[part.field] ?? value) !== value) throw refusedValue('a moment under the pattern', text)
     values[part.field] = part.field === 'year' && part.width === 2 ? `20${value}` : value
   }
@@ -149,8 +149,8 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
 }
 
 /**
- * The offset of a zone, in milliseconds east of UTC; null where it has more than one, as with summer time.
- * @throws SluiceError BAD_CONFIG where there is no such zone
+ * The offset of a zone in ms east of UTC; null if it changes, as with daylight saving time.
+ * @throws SluiceError BAD_CONFIG if the zone does not exist
  */
 export function fixedOffset(zone: string): number | null {
   if (!isZone(zone)) {

@@ -1,8 +1,8 @@
-/** Decimal numbers as text, exactly. */
+/** Exact decimal numbers as text. */
 import { refusedValue } from './refused.ts'
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/
-/** A text of an exponent beyond this would be longer than any database takes. */
+/** Larger exponents would give a text longer than any database accepts. */
 const MOST_EXPONENT = 200_000
 const SPECIAL: ReadonlyMap<string, string> = new Map([
   ['nan', 'NaN'],
@@ -13,12 +13,12 @@ const SPECIAL: ReadonlyMap<string, string> = new Map([
   ['-infinity', '-Infinity'],
   ['-inf', '-Infinity'],
 ])
-/** Most numbers are in their final form already. */
+/** Fast path: most numbers are canonical already. */
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/
 
 /**
- * A number without exponent, plus sign, leading zeros, trailing zeros behind the point, or a minus before zero.
- * @throws SluiceError VALUE_REFUSED where the text is no number
+ * A number without exponent, plus sign, leading zeros, trailing zeros of the fraction, or minus zero.
+ * @throws SluiceError VALUE_REFUSED if the text is not a number
  */
 export function canonicalDecimal(text: string): string {
   if (PLAIN.test(text)) return text === '-0' ? '0' : text
@@ -46,14 +46,14 @@ export function canonicalDecimal(text: string): string {
   return `${sign === '-' ? '-' : ''}${integer}${decimals === '' ? '' : `.${decimals}`}`
 }
 
-/** So many digits of any decimal come back out of a double (DBL_DIG of IEEE 754), as long as it is no subnormal one. */
+/** A double preserves this many digits of any decimal (DBL_DIG of IEEE 754), unless it is subnormal. */
 const DOUBLE_DIGITS = 15
 const DOUBLE_SCALE = 307
 const DOUBLE_WHOLE = 308
 
 /**
- * Whether a double keeps every decimal of such a type: the shortest text that reads as that double is the decimal itself.
- * @param precision digits in all @param scale digits behind the point; below zero where the last ones before it are always 0
+ * True if a double preserves every decimal of the type: its shortest text is the decimal itself.
+ * @param precision all digits @param scale digits after the point; negative if the last ones before it are always 0
  */
 export function fitsDouble(precision: number | undefined, scale = 0): boolean {
   if (precision === undefined || precision > DOUBLE_DIGITS) return false
@@ -61,8 +61,8 @@ export function fitsDouble(precision: number | undefined, scale = 0): boolean {
 }
 
 /**
- * The number with at most so many digits behind the point, rounded half away from zero as databases do.
- * @param canonical as `canonicalDecimal` gives it
+ * The number rounded to at most `digits` decimal places, half away from zero as databases do.
+ * @param canonical from `canonicalDecimal`
  */
 export function roundedDecimal(canonical: string, digits: number): string {
   const [whole = '0', decimals = ''] = canonical.replace('-', '').split('.')

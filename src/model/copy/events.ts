@@ -1,11 +1,11 @@
-/** Events about the chunks of a copy, and what they come to. */
+/** Events of the chunks of a copy, and their totals. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { LeftBehind } from './left-behind.ts'
 import type { RingSpec } from './column-type.ts'
 import type { Dec } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
-/** Edges of a chunk of a copy: the first one is not part of it, unless the key is a whole number, where both are. Null is open. */
+/** Bounds of a chunk: lower exclusive, upper inclusive; both inclusive if the key is an integer. Null is open. */
 export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }
 
 export type ChunkStartedEvent = {
@@ -15,7 +15,7 @@ export type ChunkStartedEvent = {
   worker: number
   total: Dec
   unit: string
-  /** Of an import: what slots of the same shared run have brought in before, beside `total`. */
+  /** Import only: work that worker processes of the same shared run finished before, not included in `total`. */
   earlier?: Dec
 } & KeySpan
 
@@ -25,90 +25,94 @@ export type ChunkTally = {
   skipped: Dec
   quarantined: Dec
   attempt: number
-  /** About how many of the source; absent where that was not noted. */
+  /** Approximate size in the source; absent if it was not recorded. */
   bytes?: Dec
-  /** Absent where nothing was summed. */
+  /** Absent if no checksum was computed. */
   checksum?: { source: string; target: string }
 }
 
-/** A chunk of an earlier run, or a table as a whole, that holds another number of rows than it has to. */
+/** A chunk of an earlier run, or a whole table, whose row count differs from the expected one. */
 export type LookDifferenceEvent = {
   type: 'look.difference'
   table: string
-  /** Absent where only the table as a whole could be counted. */
+  /** Absent if only the whole table could be counted. */
   chunk?: string
-  /** `source`: only the source changed since the chunk was proved. `target`: the target lost or got rows. */
+  /** `source`: only the source changed since the chunk was proved. `target`: the target lost or gained rows. */
   side: 'source' | 'target'
   /** Rows of the source when the chunk was proved, and now. */
   sourceBefore: Dec
   source: Dec
   expected: Dec
   target: Dec
-  /** Noted by `--accept-difference`. */
+  /** Accepted with `--accept-difference`. */
   accepted?: true
 } & KeySpan
 
-/** Milliseconds that a target takes for a megabyte of rows. */
+/** Time that a target takes for a megabyte of rows, ms. */
 export type Latency = {
-  /** 95 of 100 times in the last seconds it took no longer. */
+  /** 95th percentile of the last seconds. */
   p95Ms: number
-  /** The same while all was well; null before that is known. */
+  /** The same without overload; null until it is known. */
   baselineMs: number | null
 }
 
-/** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended; another program has it, or may take it. */
+/**
+ * Why a chunk was given back. `stop`: the run stops. `asked`: it was requested back. `lease`: no heartbeat of its owner
+ * for too long. `ended`: the owner's program ended. `taken`: another program has it. Otherwise another program may take
+ * it.
+ */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
-/** Of one table, over all runs. */
+/** Totals of one table, over all runs. */
 export type CopyTally = {
   chunks: Dec
-  /** By this run. */
+  /** Chunks proved by this run. */
   proved: Dec
-  /** Proved by other runs, which this run left as they are. */
+  /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
-  /** Of those: counted by this run, on both sides. */
+  /** Of those: chunks whose rows this run counted, on both sides. */
   looked: Dec
-  /** First and last moment at which the chunks of other runs were proved. */
+  /** Earliest and latest time at which chunks of other runs were proved. */
   provedAt?: readonly [string, string]
   read: Dec
   written: Dec
   skipped: Dec
   quarantined: Dec
-  /** Of the source, about. */
+  /** Size in the source, estimated. */
   bytes?: Dec
-  /** How many states of the source the chunks were read from. */
+  /** Number of snapshots of the source that the chunks were read from. */
   readPoints: Dec
-  /** With `--again`: what comparing the chunks of earlier runs came to. `written` are then rows that were mended, `skipped` those that were equal. */
+  /** With `--again`: result for chunks of earlier runs. `written` then counts repaired rows, `skipped` equal ones. */
   again?: CopyAgain
 }
 
 /** Chunks and rows of a table that `--again` compared. */
 export type CopyAgain = {
-  /** Chunks that were compared, and those of them of which rows were written, removed or set aside, or differ still. */
+  /** `differed`: compared chunks with rows that were written, removed or quarantined, or that still differ. */
   compared: Dec
   differed: Dec
   /** Rows that were written. */
   mended: Dec
-  /** Rows that the source has not: those that were removed, and those that stay. */
+  /** Surplus rows: removed, and kept. */
   removed: Dec
   extra: Dec
-  /** Rows that stay because the target wrote them later. */
+  /** Rows kept because the target has a later write time. */
   newer?: Dec
 }
 
-/** One table of a copy at its end. Rows that were written, errors and times are of this run. */
+/** One table of a copy at its end. Written rows, errors and times are those of this run. */
 export type CopySummaryLine = {
   table: string
   status: TableStatus
-  /** Rows that this run has brought into the target. */
+  /** Rows that this run wrote to the target. */
   written: Dec
-  /** Rows that the target holds already: of chunks that an earlier run or another program has copied; absent where there are none. */
+  /** Rows of chunks that an earlier run or another program copied; absent if there are none. */
   earlier?: Dec
-  /** Rows of the table that could not be brought there, by this run or an earlier one. */
+  /** Rows of the table that could not be copied, by this run or an earlier one. */
   failed: Dec
-  /** Of those that were written: at a lower consistency than asked for. */
+  /** Of the written rows: at a lower consistency level than requested. */
   fallback: Dec
-  /** Errors that passed when the same was tried again, and those that did not. */
+  /** Errors that a retry resolved, and those that it did not. */
   recovered: Dec
   unrecovered: Dec
   ms: number
@@ -116,7 +120,7 @@ export type CopySummaryLine = {
   error?: ErrorInfo
 }
 
-/** A table of a copy begins, or goes on. */
+/** A table of a copy begins, or is resumed. */
 export type CopyStartedEvent = {
   type: 'copy.started'
   table: string
@@ -124,22 +128,22 @@ export type CopyStartedEvent = {
   to: string
   rows: Dec
   estimated: boolean
-  /** Columns that the table is cut by; none where it has no key. */
+  /** Columns of the key ranges; empty if the table has no key. */
   key: readonly string[]
-  /** Smallest and largest key, where it is one column. */
+  /** Smallest and largest key, if it is one column. */
   low?: string
   high?: string
-  /** Of a table whose rows lie on a ring of tokens: its first columns of the key name the partition. */
+  /** Only for rows on a token ring: the first `columns` key columns form the partition key. */
   ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   chunkRows: Dec
-  /** Chunks that the target takes at the same time: more workers only wait. */
+  /** Chunks that the target accepts at the same time: further workers only wait. */
   writers?: Dec
-  /** Chunks known so far, and how many of them earlier runs have proved. */
+  /** Chunks known so far; `done`: those that earlier runs proved. */
   chunks: Dec
   done: { chunks: Dec; rows: Dec }
 }
 
-/** What a copy is going to do with one table. */
+/** Plan of a copy for one table. */
 export type CopyPlanLine = {
   table: string
   to: string
@@ -149,33 +153,33 @@ export type CopyPlanLine = {
   bytes: Dec
   chunkRows: Dec
   chunks: Dec
-  /** Chunks that the target takes at the same time. */
+  /** Chunks that the target accepts at the same time. */
   writers?: Dec
   key: readonly string[]
-  /** Smallest and largest key, where it is one column. */
+  /** Smallest and largest key, if it is one column. */
   low?: string
   high?: string
   proof: string
   create: boolean
   onExisting: string
   columns: readonly { from: string; to: string; source: string; target: string; lossy?: string }[]
-  /** Of a service that limits them. */
+  /** Estimated requests, for a service that limits them. */
   requests?: Dec
-  /** At least so long the requests have to be spread over, ms. */
+  /** Minimum time over which the requests must be spread, ms. */
   requestMs?: number
-  /** Where more than rows was asked for. */
+  /** If more than rows was requested. */
   objects?: readonly PlannedObjectLine[]
-  /** What of this table does not come along. */
+  /** Dependencies of this table that are not copied. */
   leftBehind?: readonly LeftBehind[]
   notes?: readonly string[]
   error?: ErrorInfo
 }
 
-/** What becomes of an index, a constraint or a default of the source's table. */
+/** What happens to an index, a constraint or a default of the source's table. */
 export type PlannedObjectLine = {
   name: string
   kind: string
   status: 'build' | 'there' | 'left'
-  /** Why it is left out, or what is not as in the source. */
+  /** Why it is left out, or how it differs from the source. */
   note?: string
 }

@@ -1,17 +1,17 @@
 /**
- * Geometry in hexadecimal digits. MySQL and MariaDB hold a shape as the number of its reference system (4 bytes) and its WKB, both little end first; others
- * understand EWKB, where that number stands inside: OGC 06-103r4 §8.2, and PostGIS' ST_AsEWKB.
+ * Geometry in hexadecimal digits. MySQL and MariaDB store the SRID (4 bytes) and then the WKB, both little-endian.
+ * Other systems read EWKB, which has the SRID inside: OGC 06-103r4 §8.2, and PostGIS' ST_AsEWKB.
  */
 import { refusedValue } from './refused.ts'
 
 const HEX = /^(?:[0-9a-f]{2})*$/
-/** Of the type in EWKB: the number of the reference system follows. */
+/** Flag in the EWKB type: an SRID follows. */
 const HAS_SRID = 0x20
 const NO_SRID = '00000000'
 
-/** Number, byte order, type and the rest of MySQL's own form; its fifth byte is always that of little end first. */
+/** SRID, byte order, type and the rest of MySQL's own form; its fifth byte is always 01 (little-endian). */
 const INTERNAL = /^([0-9a-f]{8})01([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]*)$/
-/** The fifth byte ends the type, which has no more than one bit there. */
+/** The fifth byte is the last one of the type, where only the SRID flag can be set. */
 const EWKB = /^01([0-9a-f]{6})(00|20)([0-9a-f]*)$/
 
 /**
@@ -33,7 +33,7 @@ export function ewkbOf(text: string): string {
   throw refusedValue('a geometry in hexadecimal digits', text)
 }
 
-/** The way back. @throws SluiceError VALUE_REFUSED */
+/** Converts EWKB to MySQL's own form. @throws SluiceError VALUE_REFUSED */
 export function internalOf(text: string): string {
   const [, type = '', last = '', rest = ''] = EWKB.exec(ewkbOf(text)) ?? []
   return last === '20' ? `${rest.slice(0, 8)}01${type}00${rest.slice(8)}` : `${NO_SRID}01${type}00${rest}`

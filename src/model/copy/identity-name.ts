@@ -1,10 +1,10 @@
-/** The identity of a row as a text that a map takes for its key. */
+/** A row key as text, for use as a map key. */
 import { keyText } from './key-text.ts'
 import type { Row } from './rows.ts'
 
-/** Equal for equal identities of one table, and for no others. That of a single text is the text itself. */
+/** Two texts are equal exactly if the row keys are, within one table. A single text value is returned unchanged. */
 export function identityName(key: Row): string {
   const [only] = key
-  // Beside texts a column has NULL at most, and no text of a source with a log holds this character.
+  // No clash: a text column has no other type of value but NULL, and no text from a log contains U+0000.
   return key.length === 1 && typeof only === 'string' ? only : `\0${keyText(key)}`
 }

@@ -1,14 +1,14 @@
-/** Numbers as Java writes and reads them: `Double.toString`, `BigDecimal.toString`, `Integer.parseInt` and their likes. */
+/** Numbers as Java writes and reads them: `Double.toString`, `BigDecimal.toString`, `Integer.parseInt` and similar. */
 import { refusedValue } from './refused.ts'
 
-/** `Double.toString` of JDK 19 and later: the fewest digits that give the same number, `1.0`, `1.0E10`, `NaN`. */
+/** `Double.toString` of JDK 19 and later: the shortest digits that give the same number, `1.0`, `1.0E10`, `NaN`. */
 export function javaDouble(value: number): string {
   if (!Number.isFinite(value)) return String(value)
   const size = Math.abs(value)
   const sign = value < 0 || Object.is(value, -0) ? '-' : ''
   if (size === 0) return `${sign}0.0`
   const shortest = size.toExponential()
-  // Java writes two digits at least, and of those the nearest.
+  // Java writes at least two digits, and takes the nearest such value.
   const two = size.toExponential(1)
   const [mantissa = '', exponent = '0'] = (!shortest.includes('.') && Number(two) === size ? two : shortest).split('e')
   if (size >= 1e7 || size < 1e-3) {
@@ -20,13 +20,13 @@ export function javaDouble(value: number): string {
 
 const DOUBLE = /^[\s]*[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[dDfF]?)[\s]*$/
 
-/** `Double.parseDouble`, but for its hexadecimal form. @throws SluiceError VALUE_REFUSED */
+/** `Double.parseDouble`, except its hexadecimal form. @throws SluiceError VALUE_REFUSED */
 export function parseJavaDouble(text: string): number {
   if (!DOUBLE.test(text)) throw refusedValue('a double', text)
   return Number(text.trim().replace(/(?<=\d\.?)[dDfF]$/, ''))
 }
 
-/** `Integer.parseInt` and `Long.parseLong`, without zeros before the number. @throws SluiceError VALUE_REFUSED */
+/** `Integer.parseInt` and `Long.parseLong`; the result has no leading zeros. @throws SluiceError VALUE_REFUSED */
 export function parseJavaWhole(text: string, bits: 32 | 64): string {
   if (/^[+-]?\d{1,40}$/.test(text)) {
     const value = BigInt(text.replace('+', ''))
@@ -40,7 +40,7 @@ const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,10}))?$/
 type Decimal = { readonly unscaled: bigint; readonly scale: number }
 
 /**
- * `BigDecimal.toString`, which says digits and scale: `1.50`, `1.2E+4`, `1E-7`.
+ * `BigDecimal.toString`, which shows digits and scale: `1.50`, `1.2E+4`, `1E-7`.
  * @param text a number with all of its digits; its scale is that of the text
  * @throws SluiceError VALUE_REFUSED
  */
@@ -59,7 +59,7 @@ export function javaDecimal(text: string): string {
 }
 
 /**
- * `new BigDecimal(text)` as Cassandra's own spelling of it, which keeps its scale: `1.50`, `12e3`.
+ * `new BigDecimal(text)` in Cassandra's spelling, which keeps the scale: `1.50`, `12e3`.
  * @throws SluiceError VALUE_REFUSED
  */
 export function parseJavaDecimal(text: string): string {

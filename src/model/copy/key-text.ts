@@ -1,4 +1,4 @@
-/** A row's key as one text: rows with equal texts have equal keys, whatever system they were read from. */
+/** A row key as one text: equal texts mean equal keys, whichever system the rows come from. */
 import { bytesOfHex } from './bytes-text.ts'
 import { cellText } from './canonical.ts'
 import type { ColumnType } from './column-type.ts'
@@ -10,17 +10,17 @@ export function keyText(cells: readonly Cell[]): string {
   return JSON.stringify(cells.map((cell) => (cell === null ? null : cellText(cell))))
 }
 
-/** The same of a whole row. @param places where in it the columns of the key stand */
+/** The same for a whole row. @param places indexes of the key columns in the row */
 export function keyTextOf(row: Row, places: readonly number[]): string {
   return keyText(places.map((at) => row[at] ?? null))
 }
 
-/** The parts of a key as `keyText` spelled them, each a text as `cellText` wrote it. */
+/** The parts of a `keyText`, each as written by `cellText`. */
 export function keyParts(text: string): readonly (string | null)[] {
   return JSON.parse(text) as readonly (string | null)[]
 }
 
-/** A value from the text that `cellText` made of it. @throws SluiceError VALUE_REFUSED for what it cannot have made */
+/** Reverses `cellText`. @throws SluiceError VALUE_REFUSED for a text that `cellText` cannot have written */
 export function cellOfText(text: string, as: ColumnType): Exclude<Cell, null> {
   if (as.kind !== 'bytes' && as.kind !== 'float') return text
   const bytes = bytesOfHex(text)

@@ -1,4 +1,4 @@
-/** What a copy does not bring along, as data and as lines: the plan, JSON and the end of a run name it. */
+/** What a copy does not bring along, as data and as lines for the plan, JSON and the end of a run. */
 
 export type LeftKind =
   | 'generated column'
@@ -43,11 +43,11 @@ export type LeftKind =
 
 export type LeftBehind = {
   readonly kind: LeftKind
-  /** Table of the source, as `schema.name`; absent for what belongs to no single table of the copy. */
+  /** Table of the source, as `schema.name`; absent if it belongs to no single table of the copy. */
   readonly table?: string
-  /** All names, in the words of the source; none for a property of the table itself. */
+  /** All names as in the source; empty for a property of the table itself. */
   readonly names: readonly string[]
-  /** What it means for the target. */
+  /** Consequence for the target. */
   readonly means: string
 }
 
@@ -156,7 +156,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   unread: words('lookup that failed', 'what it would have named may be left behind too', 'lookups that failed'),
 }
 
-/** @param means where it is more exact than what the kind means everywhere */
+/** @param means given if it is more specific than the default text of the kind */
 export function leftBehind(
   kind: LeftKind,
   names: readonly string[],
@@ -166,7 +166,7 @@ export function leftBehind(
   return { kind, ...(table === undefined ? {} : { table }), names, means }
 }
 
-/** Rows of kind, table and name as entries: one for each kind of a table. A row without a name is a property of its table. */
+/** Groups rows of kind, table and name, one entry per kind and table. A row without a name is a table property. */
 export function groupedLeft(
   rows: Iterable<readonly [kind: LeftKind, table: string | undefined, name: string | null]>,
 ): readonly LeftBehind[] {
@@ -180,10 +180,10 @@ export function groupedLeft(
   return [...found.values()].map(({ kind, table, names }) => leftBehind(kind, [...names], table))
 }
 
-/** Names that a line shows; JSON has all of them. */
+/** Number of names in a line; JSON has all of them. */
 const SHOWN = 4
 
-/** One line for each kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. */
+/** One line per kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. */
 export function leftLines(entries: readonly LeftBehind[]): readonly string[] {
   const tables = new Set(entries.flatMap(({ table }) => (table === undefined ? [] : [table])))
   const lines = new Map<string, { kind: LeftKind; means: string; names: Set<string> }>()
@@ -206,5 +206,5 @@ export function leftLines(entries: readonly LeftBehind[]): readonly string[] {
   })
 }
 
-/** Their names say by themselves where they are: one view or function may belong to several tables. */
+/** Printed without a table prefix: one view or function may belong to several tables. */
 const ABOVE_TABLES: ReadonlySet<LeftKind> = new Set<LeftKind>(['child', 'view', 'function', 'publication', 'unread'])

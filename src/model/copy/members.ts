@@ -1,6 +1,6 @@
-/** Members of the enums and sets of MySQL, and the text of the value that has the number 0. */
+/** Members of MySQL's enums and sets, and the text of the value number 0. */
 
-/** Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes, and spells a few characters with a backslash. */
+/** Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes, and escapes some characters with `\`. */
 export function membersOf(native: string): readonly string[] {
   const members: string[] = []
   for (const [, text = ''] of native.matchAll(/'((?:[^']|'')*)'/g)) {
@@ -12,14 +12,14 @@ export function membersOf(native: string): readonly string[] {
 const SPELLED: Readonly<Record<string, string>> = { '\\': '\\', '0': '\0', n: '\n', r: '\r', Z: '\u001a' }
 
 /**
- * The text of number 0: the error value of an enum, the empty set of a set. It is empty, as the server prints it, unless that is a member: then it is as many
- * zeros as no member is.
+ * The text of number 0: the error value of an enum, the empty set of a set. Empty, as the server prints it. If the
+ * empty text is a member: the shortest run of zeros that is not a member.
  */
 export function zeroText(members: readonly string[]): string {
   return members.includes('') ? zeroName(members) : ''
 }
 
-/** Digits that the server takes for number 0, because no member is called so. */
+/** Digits that the server reads as number 0, because no member has this name. */
 function zeroName(members: readonly string[]): string {
   let name = '0'
   while (members.includes(name)) name += '0'
@@ -27,8 +27,9 @@ function zeroName(members: readonly string[]): string {
 }
 
 /**
- * The number of a value of an enum or a set, by its text as a reader spells it: the place of a member, the bits of a set, 0 for `zeroText`.
- * @returns null for a text that is no value of the type
+ * The number of a value of an enum or a set, from its text as a reader prints it: the position of a member, the bits of
+ * a set, 0 for `zeroText`.
+ * @returns null for a text that is not a value of the type
  */
 export function memberNumber(native: string, text: string): bigint | null {
   const members = membersOf(native)
@@ -48,18 +49,18 @@ function placeOf(members: readonly string[], member: string, number: (at: number
   return at === -1 ? null : number(at)
 }
 
-/** A member that stands in the list twice, as a server without strict rules takes it: its text does not say which of the two a value is. Null without one. */
+/** A member listed twice, which a server without strict mode allows: its text is ambiguous. Null if there is none. */
 export function doubledMember(native: string): string | null {
   const members = membersOf(native)
   return members.find((member, at) => members.indexOf(member) !== at) ?? null
 }
 
-/** Whether a type of MySQL is an enum or a set, by its name with all members. */
+/** True if the declared type is an enum or a set. */
 export function isMembered(native: string): boolean {
   return /^(?:enum|set)\(/i.test(native)
 }
 
-/** Whether a type of MySQL is an enum, by its name with all members. */
+/** True if the declared type is an enum. */
 export function isEnum(native: string): boolean {
   return /^enum\(/i.test(native)
 }

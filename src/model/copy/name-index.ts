@@ -1,6 +1,6 @@
 /**
- * Finds the slot of a row by the bytes of its name (`RowFrame.nameAt`): an open hash table of numbers, used again for each batch. A map of texts makes a text and an entry of
- * every row, which the garbage collector copies twice.
+ * Finds the row with the same key bytes (`RowFrame.nameAt`): an open hash table of numbers, reused for each batch. A
+ * map of texts would create a text and an entry per row, which the garbage collector copies twice.
  */
 import type { RowFrame } from './frame.ts'
 import type { PackedRows } from './packed-rows.ts'
@@ -8,16 +8,16 @@ import type { PackedRows } from './packed-rows.ts'
 const FREE = -1
 const FEWEST = 1024
 const FNV_PRIME = 16_777_619
-/** Keys of users are hashed: nobody can choose them so that all fall into one place. */
+/** Random seed: user-chosen keys cannot be crafted to collide. */
 const SEED = Math.floor(Math.random() * 2 ** 31)
 
 export class NameIndex {
   #slots = new Int32Array(FEWEST).fill(FREE)
   #count = 0
-  /** Place that `find` has found free. */
+  /** Free place found by `find`. */
   #hole = 0
 
-  /** @param frame one with the bytes of its name @returns the slot of the row of the same name; -1 where there is none */
+  /** @param frame with its key bytes @returns index of the row with the same key; -1 if there is none */
   find(packed: PackedRows, frame: RowFrame): number {
     const { data, nameAt, nameLength } = frame
     const slots = this.#slots
@@ -32,7 +32,7 @@ export class NameIndex {
     }
   }
 
-  /** Adds the row that `find` has not found, right behind it. @param packed has it in this slot */
+  /** Adds the row that `find` did not find; must follow that call. @param packed holds the row at this index */
   add(packed: PackedRows, slot: number): void {
     this.#slots[this.#hole] = slot
     this.#count++
@@ -58,7 +58,7 @@ export class NameIndex {
   }
 }
 
-/** FNV-1a, mixed once more: keys that count up differ in their last bytes only. */
+/** FNV-1a with a final mix: consecutive keys differ in their last bytes only. */
 function hash(data: Buffer, at: number, length: number): number {
   let sum = SEED
   for (let i = at; i < at + length; i++) sum = Math.imul(sum ^ (data[i] as number), FNV_PRIME)

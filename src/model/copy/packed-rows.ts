@@ -1,17 +1,17 @@
 /**
- * Changed rows of one table as bytes, in columns of numbers: thousands of rows are a few objects, where one object a row kept the garbage collector busy for a quarter of the
- * time (measured with transactions of one row).
+ * Changed rows of one table as bytes, in arrays of numbers: thousands of rows are a few objects. One object per row
+ * kept the garbage collector busy for a quarter of the time (measured with one-row transactions).
  */
 import type { FrameLayout, RowFrame } from './frame.ts'
 import type { Row } from './rows.ts'
 
-/** Flags of a slot. The target should have no row of this identity yet. */
+/** Flags of a row. The target probably has no row with this key yet. */
 export const IS_NEW = 1
-/** The target may hold an older row of this identity, which has to go. */
+/** The target may hold an older row with this key, which must be deleted. */
 export const IS_LEFT = 2
-/** The row is deleted: its bytes hold the identity only. */
+/** The row is deleted: its bytes hold the row key only. */
 export const IS_GONE = 4
-/** The slot is empty: the row is in the batch as cells by now. */
+/** The place is empty: the batch now holds the row as cells. */
 const IS_DROPPED = 8
 const STAYS = IS_NEW | IS_LEFT
 
@@ -29,7 +29,7 @@ export class PackedRows {
   #length = 0
   #dropped = 0
 
-  /** @param room slots to begin with; more are made as needed */
+  /** @param room initial places; grows as needed */
   constructor(room = FEWEST) {
     const slots = Math.max(room, FEWEST)
     this.#blockOf = new Int32Array(slots)
@@ -40,17 +40,17 @@ export class PackedRows {
     this.#flags = new Uint8Array(slots)
   }
 
-  /** Slots, empty ones too: they are numbered from 0. */
+  /** Number of places, including empty ones; indexes count from 0. */
   get length(): number {
     return this.#length
   }
 
-  /** Rows. */
+  /** Number of rows. */
   get count(): number {
     return this.#length - this.#dropped
   }
 
-  /** @param flags of `IS_NEW`, `IS_LEFT`, `IS_GONE` @returns the number of its slot */
+  /** @param flags of `IS_NEW`, `IS_LEFT`, `IS_GONE` @returns the index of the row */
   add(frame: RowFrame, flags: number): number {
     const slot = this.#length++
     if (slot === this.#flags.length) this.#grow()
@@ -58,12 +58,12 @@ export class PackedRows {
     return slot
   }
 
-  /** A later change of the same identity. What the target held before the batch stays as it was noted. */
+  /** Replaces the row by a later change of the same key. The flags about the target before the batch stay. */
   replace(slot: number, frame: RowFrame, isGone: boolean): void {
     this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))
   }
 
-  /** The batch holds the row in another form from now on. */
+  /** Empties the place: the batch holds the row in another form from now on. */
   drop(slot: number): void {
     if (!this.isThere(slot)) return
     this.#flags[slot] = IS_DROPPED
@@ -87,7 +87,7 @@ export class PackedRows {
     return this.#at[slot] as number
   }
 
-  /** The name of a row that has the bytes of it. */
+  /** The name of a row that has key bytes. */
   name(slot: number): string {
     return this.layout(slot).name(this.data(slot), this.nameAt(slot), this.nameLength(slot))
   }
@@ -102,7 +102,7 @@ export class PackedRows {
     return this.#nameLength[slot] as number
   }
 
-  /** Whether the bytes of the name of a row are these. */
+  /** True if the key bytes of a row equal these. */
   isNamed(slot: number, data: Buffer, at: number, length: number): boolean {
     if (this.#nameLength[slot] !== length) return false
     const own = this.data(slot)
@@ -115,18 +115,18 @@ export class PackedRows {
     return this.#layouts[this.#layoutOf[slot] as number] as FrameLayout
   }
 
-  /** Decodes the identity of a row. */
+  /** Decodes the row key. */
   key(slot: number): Row {
     return this.layout(slot).identity(this.data(slot), this.at(slot))
   }
 
-  /** Decodes a row that is not gone. @throws SluiceError VALUE_REFUSED */
+  /** Decodes a row that was not deleted. @throws SluiceError VALUE_REFUSED */
   row(slot: number): Row {
     return this.layout(slot).cells(this.data(slot), this.at(slot))
   }
 
   #put(slot: number, { data, at, layout, nameAt, nameLength }: RowFrame, flags: number): void {
-    // Rows come block by block, and nearly all of them in one layout.
+    // Rows arrive block by block, and nearly all have the same layout, so only the last ones are compared.
     if (this.#blocks[this.#blocks.length - 1] !== data) this.#blocks.push(data)
     if (this.#layouts[this.#layouts.length - 1] !== layout) this.#layouts.push(layout)
     this.#blockOf[slot] = this.#blocks.length - 1

@@ -1,28 +1,28 @@
-/** A table that is copied period by period: where its rows are parted, and in which order the parts come. Pure data, stored with what a stream was asked for. */
+/** Copy by period: where the rows are split, and the order of parts. Pure data, stored with a stream's options. */
 
-/** Where a period, or a slice of one, begins. */
+/** Start of a period, or of a slice of one. */
 export type PeriodMark = {
-  /** The largest value of the column that lies before it, as the source prints values: what is in it sorts behind this. */
+  /** The largest value of the column before it, as the source prints values; its own values sort after this. */
   readonly after: string
-  /** Partition that its rows go to; null between and behind partitions, where they go to the default one. */
+  /** Partition for its rows; null between and after partitions, where rows go to the default partition. */
   readonly partition: string | null
-  /** What the calendar calls it. */
+  /** Its name in the calendar. */
   readonly label: string | null
-  /** Of a slice: its week or month. */
+  /** The week or month of a slice. */
   readonly slice?: string
 }
 
-/** A stretch of time by the values of the column, as the source prints them. @property through null where it has no end */
+/** A range of the time column, as the source prints values. @property through null if it has no end */
 export type TimeSpan = {
-  /** The largest value that lies before it. */
+  /** The largest value before it. */
   readonly after: string
-  /** The largest value that lies in it. */
+  /** The largest value in it. */
   readonly through: string | null
 }
 
 export type PeriodWish = {
-  /** Ascending. What lies before the first mark belongs to no period. */
+  /** Ascending. Rows before the first mark belong to no period. */
   readonly marks: readonly PeriodMark[]
-  /** Partition whose rows are copied before all others; then older ones, the newest first, then later ones. */
+  /** Partition copied first; then older ones, newest first, then later ones. */
   readonly first: string
 }

@@ -1,11 +1,11 @@
-/** Positions as sources write them. A ledger keeps them as texts, and has to order them without asking the source. */
+/** Log positions as sources write them. The ledger stores them as text and must order them without the source. */
 import type { LogPosition } from './change.ts'
 
 const LSN = /^([\dA-F]{1,8})\/([\dA-F]{1,8})$/i
 const COUNTED = /^\d+$/
 
 /**
- * A place in a log, written as two hexadecimal numbers (`0/1A2B3C8`), or a number of a counter (`42`).
+ * A log position as two hexadecimal numbers (`0/1A2B3C8`), or the number of a counter (`42`).
  * @throws Error for any other text
  */
 export function positionOf(text: string): LogPosition {

@@ -1,19 +1,22 @@
-/** Parts of a table. Bounds are compared by the store that holds the rows, never here: only it knows how its texts sort. */
+/** Ranges of a table. Only the store that holds the rows compares bounds, because only it knows how its texts sort. */
 import type { RowKey } from './row-key.ts'
 
-/** One text for each column of the key, as the store itself prints the value. One with fewer texts is about the first columns only: what equals it in those is not above it. */
+/**
+ * One text per key column, as the store prints the value. A shorter bound covers only the first columns: keys equal in
+ * those are not above it.
+ */
 export type Bound = readonly string[]
 
 export type Range =
-  /** Keys above `after` up to and with `through`; null is open. */
+  /** Keys above `after` up to `through` (inclusive); null is open. */
   | { readonly by: 'key'; readonly after: Bound | null; readonly through: Bound | null }
-  /** Rows of which a column of the key is NULL. */
+  /** Rows with NULL in a key column. */
   | { readonly by: 'nullKey' }
-  /** Numbered blocks from `from` up to, but without, `to`; they mean something only within one view of the source. */
+  /** Numbered blocks from `from` (inclusive) to `to` (exclusive); valid only within one view of the source. */
   | { readonly by: 'block'; readonly from: bigint; readonly to: bigint | null }
   /** Single rows by their keys. */
   | { readonly by: 'keys'; readonly keys: readonly RowKey[] }
-  /** A table that nothing can cut. */
+  /** A table that cannot be divided. */
   | { readonly by: 'all' }
 
 export const EVERY_KEY: Range = { by: 'key', after: null, through: null }
@@ -36,7 +39,7 @@ export function rangeText(range: Range): string {
 
 const INTEGER = /^-?\d{1,19}$/
 
-/** Whole numbers are shown inclusive at both ends, as people think of ids. */
+/** Integers are shown inclusive at both ends, as users read ids. */
 function edge(bound: Bound | null, open: string, exclusive: boolean): string {
   if (bound === null) return open
   const [first = ''] = bound

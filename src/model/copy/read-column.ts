@@ -1,4 +1,4 @@
-/** A column as it is read. */
+/** A column that is read. */
 import type { Codec } from './codec.ts'
 import type { Column, ColumnType } from './column-type.ts'
 
@@ -6,11 +6,11 @@ export type ReadColumn = {
   readonly name: string
   readonly as: ColumnType
   readonly column: Column
-  /** Converts its values to `as`; only derived stores heed it. */
+  /** Converts its values to `as`; only derived stores apply it. */
   readonly codec?: Codec
   /**
-   * A value that a write of its canonical form would not make again, class and spelling, is refused; moments may be spelled in another way. Stores that hold their
-   * columns to their types need no such test.
+   * Refuse a value that writing its canonical form would not recreate in storage class and spelling; timestamps may be
+   * spelled differently. Not needed in stores that enforce column types.
    */
   readonly exact?: true
 }

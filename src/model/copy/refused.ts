@@ -1,6 +1,6 @@
 import { SluiceError } from '../../shared/errors.ts'
 
-/** The error for what is no value of its type. @param what such a value would be: `a UUID` */
+/** The error for an invalid value. @param what what was expected: `a UUID` */
 export function refusedValue(what: string, raw: string | number | bigint | boolean | Uint8Array): SluiceError {
   const text = typeof raw === 'object' ? `${raw.byteLength} bytes` : String(raw).slice(0, 60)
   const shown = text === '' ? 'an empty text' : text

@@ -1,25 +1,25 @@
-/** Events about tables whose rows lie on a ring of tokens. */
+/** Events of tables whose rows lie on a token ring. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RingSpec } from './column-type.ts'
 import type { Dec } from '../run/dec.ts'
 
-/** A part of the ring of a table, and what lies in it: counted where `exact`, else what a sample lets expect. */
+/** A part of a table's ring and its contents: counted if `exact`, otherwise estimated from a sample. */
 export type RingPartEvent = {
   type: 'ring.part'
   table: string
-  /** Tokens, both included. */
+  /** Tokens, both inclusive. */
   from: Dec
   to: Dec
   rows: Dec
   partitions: Dec
-  /** Of the values. */
+  /** Size of the values. */
   bytes: Dec
   exact: boolean
-  /** Estimates of the servers, of those that make them. */
+  /** Estimates of the servers, if they make any. */
   server?: { partitions: Dec; bytes: Dec }
 }
 
-/** A server of the ring, and what it holds of the table. */
+/** A server of the ring, and its share of the table. */
 export type RingHostEvent = {
   type: 'ring.host'
   table: string
@@ -27,9 +27,9 @@ export type RingHostEvent = {
   datacenter: string
   rack: string
   up: boolean
-  /** Ranges of tokens that are its own. */
+  /** Number of its primary token ranges. */
   ranges: Dec
-  /** Of the whole ring, with what it holds for others: 0 to 1. */
+  /** Share of the whole ring, replicas included: 0 to 1. */
   share: number
   rows: Dec
   bytes: Dec
@@ -37,7 +37,7 @@ export type RingHostEvent = {
 
 type NamedPart = { from: Dec; to: Dec; rows: Dec; bytes: Dec }
 
-/** The whole ring of a table, behind its parts and hosts. */
+/** Totals of a table's whole ring, sent after its parts and hosts. */
 export type RingEvent = {
   type: 'ring'
   table: string
@@ -47,28 +47,28 @@ export type RingEvent = {
   partitions: Dec
   bytes: Dec
   exact: boolean
-  /** Rows that were read for it. */
+  /** Rows read for the sample. */
   seen: Dec
-  /** How many times as many rows as parts have on average the fullest one has. */
+  /** Rows of the fullest part divided by the mean of all parts. */
   skew: number
   /** Fullest first. */
   largest: readonly NamedPart[]
   /** Emptiest first. */
   emptiest: readonly NamedPart[]
-  /** The partition with the most rows that was seen; with `more` it was not read to its end. */
+  /** The largest partition seen; with `more` it was not read to its end. */
   fullest?: { key: readonly string[]; token: Dec; rows: Dec; bytes: Dec; more: boolean }
   server?: { partitions: Dec; bytes: Dec }
 }
 
-/** What a comparison came to in one range of tokens. */
+/** Result of a comparison in one token range. */
 export type DiffRangeEvent = {
   type: 'diff.range'
   table: string
   worker: number
-  /** Tokens, both included. */
+  /** Tokens, both inclusive. */
   from: Dec
   to: Dec
-  /** `DIFF_CORRECTED`: all that was missing or different was mended. `FAIL`: it could not be compared to its end. */
+  /** `DIFF_CORRECTED`: all missing and different rows were repaired. `FAIL`: the comparison did not complete. */
   status: 'PASS' | 'DIFF' | 'DIFF_CORRECTED' | 'FAIL'
   /** Rows of the source, and how many of them are equal. */
   rows: Dec
@@ -77,10 +77,10 @@ export type DiffRangeEvent = {
   fixedMissing: Dec
   different: Dec
   fixedDifferent: Dec
-  /** Rows that only the target has, and how many of them were removed. */
+  /** Surplus rows, and how many of them were removed. */
   extra: Dec
   removed: Dec
-  /** Rows that could not be read, or not be mended. */
+  /** Rows that could not be read or repaired. */
   errors: Dec
   ms: number
   error?: ErrorInfo

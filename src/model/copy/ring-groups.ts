@@ -1,4 +1,4 @@
-/** Parts of a ring as few enough lines to look at. */
+/** Groups ring parts into few lines for display. */
 import type { RingPartEvent } from '../run/event.ts'
 
 export type RingGroup = {
@@ -12,7 +12,7 @@ export type RingGroup = {
   readonly exact: boolean
 }
 
-/** Neighbours together, so many that there are at most `most` lines; each line stands for as many parts, the last one for what is left. */
+/** Merges neighbours into at most `most` lines; each line covers the same number of parts, the last one the rest. */
 export function ringGroups(parts: readonly RingPartEvent[], most: number): readonly RingGroup[] {
   const each = Math.max(1, Math.ceil(parts.length / Math.max(1, most)))
   const groups: RingGroup[] = []

@@ -1,13 +1,13 @@
-/** The ring of tokens, as whole numbers: how it is split, what of it is left to do, which part of it is a sample. A number of JavaScript holds none of them. */
+/** Token ring arithmetic in bigint, because tokens exceed a double: splitting, remaining ranges, samples. */
 import type { RingSpec } from './column-type.ts'
 import type { Range } from './range.ts'
 
-/** Tokens from `low` to `high`, both included. */
+/** Tokens from `low` to `high`, both inclusive. */
 export type TokenRange = { readonly low: bigint; readonly high: bigint }
 
 /**
- * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more, which open ends of ranges cover:
- * −1 is its minimum, the token of no key, and 2^127 is that of one hash in 2^128.
+ * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more, which
+ * open bounds cover: −1 is its minimum, which no key has, and 2^127 is the token of one hash in 2^128.
  */
 export const RINGS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: -(2n ** 63n), high: 2n ** 63n - 1n },
@@ -15,13 +15,13 @@ export const RINGS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   ycql: { low: 0n, high: 65_535n },
 }
 
-/** Tokens of a part where there are fewer tokens than parts are asked for. */
+/** Tokens per part if there are fewer tokens than requested parts. */
 const SMALL_PART = 100_000n
 
 /**
- * Equal parts, as the Cassandra Data Migrator cuts them: to the token, so that its parts and ours can be compared.
- * @param parts 1 or more; there may be fewer where there are not so many tokens
- * @returns ascending, without gaps; none where `low` is above `high`
+ * Equal parts with the same bounds as those of the Cassandra Data Migrator, so that both tools' parts can be compared.
+ * @param parts 1 or more; the result may have fewer if there are too few tokens
+ * @returns ascending, without gaps; empty if `low` is above `high`
  */
 export function splitTokens(low: bigint, high: bigint, parts: number): readonly TokenRange[] {
   if (!Number.isSafeInteger(parts) || parts < 1) throw new Error(`a ring is split in 1 part or more, not in ${parts}`)
@@ -37,7 +37,7 @@ export function splitTokens(low: bigint, high: bigint, parts: number): readonly 
 /** Two halves; null for a single token. */
 export function halveTokens({ low, high }: TokenRange): readonly [TokenRange, TokenRange] | null {
   if (low >= high) return null
-  // Towards the low end, for numbers below zero too.
+  // Round towards the low end, for negative numbers too.
   const middle = low + (high - low) / 2n
   return [
     { low, high: middle },
@@ -46,15 +46,15 @@ export function halveTokens({ low, high }: TokenRange): readonly [TokenRange, To
 }
 
 /**
- * What of the wanted ranges lies in none of those that are done, however either were split.
- * @returns in the order of `wanted`, ascending within each; wanted ranges that overlap are given as often as they were wanted
+ * The parts of the wanted ranges that no done range covers, however either were split.
+ * @returns in the order of `wanted`, ascending within each; overlapping wanted ranges are repeated
  */
 export function remainingTokens(wanted: readonly TokenRange[], done: readonly TokenRange[]): readonly TokenRange[] {
   const covered = mergedTokens(done)
   return wanted.flatMap((range) => cutTokens(range, covered).between)
 }
 
-/** Ranges in ascending order; those that touch or overlap are one. */
+/** Sorted ranges; those that touch or overlap are merged. */
 export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange[] {
   const merged: TokenRange[] = []
   for (const range of ranges.toSorted(byLow)) {
@@ -66,15 +66,15 @@ export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange
   return merged
 }
 
-/** The tokens that two lists have, ascending; ranges that touch or overlap are one. */
+/** Intersection of two lists, sorted; ranges that touch or overlap are merged. */
 export function sharedTokens(a: readonly TokenRange[], b: readonly TokenRange[]): readonly TokenRange[] {
   const right = mergedTokens(b)
   return mergedTokens(a).flatMap((range) => cutTokens(range, right).within)
 }
 
 /**
- * A range, cut where others begin and end.
- * @param others ascending, and none over another
+ * A range, cut at the bounds of others.
+ * @param others sorted, without overlaps
  */
 export function cutTokens(
   { low, high }: TokenRange,
@@ -96,7 +96,7 @@ export function cutTokens(
 }
 
 /**
- * The beginning of each range, at least its first token.
+ * The start of each range, at least its first token.
  * @param percent 1 to 100
  */
 export function sampleTokens(ranges: readonly TokenRange[], percent: number): readonly TokenRange[] {
@@ -104,12 +104,12 @@ export function sampleTokens(ranges: readonly TokenRange[], percent: number): re
   return ranges.map(({ low, high }) => ({ low, high: low + ((high - low) * BigInt(percent)) / 100n }))
 }
 
-/** How many tokens lie in a range. */
+/** Number of tokens in a range. */
 export function tokenCount({ low, high }: TokenRange): bigint {
   return high < low ? 0n : high - low + 1n
 }
 
-/** Another order, the same for the same seed. */
+/** A random order, the same for the same seed. */
 export function shuffled<T>(list: readonly T[], seed: string): readonly T[] {
   const next = numbersFrom(seed)
   const all = [...list]
@@ -123,7 +123,7 @@ export function shuffled<T>(list: readonly T[], seed: string): readonly T[] {
   return all
 }
 
-/** As ranges of keys are written: what begins or ends with the ring is open there. */
+/** Token range as a key range: open at either end of the ring. */
 export function rangeOfTokens({ low, high }: TokenRange, ring: TokenRange): Range & { readonly by: 'key' } {
   return {
     by: 'key',
@@ -132,7 +132,7 @@ export function rangeOfTokens({ low, high }: TokenRange, ring: TokenRange): Rang
   }
 }
 
-/** The tokens of a range of keys. */
+/** Key range as a token range. */
 export function tokensOfRange(range: Range & { readonly by: 'key' }, ring: TokenRange): TokenRange {
   const [after] = range.after ?? []
   const [through] = range.through ?? []
@@ -146,7 +146,7 @@ function byLow(a: TokenRange, b: TokenRange): number {
   return a.low < b.low ? -1 : a.low > b.low ? 1 : 0
 }
 
-/** Index of the first of some ascending ranges that does not end before a token. */
+/** Index of the first of the sorted ranges that does not end before a token. */
 function firstEndingFrom(ranges: readonly TokenRange[], token: bigint): number {
   let [from, to] = [0, ranges.length]
   while (from < to) {
@@ -158,7 +158,7 @@ function firstEndingFrom(ranges: readonly TokenRange[], token: bigint): number {
   return from
 }
 
-/** xorshift of 32 bits, begun with FNV-1a of the seed. */
+/** 32-bit xorshift, seeded with FNV-1a of the text. */
 function numbersFrom(seed: string): () => number {
   let state = 0x811c9dc5
   for (let i = 0; i < seed.length; i++) state = Math.imul(state ^ seed.charCodeAt(i), 0x01000193)

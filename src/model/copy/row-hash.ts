@@ -1,6 +1,6 @@
 /**
- * The canonical proof of a set of rows: each row's text is hashed, and the low 48 bits of the hashes are summed. Sets that are equal have equal
- * sums in whatever order they come, and anybody can compute the same in SQL (docs/CANONICAL.md).
+ * Canonical checksum of a set of rows: each row's text is hashed, and the low 48 bits of the hashes are added. Equal
+ * sets have equal checksums in any order, and SQL can compute the same (docs/CANONICAL.md).
  */
 import { createHash, type Hash } from 'node:crypto'
 import * as crypto from 'node:crypto'
@@ -8,10 +8,10 @@ import { cellText } from './canonical.ts'
 import { isLong, piecesOf } from './long-cell.ts'
 import type { Digest, Row } from './rows.ts'
 
-/** Halves of 24 bits are summed apart, as numbers that stay exact. */
+/** Two halves of 24 bits are added separately, so that doubles stay exact. */
 const HALF = 0x1000000n
 
-/** `N` for NULL, else the length in bytes of UTF-8, a colon, and the canonical text; one after the other without anything between. */
+/** Per cell `N` for NULL, otherwise its length in UTF-8 bytes, a colon, and its canonical text; no separators. */
 export function rowText(row: Row): string {
   let all = ''
   for (const cell of row) {
@@ -37,7 +37,7 @@ export function rowHash(row: Row): string {
   return row.some(isLong) ? hashOf(rowPieces(row)).digest('hex') : md5(rowText(row), 'hex')
 }
 
-/** What `rowText` says, with long values in pieces. */
+/** The pieces of `rowText`, without building long values as one text. */
 function* rowPieces(row: Row): Generator<string> {
   for (const cell of row) {
     if (!isLong(cell)) {
@@ -55,10 +55,10 @@ function hashOf(pieces: Iterable<string>): Hash {
   return hash
 }
 
-/** So many halves stay below 2^53 together. */
+/** This many halves add up to less than 2^53. */
 const MOST_UNFOLDED = 2 ** 28
 
-/** Adds rows up; order does not matter, and rows can be taken out again. */
+/** Adds rows to a checksum in any order; rows can also be subtracted. */
 export class RowSum {
   #rows = 0n
   #folded = 0n
@@ -71,19 +71,19 @@ export class RowSum {
     this.#countRow(row, 1)
   }
 
-  /** A row by what `rowText` makes of it, where a database has made it already. */
+  /** Adds a row by its `rowText`, if a database computed it already. */
   addText(text: string): void {
     this.#rows += 1n
     this.#count(md5(text, 'binary'), 1)
   }
 
-  /** A row by the md5 of that text, where it is too long to be made. */
+  /** Adds a row by the md5 of that text, if the text would be too long. */
   addHash(hash: Hash): void {
     this.#rows += 1n
     this.#count(hash.digest('binary'), 1)
   }
 
-  /** For rows that were read, and could not be written. */
+  /** Subtracts a row that was read, but could not be written. */
   remove(row: Row): void {
     this.#rows -= 1n
     this.#countRow(row, -1)
@@ -102,7 +102,7 @@ export class RowSum {
     this.#count(row.some(isLong) ? hashOf(rowPieces(row)).digest('binary') : md5(rowText(row), 'binary'), sign)
   }
 
-  /** @param hash one character a byte: cheaper than digits */
+  /** @param hash one character per byte: cheaper than hexadecimal digits */
   #count(hash: string, sign: 1 | -1): void {
     this.#high += sign * threeBytes(hash, 10)
     this.#low += sign * threeBytes(hash, 13)
@@ -115,25 +115,25 @@ export class RowSum {
   }
 }
 
-/** The sum as `Digest` holds it: hexadecimal, at least 16 digits. */
+/** The checksum as in `Digest`: hexadecimal, at least 16 digits. */
 export function sumText(sum: bigint): string {
   return sum.toString(16).padStart(16, '0')
 }
 
-/** The sum of two sets of rows that have no row in common, from `Digest.sum` of each. */
+/** The checksum of two disjoint sets of rows, from the `Digest.sum` of each. */
 export function addedSums(one: string, other: string): string {
   return sumText(BigInt(`0x${one}`) + BigInt(`0x${other}`))
 }
 
-/** What no rows come to. */
+/** Digest of an empty set. */
 export const NO_ROWS: Digest = { rows: 0n, sum: sumText(0n) }
 
-/** Sums of rows that no two of them share add up to that of all. */
+/** Digest of the union of two disjoint sets. */
 export function added(a: Digest, b: Digest): Digest {
   return { rows: a.rows + b.rows, sum: addedSums(a.sum, b.sum) }
 }
 
-/** Count and sum of these rows. */
+/** Row count and checksum of these rows. */
 export function sumOfRows(rows: readonly Row[]): Digest {
   const sum = new RowSum()
   for (const row of rows) sum.add(row)
@@ -144,7 +144,7 @@ export function sumOf(digests: readonly Digest[]): Digest {
   return digests.reduce((a, b) => added(a, b), NO_ROWS)
 }
 
-/** The sum of rows without some of them. */
+/** Digest of `all` without the subset `some`. */
 export function subtracted(all: Digest, some: Digest): Digest {
   return { rows: all.rows - some.rows, sum: sumText(BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)) }
 }
@@ -153,7 +153,7 @@ function threeBytes(bytes: string, at: number): number {
   return bytes.charCodeAt(at) * 0x10000 + bytes.charCodeAt(at + 1) * 0x100 + bytes.charCodeAt(at + 2)
 }
 
-/** A call into the runtime costs more than a look at a short text. */
+/** For short texts a loop is faster than a call into the runtime. */
 function bytesOf(text: string): number {
   const { length } = text
   if (length > 40) return Buffer.byteLength(text)

@@ -1,11 +1,11 @@
-/** The key of one row as texts, by which a store finds it again. A NULL is null, and never the empty text: that is the key of another row. */
+/** The key of one row as texts, by which a store finds it. NULL is null, never the empty text, which is another key. */
 import { bytesText } from './bytes-text.ts'
 import type { Cell, Row } from './rows.ts'
 
-/** Each value as `Bound` writes it, null where the column is NULL: then rows with equal keys need not be one row. */
+/** Each value as in `Bound`, null for NULL: then several rows may have the same key. */
 export type RowKey = readonly (string | null)[]
 
-/** @param places where in the row the columns of the key stand */
+/** @param places indexes of the key columns in the row */
 export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
   return places.map((at) => keyPart(row[at] ?? null))
 }
@@ -13,11 +13,11 @@ export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
 export function keyPart(cell: Cell): string | null {
   if (cell === null) return null
   if (typeof cell === 'object') return bytesText(cell)
-  // Some systems hold both zeros under keys of their own.
+  // Some systems store both zeros under different keys.
   return Object.is(cell, -0) ? '-0' : String(cell)
 }
 
-/** Whether a key tells a row from all others: an empty one, or one with a NULL, does not. */
+/** False for an empty key, or one with NULL: it may match several rows. */
 export function isOneRow(key: RowKey): boolean {
   return key.length > 0 && !key.includes(null)
 }

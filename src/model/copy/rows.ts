@@ -1,8 +1,8 @@
-/** Rows on their way between two systems, and what proves that they arrived. */
+/** Rows between two systems, and the digests that prove their arrival. */
 
 /**
- * One value in canonical form: integers, decimals, moments, UUIDs, JSON and all texts are strings, floats are numbers, bytes are bytes,
- * true and false are '1' and '0'.
+ * A value in canonical form: integers, decimals, timestamps, UUIDs, JSON and all texts are strings, floats are numbers,
+ * bytes are bytes, booleans are '1' and '0'.
  */
 export type Cell = null | string | number | Uint8Array
 export type Row = readonly Cell[]
@@ -12,7 +12,7 @@ export type ProofScheme = 'echo' | 'canonical' | 'count' | 'none'
 
 export type Digest = {
   readonly rows: bigint
-  /** Of `echo` a sha256, of `canonical` the sum of row hashes, both as hexadecimal; empty for `count` and `none`. */
+  /** `echo`: a sha256; `canonical`: the sum of row hashes; both hexadecimal. Empty for `count` and `none`. */
   readonly sum: string
 }
 
@@ -20,17 +20,17 @@ export function equalDigests(a: Digest, b: Digest): boolean {
   return a.rows === b.rows && a.sum === b.sum
 }
 
-/** Formats of rows that one PostgreSQL prints and another reads, without anybody between them looking inside. */
+/** Row formats that one PostgreSQL prints and another reads, forwarded without decoding. */
 export type FrameFormat = 'pg-binary' | 'pg-text'
 
-/** When the values of a row were written, and how long they live: microseconds since 1970 and seconds that are left, one of each for every column of the row. */
+/** Write times of a row's values (µs since 1970) and remaining TTLs (s), one of each per column. */
 export type Stamp = {
-  /** Null where the system keeps none: of columns of the key, values that are not there, collections of servers that tell none. Of a collection the latest. */
+  /** Null if there is none: key columns, missing values, some servers' collections. For a collection the latest. */
   readonly times: readonly (bigint | null)[]
-  /** Null where a value never expires. Of a collection the longest of its elements. */
+  /** Null if a value never expires. For a collection the longest of its elements. */
   readonly lives: readonly (number | null)[]
-  /** Positions of collections whose elements have different times or lives; absent where there are none. */
+  /** Indexes of collections whose elements have different times or TTLs; absent if there are none. */
   readonly uneven?: readonly number[]
-  /** When it was read, in milliseconds since 1970 by the clock of this program: the seconds that were left count from there. */
+  /** When it was read, ms since 1970 by the clock of this program: the remaining TTLs count from then. */
   readonly readMs?: number
 }

@@ -1,7 +1,7 @@
-/** Indexes, constraints and defaults of a table, in the words of no system as far as that goes. */
+/** Indexes, constraints and defaults of a table, independent of a system as far as possible. */
 import type { TableName } from './column-type.ts'
 
-/** What can be asked for beside rows. */
+/** Objects that can be requested besides rows. */
 export type ObjectWish = 'indexes' | 'constraints' | 'defaults'
 export const OBJECT_WISHES: readonly ObjectWish[] = ['indexes', 'constraints', 'defaults']
 
@@ -9,37 +9,37 @@ export type IndexPart = {
   /** Null for an expression. */
   readonly column: string | null
   readonly descending?: true
-  /** Where that is not what the system does by itself. */
+  /** Only if it is not the default of the system. */
   readonly nulls?: 'first' | 'last'
-  /** Only so many characters or bytes of each value are in the index. */
+  /** Only this many characters or bytes of each value are indexed. */
   readonly prefix?: number
-  /** Operator class, collation and whatever else only this system knows. */
+  /** Operator class, collation and other properties that only this system knows. */
   readonly special?: string
 }
 
 type Named = {
   readonly name: string
-  /** As its system writes it behind the name; empty where it has to be written anew from the other members. */
+  /** Its definition after the name, as its system writes it; empty if it must be built from the other members. */
   readonly own: string
-  /** Columns that it speaks of; null where nobody can tell. */
+  /** Columns that it uses; null if they cannot be determined. */
   readonly columns: readonly string[] | null
-  /** What a build that was broken off has left: it is there by name, and not in force. */
+  /** Left by an interrupted build: it exists by name, but is not in force. */
   readonly broken?: true
 }
 
 export type IndexObject = Named & {
   readonly kind: 'index' | 'unique'
   readonly unique: boolean
-  /** It is the primary key, which a table is made with. */
+  /** The primary key, which is created with the table. */
   readonly primary?: true
-  /** As the system names it; `btree` for a plain one that keeps its entries in order. */
+  /** Index method of the system; `btree` for a plain ordered index. */
   readonly method: string
   readonly parts: readonly IndexPart[]
-  /** Columns that are stored with the entries. */
+  /** Columns stored with the entries. */
   readonly include: readonly string[]
-  /** Only rows that fit a condition. */
+  /** Condition of a partial index. */
   readonly where?: string
-  /** Two NULLs are equal. */
+  /** NULLs are equal. */
   readonly nullsEqual?: true
 }
 
@@ -47,12 +47,12 @@ export type ForeignKey = Named & {
   readonly kind: 'foreign key'
   readonly from: readonly string[]
   readonly to: { readonly table: TableName; readonly columns: readonly string[] }
-  /** `NO ACTION`, `CASCADE`, `SET NULL (a)` … as SQL has it. */
+  /** `NO ACTION`, `CASCADE`, `SET NULL (a)` … as in SQL. */
   readonly onDelete: string
   readonly onUpdate: string
-  /** `MATCH FULL`, `DEFERRABLE …`: what stands at the end, in SQL. */
+  /** `MATCH FULL`, `DEFERRABLE …`: the rest of the definition, in SQL. */
   readonly rest: string
-  /** Rows that were there before are not looked at. */
+  /** Existing rows are not checked. */
   readonly unchecked?: true
 }
 
@@ -69,12 +69,12 @@ export function wishOf({ kind }: SchemaObject): ObjectWish {
   return kind === 'default' ? 'defaults' : 'constraints'
 }
 
-/** Whether every entry is a plain column over all rows. */
+/** True if every part is a plain column and all rows are indexed. */
 export function isPlain({ parts, where }: IndexObject): boolean {
   return where === undefined && parts.every(({ column }) => column !== null)
 }
 
-/** Equal for two objects that do the same, whatever they are called. */
+/** Equal for two objects with the same effect, whatever their names. */
 export function signatureOf(object: SchemaObject): string {
   switch (object.kind) {
     case 'index':
@@ -106,7 +106,7 @@ export function signatureOf(object: SchemaObject): string {
 const CAST =
   /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/gi
 
-/** Without brackets, blanks and casts, which a system adds as the types of columns make it necessary. */
+/** Without brackets, blanks and casts, which a system adds depending on column types. */
 function bare(definition: string): string {
   return definition.replaceAll(CAST, '').replaceAll(/[()\s]/g, '')
 }

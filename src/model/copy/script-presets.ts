@@ -1,16 +1,16 @@
-/** How many rows the parallel script has under way, by the size of a table: its tuning table. */
+/** Tuning table of the parallel script: how many rows it processes at a time, by table size. */
 
-/** What the script's settings set. */
+/** Sizes that the script's settings control. */
 export type ScriptSizes = {
-  /** Chunks under way at the same time. */
+  /** Chunks processed at the same time. */
   readonly workers: number
-  /** Rows of one batch. */
+  /** Rows per batch. */
   readonly batchRows: number
-  /** Rows of one page. */
+  /** Rows per page. */
   readonly pageRows: number
 }
 
-/** `medium` is what the script does where nobody sets anything. */
+/** `medium` is the script's default. */
 export const SCRIPT_PRESETS = {
   small: { workers: 3, batchRows: 25, pageRows: 50 },
   medium: { workers: 5, batchRows: 50, pageRows: 100 },
@@ -20,7 +20,7 @@ export const SCRIPT_PRESETS = {
 
 export type ScriptPreset = keyof typeof SCRIPT_PRESETS
 
-/** Up to 1,000 rows a table is small, beyond 10,000 it is large. @param rows of the largest table, perhaps an estimate */
+/** Below 1,000 rows a table is small, above 10,000 large. @param rows of the largest table; may be an estimate */
 export function presetBySize(rows: bigint): Exclude<ScriptPreset, 'unstable'> {
   if (rows < 1000n) return 'small'
   return rows > 10_000n ? 'large' : 'medium'

@@ -1,4 +1,4 @@
-/** Sequences that number the rows of a table: identity columns, AUTO_INCREMENT, AUTOINCREMENT, defaults with `nextval`. */
+/** Sequences that number a table's rows: identity columns, AUTO_INCREMENT, AUTOINCREMENT, `nextval` defaults. */
 import type { TableName } from './table-name.ts'
 
 export type SequenceOptions = {
@@ -14,19 +14,19 @@ export type SequenceOptions = {
 export type ColumnSequence = {
   readonly column: string
   /**
-   * The number that the next row gets. One step beyond the last possible number if the sequence has none left; null where its position cannot be
-   * read.
+   * The number that the next row gets; one step beyond the last possible number if the sequence is exhausted. Null if
+   * its position cannot be read.
    */
   readonly next: bigint | null
-  /** Absent where the system has none, and counts up by 1. */
+  /** Absent if the system has none, and counts up by 1. */
   readonly options?: SequenceOptions
-  /** The system refuses numbers that a statement gives. */
+  /** The system refuses explicit numbers. */
   readonly always?: true
-  /** A sequence with a name of its own, which other columns may use too. */
+  /** A named sequence, which other columns may use too. */
   readonly named?: TableName
 }
 
-/** Of two positions of a sequence the further one, by the sign of its increment. */
+/** The later of two positions of a sequence, by the sign of its increment. */
 export function further(a: bigint, b: bigint, increment: bigint): bigint {
   return (increment < 0n ? a < b : a > b) ? a : b
 }

@@ -1,6 +1,6 @@
 /** The name of a table, in any store. */
 export type TableName = {
-  /** Absent where the system has no schemas. */
+  /** Absent if the system has no schemas. */
   readonly schema?: string
   readonly name: string
 }

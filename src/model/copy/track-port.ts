@@ -1,6 +1,6 @@
 /**
- * `cdm_run_info` and `cdm_run_details` as the Cassandra Data Migrator keeps them in the schema of a target: what its users query, and what it
- * reads itself when it goes on with a run. The truth about a copy stands in the ledger.
+ * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator keeps in the target: its users query them,
+ * and it reads them when it resumes a run. The authoritative record of a copy is the ledger.
  */
 
 export type TrackStatus = 'NOT_STARTED' | 'STARTED' | 'PASS' | 'FAIL' | 'DIFF' | 'DIFF_CORRECTED' | 'ENDED'
@@ -10,7 +10,7 @@ export type RunType = 'MIGRATE' | 'VALIDATE'
 export type TrackedRun = {
   /** Without a schema. */
   readonly table: string
-  /** Nanoseconds since 1970, or whatever the other tool has made up. */
+  /** Nanoseconds since 1970, or any other number that the other tool chose. */
   readonly runId: bigint
   readonly type: RunType
   /** 0 for none. */
@@ -22,23 +22,23 @@ export type TrackedRun = {
   readonly status: TrackStatus
 }
 
-/** A row of `cdm_run_details`: tokens from `low` to `high`, both included. */
+/** A row of `cdm_run_details`: tokens from `low` to `high`, both inclusive. */
 export type TrackedRange = {
   readonly low: bigint
   readonly high: bigint
   readonly status: TrackStatus
   readonly info: string | null
-  /** Milliseconds since 1970; null for a range that nobody has begun. */
+  /** Milliseconds since 1970; null for a range that was not begun. */
   readonly started: number | null
 }
 
-/** The two tables of one schema. Writing a row again changes nothing; what the row does not say stays. */
+/** The two tables of one schema. Writes are idempotent; columns without a given value keep theirs. */
 export interface TrackStore {
-  /** Makes the tables where they are not there. @throws SluiceError TARGET_DENIED … */
+  /** Creates missing tables. @throws SluiceError TARGET_DENIED … */
   prepare(): Promise<void>
-  /** All runs of a table, the latest id first. */
+  /** All runs of a table, highest id first. */
   runs(table: string): Promise<readonly TrackedRun[]>
-  /** By `low`, ascending. */
+  /** Sorted by `low`. */
   ranges(table: string, runId: bigint): Promise<readonly TrackedRange[]>
   putRun(run: TrackedRun): Promise<void>
   putRanges(table: string, runId: bigint, ranges: readonly TrackedRange[]): Promise<void>
@@ -46,7 +46,7 @@ export interface TrackStore {
 
 const STATUSES: readonly TrackStatus[] = ['NOT_STARTED', 'STARTED', 'PASS', 'FAIL', 'DIFF', 'DIFF_CORRECTED', 'ENDED']
 
-/** What a row of another tool says; a word that nobody knows is taken for a range that is not done. */
+/** Status in a row of another tool; an unknown word counts as a range that is not done. */
 export function trackStatus(word: unknown): TrackStatus {
   return STATUSES.find((status) => status === word) ?? 'NOT_STARTED'
 }

@@ -1,10 +1,10 @@
-/** How fast a copy was, by its chunks: what every face says of it, so that two of them say the same. */
+/** Mean speed of a copy, computed from its chunks, so that all frontends show the same figure. */
 import type { Event } from '../run/event.ts'
 
-/** Of what took less time a rate says nothing, s. */
+/** Minimum time for a meaningful rate, s. */
 const LEAST_SECONDS = 1
 
-/** Rows and bytes of closed chunks, and the time from the first that began to the last that was closed: what follows changes afterwards copies nothing. */
+/** Rows and bytes of closed chunks, and the time from first start to last close, without the later replication. */
 export class WorkPace {
   chunks = 0
   rows = 0
@@ -32,7 +32,7 @@ export class WorkPace {
     }
   }
 
-  /** A second; null where this run copied nothing, or no second long. */
+  /** Per second; null if this run copied nothing, or for less than a second. */
   mean(): { readonly rows: number; readonly bytes: number } | null {
     if (this.#from === null || this.#to === null || this.rows === 0) return null
     const seconds = (this.#to - this.#from) / 1000

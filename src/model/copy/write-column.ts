@@ -1,10 +1,10 @@
-/** A column as it is written. */
+/** A column that is written. */
 import type { Column, ColumnType } from './column-type.ts'
 
 export type WriteColumn = {
   readonly name: string
   readonly as: ColumnType
   readonly column: Column
-  /** As `ReadColumn.exact`, where what was written is read back. */
+  /** As `ReadColumn.exact`, when written rows are read back. */
   readonly exact?: true
 }

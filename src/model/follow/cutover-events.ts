@@ -1,10 +1,13 @@
-/** Events of a switch: two tables of one database change places, or writers go to another database; a stream keeps the table that they left equal. */
+/**
+ * Events of a cutover: two tables of one database swap names, or writers move to another database. A reverse stream
+ * keeps the old table equal.
+ */
 import type { Dec } from '../run/dec.ts'
 
-/** `waiting`: may pass by itself, and is waited for. `refused`: somebody has to do something first. */
+/** `waiting`: may resolve by itself, and is waited for. `refused`: the user must act first. */
 export type GateState = 'ok' | 'waiting' | 'refused'
 
-/** Told when its state changes. */
+/** Sent when the state of a cutover check changes. */
 export type CutoverGateEvent = {
   type: 'cutover.gate'
   /** The public name. */
@@ -15,10 +18,10 @@ export type CutoverGateEvent = {
   hint?: string
 }
 
-/** Something that is bound to the old table and not to its name. */
+/** An object that is bound to the old table rather than to its name. */
 export type CutoverFindingEvent = {
   type: 'cutover.finding'
-  /** `made`: is made again for the new table. `left`: stays with the old one. */
+  /** `made`: created again for the new table. `left`: stays with the old one. */
   verdict: 'refused' | 'made' | 'left' | 'fine'
   about: string
   object?: string
@@ -28,7 +31,7 @@ export type CutoverFindingEvent = {
 
 export type CutoverStepEvent = {
   type: 'cutover.step'
-  /** `released`: a try was given up before anything had changed, and those who waited go on. */
+  /** `released`: a try was given up before any change; waiting sessions continue. */
   step:
     | 'reverse stream'
     | 'trying'
@@ -38,7 +41,7 @@ export type CutoverStepEvent = {
     | 'cleaned up'
     | 'given up'
     | 'done before'
-    // Between two databases.
+    // Only between two databases.
     | 'closing'
     | 'session ended'
     | 'closed'
@@ -54,24 +57,24 @@ export type CutoverSwitchedEvent = {
   type: 'cutover.switched'
   /** The public name. */
   table: string
-  /** What the table that had it is called now. */
+  /** The name that the old table has now. */
   parked: string
-  /** Between two databases: the one that takes the writes now, and the one that is closed. */
+  /** Only between two databases: the one that takes writes now, and the closed one. */
   database?: string
   closed?: string
   revert: boolean
-  /** Longest that anybody may have waited at a time, and all tries together. */
+  /** Longest wait of a session per try, and the total of all tries. */
   pauseMs: number
   waitedMs: number
   tries: Dec
-  /** Rows of the comparison of the whole table, and those that were compared again within the switch. */
+  /** Rows of the full comparison, and rows compared again within the cutover. */
   provedRows: Dec
   touchedRows: Dec
-  /** The stream that keeps the parked table equal, and the position from which it tells. */
+  /** The stream that keeps the old table equal, and its start position. */
   stream: string
   position: string
-  /** The command that lets both change places once more. */
+  /** The command that reverses the cutover. */
   wayBack: string
-  /** Between two databases: what that command is refused for as things stand; absent where nothing is. */
+  /** Only between two databases: why that command would be refused now; absent if it would not. */
   refusedWhile?: string
 }

@@ -1,14 +1,14 @@
-/** What a store says of tables beside their rows: whether they can be worked with. Nothing of it changes anything that stays. */
+/** Checks whether tables are usable, apart from their rows. Makes no lasting changes. */
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { SignOffCheck } from './sign-off.ts'
 
 export interface OperationalExam {
   /**
-   * Looks at tables as somebody would use them: a write lands (and is rolled back), a query by the partition key reads one partition, indexes and constraints
-   * are in force, sequences are behind no value of their columns.
+   * Tests tables: a write works (and is rolled back), a query by the partition key reads one partition, indexes and
+   * constraints are in force, sequences are not behind the values of their columns.
    * @returns every check for every table, also those that could not be made
    */
   check(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly SignOffCheck[]>
-  /** The partition of a table that has this name, with its schema or without; null where the table has none of that name that holds rows itself. */
+  /** The partition with this name, with or without schema; null if there is none that holds rows itself. */
   partition(table: TableName, name: string, signal: AbortSignal): Promise<TableName | null>
 }

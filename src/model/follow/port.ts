@@ -1,4 +1,4 @@
-/** What a store offers to those who follow it: changes out of a source, in commit order, and changes into a target. */
+/** What a store offers to replication streams: a source's changes in commit order, and applying them to a target. */
 import type { Change, ChangeBatch, LogPosition } from '../copy/change.ts'
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { FrameFormat, Row } from '../copy/rows.ts'
@@ -6,138 +6,138 @@ import type { Closing } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 import type { WriteColumn } from '../copy/write-column.ts'
 
-/** How a source tells changes: by its own log, which a slot keeps, or by what triggers note of each change. */
+/** How changes are captured: from the log through a replication slot, or by triggers that record each change. */
 export type Cdc = 'slot' | 'trigger'
 
-/** A table of the source that is followed. */
+/** A table of the source in a stream. */
 export type FollowedTable = {
   readonly table: TableSpec
   /** In the order of the cells of `ChangeRow`. */
   readonly columns: readonly ReadColumn[]
-  /** Columns by which the source names the row of an UPDATE or DELETE; all of them are among `columns`. Filled in by `examine`. */
+  /** Columns by which the source identifies the row of an UPDATE or DELETE; part of `columns`. Set by `examine`. */
   readonly identity: readonly string[]
-  /** Columns of the target that get no values of the source: one that the source had when the stream began was dropped or renamed there. */
+  /** Target columns without values from the source: its column was dropped or renamed since the stream began. */
   readonly unwritten?: readonly string[]
-  /** Names of generated columns that the target computes too, and that are compared: a change of one is a change of the shape. */
+  /** Generated columns that the target computes too, and that are compared: part of the schema fingerprint. */
   readonly computed?: readonly string[]
 }
 
-/** Why something is not followed, or a stream does not go on. */
+/** Why a table cannot be replicated, or a stream cannot continue. */
 export type FollowRefusal = {
-  /** Absent where it is about the whole server. */
+  /** Absent if it concerns the whole server. */
   readonly table?: TableName
   readonly message: string
   readonly hint: string
 }
 
-/** What following would need, before anything is made. */
+/** Requirements of a stream, before anything is created. */
 export type FollowExam = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
-  /** Identity columns of each table, in the order of the request; empty for a refused one. */
+  /** Row key columns of each table, in the order of the request; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
-  /** Null where something is refused. */
+  /** Null if anything is refused. */
   readonly wal: WalRoom | null
 }
 
-/** How much log a slot may hold back at the source. */
+/** How much log a replication slot may retain at the source. */
 export type WalRoom = {
   /** `max_slot_wal_keep_size`; null is no limit. */
   readonly limitBytes: bigint | null
-  /** Free space below the folder of the log, where the server tells it; null where it does not. */
+  /** Free space in the folder of the log; null if the server does not report it. */
   readonly freeBytes: bigint | null
   /** Measured over about half a second. */
   readonly bytesPerSecond: number
 }
 
-/** What tells a stream from every other one: stored in the ledger when it begins, compared at every start and every minute. Texts, because it is stored as JSON. */
+/**
+ * Start record of a stream: identifies it, is stored in the ledger, and is compared at every start and every minute.
+ * Stored as JSON, hence texts.
+ */
 export type StreamBirth = {
   readonly slot: string
   readonly publication: string
-  /** Object ids and the like, by name. Absent facts are not compared. */
+  /** Object ids and similar facts, by name. Absent facts are not compared. */
   readonly facts: Readonly<Record<string, string>>
-  /** Position of the slot when it was made, as `ChangeSource.text` writes it. */
+  /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
-  /** Of each table, by `tableText`: what changes when rows come or go that no stream tells of (columns, partitions, files). */
+  /** By `tableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files). */
   readonly shapes: Readonly<Record<string, string>>
   /**
-   * Of tables that are copied anew within the stream, by `tableText`: changes that were committed before this position are in the copy, and the stream leaves
-   * them out. They may be those of columns, or of a publication, that are no more.
+   * Per table (`tableText`) copied again within the stream: changes committed before this position are in the copy, and
+   * the stream skips them. They may have columns or a publication that no longer exist.
    */
   readonly since?: Readonly<Record<string, string>>
   /**
-   * Owners under which this target has followed, newest last. The source notes the last one, or the one before where a program was killed in between. Absent in streams of
-   * older programs.
+   * Owner ids of this target, newest last. The source records the last one, or the previous one if a program was killed
+   * in between. Absent in streams of older programs.
    */
   readonly owners?: readonly string[]
-  /** Names of the target's columns in their order, by `tableText` of the source. Absent in streams of older programs. */
+  /** Column names of the target in order, by `tableText` of the source. Absent in streams of older programs. */
   readonly targetColumns?: Readonly<Record<string, readonly string[]>>
 }
 
-/** Who follows a stream, as its source notes it at each start. */
+/** The target of a stream, as recorded at the source at each start. */
 export type Follower = {
-  /** Random, another one at each start: a copy of the target that was made before does not know it. */
+  /** Random for each start: an earlier copy of the target does not know it. */
   readonly owner: string
   /** Address of the target, without user and password. */
   readonly address: string
-  /** Under which this very server was met, in shared runs. Absent in notes of older programs. */
+  /** Further addresses of this server in shared runs. Absent in records of older programs. */
   readonly addresses?: readonly string[]
-  /** Of the target, as `CopyStore.origin` has it, and `started`: since when its server runs. */
+  /** Origin of the target (`CopyStore.origin`), and `started`: the start time of its server. */
   readonly origin: Readonly<Record<string, string>>
 }
 
-/** Something after which changes may be missing. The position stays where it is. */
+/** Changes may be missing since an event. The position does not advance. */
 export type StreamFault = {
   readonly code: 'SLOT_LOST' | 'OTHER_SERVER' | 'PUBLICATION_CHANGED' | 'TRIGGERS_CHANGED' | 'TABLE_CHANGED'
   /** Tables, by `tableText`, that may have lost changes. */
   readonly tables: readonly string[]
   readonly message: string
-  /** From here on changes may be missing, as `ChangeSource.text` writes it. */
+  /** Start of the possible gap, as `ChangeSource.text` prints it. */
   readonly since: string
 }
 
-/** How a stream stands, compared with what was noted when it began. */
+/** State of a stream, compared with its start record. */
 export type StreamState = {
-  /** None where nothing was lost. What is about some tables leaves the others as they are. */
+  /** Empty if nothing was lost. A fault of some tables does not affect the others. */
   readonly faults: readonly StreamFault[]
-  /**
-   * New `StreamBirth.shapes` of tables that changed in a way that loses nothing, such as a partition that was added empty: the caller stores them in place of the
-   * old ones.
-   */
+  /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>
-  /** Tables, by `tableText`, of which only changes that are not applied yet can tell whether anything was lost: to be asked again when those are. */
+  /** Tables, by `tableText`, whose loss can be determined only after pending changes are applied: verify again then. */
   readonly unclear: readonly string[]
 }
 
 export type SourceLag = {
-  /** End of the log that is written now. */
+  /** Current end of the log. */
   readonly now: LogPosition
   /**
-   * Notes that are not told and forgotten yet, of sources whose positions are numbers of a counter: the difference of two of those says nothing of how much
-   * waits. Absent where positions are bytes of a log.
+   * Trigger records that are not applied and deleted yet, if positions are counters: their difference is not the
+   * backlog. Absent if positions are bytes of a log.
    */
   readonly waiting?: bigint
   /**
-   * Whether notes wait that are not told and forgotten yet. A note does not say when it was made: how old it is at most follows from when none was there. Absent where a
-   * log tells the changes, with the times of their commits.
+   * True if trigger records are pending. They have no time: their maximum age follows from the last time without
+   * records. Absent if the changes come from a log, which has commit times.
    */
   readonly isNoted?: boolean
-  /** Bytes that the slot holds back, or that notes take. */
+  /** Bytes retained by the slot, or used by trigger records. */
   readonly heldBytes: bigint
-  /** Bytes that it may still hold back before it is lost; null where there is no limit. */
+  /** Bytes that may still be retained before the slot is lost; null without a limit. */
   readonly safeBytes: bigint | null
-  /** As the server says: `reserved`, `extended`, `unreserved`, `lost`. */
+  /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /** Now, ms since the epoch, by the clock that commits are told by: another host's, which may be hours off. Absent where it is the clock of this program. */
+  /** Current time of the clock of commit times, ms since the epoch; maybe hours from ours. Absent if it is ours. */
   readonly clockMs?: number
   /**
-   * Whether the server's reader of the log has read all of it and waits for more: a stream that is silent then has nothing to tell. False where it still reads,
-   * or nobody may see it; absent where the source has no such reader.
+   * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
+   * still reads, or if the login may not see that; absent if the source has no such reader.
    */
   readonly readerWaits?: boolean
 }
 
-/** A replication slot of the server, whoever made it. */
+/** Any replication slot of the server. */
 export type SlotLine = {
   readonly name: string
   readonly plugin: string | null
@@ -147,31 +147,32 @@ export type SlotLine = {
   readonly heldBytes: bigint | null
   readonly safeBytes: bigint | null
   readonly confirmed: string | null
-  /** Made by this program: its name says so. */
+  /** Created by sluice, according to its name. */
   readonly ours: boolean
 }
 
-/** The side of the source. Every method throws SluiceError CONNECTION_LOST … as the store does. */
+/** The source of a stream. Every method throws SluiceError CONNECTION_LOST … as the store does. */
 export interface ChangeSource {
-  /** Positions as the system writes them: `0/1A2B3C8`. */
+  /** Prints a position as the system does: `0/1A2B3C8`. */
   text(position: LogPosition): string
-  /** @throws Error for a text that is none */
+  /** @throws Error if the text is not a position */
   position(text: string): LogPosition
-  /** Looks, and changes nothing. */
+  /** Checks the requirements; read-only. */
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam>
   /**
-   * Measures what following would cost those who write, before anything is put on their tables; of sources where it costs them anything.
-   * @param tables with their identities
-   * @returns what was measured, in words
+   * Measures the cost for writers of the source before anything is installed; only for sources with such a cost.
+   * @param tables with their row keys
+   * @returns the measurements, as text
    */
   cost?(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]>
   /**
-   * Makes publication, then slot, then waits until every transaction that was open by then has ended, so that any snapshot taken later sees what the slot
-   * does not tell. What an attempt that was killed has left under the same names is removed first.
-   * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; 63 at most
-   * @param tell is told what it waits for, where it waits for longer than some seconds
-   * @param quiet writers of the tables wait while the slot is made, seconds at most; sources without a slot pay no attention to it
-   * @throws SluiceError SOURCE_BUSY or TARGET_BUSY where transactions of others do not end in time, SLOT_ACTIVE where a living program has the slot
+   * Creates the publication, then the slot, then waits until all transactions open by then have ended: any later
+   * snapshot contains what the slot does not. Removes leftovers of a killed attempt under the same names first.
+   * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; at most 63
+   * @param tell called with what it waits for, if that takes longer than some seconds
+   * @param quiet block writers of the tables while the slot is created, for seconds at most; ignored without a slot
+   * @throws SluiceError SOURCE_BUSY or TARGET_BUSY if other transactions do not end in time, SLOT_ACTIVE if a running
+   * program uses the slot
    */
   begin(
     name: string,
@@ -181,9 +182,9 @@ export interface ChangeSource {
     quiet?: boolean,
   ): Promise<StreamBirth>
   /**
-   * Compares the stream with what was noted when it began. Called at every start before `open`, once a minute, and before a `truncate` is
-   * applied: afterwards nobody knows that the stream has told it.
-   * @param tables those that are still followed; what became of others is not asked
+   * Compares the stream with its start record. Call before `open` at every start, once a minute, and before applying a
+   * `truncate`: afterwards its cause cannot be determined.
+   * @param tables those still replicated; others are not checked
    * @param applied durable position in the target
    */
   verify(
@@ -193,12 +194,13 @@ export interface ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamState>
   /**
-   * Some tables are copied anew within the stream: they are published again where they are not, and noted as they are now. Afterwards every transaction has
-   * ended whose changes the stream leaves out, so that any snapshot taken later sees them. Done twice it does no harm.
+   * Prepares some tables for a new copy within the stream: publishes them again if needed, and records their
+   * fingerprints. On return every transaction that the stream skips has ended, so any later snapshot contains it.
+   * Idempotent.
    * @param applied durable position in the target
-   * @param tell as `begin` has it
-   * @returns the birth that takes the place of the one before
-   * @throws SluiceError SLOT_LOST, STREAM_HALTED where the stream as a whole has lost changes; TARGET_BUSY as `begin`
+   * @param tell as in `begin`
+   * @returns the new start record
+   * @throws SluiceError SLOT_LOST, STREAM_HALTED if the whole stream has lost changes; TARGET_BUSY as `begin`
    */
   renew?(
     birth: StreamBirth,
@@ -208,15 +210,15 @@ export interface ChangeSource {
     tell?: (message: string) => void,
   ): Promise<StreamBirth>
   /**
-   * Everything that is visible to a snapshot taken before this call has its commit record before the returned position.
+   * Everything visible to a snapshot taken before this call has its commit record before the returned position.
    * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`.)
    */
   fence(signal: AbortSignal): Promise<LogPosition>
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
   /**
-   * Changes from a position on. A walsender that a dead program left active is ended first.
-   * @param frames the target takes rows as such bytes: those that the source can send so have a `RowChange.frame`
-   * @throws SluiceError SLOT_LOST, SLOT_ACTIVE where another living program reads it
+   * Changes from a position on. Ends a walsender that a dead program left active.
+   * @param frames format that the target accepts: rows that the source can send so have a `RowChange.frame`
+   * @throws SluiceError SLOT_LOST, SLOT_ACTIVE if another running program reads it
    */
   open(
     birth: StreamBirth,
@@ -225,55 +227,56 @@ export interface ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream>
-  /** Who followed the stream at its last start; null where the source does not say: an older program began it, or the note was removed. */
+  /** The target recorded at the last start; null if none: an older program began it, or the record is removed. */
   follower(name: string, signal: AbortSignal): Promise<Follower | null>
   /**
-   * Notes who follows from here on. Where triggers note the changes, the owner that was noted before forgets no note behind this call.
-   * @param was owner that is noted now; null for none
-   * @returns false where another one is noted: nothing was changed
-   * @throws SluiceError SOURCE_DENIED where the login may not note it
+   * Records the target that replicates from here on. With triggers, the previous owner cannot delete records after this
+   * call.
+   * @param was owner recorded now; null for none
+   * @returns false if another owner is recorded: nothing was changed
+   * @throws SluiceError SOURCE_DENIED if the login may not record it
    */
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean>
-  /** Removes slot and publication; done twice it does no harm. */
+  /** Removes slot and publication. Idempotent. */
   end(name: string, signal: AbortSignal): Promise<void>
-  /** What somebody can do by hand to remove a stream from the source, where nobody has its ledger any more. Of sources where no command of ours does it. */
+  /** SQL for the user to remove a stream whose ledger is lost; only for sources where no sluice command can. */
   endByHand?(name: string): string
-  /** Publications of streams, whoever runs them, that tell changes of a table, of a partition of it, or of what it is a partition of; none where it is gone. */
+  /** Publications of any streams that include a table, its partitions or its parents; none if it does not exist. */
   streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
-  /** All slots of the server, of whatever database. */
+  /** All slots of the server, of all databases. */
   slots(signal: AbortSignal): Promise<readonly SlotLine[]>
-  /** Name of the database that is connected to, as `SlotLine.database` has it. */
+  /** Name of the connected database, as in `SlotLine.database`. */
   database(signal: AbortSignal): Promise<string>
 }
 
 export interface ChangeStream extends AsyncDisposable {
   /**
-   * What has come since the last call, in order; waits for something, but not longer than `waitMs`.
-   * The server is kept from sending more while too much waits here; it is answered all the same.
-   * @returns none where nothing came
+   * Changes since the last call, in order; waits up to `waitMs` for the first. Flow control stops the server while too
+   * much is buffered here; keepalives are still answered.
+   * @returns empty if nothing came
    * @throws SluiceError CONNECTION_LOST (retryable: open another stream), SLOT_LOST, BAD_STREAM
    */
   next(waitMs: number): Promise<readonly Change[]>
-  /** This position is durable in the target: the source may forget what lies before it. Told at once, and again with every answer. */
+  /** This position is durable in the target: the source may discard its log before it. Sent at once, and in replies. */
   confirm(position: LogPosition): void
-  /** Asks the source how far it is: an `idle` comes as soon as everything before that has. */
+  /** Asks the source for its position: an `idle` follows after everything before it. */
   ask(): void
-  /** End of the server's log, as it told last. */
+  /** End of the server's log, as last reported. */
   readonly end: LogPosition
-  /** Ms since notes of triggers were looked at last and there were none; null where that was not so since it was opened. Absent where a log tells the changes. */
+  /** Ms since trigger records were last found empty; null if never since opening. Absent if changes come from a log. */
   readonly emptyForMs?: number | null
 }
 
-/** A table of the target that changes go to. */
+/** A table of the target that changes are applied to. */
 export type ChangeTable = {
   readonly table: TableSpec
   /** In the order of the cells of `ChangeRow`. */
   readonly columns: readonly WriteColumn[]
-  /** Columns by which rows are found: those that the source's identity goes to, whatever the key of the target is. */
+  /** Columns that identify rows: those mapped from the source's row key, whatever the key of the target is. */
   readonly identity: readonly string[]
   /**
-   * The table is COPYING or CATCHUP: a chunk that was copied late may hold a value that an older change brings again, so that secondary unique indexes and
-   * foreign keys would refuse rows which are right. They have to be built after it; of a LIVE table they may be there.
+   * The table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes again, so
+   * secondary unique indexes and foreign keys would refuse valid rows. Create them later; a LIVE table may have them.
    */
   readonly catchingUp?: boolean
 }
@@ -281,44 +284,47 @@ export type ChangeTable = {
 export type TargetExam = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
-  /** Sessions that apply changes check foreign keys; absent where they leave them to the source. */
+  /** Sessions that apply changes check foreign keys; absent if they rely on the source. */
   readonly checksKeys?: true
 }
 
 export type Applied = {
-  /** Puts whose `base` is not in the table: nothing was written for them. Identities, as `Put.key`. */
+  /** Row keys (`Put.key`) of puts whose `base` is missing in the table: they were not written. */
   readonly lacking: readonly Row[]
 }
 
 export type ChangeRequest = {
   readonly tables: readonly ChangeTable[]
-  /** The user wants triggers of the target to fire for changes as well. */
+  /** The user wants triggers of the target to fire for changes too. */
   readonly fireTriggers: boolean
   /**
-   * Name of the origin that the target's log gives to these transactions, so that a stream out of the target can leave them out. One session at a time
-   * holds an origin: lanes need one each. Made where it is not there; never removed.
+   * Replication origin of these transactions in the target's log, so that a stream from the target can skip them. Only
+   * one session at a time can use an origin: each apply worker needs its own. Created if missing; never removed.
    */
   readonly origin?: string
   readonly signal: AbortSignal
 }
 
 export interface ChangeTarget {
-  /** Rows of the stream that are written as they came; absent where each is looked into. Who takes `pg-binary` takes `pg-text` too. */
+  /** Row format that is written unchanged; absent if rows are decoded. A `pg-binary` target accepts `pg-text` too. */
   readonly frames?: FrameFormat
-  /** Looks, and changes nothing. */
+  /** Checks the requirements; read-only. */
   examine(request: ChangeRequest): Promise<TargetExam>
-  /** Whether two keys of a source are one to a table that is made with this collation; of targets that make tables with such ones. */
+  /** True if a table with this collation can take two different keys of the source as equal. */
   folds?(collation: string): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>
 }
 
-/** One session that applies changes, one transaction after the other. A transaction begins with the first call, and ends with `commit` or `rollBack`. */
+/**
+ * A session that applies changes, one transaction after the other. A transaction begins with the first call, and ends
+ * with `commit` or `rollBack`.
+ */
 export interface ChangeWriter extends AsyncDisposable {
   /** For `LedgerDatabase.endSession`. */
   readonly session: string
   /**
-   * Removes the rows that are gone and writes those that are put, each found by its identity.
-   * @throws SluiceError ROW_REFUSED where a row cannot stay; CONNECTION_LOST
+   * Deletes the removed rows and writes the changed ones, each found by its row key.
+   * @throws SluiceError ROW_REFUSED if a row is not accepted; CONNECTION_LOST
    */
   apply(table: number, batch: ChangeBatch): Promise<Applied>
   truncate(tables: readonly number[]): Promise<void>

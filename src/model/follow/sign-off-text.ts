@@ -1,9 +1,9 @@
-/** A sign-off, and the history of a stream, as Markdown. */
+/** Prints a sign-off, and the history of a stream, as Markdown. */
 import { oneLine } from '../../shared/visible.ts'
 import { leftLines } from '../copy/left-behind.ts'
 import type { SignedTable, SignOff, StreamHistory } from './sign-off.ts'
 
-/** Rounds of comparisons that are shown one by one; JSON has all of them. */
+/** Comparisons that are listed one by one; JSON has all of them. */
 const SHOWN_PROOFS = 200
 
 export function signOffText(document: SignOff): string {
@@ -167,11 +167,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
   return [line(head), line(head.map(() => '---')), ...rows.map(line)]
 }
 
-/** Names and messages hold anything. */
+/** Escapes names and messages, which may contain any character. */
 function cell(text: string): string {
   return (
     oneLine(text)
-      // A bracket opens links and pictures.
+      // A bracket opens links and images.
       .replaceAll(/[\\[]/g, String.raw`\$&`)
       .replaceAll('|', '\\|')
       .replaceAll('<', '&lt;')

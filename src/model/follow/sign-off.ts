@@ -1,28 +1,28 @@
 /**
- * What somebody files after a migration: who says so, of what, as of when, what was compared, and what was looked at beside rows. Markdown and JSON are made
- * from this one value; the schema of the JSON is docs/sign-off.schema.json. It holds no password: URLs stand in it without.
+ * Sign-off document after a migration: author, sides, snapshot, comparisons, and checks besides rows. Source of both
+ * the Markdown and the JSON, whose schema is docs/sign-off.schema.json. URLs in it have no password.
  */
 import type { LeftBehind } from '../copy/left-behind.ts'
 import type { Dec } from '../run/dec.ts'
 
-/** `given`: everything that was asked for is equal, and no check failed. */
+/** `given`: everything requested is equal, and no check failed. */
 export type SignOffVerdict = 'given' | 'refused'
 
-/** `not checked` is neither: `found` says why. */
+/** `not checked` is neither: `found` contains the reason. */
 export type CheckOutcome = 'ok' | 'failed' | 'not checked'
 
 export type SignOffSide = { readonly url: string; readonly system: string; readonly identity: string }
 
-/** One table, or one partition of it, compared by this sign-off. */
+/** One table, or one of its partitions, compared for this sign-off. */
 export type SignedTable = {
   /** Names of the source and of the target, `schema.name`. */
   readonly table: string
   readonly target: string
-  /** Only these rows of it were compared. */
+  /** Only rows of this partition were compared. */
   readonly partition?: string
   readonly rows: Dec
   readonly targetRows: Dec
-  /** Sums of all rows as docs/CANONICAL.md has them; null where a row of the source cannot be read. */
+  /** Checksums of all rows (docs/CANONICAL.md); null if a row of the source cannot be read. */
   readonly sourceSum: string | null
   readonly targetSum: string | null
   readonly differing: Dec
@@ -31,30 +31,30 @@ export type SignedTable = {
   readonly ms: number
 }
 
-/** As of one moment of both sides. */
+/** In one snapshot of both sides. */
 export type SignedComparison = {
-  /** In the log of the source: both sides held everything before it, and nothing else. */
+  /** Log position of the source: both sides contained exactly the changes before it. */
   readonly position: string
   /** By the clock of the target. */
   readonly begunAt: string
   readonly endedAt: string
-  /** How long changes had to wait for that moment. */
+  /** How long changes had to wait for the snapshot. */
   readonly pauseMs: number
-  /** The run that compared: this one, or the one that had the stream. */
+  /** The run that compared: this one, or the one that ran the stream. */
   readonly run: Dec
   readonly tables: readonly SignedTable[]
 }
 
 export type SignOffCheck = {
   readonly check: string
-  /** `schema.name` of the target; absent where it is about the whole. */
+  /** `schema.name` of the target; absent if it concerns the whole database. */
   readonly table?: string
   readonly outcome: CheckOutcome
   readonly found: string
   readonly hint?: string
 }
 
-/** Changes that were applied to a table over all runs of its stream. */
+/** Changes applied to a table over all runs of its stream. */
 export type StreamTableHistory = {
   readonly table: string
   readonly state: string
@@ -62,7 +62,7 @@ export type StreamTableHistory = {
   readonly updates: Dec
   readonly deletes: Dec
   readonly truncates: Dec
-  /** Rows that were found to differ and changed, by key, with what the target held before; and those of them that were taken back. */
+  /** `mended`: repaired rows, recorded by key with the target's previous values. `undone`: reverted repairs. */
   readonly mended: Dec
   readonly undone: Dec
 }
@@ -81,7 +81,7 @@ export type StreamProof = {
   readonly ms: number
 }
 
-/** What the ledger knows of a stream. */
+/** Ledger data of a stream. */
 export type StreamHistory = {
   readonly stream: string
   readonly status: string
@@ -90,12 +90,12 @@ export type StreamHistory = {
   /** Applied and durable in the target. */
   readonly position: string | null
   readonly transactions: Dec
-  /** When the last applied transaction was committed, by the clock of the source. */
+  /** Commit time of the last applied transaction, by the clock of the source. */
   readonly committedAt: string | null
   readonly tables: readonly StreamTableHistory[]
-  /** The oldest first. */
+  /** Oldest first. */
   readonly proofs: readonly StreamProof[]
-  /** Why it is halted now; none where it is not. */
+  /** Why it is halted; empty if it is not. */
   readonly faults: readonly {
     readonly code: string
     readonly tables: readonly string[]
@@ -116,10 +116,10 @@ export type SignOff = {
   readonly version: 1
   readonly id: string
   readonly verdict: SignOffVerdict
-  /** Why it is refused; none where it is given. */
+  /** Why it is refused; empty if it is given. */
   readonly reasons: readonly string[]
   readonly at: string
-  /** Who signs, and the user of the operating system who ran the command. */
+  /** The signer, and the operating system user who ran the command. */
   readonly by: string
   readonly user: string
   readonly host: string
@@ -127,9 +127,9 @@ export type SignOff = {
   readonly run: Dec
   readonly source: SignOffSide
   readonly target: SignOffSide
-  /** Null where nothing was compared. */
+  /** Null if nothing was compared. */
   readonly compared: SignedComparison | null
-  /** Tables of the stream that this sign-off says nothing of. */
+  /** Tables of the stream that this sign-off does not cover. */
   readonly others: readonly string[]
   readonly checks: readonly SignOffCheck[]
   readonly history: StreamHistory

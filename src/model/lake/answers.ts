@@ -1,4 +1,4 @@
-/** What a lake and its catalog answer to the screens: plain data that can cross a thread. */
+/** Results of lake and catalog for the screens: plain data that can be sent to another thread. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommitEvent, FileEvent, RunEvent } from '../run/event.ts'
 
@@ -6,15 +6,15 @@ export type CatalogState =
   | { readonly state: 'none' }
   | { readonly state: 'current' }
   | { readonly state: 'behind'; readonly commits: number }
-  /** The log ends below the version that the catalog holds: commits are gone from its end. */
+  /** The log ends before the version in the catalog: its last commits are missing. */
   | { readonly state: 'truncated'; readonly ends: number; readonly version: number }
   | { readonly state: 'unfinished'; readonly percent: number; readonly version: number | null }
   | { readonly state: 'running'; readonly holder: string }
   | { readonly state: 'failed'; readonly error: ErrorInfo }
-  /** The catalog cannot be asked: the row says what its log says. */
+  /** The catalog cannot be reached: the row shows data of the log. */
   | { readonly state: 'away'; readonly error: ErrorInfo }
 
-/** Whether the catalog is known to hold something of a table. */
+/** True if the catalog is known to hold data of a table. */
 export function isInCatalog({ catalog }: Pick<TableRow, 'catalog'>): boolean {
   return catalog.state !== 'none' && catalog.state !== 'away'
 }
@@ -24,7 +24,7 @@ export type ProofState =
   | { readonly state: 'proved'; readonly version: number }
   | { readonly state: 'differs'; readonly version: number; readonly differences: number }
 
-/** One row of the tables list. Counts that nobody knows yet are null. */
+/** One row of the tables list. Unknown counts are null. */
 export type TableRow = {
   /** Stable key for selection: the location. */
   readonly key: string
@@ -33,13 +33,13 @@ export type TableRow = {
   readonly location: string
   readonly tableId: string | null
   readonly kind: 'delta' | 'database'
-  /** Of a database, by the name of its declaration. */
+  /** Of a database: name of its system declaration. */
   readonly system?: string
   readonly version: number | null
   readonly files: number | null
   readonly bytes: number | null
   readonly rows: number | null
-  /** ms since the epoch of the last commit or change. */
+  /** Time of the last commit or change, ms since the epoch. */
   readonly changed: number | null
   readonly partitionColumns: readonly string[]
   readonly features: readonly string[]
@@ -50,7 +50,7 @@ export type TableRow = {
   readonly error: ErrorInfo | null
 }
 
-/** What stands in a row of which nothing but its place is known. */
+/** Values of a row of which only the location is known. */
 export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'> = {
   tableId: null,
   version: null,
@@ -66,10 +66,10 @@ export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'>
   error: null,
 }
 
-/** A folder or bucket with tables below it, or a database: by its path, or by its URL as it was given. */
+/** A folder or bucket with tables, by path, or a database, by its URL as given. */
 export type Placed = { readonly kind: 'lake' | 'database'; readonly url: string }
 
-/** A command that the catalog has recorded; `parts` are the tables that one about a folder has imported. */
+/** A command recorded in the catalog; `parts`: the tables that a command for a folder imported. */
 export type RecordedRun = RunEvent & { readonly parts?: readonly RunEvent[] }
 
 export type Overview = {
@@ -84,9 +84,9 @@ export type Overview = {
   readonly txns: readonly { readonly appId: string; readonly version: string }[]
   readonly domains: readonly { readonly domain: string; readonly configuration: string }[]
   readonly lastRuns: readonly RunEvent[]
-  /** The newest check of its files, of a table that is in the catalog. */
+  /** Latest check of its files, if the table is in the catalog. */
   readonly fsck: { readonly version: number; readonly checkedAt: number; readonly findings: number } | null
-  /** Files by size class, and commits a day for the last 8 weeks (oldest first); null when the catalog does not hold them. */
+  /** Files by size class, and commits per day of the last 8 weeks (oldest first); null if the catalog lacks them. */
   readonly fileSizes: readonly { readonly label: string; readonly files: number }[] | null
   readonly commitsPerDay: readonly number[] | null
 }
@@ -116,12 +116,12 @@ export type PartitionRow = {
 
 export type Page<T> = { readonly rows: readonly T[]; readonly total: number; readonly from: number }
 
-/** How far each step of pruning narrows the files. */
+/** Files that remain after each step of pruning. */
 export type Funnel = {
   readonly all: { readonly files: number; readonly bytes: number }
   readonly partition: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
   readonly stats: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
-  /** Files kept only because they carry no stats for a column that was asked about. */
+  /** Files kept only because they have no stats for a column of the condition. */
   readonly keptWithoutStats: number
   readonly ms: number
 }

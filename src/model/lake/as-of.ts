@@ -1,2 +1,2 @@
-/** Which state of a table is meant: a version, or the latest at a moment; the latest of all where neither is given. */
+/** Selects a snapshot of a table: by version, or the latest at a timestamp; without either the latest. */
 export type AsOf = { readonly version?: number; readonly timestampMs?: number }

@@ -1,24 +1,24 @@
-/** A condition on rows as data. What a column's type makes of a literal is decided by whoever evaluates it. */
+/** A condition on rows as data. The evaluator interprets literals by the column's type. */
 
-/** Names from the outside in; more than one for a field of a struct. `at` is its place in the text. */
+/** Names from the outside in; several for a field of a struct. `at` is the position in the text. */
 export type ColumnRef = { readonly names: readonly string[]; readonly at: number }
 
 export type LiteralValue =
-  /** Digits as written, with sign; any size, maybe with a point and an exponent. */
+  /** Digits as written, with sign; any size, possibly with a point and an exponent. */
   | { readonly kind: 'number'; readonly text: string }
   | { readonly kind: 'string'; readonly text: string }
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'null' }
-  /** `yyyy-MM-dd`, checked to be a day. */
+  /** `yyyy-MM-dd`, checked to be a valid day. */
   | { readonly kind: 'date'; readonly text: string }
-  /** As `parseTimestamp` takes it, checked. */
+  /** Checked with `parseTimestamp`. */
   | { readonly kind: 'timestamp'; readonly text: string }
 
 export type Literal = LiteralValue & { readonly at: number }
 
 export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>='
 
-/** The comparison that is true of two values where this one is false; null answers neither. */
+/** The comparison that is true exactly if this one is false; with NULL both are unknown. */
 export const NEGATED: Readonly<Record<Comparison, Comparison>> = {
   '=': '<>',
   '<>': '=',
@@ -39,10 +39,10 @@ export type Condition =
       readonly negated: boolean
     }
   | { readonly kind: 'isNull'; readonly column: ColumnRef; readonly negated: boolean }
-  /** `%` any text, `_` one character, a backslash takes the next one literally. */
+  /** `%` any text, `_` one character, a backslash escapes the next one. */
   | { readonly kind: 'like'; readonly column: ColumnRef; readonly pattern: Literal; readonly negated: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Condition[] }
   | { readonly kind: 'not'; readonly part: Condition }
 
-/** A condition with the text it came from, so that a later error can still point into it. */
+/** A condition with its text, so that a later error can point into it. */
 export type Predicate = { readonly text: string; readonly root: Condition }

@@ -1,17 +1,17 @@
 /** Events of `fsck`. */
 import type { Dec } from '../run/dec.ts'
 
-/** Something that `fsck` came upon. */
+/** A finding of `fsck`. */
 export type FsckFindingEvent = {
   type: 'fsck.finding'
   table: string
-  /** `note`: nothing is wrong with the version that was looked at. */
+  /** `note`: the inspected version is not affected. */
   level: 'finding' | 'note'
   /** Its kind, of a closed list. */
   finding: string
   path?: string
   column?: string
-  /** What the log says, and what is there. */
+  /** `log`: what the log says. `found`: what is there. */
   log?: string
   found?: string
   detail: string
@@ -19,7 +19,7 @@ export type FsckFindingEvent = {
   hint: string
 }
 
-/** A level of `fsck` has been gone through: of so many files, commits or vectors so many were looked at. */
+/** A level of `fsck` is complete: `looked` of `of` files, commits or vectors were inspected. */
 export type FsckCheckedEvent = {
   type: 'fsck.checked'
   table: string
@@ -41,16 +41,16 @@ export type FsckCheckedEvent = {
   detail: string
 }
 
-/** How far a step of `fsck` is, a few times a second. */
+/** Progress of a step of `fsck`, a few times per second. */
 export type FsckProgressEvent = {
   type: 'fsck.progress'
   table: string
-  /** Files: all of them, with the footers and vectors that are opened; sample: those that are opened where not all are. */
+  /** `files`: all files, with the footers and vectors that are opened. `sample`: the opened ones, if not all are. */
   step: 'listing' | 'files' | 'sample' | 'checkpoints' | 'history'
-  /** Objects that were listed; files, checkpoints or commits that were gone through. */
+  /** Listed objects; processed files, checkpoints or commits. */
   done: Dec
-  /** Absent where nobody knows. */
+  /** Absent if unknown. */
   total?: Dec
-  /** Of those files, as the log says, or of the objects; 0 for anything else. */
+  /** Size of those files according to the log, or of the objects; 0 otherwise. */
   bytes: Dec
 }

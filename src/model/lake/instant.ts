@@ -1,6 +1,6 @@
-/** Dates and timestamps as text, read without a time zone of this machine getting in. */
+/** Parses dates and timestamps, independent of the time zone of this machine. */
 
-/** `micros` since 1970-01-01T00:00:00: of UTC when `zoned`, else of a wall clock somewhere. */
+/** `micros` since 1970-01-01T00:00:00: UTC if `zoned`, otherwise local time of an unknown zone. */
 export type Instant = { readonly micros: bigint; readonly zoned: boolean }
 
 const DATE = /^(\d{4})-(\d{1,2})-(\d{1,2})$/
@@ -8,13 +8,13 @@ const TIMESTAMP =
   /^(\d{4}-\d{1,2}-\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?$/i
 const DAY_MS = 86_400_000
 
-/** Days since 1970-01-01 (proleptic Gregorian) of `yyyy-MM-dd`, or null when it is no day. */
+/** Days since 1970-01-01 (proleptic Gregorian) of `yyyy-MM-dd`; null if it is not a valid day. */
 export function parseDate(text: string): number | null {
   const match = DATE.exec(text)
   if (!match) return null
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
   const date = new Date(0)
-  // Date.UTC takes years below 100 for 19xx; this does not.
+  // Date.UTC maps years below 100 to 19xx; setUTCFullYear does not.
   date.setUTCFullYear(year, month - 1, day)
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null
   return date.getTime() / DAY_MS
@@ -30,8 +30,8 @@ function zoneSeconds(zone: string): number | null {
 }
 
 /**
- * `yyyy-MM-dd[ HH:mm[:ss[.SSSSSSSSS]]]`, with a space or a T between, and a zone (`Z`, `UTC`, `+02:00`, `+00:19:32`) or none. Digits below the
- * microsecond are cut. Null when it is none.
+ * `yyyy-MM-dd[ HH:mm[:ss[.SSSSSSSSS]]]`, separated by a space or a T, with a zone (`Z`, `UTC`, `+02:00`, `+00:19:32`)
+ * or none. Digits below the microsecond are cut off. Null if the text is invalid.
  */
 export function parseTimestamp(text: string): Instant | null {
   const match = TIMESTAMP.exec(text)

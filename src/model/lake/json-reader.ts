@@ -1,19 +1,19 @@
-/** JSON, strictly by RFC 8259, into whatever the caller makes of it. Numbers come as their digits and never pass through a double. */
+/** JSON parser, strict by RFC 8259; the caller builds the values. Numbers are passed as digits, never as a double. */
 import { SluiceError } from '../../shared/errors.ts'
 import { stringEnd } from './json-tokens.ts'
 
-/** What values become. Of names that are equal the last counts, as for JSON.parse. */
+/** Builds values. Of equal names the last counts, as in JSON.parse. */
 export type JsonShape<T> = {
   object(members: ReadonlyMap<string, T>): T
   array(items: readonly T[]): T
   string(value: string): T
   number(digits: string): T
   word(word: 'true' | 'false' | 'null'): T
-  /** Called with a name that an object has had before. */
+  /** Called for a duplicate name of an object. */
   twice?(name: string): void
 }
 
-/** @throws SluiceError VALUE_REFUSED where the text is no JSON, or nested more than 2,000 times */
+/** @throws SluiceError VALUE_REFUSED if the text is not JSON, or nested more than 2,000 deep */
 export function readJson<T>(text: string, shape: JsonShape<T>): T {
   const reader = new Reader(text, shape)
   const result = reader.value(0)
@@ -82,7 +82,7 @@ class Reader<T> {
     return this.#shape.array(items)
   }
 
-  /** Past the end of a list, or past the comma before its next item. */
+  /** Skips the end of a list, or the comma before its next item. */
   #closes(end: string, first: boolean): boolean {
     this.#blank()
     const here = this.#text[this.#at]

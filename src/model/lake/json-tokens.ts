@@ -1,6 +1,6 @@
 /**
- * JSON as its tokens: what JSON.parse would round or lose (digits of numbers, names that stand twice) is in the text alone. Strings are found by their
- * quotes, and not by a regular expression, which overflows its stack in one of ten million characters.
+ * Tokens of JSON, for facts that JSON.parse loses: digits of numbers and duplicate names. Strings are found by scanning
+ * for quotes: a regular expression overflows its stack on a string of ten million characters.
  */
 
 const BACKSLASH = 92
@@ -8,7 +8,7 @@ const SIGNS = '{}[],:'
 const END_OF_WORD = /[\s{}[\],:"]|$/g
 const BLANKS = /\s*/y
 
-/** Behind the string that begins with the quote at `start`; -1 where it has no end. */
+/** Index after the string whose opening quote is at `start`; -1 if it is not closed. */
 export function stringEnd(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let slashes = 0
@@ -18,7 +18,7 @@ export function stringEnd(text: string, start: number): number {
   return -1
 }
 
-/** Strings with their quotes, signs, and everything else up to the next blank or sign. Judges nothing: what is no JSON has tokens, too. */
+/** Strings with their quotes, punctuation, and other runs up to the next blank or punctuation. Does not validate. */
 export function* jsonTokens(text: string): Generator<string> {
   let at = 0
   for (;;) {
@@ -43,11 +43,12 @@ function tokenEnd(text: string, at: number): number {
   return END_OF_WORD.exec(text)?.index ?? text.length
 }
 
-/** Names of members, and places in lists, from the outside in. */
+/** Names of members, and indexes in lists, from the outside in. */
 export type JsonPath = readonly (string | number)[]
 
 /**
- * Calls for every token with its place until it returns true. A bracket stands where its object or list does; `path` is the same array each time.
+ * Calls `visit` for every token with its path until it returns true. A bracket has the path of its object or list;
+ * `path` is the same array each time.
  * @param text valid JSON
  */
 function walk(text: string, visit: (token: string, path: JsonPath, isScalar: boolean) => boolean): void {
@@ -71,7 +72,7 @@ function walk(text: string, visit: (token: string, path: JsonPath, isScalar: boo
   }
 }
 
-/** The text of a member of nested objects, an object itself, without its blanks; null where there is none. @param text valid JSON */
+/** Text of an object that is a member of nested objects, without blanks; null if none. @param text valid JSON */
 export function memberText(text: string, wanted: readonly string[]): string | null {
   const found: string[] = []
   let member: string | null = null
@@ -85,7 +86,7 @@ export function memberText(text: string, wanted: readonly string[]): string | nu
   return member
 }
 
-/** Calls for every scalar, with its text. @param text valid JSON */
+/** Calls `take` for every scalar with its text. @param text valid JSON */
 export function eachScalar(text: string, take: (path: JsonPath, token: string) => void): void {
   walk(text, (token, path, isScalar) => {
     if (isScalar) take(path, token)

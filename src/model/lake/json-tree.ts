@@ -1,4 +1,4 @@
-/** JSON whose numbers keep their digits. */
+/** JSON values whose numbers keep their digits. */
 import { readJson, type JsonShape } from './json-reader.ts'
 
 export class JsonNumber {
@@ -19,12 +19,12 @@ const TREE: JsonShape<Json> = {
   word: (word) => (word === 'null' ? null : word === 'true'),
 }
 
-/** @throws SluiceError VALUE_REFUSED where the text is no JSON */
+/** @throws SluiceError VALUE_REFUSED if the text is not JSON */
 export function parseJson(text: string): Json {
   return readJson(text, TREE)
 }
 
-/** JSON again, with the digits that its numbers had. */
+/** Prints JSON with the original digits of its numbers. */
 export function jsonText(value: Json): string {
   if (value instanceof JsonNumber) return value.digits
   if (Array.isArray(value)) return `[${value.map((one: Json) => jsonText(one)).join(',')}]`

@@ -1,4 +1,4 @@
-/** Where a lake or a table lies, read from what a person wrote: a folder of this machine, or a prefix of an S3 bucket. */
+/** Parses the location of a lake or a table: a local folder, or a prefix of an S3 bucket. */
 import { SluiceError } from '../../shared/errors.ts'
 
 export type LakePlace =
@@ -6,9 +6,9 @@ export type LakePlace =
   | {
       readonly kind: 'bucket'
       readonly bucket: string
-      /** Key prefix without slashes at its end; '' for the whole bucket. */
+      /** Key prefix without trailing slashes; '' for the whole bucket. */
       readonly prefix: string
-      /** Canonical URI, percent-encoded, without a slash at the end. */
+      /** Canonical URI, percent-encoded, without a trailing slash. */
       readonly root: string
     }
 
@@ -18,8 +18,8 @@ const S3_SCHEMES: ReadonlySet<string> = new Set(['s3', 's3a', 's3n'])
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
 
 /**
- * Reads a path, a `file://` or an `s3://` URL. What stands behind the bucket is the key as the store has it, as in AWS's own tools: nothing is
- * decoded, and `s3://lake/t%203` is the key `t%203`. A location of the catalog is a URI: see `pathOfLocation`.
+ * Parses a path, a `file://` or an `s3://` URL. The text after the bucket is the raw key, as in AWS's own tools:
+ * nothing is decoded, and `s3://lake/t%203` is the key `t%203`. For URIs of the catalog use `pathOfLocation`.
  * @throws SluiceError UNSUPPORTED_URL for other schemes; BAD_CONFIG for an S3 URL with credentials or without a bucket
  */
 export function parseLakeUrl(text: string): LakePlace {
@@ -43,7 +43,7 @@ export function parseLakeUrl(text: string): LakePlace {
   return { kind: 'bucket', bucket, prefix, root: s3Uri(bucket, prefix) }
 }
 
-/** A key or prefix as a person writes it, and `parseLakeUrl` reads it. */
+/** A key or prefix in the form that `parseLakeUrl` parses. */
 export function s3Path(bucket: string, key: string): string {
   return key === '' ? `s3://${bucket}` : `s3://${bucket}/${key}`
 }
@@ -54,27 +54,27 @@ export function pathOfLocation(location: string): string {
   return location.startsWith('file://') ? decodeURIComponent(new URL(location).pathname) : location
 }
 
-/** Canonical URI of a key or prefix: what the catalog keeps as a location. */
+/** Canonical URI of a key or prefix: the location in the catalog. */
 export function s3Uri(bucket: string, key: string): string {
   const encoded = encodeURI(key).replace(/[?#]/g, encodeURIComponent)
   return key === '' ? `s3://${bucket}` : `s3://${bucket}/${encoded}`
 }
 
-/** Schemes that are told from a file's name also where one slash is missing: `s3:/bucket`. */
+/** Schemes that are recognised with one slash missing too: `s3:/bucket`. */
 const REMOTE = /^(s3|s3a|s3n|gs|gcs|abfss?|wasbs?|adls?|az|hdfs|dbfs|r2|https?|ftp|sftp|file):/i
 
-/** The scheme of a text that is a URL and no path of this machine, in lower case; null for a path. */
+/** The scheme of a URL in lower case; null for a local path. */
 export function urlScheme(text: string): string | null {
   const scheme = SCHEME.exec(text)?.[1] ?? REMOTE.exec(text)?.[1]
   return scheme === undefined ? null : scheme.toLowerCase()
 }
 
-/** Whether text is a URL of a bucket. */
+/** True for a URL of a bucket. */
 export function isS3Url(text: string): boolean {
   return S3_SCHEMES.has(SCHEME.exec(text)?.[1]?.toLowerCase() ?? '')
 }
 
-/** No bucket has ':' or '@' in its name; neither is what stands before the first slash of a secret that holds one itself. */
+/** Bucket names contain no ':' or '@'. This also catches a secret with a slash, of which only the start is here. */
 function refuseCredentials(bucket: string): void {
   if (!/[:@]/.test(bucket)) return
   throw new SluiceError('BAD_CONFIG', 'an S3 URL must not hold credentials', {
@@ -83,7 +83,7 @@ function refuseCredentials(bucket: string): void {
   })
 }
 
-/** Undoes percent encoding; what is no valid escape stays as written. */
+/** Decodes percent escapes; invalid ones stay as written. */
 function decoded(text: string): string {
   return text.replace(/(?:%[\da-f]{2})+/gi, (escaped) => {
     try {

@@ -1,37 +1,37 @@
-/** Where a log lives: three calls that a local folder and an object store can both answer. */
+/** Read access to a Delta log, for local folders and object stores. */
 import type { SluiceError } from '../../shared/errors.ts'
 
-/** One object below a folder. `size` in bytes and `modified` in ms since the epoch, absent when not asked for. */
+/** One object in a folder. `size` in bytes and `modified` in ms since the epoch, absent unless requested. */
 export type LogEntry = {
   readonly name: string
   readonly size?: number
   readonly modified?: number
-  /** Changes whenever the file is written, though its size and time stay: inode and change time of a disk, ETag of a bucket. */
+  /** Changes with every write, even if size and time stay: inode and change time on disk, ETag in a bucket. */
   readonly stamp?: string
 }
 
 /** A file below a folder. */
 export type FileEntry = Required<Omit<LogEntry, 'stamp'>>
 
-/** `etag`: of a bucket, what the store calls these very bytes; absent on a disk, null where the store says none. */
+/** `etag`: identifies the bytes in a bucket; absent on a disk, null if the store returns none. */
 export type LogObject = { readonly size: number; readonly modified: number; readonly etag?: string | null }
 
-/** Requests that a store has sent so far, each try counted, and the bytes of bodies that came back. */
+/** Requests sent by a store, each try counted, and bytes of response bodies. */
 export type RequestCounts = {
   readonly lists: number
   readonly gets: number
   readonly heads: number
   readonly bytes: number
-  /** The longest chain of them in which each began behind the end of the one before: a reader pays latency once for each of these. */
+  /** Longest chain of requests, each begun after the end of the previous one: the reader waits so many latencies. */
   readonly inSequence: number
 }
 
-/** @returns which of a chain the request is that begins now */
+/** @returns position of the new request in its chain */
 export function requestBegins(counts: { inSequence: number }): number {
   return counts.inSequence + 1
 }
 
-/** @param place what `requestBegins` said of the request that has its answer now */
+/** @param place from `requestBegins` of the request that completed */
 export function requestEnds(counts: { inSequence: number }, place: number): void {
   counts.inSequence = Math.max(counts.inSequence, place)
 }
@@ -39,18 +39,18 @@ export function requestEnds(counts: { inSequence: number }, place: number): void
 export interface LogStore {
   /** Canonical URI of the table root, without a trailing slash: `file:///lake/orders`. */
   readonly root: string
-  /** The root as a person gave it, for messages. */
+  /** The root as the user gave it, for messages. */
   readonly label: string
-  /** Live counts of a store where every call is a request; absent for a local folder. */
+  /** Live counts of a store whose calls are requests; absent for a local folder. */
   readonly requests?: RequestCounts
   /**
-   * Whether a listing comes in pages that cost a request each. Then readers of the newest version list from the last checkpoint on, after a
-   * look at `_last_checkpoint`; where it is absent they list everything, which is one cheap call.
+   * True if a listing has pages that cost a request each. Readers of the newest version then read `_last_checkpoint`
+   * and list from there; otherwise they list everything, which is one cheap call.
    */
   readonly pagedListing?: boolean
   /**
-   * Objects directly below `folder` (relative to the root, '/' between parts; '' is the root), in byte order of
-   * their names, sub-folders left out. A folder that does not exist is empty.
+   * Objects directly in `folder` (relative to the root, '/' between parts; '' is the root), in byte order of their
+   * names, without subfolders. A missing folder is empty.
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO
    */
   list(
@@ -58,15 +58,16 @@ export interface LogStore {
     options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogEntry>
   /**
-   * All objects below `folder` at any depth, as paths relative to it, in byte order. Only where that costs fewer calls than one a folder.
+   * All objects below `folder` at any depth, as relative paths in byte order. Only if cheaper than a call per folder.
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO
    */
   listDeep?(folder: string, signal: AbortSignal): AsyncIterable<string>
   /**
-   * All objects below the table root at any depth, with size and time, as paths relative to it. A local folder that is a link is not entered.
-   * Folders of the root that `enter` refuses are left out where that saves requests, so a caller may get some of their objects.
-   * @param denied hears of each folder below the root that may not be listed, and the listing goes on without it
-   * @throws SluiceError SOURCE_DENIED, without `denied` or of the root itself; SOURCE_IO
+   * All objects below the table root at any depth, with size and time, as relative paths. Symbolic links to folders are
+   * not entered. Folders of the root that `enter` refuses are skipped if that saves requests, so some of their objects
+   * may be returned.
+   * @param denied called for each folder below the root that may not be listed; the listing continues
+   * @throws SluiceError SOURCE_DENIED, without `denied` or for the root itself; SOURCE_IO
    */
   listFiles?(
     enter: (folder: string) => boolean,
@@ -74,8 +75,9 @@ export interface LogStore {
     denied?: (folder: string, error: SluiceError) => void,
   ): AsyncIterable<FileEntry>
   /**
-   * Bytes of one object from `start` (0) up to `end` (exclusive), in chunks of at most a few MB. Small objects come whole.
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED when the object was replaced while it was read
+   * Bytes of one object from `start` (default 0) to `end` (exclusive), in chunks of at most a few MB. Small objects
+   * come as one.
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED if the object was replaced during the read
    */
   read(
     path: string,
@@ -83,22 +85,23 @@ export interface LogStore {
       readonly start?: number
       readonly end?: number
       readonly signal: AbortSignal
-      /** The object has to be this one still. Not looked at on a disk. */
+      /** Expected ETag of the object. Ignored on a disk. */
       readonly etag?: string
     },
   ): AsyncIterable<Buffer>
   /**
-   * Says that these objects will be read whole, in this order and soon, so that a store far away can fetch several at a time. Replaces
-   * what was said before. Nothing has to be read, and nothing fails here.
+   * Announces that these objects will soon be read completely in this order, so that a remote store can prefetch them.
+   * Replaces the previous announcement. Need not be followed, and never fails.
    * @param options.keep they will be read a second time
    */
   ahead?(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void
-  /** Size and time of one object, or null when there is none. */
+  /** Size and time of one object; null if it does not exist. */
   head(path: string, signal: AbortSignal): Promise<LogObject | null>
   /**
-   * A local file with the object's bytes, for readers that need one; disposing removes what was made for it.
-   * @param options.columns of a Parquet file: the only top-level columns whose data will be read. Data of the others may be missing
-   * @param options.known the object as `head` has just said it is: another one is LOG_CHANGED where the store has ETags
+   * A local file with the object's bytes; disposing removes a temporary one.
+   * @param options.columns of a Parquet file: the only top-level columns that will be read. Data of others may be
+   * missing
+   * @param options.known the object as returned by `head`: LOG_CHANGED for another one, if the store has ETags
    */
   localFile(
     path: string,

@@ -1,27 +1,27 @@
-/** Parquet files as `fsck` needs them: what footers say, and what the rows behind them come to. A damaged file is an answer, never an error. */
+/** Parquet access for `fsck`: footers, and scans of rows. A damaged file is a result, never an error. */
 
 /** A field of the file's schema tree. */
 export type FooterField = {
   readonly name: string
-  /** DuckDB's name for the type of a leaf, such as `DECIMAL(10,2)`; null for a group. */
+  /** DuckDB's type name of a leaf, such as `DECIMAL(10,2)`; null for a group. */
   readonly type: string | null
   /** LIST, MAP, MAP_KEY_VALUE, DECIMAL …; null without one. */
   readonly converted: string | null
-  /** Physical type of a leaf: INT96 holds instants. */
+  /** Physical type of a leaf: INT96 holds timestamps. */
   readonly physical: string | null
   readonly isRepeated: boolean
   /** Column mapping id; null without one. */
   readonly id: number | null
   readonly fields: readonly FooterField[]
-  /** Number of the leaf in the order of the file; null for a group. */
+  /** Index of the leaf in the file; null for a group. */
   readonly leaf: number | null
 }
 
 /** Statistics of one leaf over all row groups. */
 export type LeafStats = {
-  /** Null when a row group does not say. */
+  /** Null if a row group lacks it. */
   readonly nulls: number | null
-  /** Values that occur in the column, as text: the exact minima and maxima of row groups. NaN is left out. */
+  /** Values that occur in the column, as text: exact minima and maxima of row groups, without NaN. */
   readonly values: readonly string[]
 }
 
@@ -31,28 +31,28 @@ export type Footer = {
   readonly writer: string | null
   /** Top-level columns. */
   readonly fields: readonly FooterField[]
-  /** By number of the leaf. */
+  /** By leaf index. */
   readonly leaves: readonly LeafStats[]
 }
 
 /** Why a file cannot be read. */
 export type FileFault = {
   readonly fault: 'cut' | 'damaged' | 'encrypted'
-  /** One clause. */
+  /** A short clause. */
   readonly reason: string
 }
 
 export type ScannedColumn = {
   /** Names from the top-level column down through structs. */
   readonly path: readonly string[]
-  /** Whether bounds are wanted beside the count of nulls. */
+  /** True to compute bounds besides the count of nulls. */
   readonly bounds: boolean
 }
 
 export type ScannedRows = {
   /** Rows of the file. */
   readonly rows: number
-  /** Rows that no deletion vector hides; the columns speak of these. */
+  /** Rows that no deletion vector hides; `columns` covers only these. */
   readonly visible: number
   readonly columns: readonly { readonly nulls: number; readonly min: string | null; readonly max: string | null }[]
   readonly pages: PageSums
@@ -60,22 +60,22 @@ export type ScannedRows = {
 
 export type PageSums = {
   readonly pages: number
-  /** Pages that carry a CRC-32. */
+  /** Pages that have a CRC-32. */
   readonly summed: number
-  /** Pages whose bytes do not fit their CRC, as column and offset. */
+  /** Pages whose bytes do not match their CRC, as column and offset. */
   readonly wrong: readonly { readonly column: string; readonly offset: number }[]
 }
 
-/** A file to be looked at, at a path of this machine. */
+/** Reads Parquet files on local paths. */
 export interface ParquetFooters {
   /**
-   * Footers of these files, in their order.
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; never for what a file holds
+   * Footers of these files, in order.
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; never for the content of a file
    */
   footers(files: readonly string[], signal: AbortSignal): Promise<readonly (Footer | FileFault)[]>
   /**
    * Decodes every value of a file and checks the CRC of each page that has one.
-   * @param options.deleted positions of rows, ascending, that the columns are not to speak of
+   * @param options.deleted row positions, ascending, to exclude from the columns
    * @throws SluiceError as `footers`
    */
   scan(

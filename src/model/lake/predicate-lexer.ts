@@ -1,4 +1,4 @@
-/** Words, literals and signs of a `--where` text, each with its place, and the error that points at one. */
+/** Tokens of a `--where` text with their positions, and the error that points to one. */
 import { SluiceError } from '../../shared/errors.ts'
 import { pointedMessage } from '../../shared/pointed.ts'
 
@@ -6,11 +6,11 @@ export type Token = {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'sign' | 'end'
   /** Without quotes and with doubled quotes undone. */
   readonly text: string
-  /** First character, counted in UTF-16 units from 0. */
+  /** Position of the first character, in UTF-16 units from 0. */
   readonly at: number
 }
 
-/** Words that a bare column name cannot be. */
+/** Words that must be quoted as column names. */
 export const RESERVED: ReadonlySet<string> = new Set([
   'AND',
   'OR',
@@ -57,7 +57,7 @@ function unquote(text: string): string {
   return text.slice(1, -1).replaceAll(quote + quote, quote)
 }
 
-/** @throws SluiceError BAD_PREDICATE for an open quote or a character that no condition has */
+/** @throws SluiceError BAD_PREDICATE for an unclosed quote or an invalid character */
 export function tokens(source: string): readonly Token[] {
   const found: Token[] = []
   let at = 0
@@ -72,7 +72,7 @@ export function tokens(source: string): readonly Token[] {
       continue
     }
     const last = found.at(-1)
-    // The dot of `a.5` parts a name, the dot of `> .5` begins a number.
+    // The dot of `a.5` separates names, the dot of `> .5` begins a number.
     const afterName = last?.kind === 'word' || last?.kind === 'quoted'
     const number = afterName && source[at] === '.' ? null : next(NUMBER)
     const word = next(WORD)

@@ -1,4 +1,4 @@
-/** The grammar of `--where`. */
+/** Parser of `--where`. */
 import { parseDate, parseTimestamp } from './instant.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from './condition.ts'
 import { predicateError, RESERVED, tokens } from './predicate-lexer.ts'
@@ -24,7 +24,7 @@ const FLIPPED: Readonly<Record<Comparison, Comparison>> = {
 }
 const MAX_DEPTH = 200
 
-/** What a token is called in a message. */
+/** A token in a message. */
 function shown(token: Token): string {
   if (token.kind === 'end') return 'the end'
   return token.kind === 'string' ? `'${token.text}'` : `"${token.text}"`
@@ -41,7 +41,7 @@ function isLiteralStart(token: Token, following: Token): boolean {
 
 /**
  * Parses a condition.
- * @throws SluiceError BAD_PREDICATE whose message names the place and shows it under a caret
+ * @throws SluiceError BAD_PREDICATE with the position as text and under a caret
  */
 export function parsePredicate(text: string): Predicate {
   const list = tokens(text)
@@ -186,7 +186,7 @@ export function parsePredicate(text: string): Predicate {
     while (acceptWord(kind.toUpperCase())) parts.push(next())
     const [only] = parts
     if (parts.length === 1 && only) return only
-    // `a AND (b AND c)` is one chain: the same condition, and the same text when rendered.
+    // Flattens `a AND (b AND c)` into one chain: the same condition, and the same text when rendered.
     return { kind, parts: parts.flatMap((part) => (part.kind === kind ? part.parts : [part])) }
   }
 

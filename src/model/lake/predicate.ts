@@ -1,6 +1,6 @@
 /**
- * Conditions on rows, as `--where` takes them: columns compared with literals, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, joined by
- * `AND`, `OR`, `NOT`. Plain data; what a column's type makes of a literal is decided by whoever evaluates it.
+ * Conditions of `--where`: columns compared with literals, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, joined by `AND`, `OR`,
+ * `NOT`. Plain data; the evaluator interprets literals by the column's type.
  */
 import { backquotedName, literal } from '../../shared/sql-text.ts'
 import type { ColumnRef, Condition, LiteralValue, Predicate } from './condition.ts'
@@ -16,7 +16,7 @@ function renderName(name: string): string {
   return isBare ? name : backquotedName(name)
 }
 
-/** A column as it can be written in a condition. */
+/** A column as it is written in a condition. */
 export function renderColumn(column: Pick<ColumnRef, 'names'>): string {
   return column.names.map(renderName).join('.')
 }
@@ -67,12 +67,12 @@ export function renderCondition(condition: Condition): string {
   }
 }
 
-/** The predicate in one spelling: keywords in capitals, `<>` for `!=`, no needless parentheses. */
+/** The predicate in canonical spelling: upper-case keywords, `<>` for `!=`, no unnecessary parentheses. */
 export function renderPredicate(predicate: Predicate): string {
   return renderCondition(predicate.root)
 }
 
-/** Every column once, in order of first mention. */
+/** Every column once, in order of first use. */
 export function columnsOf(predicate: Predicate): readonly ColumnRef[] {
   const found = new Map<string, ColumnRef>()
   const walk = (condition: Condition): void => {

@@ -1,6 +1,6 @@
 /**
- * What a store offers to those who retire the table that a switch has parked: what still stands in the way of removing it, and the steps of the removal. Each step
- * is one transaction with its row of the ledger.
+ * What a store offers to retire the old table after a cutover: the findings that prevent removal, and its steps. Each
+ * step is one transaction with its ledger row.
  */
 import type { TableName } from '../copy/column-type.ts'
 import type { Digest } from '../copy/rows.ts'
@@ -8,33 +8,33 @@ import type { Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 
 /**
- * `refused`: the step does not happen while it is so. `changes`: it becomes something else with the removal. `look`: a person should look at it first. `fine`: was
- * looked at. `not known`: nobody has noted it, or this login may not see it.
+ * `refused`: prevents the step. `changes`: the removal changes it. `look`: the user should inspect it first. `fine`:
+ * checked. `not known`: not recorded, or not visible to this login.
  */
 export type DecommissionVerdict = 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
 
 export type DecommissionFinding = {
   readonly verdict: DecommissionVerdict
-  /** Of what kind it is, such as `view`. */
+  /** Its kind, such as `view`. */
   readonly about: string
   readonly object?: string
   readonly detail: string
   readonly hint?: string
 }
 
-/** Counters of reads and writes of a table, as decimal texts, and since when the server has them. */
+/** Counters of reads and writes of a table, as decimal texts, and the time of their reset. */
 export type TableUse = {
   readonly reads: string
   readonly writes: string
-  /** When the counters of the database were reset last, as the server prints it; null where they never were. */
+  /** Last reset of the database's counters, as the server prints it; null if never. */
   readonly resetAt: string | null
-  /** Time of the last read, ms since the epoch; null where there was none, absent where the server does not note it. */
+  /** Time of the last read, ms since the epoch; null if never, absent if the server does not record it. */
   readonly lastReadMs?: number | null
 }
 
 export type ParkedTable = {
   readonly table: TableName
-  /** Tells it from another table of its name. */
+  /** Differs for another table of the same name. */
   readonly identity: string
 }
 
@@ -46,40 +46,43 @@ export type ParkedLook = ParkedTable & {
 }
 
 export type DecommissionStep = ParkedTable & {
-  /** Gives a row while the step may happen. */
+  /** Returns a row while the step is allowed. */
   readonly guard: Statement
-  /** Longest that one try waits for a lock, ms; everybody else waits behind it. */
+  /** Lock timeout of one try, ms; all other sessions wait behind it. */
   readonly patienceMs: number
-  /** After so long without the lock it gives up, ms. */
+  /** Total time without the lock before giving up, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
 
-/** What the rows of a table came to when they were copied last. */
+/** Digest of a table's rows when they were copied last. */
 export type KnownRows = { readonly columns: readonly ReadColumn[]; readonly digest: Digest }
 
-/** `fenced`: another program has done a step meanwhile. `gone`: the table is not there, or another one has its name. `differs`: its rows changed since they were copied. */
+/**
+ * `fenced`: another program did a step meanwhile. `gone`: the table is missing or was replaced. `differs`: its rows
+ * changed since they were copied.
+ */
 export type DecommissionEnd = 'done' | 'fenced' | 'gone' | 'differs'
 
 export interface DecommissionStore {
-  /** The table that is written like this, `schema.name`; null where there is none. */
+  /** The table with this name, `schema.name`; null if there is none. */
   named(text: string, signal: AbortSignal): Promise<TableName | null>
   /**
-   * Looks, and changes nothing.
+   * Inspects the old table; read-only.
    * @param heir the table that has the public name
-   * @returns null where the parked table is not there
+   * @returns null if the old table does not exist
    */
   look(parked: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null>
   /**
-   * Takes all rights on the table away from everybody but its owner.
-   * @param close the row of the ledger @param grants what was taken away, as text for `reactivate`
+   * Revokes all rights on the table from all roles but its owner.
+   * @param close the ledger row @param grants revoked rights, as text for `reactivate`
    * @throws SluiceError TARGET_BUSY, TARGET_DENIED
    */
   deactivate(step: DecommissionStep, close: (grants: string) => readonly Statement[]): Promise<DecommissionEnd>
   /**
-   * Gives them back.
+   * Grants the revoked rights again.
    * @param grants of `deactivate`
-   * @returns with rights of roles that are not there any more, in words
+   * @returns `missing`: rights of roles that no longer exist, as text
    * @throws SluiceError TARGET_BUSY, TARGET_DENIED, LEDGER_DAMAGED
    */
   reactivate(
@@ -88,10 +91,12 @@ export interface DecommissionStore {
     close: readonly Statement[],
   ): Promise<{ readonly end: DecommissionEnd; readonly missing: readonly string[] }>
   /**
-   * Drops the table and what keeps writers from it, after sequences of its columns went to the table that has the public name. Nothing else goes with it.
-   * @param expect what its rows have to come to, added up under the lock; null where nobody has noted it
-   * @returns with what was done beside, in words
-   * @throws SluiceError TARGET_BUSY where others keep the lock for longer than `budgetMs`, TABLE_REFUSED where something depends on it, TARGET_DENIED
+   * Drops the table and its write protection, after moving sequences of its columns to the table with the public name.
+   * Nothing else is dropped.
+   * @param expect expected digest of its rows, computed under the lock; null if none is recorded
+   * @returns `also`: what else was done, as text
+   * @throws SluiceError TARGET_BUSY if other sessions keep the lock longer than `budgetMs`, TABLE_REFUSED if an object
+   * depends on it, TARGET_DENIED
    */
   drop(
     step: DecommissionStep,

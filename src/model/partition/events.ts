@@ -1,54 +1,55 @@
-/** What is said of the partitions of a table: how they stand, which were made, what somebody has to look at; part of the union in event.ts. */
+/** Events of partition maintenance: state, creation, alarms; part of the union in event.ts. */
 import type { Dec } from '../run/dec.ts'
 
-/** A table and how it is cut, before its partitions. Bounds and days as their system prints them. */
+/** A table and its partitioning, sent before its partitions. Bounds and days as their system prints them. */
 export type PartitionedEvent = {
   type: 'partition.table'
   table: string
   by: string
-  /** As `--calendar` and its options say it; absent where its bounds are those of no calendar. */
+  /** As `--calendar` and its options give it; absent if the bounds follow no calendar. */
   calendar?: string
-  /** Where the calendar comes from: the flags, or the bounds of so many of its newest partitions. */
+  /** Where the calendar comes from: the flags, or the bounds of this many of its newest partitions. */
   calendarFrom?: string
   partitions: Dec
-  /** Whether rows without a partition have one to fall into. */
+  /** True if there is a default partition. */
   hasDefault: boolean
-  /** The last of its partitions without a gap ends here; absent where it has none. */
+  /** End of the partitions without a gap; absent if there are none. */
   coveredTo?: string
-  /** The last of them has no end, and takes all that comes. */
+  /** The last partition has no upper bound. */
   isOpen?: boolean
-  /** What else makes partitions of it. */
+  /** Another tool that creates its partitions. */
   keptBy?: string
 }
 
 /**
- * `future`: not begun. `current`: now lies in it. `hot`: it is over, and not due. `due`: older than what was asked for. `archived`: its rows are in an archive, and
- * not in the table. `held`: somebody has said that it has to stay. `default`: it takes what no other takes. `open`: it has no end, or no beginning. `missing`: it has to be there by now, and is not.
+ * `future`: not begun. `current`: contains now. `hot`: ended, not due. `due`: older than the limit. `archived`: rows
+ * are in an archive, not in the table. `held`: kept on request. `default`: the default partition. `open`: without an
+ * upper or lower bound. `missing`: required, but does not exist.
  */
 export type PartitionState = 'future' | 'current' | 'hot' | 'due' | 'archived' | 'held' | 'default' | 'open' | 'missing'
 
-/** One partition, or one that is in an archive. */
+/** One partition, attached or archived. */
 export type PartitionEvent = {
   type: 'partition'
   table: string
   partition: string
-  /** What the calendar calls it. */
+  /** Its name in the calendar. */
   label?: string
   from?: string
   to?: string
   state: PartitionState
   rows?: Dec
-  /** False where they were counted. */
+  /** False if the rows were counted. */
   estimated: boolean
   bytes?: Dec
-  /** Whole periods since it ended; 0 for the one before the current. */
+  /** Whole periods since its end; 0 for the one before the current. */
   age?: number
   note?: string
 }
 
 export type PartitionAlarm = 'none ahead' | 'overlap' | 'gap' | 'rows in the default' | 'left over' | 'not given'
 
-/** Something that somebody has to look at, as it stands now. */
+/** A current condition that needs the user's attention. */
 export type PartitionAlarmEvent = {
   type: 'partition.alarm'
   table: string
@@ -61,18 +62,18 @@ export type PartitionAlarmEvent = {
   hint?: string
 }
 
-/** How a table stands once it was looked at, and its alarms were told. */
+/** State of a table after its inspection, sent after its alarms. */
 export type PartitionStandsEvent = {
   type: 'partition.stands'
   table: string
-  /** Whole periods after that of today that have to be there, and how many of these and of the current one are missing. */
+  /** `ahead`: required periods after today's. `missing`: how many of these and of the current one do not exist. */
   ahead: Dec
   missing: Dec
-  /** Rows in the default partition; absent where nobody has counted them. */
+  /** Rows in the default partition; absent if they were not counted. */
   defaultRows?: Dec
 }
 
-/** A partition that was made, or with `--dry-run` would be. */
+/** A partition that was created, or with `--dry-run` would be. */
 export type PartitionMadeEvent = {
   type: 'partition.made'
   table: string
@@ -80,13 +81,13 @@ export type PartitionMadeEvent = {
   label: string
   from: string
   to: string
-  /** `found`: somebody else made it meanwhile. */
+  /** `found`: created by another program meanwhile. */
   status: 'planned' | 'made' | 'found'
-  /** Rows that came out of the default partition. */
+  /** Rows moved out of the default partition. */
   moved?: Dec
 }
 
-/** How far the making is; may be left out by a slow reader. */
+/** Progress of the creation; may be dropped if the reader is slow. */
 export type PartitionProgressEvent = {
   type: 'partition.progress'
   table: string
@@ -95,17 +96,17 @@ export type PartitionProgressEvent = {
   total?: Dec
 }
 
-/** How long others may have waited, once it is over. */
+/** Longest wait of other sessions, sent at the end. */
 export type PartitionWaitsEvent = {
   type: 'partition.waits'
   table: string
   longestMs: number
   tries: number
-  /** Rows of the default partition whose sum was compared before the new tables took its place. */
+  /** Rows of the default partition whose checksum was compared before the new tables replaced it. */
   proved?: Dec
 }
 
-/** A partition, or a slice of one, of which every chunk is copied and proved. */
+/** All chunks of a partition, or of a slice of one, are copied and proved. */
 export type PartitionLandedEvent = {
   type: 'partition.landed'
   /** The table that is copied. */
@@ -117,15 +118,15 @@ export type PartitionLandedEvent = {
   slice?: string
   rows: Dec
   chunks: Dec
-  /** What was compared of each chunk: rows and checksum, or rows alone. */
+  /** Proof of each chunk: row count and checksum, or row count only. */
   proof: 'chunk' | 'count'
-  /** Since its first chunk was begun in this run. */
+  /** Since its first chunk of this run. */
   ms?: number
   /** Its last chunk was proved by an earlier run. */
   earlier?: true
 }
 
-/** How fast the partition that is copied first goes, beside what its window needs. */
+/** Speed of the partition that is copied first, compared with what its window needs. */
 export type PartitionPaceEvent = {
   type: 'partition.pace'
   table: string
@@ -134,18 +135,18 @@ export type PartitionPaceEvent = {
   /** Estimated. */
   total: Dec
   bytesPerHour: Dec
-  /** Of what is left, to be there when the window ends; absent without a window. */
+  /** Speed that the rest needs to finish within the window; absent without a window. */
   neededPerHour?: Dec
   leftMs?: number
 }
 
-/** One thing that partitioning a table would meet. */
+/** A finding of the partition plan for a table. */
 export type PartitionFindingEvent = {
   type: 'partition.finding'
   table: string
-  /** `refused`: it is in the way. `changes`: it becomes something else. `made`: it is made again as it is. `fine`: nothing is to be done. */
+  /** `refused`: prevents it. `changes`: is altered by it. `made`: recreated unchanged. `fine`: nothing to do. */
   verdict: 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
-  /** Of what kind it is, such as `foreign key` or `rows without a time`. */
+  /** Its kind, such as `foreign key` or `rows without a time`. */
   about: string
   object?: string
   /** What will happen, or why not. */
@@ -153,18 +154,18 @@ export type PartitionFindingEvent = {
   hint?: string
 }
 
-/** A step by which a table is partitioned without a copy of it, or goes back. */
+/** A step that partitions a table in place, or reverts that. */
 export type PartitionStepEvent = {
   type: 'partition.step'
   table: string
-  /** Only `switch`, `slice` and `revert` keep others waiting, until they are over. `clear`: what was prepared is removed. */
+  /** Only `switch`, `slice` and `revert` block other sessions until they end. `clear`: removes what was prepared. */
   step: 'index' | 'check' | 'validate' | 'switch' | 'after' | 'slice' | 'revert' | 'clear'
-  /** `found`: an earlier run has done it. `again`: others did not let go in time. */
+  /** `found`: done by an earlier run. `again`: other sessions kept the lock for too long. */
   status: 'planned' | 'begun' | 'done' | 'found' | 'again'
   detail: string
 }
 
-/** One partition that a table would have, and how long it takes to fill. */
+/** A partition that the table would have, and the time to fill it. */
 export type PartitionForecastEvent = {
   type: 'partition.forecast'
   table: string
@@ -175,71 +176,77 @@ export type PartitionForecastEvent = {
   to: string
   rows: Dec
   estimated: boolean
-  /** Of an estimate: the true number is no further away in 95 of 100 cases. */
+  /** Error margin of an estimate, with 95 % confidence. */
   off?: Dec
   bytes: Dec
-  /** A slice at the measured rate of one lane, a partition with as many slices at a time as there are lanes; absent where nothing was measured. */
+  /**
+   * For a slice at the measured rate of one copy session, for a partition with as many slices at a time as there are
+   * sessions; absent if nothing was measured.
+   */
   ms?: number
-  /** Whether it fits into the window by itself; absent without a window. */
+  /** True if it alone fits into the window; absent without a window. */
   fits?: boolean
 }
 
-/** What was measured to say so. */
+/** Measurement that the forecast is based on. */
 export type PartitionRateEvent = {
   type: 'partition.rate'
   table: string
   rows: Dec
   bytes: Dec
   ms: number
-  /** Of all lanes together. */
+  /** Of all copy sessions together. */
   bytesPerHour: Dec
   /** Sessions that read and wrote at the same time. */
   lanes: number
-  /** False where rows were only read. */
+  /** False if rows were only read. */
   written: boolean
-  /** What a copy does beyond what was measured. */
+  /** What a copy does in addition to the measured work. */
   note: string
-  /** What one partition gets of it where that is less, for it takes one lane without slices. */
+  /** Rate of one partition if it is lower, because without slices it is copied by one session. */
   partitionPerHour?: Dec
-  /** What the largest partition needs to fit into the window. */
+  /** Rate that the largest partition needs to fit into the window. */
   neededPerHour?: Dec
   windowMs?: number
 }
 
-/** A statement that would be run, or that somebody has to run. */
+/** A statement that would be run, or that the user must run. */
 export type PartitionSqlEvent = {
   type: 'partition.sql'
   table: string
   sql: string
 }
 
-/** One thing that was looked at before a parked table is retired. */
+/** A finding before the old table is retired. */
 export type DecommissionFindingEvent = {
   type: 'decommission.finding'
-  /** The parked table, or the database. */
+  /** The old table, or the database. */
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** `refused`: nothing is done while it is so. `waits`: the table is not dropped before. `changes`: it becomes something else with the removal. `look`: somebody should. */
+  /** `refused`: prevents every step. `waits`: delays the drop. `changes`: the removal changes it. `look`: inspect. */
   verdict: 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
-  /** Of what kind it is, such as `sequence` or `reverse stream`. */
+  /** Its kind, such as `sequence` or `reverse stream`. */
   about: string
   object?: string
   detail: string
   hint?: string
 }
 
-/** A step by which a parked table is retired, or with `--dry-run` would be. */
+/** A step that retires the old table, or with `--dry-run` would. */
 export type DecommissionStepEvent = {
   type: 'decommission.step'
-  /** The parked table, or the database. */
+  /** The old table, or the database. */
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** The table that has its name; of a database the URL, without password, of the one that its tables have moved to. */
+  /** The table that has its name; for a database the URL, without password, of the database its tables moved to. */
   public: string
-  /** `inactive`: nobody but its owner may use it; a database refuses connections. `active`: that was undone. `archived`: its rows were copied once more, and compared. `dropped`: it is gone. */
+  /**
+   * `inactive`: only its owner may use it; a database refuses connections. `active`: that was undone. `archived`: its
+   * rows were copied again and compared. `dropped`: it was removed.
+   */
   step: 'inactive' | 'active' | 'archived' | 'dropped'
-  /** `found`: an earlier run has done it. */
+  /** `found`: done by an earlier run. */
   status: 'planned' | 'done' | 'found'
 }

@@ -1,87 +1,88 @@
 /**
- * What a store offers to those who partition a table without a copy of it: the table becomes the first partition of a new one that has its name, and new periods
- * come beside it. Whatever reads the table is done before, while others use it.
+ * What a store offers to partition a table without copying it: the table becomes the first partition of a new table
+ * with its name, next to new periods. All reading of the table is done beforehand, while it is in use.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import type { PlanFinding, PlannedTable, TwinPartition } from './plan-port.ts'
 
 export type InPlaceRequest = {
   readonly planned: PlannedTable
-  /** Name that the table gets as a partition, in its own schema. */
+  /** Name of the table as a partition, in its own schema. */
   readonly past: string
-  /** Name of the new table until it gets the public one: within one transaction. */
+  /** Name of the new table until it gets the public one, within one transaction. */
   readonly beside: string
-  /** First value that is not in the past, as the column has it. */
+  /** First value after the past partition, as the column prints it. */
   readonly bound: string
-  /** New periods: they begin at `bound`. */
+  /** New periods, from `bound` on. */
   readonly partitions: readonly TwinPartition[]
 }
 
-/** `index`, `check` and `validate` keep nobody waiting for long; `switch` does until it is over. */
+/** `index`, `check` and `validate` block other sessions only briefly; `switch` blocks them until it ends. */
 export type InPlaceStep = 'index' | 'check' | 'validate' | 'switch' | 'after'
 
 export type InPlaceStatement = {
   readonly step: InPlaceStep
   readonly sql: string
-  /** An earlier run has done it. */ readonly isDone: boolean
+  /** Done by an earlier run. */ readonly isDone: boolean
 }
 
 export type InPlacePlan = {
   readonly findings: readonly PlanFinding[]
-  /** In the order in which they run. */
+  /** In execution order. */
   readonly statements: readonly InPlaceStatement[]
-  /** Of the table without its indexes: what an index or a validation reads. */
+  /** Size of the table without indexes, which an index build or a validation reads. */
   readonly bytes: bigint
 }
 
-/** Rows that cannot stay in the past. */
+/** Rows that do not fit into the past partition. */
 export type Outside = {
   readonly nulls: bigint
-  /** At the bound or behind it, infinite ones too. */
+  /** At or after the bound, infinite values included. */
   readonly beyond: bigint
-  /** The latest of those that are not infinite; null where there are none. */
+  /** The largest finite one; null if there are none. */
   readonly latest: string | null
 }
 
 export type InPlaceLimits = {
-  /** Longest that others may wait for one try, ms. */
+  /** Longest wait of other sessions per try, ms. */
   readonly budgetMs: number
-  /** How long tries are made, ms. */
+  /** Total time for tries, ms. */
   readonly triesForMs: number
   readonly signal: AbortSignal
 }
 
 export type InPlaceTold = (step: InPlaceStep, status: 'begun' | 'done' | 'found' | 'again', detail: string) => void
 
-/** How a switch went. @property pauseMs longest that others may have waited for the try that held */
+/** Result of a switch. @property pauseMs longest wait of other sessions for the successful try */
 export type InPlaceSwitched = {
   readonly pauseMs: number
   readonly tries: number
   readonly made: readonly PlanFinding[]
 }
 
-/** A table that has been partitioned in place. */
+/** A table that was partitioned in place. */
 export type InPlaceDone = {
   readonly past: TableName
-  /** First value that is not in the past. */
+  /** First value after the past partition. */
   readonly bound: string
 }
 
-/** The latest period of the past, which is to be a partition of its own. */
+/** The latest period of the past partition, to be split off as its own partition. */
 export type SliceRequest = {
   readonly table: TableName
   readonly column: Column
   readonly partition: TwinPartition
 }
 
-/** @property ms how long everybody would wait while so many rows move, by a sample of them */
+/** @property ms expected time that all sessions wait while the rows move, measured with a sample */
 export type SlicePlan = { readonly rows: bigint; readonly ms: number }
 
 export interface InPlaceStore {
-  /** Moves a sample of rows within a transaction that is rolled back. @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED */
+  /** Moves a sample of rows in a transaction, rolled back. @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED */
   planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan>
   /**
-   * Has the narrower bounds of the past checked while others write, then moves the rows in one transaction, for which everybody waits.
+   * Validates the narrower bounds of the past partition while the table is in use, then moves the rows in one
+   * transaction that blocks all other sessions.
    * @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED, STOPPED
    */
   slice(
@@ -89,26 +90,32 @@ export interface InPlaceStore {
     limits: InPlaceLimits,
     tell: InPlaceTold,
   ): Promise<InPlaceSwitched & { readonly rows: bigint }>
-  /** @returns null for a table that no run has partitioned in place. */
+  /** @returns null for a table that was not partitioned in place */
   done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
-  /** Looks, within a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
+  /** Plans in a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan>
-  /** Reads the whole table where no index helps. */
+  /** Reads the whole table if no index helps. */
   outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside>
   /**
-   * Makes indexes and the constraint that says the bounds, and has it validated. Killed anywhere, the next call goes on.
-   * @throws SluiceError TARGET_BUSY, PARTITION_REFUSED where rows lie outside, TARGET_DENIED
+   * Creates indexes and the bounds constraint, and validates it. After a crash the next call continues.
+   * @throws SluiceError TARGET_BUSY, PARTITION_REFUSED if rows lie outside, TARGET_DENIED
    */
   prepare(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<void>
-  /** One transaction, tried again until others let go. @throws SluiceError STOPPED where they did not in time; TABLE_REFUSED, PARTITION_REFUSED */
+  /**
+   * One transaction, retried until the lock is granted. @throws SluiceError STOPPED after the time limit;
+   * TABLE_REFUSED, PARTITION_REFUSED
+   */
   attach(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched>
-  /** What keeps nobody waiting and needs the new table: foreign keys are validated, statistics gathered. Done twice it does no harm. @returns what is left, in words */
+  /**
+   * Steps after the switch that block no sessions: validates foreign keys, gathers statistics. Idempotent. @returns
+   * what remains, as text
+   */
   settle(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /**
-   * The way back: the past becomes the table again, and the new one is dropped.
-   * @throws SluiceError PARTITION_REFUSED where other partitions hold rows; STOPPED, TABLE_REFUSED
+   * Reverts: the past partition becomes the table again, and the new one is dropped.
+   * @throws SluiceError PARTITION_REFUSED if other partitions hold rows; STOPPED, TABLE_REFUSED
    */
   revert(table: TableName, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched>
-  /** Removes what `prepare` has made of a table that is not partitioned. @returns how much that was */
+  /** Removes what `prepare` created on a table that is not partitioned. @returns number of removed objects */
   clear(table: TableName, limits: InPlaceLimits): Promise<number>
 }

@@ -1,18 +1,18 @@
 /**
- * What a store offers to those who ask what it takes to partition a table that is not: what of the table is in the way or becomes something else, how its rows
- * lie in time, the statements that make the new table, and how fast rows go into it. Nothing that it does outlives it.
+ * What a store offers for planning to partition a table: findings, distribution of its rows over time, statements that
+ * create the new table, and a measured write rate. Leaves no changes.
  */
 import type { Column, TableSpec } from '../copy/column-type.ts'
 
-/** What the values of the column are; those that are no date are moments or, as `timestamp`, clocks on a wall. */
+/** Type of the column's values: dates, local times (`timestamp`), or instants. */
 export type TimeKind = 'date' | 'timestamp' | 'timestamptz' | 'epoch-seconds' | 'epoch-milliseconds'
 
 type PlanVerdict = 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
 
-/** One thing that partitioning a table would meet, as it stands now. */
+/** A finding for a table that is to be partitioned. */
 export type PlanFinding = {
   readonly verdict: PlanVerdict
-  /** Of what kind it is, such as `foreign key`. */
+  /** Its kind, such as `foreign key`. */
   readonly about: string
   readonly object?: string
   /** What will happen, or why not. */
@@ -20,20 +20,20 @@ export type PlanFinding = {
   readonly hint?: string
 }
 
-/** A table, and the column whose times its partitions are to be ranges of. */
+/** A table, and the time column of the future partitions. */
 export type PlannedTable = { readonly table: TableSpec; readonly column: Column; readonly kind: TimeKind }
 
-/** Rows of which all or some blocks were read. */
+/** Row count from all or some blocks. */
 export type Counted = {
   readonly rows: bigint
-  /** The true number is no further away in 95 of 100 cases; null where rows were counted. */
+  /** Error margin with 95 % confidence; null if the rows were counted. */
   readonly off: bigint | null
 }
 
-/** How many of the table's blocks were read; null where an index or all of the table was. */
+/** Blocks read, of all blocks; null if an index or the whole table was read. */
 export type Sampled = { readonly blocks: bigint; readonly of: bigint } | null
 
-/** Rows by the year of the column, in UTC, and those that have no year of a calendar. */
+/** Rows by the year of the column, in UTC, and rows without a valid year. */
 export type Years = {
   readonly years: ReadonlyMap<number, Counted>
   readonly nulls: Counted
@@ -42,7 +42,7 @@ export type Years = {
   readonly sampled: Sampled
 }
 
-/** Rows between two bounds, and what they take on disk, without their indexes. */
+/** Rows between two bounds, and their size on disk without indexes. */
 export type Bucket = Counted & { readonly bytes: bigint }
 
 export type Spread = {
@@ -55,61 +55,64 @@ export type Spread = {
 export type TwinPartition = { readonly name: string; readonly from: string; readonly to: string }
 
 export type MeasureRequest = PlannedTable & {
-  /** As `twin` takes them. */
+  /** As for `twin`. */
   readonly partitions: readonly TwinPartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
-  /** It ends as soon as a lane has so many rows … */
+  /** Stops once a session has this many rows … */
   readonly rows: number
-  /** … or after so long, ms. */
+  /** … or after this time, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
 
 export type Measured = {
-  /** Of all lanes together. */
+  /** Of all sessions together. */
   readonly rows: bigint
-  /** What these rows take on disk, without their indexes. */
+  /** Size of these rows on disk, without indexes. */
   readonly bytes: bigint
   readonly ms: number
-  /** Null where they were written, too; else why they were only read. */
+  /** Null if they were written too; otherwise why they were only read. */
   readonly onlyRead: string | null
 }
 
 export type TwinStatements = {
   readonly all: readonly string[]
-  /** Those of them that make what a row copied late may break until the table has caught up: foreign keys, and what keeps rows apart beside the primary key. */
+  /**
+   * Statements that a row copied late could violate until the table has caught up: foreign keys, and unique constraints
+   * other than the primary key.
+   */
   readonly late: readonly string[]
-  /** Types of the columns, as the statements name them. */
+  /** Types of the columns, as named in the statements. */
   readonly types: readonly string[]
 }
 
-/** What a database says of statements that would make a new table there. */
+/** Result of trying the statements of a new table in a database. */
 export type Rehearsal = {
-  /** Types that it does not have: the others were not tried then. */
+  /** Types that it lacks: the other statements were not tried then. */
   readonly missing: readonly string[]
-  /** Why it refuses one that a new table cannot be without; null where all of these run. */
+  /** Why it refuses a required statement; null if all required ones run. */
   readonly refused: string | null
-  /** Of `late` those that it refuses, and why. */
+  /** The refused statements of `late`, with reasons. */
   readonly left: readonly { readonly statement: string; readonly reason: string }[]
 }
 
 export interface PartitionPlanStore {
   /**
-   * Everything that the catalogs of the system say about the table. A look that somebody has no right to make is a finding, too.
-   * @param nulls whether rows are known that have no value in the column
+   * All findings from the system catalogs. A read that the login may not make is a finding, too.
+   * @param nulls whether rows with NULL in the column are known
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, CONNECTION_LOST
    */
   findings(planned: PlannedTable, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
-  /** @param exact whether all rows are read, however many there are */
+  /** @param exact true to read all rows, however many */
   years(planned: PlannedTable, exact: boolean, signal: AbortSignal): Promise<Years>
-  /** @param bounds as the column has them, ascending; the first is in the first bucket */
+  /** @param bounds as the column prints them, ascending; the first is inclusive */
   spread(planned: PlannedTable, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<Spread>
-  /** Which names of the new tables, and of what belongs to them, something else has. */
+  /** Names of the new tables and their objects that are already in use. */
   taken(planned: PlannedTable, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
-   * Statements that make the new table beside the old one, its partitions and all that they need before rows come in, in the order in which they have to run.
-   * They name everything in full and run as they are printed.
+   * Statements that create the new table, its partitions and everything required before rows are inserted, in execution
+   * order. All names are qualified; the statements run as printed.
    */
   twin(
     planned: PlannedTable,
@@ -118,17 +121,18 @@ export interface PartitionPlanStore {
     signal: AbortSignal,
   ): Promise<TwinStatements>
   /**
-   * Tries statements of `twin` in the database of this store, and takes them back: what it refuses is found before a run.
+   * Tries statements of `twin` in the database of this store and rolls them back, to find refusals before a run.
    * @throws SluiceError TARGET_DENIED, CONNECTION_LOST
    */
   rehearse(statements: TwinStatements, signal: AbortSignal): Promise<Rehearsal>
   /**
    * Runs statements of `twin` in one transaction, in the database of this store.
-   * @throws SluiceError TARGET_DENIED, TARGET_BUSY where others keep a table that the new one refers to, TABLE_REFUSED with what the server says
+   * @throws SluiceError TARGET_DENIED, TARGET_BUSY if other sessions lock a table that the new one references,
+   * TABLE_REFUSED with the server's message
    */
   make(statements: readonly string[], signal: AbortSignal): Promise<void>
-  /** Whether an index finds rows of a table by the column first: else each period would be looked for in the whole table. */
+  /** True if an index leads with the column: otherwise each period would need a scan of the whole table. */
   isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean>
-  /** Reads rows of the table and writes them into a temporary one with the indexes of the new one, which is rolled back. */
+  /** Reads rows and writes them to a temporary table with the indexes of the new one, then rolls back. */
   measure(request: MeasureRequest): Promise<Measured>
 }

@@ -1,34 +1,34 @@
 /**
- * What a system offers to those who retire a whole database after its tables have moved to another one. Everything but `contents` goes through another database of
- * the same server: a database cannot refuse its own sessions, nor drop itself.
+ * What a system offers to retire a whole database after its tables have moved. Everything but `contents` uses another
+ * database of the same server, because a database cannot refuse its own sessions, nor drop itself.
  */
 import type { TableName } from '../copy/column-type.ts'
 import type { DecommissionFinding } from './decommission-port.ts'
 
 /** A database as its server has it. */
 export type DatabaseStanding = {
-  /** As `CopyStore.identity`: tells it from another database of its name. */
+  /** As `CopyStore.identity`: differs for another database of the same name. */
   readonly identity: string
   readonly isOpen: boolean
   readonly connectionLimit: number
 }
 
-/** What the server has counted, as decimal texts. A counter that an older server does not have is null. */
+/** Counters of the server, as decimal texts. Null if an older server lacks the counter. */
 export type DatabaseUse = {
   readonly sessions: string | null
   readonly writes: string
-  /** When the counters were reset last, as the server prints it; null where they never were. */
+  /** Last reset of the counters, as the server prints it; null if never. */
   readonly resetAt: string | null
 }
 
 export type DatabaseLook = { readonly use: DatabaseUse; readonly findings: readonly DecommissionFinding[] }
 
-/** A table of a user, or one of ours; partitions are a part of theirs. */
+/** A table of a user or of sluice, partitions included. */
 export type ContainedTable = {
   readonly table: TableName
-  /** As `TableSpec.identity` begins. */
+  /** Beginning of `TableSpec.identity`. */
   readonly identity: string
-  /** Estimate of the server; null where nobody has counted. */
+  /** Estimate of the server; null if there is none. */
   readonly rows: string | null
   readonly bytes: string
   /** Without generated ones. */
@@ -37,7 +37,7 @@ export type ContainedTable = {
 
 export type Contents = {
   readonly tables: readonly ContainedTable[]
-  /** Large objects, which no copy brings along. */
+  /** Number of large objects, which no copy includes. */
   readonly largeObjects: string
   readonly findings: readonly DecommissionFinding[]
 }
@@ -46,12 +46,12 @@ export type Contents = {
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
   look(signal: AbortSignal): Promise<Contents>
-  /** Rows of a table now; null where this login may not read all of them. @throws SluiceError CONNECTION_LOST … */
+  /** Rows of a table now; null if this login may not read all of them. @throws SluiceError CONNECTION_LOST … */
   count(table: ContainedTable, signal: AbortSignal): Promise<bigint | null>
 }
 
 export type Closed = {
-  /** Sessions that were ended, in words. */
+  /** Sessions that were ended, as text. */
   readonly ended: readonly string[]
 }
 
@@ -60,30 +60,31 @@ export interface DatabaseRetirement extends AsyncDisposable {
   readonly label: string
   /** Name of the database. */
   readonly name: string
-  /** What the identities of all databases of its server begin with. */
+  /** Common prefix of the identities of all databases of its server. */
   readonly server: string
-  /** The database of the same server through which it is spoken to. */
+  /** The database of the same server that is connected to instead. */
   readonly through: string
-  /** Keeps other programs that go through the same database from retiring this one, until this is disposed. @returns false where another one does */
+  /** Prevents concurrent retirement by this database, until disposed. @returns false if another program holds it */
   hold(): Promise<boolean>
-  /** @returns null where the server has no database of that name */
+  /** @returns null if the server has no database of that name */
   standing(signal: AbortSignal): Promise<DatabaseStanding | null>
-  /** The name that the database of an identity has now; null where it is gone. */
+  /** Current name of the database with an identity; null if it does not exist. */
   nameOf(identity: string, signal: AbortSignal): Promise<string | null>
-  /** What the server knows of the database, also while it refuses connections. @throws SluiceError SOURCE_GONE */
+  /** The server's data of the database, also while it refuses connections. @throws SluiceError SOURCE_GONE */
   look(signal: AbortSignal): Promise<DatabaseLook>
-  /** @throws SluiceError CONNECT_FAILED where it refuses connections */
+  /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>
   /**
-   * Refuses connections from here on, and ends all sessions but that of `inside`. Done twice it does no harm.
-   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY where sessions do not end within `budgetMs`: connections are refused then all the same
+   * Refuses connections from here on, and ends all sessions but that of `inside`. Idempotent.
+   * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `budgetMs`: connections
+   * are refused nevertheless
    */
   close(identity: string, inside: DatabaseInside, budgetMs: number, signal: AbortSignal): Promise<Closed>
-  /** Takes connections again, and as many as before. Done twice it does no harm. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
+  /** Accepts connections again, up to the previous limit. Idempotent. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   reopen(identity: string, connectionLimit: number, signal: AbortSignal): Promise<void>
   /**
-   * Drops it, never with sessions in it.
-   * @throws SluiceError SOURCE_GONE where another database has its name, TARGET_BUSY while it is used, TARGET_DENIED
+   * Drops the database, never while sessions use it.
+   * @throws SluiceError SOURCE_GONE if another database has its name, TARGET_BUSY while it is used, TARGET_DENIED
    */
   drop(identity: string, signal: AbortSignal): Promise<void>
 }

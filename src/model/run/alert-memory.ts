@@ -1,33 +1,33 @@
-/** Which alerts stand beyond one run: so a run that comes again, by cron or by a schedule, tells each of them once. */
+/** Stores active alerts beyond a run, so that a repeated run (cron, schedule) reports each of them once. */
 import type { AlertCause, AlertEvent, QueueCause } from './alert.ts'
 
 export type AlertKey = {
-  /** What is looked at, and how (`alertKey`); it holds no password. */
+  /** What is monitored, and how (`alertKey`); contains no password. */
   readonly scope: string
   readonly cause: AlertCause | QueueCause
-  /** The table that it is about; empty where it is about the whole run. */
+  /** The affected table; empty if it concerns the whole run. */
   readonly table: string
 }
 
-/** What an alert is at: it stands, or is over. */
+/** Raised or cleared. */
 export type AlertState = AlertEvent['state']
 
-/** A sender that has not confirmed within this time may be gone: the next call that finds the same sends it again, ms. */
+/** An alert not confirmed within this time is sent again by the next caller, because its sender may have died; ms. */
 export const CONFIRM_MS = 60_000
 
 /**
- * What is noted survives the program. Each call is atomic: of two programs that find the same at once, one gets `new`, and one `cleared`. Who gets that sends the alert
- * and confirms it with `sent`: so each is sent at least once, also where a program is killed between the two.
+ * Durable. Each call is atomic: of two concurrent programs only one gets `new`, and only one `cleared`. That program
+ * sends the alert and confirms it with `sent`: each alert is sent at least once, even after a crash in between.
  */
 export type AlertMemory = AsyncDisposable & {
   /**
-   * Notes that it stands.
+   * Records an active alert.
    * @param at ms since the epoch
-   * @returns `new` also where it is noted, and was not confirmed within `CONFIRM_MS`; `since` when it was noted first
+   * @returns `new` also if its start was recorded but not confirmed within `CONFIRM_MS`; `since`: first recorded
    */
   begin(key: AlertKey, at: number): Promise<{ readonly is: 'new' | 'stands'; readonly since: number }>
-  /** Notes that it is over. @returns `none` where it did not stand; `cleared` also where its end was not confirmed within `CONFIRM_MS` */
+  /** Records the end of an alert. @returns `none` if not active; `cleared` also if unconfirmed for `CONFIRM_MS` */
   end(key: AlertKey): Promise<{ readonly is: 'cleared'; readonly since: number } | { readonly is: 'none' }>
-  /** Confirms that its beginning or its end was sent, or needs not be. Nothing happens where the other one was noted since. */
+  /** Confirms that its start or end was sent, or need not be. No effect if the other one was recorded since. */
   sent(key: AlertKey, state: AlertState): Promise<void>
 }

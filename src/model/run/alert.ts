@@ -1,16 +1,16 @@
-/** When somebody has to be told of a run, and how: data of an operation. */
+/** Alert conditions of a run, and the actions for an alert: options of an operation. */
 
-/** How a cause is written, and what it means: `docs/ALERTS.md` has the same table. */
+/** Syntax and meaning of a cause. `docs/ALERTS.md` has the same table. */
 type CauseForm = {
-  /** With a limit as an example. */
+  /** Example, with a limit. */
   readonly form: string
-  /** In a few words. */
+  /** Short description. */
   readonly means: string
-  /** How its limit is read; a cause without one is told where it happens. */
+  /** Kind of its limit; a cause without one is raised whenever it occurs. */
   readonly limit?: { readonly sign: '>' | '<'; readonly unit: 'duration' | 'bytes' | 'count' }
 }
 
-/** Causes that a stream which is followed tells of itself, as it goes. */
+/** Causes that a replication stream raises itself. */
 const STREAM_FORMS = {
   lag: { form: 'lag>30s', means: 'age of the oldest transaction that waits', limit: { sign: '>', unit: 'duration' } },
   wal: { form: 'wal>10GB', means: 'held back by the slot', limit: { sign: '>', unit: 'bytes' } },
@@ -20,7 +20,7 @@ const STREAM_FORMS = {
   'slot-lost': { form: 'slot-lost', means: 'the slot is gone' },
 } as const satisfies Readonly<Record<string, CauseForm>>
 
-/** Causes that are found in the events of a run. */
+/** Causes that are derived from the events of a run. */
 const RUN_FORMS = {
   failed: { form: 'failed', means: 'the run ends failed or refused' },
   stuck: { form: 'stuck>10m', means: 'a chunk gets no further', limit: { sign: '>', unit: 'duration' } },
@@ -35,7 +35,7 @@ const RUN_FORMS = {
 export type StreamCause = keyof typeof STREAM_FORMS
 export type RunCause = keyof typeof RUN_FORMS
 export type AlertCause = StreamCause | RunCause
-/** Told of every run with `--alert` that workers share: its conditions do not name them. */
+/** Raised for every shared run with `--alert`; its conditions do not name them. */
 export type QueueCause = 'worker-lost' | 'no-worker'
 
 export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }
@@ -44,7 +44,10 @@ export const STREAM_CAUSES = Object.keys(STREAM_FORMS) as readonly StreamCause[]
 
 type Limited = 'lag' | 'stalled' | 'wal' | 'rate' | 'stuck'
 
-/** Values in ms, bytes, and changes a second. `rate` is raised below its limit, the others above it; those without a limit where they happen. */
+/**
+ * Limits in ms, bytes, or changes per second. `rate` is raised below its limit, the others above it; causes without a
+ * limit whenever they occur.
+ */
 export type AlertCondition =
   { readonly cause: Limited; readonly limit: number } | { readonly cause: Exclude<AlertCause, Limited> }
 
@@ -56,17 +59,17 @@ export type AlertWish = {
   readonly exit?: true
 }
 
-/** An alert begins (`raised`) or is over (`cleared`). @property value and limit in words; of causes without a limit what happened */
+/** An alert begins (`raised`) or ends (`cleared`). @property value current value as text; a description if no limit */
 export type AlertEvent = {
   type: 'alert'
   cause: AlertCause | QueueCause
   state: 'raised' | 'cleared'
-  /** That it is about; absent where it is about the whole run. */
+  /** The affected table; absent if it concerns the whole run. */
   table?: string
   value: string
   limit?: string
-  /** Of a worker: the shared run that it is about. */
+  /** For a worker: the affected shared run. */
   run?: string
-  /** Of a worker: the machine that it is about. */
+  /** For a worker: the affected machine. */
   host?: string
 }

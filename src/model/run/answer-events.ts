@@ -1,4 +1,4 @@
-/** What lists and questions are answered with: one event a line. */
+/** Results of lists and queries: one event per line. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RingSpec } from '../copy/column-type.ts'
 import type { Dec } from './dec.ts'
@@ -6,7 +6,7 @@ import type { Dec } from './dec.ts'
 /** A Delta table that `discover` found. */
 export type TableEvent = {
   type: 'table'
-  /** Path below the folder that was asked for, '/' between parts; '.' when it is the folder itself. */
+  /** Path below the given folder, '/' between parts; '.' for the folder itself. */
   table: string
   location: string
   readable: boolean
@@ -18,12 +18,12 @@ export type TableEvent = {
   partitionColumns?: readonly string[]
   features?: readonly string[]
   protocol?: string
-  /** First version that the log can still answer. */
+  /** First version that the log can still reconstruct. */
   historyFrom?: Dec
   error?: ErrorInfo
 }
 
-/** A database file that `discover` met. */
+/** A database file that `discover` found. */
 export type SourceEvent = {
   type: 'source'
   source: string
@@ -34,40 +34,40 @@ export type SourceEvent = {
   modified: string
 }
 
-/** A table of a database, as `discover URL` lists it. */
+/** A table of a database, as listed by `discover URL`. */
 export type RelationEvent = {
   type: 'relation'
   table: string
   rows: Dec
   estimated: boolean
   bytes: Dec
-  /** Columns that tell its rows apart; none where nothing does. */
+  /** Key columns; empty if there is no key. */
   key: readonly string[]
   columns: readonly { name: string; type: string; nullable: boolean }[]
   partitioning?: string
-  /** Of a table whose rows lie on a ring of tokens. */
+  /** Only for rows on a token ring. */
   ring?: Pick<RingSpec, 'partitioner' | 'columns'>
-  /** Whether a copy of it that is broken off goes on where it was. */
+  /** True if an interrupted copy of it can be resumed. */
   resumable: boolean
-  /** What the ledger of this database says of a copy into it: rows as they were written, chunks in all, done, and with equal sums on both sides. */
+  /** Copy into this table by its database's ledger: rows written; chunks in total, done, and with equal checksums. */
   filled?: { rows: Dec; chunks: Dec; done: Dec; proved: Dec; at?: string; source?: string }
-  /** The stream that applies changes to it, and how far it is with this table. */
+  /** The stream that applies changes to it, and its state for this table. */
   followed?: { stream: Dec; status: string; state: string }
   note?: string
 }
 
-/** A key whose rows are not the same on both sides of a `diff`. */
+/** A key whose rows differ between the sides of a `diff`. */
 export type DifferenceEvent = {
   type: 'difference'
   table: string
-  /** null where a column of the key is NULL. */
+  /** null for NULL. */
   key: readonly (string | null)[]
   difference: 'missing' | 'extra' | 'different'
-  /** Columns that differ, with their values in canonical text. */
+  /** Columns that differ, with their values as canonical text. */
   columns?: readonly { column: string; source: string | null; target: string | null }[]
-  /** What `--fix` did about it. */
+  /** True if `--fix` repaired it. */
   fixed?: boolean
-  /** Columns that were written later in the target than in the source: these values stay unless they are to be written over. */
+  /** Columns with a later write time in the target than in the source: kept unless overwriting is requested. */
   newer?: readonly string[]
 }
 
@@ -76,7 +76,7 @@ export type FileEvent = {
   path: string
   size: Dec
   rows?: Dec
-  /** Rows that a deletion vector has removed. */
+  /** Rows removed by a deletion vector. */
   deletedRows?: Dec
   addedVersion?: Dec
   modified: Dec
@@ -129,7 +129,7 @@ export type RunEvent = {
   error?: string
 }
 
-/** A copy, or what was done about one, as the ledger of its target has it. */
+/** A copy, or a command about one, according to the ledger of its target. */
 export type CopyRunEvent = {
   type: 'copy.run'
   run: Dec
@@ -138,9 +138,9 @@ export type CopyRunEvent = {
   source: string
   target: string
   status: string
-  /** Of the chunks that it worked on last. */
+  /** Rows of the chunks that this run processed last. */
   rows: Dec
-  /** The machine that it runs, or ran, on, where that is another one. */
+  /** The machine that it runs or ran on, if it is another one. */
   host?: string
   startedAt?: string
   completedAt?: string
@@ -148,16 +148,16 @@ export type CopyRunEvent = {
   error?: string
 }
 
-/** A chunk of a copy, as the ledger of its target has it. */
+/** A chunk of a copy, according to the ledger of its target. */
 export type CopyChunkEvent = {
   type: 'copy.chunk'
   table: string
   chunk: Dec
   status: string
-  /** Tokens, or values of a key that is one whole number, both included; absent where it is open. */
+  /** Tokens, or values of an integer key, both inclusive; absent if open. */
   tokenMin?: Dec
   tokenMax?: Dec
-  /** Bounds of any key, as JSON lists of texts: behind the first, up to the second. */
+  /** Bounds of any key, as JSON lists of texts: lower exclusive, upper inclusive. */
   after?: string
   through?: string
   rows: Dec
@@ -165,45 +165,45 @@ export type CopyChunkEvent = {
   error?: string
 }
 
-/** A row that a copy has set aside and that waits, as the ledger of its target has it. */
+/** A quarantined row that is still pending, according to the ledger of the target. */
 export type QuarantineRowEvent = {
   type: 'quarantine.row'
   run: Dec
   table: string
-  /** By which the row is found at the source again; empty where it has none. */
+  /** Row key in the source; empty if it has none. */
   key: readonly (string | null)[]
   stage: 'read' | 'write'
   code: string
   message: string
-  /** Values by column; long ones are cut. */
+  /** Values by column; long ones are truncated. */
   row: Readonly<Record<string, string | number | null>>
   at: string
 }
 
-/** A replication slot of a source; null where the server tells nothing. */
+/** A replication slot of a source; null if the server does not report the value. */
 export type SlotEvent = {
   type: 'slot'
   slot: string
   plugin: string | null
   database: string | null
-  /** Somebody reads it now. */
+  /** In use by a session now. */
   active: boolean
   /** `reserved`, `extended`, `unreserved`, `lost`. */
   status: string | null
-  /** Bytes of the log that it holds back. */
+  /** Bytes of log that it retains. */
   held: Dec | null
-  /** Bytes that may still be written before it is lost; null where there is no limit. */
+  /** Bytes that may still be written before it is lost; null without a limit. */
   safe: Dec | null
-  /** Up to where everything was read, as the server writes positions. */
+  /** Confirmed position, as the server prints it. */
   confirmed: string | null
-  /** The copy that it belongs to, where its name says so. */
+  /** The copy that it belongs to, according to its name. */
   run?: Dec
 }
 
-/** Names of the columns of a query, before its first row. */
+/** Column names of a query, sent before its first row. */
 export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
 
-/** Numbers that JSON would round are text; bytes are hexadecimal behind `\\x`. */
+/** Numbers that JSON would round are text; bytes are hexadecimal after `\\x`. */
 export type RowValue = string | number | boolean | null
 
 /** One row of a query, in the order of the columns. */
@@ -212,17 +212,17 @@ export type RowEvent = { type: 'row'; values: readonly RowValue[] }
 /** One finding of `doctor`. */
 export type CheckEvent = {
   type: 'check'
-  /** What was looked at: program, database, catalog, lake. */
+  /** What was checked: program, database, catalog, lake. */
   area: string
   check: string
   status: 'ok' | 'warn' | 'fail'
-  /** What is there, in a few words. */
+  /** Short description of the finding. */
   found: string
   cause?: string
   hint?: string
 }
 
-/** One statement that `grants` prints; `applied` says that it was run. */
+/** A statement printed by `grants`; `applied` is true if it was run. */
 export type StatementEvent = { type: 'statement'; sql: string; applied: boolean }
 
 export type Side = {
@@ -231,21 +231,21 @@ export type Side = {
   coldMs: number | null
   readBytes: Dec | null
   opened: number | null
-  /** Requests to the lake for one answer, and the bytes they brought; where the lake is a bucket or latency is simulated. */
+  /** Lake requests for one answer, and their bytes; only for a bucket or with simulated latency. */
   requests?: Dec
   requestBytes?: Dec
   /**
-   * Round trips of one answer that follow one another, over connections that are open: what latency is paid for. Counted while it is asked once; of a
-   * lake in a folder, as many as it would be in a bucket; none of a database in this process.
+   * Sequential round trips of one answer over open connections, each of which costs the latency. Counted in one
+   * execution; for a folder as if it were a bucket; absent for a database in this process.
    */
   roundTrips?: Dec
-  /** Of a lake in a folder: requests that a bucket would be sent for one answer. */
+  /** For a lake in a folder: requests that a bucket would need for one answer. */
   bucketRequests?: Dec
   /** Simulated latency of a round trip of this side. */
   addedMs?: number
-  /** Where that is added: on the wire, by a proxy, or to calls of the program, where the lake is a folder and has no wire. */
+  /** Where it is added: on the wire by a proxy, or to calls of the program if the lake is a folder. */
   delayed?: 'wire' | 'calls'
-  /** Threads of DuckDB, where this side reads through it: the Parquet of a log, or a catalog. */
+  /** Threads of DuckDB, if this side reads Parquet or a catalog through it. */
   duckdbThreads?: number
 }
 
@@ -260,7 +260,7 @@ export type QuestionEvent = {
   files: Side
   sql: Side
   faster: 'files' | 'sql' | 'even'
-  /** How many times faster by the warm medians, at least 1. */
+  /** How many times faster, by the medians of warm runs; at least 1. */
   factor: number
   difference?: string
 }

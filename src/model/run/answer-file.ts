@@ -1,6 +1,6 @@
-/** An answer of a query on its way into a file with types. */
+/** Writes the result of a query to a file with typed columns. */
 
-/** What a database says of a column, where Parquet has the same. `datetime`: a time without a zone that its driver prints with a Z. */
+/** Declared type of a column, if Parquet has it. `datetime`: a time without a zone that its driver prints with Z. */
 export type DeclaredType =
   | 'text'
   | 'boolean'
@@ -17,23 +17,23 @@ export type DeclaredType =
   | 'timestamptz'
   | 'uuid'
 
-/** Digits of the longest decimal that Parquet holds. */
+/** Largest precision of a decimal in Parquet. */
 export const DECIMAL_DIGITS = 38
 
-/** @returns undefined for what Parquet has not: without digits, with a negative scale, or too long */
+/** @returns undefined if Parquet cannot hold it: without digits, with a negative scale, or too long */
 export function decimalType(precision: number, scale: number): DeclaredType | undefined {
   const fits = precision > 0 && precision <= DECIMAL_DIGITS && scale >= 0 && scale <= precision
   return fits ? `decimal(${precision},${scale})` : undefined
 }
 
-/** A type that holds every value of a column exactly: what values have in common, or what their column is declared with. */
+/** A type that holds every value of a column exactly: inferred from the values, or declared. */
 export type AnswerType = 'text' | 'bytes' | 'real' | 'integer' | 'large-integer' | DeclaredType
 
 export type AnswerColumn = { readonly name: string; readonly type: AnswerType }
 
 /**
- * @property csv a line for each row: null is nothing, everything else stands in quotes, bytes as hexadecimal digits, and behind the last column stands
- * one more that is `1`
+ * @property csv one line per row: NULL is empty, all other values are quoted, bytes are hexadecimal digits, and an
+ * extra last column is `1`
  */
 export type AnswerFile = {
   readonly path: string
@@ -43,8 +43,8 @@ export type AnswerFile = {
 }
 
 /**
- * Writes it, and reads it again to count.
- * @returns rows that the file holds
+ * Writes the file, and reads it back to count its rows.
+ * @returns rows in the file
  * @throws SluiceError NO_SPACE, TARGET_IO, VALUE_REFUSED; the signal's reason; whatever `csv` throws
  */
 export type WriteAnswer = (file: AnswerFile) => Promise<number>

@@ -1,12 +1,12 @@
 /**
- * Days as whole numbers, counted from 1970-01-01, in the Gregorian calendar without a beginning or an end. The year 0 is 1 BC.
+ * Days as integers since 1970-01-01, in the proleptic Gregorian calendar without limits. The year 0 is 1 BC.
  * http://howardhinnant.github.io/date_algorithms.html#civil_from_days
  */
 
 export type CivilDay = { readonly year: number; readonly month: number; readonly day: number }
 
 export const DAYS_OF_400_YEARS = 146_097
-/** From 0000-03-01 to 1970-01-01. Years are counted from March, so that a leap day is the last of its year. */
+/** From 0000-03-01 to 1970-01-01. Years start in March, so that a leap day is the last of its year. */
 export const DAYS_TO_1970 = 719_468
 
 export function civilDay(number: number): CivilDay {
@@ -26,7 +26,7 @@ export function civilDay(number: number): CivilDay {
   }
 }
 
-/** `YYYY-MM-DD` of any year, with more digits where it has more, and ` BC` before the first one. @param rest stands before BC */
+/** `YYYY-MM-DD`, with more digits for later years, and ` BC` for years before 1. @param rest inserted before BC */
 export function eraDayText(number: number, rest = ''): string {
   const { year, month, day } = civilDay(number)
   const shown = year < 1 ? 1 - year : year

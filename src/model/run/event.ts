@@ -1,6 +1,7 @@
 /**
- * What happens in a run, in one closed and versioned union: the UI folds it, the headless faces print it, nobody reads it
- * back as truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
+ * Events of a run as one closed, versioned union: the UI folds them, other frontends print them; no code reads them
+ * back as the truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`);
+ * durations are numbers of ms.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { AlertEvent } from './alert.ts'
@@ -174,14 +175,14 @@ export type EventBody =
       estimated: boolean
       bytes: Dec
       excluded: readonly string[]
-      /** One line a table, when the plan is what was asked for (`--dry-run`) or the UI shows it before it starts. */
+      /** One per table, for `--dry-run`, and when the UI shows the plan before the start. */
       details?: readonly PlanLine[]
-      /** Of a copy, one a table. */
+      /** Copy only: one per table. */
       copies?: readonly CopyPlanLine[]
-      /** Of a copy: what it does not bring along. */
+      /** Copy only: what it does not bring along. */
       leftBehind?: readonly LeftBehind[]
     }
-  /** Turned while it runs; what is not named stays as it is. */
+  /** Settings changed during the run; absent ones are unchanged. */
   | { type: 'run.steered'; paused?: boolean; workers?: number; lanes?: number; rate?: Dec | null; stopping?: true }
   | { type: 'table.started'; table: string; location: string; fromVersion: Dec; toVersion: Dec }
   | CopyStartedEvent
@@ -195,19 +196,19 @@ export type EventBody =
       files?: Dec
       bytes?: Dec
       actions?: Dec
-      /** Of `sync`: versions that the log had and the catalog had not, where they could not be brought. */
+      /** `sync` only: versions of the log that the catalog lacks and that could not be imported. */
       behind?: Dec
-      /** Of `sync`, where it could not follow: when the catalog got the table. */
+      /** `sync` only, if it could not import: when the catalog last got the table. */
       importedAt?: string
       ms: number
-      /** Of a copy. */
+      /** Copy only. */
       copied?: CopyTally
-      /** Of a copy: what of this table it has not brought along. */
+      /** Copy only: what it did not bring along of this table. */
       leftBehind?: readonly LeftBehind[]
       notes?: readonly string[]
       error?: ErrorInfo
     }
-  /** A table of a copy, or one chunk of it, was told what to do while it runs. After `retry` it finishes once more, and that is what counts. */
+  /** Steering request for a table of a copy, or a chunk. After `retry` the table finishes again; that result counts. */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
   | ChunkStartedEvent
   | {
@@ -218,9 +219,9 @@ export type EventBody =
       done: Dec
       total: Dec
       unit: string
-      /** What is being done with the chunk; of a copy only. */
+      /** Current step of the chunk; copy only. */
       step?: 'reading' | 'writing' | 'proving'
-      /** Of a copy: about how many of the source so far. */
+      /** Copy only: approximate size in the source so far. */
       bytes?: Dec
     }
   | { type: 'chunk.retried'; table: string; chunk: string; attempt: number; waitMs: number; error: ErrorInfo }
@@ -234,67 +235,70 @@ export type EventBody =
       ms: number
     } & KeySpan &
       Partial<ChunkTally>)
-  /** A chunk of a copy that an earlier run has proved. */
+  /** A chunk of a copy that an earlier run proved. */
   | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
-  /** Before a copy ends it counts the rows of chunks that earlier runs have proved, on both sides. Chunks; of the source's rows and the target's. */
+  /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
   | { type: 'look.progress'; table: string; done: Dec; total: Dec }
   | LookDifferenceEvent
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
-  /** A chunk of a copy is free again: its worker gave it back, or is gone. */
+  /** A chunk of a copy is free again: its worker gave it back, or died. */
   | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
-  /** An index, a constraint or a default that is made beside the rows of a copy, by its name in the target. */
+  /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
   | { type: 'index.started'; table: string; name: string; kind: string }
   | { type: 'index.done'; table: string; name: string; kind: string; ms: number }
   | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
-  /** A row that the target does not take; its chunk goes on without it. */
+  /** A row that the target refuses; its chunk continues without it. */
   | { type: 'row.aside'; table: string; chunk: string; key: readonly (string | null)[]; error: ErrorInfo }
-  /** Rows that are in the target at this level of consistency only, because more could not be had; they are listed to be checked again. */
+  /** Rows written at a weaker consistency level than requested, listed so that they can be checked again. */
   | { type: 'rows.fallback'; table: string; level: string; rows: Dec; keys: readonly (readonly string[])[] }
-  /** At the end of a copy that goes as the parallel script does: tables with problems first. */
+  /** End of a copy in script mode: tables with problems first. */
   | { type: 'copy.summary'; tables: readonly CopySummaryLine[] }
-  /** Rows a second that may go from now on, because somebody said that it was too much, or the target grew slow. */
+  /** New limit in rows per second, set by the user or because the target slowed down. */
   | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
   | { type: 'throttle.off' }
-  /** How long the target of a copy takes for a megabyte of rows; every few seconds. */
+  /** Time that the target of a copy takes for a megabyte of rows; sent every few seconds. */
   | ({ type: 'target.latency' } & Latency)
-  /** A run over the ring of one table, as the Cassandra Data Migrator tells of it: which tokens, in how many ranges, and what it is called. */
+  /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
   | {
       type: 'run.tracked'
       table: string
       job: 'MIGRATE' | 'VALIDATE'
-      /** Tokens, both included. */
+      /** Tokens, both inclusive. */
       min: Dec
       max: Dec
       splits: Dec
       /** Percent of each range. */
       coverage: number
-      /** Ranges that are to be done. */
+      /** Ranges to process. */
       ranges: Dec
-      /** In `cdm_run_info`; absent where nothing is written there. */
+      /** Id in `cdm_run_info`; absent if nothing is written there. */
       cdmRun?: Dec
-      /** The run that it goes on with. */
+      /** The run that it resumes. */
       previous?: Dec
-      /** How many ranges that has left; 0 also for a run that was to be tracked, and finds nothing to do. */
+      /** Ranges that the previous run left; 0 also for a tracked run without work. */
       pending?: Dec
     }
-  /** What such a run came to, in the names and the order of `run_info`. */
+  /** Result of such a run, with the names and the order of `run_info`. */
   | { type: 'run.counted'; table: string; cdmRun?: Dec; counters: Readonly<Record<string, Dec>> }
   // ── comparisons of tables
   | {
       type: 'diff.progress'
       table: string
-      /** Looked at once more: what differed a moment ago. Mending: with `--fix`. For extra rows: all rows of a target that sorts otherwise are looked up in the source. */
+      /**
+       * `looking again`: rechecks rows that just differed. `mending`: with `--fix`. `looking for extra rows`: if the
+       * target sorts differently, all its rows are looked up in the source.
+       */
       step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
-      /** Rows of the source that were compared, of about so many. */
+      /** Compared rows of the source, of this estimated total. */
       done: Dec
       total: Dec
       estimated: boolean
-      /** Ranges of keys that were compared, and about how many are left. */
+      /** Compared key ranges, and the estimated number left. */
       ranges: Dec
       left: Dec
-      /** Rows that differ, as far as is known. */
+      /** Known differing rows so far. */
       differences: Dec
-      /** Rows of the target that were looked up in the source, while extra ones are looked for. */
+      /** Rows of the target looked up in the source during the search for surplus rows. */
       looked?: Dec
     }
   // ── proofs
@@ -318,9 +322,9 @@ export type EventBody =
       field: string
       log: string
       catalog: string
-      /** Names of the two sides where they are not the log and the catalog. */
+      /** Names of the two sides, if they are not log and catalog. */
       sides?: readonly [string, string]
-      /** Of `validate`: when the catalog got the table. */
+      /** `validate` only: when the catalog got the table. */
       importedAt?: string
     }
   | QuestionEvent
@@ -360,7 +364,7 @@ export type EventBody =
   | ArchiveExpiryEvent
   | ArchiveDestroyedEvent
   | QuerySourcesEvent
-  // ── changes that follow a copy
+  // ── replication streams
   | FollowStartedEvent
   | FollowTableEvent
   | FollowProgressEvent
@@ -372,12 +376,12 @@ export type EventBody =
   | RunReportEvent
   | FollowSignedEvent
   | AlertEvent
-  // ── two tables that change places
+  // ── cutovers
   | CutoverGateEvent
   | CutoverFindingEvent
   | CutoverStepEvent
   | CutoverSwitchedEvent
-  // ── partitions of a live table
+  // ── partitions of a table in use
   | PartitionedEvent
   | PartitionEvent
   | PartitionAlarmEvent
@@ -394,10 +398,10 @@ export type EventBody =
   | PartitionStepEvent
   | DecommissionFindingEvent
   | DecommissionStepEvent
-  // ── the way of a table from one phase to the next
+  // ── lifecycle phases of a table
   | LifecyclePhaseEvent
   | LifecycleConfigEvent
-  // ── workers, and the runs that they share
+  // ── workers and shared runs
   | ScheduleEvent
   | ScheduleTimeEvent
   | ScheduleRunEvent
@@ -410,17 +414,17 @@ export type EventBody =
   | SharedRunEvent
   | SharedSlotEvent
   | SharedTableEvent
-  // ── what whoever joins late is told first
+  // ── summaries for late viewers
   | RunSummaryEvent
   | ChunksSummaryEvent
-  // ── talk and the end
+  // ── messages and the end
   | {
       type: 'log'
       level: 'note' | 'warn' | 'error' | 'debug'
       table?: string
       message: string
       hint?: string
-      /** Of `sync --watch`: the catalog cannot be reached, or answers again. */
+      /** `sync --watch` only: the catalog cannot be reached, or can again. */
       catalog?: 'away' | 'back'
     }
   | {
@@ -428,16 +432,16 @@ export type EventBody =
       status: RunStatus
       exitCode: number
       proof?: string
-      /** What a reader might take for checked, and is not. */
+      /** What was not checked, but a reader might assume it was. */
       notChecked?: string
       totals: Readonly<Record<string, Dec>>
       ms: number
       resumeCommand?: string
-      /** Of a copy: runs that set rows aside which are still not in the target. */
+      /** Copy only: runs with quarantined rows that are still not in the target. */
       asideRuns?: readonly Dec[]
-      /** Of a copy: what it has not brought along. */
+      /** Copy only: what it did not bring along. */
       leftBehind?: readonly LeftBehind[]
-      /** A file this run wrote for the user, such as a report. */
+      /** Files that this run wrote for the user, such as a report. */
       wrote?: readonly string[]
       error?: ErrorInfo
     }
@@ -459,10 +463,10 @@ export type PlanLine = {
 
 export type EventType = EventBody['type']
 
-/** An event as it is printed: numbered without gaps, stamped in UTC. */
+/** An event as printed: numbered without gaps, with a UTC timestamp. */
 export type Event = { v: 1; seq: number; ts: string; runId: Dec | null } & EventBody
 
 type Bodies = { readonly [T in EventType]: Extract<EventBody, { type: T }> }
 
-/** Says events of these types: who may say more may be asked by who says less. */
+/** Emits events of these types. Contravariant: an emitter of more types fits where fewer are needed. */
 export type Emit<in E extends EventType = EventType> = (event: Bodies[E]) => void

@@ -1,14 +1,14 @@
-/** Numbers written in decimal, compared without rounding: `unscaled` / 10^`scale`. */
+/** Exact decimal numbers, compared without rounding: `unscaled` / 10^`scale`. */
 
 export type ExactNumber = { readonly unscaled: bigint; readonly scale: number }
 
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/
-/** No type of a lake reaches further (a double ends at 1e308); beyond it the digits would only cost memory. */
+/** No type of a lake exceeds this (a double ends at 1e308); a larger exponent would only cost memory. */
 const MAX_EXPONENT = 400
-/** More than a double written out in full has (1,075 places); what is longer takes its square in time. */
+/** A double printed in full has at most 1,075 places; parsing longer texts takes quadratic time. */
 const MAX_DIGITS = 2000
 
-/** Reads `-12`, `1.50`, `.5`, `6.02e23`. Null for anything else, for an exponent beyond ±400, and for more than 2,000 digits. */
+/** Parses `-12`, `1.50`, `.5`, `6.02e23`. Null for other texts, exponents beyond ±400, and over 2,000 characters. */
 export function parseExactNumber(text: string): ExactNumber | null {
   if (text.length > MAX_DIGITS) return null
   const match = NUMBER.exec(text)
@@ -23,7 +23,7 @@ export function parseExactNumber(text: string): ExactNumber | null {
   return scale >= 0 ? { unscaled, scale } : { unscaled: unscaled * 10n ** BigInt(-scale), scale: 0 }
 }
 
-/** Negative, zero or positive, as `a` is below, equal to or above `b`. */
+/** Negative, zero or positive if `a` is below, equal to or above `b`. */
 export function compareExact(a: ExactNumber, b: ExactNumber): number {
   let left = a.unscaled
   let right = b.unscaled

@@ -1,16 +1,13 @@
-/**
- * How much of a run is kept event by event. A screen lists so much, and the journal keeps as much, so that a program that
- * joins the run late shows the same lists.
- */
+/** Number of kept events of a run; the same for screens and run journal, so that a late viewer sees the same lists. */
 export const KEPT = {
-  /** Chunks that are done, the newest. */
+  /** Completed chunks, newest. */
   chunksDone: 60,
-  /** Chunks that failed, have rows set aside or are held back, the newest. */
+  /** Chunks that failed, have quarantined rows or are held back, newest. */
   chunksNoted: 500,
-  /** Rows set aside, of a chunk. */
+  /** Quarantined rows per chunk. */
   rowsOfChunk: 20,
-  /** Events of any other list, the newest. */
+  /** Events of any other list, newest. */
   listed: 500,
-  /** Samples of the curves of a stream, one a second. */
+  /** Samples of the curves of a stream, one per second. */
   curve: 60,
 } as const

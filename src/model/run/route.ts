@@ -1,9 +1,9 @@
-/** Where a connection goes first on its way to a server. Names, certificates and signatures stay those of the server itself. */
+/** Tunnel to a server. Names, certificates and signatures remain those of the server. */
 
 export type ServerAddress =
   | { readonly host: string; readonly port: number }
   /** A socket file. */
   | { readonly path: string }
 
-/** The place to connect to instead of the server: something that listens there passes every byte on. */
+/** Address of a local forwarder to connect to instead of the server. */
 export type Route = (server: ServerAddress) => Promise<{ readonly host: string; readonly port: number }>

@@ -1,2 +1,2 @@
-/** How rows of an answer are printed. */
+/** Output format of result rows. */
 export type RowFormat = 'table' | 'csv' | 'json'

@@ -1,20 +1,20 @@
-/** What the book of this machine's runs holds. */
+/** Run history of this machine. */
 import type { ProcessIdentity, StoredIdentity } from '../../shared/owner.ts'
 import type { Dec } from './dec.ts'
 
-/** Runs that are kept, the newest. */
+/** Number of newest runs that are kept. */
 export const KEPT_RUNS = 1000
 
-/** A run that begins; nothing of it holds a password. */
+/** A run that begins; contains no password. */
 export type BookedRun = {
   readonly run: string
   readonly kind: string
   readonly commandLine: string
-  /** Absolute path that relative ones of the command mean; null if unknown, as in rows of older programs. */
+  /** Absolute path for relative paths of the command; null if unknown, as in rows of older programs. */
   readonly folder: string | null
   readonly source: string | null
   readonly target: string | null
-  /** What it is about, in words. */
+  /** Description of its subject. */
   readonly about: string
   /** ms since the epoch. */
   readonly begunAt: number
@@ -30,7 +30,7 @@ export type BookedEnd = {
   readonly error: string | null
 }
 
-/** How far a run was at a moment. @property lag bytes, or notes, that a run which follows has not applied; null for others */
+/** Progress of a run at a time. @property lag bytes or trigger records not applied by a stream; null for others */
 export type CurvePoint = {
   readonly at: number
   readonly done: number
@@ -38,13 +38,13 @@ export type CurvePoint = {
   readonly lag: number | null
 }
 
-/** A run as the book has it; `end` is null while nobody has said how it ended. */
+/** A run of the history; `end` is null until an end was recorded. */
 export type BookRow = Omit<BookedRun, 'owner'> & { readonly owner: StoredIdentity; readonly end: BookedEnd | null }
 
 export type RunBook = Disposable & {
   begin(run: BookedRun): void
   sample(run: string, point: CurvePoint): void
-  /** Every second point of a run goes. */
+  /** Removes every second point of a run. */
   thin(run: string): void
   end(run: string, end: BookedEnd): void
   /** Newest first. */
@@ -52,12 +52,12 @@ export type RunBook = Disposable & {
   curve(run: string): readonly CurvePoint[]
 }
 
-/** The id of a run, by which a stream is called that it began. */
+/** Id of a run, which also names the stream that it began. */
 const RUN_ID = /^\d{16,20}$/
 
 /**
- * What a run is about, in words of tables where it names a stream: what the run was about that began it, as far as that is known.
- * @param about as it was noted @param known what runs were about, by id
+ * Replaces a stream id by the description of the run that began the stream, if known.
+ * @param about as recorded @param known descriptions of runs, by id
  */
 export function aboutInWords(about: string, known: ReadonlyMap<string, string>): string {
   const seen = new Set<string>()

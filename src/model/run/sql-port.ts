@@ -1,50 +1,50 @@
-/** What every SQL store offers the catalog: reads, one-writer transactions, bulk loads. Differences are data in `SqlAbilities`. */
+/** What SQL stores offer to the catalog: reads, one-writer transactions, bulk loads. */
 import type { DeclaredType } from './answer-file.ts'
 
 export type SqlValue = null | string | number | bigint | Uint8Array
 export type SqlRow = readonly SqlValue[]
 
-/** Names a dialect of SQL: a ledger can live in each, and a catalog in those that `catalog/dialect.ts` lists. */
+/** SQL dialects. All can hold a ledger; `catalog/dialect.ts` lists those that can hold a catalog. */
 export type SqlDialect = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb'
 
 export interface SqlReader {
   readonly dialect: SqlDialect
-  /** All rows of a query, columns in select order. Integers come as numbers: cast to text what may pass 2^53. */
+  /** All rows of a query, columns in select order. Integers are numbers: cast to text those that may exceed 2^53. */
   all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
-  /** Rows in pages of at most `pageRows`; the statement is open only while the iteration runs. */
+  /** Rows in pages of at most `pageRows`; the statement is open only during the iteration. */
   pages(sql: string, parameters: SqlRow, pageRows: number): AsyncIterable<readonly SqlRow[]>
 }
 
 export interface SqlTransaction extends SqlReader {
-  /** Runs one statement; returns the number of rows it changed. */
+  /** Runs one statement; returns the number of changed rows. */
   run(sql: string, parameters?: SqlRow): Promise<number>
   /** Several statements without parameters, separated by semicolons. */
   script(sql: string): Promise<void>
-  /** Bulk insert by the store's fastest way. Every row has a value for each column, in order. */
+  /** Bulk insert in the store's fastest way. Every row has a value for each column, in order. */
   load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void>
 }
 
-/** A lock that ends with the session that took it, whatever ends that session. */
+/** A lock that ends with its session, whatever ends that session. */
 export interface SessionLock extends AsyncDisposable {
-  /** False once the session is gone: somebody else may hold the lock now. */
+  /** False once the session has ended: another session may hold the lock now. */
   readonly held: boolean
 }
 
-/** Asks a new connection whether the effects of a transaction are there. */
+/** Checks on a new connection whether a transaction committed. */
 export type Landed = (reader: SqlReader) => Promise<boolean>
 
-/** For bodies that do no harm when they run a second time. */
+/** For idempotent transaction bodies. */
 export const REPEATABLE: Landed = async () => false
 
-/** Rows of a query that somebody typed. */
+/** Rows of a query that a user entered. */
 export type QueryPage = {
   readonly columns: readonly string[]
-  /** What the database says of them; undefined for one that it says nothing of, or nothing that others have too. */
+  /** Declared types; undefined if there is none, or none that other systems share. */
   readonly types?: readonly (DeclaredType | undefined)[]
   readonly rows: readonly SqlRow[]
 }
 
-/** A table or view, as a statement names it: with its schema only where it is not found without. */
+/** A table or view as statements name it: with its schema only if needed. */
 export type KnownRelation = {
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: string }[]
@@ -52,7 +52,7 @@ export type KnownRelation = {
 
 export type QueryOptions = {
   readonly pageRows: number
-  /** How long the database may work on it, ms. */
+  /** Time limit of the database, ms. */
   readonly timeoutMs?: number
   /** Ends the query at the server too. */
   readonly signal: AbortSignal
@@ -61,35 +61,37 @@ export type QueryOptions = {
 export interface SqlDatabase extends SqlReader, AsyncDisposable {
   /** URL without password, for messages. */
   readonly label: string
-  /** Whether several write transactions can run at once; where false, calls of `write` queue up behind each other. */
+  /** True if several write transactions can run at once; otherwise calls of `write` are queued. */
   readonly parallelWrites: boolean
-  /** A transaction that sees one state of the database; writes are refused. */
+  /** Runs `body` in one snapshot; writes are refused. */
   read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T>
   /**
-   * One write transaction; commits when the body resolves, rolls back when it throws. A server's store runs the body again, after a
-   * pause, when the transaction surely did not commit and the cause passes by itself (deadlock, restart, cut connection).
-   * @param landed asked where the connection broke during COMMIT, so that nothing is written twice; without it that ends in COMMIT_UNKNOWN
-   * @throws SluiceError CONNECTION_LOST when retries ran out, COMMIT_UNKNOWN, NO_SPACE, TARGET_DENIED …
+   * One write transaction: commits when the body resolves, rolls back when it throws. On a server the body is run
+   * again, after a pause, if the transaction surely did not commit and the cause is transient (deadlock, restart, cut
+   * connection).
+   * @param landed called if the connection broke during COMMIT, to avoid writing twice; without it that ends in
+   * COMMIT_UNKNOWN
+   * @throws SluiceError CONNECTION_LOST after the last retry, COMMIT_UNKNOWN, NO_SPACE, TARGET_DENIED …
    */
   write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T>
   /**
-   * One statement that somebody typed, over a connection that refuses to write and, as far as the system can, to reach anything but the database.
-   * Pages come as they are read, and one at least, so that the names of the columns are known. Integers beyond 2^53 are bigints,
-   * instants ISO 8601 text in UTC.
-   * @throws SluiceError BAD_QUERY with the server's message for several statements, for one that writes and for one that is wrong; DEADLINE; the
-   * signal's reason
+   * One statement that a user entered, on a connection that refuses writes and, as far as the system can, access to
+   * anything but the database. Pages are streamed, at least one, so that the column names are known. Integers beyond
+   * 2^53 are bigints, instants ISO 8601 text in UTC.
+   * @throws SluiceError BAD_QUERY with the server's message for several statements, a write or an invalid one;
+   * DEADLINE; the signal's reason
    */
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage>
-  /** What stands before a statement to be told how it would be answered; it is not run. */
+  /** Prefix that makes a statement return its query plan instead of running. */
   readonly explains: string
-  /** What statements can name, for whoever types one. */
+  /** Tables and views for completion. */
   relations(): Promise<readonly KnownRelation[]>
   /**
-   * Of a server where tables of other roles run code of theirs; asked before the first write by itself.
-   * @throws SluiceError TABLE_REFUSED where one of the tables is there and may not be written to
+   * For servers where tables of other roles may execute their code; called automatically before the first write.
+   * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */
   refuseStrangers?(names: readonly string[]): Promise<void>
-  /** Takes a lock at once or returns null when another session holds it. Absent where the store has no sessions that the server watches. */
+  /** Takes a lock at once; null if another session has it. Absent without server sessions. */
   lock?(name: string): Promise<SessionLock | null>
   /** Milliseconds since the epoch by the database's own clock. */
   now(): Promise<number>

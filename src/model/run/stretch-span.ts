@@ -1,10 +1,11 @@
-/** Where a chunk of a stretch lies. */
+/** Key range of a chunk within a run of consecutive chunks. */
 import type { KeySpan } from './event.ts'
 import type { ChunkStretch } from '../copy/summary-events.ts'
 
 /**
- * Right behind the one before it; where only the ends of the stretch are told, as if all of its chunks were of one width, which is good enough to draw them.
- * @param no a number of the stretch @returns undefined where nobody has told
+ * Follows the previous chunk. If only the outer bounds are known, equal widths are assumed, which is enough for
+ * display.
+ * @param no a chunk number of the stretch @returns undefined if unknown
  */
 export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpan | undefined {
   if (edges === undefined) return undefined
@@ -17,7 +18,7 @@ export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpa
 
 function evenly([begin = null, end = null]: readonly (string | null)[], at: number, chunks: number): KeySpan {
   const isLast = at === chunks - 1
-  // What is open at one end has no width.
+  // A range open at one end has no width.
   if (begin === null || end === null) {
     return {
       from: at === 0 ? asBound(begin) : asBound(begin ?? end),

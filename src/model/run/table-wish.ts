@@ -1,11 +1,11 @@
-/** What is asked of single tables of a run, and what stands of it after a number of wishes. */
+/** Steering requests for single tables of a run, and their combined effect. */
 
-/** What is asked of one table of a copy, or of one of its chunks, while it runs. */
+/** A steering request for one table of a copy, or one of its chunks. */
 export type TableWish = {
-  /** `pause`: nothing of it begins until `resume`. `skip`: this run leaves it out. `retry`: what failed of it is tried again. */
+  /** `pause`: none of it begins until `resume`. `skip`: left out of this run. `retry`: tries failed parts again. */
   readonly act: 'pause' | 'resume' | 'skip' | 'retry'
   readonly table: string
-  /** Number of the chunk; all of the table when absent. */
+  /** Number of the chunk; the whole table if absent. */
   readonly chunk?: string
 }
 
@@ -15,21 +15,21 @@ export function tableWish(act: TableWish['act'], text: string): TableWish {
   return { act, table, ...(chunk === undefined ? {} : { chunk }) }
 }
 
-/** Why nothing of a table, or of a chunk, may begin: until it is resumed, or for the rest of this run. */
+/** Why a table or chunk must not begin: until it is resumed, or for the rest of this run. */
 export type Held = 'paused' | 'skipped'
 
-/** A table that is held back, or one chunk of it. */
+/** A table that is held back, or one of its chunks. */
 export type TableHold = { readonly table: string; readonly chunk?: string; readonly held: Held }
 
-/** What failed is to be tried again. @property at ms since the epoch, by the clock of the queue's database */
+/** Failed parts are to be retried. @property at ms since the epoch, by the clock of the queue's database */
 export type TableRetry = { readonly table: string; readonly chunk?: string; readonly at: number }
 
-/** Where a table stands after wishes that were given one after the other: as `Steering` heeds them. */
+/** State of a table after successive requests, as `Steering` applies them. */
 export type TableOrders = { readonly holds: readonly TableHold[]; readonly retries: readonly TableRetry[] }
 
 /**
- * The orders after one more wish. Of a table that is resumed chunks that were left out one by one stay left out.
- * @param at when it was given, ms since the epoch by the clock of the queue's database
+ * State after one more request. Resuming a table does not resume chunks that were skipped individually.
+ * @param at time of the request, ms since the epoch by the clock of the queue's database
  */
 export function ordersAfter({ holds, retries }: TableOrders, wish: TableWish, at: number): TableOrders {
   const { act, table, chunk } = wish
@@ -42,7 +42,7 @@ export function ordersAfter({ holds, retries }: TableOrders, wish: TableWish, at
   return { holds: left, retries: [...retries.filter((retry) => !isSame(retry, one)), { ...one, at }] }
 }
 
-/** Whether both are about the same table, or the same chunk of it. */
+/** True if both name the same table, or the same chunk of it. */
 export function isSame(
   a: { readonly table: string; readonly chunk?: string },
   b: { readonly table: string; readonly chunk?: string },

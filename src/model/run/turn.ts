@@ -1,17 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** Turns that the running code has: it would wait for itself if it waited for one of them. */
+/** Turns that the running code already has: waiting for one of them would be a deadlock. */
 const had = new AsyncLocalStorage<ReadonlySet<Turn>>()
 
-/** Lets those who want the same thing have it one after the other. */
+/** A mutex: callers get it one after the other. */
 export class Turn {
   #last: Promise<void> = Promise.resolve()
 
   /**
-   * Resolves when everybody who came before has gone.
-   * @returns what to call when going
-   * @throws SluiceError INTERNAL at once where the caller runs within the turn it asks for, which would never come
+   * Resolves when all earlier callers have finished.
+   * @returns function that releases the turn
+   * @throws SluiceError INTERNAL at once if the caller already has this turn, which would be a deadlock
    */
   async wait(): Promise<() => void> {
     if (had.getStore()?.has(this) === true) {
@@ -38,7 +38,7 @@ export class Turn {
     }
   }
 
-  /** Runs what belongs to this turn, which the caller has by `wait`: whatever asks for it again in there is refused. */
+  /** Runs code within this turn, which the caller has by `wait`: another request for the turn in there is refused. */
   within<T>(body: () => T | Promise<T>): T | Promise<T> {
     return had.run(new Set([...(had.getStore() ?? []), this]), body)
   }

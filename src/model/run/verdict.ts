@@ -1,4 +1,4 @@
-/** What a check of a setup found. */
+/** Result of a setup check. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CheckEvent } from './event.ts'
 
@@ -10,7 +10,7 @@ export const ok = (found: string): Verdict => ({ status: 'ok', found })
 export const warn = (found: string, trouble: Trouble): Verdict => ({ status: 'warn', found, ...trouble })
 export const fail = (found: string, trouble: Trouble): Verdict => ({ status: 'fail', found, ...trouble })
 
-/** What a check threw, as a finding. The place is left out where it is only the address that is being looked at. */
+/** An exception of a check as a finding. Omits the location if it is only the address that is checked. */
 export function failed(thrown: unknown): Verdict {
   if (!(thrown instanceof SluiceError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown)

@@ -1,88 +1,88 @@
-/** A run that several machines share: what its rows in the database of a queue say, as plain data. */
+/** A run shared by several machines: its rows in the database of a queue, as plain data. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { AlertKey } from '../run/alert-memory.ts'
 import type { TableHold, TableRetry } from '../run/table-wish.ts'
 
-/**
- * How a shared run stands. `running`: slots of it are queued or worked on. `stopped`: as somebody asked; what is left can be gone on with. The others are
- * ends, as `RunStatus` has them.
- */
+/** `running`: tasks are queued or in work. `stopped`: on request; can be resumed. Others: final, as in `RunStatus`. */
 export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
 
-/** `queued`: a job waits for a worker. `working`: a worker has it, and beats. `ended`: nothing of it is left to do in this run. */
+/** `queued`: waits for a worker. `working`: a worker has it and sends heartbeats. `ended`: nothing left to do. */
 export type SlotState = 'queued' | 'working' | 'ended'
 
-/** What people wish of a run while it goes on; each is heeded by whoever works on it. Numbers are of the whole run, and shared out among its slots. */
+/** Steering requests of a run, applied by its workers. Numbers are for the whole run, and divided among its tasks. */
 export type RunWishes = {
   readonly held?: boolean
-  /** Rows a second; null is no limit. */
+  /** Rows per second; null is no limit. */
   readonly rate?: number | null
-  /** Chunks that are copied at once. */
+  /** Chunks copied at the same time. */
   readonly workers?: number
-  /** Of the slot that has a stream: sessions that apply its changes. */
+  /** For the task of the stream: number of apply workers. */
   readonly lanes?: number
   /** Tables and chunks that are held back. */
   readonly tables?: readonly TableHold[]
-  /** What failed of tables is to be tried again; a slot that begins later does that by itself. */
+  /** Failed parts of tables to retry; a task that begins later retries them anyway. */
   readonly retries?: readonly TableRetry[]
-  /** No slot begins any more, and those that work end after their batch. */
+  /** No task begins any more, and running ones end after their batch. */
   readonly stop?: boolean
-  /** When the newest of them was said: ms since the epoch, by the clock of the queue's database. Absent from runs of older programs. */
+  /** Time of the newest request: ms since the epoch, clock of the queue's database. Absent for older programs. */
   readonly orderedAt?: number
-  /** When somebody last went on with it after its end, by the same clock: what was done before is that of an earlier run. */
+  /** Time of the last resume after its end, by the same clock: earlier work belongs to an earlier run. */
   readonly resumedAt?: number
 }
 
-/** How far the work of one slot has come, in this turn of it. */
+/** Progress of one task in its current turn. */
 export type SlotProgress = {
   readonly rows: bigint
   readonly chunks: number
-  /** Rows a second, of the last seconds. */
+  /** Rows per second, over the last seconds. */
   readonly rate: number
 }
 
-/** A chunk that a slot works on. @property stoodMs for how long it has come no further, when that was reported */
+/** A chunk that a task works on. @property stoodMs time without progress when it was reported */
 export type StoodChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
 
 /**
- * @property open of `rows`, those of work that is not ended: where the turn ends there, the next one does it again
- * @property standing chunks that it works on; at most `MOST_STANDING`
+ * @property open part of `rows` that belongs to unfinished work: if the turn ends now, the next one repeats it
+ * @property standing chunks in work; at most `MOST_STANDING`
  */
 export type TurnProgress = SlotProgress & { readonly open: bigint; readonly standing?: readonly StoodChunk[] }
 
-/** Chunks of one slot that its queue knows. */
+/** Limit of chunks per task in the queue. */
 export const MOST_STANDING = 64
 
-/** What the ledger of the target has of a shared run: rows and chunks that are closed, each once. @property at when it was read, ms since the epoch by the clock of the ledger's database */
+/**
+ * Ledger totals of a shared run: rows and chunks that are closed, each once. @property at time of reading, ms since the
+ * epoch by the clock of the ledger's database
+ */
 export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
-/** Turns of a slot in a row that have failed for one passing cause. @property cause the error of the last of them; null where it is not known */
+/** Consecutive turns of a task that failed for one transient cause. @property cause last error; null if unknown */
 export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
 
-/** How often in a row a slot has rested for the cause of this error. A server that is away is another cause than one that refuses the login. */
+/** Consecutive rests for the cause of this error: an unreachable server and a refused login are two causes. */
 export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
 }
 
-/** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
+/** End of a turn of a task: the rest is queued again (after a pause if the cause is transient), or nothing is left. */
 export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
   readonly exitCode: number
   readonly error?: ErrorInfo
-  /** No program of the slot has reported the error to the alerts of its run. */
+  /** No program of the task has reported the error to the alerts of its run. */
   readonly isUnworked?: boolean
-  /** Its program stood still and was killed: alerts call the slot lost. */
+  /** Its program hung and was killed: alerts call the task lost. */
   readonly isLost?: boolean
 }
 
-/** A slot that a worker has, for whoever listens to it. @property sharedRun as `EndedRun` has it */
+/** A task that a worker has, for listeners. @property sharedRun as in `EndedRun` */
 export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
 
-/** A run that has ended, as whoever noted its end knows it. Times are ms since the epoch, by the clock of the queue's database. */
+/** A run that ended, for the worker that recorded it. Times: ms since the epoch, clock of the queue's database. */
 export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'target' | 'program'> & {
-  /** The same for all slots, until somebody goes on with the run after its end. */
+  /** The same for all tasks, until the run is resumed after its end. */
   readonly sharedRun: string
-  /** When it was submitted, or somebody went on with it last. */
+  /** When it was submitted or last resumed. */
   readonly from: number
   readonly endedAt: number
   readonly status: Exclude<DistributedStatus, 'running'>
@@ -90,40 +90,43 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
   readonly error: ErrorInfo | null
 }
 
-/** A slot that ended with an error outside of any program of it. @property operation with names of stores in place of URLs */
+/** A task that failed outside of any of its programs. @property operation with store names instead of URLs */
 export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
-/** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
+/** A task row. Times are ms since the epoch, by the clock of the queue's database. */
 export type Slot = SlotProgress & {
   readonly runId: string
   readonly no: number
-  /** What it works on, where the slots of a run differ. */
+  /** Its part of the work, if the tasks of a run differ. */
   readonly about: string
   readonly state: SlotState
-  /** It copies and compares for the slot that has a stream, whenever that calls it. */
+  /** It copies and compares for the task of the stream, whenever that task requests it. */
   readonly onCall: boolean
-  /** Turns that were begun. */
+  /** Number of turns begun. */
   readonly turns: number
   readonly workerId: string | null
   readonly host: string | null
-  /** Run of the ledger or the catalog that its newest turn is. */
+  /** Run in the ledger or the catalog of its newest turn. */
   readonly ledgerRun: string | null
   readonly beatAt: number | null
-  /** Whether its worker was heard of within `LOST_AFTER_MS`. */
+  /** True if its worker sent no heartbeat for `LOST_AFTER_MS`. */
   readonly isLost: boolean
-  /** Null until it has ended, and of one that ended while it waited, because another slot did the rest. */
+  /** Null until it ends, and if it ended while queued because another task did the rest. */
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
 }
 
-/** A run as its row has it, with its slots counted. Rows and chunks of a copy are those of the target's ledger; of other commands the sums of what the slots reported last, where a slot that goes on with an import counts from the beginning of the run. */
+/**
+ * A run row, with its tasks counted. Rows and chunks of a copy are from the target's ledger. For other commands they
+ * are the sums of the last reports of the tasks; a task that resumes an import counts from the beginning of the run.
+ */
 export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string
   readonly commandLine: string
-  /** With names of stores in place of URLs; one of a newer program may be none that this one knows. */
+  /** With store names instead of URLs; that of a newer program may be unknown to this one. */
   readonly operation: unknown
-  /** Queue that its slots wait in; null is that of every worker without names. */
+  /** Queue of its tasks; null is the one of workers without queue names. */
   readonly queue: string | null
   readonly source: string | null
   readonly target: string | null
@@ -140,56 +143,59 @@ export type DistributedRun = SlotProgress & {
     readonly queued: number
     readonly working: number
     readonly ended: number
-    /** Of those that work: slots whose worker was not heard of within `LOST_AFTER_MS`. */
+    /** Working tasks whose worker sent no heartbeat for `LOST_AFTER_MS`. */
     readonly lost: number
   }
-  /** When the ledger was read last, by its clock, where that was before the end of the run: rows and chunks may be more. Null otherwise. */
+  /** Last reading of the ledger, by its clock, if before the end of the run: totals may be higher. Otherwise null. */
   readonly countedAt: number | null
-  /** Workers that have refused it, with why. */
+  /** Workers that refused it, with reasons. */
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
-  /** Runs of ledger, catalog and book that the newest turns of its slots are. */
+  /** Runs in ledger, catalog and run history of the newest turns of its tasks. */
   readonly slotRuns: readonly string[]
-  /** Slots of it are queued, and no worker lives that takes them. */
+  /** Tasks are queued, and no live worker takes them. */
   readonly isWaiting: boolean
-  /** It was put into another database, of which this one is a copy, and begins nothing before it is confirmed here. */
+  /** It was queued in another database, of which this one is a copy; nothing begins until it is confirmed here. */
   readonly isUnconfirmed: boolean
 }
 
-/** A worker as its row has it. */
+/** A worker row. */
 export type WorkerRow = {
   readonly workerId: string
   readonly host: string
   readonly pid: number
   readonly program: string
   readonly concurrency: number
-  /** Names of queues that it takes from; where there are none, it takes what was queued without a name. */
+  /** Queues that it takes work from; if empty, work queued without a name. */
   readonly queues: readonly string[]
   readonly begunAt: number
   readonly beatAt: number
-  /** `lives`: heard of lately. `draining`: it takes nothing new. `silent`: not heard of for `SILENT_AFTER_MS`. `lost`: for `LOST_AFTER_MS`. `ended`: it reported its end. */
+  /**
+   * `lives`: recent heartbeat. `draining`: takes no new work. `silent`: no heartbeat for `SILENT_AFTER_MS`. `lost`: for
+   * `LOST_AFTER_MS`. `ended`: it reported its end.
+   */
   readonly state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[]
 }
 
-/** How a queue stands by the clock of its database, the same whichever worker asks. */
+/** State of a queue by the clock of its database, equal for every worker. */
 export type QueueStand = {
-  /** Workers that have not ended, by when they were heard of: `lives` lately, `silent`, `lost` as in `WorkerRow`, within the last day. */
+  /** Workers of the last day that have not ended, by heartbeat: states as in `WorkerRow`. */
   readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
-  /** Slots of runs that go on; `lost` are those of `working` whose worker is. */
+  /** Tasks of running runs; `lost`: those of `working` whose worker is lost. */
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
-  /** Runs of which slots are queued, and no worker lives that takes them. */
+  /** Runs with queued tasks that no live worker takes. */
   readonly waiting: number
-  /** Schedules that begin nothing before they are confirmed in this database. */
+  /** Schedules that begin nothing until they are confirmed in this database. */
   readonly unconfirmed: number
-  /** The same of runs. */
+  /** The same for runs. */
   readonly unconfirmedRuns: number
-  /** Schedules that begin nothing, because their command cannot be read or is not the one that was confirmed. */
+  /** Schedules that begin nothing because their command cannot be parsed or differs from the confirmed one. */
   readonly refusedSchedules: number
-  /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
+  /** Age of the oldest last heartbeat among working tasks, ms; 0 without any. */
   readonly oldestBeatMs: number
 }
 
-/** Whether a worker takes slots of a run: it is of the same program, and takes from the queue that they wait in. */
+/** True if a worker can take tasks of a run: same program version, and matching queue. */
 export function takesFrom(
   worker: Pick<WorkerRow, 'program' | 'queues'>,
   { program, queue }: { readonly program: string; readonly queue: string | null },
@@ -197,26 +203,29 @@ export function takesFrom(
   return worker.program === program && takesFromQueue(worker.queues, queue)
 }
 
-/** Whether a worker of these queues takes what waits in one; null is that of workers without names of queues. */
+/** True if a worker of these queues takes work of `queue`; null is that of workers without queue names. */
 export function takesFromQueue(queues: readonly string[], queue: string | null): boolean {
   return queue === null ? queues.length === 0 : queues.includes(queue)
 }
 
-/** A run with `--alert`, as the workers that watch it see it. Times are ms since the epoch by the clock of the queue's database. */
+/** A run with `--alert`, for its monitoring workers. Times: ms since the epoch, clock of the queue's database. */
 export type WatchedRun = {
   readonly runId: string
   readonly operation: unknown
-  /** What the names of its stores mean. */
+  /** Identities of its stores, by name. */
   readonly stores: readonly { readonly name: string; readonly identity: string }[]
   readonly status: DistributedStatus
   readonly isHeld: boolean
-  /** It has ended, and a later run of the same command ended well. */
+  /** It ended, and a later run of the same command succeeded. */
   readonly isMended: boolean
-  /** When it was read. */
+  /** Time of reading. */
   readonly now: number
-  /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */
+  /** Working tasks without a heartbeat for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
-  /** Slots that were taken from a lost worker, until that is reported and over. `isBack`: that worker has the slot again; null where it was not noted. `isKilled`: its worker lives, and has killed the program. */
+  /**
+   * Tasks taken from a lost worker, until that was reported and is over. `isBack`: that worker has the task again; null
+   * if not recorded. `isKilled`: its worker is alive, and killed the program.
+   */
   readonly lost: readonly (SilentSlot & {
     readonly at: number
     readonly state: SlotState
@@ -226,17 +235,20 @@ export type WatchedRun = {
   readonly alerts: readonly StandingAlert[]
   /** Failures that no worker has reported. */
   readonly unreported: readonly UnworkedFailure[]
-  /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */
+  /** Program version of the workers that it waits for, if none sent a heartbeat for `LOST_AFTER_MS`; otherwise null. */
   readonly waitsFor: string | null
 }
 
-/** A run that has ended since its ledger was read. @property endedAt ms since the epoch by the clock of the queue's database @property until the same by the clock of the ledger's */
+/**
+ * A run that ended after its ledger was read. @property endedAt ms since the epoch by the clock of the queue's database
+ * @property until the same by the clock of the ledger's
+ */
 export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & {
   readonly endedAt: number
   readonly until: number
 }
 
-/** @property beatAt when it was heard of last @property chunks that it worked on then */
+/** @property beatAt last heartbeat @property chunks that it worked on then */
 export type SilentSlot = {
   readonly no: number
   readonly host: string | null
@@ -244,19 +256,19 @@ export type SilentSlot = {
   readonly chunks: readonly StoodChunk[]
 }
 
-/** An alert of a run that stands. @property chunks that it is about, and that have not moved since */
+/** An active alert of a run. @property chunks affected ones without progress since */
 export type StandingAlert = AlertKey & { readonly since: number; readonly chunks: readonly string[] }
 
-/** A worker beats so often. */
+/** Interval of heartbeats. */
 export const BEAT_MS = 2_000
-/** Who was not heard of for so long is called silent, and counts in no rate. */
+/** Age of the last heartbeat after which a worker is silent, and counts in no rate. */
 export const SILENT_AFTER_MS = 7_000
-/** Who was not heard of for so long is taken for gone: what it had is queued again. As long as a lease of a chunk. */
+/** Age after which a worker is lost, and its tasks are queued again. Equals the lease of a chunk. */
 export const LOST_AFTER_MS = 30_000
-/** Each worker looks so often for slots that nobody has: what a lost one had is taken within `TAKEN_OVER_MS` of its last beat. */
+/** Interval of each worker's search for abandoned tasks: taken `TAKEN_OVER_MS` or less after their last heartbeat. */
 export const SWEEP_MS = 2_000
 export const TAKEN_OVER_MS = 35_000
-/** A slot that can go on where it was is given back after so long, so that runs and workers take turns. */
+/** A resumable task is given back after this time, so that runs and workers alternate. */
 export const TURN_MS = 5 * 60_000
-/** A run that every worker refuses ends when none that could take it was heard of for so long. */
+/** A run that every worker refuses ends when no worker that could take it sent a heartbeat for this time. */
 export const REFUSED_FOR_MS = 60_000

@@ -1,4 +1,4 @@
-/** What the config file of this machine has for a name. */
+/** Resolves store names with this machine's config file. */
 import { SluiceError } from '../../shared/errors.ts'
 
 /** A store of the config file. */

@@ -1,6 +1,6 @@
 /**
- * What a store offers to runs that several machines share: a queue of slots, and rows about runs and workers. The queue hands out work and nothing else: leases,
- * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
+ * What a store offers to shared runs: a queue of tasks, and rows for runs and workers. The queue only distributes work.
+ * Leases, fencing tokens and proofs are those of ledger and catalog, so two workers with the same task do no harm.
  */
 import type { AlertKey, AlertMemory, AlertState } from '../run/alert-memory.ts'
 import type {
@@ -27,67 +27,73 @@ export type { NamedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
 
 export type SlotKey = { readonly runId: string; readonly no: number }
 
-/** A slot that a worker has, with a number that fences it: whoever claims it later has a higher one. */
+/** A claimed task with a fencing token: a later claim has a higher one. */
 export type ClaimedSlot = SlotKey & {
   readonly fence: number
   readonly kind: string
   readonly takesTurns: boolean
-  /** The same for all turns of all slots, until somebody goes on with the run after its end. */
+  /** The same for all turns of all tasks, until the run is resumed after its end. */
   readonly sharedRun: string
-  /** Of the slot, else of the run. */
+  /** Operation of the task, otherwise of the run. */
   readonly operation: unknown
   readonly stores: readonly NamedStore[]
   readonly commandLine: string
   readonly about: string
-  /** Of the plan that was confirmed; null where none had to be. */
+  /** Digest of the confirmed plan; null if none was required. */
   readonly mark: string | null
   readonly rested: Rested
-  /** It copies and compares for the slot that has the stream. */
+  /** It copies and compares for the task of the stream. */
   readonly onCall: boolean
-  /** What is wished of the run before this turn begins. */
+  /** Steering requests of the run before this turn. */
   readonly orders: SlotOrders
 }
 
 /**
- * Tables of a run that take wishes now, by the plans of its slots.
- * @property names whole names, each once @property isWhole every slot has planned: there are no others
+ * Tables of a run that can be steered now, from the plans of its tasks.
+ * @property names full names, each once @property isWhole true if every task has planned: there are no others
  */
 export type SteeredTables = { readonly names: readonly string[]; readonly isWhole: boolean }
 
-/** What a beat brings back: what people wish, and among how many slots numbers are shared. */
+/** Reply to a heartbeat: steering requests, and the number of tasks that share the limits. */
 export type SlotOrders = { readonly wishes: RunWishes; readonly working: number; readonly isOver: boolean }
 
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
-/** What a sweep found: slots that were queued again because their worker was lost, or because nobody had queued them. */
+/** Result of a sweep: tasks queued again because their worker was lost, or because they were never queued. */
 export type Swept = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
-  /** Runs that it has ended, because every worker refuses them. */
+  /** Runs that it ended because every worker refuses them. */
   readonly refused: readonly string[]
-  /** Runs whose end it has noted. */
+  /** Runs whose end it recorded. */
   readonly ended: readonly EndedRun[]
-  /** Runs that this worker has refused, and nobody has gone on with since. */
+  /** Runs that this worker refused, and that were not resumed since. */
   readonly own: readonly string[]
-  /** What this worker has confirmed for the database as it is since its server was promoted. */
+  /** What this worker confirmed for the database after its server was promoted. */
   readonly carried: Carried
-  /** Runs that begin nothing before they are confirmed in this database. */
+  /** Runs that begin nothing until they are confirmed in this database. */
   readonly unconfirmed: readonly string[]
-  /** Slots of lost workers stand, and this one may not take them yet: it has not reached the queue for long enough. */
+  /** There are tasks of lost workers, but this worker has not been connected long enough to take them. */
   readonly isWithheld: boolean
 }
 
-/** How many schedules, and runs that go on. @property isSetBack none: behind the new timeline the queue is one of an earlier time */
+/**
+ * Number of schedules and of running runs. @property isSetBack none: after the timeline switch the queue shows an
+ * earlier state
+ */
 export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
-/** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
+/**
+ * Details of an alert. @property at its start, ms since the epoch by the queue's clock @property run affected run
+ * @property chunks affected chunks
+ */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
 
 /** As `AlertMemory`, by the clock of the queue. @throws SluiceError CONNECTION_LOST … */
 export type AlertBook = {
-  /** Of one that stands the chunks are added to those that are noted. */
+  /** For an active alert the chunks are added. */
   begin(key: AlertKey, note?: AlertNote): ReturnType<AlertMemory['begin']>
-  /** Takes chunks that have moved from an alert. @returns whether it stands, and none of its chunks is left */
+  /** Removes chunks with progress from an alert. @returns true if it is active, and none of its chunks is left */
   moved(key: AlertKey, chunks: readonly string[]): Promise<boolean>
   end(key: AlertKey): ReturnType<AlertMemory['end']>
   sent(key: AlertKey, state: AlertState): Promise<void>
@@ -96,36 +102,40 @@ export type AlertBook = {
 export interface RunQueue extends AsyncDisposable {
   /** URL without password. */
   readonly label: string
-  /** ms since the epoch by the clock that the times of rows are of. */
+  /** Queue clock, ms since the epoch; all times of rows use it. */
   now(): Promise<number>
   /**
-   * Makes the run and queues its slots in one transaction.
+   * Creates the run and queues its tasks in one transaction.
    * @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, TARGET_DENIED
    */
   submit(run: QueuedRun): Promise<void>
   /** Newest first. @param runId only that one */
   runs(limit: number, runId?: string): Promise<readonly DistributedRun[]>
   slots(runId: string): Promise<readonly Slot[]>
-  /** Those that live first; ended ones of the last day. */
+  /** Live ones first; ended ones of the last day. */
   workers(): Promise<readonly WorkerRow[]>
-  /** All zeros where there is no queue yet. */
+  /** All zeros if there is no queue yet. */
   stand(): Promise<QueueStand>
-  /** Asks living workers to end. @param name their host, or the id of one @returns how many were asked */
+  /** Requests live workers to end. @param name host, or id of one worker @returns how many were requested */
   drain(name: string): Promise<number>
-  /** Null where the queue is of an older program, whose workers steer no single tables. */
+  /** Null if the queue belongs to an older program, whose workers cannot steer single tables. */
   tables(runId: string): Promise<SteeredTables | null>
   /**
-   * Adds to what is wished of a run that goes on. `held: false` also confirms one that was put into another database, of which this one is a copy.
-   * @param tables wishes for single tables, in their order, by the names that the slots know
-   * @returns false where there is no such run, or it has ended
+   * Adds steering requests to a running run. `held: false` also confirms a run that was queued in another database, of
+   * which this one is a copy.
+   * @param tables requests for single tables, in order, by the names that the tasks know
+   * @returns false if the run does not exist, or has ended
    */
   steer(runId: string, wishes: RunWishes, tables?: readonly TableWish[]): Promise<boolean>
-  /** Queues what is left of a run that was stopped or has failed, once more, as wanted in this database. @returns how many slots; null where it goes on, or there is no such run */
+  /**
+   * Queues the rest of a stopped or failed run again, confirmed for this database. @returns number of tasks; null if it
+   * is running or does not exist
+   */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
-  /** Which alerts of its runs stand, for all hosts. */
+  /** Active alerts of its runs, for all hosts. */
   readonly alerts: AlertBook
-  /** What a worker does. */
+  /** The queue from the view of one worker. */
   worker(about: WorkerAbout): QueueWorker
 }
 
@@ -133,21 +143,21 @@ export interface RunQueue extends AsyncDisposable {
 export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
 /**
- * @property isMine false where the slot was another worker's already
- * @property goesOn the slot waits for a worker again: never where the run was asked to stop
- * @property ended the run, where this was its end: one worker is told so, unless the answer to it is lost
+ * @property isMine false if another worker already had the task
+ * @property goesOn the task is queued again; never if the run was requested to stop
+ * @property ended the run, if this ended it: returned to one worker, unless the reply is lost
  */
 export type Released = { readonly isMine: boolean; readonly goesOn: boolean; readonly ended: EndedRun | null }
 
 /** One worker's side of the queue. */
 export interface QueueWorker {
-  /** Says that it lives. @param draining it takes nothing new @returns whether somebody has asked it to end */
+  /** Sends a heartbeat. @param draining takes no new work @returns true if the worker was requested to end */
   beat(draining: boolean): Promise<boolean>
-  /** @returns null where somebody else has the slot, or nothing of it is left */
+  /** @returns null if another worker has the task, or nothing of it is left */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
   /**
-   * @param tables that it can be steered by, where that has changed
-   * @returns null where the slot is another worker's by now
+   * @param tables that can be steered, if they changed
+   * @returns null if another worker has the task now
    */
   progress(
     slot: ClaimedSlot,
@@ -155,44 +165,49 @@ export interface QueueWorker {
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null>
-  /** Notes what the ledger of the target has of its run, unless a newer reading is noted. @param ageMs since it was read */
+  /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs since they were read */
   count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
-  /** Runs that have ended since their ledger was read, the newest first. */
+  /** Runs that ended after their ledger was read, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
-  /** Notes what the ledger has of a run as of its end, unless that is less than what is noted: then chunks of it were copied again. */
+  /** Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again. */
   countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals): Promise<void>
-  /** Keeps what this turn of it has said, as long as the run is listed. */
+  /** Stores the events of this turn for as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
-  /** Gives a slot back, and ends the run with its last one. */
+  /** Gives a task back, and ends the run with its last one. */
   release(slot: ClaimedSlot, end: SlotEnd): Promise<Released>
-  /** Queues the slots of its run that are on call for it, those that do not work already. */
+  /** Queues the on-call tasks of its run that are not working. */
   callOthers(slot: ClaimedSlot): Promise<void>
-  /** Gives a slot back that this worker must not work on, and notes why. */
+  /** Gives back a task that this worker must not process, and records why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>
-  /** Runs with `--alert` that go on, or of which an alert stands. */
+  /** Runs with `--alert` that are running, or have an active alert. */
   watch(): Promise<readonly WatchedRun[]>
   /**
-   * Notes where the report of a loss is. Atomic: of workers that read the same one gets true, and another one later where that has not confirmed within `CONFIRM_MS`.
+   * Records the state of a loss report. Atomic: of concurrent workers one gets true; another one may later, if it was
+   * not confirmed within `CONFIRM_MS`.
    * @param at of the loss
-   * @returns whether this call has changed it
+   * @returns true if this call changed it
    */
   noteLoss(key: SlotKey, at: number, is: LossReport): Promise<boolean>
   /**
-   * Takes the failure of a slot to report it, for a minute. Atomic: of workers that read the same one gets it.
-   * @returns `at`, by which it is noted as reported, and whether it was taken before, by a worker that may not have sent it; null where another worker has it
+   * Claims the failure of a task for one minute, to report it. Atomic: one of concurrent workers gets it.
+   * @returns `at`: key for `reported`; `isAgain`: claimed before by a worker that may not have sent it. Null if another
+   * worker has it
    */
   takeFailure(key: SlotKey): Promise<{ readonly at: number; readonly isAgain: boolean } | null>
-  /** Notes that the failure which was taken then waits no longer. */
+  /** Marks the failure claimed at that time as reported. */
   reported(key: SlotKey, at: number): Promise<void>
   /**
-   * Takes slots until it is stopped, as many at once as the worker's concurrency.
-   * @param perform does not throw @param refused ids of runs that it must not be given
+   * Takes tasks until stopped, as many at once as the worker's concurrency.
+   * @param perform must not throw @param refused ids of runs to exclude
    */
   take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner>
-  /** Says that it has ended. */
+  /** Records that the worker has ended. */
   leave(): Promise<void>
 }
 
-/** @property stop takes nothing more, and resolves when what it had has ended @property ended rejects where it gave up by itself */
+/**
+ * @property stop takes no more tasks, and resolves when its tasks have ended @property ended rejects if it gave up by
+ * itself
+ */
 export type QueueRunner = { stop(): Promise<void>; readonly ended: Promise<void> }

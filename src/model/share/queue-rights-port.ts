@@ -1,17 +1,17 @@
-/** Rights in the database of a queue: which statements give a role what a worker, or somebody who only looks, needs there. */
+/** Rights in a queue's database: GRANT statements for the role of a worker or an observer. */
 
-/** `worker`: works, submits and steers runs, changes schedules. `observer`: reads runs, workers and schedules, and writes nothing. */
+/** `worker`: works, submits and steers runs, changes schedules. `observer`: reads runs, workers and schedules only. */
 export type QueueRole = 'worker' | 'observer'
 export const QUEUE_ROLES: readonly QueueRole[] = ['worker', 'observer']
 
 export type QueueGrants = {
-  /** In the order in which they are run, without semicolons; none where the role has the rights already. */
+  /** In execution order, without semicolons; empty if the role has the rights already. */
   readonly statements: readonly string[]
-  /** What the statements give beyond the queue, and why there are none. */
+  /** Rights beyond the queue that the statements grant, and why there are no statements. */
   readonly notes: readonly string[]
-  /** Who may run them, in words. */
+  /** Who may run them, as text. */
   readonly by: string
-  /** Whether the role of this session may run them. */
+  /** True if the role of this session may run them. */
   readonly mayRun: boolean
 }
 
@@ -19,10 +19,10 @@ export interface QueueRights extends AsyncDisposable {
   /** URL without password. */
   readonly label: string
   /**
-   * The least that the role lacks or has to keep. Reads system catalogs only, so that it needs no right on the queue's tables.
+   * The minimal statements for the role. Reads system catalogs only, so it needs no rights on the queue's tables.
    * @param to name of the role, as the database spells it
-   * @throws SluiceError NO_SUCH_PATH where the database holds no queue, BAD_FLAG for a role that does not exist or does not inherit,
-   *   TARGET_DENIED where a superuser owns the queue, CONNECTION_LOST
+   * @throws SluiceError NO_SUCH_PATH if the database holds no queue, BAD_FLAG for a role that does not exist or does
+   * not inherit, TARGET_DENIED if a superuser owns the queue, CONNECTION_LOST
    */
   plan(role: QueueRole, to: string): Promise<QueueGrants>
   /** Runs the statements in one transaction. @throws SluiceError TARGET_DENIED, CONNECTION_LOST */

@@ -1,30 +1,33 @@
 /** A run as it is queued. */
 
-/** @property identity of the database or the folder that the name means for whoever began the run */
+/** @property identity of the database or folder that the name means where the run was submitted */
 export type NamedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
-/** @property operation its own; that of the run when absent @property onCall waits until the one that has the stream calls it, and says nothing of the run's end */
+/**
+ * @property operation default: that of the run @property onCall waits for requests of the stream's task, and does not
+ * affect the run's end
+ */
 export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
 
-/** A run to be queued. Nothing of it holds a URL: databases go by the names that the config file has for them. */
+/** A run to be queued. Contains no URLs: databases are referenced by their names in the config file. */
 export type QueuedRun = {
   readonly runId: string
   readonly kind: string
-  /** A slot is given back after a while, and goes on where it was. */
+  /** A task is given back after a while, and resumed later. */
   readonly takesTurns: boolean
-  /** With a name in place of each URL. */
+  /** With a name instead of each URL. */
   readonly operation: unknown
   readonly stores: readonly NamedStore[]
   readonly commandLine: string
   readonly source: string | null
   readonly target: string | null
-  /** Version of the program and of its ledger: only the same one works on it. */
+  /** Version of the program and of its ledger: only the same version processes it. */
   readonly program: string
   readonly actor: string
   readonly host: string
-  /** Queue that its slots wait in; null is that of every worker. */
+  /** Queue of its tasks; null is that of workers without queue names. */
   readonly queue: string | null
   readonly slots: readonly QueuedSlot[]
-  /** Of the plan that somebody has confirmed: a slot makes its own, and runs nothing where that is another one. */
+  /** Digest of the confirmed plan: a task whose own plan differs runs nothing. */
   readonly mark?: string | null
 }

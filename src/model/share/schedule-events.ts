@@ -8,15 +8,15 @@ export type ScheduleEvent = {
   type: 'schedule'
   schedule: string
   state: ScheduleState
-  /** In words. */
+  /** As text. */
   rule: string
   catchUp: CatchUp
   command: string
   slots: Dec
   queue?: string
-  /** Its run that goes on. */
+  /** Its current run. */
   running?: string
-  /** Somebody wishes it to run now. */
+  /** It was requested to run now. */
   wanted?: true
   nextPeriod?: string
   nextAt?: string
@@ -24,29 +24,29 @@ export type ScheduleEvent = {
   lastAt?: string
   lastRun?: string
   lastStatus?: DistributedStatus
-  /** Why it is void, or why its newest try began nothing. */
+  /** Why it is void, or why its last attempt began nothing. */
   error?: string
   actor: string
   host: string
   addedAt: string
 }
 
-/** A time that a schedule has before it. */
+/** A future time of a schedule. */
 export type ScheduleTimeEvent = {
   type: 'schedule.time'
   schedule: string
   period: string
   at: string
-  /** By the clock on the wall of its zone. */
+  /** Local time of its zone. */
   local: string
   zone: string
 }
 
-/** A run of a schedule, or times that were passed over: then `note` says which. */
+/** A run of a schedule, or skipped times, which `note` lists. */
 export type ScheduleRunEvent = {
   type: 'schedule.run'
   schedule: string
-  /** Absent where somebody has begun it by hand. */
+  /** Absent if it was started by hand. */
   period?: string
   dueAt?: string
   at: string
@@ -58,25 +58,25 @@ export type ScheduleRunEvent = {
   note?: string
 }
 
-/** What a run of a schedule has said, event by event. */
+/** An event of a run of a schedule. */
 export type ScheduleOutputEvent = {
   type: 'schedule.output'
   run: string
   slot: Dec
-  /** As it was emitted there. */
+  /** Unchanged. */
   event: unknown
 }
 
-/** What was done with a schedule. */
+/** A change of a schedule. */
 export type ScheduleChangedEvent = {
   type: 'schedule.changed'
   schedule: string
   change: 'added' | 'replaced' | 'paused' | 'resumed' | 'removed' | 'wanted'
-  /** In words: when it runs, what was passed over, or who has to be there. */
+  /** As text: when it runs, what was skipped, or which worker is required. */
   notes: readonly string[]
 }
 
-/** A file for those who have no queue: units of systemd, or a line of a crontab. */
+/** A file for use without a queue: systemd units, or a crontab line. */
 export type ScheduleUnitEvent = {
   type: 'schedule.unit'
   file: string

@@ -1,25 +1,28 @@
-/** Schedules beside a queue: what comes again, when, and what became of it. Who finds one due makes its run in the same transaction, so that each period has one. */
+/**
+ * Schedules of a queue: recurring commands, their times and runs. A due schedule's run is created in the same
+ * transaction that moves its time, so each period has one run.
+ */
 import type { CatchUp, ScheduleState } from './schedule.ts'
 import type { DistributedStatus } from './distributed.ts'
 import type { Event } from '../run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
 
-/** A schedule as somebody has added it. Nothing of it holds a URL. */
+/** A schedule as added. Contains no URLs. */
 export type ScheduleSpec = {
   readonly name: string
-  /** The command, without the program: read anew each time, by the program that finds it due. */
+  /** The command without the program name, parsed each time by the worker that finds it due. */
   readonly words: readonly string[]
-  /** The same as a shell takes it. */
+  /** The same as shell text. */
   readonly commandLine: string
-  /** As `app/share/schedules/rule-text` writes it. */
+  /** In the form of `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly catchUp: CatchUp
-  /** What the names in it meant where it was added. */
+  /** Identities of its stores at the time of adding. */
   readonly stores: readonly NamedStore[]
-  /** Of what destroys something: the operation as it was confirmed, with names in place of URLs. */
+  /** For destructive commands: the confirmed operation, with names instead of URLs. */
   readonly confirmed: unknown
-  /** Of the plan that was confirmed; a run compares it with its own. */
+  /** Digest of the confirmed plan; a run compares it with its own. */
   readonly mark: string | null
   readonly slots: number
   readonly queue: string | null
@@ -27,50 +30,50 @@ export type ScheduleSpec = {
   readonly host: string
 }
 
-/** A time: its period and its moment, ms since the epoch. */
+/** A scheduled time: its period and the time, ms since the epoch. */
 export type ScheduledTime = { readonly period: string; readonly at: number }
 
-/** @property since times up to it are dealt with, ms @property next null where there is none any more */
+/** @property since times up to it are handled, ms @property next null if there are no more */
 export type Clockwork = { readonly since: number; readonly next: ScheduledTime | null }
 
 export type Schedule = ScheduleSpec &
   Clockwork & {
     readonly state: ScheduleState
-    /** Why it is void, or why its newest try began no run; null where all is well. */
+    /** Why it is void, or why its last attempt began no run; null if there is no problem. */
     readonly error: ErrorInfo | null
     readonly addedAt: number
-    /** Somebody wishes it to run now. */
+    /** It was requested to run now. */
     readonly wanted: boolean
-    /** A worker lives that takes from its queue; one that drains takes nothing. */
+    /** A live worker takes work from its queue; draining ones do not count. */
     readonly hasWorker: boolean
-    /** Its run that goes on. */
+    /** Its current run. */
     readonly running: string | null
     readonly last: ScheduledRun | null
   }
 
-/** One line of its history: a run, or times that were passed over. */
+/** One line of its history: a run, or skipped times. */
 export type ScheduledRun = {
-  /** Null for one that somebody has begun by hand. */
+  /** Null if it was started by hand. */
   readonly period: string | null
   readonly dueAt: number | null
   readonly at: number
   readonly runId: string | null
-  /** What was passed over, in words. */
+  /** What was skipped, as text. */
   readonly note: string | null
-  /** Null where there is no run. */
+  /** Null without a run. */
   readonly status: DistributedStatus | null
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
   readonly endedAt: number | null
 }
 
-/** What becomes of a schedule that was found due. */
+/** What to do with a due schedule. */
 export type Begun = Clockwork & {
-  /** As the look had it: whoever was faster has moved it. */
+  /** `since` as read: if it differs now, another worker was faster. */
   readonly found: number
-  /** Null where all that was due is passed over. */
+  /** Null if all due times are skipped. */
   readonly run: QueuedRun | null
-  /** Null for one that somebody begins by hand: that is no period's. */
+  /** Null if it was started by hand: then it belongs to no period. */
   readonly time: ScheduledTime | null
   readonly passed: string | null
 }
@@ -78,39 +81,48 @@ export type Begun = Clockwork & {
 export interface ScheduleBook {
   /** Milliseconds since the epoch, by the clock of the queue's database. */
   now(): Promise<number>
-  /** @param replace one of that name, whose history stays @returns false where the name is taken, or there is none to replace */
+  /**
+   * @param replace true to replace an existing one, whose history stays @returns false if the name is taken, or there
+   * is none to replace
+   */
   add(spec: ScheduleSpec, clockwork: Clockwork, replace: boolean): Promise<boolean>
   /** By name. @param name only that one */
   list(name?: string): Promise<readonly Schedule[]>
   /** Newest first. */
   history(name: string, limit: number): Promise<readonly ScheduledRun[]>
-  /** @returns false where there is none of that name that could be */
+  /** @returns false if there is none of that name that could be paused */
   pause(name: string): Promise<boolean>
   /** @param clockwork from now on @returns as `pause` */
   resume(name: string, clockwork: Clockwork): Promise<boolean>
-  /** Its history goes with it; its runs stay in the list of runs. @returns as `pause` */
+  /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
-  /** Has the next worker that looks begin it, whatever its time. @returns false where there is none of that name, or it is void */
+  /** Makes the next worker start it, whatever its time. @returns false if there is none of that name, or it is void */
   want(name: string): Promise<boolean>
-  /** Those that were confirmed in another database than this one, and begin nothing before they are confirmed here. */
+  /** Schedules confirmed in another database than this one; they begin nothing until they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
-  /** How many begin nothing, because their command cannot be read or is not the one that was confirmed. */
+  /** Number of those that begin nothing because their command cannot be parsed or differs from the confirmed one. */
   refused(): Promise<number>
-  /** Those whose alert stands though nothing keeps them from beginning: the newest of their times has a run that was begun since, or they were added anew. */
+  /**
+   * Those with an active alert although nothing prevents a start: a later run was begun for their newest time, or they
+   * were added again.
+   */
   recovered(): Promise<readonly Schedule[]>
-  /** Those that are void and whose alert does not stand, or was begun by a program that did not confirm it. */
+  /** Void ones whose alert is not active, or was begun by a program that did not confirm it. */
   unalerted(): Promise<readonly Schedule[]>
-  /** Those that are due and have no run that goes on. */
+  /** Those that are due and have no current run. */
   due(): Promise<readonly Schedule[]>
-  /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */
+  /**
+   * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns obstacle: `runs`, an
+   * earlier run is active; `moved`, another worker was faster
+   */
   begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'>
   /**
-   * Notes why no run was begun. @param found as it was found due @param isVoid nothing of it runs any more
-   * @returns false, and notes nothing, where another worker has begun it since
+   * Records why no run was begun. @param found as it was found due @param isVoid it never runs again
+   * @returns false, without recording, if another worker has begun it since
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
-  /** The schedule of a run whose plan is another one than was confirmed. */
+  /** For the schedule of a run whose plan differs from the confirmed one. */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>
-  /** What the newest turn of each slot of a run has said. */
+  /** Events of the newest turn of each task of a run. */
   output(runId: string): Promise<readonly { readonly no: number; readonly events: readonly Event[] }[]>
 }

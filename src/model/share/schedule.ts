@@ -1,14 +1,14 @@
-/** Work that comes again, as plain data. */
+/** Recurring work, as plain data. */
 
 /** `void`: what was confirmed is not what it would do now. */
 export type ScheduleState = 'on' | 'paused' | 'void'
 
 /**
- * What becomes of times at which nobody could work. `last`: the newest is caught up with. `all`: each, one after the other. `none`: what is more than an hour
- * late is passed over.
+ * What happens to times missed without a worker. `last`: the newest one runs. `all`: each runs, one after the other.
+ * `none`: those more than an hour late are skipped.
  */
 export const CATCH_UP = ['last', 'all', 'none'] as const
 export type CatchUp = (typeof CATCH_UP)[number]
 
-/** Under what its alerts are noted. */
+/** Scope of its alerts. */
 export const scheduleScope = (name: string): string => `schedule ${name}`

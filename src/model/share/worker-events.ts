@@ -1,19 +1,19 @@
-/** Events of workers, and of the runs that they share. */
+/** Events of workers and shared runs. */
 import type { Held } from '../run/table-wish.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { DistributedStatus, SlotState } from './distributed.ts'
 import type { Dec } from '../run/dec.ts'
 
-/** A worker takes a slot of a run, or is done with it. */
+/** A worker takes a task of a run, or finishes it. */
 export type WorkerSlotEvent = {
   type: 'worker.slot'
   run: string
   slot: Dec
-  /** What it is about, where the slots of a run differ. */
+  /** Its part of the work, if the tasks of a run differ. */
   about?: string
   /**
-   * `begun`: it works on it. `ended`: nothing is left of it. `queued`: something is left, and waits for whoever is free. `resting`: it failed for a passing cause,
-   * and waits for a while. `lost`: another worker has it by now. `refused`: this worker must not work on it.
+   * `begun`: in work. `ended`: nothing is left. `queued`: the rest waits for a free worker. `resting`: failed for a
+   * transient cause, and waits. `lost`: another worker has it now. `refused`: this worker must not process it.
    */
   state: 'begun' | 'ended' | 'queued' | 'resting' | 'lost' | 'refused'
   /** The command of the run. */
@@ -25,7 +25,7 @@ export type WorkerSlotEvent = {
   error?: ErrorInfo
 }
 
-/** How a queue stands, as `QueueStand`. */
+/** State of a queue, as `QueueStand`. */
 export type QueueStandEvent = {
   type: 'queue.stand'
   queue: {
@@ -39,7 +39,7 @@ export type QueueStandEvent = {
   }
 }
 
-/** The queue has heard of a worker; at most once in ten seconds. */
+/** A heartbeat reached the queue; sent at most every ten seconds. */
 export type WorkerBeatEvent = {
   type: 'worker.beat'
   concurrency: Dec
@@ -48,7 +48,7 @@ export type WorkerBeatEvent = {
   queue: QueueStandEvent['queue']
 }
 
-/** How a queue and a worker of it do, as they go. */
+/** Periodic state of a queue and one of its workers. */
 export type QueueBeatEvent = WorkerBeatEvent | QueueStandEvent
 
 /** A worker of a queue, in a list. */
@@ -61,15 +61,15 @@ export type WorkerEvent = {
   state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   concurrency: Dec
   queues: readonly string[]
-  /** Slots that it works on, each as `RUN/NO`. */
+  /** Tasks in work, each as `RUN/NO`. */
   slots: readonly string[]
-  /** Rows a second, of all of them. */
+  /** Rows per second, of all of them. */
   rate: Dec
   begunAt: string
   beatAt: string
 }
 
-/** A run that machines share, in a list. */
+/** A shared run, in a list. */
 export type SharedRunEvent = {
   type: 'shared.run'
   run: string
@@ -84,7 +84,7 @@ export type SharedRunEvent = {
   ended: Dec
   rows: Dec
   chunks: Dec
-  /** When the ledger was read for `rows` and `chunks`, where that was before the end of the run. */
+  /** When the ledger was read for `rows` and `chunks`, if that was before the end of the run. */
   countedAt?: string
   rate: Dec
   begunAt: string
@@ -94,24 +94,24 @@ export type SharedRunEvent = {
   actor: string
   host: string
   program: string
-  /** Version of the workers that it waits for, where none of them lives. */
+  /** Program version of the workers that it waits for, if none is alive. */
   waitsFor?: string
-  /** Workers that refuse it, each with why. */
+  /** Workers that refuse it, with reasons. */
   refusedBy?: readonly string[]
 }
 
-/** A table of such a run that is held back, or one chunk of it, in a list. */
+/** A table of a shared run that is held back, or one of its chunks, in a list. */
 export type SharedTableEvent = {
   type: 'shared.table'
   run: string
   table: string
   chunk?: string
   held: Held
-  /** Slots that work and have not heard of it yet. */
+  /** Working tasks that have not received the request yet. */
   unheard: Dec
 }
 
-/** A slot of such a run, in a list. */
+/** A task of a shared run, in a list. */
 export type SharedSlotEvent = {
   type: 'shared.slot'
   run: string
@@ -120,7 +120,7 @@ export type SharedSlotEvent = {
   state: SlotState | 'lost'
   turns: Dec
   host?: string
-  /** Its run in ledger, catalog and book. */
+  /** Its run in ledger, catalog and run history. */
   ledgerRun?: string
   rows: Dec
   chunks: Dec

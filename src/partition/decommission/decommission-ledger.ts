@@ -1,4 +1,4 @@
-/** The steps by which a parked table is retired, as the ledger has them: one row for each, those of a switch in the order of `step_no`. */
+/** Ledger rows of the steps that retire an old table: one per step, those of a cutover ordered by `step_no`. */
 import { randomUUID } from 'node:crypto'
 import type { TableUse } from '../../model/partition/decommission-port.ts'
 import type { LedgerDatabase, Statement } from '../../model/copy/port.ts'
@@ -7,23 +7,23 @@ import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 
 /**
- * `looked`: counters of reads and writes were noted. `inactive`: nobody but its owner may use the table. `active`: that was undone. `archived`: a copy was made and
- * compared. `dropped`: the table is gone.
+ * `looked`: counters of reads and writes were recorded. `inactive`: only its owner may use the table. `active`: that
+ * was undone. `archived`: a copy was made and compared. `dropped`: the table was removed.
  */
 export type DecommissionStepName = 'looked' | 'inactive' | 'active' | 'archived' | 'dropped'
 
-/** What a row says beside its step. @property grants as the store writes them @property use counters at that moment */
+/** Details of a step. @property grants as the store writes them @property use counters at that time */
 export type DecommissionDetail = {
   readonly grants?: string
   readonly use?: TableUse
   readonly streamEnded?: boolean
-  /** Of `archived`: where to, without password, and what the rows came to. */
+  /** `archived`: target without password, and digest of the rows. */
   readonly archive?: { readonly to: string; readonly rows: string; readonly sum: string }
 }
 
 export type DecommissionRow = {
   readonly step: DecommissionStepName
-  /** Of the parked table. */
+  /** Of the old table. */
   readonly identity: string
   readonly doneMs: number
   readonly actor: string
@@ -32,11 +32,11 @@ export type DecommissionRow = {
 
 export type NewStep = Pick<DecommissionRow, 'step' | 'identity' | 'detail'>
 
-/** Who works on it. */
+/** Run, user and program version that record a step. */
 export type StepBy = { readonly runId: string; readonly actor: string; readonly tool: string }
 
 const NAME = 'migration_decommissions'
-/** The last of these says how the table stands. */
+/** The last of these steps is the state of the table. */
 const STANDING = `step IN ('inactive', 'active', 'dropped')`
 
 export class DecommissionLedger {
@@ -54,7 +54,7 @@ export class DecommissionLedger {
     await makeLateTable(this.#database, NAME)
   }
 
-  /** The oldest first; none in a ledger that knows of none. */
+  /** Oldest first; empty if the ledger has none. */
   async steps(): Promise<readonly DecommissionRow[]> {
     const there = await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])
     if (there.length === 0) return []
@@ -98,8 +98,8 @@ export class DecommissionLedger {
   }
 
   /**
-   * Gives a row while the table stands as it was read, its switch is the last one, and no stream is on its way back.
-   * @param standing step that has to be the last of those that say how the table stands; `active` also where there was none
+   * Returns a row while the table's state is unchanged, its cutover is the last one, and no reverse stream is active.
+   * @param standing required last state step; `active` also if there was none
    */
   guard(standing: 'inactive' | 'active', graceMs = 0): Statement {
     const { now } = ledgerDialect(this.#database.dialect)
@@ -114,7 +114,7 @@ export class DecommissionLedger {
   }
 }
 
-/** How the table stands by the rows: the last step that changed anything. */
+/** State of the table: the last step that changed it. */
 export function standingOf(steps: readonly DecommissionRow[]): DecommissionRow | null {
   return steps.findLast(({ step }) => step === 'inactive' || step === 'active' || step === 'dropped') ?? null
 }

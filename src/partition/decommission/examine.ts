@@ -1,4 +1,4 @@
-/** Everything that is known of a parked table, before anything is done to it. */
+/** All findings of an old table before its removal. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
@@ -32,7 +32,7 @@ export type Examined = {
   readonly graceEndMs: number
 }
 
-/** Changes nothing. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
+/** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
 export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<Examined> {
   const { row, parked, heir, store, database, steps, graceMs } = wish
   const look = await store.look(parked, heir, signal)
@@ -59,7 +59,7 @@ export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<E
   }
 }
 
-/** Streams that still write into the table, or read from it. */
+/** Streams that still write to the table, or read from it. */
 async function otherStreams(
   { row, parked, copies, database }: ExamineWish,
   signal: AbortSignal,
@@ -92,7 +92,7 @@ async function otherStreams(
   return found
 }
 
-/** A ledger of copies and streams that another login has made, and that cannot be asked. */
+/** A ledger of copies and streams that another login created and that cannot be read. */
 export function unreadLedger({ schema, damage }: Unread): DecommissionFinding {
   return {
     verdict: 'refused',

@@ -1,4 +1,4 @@
-/** What the ledgers know of a parked table: its switch, the way back, whether its rows were compared, and whether somebody has said that they have to stay. */
+/** Ledger data of an old table: its cutover, reverse stream, comparison of its rows, and holds of its archives. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -10,9 +10,9 @@ import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { hasStreams } from '../../engine/copy/ledger/streams.ts'
 
 export type WayBack = {
-  /** Whether a stream may still write into the parked table. */
+  /** True if a stream may still write to the old table. */
   readonly isWanted: boolean
-  /** When it ended, ms; null where it has not, or nobody knows. */
+  /** When it ended, ms; null if it has not, or if unknown. */
   readonly endedMs: number | null
   readonly findings: readonly DecommissionFinding[]
 }
@@ -80,7 +80,7 @@ export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise
   }
 }
 
-/** Rows of the parked table and of the public one, as of the end of the reverse stream. */
+/** Compares recorded rows of the old and the public table, as of the end of the reverse stream. */
 async function equality(database: LedgerDatabase, stream: string): Promise<DecommissionFinding> {
   const about = 'rows'
   const [waiting] = await database.all('SELECT count(*) FROM migration_stream_rereads WHERE stream_id = ?', [stream])
@@ -124,7 +124,7 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
   }
 }
 
-/** A hold of an archive of this very table: by its parked name, or of the time when it was the plain public one. */
+/** Holds on archives of this table: under its old name, or from the time when it was the public one. */
 export async function holds(
   { copies, parked, heir }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
   identity: string,

@@ -1,4 +1,4 @@
-/** The last copy of a table that is about to be dropped: made in proved chunks, and known again by the sum of all its rows. */
+/** Last copy of a table before its drop: copied in proved chunks, identified by the checksum of all rows. */
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -19,7 +19,7 @@ export type ArchiveWish = {
   readonly copies: CopyStore
 }
 
-/** What a copy does where its command says nothing else. */
+/** Defaults of the copy command. */
 const COPY = {
   kind: 'copy',
   rename: {},
@@ -29,15 +29,16 @@ const COPY = {
   workers: 4,
   maxAside: 0,
   restart: false,
-  // Chunks that an earlier copy has brought may be older than the end of the reverse stream.
+  // Chunks of an earlier copy may be older than the end of the reverse stream.
   again: true,
   dryRun: false,
 } as const
 
 /**
- * The sum is taken before the copy: where rows change while it is made, the drop finds another sum.
- * @returns where it is and what its rows come to
- * @throws SluiceError whatever ends the copy; TARGET_DENIED where the target does not say that its commits are on its disk; BAD_FLAG where the name of the table is that of several
+ * The checksum is computed before the copy: if rows change during the copy, the drop finds another checksum.
+ * @returns target, and digest of the rows
+ * @throws SluiceError any error of the copy; TARGET_DENIED if the target does not confirm that its commits are on disk;
+ * BAD_FLAG if the name of the table is ambiguous
  */
 export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run: CopyRun): Promise<Archived> {
   const { abort: signal, stop } = run.interrupt
@@ -50,7 +51,7 @@ export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run
       hint: 'the same command goes on with the copy',
     })
   }
-  // A crash of the target must not take back what the drop relies on.
+  // The drop relies on the copy, so a crash of the target must not lose it.
   await using target = await openCopyStore(to, { mode: 'read' })
   await target.flushed?.(signal)
   return { to: redactUrl(to), rows: String(rows), sum }
@@ -64,7 +65,7 @@ async function digestOf(table: TableSpec, copies: CopyStore, signal: AbortSignal
   )
 }
 
-/** What the rows of an archive came to, for the drop. @throws SluiceError as `lastArchive` */
+/** Digest of an archive's rows, for the drop. @throws SluiceError as `lastArchive` */
 export async function knownRows(
   copies: CopyStore,
   parked: TableName,

@@ -1,4 +1,4 @@
-/** The switch that has parked a table. */
+/** The cutover that left an old table. */
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -6,10 +6,11 @@ import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 
 /**
- * @param name of the public table or of the parked one, with its schema or without
+ * @param name of the public or the old table, with its schema or without
  * @param label of the database, for messages
- * @returns the last switch of that table
- * @throws SluiceError NO_SUCH_TABLE where none has parked it, AMBIGUOUS_TABLE, LEDGER_BUSY while one is being prepared, NOT_SWITCHABLE of one between two databases
+ * @returns the last cutover of that table
+ * @throws SluiceError NO_SUCH_TABLE if there is none, AMBIGUOUS_TABLE, LEDGER_BUSY during its preparation,
+ * NOT_SWITCHABLE for a cutover between two databases
  */
 export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
@@ -45,7 +46,10 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
   })
 }
 
-/** Nothing is parked in either database. Which side is closed the streams say: one that came after the switch has closed this one again. */
+/**
+ * Neither database has an old table then. The closed side follows from the streams: a stream after the cutover has
+ * closed this side again.
+ */
 async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
   const { publicTable, parkedTable, stream, reverse } = last
   const rows = await database.all(
@@ -75,7 +79,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   })
 }
 
-/** Whether a ledger has a switch of a table. @param name as `parkedSwitch` takes it */
+/** True if a ledger has a cutover of the table. @param name as in `parkedSwitch` */
 export function knowsParked(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readSwitches(database)).some(

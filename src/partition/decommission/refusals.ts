@@ -1,10 +1,10 @@
-/** What ends a step of the retirement of a parked table, in words that say what to do. */
+/** Errors of the steps that retire an old table, with hints. */
 import { isCalled, tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { DecommissionEnd, DecommissionFinding } from '../../model/partition/decommission-port.ts'
 
-/** By what a refusal is about; the first of these that is found names the error. */
+/** Error code by subject of a finding; the first match determines the error. */
 const CODES: readonly (readonly [string, ErrorCode])[] = [
   ['reverse stream', 'TABLE_FOLLOWED'],
   ['stream', 'TABLE_FOLLOWED'],
@@ -12,7 +12,7 @@ const CODES: readonly (readonly [string, ErrorCode])[] = [
   ['rights', 'TARGET_DENIED'],
 ]
 
-/** @throws SluiceError MISSING_CONFIRM unless the name of the parked table was said twice */
+/** @throws SluiceError MISSING_CONFIRM unless the name of the old table is confirmed */
 export function refuseUnconfirmed(parked: TableName, confirm: string | undefined): void {
   if (confirm !== undefined && isCalled(parked, confirm)) return
   const name = tableText(parked)
@@ -21,7 +21,7 @@ export function refuseUnconfirmed(parked: TableName, confirm: string | undefined
   })
 }
 
-/** @param refused at least one finding: the gravest names the error */
+/** @param refused at least one finding: the most severe determines the error */
 export function refusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
   const [code, lead] = gravest(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
@@ -40,7 +40,7 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
   return ['PARTITION_REFUSED', refused[0]]
 }
 
-/** @param name of the parked table */
+/** @param name of the old table */
 export function otherTable(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
     where: name,

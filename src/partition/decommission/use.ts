@@ -1,17 +1,17 @@
-/** Reads and writes of a parked table since its counters were noted. */
+/** Reads and writes of an old table since its counters were recorded. */
 import { isoTime } from '../../shared/clock.ts'
 import type { DecommissionFinding, TableUse } from '../../model/partition/decommission-port.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
 
 export type UseSince = {
   readonly finding: DecommissionFinding
-  /** Whether the counters have to be noted now: no note of before can be compared with them. */
+  /** True if the counters must be recorded now, because no earlier record is comparable. */
   readonly wantsNote: boolean
 }
 
 /**
- * The reverse stream and the last copy use the table themselves, so that only notes from after both say anything of others.
- * @param ended when it ended, ms; null where nobody knows
+ * The reverse stream and the last copy use the table themselves, so only records after both show use by other programs.
+ * @param ended end of the reverse stream, ms; null if unknown
  */
 export function useSince(
   use: TableUse,
@@ -62,7 +62,7 @@ function isComparable({ identity: noted, detail: { use } }: DecommissionRow, now
   )
 }
 
-/** A read behind the last one of ours, of servers that note its time; null where there is none to tell of. */
+/** A read after sluice's last one, if the server records times; otherwise null. */
 function lastRead({ lastReadMs }: TableUse, endedMs: number | null): string | null {
   if (lastReadMs == null || endedMs === null || lastReadMs <= endedMs) return null
   return `the last read was at ${isoTime(lastReadMs)}, and not by sluice`

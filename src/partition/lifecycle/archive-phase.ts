@@ -1,4 +1,4 @@
-/** Phase IV: partitions older than what is wanted are in an archive, and no longer in the table. */
+/** Phase IV: partitions older than the limit are in an archive, and no longer in the table. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { dec } from '../../model/run/event.ts'
@@ -79,7 +79,7 @@ function nothingYet(copy: PartitionedCopy | null): string {
     : `partitions of ${copy.name} are archived once it has the public name`
 }
 
-/** Why nothing may leave the table while a stream has it; null where none has. */
+/** The error if a stream prevents detaching partitions; null if none does. */
 async function followedBy({ store, database, table, run }: LookedTable): Promise<SluiceError | null> {
   try {
     await refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort)
@@ -91,7 +91,7 @@ async function followedBy({ store, database, table, run }: LookedTable): Promise
   }
 }
 
-/** Periods that are older than what is wanted, and still in the table. */
+/** Periods older than the limit that are still in the table. */
 function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string): readonly string[] {
   if (standing === null || standing.calendar === null) return []
   const { spec } = standing.calendar
@@ -109,7 +109,7 @@ function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string)
   )
 }
 
-/** Labels of restored partitions that the table has. */
+/** Labels of restored partitions in the table. */
 function restoredOf({ standing, archive }: LookedTable): readonly string[] {
   if (standing === null) return []
   const options = { kind: standing.kind, parts: partsOf(standing, archive) }
@@ -124,7 +124,7 @@ function dueText(due: readonly string[], restored: readonly string[], olderThan:
   return `${due.length} older than ${olderThan}: ${labels(due)}`
 }
 
-/** Labels that a sentence names. */
+/** Number of labels in a sentence. */
 const NAMED = 4
 
 function labels(all: readonly string[]): string {

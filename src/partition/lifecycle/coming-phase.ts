@@ -1,4 +1,4 @@
-/** Phase III: partitions of the current and the coming periods are there before their first row. */
+/** Phase III: partitions of the current and future periods exist before their first row. */
 import { dec } from '../../model/run/event.ts'
 import { countText } from '../../shared/figures.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -11,9 +11,9 @@ import { ofTable } from './commands.ts'
 import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
-/** Default partitions that are not larger are counted. */
+/** Default partitions up to this size are counted. */
 const SMALL_BYTES = 64_000_000n
-/** What `partition ensure` sees to by itself. */
+/** Alarms that `partition ensure` resolves. */
 const MADE: ReadonlySet<Alarm['alarm']> = new Set(['none ahead', 'rows in the default', 'left over'])
 
 export async function comingPhase(looked: LookedTable): Promise<Phase> {
@@ -41,7 +41,7 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   const told = coverText(standing, last)
   const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
   if (alarms.length === 0) return { ...facts, state: 'done', detail: `${told}, ${ahead} whole periods ahead${kept}` }
-  // Rows that no coming period takes stay where they are, however often partitions are made.
+  // Rows of the default partition that no required period takes are not moved by `partition ensure`.
   const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
   const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || isLeft || standing.calendar === null)
   const isBlocked = others.length > 0
@@ -54,14 +54,14 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   }
 }
 
-/** Before it takes the public name. */
+/** The new table before it takes the public name. */
 function copyPhase({ name, standing }: PartitionedCopy, now: Date): Phase {
   const last = lastOf(standing, now)
   const detail = `${name} has ${coverText(standing, last)}; partition ensure keeps them once it has the public name`
   return { ...coverOf(standing, last), state: 'not begun', detail }
 }
 
-/** Up to where partitions follow on that of now; null where there is none for now. */
+/** End of the partitions that follow now without a gap; null if none covers now. */
 function lastOf(standing: Standing, now: Date): string | null {
   return coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
 }

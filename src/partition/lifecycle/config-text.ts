@@ -1,11 +1,11 @@
-/** The entry of a table as a config file has it, with what each line means. */
+/** Config file entry of a table, with comments on each line. */
 import { isMap, isNode, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
 
 export type WrittenEntry = {
   readonly table: string
-  /** What the table is now, in lines. */
+  /** Current state of the table, as lines. */
   readonly found: readonly string[]
   readonly from?: string | undefined
   readonly by: string
@@ -16,7 +16,7 @@ export type WrittenEntry = {
   readonly archive?: string | undefined
 }
 
-/** A file with nothing but this entry. */
+/** A file with only this entry. */
 export function entryText(entry: WrittenEntry): string {
   const { table, found, from, by, epoch, calendar, ahead, olderThan, archive } = entry
   const { unit, firstMonth, yearOffset, firstWeekday, zone } = calendar
@@ -56,9 +56,9 @@ export function entryText(entry: WrittenEntry): string {
 }
 
 /**
- * A config file with the entry of a table beside all that it has.
+ * The text of a config file with the entry added.
  * @param before text of the file @param file for messages
- * @throws SluiceError BAD_CONFIG for what is no YAML, and where the table has an entry that is not to be replaced
+ * @throws SluiceError BAD_CONFIG for invalid YAML, and if the table has an entry that must not be replaced
  */
 export function withEntry(
   before: string,
@@ -116,12 +116,12 @@ export function withEntry(
   return spliced(before, startOf(known) - column, entryEnd(before, known, column), indented(entry, column))
 }
 
-/** Only these characters change: what somebody has written around them stays as it is. */
+/** Changes only these characters, so that the user's formatting stays. */
 function spliced(text: string, from: number, to: number | null, by: string): string {
   return `${text.slice(0, from)}${by}${text.slice(to ?? from)}`
 }
 
-/** Lines of the entry below `lifecycle:`. @param column where its key begins */
+/** Lines of the entry below `lifecycle:`. @param column of its key */
 function indented(entry: WrittenEntry, column: number): string {
   const [, ...lines] = entryText(entry).trimEnd().split('\n')
   return lines.map((one) => `${' '.repeat(column)}${one.slice(2)}\n`).join('')
@@ -131,7 +131,7 @@ function startOf({ key: node }: Pair): number {
   return isNode(node) ? (node.range?.[0] ?? 0) : 0
 }
 
-/** Behind the last line of an entry, and behind comments that stand as deep as its keys. */
+/** End of an entry, including following comments that are indented deeper than its key. */
 function entryEnd(text: string, pair: Pair, column: number): number {
   const { value } = pair
   let end = lineEnd(text, isNode(value) ? (value.range?.[1] ?? startOf(pair)) - 1 : startOf(pair))
@@ -143,7 +143,7 @@ function entryEnd(text: string, pair: Pair, column: number): number {
   }
 }
 
-/** Behind the end of the line that a character stands in. */
+/** Start of the next line. */
 function lineEnd(text: string, at: number): number {
   const end = text.indexOf('\n', at)
   return end === -1 ? text.length : end + 1
@@ -165,12 +165,12 @@ function keyLine(name: string, value: string | number): string {
   return `${name}: ${scalar(value)}`
 }
 
-/** Quoted where it has to be, and never folded. */
+/** Quoted if required, never folded. */
 function scalar(value: string | number): string {
   return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd()
 }
 
-/** A name that YAML would take for something else is quoted. */
+/** Quotes a name that YAML would read differently. */
 function key(name: string): string {
   const text = stringify({ [name]: 0 }, { lineWidth: 0, blockQuote: false }).trimEnd()
   return text.slice(0, text.lastIndexOf(':'))

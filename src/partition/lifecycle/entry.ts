@@ -1,40 +1,40 @@
-/** What is wanted of a table, as the config file says it. */
+/** Lifecycle entry of a table in the config file. */
 import type { Epoch } from '../../model/calendar/calendar.ts'
 import type { CalendarWish } from '../standing.ts'
 
-/** Words of a shell, so that a command runs as it is printed and holds no password. */
+/** Shell words for printed commands; without passwords. */
 export type EntryWords = {
-  /** What a command about the table needs beside its name: `--config sluice.yaml`, or `--from` and a URL. */
+  /** Options of a command for the table besides its name: `--config sluice.yaml`, or `--from` and a URL. */
   readonly table: string
-  /** The same once the table has its public name in the second database. That of `table` when absent. */
+  /** The same after the table got its public name in the second database. Default: `table`. */
   readonly moved?: string
-  /** What a command needs that takes this database as the one that tables have moved to: `--to`. */
+  /** Option of a command that takes this database as the new one: `--to`. */
   readonly into: string
-  /** What a command about a stream needs beside its number: `--from` and `--to`. */
+  /** Options of a command for a stream besides its id: `--from` and `--to`. */
   readonly stream: string
-  /** The same of a stream that goes the other way, between two databases. Those of `stream` when absent. */
+  /** The same for a reverse stream between two databases. Default: `stream`. */
   readonly back?: string
-  /** Databases of whatever is about the table, `--from` the one that it stands in now. Those of `stream` when absent. */
+  /** All databases of the table, `--from` the current one. Default: `stream`. */
   readonly here?: string
 }
 
 export type LifecycleEntry = {
-  /** As `--table` takes it. */
+  /** As in `--table`. */
   readonly table: string
-  /** Place among the databases of the operation: the one that the table stands in. */
+  /** Index among the databases of the operation: the database of the table. */
   readonly from: number
-  /** The same of the one that the partitioned table goes into, where it is another one. */
+  /** Index of the database of the partitioned table, if it is another one. */
   readonly to?: number
-  /** Column that says when a row belongs; nothing is to be partitioned where it is absent. */
+  /** Time column of the partitioning; if absent, the table is not to be partitioned. */
   readonly by?: string
   readonly calendar: CalendarWish
-  /** What whole numbers of `by` count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers in `by` since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch
-  /** Whole periods after the current one that have to be there. */
+  /** Required whole periods after the current one. */
   readonly ahead: number
-  /** `8q`: what is older is due for the archive. */
+  /** `8q`: older periods are due for the archive. */
   readonly olderThan?: string
-  /** How long after a switch the old table is kept, ms. */
+  /** How long the old table is kept after a cutover, ms. */
   readonly parkedGraceMs: number
   /** Folder or bucket of archives. */
   readonly archive?: string

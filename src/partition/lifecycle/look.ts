@@ -1,4 +1,4 @@
-/** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
+/** Reads the lifecycle state of a table of the config file from the table and the ledgers. Read-only. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -18,7 +18,7 @@ import { archiveOf } from '../../archive/work/find-archive.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
 
 /**
- * A table that has moved to another database is looked at there, whatever became of the database that it has left.
+ * A table that moved to another database is read there, whether or not the old database still exists.
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER
  */
 export async function lookAt(
@@ -42,7 +42,7 @@ export async function lookAt(
   const name = there === null ? (moved?.parkedTable ?? entry.table) : tableText(there.table)
   const switches = await switchesOf(name, old ?? target, target)
   const last = lastTurn({ switches })
-  // Where the other database has the name, that one is looked at.
+  // Read the database in which the table has its public name now.
   const { store, database, ledgers } = isSwitched({ switches }) || old === null ? target : old
   const between = last?.isBetween === true && isSwitched({ switches }) ? last : null
   const table =
@@ -52,7 +52,7 @@ export async function lookAt(
   const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
     streamStanding(target.database, { source: name, id, owner })
   const isForward = last !== null && last.turn % 2 === 1
-  // The ledger of a stream is in the database that it writes.
+  // The ledger of a stream is in the database that it writes to.
   const wayBackOf = async ({ isBetween, reverse, publicTable }: SwitchRow): Promise<StreamStanding | null> => {
     const place = isBetween ? old : target
     if (place === null) return null
@@ -112,14 +112,14 @@ async function copyOf(
   return standing === null ? null : { name: isBetween ? `${name} of ${store.label}` : name, standing }
 }
 
-/** The commands of an entry whose table stands in the second database now. @param before the name that it had in the first one */
+/** Commands of an entry whose table is in the second database now. @param before its name in the first one */
 function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry
   const table = name === before ? entry.table : name
   return { ...entry, table, words: { ...words, table: words.moved ?? words.table, here: words.back ?? words.stream } }
 }
 
-/** The switch by which a table went to this database, and after which no other stream has come from the one that it left: a switch back begins one. */
+/** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
 async function movedTo(database: LedgerDatabase, table: string, owner: Owner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
     ({ isBetween, parkedTable, status, turn }) =>
@@ -135,7 +135,7 @@ function isCalled(name: string, asked: string): boolean {
   return name === asked || name.endsWith(`.${asked}`)
 }
 
-/** Null of a table that has left its database, and is no longer there. */
+/** Null if the table no longer exists in the database it left. */
 function gone(error: unknown): null {
   if (asSluiceError(error).code !== 'NO_SUCH_TABLE') throw error
   return null
@@ -146,7 +146,7 @@ async function lastStep(database: LedgerDatabase, identity: string, run: Run<'lo
   return last === undefined || last.step === 'active' ? null : last
 }
 
-/** Turns of a table: those of a switch between two databases are in the ledger of the one that each has opened. */
+/** Cutovers of a table: those between two databases are in the ledger of the database that each one opened. */
 async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
   const forward = (await readSwitches(target.database)).filter(
     ({ isBetween, publicTable, parkedTable }) => (isBetween ? parkedTable : publicTable) === name,

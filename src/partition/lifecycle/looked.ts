@@ -1,4 +1,4 @@
-/** All that is looked at of a table before anything is said of its phases. */
+/** State of a table, read before its phases are determined. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { LifecyclePhaseEvent, LifecyclePhaseName } from '../../model/partition/lifecycle-events.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -23,58 +23,58 @@ export type LookedTable = {
   readonly table: TableSpec
   /** Null without partitions. */
   readonly standing: Standing | null
-  /** Why its partitions are none that could be kept; null where they could, and where there are none. */
+  /** Why its partitioning is not supported; null if it is, or if there are no partitions. */
   readonly odd: SluiceError | null
-  /** The partitioned table that the stream fills, while another one has the public name; null where there is none. */
+  /** The partitioned table that the stream fills before the cutover; null if there is none. */
   readonly copy: PartitionedCopy | null
   readonly archive: ArchiveRecord | null
   /** The stream that fills, or filled, the partitioned table. */
   readonly stream: StreamStanding | null
-  /** The stream that keeps the old table equal since the last switch; null where none does. */
+  /** The reverse stream since the last cutover; null if there is none. */
   readonly wayBack: StreamStanding | null
-  /** What was done to retire the old table. */
+  /** Steps that retire the old table. */
   readonly retired: readonly DecommissionRow[]
-  /** What became of the database that was closed by a switch between two; null of a switch within one, and before any. */
+  /** The database closed by a cutover between two databases; null for one within a database, and before any. */
   readonly left: LeftDatabase | null
-  /** Turns, the oldest first. */
+  /** Cutovers, oldest first. */
   readonly switches: readonly SwitchRow[]
   readonly now: Date
   readonly run: Run<'log'>
-  /** Takes what nobody looked at, in words. */
+  /** Reports what was not inspected, as text. */
   readonly leave: (what: string) => void
 }
 
-/** A table that is going to take the public name. */
+/** The new table before its cutover. */
 export type PartitionedCopy = {
-  /** With its schema, and its database where that is another one. */
+  /** With its schema, and its database if it is another one. */
   readonly name: string
   readonly standing: Standing
 }
 
-/** The database that a table has left. */
+/** The database that a table moved from. */
 export type LeftDatabase = {
-  /** As the stream noted it, without password. */
+  /** As recorded by the stream, without password. */
   readonly url: string
-  /** The last step of its retirement; null where none was made, or all was taken back. */
+  /** The last step of its retirement; null if there was none, or all was undone. */
   readonly step: DatabaseStep | null
-  /** Why it could not be opened; null where it was, and where the entry does not name it. */
+  /** Why it could not be opened; null if it was opened, or if the entry does not name it. */
   readonly error: SluiceError | null
-  /** Whether the entry names it. */
+  /** True if the entry names it. */
   readonly isNamed: boolean
 }
 
-/** What is said of a phase. */
+/** Event data of a phase. */
 export type Phase = Omit<LifecyclePhaseEvent, 'type' | 'table' | 'phase' | 'name'>
 
-/** The phases by their names, in order. */
+/** The phases by name, in order. */
 export type Phases = Readonly<Record<LifecyclePhaseName, Phase>>
 
-/** The last turn that happened, or is about to. */
+/** The last cutover, done or in preparation. */
 export function lastTurn({ switches }: Pick<LookedTable, 'switches'>): SwitchRow | null {
   return switches.at(-1) ?? null
 }
 
-/** Whether the partitioned table has the public name by a switch of ours. */
+/** True if the partitioned table has the public name through a cutover. */
 export function isSwitched({ switches }: Pick<LookedTable, 'switches'>): boolean {
   const happened = switches.filter(({ status }) => hasSwitched(status)).at(-1)
   return happened !== undefined && happened.turn % 2 === 1

@@ -1,9 +1,9 @@
-/** Databases that a table of a config file is about, each opened once and for reading. */
+/** Databases of a table's config entry, each opened once and read-only. */
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
 import { Ledgers } from '../../archive/work/find-ledger.ts'
 import { openSourceStore } from '../../engine/copy/open-stores.ts'
 
-/** Longest that a look waits for a table that others keep to themselves. */
+/** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
 
 export type OpenStore = { readonly store: CopyStore; readonly database: LedgerDatabase; readonly ledgers: Ledgers }
@@ -16,7 +16,7 @@ export class OpenStores implements AsyncDisposable {
     this.#urls = urls
   }
 
-  /** @param place of the URL @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED */
+  /** @param place index of the URL @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED */
   async at(place: number): Promise<OpenStore> {
     const url = this.#urls[place] ?? ''
     const known = this.#open.get(url)
@@ -33,7 +33,7 @@ export class OpenStores implements AsyncDisposable {
     }
   }
 
-  /** What was only read is whole, however its sessions end. */
+  /** Only reads were done, so errors at closing are ignored. */
   async [Symbol.asyncDispose](): Promise<void> {
     const all = [...this.#open.values()]
     this.#open.clear()

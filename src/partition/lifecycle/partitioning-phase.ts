@@ -1,4 +1,4 @@
-/** Phase I: a table that never was partitioned is copied into one that is, and followed until somebody signs that both are equal. */
+/** Phase I: an unpartitioned table is copied into a partitioned one and replicated until a sign-off. */
 import { dec } from '../../model/run/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -27,7 +27,7 @@ export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,
     next: ofTable('partition run', entry),
-    // In another database there has to be a copy.
+    // Another database always needs a copy.
     ...(store.inPlace === undefined || entry.to !== undefined ? {} : { also: [ofTable('partition in-place', entry)] }),
   }
 }
@@ -117,7 +117,7 @@ function facts({
   }
 }
 
-/** How much log of the source is not applied; nothing of a stream that has ended, or that does not count in bytes. */
+/** Unapplied log of the source; empty if the stream has ended, or does not count in bytes. */
 async function lagOf(
   { store, run, leave, name }: LookedTable,
   { row, lane }: StreamStanding,
@@ -137,7 +137,7 @@ async function lagOf(
   }
 }
 
-/** Nothing where nobody says why. */
+/** Empty if there are no reasons. */
 export function blocks(reasons: readonly (string | undefined)[]): Pick<Phase, 'blocks'> {
   const said = reasons.filter((reason) => reason !== undefined)
   return said.length === 0 ? {} : { blocks: said }

@@ -1,4 +1,4 @@
-/** How the copy of a table that is followed stands, by the ledger of its target. Only read. */
+/** State of a stream's copy of a table, from the ledger of its target. Read-only. */
 import type { PeriodWish } from '../../model/copy/period-marks.ts'
 import { positionOf } from '../../model/copy/position.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -31,27 +31,28 @@ export type StreamStanding = {
   /** Table of the target. */
   readonly key: TableKey
   readonly state: TableState
-  /** Whether a program that lives has it. */
+  /** True if a running program has it. */
   readonly isFollowed: boolean
-  /** Null before anything was followed. */
+  /** Null before any change was applied. */
   readonly lane: LaneRow | null
   readonly chunks: bigint
   readonly chunksDone: bigint
   readonly chunksFailed: bigint
   readonly rows: bigint
-  /** Partitions with rows, of a table that is copied period by period, and how many of them are copied; null otherwise, and once all are. */
+  /** Partitions with rows, and how many are copied, during a copy by periods; otherwise null. */
   readonly periods: { readonly done: number; readonly of: number } | null
   /** The newest comparison of the table. */
   readonly proof: StreamProofNow | null
-  /** The newest document about all of the table. */
+  /** The newest sign-off of the whole table. */
   readonly signed: SignedNow | null
-  /** Partitions that have a document of their own. */
+  /** Number of partitions with their own sign-off. */
   readonly signedPartitions: number
 }
 
 /**
- * @param source name of the source's table, `tableText` @param id only this stream; else the newest one, before all one that has not ended
- * @returns null where nothing of the table was ever followed into this database
+ * @param source name of the source's table, `tableText` @param id only this stream; default: an active stream,
+ * otherwise the newest one
+ * @returns null if there was never a stream of the table into this database
  */
 export async function streamStanding(
   database: LedgerDatabase,

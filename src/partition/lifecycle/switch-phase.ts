@@ -1,4 +1,4 @@
-/** Phase II: the partitioned table takes the public name, the old one is kept equal for a while, and is then retired. */
+/** Phase II: the partitioned table takes the public name; the old table is kept equal for a while, then retired. */
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
@@ -7,7 +7,7 @@ import { ofBackStream, ofStream, ofTable } from './commands.ts'
 import { lastTurn, type LeftDatabase, type LookedTable, type Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
-/** @param before what was said of phase I */
+/** @param before phase I */
 export function switchPhase(looked: LookedTable, before: Phase): Phase {
   const { standing, stream, entry } = looked
   const turn = lastTurn(looked)
@@ -56,7 +56,7 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
   return { ...retiring(looked, turn, told) }
 }
 
-/** The old table after a switch. */
+/** State of the old table after a cutover. */
 function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
   const { wayBack, retired, entry, now, left } = looked
   const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
@@ -104,7 +104,7 @@ function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
 
 type Told = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
 
-/** The whole database that the table has left. */
+/** State of the database that the table moved from. */
 function retiringDatabase(
   { url, step, error, isNamed }: LeftDatabase,
   { entry, now }: LookedTable,

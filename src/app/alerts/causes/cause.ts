@@ -1,35 +1,35 @@
-/** What finds a cause of an alert in the events of a run. Nothing here knows who is told, or what earlier runs found. */
+/** Derives causes of alerts from the events of a run. Independent of sinks and of earlier runs. */
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** Whether a cause holds, as far as an event says it; where nothing was looked at, nothing is said. */
+/** State of a cause according to an event; there is none for tables that were not inspected. */
 export type Verdict = {
   readonly cause: RunCause
-  /** Empty where it is about the whole run. */
+  /** Empty if it concerns the whole run. */
   readonly table: string
-  /** Of `failed`: the first table that the run failed by. */
+  /** `failed` only: the first table that failed. */
   readonly failed?: string
   readonly holds: boolean
-  /** Since when there is what it is about, ms since the epoch: what stood before that was of another table of its name. */
+  /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */
   readonly notBefore?: number
   readonly value: string
   readonly limit?: string
-  /** For how long it has stood already, ms; absent where it began just now. */
+  /** How long it has been true already, ms; absent if it just began. */
   readonly stoodMs?: number
 }
 
-/** @property look is asked now and then, for what no event tells */
+/** @property look polled for conditions that no event reports */
 export type CauseWatch = {
-  /** @param at ms of a steady clock */
+  /** @param at ms of a monotonic clock */
   take(event: EventBody, at: number): readonly Verdict[]
   look?(at: number): readonly Verdict[]
 }
 
-/** Tables as they are gone through: each with what is wrong, if anything is. */
+/** Inspected tables, and whether each has a problem. */
 export class LookedTables {
   readonly #wrong = new Map<string, boolean>()
 
-  /** @returns whether nothing was wrong before */
+  /** @returns true for the first problem of the table */
   found(table: string): boolean {
     const isFirst = this.#wrong.get(table) !== true
     this.#wrong.set(table, true)
@@ -40,7 +40,7 @@ export class LookedTables {
     if (!this.#wrong.has(table)) this.#wrong.set(table, false)
   }
 
-  /** Tables that were looked at, and in which nothing is wrong. */
+  /** Inspected tables without a problem. */
   get well(): readonly string[] {
     return [...this.#wrong].filter(([, isWrong]) => !isWrong).map(([table]) => table)
   }

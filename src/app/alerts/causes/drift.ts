@@ -1,10 +1,10 @@
-/** `drift`: catalog and log differ, as `validate` finds it; or the catalog is behind and cannot follow, or is away, as `sync` does. */
+/** `drift`: catalog and log differ (`validate`), or `sync` cannot update or reach the catalog. */
 import type { EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** Somebody else brings the table right now, or keeps it for a moment. */
+/** Another program imports or locks the table right now. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
 
 export function drift(): CauseWatch {
@@ -41,7 +41,7 @@ export function drift(): CauseWatch {
 
 const answers: Verdict = well('', 'the catalog answers')
 
-/** What `sync` says of a table. */
+/** Result of `sync` for a table. */
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly Verdict[] {
   const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]

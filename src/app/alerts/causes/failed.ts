@@ -1,10 +1,10 @@
-/** `failed`: the run ends failed or refused. Whoever stops a run knows. */
+/** `failed`: the run ended failed or refused. Not raised if the user stopped it. */
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
 import type { CauseWatch } from './cause.ts'
 
-/** What a run ends with that ran to its end, and the causes that have told it by then: one thing is told once. */
+/** Final errors that these causes already report; `failed` is not raised as well. */
 const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   DIFFERENCES: ['drift', 'fsck'],
   PROOF_FAILED: ['verify'],
@@ -13,9 +13,9 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   ROWS_IN_DEFAULT: ['default-rows'],
 }
 
-/** @param holds whether another cause holds by now */
+/** @param holds true if another cause is active */
 export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
-  /** What tables, and partitions of archives, failed by: a run of one of them ends with the same. */
+  /** Failures of tables and archive partitions, to detect that the run's final error is one of them. */
   const ofTables = new Map<string, Failure>()
   return {
     take: (event) => {
@@ -42,7 +42,7 @@ export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
 
 type Failure = { readonly table: string; readonly code: ErrorCode | null; readonly text: string }
 
-/** What an event says of one table or partition; null for other events. */
+/** Result of one table or partition in an event; null for other events. */
 function outcomeOf(event: EventBody): { readonly of: string; readonly failure: Failure | null } | null {
   switch (event.type) {
     case 'table.finished': {
@@ -67,12 +67,12 @@ function outcomeOf(event: EventBody): { readonly of: string; readonly failure: F
 
 const failureOf = (table: string, error: ErrorInfo): Failure => ({ table, code: error.code, text: errorLine(error) })
 
-/** Tables of which an alert says what they failed by. */
+/** Limit of tables whose failure an alert explains. */
 const EXPLAINED = 5
-/** Tables that an alert names. */
+/** Limit of tables that an alert names. */
 const NAMED = 200
 
-/** `orders: CODE message; items: …; and 2 more: notes, lines`: who is called has to know which tables it is about. */
+/** `orders: CODE message; items: …; and 2 more: notes, lines`, so that the person on call knows the tables. */
 function tablesText(tables: readonly (readonly [string, Failure])[]): string {
   const explained = tables.slice(0, EXPLAINED).map(([table, { text }]) => `${table}: ${text}`)
   if (tables.length <= EXPLAINED) return explained.join('; ')

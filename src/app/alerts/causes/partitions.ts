@@ -1,4 +1,4 @@
-/** `none-ahead` and `default-rows`: fewer partitions are ahead than were asked for, and rows lie where no partition of their own takes them. */
+/** `none-ahead` and `default-rows`: too few future partitions, and rows in the default partition. */
 import type { EventBody } from '../../../model/run/event.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
 
@@ -37,7 +37,7 @@ export function defaultRows(): CauseWatch {
   ]
   return watch({
     alarm: 'rows in the default',
-    // A large default partition is not counted unasked: then nobody knows.
+    // A large default partition is not counted by default; then the state is unknown.
     stood: ({ table, defaultRows: rows }, [first]) =>
       rows === undefined ? [] : said(table, BigInt(rows), first === undefined ? '' : `: ${first.detail}`),
     phase: ({ table, defaultRows: rows }) => (rows === undefined ? [] : said(table, BigInt(rows), '')),
@@ -46,7 +46,7 @@ export function defaultRows(): CauseWatch {
 
 type Sought = {
   readonly alarm: AlarmEvent['alarm']
-  /** Of a table that was looked at, with the alarms that it has. */
+  /** For an inspected table, with its alarms. */
   readonly stood: (
     table: Extract<EventBody, { type: 'partition.stands' }>,
     alarms: readonly AlarmEvent[],

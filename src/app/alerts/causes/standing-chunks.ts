@@ -1,31 +1,31 @@
-/** Chunks that a program works on, and since when each stands: for alerts of one run, and for what a slot reports to its queue. */
+/** Chunks in work, and how long each has made no progress: for alerts of a run, and a task's reports to its queue. */
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** A chunk that is worked on. */
+/** A chunk in work. */
 export type OpenChunk = {
   readonly table: string
   readonly chunk: string
-  /** How far it came in each step at best: what a retry does once more is no progress. */
+  /** Highest progress of each step: repeating it in a retry is no progress. */
   readonly most: Map<string, bigint>
-  /** Since when it stands still, ms of a steady clock. */
+  /** Last progress, ms of a monotonic clock. */
   since: number
   step: string
   attempts: number
   why: string
 }
 
-/** What an event says of one chunk: it came further than ever, it is done, or the program has let go of it as it stood. */
+/** Change of a chunk: new progress, done, or given back without progress. */
 export type ChunkMove = { readonly table: string; readonly chunk: string; readonly is: 'further' | 'done' | 'let go' }
 
 export class StandingChunks {
   readonly #open = new Map<string, OpenChunk>()
   #heldAt: number | null = null
 
-  /** @param at ms of a steady clock @returns null where no chunk has moved, and none was let go */
+  /** @param at ms of a monotonic clock @returns null without a change */
   take(event: EventBody, at: number): ChunkMove | null {
     switch (event.type) {
       case 'chunk.started':
-        // Of a chunk that is begun anew within the run the time counts on.
+        // The time continues for a chunk that is restarted within the run.
         this.#opened(event, at)
         return null
       case 'chunk.progress':
@@ -54,7 +54,7 @@ export class StandingChunks {
     }
   }
 
-  /** Those that stand for longer than `limit` ms; none while the run is held, for nothing is expected of it then. */
+  /** Those without progress for longer than `limit` ms; none while the run is paused. */
   standing(at: number, limit: number): readonly OpenChunk[] {
     return this.#heldAt === null ? [...this.#open.values()].filter(({ since }) => at - since > limit) : []
   }
@@ -82,7 +82,7 @@ function moveOf(event: { readonly table: string; readonly chunk: string }, is: C
   return { table: event.table, chunk: event.chunk, is }
 }
 
-/** @returns whether it has come further than ever before: the first reading is where it was, and no progress */
+/** @returns true for new progress; the first reading is the start position, not progress */
 function advanced(chunk: OpenChunk, event: Extract<EventBody, { type: 'chunk.progress' }>, at: number): boolean {
   const step: string = event.step ?? ''
   const now = BigInt(event.done)

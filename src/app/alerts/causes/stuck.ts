@@ -1,15 +1,19 @@
-/** `stuck`: a chunk that is worked on gets no further, however often it is tried. It ends when that chunk moves, with its table, and with a run that was not broken off. */
+/**
+ * `stuck`: a chunk in work makes no progress, despite retries. Ends with progress of the chunk, the end of its table,
+ * or the regular end of the run.
+ */
 import { tookText } from '../../../shared/figures.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
 import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
 
 const MINUTE_MS = 60_000
-/** Chunks that an alert names; the others are counted. */
+/** Limit of chunks named in an alert; the others are counted. */
 const NAMED = 20
 
 /**
  * An alert of a table.
- * @property named chunks that it was raised with @property standing those, and others since, that have not moved @property moves of the others
+ * @property named chunks at its start @property standing chunks still without progress, also later ones @property moves
+ * changes of the others
  */
 type Raised = {
   readonly named: readonly string[]
@@ -34,7 +38,7 @@ export function stuck(limit: number): CauseWatch {
         alert.moves.add(move.is)
         return alert.standing.size > 0 ? [] : [over(move.table, movedText(alert.named, alert.moves))]
       }
-      // What fails has not moved: it stands until a later run, or another host, does it.
+      // A failed chunk made no progress: the alert stays until a later run or another host copies it.
       if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
         return [over(event.table, 'the table is finished')]
       if (event.type === 'run.finished' && (event.status === 'ok' || event.status === 'stopped'))
@@ -56,7 +60,7 @@ export function stuck(limit: number): CauseWatch {
   }
 }
 
-/** In the order in which their first one comes. */
+/** In the order of the first chunk of each table. */
 export function byTable<C extends { readonly table: string }>(chunks: readonly C[]): ReadonlyMap<string, readonly C[]> {
   const found = new Map<string, C[]>()
   for (const chunk of chunks) {
@@ -74,7 +78,7 @@ export function chunksText(chunks: readonly { readonly chunk: string }[]): strin
   return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** Chunks that an alert was raised with, at its end. @param moves how its chunks have moved */
+/** Chunks of an alert, at its end. @param moves changes of its chunks */
 export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove['is']>): string {
   const isOne = named.length === 1
   const [further, done] = [isOne ? 'goes on' : 'go on', isOne ? 'is done' : 'are done']
@@ -82,7 +86,7 @@ export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove
   return `${chunksText(named.map((chunk) => ({ chunk })))} ${how}`
 }
 
-/** @param chunks of one table, at least one, each with how long it stands */
+/** @param chunks of one table, at least one, each with its time without progress */
 export function stuckText(
   chunks: readonly (Pick<OpenChunk, 'chunk'> &
     Partial<Pick<OpenChunk, 'step' | 'attempts' | 'why'>> & { readonly stoodMs: number })[],
@@ -95,7 +99,7 @@ export function stuckText(
   return `${chunksText(chunks)} ${verb} no further for ${spanText(stoodMs)}${what}${tries}${why}`
 }
 
-/** `45.0 s`, `12 min`: people wait in minutes. */
+/** `45.0 s`, `12 min`: longer times in minutes. */
 export function spanText(ms: number): string {
   return ms < 2 * MINUTE_MS ? tookText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
 }

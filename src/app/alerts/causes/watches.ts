@@ -1,4 +1,4 @@
-/** The one listener that finds causes of alerts: all that is known comes out of events, so that a recorded run says the same. */
+/** Derives alert causes from events only, so that a recorded run gives the same result. */
 import type { AlertCondition, RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
@@ -7,13 +7,13 @@ import { failed } from './failed.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
 import { stuck } from './stuck.ts'
 
-/** @param conditions those of streams are left to whoever follows */
+/** @param conditions those of streams are ignored; the stream raises them */
 export class Causes {
   readonly #watches: readonly CauseWatch[]
   readonly #found = new Set<RunCause>()
 
   constructor(conditions: readonly AlertCondition[]) {
-    // What a run ends with is told last: another cause may have told it.
+    // `failed` comes last: another cause may already report the failure.
     const isLast = ({ cause }: AlertCondition): boolean => cause === 'failed'
     this.#watches = [...conditions.filter((one) => !isLast(one)), ...conditions.filter(isLast)].flatMap((one) => {
       const made = this.#watchOf(one)
@@ -21,17 +21,17 @@ export class Causes {
     })
   }
 
-  /** @param at ms of a steady clock; of the end of a run before it is told */
+  /** @param at ms of a monotonic clock; the end of a run is passed before it is emitted */
   take(event: EventBody, at: number): readonly Verdict[] {
     return this.#noted(this.#watches, (watch) => watch.take(event, at))
   }
 
-  /** What time alone brings. */
+  /** Causes that depend on time only. */
   look(at: number): readonly Verdict[] {
     return this.#noted(this.#watches, (watch) => watch.look?.(at) ?? [])
   }
 
-  /** Whether somebody has to be asked for what time alone brings. */
+  /** True if `look` must be polled. */
   get looks(): boolean {
     return this.#watches.some(({ look }) => look !== undefined)
   }
@@ -71,7 +71,7 @@ export class Causes {
   }
 }
 
-/** `verify`: what is read of an archive is not what was proved. Rows that came late to the table are no damage. */
+/** `verify`: an archive differs from its proof. Late rows in the table do not count. */
 function verify(): CauseWatch {
   const tables = new LookedTables()
   return {
@@ -82,7 +82,7 @@ function verify(): CauseWatch {
         const value = [finding, path ?? partition, detail].filter(Boolean).join(': ')
         return [{ cause: 'verify', table, holds: true, value }]
       }
-      // All were gone through where the run ended well, or with what it found.
+      // All tables were inspected if the run ended ok, or with findings.
       if (event.type !== 'run.finished' || event.status === 'stopped') return []
       if (event.status !== 'ok' && event.error?.code !== 'PROOF_FAILED') return []
       return tables.well.map((table) => ({
@@ -95,7 +95,7 @@ function verify(): CauseWatch {
   }
 }
 
-/** `quarantine`: rows of a table are set aside, by this run or by one before it. */
+/** `quarantine`: rows of a table are quarantined, by this run or an earlier one. */
 function quarantine(): CauseWatch {
   const told = new Set<string>()
   const aside = (table: string, value: string): readonly Verdict[] => {
@@ -124,7 +124,7 @@ function quarantine(): CauseWatch {
   }
 }
 
-/** `fsck`: a file of the table is not what the log says. Notes are none: nothing is wrong with the version then. */
+/** `fsck`: a file of the table differs from the log. Notes do not count: the version is not affected. */
 function fsck(): CauseWatch {
   const tables = new LookedTables()
   return {
@@ -134,7 +134,7 @@ function fsck(): CauseWatch {
         const { table, finding, path, detail } = event
         return [{ cause: 'fsck', table, holds: true, value: [finding, path, detail].filter(Boolean).join(': ') }]
       }
-      // What was broken off has not looked at all.
+      // An interrupted run has not inspected everything.
       if (event.type !== 'run.finished' || event.status !== 'ok') return []
       return tables.well.map((table) => ({
         cause: 'fsck' as const,

@@ -1,4 +1,4 @@
-/** `doctor`: looks at everything a run needs, and says what is wrong and what to do. Changes nothing. */
+/** `doctor`: checks all requirements of a run, and prints problems with hints. Read-only. */
 import { dec } from '../../../model/run/event.ts'
 import { countText } from '../../../shared/figures.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -4,17 +4,17 @@ import { PAGES } from '../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../engine/run/operations/shared-options.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** What is known of one run, by everybody who is asked: only read. */
+/** Report on one run from all its sources. Read-only. */
 export type ReportOperation = {
   readonly kind: 'report'
   readonly run: string
-  /** Database that a copy went into: its ledger is asked. */
+  /** Target database of a copy, whose ledger is read. */
   readonly to?: string
   readonly catalog?: string
-  /** Database with the queue of workers: asked where nobody else knows the run. */
+  /** Database with the queue of workers; read if no other source knows the run. */
   readonly connect?: string
   readonly format: ReportFormat
-  /** A file; printed when absent, or `-`. */
+  /** A file; printed if absent, or `-`. */
   readonly write?: string
   readonly overwrite: boolean
 }

@@ -1,4 +1,4 @@
-/** `report RUN`: what the ledger, the catalog and the book of this machine know of a run, as one document. */
+/** `report RUN`: data of a run from ledger, catalog and the run history of this machine, as one document. */
 import { dec } from '../../../model/run/event.ts'
 import { renderReport } from '../../../model/run/report/render.ts'
 import type { LookedAt, NotReached, RunReport } from '../../../model/run/report/run-report.ts'
@@ -19,8 +19,9 @@ import { queuePart } from '../../report/of-queue.ts'
 import type { report as declared, ReportOperation } from './declaration.ts'
 
 /**
- * A database that is not reached ends no report: the others are told, and the run ends with its code.
- * @throws SluiceError BAD_FLAG for what is no id, for a run that nobody knows, and where the file cannot be written; CONNECT_FAILED … where nobody else knows the run
+ * An unreachable database does not prevent the report: other sources are reported, and the run ends with its error.
+ * @throws SluiceError BAD_FLAG for an invalid or unknown run id, or an unwritable file; CONNECT_FAILED … if no other
+ * source knows the run
  */
 export async function report(operation: ReportOperation, run: RunOf<typeof declared>): Promise<Ending> {
   const { format, overwrite } = operation
@@ -48,7 +49,7 @@ export async function report(operation: ReportOperation, run: RunOf<typeof decla
 
 type Gathered = {
   readonly document: RunReport
-  /** Of the first that was not reached: the report tells what the others know, and the run ends with it. */
+  /** Error of the first unreachable source: the report is still written, and the run ends with this error. */
   readonly failure: SluiceError | null
 }
 
@@ -85,13 +86,13 @@ async function gathered(
   else if (book.trouble !== null) notLookedAt.push(`the book of this machine: ${book.trouble}`)
   else looked.push({ what: 'book', where: run.host, knows: book.part !== null })
   const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
-  // Only a run that workers share is not known elsewhere by its id: what is known here is told without a queue that may be away.
+  // Only a shared run is known by its id in the queue alone, so a possibly unavailable queue is not read for others.
   const queue =
     isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
   if (connect === undefined) notLookedAt.push('the queue of workers (--connect URL)')
   const [failure = null] = failures
   if (!isKnown && queue === null) {
-    // Who was not reached may know it.
+    // The unreachable source may know it.
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `nobody who was asked knows run ${id}`, {
       reason: `asked: ${looked.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notLookedAt.join('; ') || 'nobody else'}`,
@@ -116,7 +117,7 @@ async function gathered(
   return { document, failure }
 }
 
-/** What is the fault of a database or the way to it; a wrong word of the command line is told before anything is written. */
+/** Errors of a database or the connection to it; usage errors are thrown before anything is written. */
 const AWAY: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
 
 async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof declared>) {

@@ -8,9 +8,9 @@ export type SqlOperation = {
   readonly kind: 'sql'
   readonly query: string
   readonly catalog: string
-  /** Rows to give. */
+  /** Limit of rows. */
   readonly limit: number
-  /** How a headless face writes rows. */
+  /** Output format without the UI. */
   readonly format: RowFormat
   readonly timeoutMs?: number
 }

@@ -1,4 +1,4 @@
-/** `sql`: a query over the catalog, or over a database that holds none, read-only by the connection it goes over. */
+/** `sql`: a query on a catalog, or on a database without one, over a read-only connection. */
 import { dec } from '../../../model/run/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { holdsCatalog, ofPlainDatabase } from '../../ask/plain-database.ts'
@@ -18,7 +18,7 @@ const PAGE_ROWS = 500
 
 export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending> {
   const { limit, timeoutMs } = operation
-  // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
+  // A query has nothing to finish: the first stop request cancels it.
   const signal = run.interrupt.stop
   let rows = 0
   await withAsked(operation.catalog, async (database) => {
@@ -53,10 +53,10 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
   return { totals: { rows: dec(rows) } }
 }
 
-/** A catalog is checked first; a database that holds none is asked as it is. */
+/** A catalog is checked first; a database without one is queried directly. */
 async function withAsked(url: string, body: (database: SqlDatabase) => Promise<void>): Promise<void> {
   {
-    // A system that takes no statements says why.
+    // For a system without statements this throws the reason.
     const open = systemOf(url)?.unasked === undefined ? openCatalogDatabase(url, 'read') : openAsked(url)
     await using database = await open
     if (!(await holdsCatalog(database))) {

@@ -1,4 +1,4 @@
-/** A schedule is paused, goes on, runs now or is removed: by a command, or by a key on its screen. */
+/** Pauses, resumes, starts or removes a schedule, by command or by key. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RunQueue } from '../../../model/share/queue-port.ts'
 import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
@@ -9,8 +9,9 @@ import { clockworkFrom, passedText } from './scheduler.ts'
 export type ScheduleChange = 'pause' | 'resume' | 'run-now' | 'remove'
 
 /**
- * @returns what there is to say of it
- * @throws SluiceError NO_SUCH_PATH for a name that there is none of, BAD_FLAG and SCHEDULE_VOID where it is not such that it could, CONNECT_FAILED
+ * @returns notes on the change
+ * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG and SCHEDULE_VOID if its state does not allow it,
+ * CONNECT_FAILED
  */
 export async function changeSchedule(
   queue: RunQueue,
@@ -31,7 +32,7 @@ export function unknownSchedule(name: string): SluiceError {
   })
 }
 
-/** What is said of it; null where it could not be done. */
+/** Notes; null if it was not possible. */
 const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => Promise<readonly string[] | null>>> = {
   pause: async ({ schedules }, { name, running }) =>
     (await schedules.pause(name))
@@ -57,7 +58,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
       : null,
 }
 
-/** What came due while it was paused is not caught up with: that is what pausing is for. */
+/** Times missed during a pause are not caught up with: that is the purpose of a pause. */
 async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule): Promise<readonly string[] | null> {
   const now = await schedules.now()
   const parsed = parseRule(rule)

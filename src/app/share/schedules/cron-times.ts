@@ -1,4 +1,4 @@
-/** A rule as the times of systemd.time(7) and crontab(5): what these cannot say is refused, and never said about. */
+/** Converts a rule to times of systemd.time(7) and crontab(5); what they cannot express exactly is refused. */
 import { digits } from '../../../model/calendar/civil.ts'
 import { MS_OF_DAY } from '../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,12 +6,12 @@ import type { ScheduleRule } from './rule.ts'
 
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const MS_OF_MINUTE = 60_000
-/** Each month has so many days. */
+/** Number of days in every month. */
 const SURE = 28
 
 type OfPeriod = Extract<ScheduleRule, { every: 'period' }>
 
-/** Values of `OnCalendar=`; any of them is a time. @throws SluiceError BAD_FLAG */
+/** Values of `OnCalendar=`; each is a time. @throws SluiceError BAD_FLAG */
 export function systemdTimes(rule: ScheduleRule): readonly string[] {
   if (rule.every === 'interval') return minutesOfDay(rule.ms).map((minute) => `*-*-* ${clock(minute)}:00 UTC`)
   const { calendar, day } = rule
@@ -19,7 +19,7 @@ export function systemdTimes(rule: ScheduleRule): readonly string[] {
   if (calendar.unit === 'day') return [`*-*-* ${time}`]
   if (calendar.unit === 'week') return [`${WEEKDAYS[weekday(rule)] ?? ''} *-*-* ${time}`]
   if (calendar.unit === 'month' && day > SURE) {
-    // The last day where a month is shorter, as `--day` has it.
+    // The last day of shorter months, as `--day` defines it.
     if (day >= 31) return [`*-*~01 ${time}`]
     return [`*-01,03,04,05,06,07,08,09,10,11,12-${day} ${time}`, `*-02~01 ${time}`]
   }
@@ -29,7 +29,7 @@ export function systemdTimes(rule: ScheduleRule): readonly string[] {
   return [`*-${named}${day > 0 ? `-${digits(day, 2)}` : `~${digits(-day, 2)}`} ${time}`]
 }
 
-/** The five fields of a line, by the clock of `zone`. @throws SluiceError BAD_FLAG for last days, which a crontab does not know */
+/** The five fields of a line, in time zone `zone`. @throws SluiceError BAD_FLAG for last days, which crontab lacks */
 export function crontabTimes(rule: ScheduleRule): { readonly fields: string; readonly zone: string } {
   if (rule.every === 'interval') return { fields: intervalFields(rule.ms), zone: 'UTC' }
   const { calendar, day, minute } = rule

@@ -1,26 +1,26 @@
-/** What of a schedule is due: which period it runs for, and which it passes over. */
+/** Determines which period of a schedule runs now, and which are skipped. */
 import type { CatchUp } from '../../../model/share/schedule.ts'
 import { newestUntil, occurrencesAfter, type Occurrence, type ScheduleRule } from './rule.ts'
 
-/** With `none`, what is later than this does not run any more. */
+/** With `none`, later times do not run. */
 export const LATE_MS = 3_600_000
-/** With `all`, so many are caught up with at most; older ones are passed over. */
+/** With `all`, limit of times to catch up with; older ones are skipped. */
 export const MOST_CAUGHT_UP = 100
 
-/** Times that nothing runs for. */
+/** Times that are skipped. */
 export type PassedOver = { readonly first: Occurrence; readonly last: Occurrence; readonly count: number }
 
 export type Due = {
-  /** What it runs for now. */
+  /** The time to run now. */
   readonly run: Occurrence | null
   readonly passed: PassedOver | null
-  /** Up to here all is dealt with, ms since the epoch. */
+  /** Times up to here are handled, ms since the epoch. */
   readonly since: number
 }
 
 /**
- * @param since times up to it are dealt with, ms since the epoch
- * @returns null where nothing is due
+ * @param since times up to it are handled, ms since the epoch
+ * @returns null if nothing is due
  */
 export function dueOf(rule: ScheduleRule, catchUp: CatchUp, since: number, now: number): Due | null {
   const found = newestUntil(rule, since, now)

@@ -1,4 +1,4 @@
-/** How the dry run of an operation goes about it, as a digest: a schedule compares it with that of the plan that was confirmed. */
+/** Digest of an operation's dry run: a schedule compares it with the digest of the confirmed plan. */
 import { createHash } from 'node:crypto'
 import type { Event } from '../../../model/run/event.ts'
 import { errorFromInfo } from '../../../shared/errors.ts'
@@ -7,10 +7,10 @@ import type { Operation } from '../../operations/list.ts'
 import type { RunFinished } from '../../../engine/run/operation.ts'
 import { canonical } from './plan.ts'
 
-/** Runs an operation to its end, and hears it. */
+/** Runs an operation to its end, and passes on its events. */
 export type Trial = (plan: Operation, onEvent: (event: Event) => void) => Promise<RunFinished>
 
-/** The dry run of an operation, or nothing where it has none. @throws SluiceError where its plan is refused */
+/** Events of the dry run of an operation; empty if it has none. @throws SluiceError if its plan is refused */
 export async function trialOf(operation: Operation, trial: Trial): Promise<readonly Event[]> {
   const plan = planOf(operation)
   if (plan === null) return []
@@ -21,7 +21,7 @@ export async function trialOf(operation: Operation, trial: Trial): Promise<reado
 }
 
 /**
- * A digest of how an operation goes about what is due: columns, calendar, where it goes. What is due is another thing each time.
+ * Digest of how an operation works: columns, calendar, target. Excludes what is due, which differs each time.
  * @param events of its dry run
  */
 export function markOf(operation: Operation, events: readonly Event[]): string {

@@ -1,7 +1,7 @@
-/** What was confirmed for a schedule that destroys something, and what it would do now. */
+/** Compares the confirmed operation of a destructive schedule with its current one. */
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** Fields in which two operations differ, by name. */
+/** Names of fields in which two operations differ. */
 export function differences(one: unknown, other: unknown): readonly string[] {
   const [a, b] = [fieldsOf(one), fieldsOf(other)]
   return [...new Set([...a.keys(), ...b.keys()])].filter((field) => canonical(a.get(field)) !== canonical(b.get(field)))
@@ -18,7 +18,7 @@ function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
   return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
 }
 
-/** JSON with its fields in one order. */
+/** JSON with sorted fields. */
 export function canonical(value: unknown): string {
   return (
     JSON.stringify(value, (_key, part: unknown) =>

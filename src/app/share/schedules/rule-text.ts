@@ -1,4 +1,4 @@
-/** A rule as the rows of a queue keep it, and as people read it. */
+/** Text forms of a rule: for the rows of a queue, and for users. */
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { calendarText, parseCalendar } from '../../../model/calendar/calendar-text.ts'
 import { digits } from '../../../model/calendar/civil.ts'
@@ -16,7 +16,7 @@ export function ruleText(rule: ScheduleRule): string {
   return `${calendarText(rule.calendar)} ${rule.day} ${clockOf(rule.minute)}`
 }
 
-/** What `ruleText` has written, by this program or an older one. @throws SluiceError BAD_FLAG for what it cannot have written */
+/** Parses the text of `ruleText`, by this program or an older one. @throws SluiceError BAD_FLAG for any other text */
 export function parseRule(text: string): ScheduleRule {
   const minutes = /^(\d{1,4})m$/.exec(text)
   if (minutes !== null) return intervalOf(Number(minutes[1]) * MS_OF_MINUTE, text)
@@ -26,7 +26,7 @@ export function parseRule(text: string): ScheduleRule {
   return { every: 'period', calendar: parseCalendar(calendar), day: Number(day), minute: minuteOf(clock) }
 }
 
-/** @param said as it was typed @throws SluiceError BAD_FLAG for what a day does not hold a whole number of times */
+/** @param said as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
 export function intervalOf(ms: number, said: string): ScheduleRule {
   const fits = Number.isInteger(ms / MS_OF_MINUTE) && ms > 0 && ms < MS_OF_DAY && MS_OF_DAY % ms === 0
   if (fits) return { every: 'interval', ms }
@@ -42,7 +42,7 @@ export function minuteOf(clock: string): number {
   throw new SluiceError('BAD_FLAG', `${JSON.stringify(clock)} is no time of the day`, { hint: 'write it like 02:30' })
 }
 
-/** For people: `each quarter from April, day 1 at 02:30 (Europe/Berlin)`. */
+/** For users: `each quarter from April, day 1 at 02:30 (Europe/Berlin)`. */
 export function ruleWords(rule: ScheduleRule): string {
   if (rule.every === 'interval') {
     const minutes = rule.ms / MS_OF_MINUTE

@@ -1,6 +1,7 @@
 /**
- * When work comes again: with every period of a calendar, at a time of the clock on the wall of its zone, or after so long a time, counted from midnight UTC.
- * A crontab has neither quarters that begin in April nor a zone of its own (graphile-worker reads its own in UTC), so times are found here.
+ * Recurrence of a schedule: with every period of a calendar, at a local time of its zone; or at an interval, counted
+ * from midnight UTC. Times are computed here because crontab has neither quarters from April nor a zone of its own
+ * (graphile-worker uses UTC).
  */
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { parseDay } from '../../../model/calendar/civil.ts'
@@ -11,12 +12,12 @@ export type ScheduleRule =
   | {
       readonly every: 'period'
       readonly calendar: CalendarSpec
-      /** 1 is the first day of the period, -1 its last; beyond its other end it is that end. */
+      /** 1 is the first day of the period, -1 its last; clamped to the period. */
       readonly day: number
-      /** Minutes since midnight, by the clock on the wall. */
+      /** Minutes since midnight, local time. */
       readonly minute: number
     }
-  /** A day holds it a whole number of times. */
+  /** A divisor of a day. */
   | { readonly every: 'interval'; readonly ms: number }
 
 /** @property period its name, the same for ever @property at ms since the epoch */
@@ -25,16 +26,16 @@ export type Occurrence = { readonly period: string; readonly at: number }
 const MS_OF_MINUTE = 60_000
 
 /**
- * Times after a moment, in order; they end with the year 9999.
- * A time that a zone leaves out (its clocks are put forward over it) comes when they are; of one that it shows twice the first counts.
- * @param after ms since the epoch; a time at that moment is not among them
+ * Times after `after`, in order; they end with the year 9999. A local time that the zone skips occurs when the clocks
+ * are put forward; of one that occurs twice the first counts.
+ * @param after ms since the epoch, exclusive
  */
 export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<Occurrence, void> {
   if (rule.every === 'interval') {
     for (let at = (Math.floor(after / rule.ms) + 1) * rule.ms; ; at += rule.ms) yield intervalAt(at)
   }
   const { calendar } = rule
-  // The time of the period before may lie behind the moment: on its last day, or in a zone whose clock is put back.
+  // The time of the previous period may still come: on its last day, or in a zone whose clock is put back.
   const today = dayAt(calendar.zone, after)
   for (let period = before(calendar, today); period !== null; period = periodOfNumber(calendar, parseDay(period.to))) {
     const at = momentIn(rule, period)
@@ -42,7 +43,7 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
   }
 }
 
-/** The newest time up to a moment, and how many there are between the two; null where there is none. @param since ms; not among them */
+/** Newest time up to `now`, and the number of times since `since`; null if none. @param since ms, exclusive */
 export function newestUntil(
   rule: ScheduleRule,
   since: number,
@@ -86,12 +87,12 @@ function momentIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'per
   return momentOf(calendar.zone, meant, minute)
 }
 
-/** The first moment of a day at which the clock on the wall shows a time, or a later one. @param day number of civil.ts @returns ms since the epoch */
+/** First instant of a day at or after this local time. @param day number of civil.ts @returns ms since the epoch */
 export function momentOf(zone: string, day: number, minute: number): number {
   const [begins, ends] = [firstMoment(zone, day), firstMoment(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = wallClock(zone, begins) - begins
-  // So it is on all but two days a year; a day that begins at 1:00, or that is left out, has its times from then on.
+  // True on all but two days a year. A day that begins at 1:00, or is skipped, has earlier times at its start.
   if (wallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
   for (let at = begins; at < ends; at += MS_OF_MINUTE) if (wallClock(zone, at) >= shown) return at
   return ends

@@ -1,4 +1,4 @@
-/** `failed` of schedules that begin no run: no run raises it, and the words that ask for it may be what no worker can read. */
+/** `failed` for schedules that begin no run: no run can raise it, and workers may be unable to parse its options. */
 import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../../model/run/alert-memory.ts'
 import { LOST_AFTER_MS } from '../../../model/share/distributed.ts'
@@ -12,7 +12,7 @@ import { alertId, isReached, send, sinksOf } from '../../../engine/run/alerts/si
 import { confirm } from '../../alerts/confirm.ts'
 import { InTurn } from '../../alerts/in-turn.ts'
 
-/** What no sink took is sent again after so long. */
+/** Pause before an alert that no sink accepted is sent again, ms. */
 const AGAIN_MS = 30_000
 
 type Parts = {
@@ -21,33 +21,33 @@ type Parts = {
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
-  /** Gets why the queue has not taken what an alert is noted with. */
+  /** Called with the reason if the queue did not record an alert. */
   readonly note: (error: unknown) => void
 }
 
 export class ScheduleAlerts {
   readonly #parts: Parts
-  /** Since when each that is due begins nothing, by period, as this worker has seen it, ms of a steady clock. */
+  /** Since when each due schedule begins nothing, by period, as seen by this worker, ms of a monotonic clock. */
   readonly #refusedSince = new Map<string, number>()
-  /** Names of schedules whose alert waits in `#sending`. */
+  /** Names of schedules whose alert is in `#sending`. */
   readonly #waiting = new Set<string>()
-  /** By name: when what no sink took is sent again, ms of a steady clock. */
+  /** By name: when an alert that no sink accepted is sent again, ms of a monotonic clock. */
   readonly #againAt = new Map<string, number>()
-  /** A sink may take half a minute, and no sweep of slots waits for it. */
+  /** A sink may take half a minute; sweeps must not wait for it. */
   readonly #sending = new InTurn()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** Begins to send what is over, and what no sink took. @param due all that are due now: the others were begun, by this worker or by another one */
+  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now: others were begun */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
     const { schedules, note } = this.#parts
     try {
       for (const schedule of await schedules.recovered()) this.#end(schedule)
-      // They are due no more, so no worker refuses them again.
+      // They are not due any more, so no worker refuses them again.
       for (const schedule of await schedules.unalerted())
         if (schedule.error !== null) this.refused(schedule, true, `it begins no run: ${errorLine(schedule.error)}`)
     } catch (error) {
@@ -55,7 +55,10 @@ export class ScheduleAlerts {
     }
   }
 
-  /** Raises it for a schedule that is void, or that is still due 30 s after this worker could not begin it: until then another worker may. */
+  /**
+   * Raises the alert of a schedule that is void, or still due 30 s after this worker could not begin it: until then
+   * another worker may.
+   */
   refused(schedule: Schedule, isVoid: boolean, why: string): void {
     const { alerts, clock } = this.#parts
     const wish = failedWish(schedule.words)
@@ -71,12 +74,12 @@ export class ScheduleAlerts {
     })
   }
 
-  /** Waits until all is sent, as `QueueWatch.sent`. */
+  /** Waits until all are sent, as `QueueWatch.sent`. */
   async sent(ms: number): Promise<number> {
     return await this.#sending.done(ms)
   }
 
-  /** Also where its words do not ask for `failed` any more: its end goes where they send alerts now. */
+  /** Also if its options no longer include `failed`: the end is sent to its current alert command. */
   #end(schedule: Schedule): void {
     const wish = failedWish(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {
@@ -112,12 +115,12 @@ export class ScheduleAlerts {
   }
 }
 
-/** What is due of it. What is begun by hand moves no time. */
+/** What is due of it. A start by hand does not move the time. */
 const periodOf = ({ name, since, wanted }: Schedule): string => JSON.stringify([name, since, wanted])
 
 const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })
 
-/** What words ask for where `failed` is among it, whether or not a program can read the rest of them; null else. */
+/** Alert options of words that include `failed`, even if the other words cannot be parsed; otherwise null. */
 export function failedWish(words: readonly string[]): AlertWish | null {
   const conditions = valueOf(words, '--alert')?.split(',') ?? []
   if (!conditions.some((one) => one.trim() === 'failed')) return null

@@ -1,6 +1,6 @@
 /**
- * What a worker does for schedules: every few seconds it looks which are due, and makes their runs. Each run and the note that its period has had one are one
- * transaction, so any number of workers may look. A run waits in the queue like any other.
+ * Scheduling by a worker: finds due schedules every few seconds, and creates their runs. Each run and the record of its
+ * period are one transaction, so any number of workers may do this. A run is queued like any other.
  */
 import { takesFromQueue } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -17,7 +17,7 @@ import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 import type { ScheduleAlerts } from './schedule-alerts.ts'
 
-/** A schedule that no worker takes has an error when it is due for so long: a worker of its queue may be starting. */
+/** Delay after which a schedule that no worker takes gets an error, ms: a worker of its queue may be starting. */
 const LATE_MS = 60_000
 
 export type SchedulerOptions = {
@@ -28,7 +28,7 @@ export type SchedulerOptions = {
   readonly workOf: WorkOf
   readonly tool: string
   readonly host: string
-  /** That its worker takes from; none is the queue without a name. */
+  /** Queues of its worker; empty means the queue without a name. */
   readonly queues: readonly string[]
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void
@@ -37,16 +37,16 @@ export type SchedulerOptions = {
 
 export class Scheduler {
   readonly #options: SchedulerOptions
-  /** What was said last of each, so that it is said once. */
+  /** Last message of each schedule, to avoid repetition. */
   readonly #said = new Map<string, string>()
-  /** Those that are not confirmed in this database, as was said. */
+  /** Schedules already reported as unconfirmed in this database. */
   readonly #held = new Set<string>()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
   }
 
-  /** Begins what is due. @throws SluiceError where the queue is not reached */
+  /** Begins due schedules. @throws SluiceError if the queue is unreachable */
   async look(): Promise<void> {
     const { book, alerts } = this.#options
     await this.#noteUnconfirmed()
@@ -55,7 +55,7 @@ export class Scheduler {
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
-      // Its run takes workers of this version and of that queue only, and its words are read with their config files.
+      // Its run needs workers of this version and of that queue, whose config files are used to parse its words.
       if (takesFromQueue(this.#options.queues, schedule.queue)) await this.#begin(schedule, now)
       else if (!schedule.hasWorker) await this.#noteWaiting(schedule, now)
     }
@@ -66,7 +66,7 @@ export class Scheduler {
     return await this.#options.alerts.sent(ms)
   }
 
-  /** One that is late because nobody begins it has an error; a worker of its queue that starts now begins it, and ends that. */
+  /** Records an error for a late schedule; a worker of its queue that starts now begins it, and clears the error. */
   async #noteWaiting(schedule: Schedule, now: number): Promise<void> {
     const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
@@ -77,7 +77,7 @@ export class Scheduler {
     await this.#refuse(schedule, error)
   }
 
-  /** What came here with a copy of the queue is said once by each worker: it is found by no time that passes. */
+  /** Schedules that came with a copy of the queue are reported once by each worker; they never become due. */
   async #noteUnconfirmed(): Promise<void> {
     const held = await this.#options.book.unconfirmed()
     const names = new Set(held.map(({ name }) => name))
@@ -94,7 +94,7 @@ export class Scheduler {
     const { name, since, catchUp } = schedule
     try {
       const rule = parseRule(schedule.rule)
-      // What somebody wishes is no period's, and moves no time.
+      // A start by hand belongs to no period, and moves no time.
       const due: Due | null = schedule.wanted ? null : dueOf(rule, catchUp, since, now)
       if (due === null && !schedule.wanted) return
       const run = due !== null && due.run === null ? null : await this.#queued(schedule)
@@ -118,7 +118,7 @@ export class Scheduler {
         )
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // A queue that is away is told by whoever looks.
+      // The caller reports an unreachable queue.
       if (error.code === 'CONNECTION_LOST') throw error
       await this.#refuse(schedule, error)
     }
@@ -136,7 +136,7 @@ export class Scheduler {
     this.#said.set(name, text)
   }
 
-  /** @throws SluiceError for words that this program reads as something else than was added */
+  /** @throws SluiceError if this program parses the words differently from when they were added */
   async #queued(schedule: Schedule): Promise<QueuedRun> {
     const { known, readCommand, workOf, tool, host, clock } = this.#options
     const { words, stores, commandLine, slots, queue, mark, actor, confirmed } = schedule
@@ -160,12 +160,12 @@ export class Scheduler {
   }
 }
 
-/** Where a rule stands once all up to a moment is dealt with. */
+/** State of a rule after all times up to `since` are handled. */
 export function clockworkFrom(rule: ScheduleRule, since: number): Clockwork {
   return { since, next: occurrencesAfter(rule, since).next().value ?? null }
 }
 
-/** In words: `3 times were passed over: 2026-11-20 to 2026-11-22`. */
+/** As text: `3 times were passed over: 2026-11-20 to 2026-11-22`. */
 export function passedText({ first, last, count }: PassedOver): string {
   return count === 1
     ? `the time of ${first.period} was passed over`

@@ -1,4 +1,4 @@
-/** Schedules and their times, as events. */
+/** Events of schedules and their times. */
 import { isoTime } from '../../../shared/clock.ts'
 import { dec } from '../../../model/run/dec.ts'
 import type { ScheduleEvent, ScheduleTimeEvent } from '../../../model/share/schedule-events.ts'
@@ -8,7 +8,7 @@ import { wallClock } from '../../../model/calendar/zone.ts'
 import { parseRule, ruleWords } from './rule-text.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 
-/** @param wanted ms since the epoch, and how many @returns how many there are */
+/** @param wanted start (ms since the epoch) and limit @returns number of times */
 export function tellTimes(
   schedule: string,
   rule: ScheduleRule,

@@ -1,4 +1,4 @@
-/** A schedule for those who have no queue: units of systemd, or a line of a crontab. They catch up, if at all, as their own programs do. */
+/** Schedules as systemd units or a crontab line, to use without a queue. Those programs handle missed times. */
 import { shellQuote } from '../../../shared/shell.ts'
 import { crontabTimes, systemdTimes } from './cron-times.ts'
 import { ruleWords } from './rule-text.ts'
@@ -9,13 +9,16 @@ export type UnitFile = { readonly file: string; readonly text: string }
 export type Printed = {
   readonly name: string
   readonly rule: ScheduleRule
-  /** Without the program. */
+  /** Without the program name. */
   readonly words: readonly string[]
-  /** Where it works. */
+  /** Working folder. */
   readonly folder: string
 }
 
-/** A service and its timer, which catches up with the last time that it missed. @throws SluiceError BAD_FLAG for times that systemd cannot say */
+/**
+ * A service and its timer, which catches up with the last missed time. @throws SluiceError BAD_FLAG for times that
+ * systemd cannot express
+ */
 export function systemdUnits({ name, rule, words, folder }: Printed): readonly UnitFile[] {
   const unit = `sluice-${name}`
   const about = `Description=sluice ${name}: ${ruleWords(rule)}`
@@ -33,7 +36,7 @@ export function systemdUnits({ name, rule, words, folder }: Printed): readonly U
   ]
 }
 
-/** A line, below what says whose clock counts. @throws SluiceError BAD_FLAG for times that a crontab cannot say */
+/** A crontab line, preceded by its time zone. @throws SluiceError BAD_FLAG for times that a crontab cannot express */
 export function crontabLine({ name, rule, words, folder }: Printed): UnitFile {
   const { fields, zone } = crontabTimes(rule)
   // A percent sign ends the command of a crontab, even between quotes.
@@ -45,7 +48,7 @@ export function crontabLine({ name, rule, words, folder }: Printed): UnitFile {
   return { file: 'crontab', text }
 }
 
-/** As systemd.service(5) reads a command line: no shell stands in between. */
+/** Quotes a word for systemd.service(5), which uses no shell. */
 function systemdWord(word: string): string {
   const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$')
   return /^[\w@%+=:,./-]+$/.test(plain)

@@ -1,4 +1,4 @@
-/** An operation as work that can be queued. */
+/** Converts an operation to work for a queue. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { writtenFile } from '../distribute.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
@@ -9,10 +9,12 @@ import type { Operation } from '../../operations/list.ts'
 import { markOf, trialOf, type Trial } from './mark.ts'
 import type { Work } from '../../../model/share/work-port.ts'
 
-/** @param trial runs its dry run @throws SluiceError BAD_FLAG for what cannot be shared, or works on a database without a name */
+/**
+ * @param trial runs its dry run @throws SluiceError BAD_FLAG if it cannot be shared, or uses a database without a name
+ */
 export function workOf(operation: Operation, known: readonly NamedUrl[], trial: Trial): Work {
   const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
-  // What stands in a row of the queue is held to the same as what is typed.
+  // An operation from a queue row is checked like one that was typed.
   refuseUnlessItComesAgain(whole)
   sharingOf(whole)
   const ready = queueable(whole, known)
@@ -26,7 +28,7 @@ export function workOf(operation: Operation, known: readonly NamedUrl[], trial: 
   }
 }
 
-/** @throws SluiceError BAD_FLAG for what is not for a schedule, or never ends: its next time would wait for ever */
+/** @throws SluiceError BAD_FLAG if it cannot be scheduled, or never ends: the next time would wait for ever */
 export function refuseUnlessItComesAgain(operation: Operation): void {
   if (!comesAgain(operation)) throw notForSchedules(operation)
   const endless = endlessBy(operation)
@@ -41,7 +43,7 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
   )
 }
 
-/** Says what is for schedules. */
+/** Lists what can be scheduled. */
 function notForSchedules({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
   return new SluiceError(

@@ -1,4 +1,4 @@
-/** A report of a run as blocks, which Markdown and HTML write alike. */
+/** A run report as blocks, from which both Markdown and HTML are written. */
 import type { Bar } from './pictures.ts'
 import type { CurvePoint } from '../run-book.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -15,7 +15,7 @@ export type Block =
   | { readonly is: 'heading'; readonly text: string }
   | { readonly is: 'text'; readonly text: string }
   | { readonly is: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
-  /** A picture of what a table or the words beside it say: Markdown goes without. */
+  /** A chart of data that a table or text also contains: Markdown omits it. */
   | { readonly is: 'bars'; readonly title: string; readonly bars: readonly Bar[] }
   | { readonly is: 'curve'; readonly title: string; readonly points: readonly CurvePoint[] }
 
@@ -147,7 +147,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
   ]
 }
 
-/** What each proof of the ledger says (docs/LEDGER.md); any other word stands as it is. */
+/** Meaning of each proof of the ledger (docs/LEDGER.md); other words are printed unchanged. */
 const PROOFS: Readonly<Record<string, string>> = {
   echo: 'read back and equal byte for byte (echo)',
   canonical: 'equal by the sum of row hashes (canonical)',
@@ -300,7 +300,7 @@ const heading = (words: string): Block => ({ is: 'heading', text: words })
 const text = (words: string): Block => ({ is: 'text', text: words })
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({ is: 'table', head, rows })
 
-/** What is not known is left out. */
+/** Unknown values are left out. */
 function facts(pairs: readonly (readonly [string, string | null])[]): Block {
   return table(
     ['', ''],

@@ -1,8 +1,8 @@
-/** Names and messages hold anything: markup, control characters, marks that turn the direction of a line. */
+/** Escapes names and messages, which may contain markup, control characters or bidirectional marks. */
 
 import { visible } from '../../../shared/visible.ts'
 
-/** Text as HTML has it, within an element or a quoted attribute. */
+/** Text for HTML, in an element or a quoted attribute. */
 export function escaped(text: string): string {
   return visible(text)
     .replaceAll('&', '&amp;')

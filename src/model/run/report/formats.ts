@@ -1,6 +1,6 @@
-/** How a report of a run may be written. */
+/** Formats of a run report. */
 export const REPORT_FORMATS = ['markdown', 'json', 'html'] as const
 export type ReportFormat = (typeof REPORT_FORMATS)[number]
 
-/** A report that is printed: the whole document. */
+/** A complete report that is printed. */
 export type RunReportEvent = { type: 'run.report'; format: ReportFormat; text: string }

@@ -1,4 +1,4 @@
-/** Pictures of a report as SVG within HTML: colours come from the page, every figure is written out. */
+/** Charts of a report as inline SVG: colours come from the page, every value is written out. */
 import type { CurvePoint } from '../run-book.ts'
 import { escaped } from './escaped.ts'
 
@@ -10,7 +10,7 @@ const STEP = 26
 const HIGH = 220
 const EDGE = 34
 
-/** One bar a line, as long as its share of the largest. */
+/** One bar per line, scaled to the largest. */
 export function barsSvg(title: string, bars: readonly Bar[]): string {
   const most = Math.max(1, ...bars.map(({ value }) => value))
   const room = WIDE - LABEL - 80
@@ -26,7 +26,7 @@ export function barsSvg(title: string, bars: readonly Bar[]): string {
   return framed(title, bars.length * STEP, lines.join(''))
 }
 
-/** How much was done by when; the samples are joined by straight lines. */
+/** Work done over time; samples are joined by straight lines. */
 export function curveSvg(title: string, points: readonly CurvePoint[]): string {
   const [first, last] = [points[0]?.at ?? 0, points.at(-1)?.at ?? 0]
   const most = Math.max(1, ...points.map(({ done }) => done))

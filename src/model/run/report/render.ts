@@ -1,4 +1,4 @@
-/** A report of a run in the format that is asked for: one value, three ways to write it. */
+/** Renders a run report in the requested format. */
 import { reportBlocks, type Block } from './blocks.ts'
 import { visible } from '../../../shared/visible.ts'
 import { escaped } from './escaped.ts'
@@ -32,10 +32,10 @@ function marked(text: string): string {
     .replaceAll('<', '&lt;')
 }
 
-/** Nothing is loaded, and nothing runs: a report may be opened wherever it was sent. */
+/** No resources and no scripts: the report can be opened anywhere. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-/** What may be broken anywhere: a URL, a path, a digest. A figure or a plain word is not. */
+/** Words that may be broken anywhere: URLs, paths, digests. */
 const LONG_WORD = /\S{25}/
 
 const STYLE = `
@@ -69,7 +69,7 @@ svg polyline { fill: none; stroke: var(--bar); stroke-width: 2; } svg .axis { fi
 
 function page(title: string, blocks: readonly Block[]): string {
   const row = (cells: readonly string[], tag: 'td' | 'th', head: readonly string[] = []): string => {
-    // On a narrow screen each value stands below the other, with the head of its column in front.
+    // On a narrow screen values are stacked, each with its column head in front.
     const cell = (text: string, at: number): string => {
       const of = head[at] ?? ''
       const long = LONG_WORD.test(text) ? ' class="long"' : ''

@@ -1,15 +1,15 @@
-/** What is known of one run, by whom: each part names where it stands, and parts that nobody looked at are null. */
+/** All data about one run, by source. A part is null if its source was not read. */
 import type { Dec } from '../dec.ts'
 import type { CurvePoint } from '../run-book.ts'
 
-/** @property knows whether it has the run; what it says of the run stands in the part of its name */
+/** @property knows true if the source has the run; its data is in the part of that name */
 export type LookedAt = {
   readonly what: 'ledger' | 'catalog' | 'book' | 'queue'
   readonly where: string
   readonly knows: boolean
 }
 
-/** Who was to be asked, and could not be: whether it knows the run is not told. */
+/** A source that could not be read: it may or may not have the run. */
 export type NotReached = {
   readonly what: 'ledger' | 'catalog' | 'queue'
   readonly where: string
@@ -19,18 +19,18 @@ export type NotReached = {
 
 export type ReportedTable = {
   readonly table: string
-  /** Chunks by their state. */
+  /** Chunks by state. */
   readonly chunks: Readonly<Record<string, Dec>>
   readonly read: Dec
-  /** Rows that this run has written: copied, or mended where they differed. */
+  /** Rows that this run wrote: copied, or repaired. */
   readonly written: Dec
-  /** Rows that were in the target already, and that this run has compared: nothing of them was written. */
+  /** Compared rows that were already in the target and equal: not written. */
   readonly equal: Dec
-  /** Rows that this run has removed from the target. */
+  /** Rows that this run removed from the target. */
   readonly removed: Dec
   readonly skipped: Dec
   readonly aside: Dec
-  /** Rows of completed chunks by the proof that their ledger rows name. */
+  /** Rows of completed chunks, by the proof recorded in the ledger. */
   readonly proved: Readonly<Record<string, Dec>>
 }
 
@@ -48,7 +48,7 @@ export type ReportedRefusals = {
   readonly stage: string
   readonly code: string
   readonly rows: Dec
-  /** Of those, rows that a later try has brought. */
+  /** Of those, rows that a later attempt copied. */
   readonly replayed: Dec
   /** The message of one of them. */
   readonly example: string
@@ -56,10 +56,10 @@ export type ReportedRefusals = {
 
 export type ReportedChunk = { readonly table: string; readonly chunk: string; readonly ms: number; readonly rows: Dec }
 
-/** Chunks that took less than `belowMs`, and not less than the band before; null is open. */
+/** Chunks that took less than `belowMs`, but at least the previous limit; null is open. */
 export type DurationBand = { readonly belowMs: number | null; readonly chunks: number }
 
-/** Other runs of the same tables are looked for among so many of a ledger, the newest. */
+/** Number of newest runs of a ledger that are searched for other runs of the same tables. */
 export const OTHERS_AMONG = 500
 
 /** Another run of the same tables. */
@@ -86,7 +86,7 @@ export type LedgerPart = {
   readonly actor: string | null
   readonly tables: readonly ReportedTable[]
   readonly failures: readonly ReportedFailure[]
-  /** Chunks that failed beyond those that are listed. */
+  /** Number of failed chunks that are not listed. */
   readonly moreFailures: Dec
   readonly refusals: readonly ReportedRefusals[]
   readonly slowest: readonly ReportedChunk[]
@@ -125,9 +125,9 @@ export type CatalogPart = {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Imports that began while it ran, of whatever table: those of another program may be among them. */
+  /** Imports of any table that began during the run; may include those of other programs. */
   readonly imports: readonly ReportedImport[]
-  /** Those that this run has noted. */
+  /** Validations recorded by this run. */
   readonly validations: readonly ReportedValidation[]
 }
 
@@ -146,7 +146,10 @@ export type BookPart = {
   readonly curve: readonly CurvePoint[]
 }
 
-/** A slot of a shared run. @property ledgerRun the run of ledger, catalog and book that its newest turn is: a report of that one tells of its tables */
+/**
+ * A task of a shared run. @property ledgerRun its newest turn's run in ledger, catalog and run history, which has its
+ * own report
+ */
 export type ReportedSlot = {
   readonly slot: Dec
   readonly about: string
@@ -160,7 +163,7 @@ export type ReportedSlot = {
   readonly error: string | null
 }
 
-/** What a queue of workers has of a run: rows and chunks of a copy are those of the target's ledger, those of a slot what it reported last. */
+/** A run in a queue of workers. Rows and chunks of a copy: from the target's ledger; of a task: its last report. */
 export type QueuePart = {
   readonly operation: string
   readonly command: string
@@ -175,12 +178,12 @@ export type QueuePart = {
   readonly host: string
   readonly rows: Dec
   readonly chunks: Dec
-  /** When the ledger was read for them, where that was before the end of the run. */
+  /** When the ledger was read, if that was before the end of the run. */
   readonly countedAt: string | null
   readonly slots: readonly ReportedSlot[]
-  /** Tables that failed or were refused, as the slots have said. */
+  /** Tables that failed or were refused, according to the tasks. */
   readonly causes: readonly { readonly table: string; readonly cause: string; readonly hint: string }[]
-  /** What slots of a run that has ended noted of its tables, such as rows that only the target has. */
+  /** Notes of the tasks of an ended run about its tables, such as surplus rows. */
   readonly notes: readonly { readonly table: string; readonly note: string }[]
   /** Workers that refuse it. */
   readonly refusals: readonly { readonly host: string; readonly error: string }[]
@@ -195,11 +198,11 @@ export type RunReport = {
   readonly tool: string
   readonly looked: readonly LookedAt[]
   readonly notReached: readonly NotReached[]
-  /** What was not looked at, in words. */
+  /** What was not read, as text. */
   readonly notLookedAt: readonly string[]
   readonly ledger: LedgerPart | null
   readonly catalog: CatalogPart | null
   readonly book: BookPart | null
-  /** Of a run that workers share; absent where the queue was not asked. */
+  /** For shared runs; absent if the queue was not read. */
   readonly queue?: QueuePart | null
 }

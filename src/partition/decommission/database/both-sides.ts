@@ -1,4 +1,4 @@
-/** Whether rows that have moved are where they went: counts of both sides, and whether the table of the target is the one that was filled. */
+/** Checks that moved rows are in the target: row counts of both sides, and the identity of the target table. */
 import { isoTime } from '../../../shared/clock.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -9,7 +9,7 @@ import { lastProof, type LastProof } from './last-proof.ts'
 import type { MovedTable } from './moved.ts'
 import type { TargetSide, TargetTable } from './target-side.ts'
 
-/** A table that has moved, as both sides were when nobody could write into its database any more. */
+/** A moved table, as both sides were when writes to its database had ended. */
 export type KeptTable = {
   readonly table: string
   /** In the target. */
@@ -18,14 +18,14 @@ export type KeptTable = {
   readonly mark: string | null
   readonly rows: string
   readonly sourceRows: string
-  /** A switch has brought its users there: they may delete rows. */
+  /** Its users moved there by a cutover: they may delete rows. */
   readonly isSwitched: boolean
 }
 
 export type SidesWish = {
-  /** Ledger of the database that the tables have moved to. */
+  /** Ledger of the database that the tables moved to. */
   readonly database: LedgerDatabase
-  /** Of the database that is to go. */
+  /** Identity of the database to remove. */
   readonly identity: string
   readonly inside: DatabaseInside
   readonly target: TargetSide
@@ -33,10 +33,10 @@ export type SidesWish = {
 }
 
 export type BothSides = {
-  /** Why its rows cannot be said to be in the target; null where nothing speaks against it. */
+  /** Why its rows cannot be assumed to be in the target; null if there is no reason. */
   readonly lacks: string | null
   readonly proof: LastProof
-  /** What was looked at, in a sentence. */
+  /** What was checked, as one sentence. */
   readonly detail: string
   readonly kept: KeptTable | null
 }
@@ -47,7 +47,7 @@ export async function bothSides(table: ContainedTable, copy: MovedTable, wish: S
   const proof = await lastProof(database, identity, copy)
   const to = nameOf(copy)
   const moved = `${copy.rows} rows ${copy.source === null ? 'went' : 'were copied'} to ${to} ${proof.detail}`
-  // The source comes last: a row that is written meanwhile is one too many there.
+  // The source is counted last: rows written meanwhile then count as missing in the target.
   const there = await target.look(copy)
   if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
   const here = await inside.count(table, signal)
@@ -89,7 +89,7 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
   return `${moved}; ${counts(to, there.rows, here)}`
 }
 
-/** How many rows the target must have. What users deleted there after a switch, or a stream whose rows were equal at the end, is not missed. */
+/** Minimum rows of the target. Deletions by users after a cutover, or by a stream equal at its end, are allowed. */
 function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n
   if (by === 'stream' && equal) return here
@@ -101,7 +101,10 @@ function counts(to: string, there: bigint, here: bigint): string {
   return `${to} holds ${String(there)} now, and this database ${String(here)}`
 }
 
-/** Of a database that is inactive: whether the target holds what it held then. @param sinceMs when it was made inactive @param leave names that somebody has given */
+/**
+ * For an inactive database: checks that the target still has its rows. @param sinceMs when it became inactive @param
+ * leave names that the user gave
+ */
 export async function keptFinding(
   one: KeptTable,
   target: TargetSide,

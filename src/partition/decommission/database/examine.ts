@@ -1,4 +1,4 @@
-/** Everything that is known of a database that is to go, before anything is done to it. */
+/** All findings of a database before its removal. */
 import { isoTime } from '../../../shared/clock.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
@@ -20,7 +20,7 @@ import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
 
 export type ExamineDatabase = {
   readonly retirement: DatabaseRetirement
-  /** With the ledger. */
+  /** Store with the ledger. */
   readonly to: CopyStore
   readonly database: LedgerDatabase
   readonly identity: string
@@ -30,13 +30,13 @@ export type ExamineDatabase = {
 
 type Findings = readonly DecommissionFinding[]
 
-/** What a session in the database has seen, and that session. */
+/** Data from a session in the database, and that session. */
 export type Seen = { readonly contents: Contents; readonly inside: DatabaseInside }
 
 /**
- * Of a database that takes connections.
- * @param outside what its server knows, as of a moment at which no session of ours but that of `seen` was in it
- * @param inside the database itself, and the ledgers of archives that are in it
+ * For a database that accepts connections.
+ * @param outside findings of its server, from a time when `seen` had sluice's only session in it
+ * @param inside the database itself, and the ledgers of archives in it
  */
 export async function examineOpen(
   wish: ExamineDatabase,
@@ -53,7 +53,7 @@ export async function examineOpen(
   ]
 }
 
-/** Streams and switches of every ledger of the target that want the database. */
+/** Streams and cutovers of every ledger of the target that still need the database. */
 async function wantedThere({
   to,
   database,
@@ -66,7 +66,7 @@ async function wantedThere({
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
-/** The same of every ledger that is in the database itself. */
+/** The same for every ledger in the database itself. */
 async function wantedHere(
   { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
   { database, signal }: Pick<ExamineDatabase, 'database' | 'signal'>,
@@ -77,7 +77,7 @@ async function wantedHere(
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
-/** What a session in the database has seen of it, beside what the ledger knows of its tables and the target holds of them. */
+/** Findings of a session in the database, with the ledger's and the target's data of its tables. */
 export async function contentFindings(
   { to, database, identity, leave, signal }: ExamineDatabase,
   { contents, inside }: Seen,
@@ -89,7 +89,7 @@ export async function contentFindings(
   return { findings: [...findings, ...contents.findings], kept }
 }
 
-/** @property use counters as they are now */
+/** @property use current counters */
 export type ExaminedInactive = {
   readonly findings: Findings
   readonly use: DatabaseUse
@@ -97,8 +97,8 @@ export type ExaminedInactive = {
 }
 
 /**
- * Of a database that refuses connections. What it holds cannot have changed since; what the target holds can.
- * @param inactive the step since when @param left what goes with it though no run has copied it
+ * For a database that refuses connections: its content cannot have changed since, that of the target can.
+ * @param inactive the step that made it inactive @param left uncopied content that the user gave up
  */
 export async function examineInactive(
   wish: ExamineDatabase,
@@ -136,8 +136,8 @@ export async function examineInactive(
 }
 
 /**
- * Whether anybody was in a database since it refuses connections.
- * @param then counters behind the first step, at `atMs`; absent where they were not noted
+ * Finds sessions in a database since it began to refuse connections.
+ * @param then counters after the first step, at `atMs`; absent if not recorded
  */
 function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs: number): DecommissionFinding {
   const about = 'sessions since'

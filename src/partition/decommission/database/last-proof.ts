@@ -1,15 +1,15 @@
-/** What the ledgers know last of both sides of a table that has moved: copied, followed, compared, switched. */
+/** Latest ledger record of a moved table: copied, replicated, compared, cut over. */
 import { isoTime } from '../../../shared/clock.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
 import type { MovedTable } from './moved.ts'
 
 export type LastProof = {
-  /** By what the target has its rows. After a switch its users write into the target alone. */
+  /** How the target got its rows. After a cutover, users write to the target only. */
   readonly by: 'copy' | 'stream' | 'switch'
-  /** Whether the last comparison found all rows equal. */
+  /** True if the last comparison found all rows equal. */
   readonly equal: boolean
-  /** What follows on where the rows were copied to. */
+  /** Continues the sentence that names the target. */
   readonly detail: string
 }
 
@@ -36,15 +36,15 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
 }
 
 type Comparison = {
-  /** The newest stream, in words. */
+  /** The newest stream, as text. */
   readonly until: string
-  /** Null where no stream has compared anything. */
+  /** Null if no stream has compared anything. */
   readonly provedMs: number | null
   readonly equal: boolean
   readonly detail: string
 }
 
-/** Of all streams out of the source; null where there was none. */
+/** Over all streams from the source; null if there was none. */
 async function lastComparison(
   database: LedgerDatabase,
   identity: string,

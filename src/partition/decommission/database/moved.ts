@@ -1,4 +1,4 @@
-/** Which tables of a database have gone to another one, as the ledger there knows. */
+/** Tables of a database that moved to another one, according to the ledger there. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -9,45 +9,44 @@ import { BETWEEN } from '../../../engine/follow/cutover/switch-row.ts'
 
 type LastSwitch = {
   readonly turn: number
-  /** The table that was closed, in the database that is to go, and the one that was opened. */
+  /** `closes`: the closed table in the database to remove. `opens`: the one opened instead. */
   readonly closes: TableKey
   readonly opens: TableKey
-  /** Equal ones of both sides at the switch. */
+  /** Equal rows of both sides at the cutover. */
   readonly rows: string
-  /** When it happened. */
+  /** Time of the cutover. */
   readonly ms: number
 }
 
-/** A table that a copy has filled. */
+/** A table that a copy filled. */
 export type MovedTable = {
-  /** `TableSpec.identity` of its source when it was planned; null for a table that a switch alone knows. */
+  /** `TableSpec.identity` of its source at planning; null for a table known from a cutover only. */
   readonly source: string | null
   /** Schema and name in the target. */
   readonly schema: string
   readonly name: string
   /** Every row belongs to a chunk, and every chunk is copied. */
   readonly isWhole: boolean
-  /** A condition on the rows that were copied; null for all. */
+  /** Condition on the copied rows; null for all. */
   readonly where: string | null
-  /** `from -> to as type`, one for each column. */
+  /** `from -> to as type`, one per column. */
   readonly columns: readonly string[]
-  /** Rows that its chunks have brought. */
+  /** Rows copied by its chunks. */
   readonly rows: string
-  /** Rows of the target that no chunk has brought, as far as a copy has counted them. */
+  /** Surplus rows of the target, as counted by a copy. */
   readonly surplus: string
-  /** When the last chunk was copied; null where nobody knows, or none was. */
+  /** When the last chunk was copied; null if unknown, or none was. */
   readonly copiedMs: number | null
-  /** What its table was known by when it was filled; null where that is not known. */
+  /** Mark of its table when it was filled; null if unknown. */
   readonly mark: string | null
-  /** The last switch that has brought its users into the target; null for none. */
+  /** The last cutover that moved its users to the target; null if none. */
   readonly switched: LastSwitch | null
 }
 
 /**
- * Which tables of a database have given their users to tables of another one, by a switch between both. The last one of
- * each table.
- * @param database ledger of the one that was opened
- * @param identity of the one that is to go
+ * The last cutover of each table that moved its users to another database.
+ * @param database ledger of the database that was opened
+ * @param identity of the one to remove
  */
 async function switchesOut(database: LedgerDatabase, identity: string): Promise<readonly LastSwitch[]> {
   const { columns, types } = ledgerDialect(database.dialect)
@@ -67,7 +66,7 @@ async function switchesOut(database: LedgerDatabase, identity: string): Promise<
   return [...last.values()]
 }
 
-/** Tables of one source, by copies and by switches alone. @param identity `CopyStore.identity` of it */
+/** Moved tables of one source, by copies or by cutovers only. @param identity `CopyStore.identity` of the source */
 export async function movedFrom(database: LedgerDatabase, identity: string): Promise<readonly MovedTable[]> {
   const switches = await switchesOut(database, identity)
   const copied = (await copies(database, switches)).filter(({ source }) => source?.startsWith(`${identity}/`) === true)
@@ -79,7 +78,7 @@ async function copies(database: LedgerDatabase, switches: readonly LastSwitch[])
   const { columns, types } = ledgerDialect(database.dialect)
   const there = (await database.all(columns, ['migration_plans'])).map(([name]) => String(name))
   if (there.length === 0) return []
-  // An old ledger gets them with its next run.
+  // An old ledger gets these columns with its next run.
   const late = ['target_mark', 'surplus'].map((name) => (there.includes(name) ? `p.${name}` : 'NULL'))
   const of = 'c.schema_name = p.schema_name AND c.table_name = p.table_name'
   const rows = await database.all(
@@ -113,14 +112,14 @@ function movedOf(
   }
 }
 
-/** A table that a reverse stream has kept equal, and whose users have gone back: no copy has filled its target. */
+/** A table kept equal by a reverse stream, whose users moved back: no copy filled its target. */
 function bySwitch(switched: LastSwitch): MovedTable {
   const { opens, rows } = switched
   const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }
   return { source: null, ...opens, ...whole, rows, switched }
 }
 
-/** A plan that nobody can read names no source. */
+/** An invalid plan names no source. */
 function planOf(text: unknown): Readonly<Record<string, unknown>> {
   try {
     const plan: unknown = JSON.parse(String(text))
@@ -130,7 +129,7 @@ function planOf(text: unknown): Readonly<Record<string, unknown>> {
   }
 }
 
-/** The copies of a table, whole ones first. */
+/** The copies of a table, complete ones first. */
 export function copiesOf({ identity, table }: ContainedTable, moved: readonly MovedTable[]): readonly MovedTable[] {
   const { schema, name } = tableKeyOf(table)
   return moved

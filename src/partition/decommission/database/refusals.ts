@@ -1,4 +1,4 @@
-/** What ends a step of the retirement of a database, in words that say what to do. */
+/** Errors of the steps that retire a database, with hints. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { redactUrl } from '../../../shared/redact.ts'
@@ -38,7 +38,7 @@ export function noArchive(): SluiceError {
   })
 }
 
-/** @throws SluiceError MISSING_CONFIRM unless the name of the database was said twice */
+/** @throws SluiceError MISSING_CONFIRM unless the name of the database is confirmed */
 export function refuseUnconfirmedDatabase(name: string, confirm: string | undefined): void {
   if (confirm === name) return
   throw new SluiceError('MISSING_CONFIRM', `this drops database ${name} for good and wants its name as confirmation`, {
@@ -46,7 +46,7 @@ export function refuseUnconfirmedDatabase(name: string, confirm: string | undefi
   })
 }
 
-/** Connections are refused, and no row of the ledger says by whom. */
+/** Connections are refused, but the ledger has no record of it. */
 export function alreadyClosed({ name, label }: Named): SluiceError {
   return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and not because of sluice`, {
     where: label,
@@ -55,7 +55,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
   })
 }
 
-/** It was made inactive, and takes connections. */
+/** It was made inactive, but accepts connections. */
 export function openedByOthers({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} takes connections again, and not because of sluice`, {
     where: label,
@@ -64,7 +64,7 @@ export function openedByOthers({ name, label }: Named): SluiceError {
   })
 }
 
-/** @param renamed what the database is called now that was retired under this name; null where there is none */
+/** @param renamed current name of the database that was retired under this name; null if there is none */
 export function nothingThere({ name, label }: Named, renamed: string | null): SluiceError {
   return new SluiceError('SOURCE_GONE', `the server has no database ${name}`, {
     where: label,

@@ -1,6 +1,6 @@
 /**
- * The steps by which a whole database is retired, in the ledger of the database that its tables have moved to. Effect and row are in two databases: so an intent is
- * written first, the effect does no harm when it happens twice, and a row behind it says that it is done.
+ * Steps that retire a database, recorded in the ledger of the database that its tables moved to. Effect and record are
+ * in different databases, so the intent is recorded first, the effect is idempotent, and a further record confirms it.
  */
 import { randomUUID } from 'node:crypto'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,18 +12,18 @@ import { makeLateTable } from '../../../engine/copy/ledger/late-tables.ts'
 import type { StepBy } from '../decommission-ledger.ts'
 import type { KeptTable } from './both-sides.ts'
 
-/** Intents are `closing`, `opening` and `dropping`; what they end with is `inactive`, `active` and `dropped`. */
+/** Intents are `closing`, `opening` and `dropping`; they are completed by `inactive`, `active` and `dropped`. */
 export type DatabaseStepName = 'closing' | 'inactive' | 'opening' | 'active' | 'dropping' | 'dropped'
 
 export type DatabaseDetail = {
-  /** Of `closing`: how many connections the database takes at the same time, -1 for any number. */
+  /** `closing`: connection limit of the database, -1 for none. */
   readonly connectionLimit?: number
-  /** Of `closing`: what goes with the database though no run has copied it. */
+  /** `closing`: uncopied content that is removed with the database. */
   readonly left?: readonly string[]
-  /** Of `inactive`: sessions that were ended, and the counters behind that. */
+  /** `inactive`: sessions that were ended, and the counters after that. */
   readonly ended?: readonly string[]
   readonly use?: DatabaseUse
-  /** Tables that have moved, as both sides were then; a step of an older sluice has none. */
+  /** Moved tables, as both sides were then; absent in steps of an older sluice. */
   readonly kept?: readonly KeptTable[]
 }
 
@@ -53,7 +53,7 @@ export class DatabaseSteps {
     await makeLateTable(this.#database, NAME)
   }
 
-  /** Of one database, the oldest first; none in a ledger that knows of none. */
+  /** Steps of one database, oldest first; empty if the ledger has none. */
   async of(identity: string): Promise<readonly DatabaseStep[]> {
     if (!(await this.#isThere())) return []
     const sql = `SELECT ${COLUMNS} FROM ${NAME} WHERE database_identity = ? ORDER BY step_no`
@@ -77,9 +77,10 @@ export class DatabaseSteps {
   }
 
   /**
-   * @param before number of the last step, 0 where there is none
+   * Records a step.
+   * @param before number of the last step, 0 if there is none
    * @returns the number of this one
-   * @throws SluiceError PLAN_CHANGED where another program has noted a step meanwhile
+   * @throws SluiceError PLAN_CHANGED if another program has recorded a step meanwhile
    */
   async note(
     before: number,
@@ -97,7 +98,7 @@ export class DatabaseSteps {
       const find = `SELECT decommission_id FROM ${NAME} WHERE database_identity = ? AND step_no = ?`
       const [row] = await this.#database.all(find, [identity, no])
       if (row === undefined) throw error
-      // The answer to the first attempt may have got lost.
+      // The reply to the first attempt may have been lost.
       if (row[0] !== id) throw quicker(name)
     }
     return no
@@ -108,7 +109,7 @@ export class DatabaseSteps {
   }
 }
 
-/** The ledger does not say of a database what this program has read or noted. */
+/** The ledger differs from what this program read or recorded. */
 export function quicker(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} stands otherwise by now`, {
     where: name,

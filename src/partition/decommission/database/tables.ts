@@ -1,4 +1,4 @@
-/** What becomes of each table of a database that is to go: moved, left behind by name, or in the way. */
+/** Findings for each table of a database to remove: moved, given up by name, or preventing the removal. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -9,12 +9,15 @@ import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { bothSides, type KeptTable, type SidesWish } from './both-sides.ts'
 import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
-/** How `--leave` names what is no table. */
+/** Name of large objects for `--leave`. */
 export const LARGE_OBJECTS = 'large objects'
 /** The ledger of archives, by the name of its first table. */
 export const ARCHIVES = 'migration_archives'
 
-/** @param leave names that somebody has given @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE for one of them that names nothing, or several */
+/**
+ * @param leave names that the user gave @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE if one of them matches no
+ * table, or several
+ */
 export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]): void {
   for (const name of leave) {
     if (name === LARGE_OBJECTS) continue
@@ -34,13 +37,13 @@ export type TablesWish = SidesWish & {
   readonly contents: Contents
   readonly moved: readonly MovedTable[]
   readonly leave: readonly string[]
-  /** Where the tables have moved to, without password. */
+  /** Where the tables moved to, without password. */
   readonly to: string
 }
 
 export type TableFindings = {
   readonly findings: readonly DecommissionFinding[]
-  /** Those that have moved whole. */
+  /** Completely moved tables. */
   readonly kept: readonly KeptTable[]
 }
 
@@ -80,7 +83,7 @@ export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
   return { findings: found, kept }
 }
 
-/** A user's table may have the name of one of ours, and is told by its columns. */
+/** Also compares columns, because a user's table may have the name of a sluice table. */
 function isOurs({ table, columns }: ContainedTable): boolean {
   const own = ownTable(table.name)
   if (own === null || !isOfLedgers(own) || own.marks.length === 0) return false
@@ -123,16 +126,16 @@ async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable
   }
 }
 
-/** Options of a copy whose table is called otherwise than its source, and of what compares it. */
+/** Options of a copy or comparison whose target table has another name. */
 function renamedTo({ table }: ContainedTable, copy: MovedTable): string {
   const { schema, name } = tableKeyOf(table)
   const inSchema = copy.schema === '' || copy.schema === schema ? '' : ` --to-schema ${shellQuote(copy.schema)}`
   return `${inSchema}${copy.name === name ? '' : ` --to-table ${shellQuote(copy.name)}`}`
 }
 
-/** What a copy has not brought along; null where it is all there. */
+/** What a copy lacks; null if it is complete. */
 function lackOf(copy: MovedTable, { columns }: ContainedTable): string | null {
-  // No plan names its columns.
+  // Known from a cutover only: no plan lists its columns.
   if (copy.source === null) return null
   if (!copy.isWhole) return `its copy into ${copy.name} is not complete`
   if (!isAll(copy)) return `only rows with ${copy.where ?? ''} were copied into ${copy.name}`

@@ -1,4 +1,4 @@
-/** The tables that rows have moved to, as they are at this moment. */
+/** Current state of the tables that rows moved to. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
@@ -6,7 +6,7 @@ import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
 
 export type TargetTable = {
-  /** By which it is told from another one of its name; null where its system has nothing of the kind that stays. */
+  /** Lasting mark that differs for another table of the same name; null if its system has none. */
   readonly mark: string | null
   readonly rows: bigint
   readonly columns: readonly string[]
@@ -22,12 +22,12 @@ export class TargetSide implements AsyncDisposable {
     this.#signal = signal
   }
 
-  /** Counts its rows. @returns null where no table has the name @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
+  /** Counts its rows. @returns null if the table does not exist @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
   async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {
       const mark = (await this.#to.mark?.(table, this.#signal)) ?? null
-      // The name may be a pattern, and mean others, too.
+      // The name may be a pattern that also matches others.
       const spec = (await this.#to.tables(tableText(table), this.#signal)).find((one) => {
         const key = tableKeyOf(one.table)
         return key.name === name && key.schema === schema

@@ -1,4 +1,4 @@
-/** Streams, switches and archives that still want a database, as the ledgers on both sides know. */
+/** Streams, cutovers and archives that still need a database, according to the ledgers of both sides. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -11,7 +11,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 
-/** By a ledger of the database that the tables have moved to. @param identity of the database that is to go */
+/** From a ledger of the database that the tables moved to. @param identity of the database to remove */
 export async function wantedByTarget(place: Place, identity: string): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const streams = (await hasStreams(database))
@@ -32,7 +32,7 @@ export async function wantedByTarget(place: Place, identity: string): Promise<re
   ]
 }
 
-/** By a ledger that is in the database itself. @param target ledger of the one that the tables have moved to */
+/** From a ledger in the database itself. @param target ledger of the database that the tables moved to */
 export async function wantedInside(place: Place, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const streams = (await hasStreams(database))
@@ -52,8 +52,8 @@ export async function wantedInside(place: Place, target: LedgerDatabase): Promis
 }
 
 /**
- * Switches that are under way or not cleaned up, and those whose reverse stream has not ended.
- * @param identity of the database that they move writers from; null for all that the ledger has
+ * Cutovers that are in progress or not cleaned up, and those whose reverse stream has not ended.
+ * @param identity of the database that they move writers from; null for all of the ledger
  */
 async function waysBack(place: Place, identity: string | null): Promise<readonly DecommissionFinding[]> {
   const { database } = place
@@ -65,7 +65,7 @@ async function waysBack(place: Place, identity: string | null): Promise<readonly
     const streams = await database.all(sql, [stream, reverse])
     if (identity !== null && !streams.some(([, , source]) => source === identity)) continue
     const back = streams.find(([id]) => id === reverse)
-    // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
+    // Until a cutover between two databases is done, its reverse stream may not be recorded in this ledger yet.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
       const detail = `a switch of this table is ${status}, and not done`
       found.push(
@@ -91,7 +91,7 @@ async function waysBack(place: Place, identity: string | null): Promise<readonly
   return found
 }
 
-/** Switches that have brought writers into this database, and that no later one has taken away again. */
+/** Cutovers that moved writers into this database, and were not reversed by a later one. */
 async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
   const away = new Set(
     (await readSwitches(target)).filter(({ status }) => hasSwitched(status)).map(({ stream }) => stream),
@@ -114,7 +114,7 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
     })
 }
 
-/** How a command finds a ledger that is not the own one of its login. */
+/** Option by which a command finds a ledger outside of the login's own schema. */
 function ofSchema(place: Place): string {
   const text = schemaText(place)
   return text === '' ? '' : `; with ${text} behind the URL of the database whose ledger has it`
@@ -127,7 +127,7 @@ function refused(about: string, object: string, detail: string, hint: string): D
   return { verdict: 'refused', about, object, detail, hint }
 }
 
-/** Archives whose ledger is in the database: without it nobody knows what is in them and what holds them. */
+/** Archives whose ledger is in the database: without it their content and holds are unknown. */
 export async function archivesInside(
   ledgers: Ledgers,
   { to, signal }: { readonly to: CopyStore; readonly signal: AbortSignal },

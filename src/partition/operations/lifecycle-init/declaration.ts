@@ -2,23 +2,23 @@ import type { Epoch } from '../../../model/calendar/calendar.ts'
 import type { CalendarWish } from '../../standing.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 
-/** Looks at a table and writes down what is wanted of it. */
+/** Inspects a table and writes its lifecycle entry. */
 export type LifecycleInitOperation = {
   readonly kind: 'lifecycle-init'
   readonly from: string
   readonly table: string
-  /** The column that says when a row belongs; a partitioned table says it itself. */
+  /** Time column; derived for a partitioned table. */
   readonly by?: string
   readonly calendar: CalendarWish
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   readonly archive?: string
   readonly olderThan?: string
-  /** The database as the file is to name it; absent where the file names it for all tables. */
+  /** Text for the database in the file; absent if the file names it for all tables. */
   readonly fromText?: string
   /** The config file; null prints the entry. */
   readonly write: string | null
-  /** Write the entry anew where the file has one. */
+  /** Overwrite an existing entry. */
   readonly replace: boolean
 }
 

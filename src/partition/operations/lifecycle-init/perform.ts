@@ -1,4 +1,4 @@
-/** `lifecycle init`: looks at a table, and writes down what is wanted of it. */
+/** `lifecycle init`: inspects a table and writes its lifecycle entry. */
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -20,9 +20,9 @@ import type { lifecycleInit as declared, LifecycleInitOperation } from './declar
 
 type Run = RunOf<typeof declared>
 
-/** Longest that a look waits for a table that others keep to themselves. */
+/** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
-/** As the commands have it where nobody says it. */
+/** Default of the commands. */
 const AHEAD = 2
 
 type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
@@ -30,7 +30,7 @@ type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, BAD_CONFIG, CONNECT_FAILED */
 export async function lifecycleInit(operation: LifecycleInitOperation, run: Run): Promise<Ending> {
   const { from, table, write, replace, fromText, archive, olderThan } = operation
-  // Refused before minutes of looking are over.
+  // Refuse before minutes of reading.
   const before = write === null ? '' : await textOf(write)
   const { abort: signal } = run.interrupt
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
@@ -74,7 +74,7 @@ async function partitions(
     : await standingOf(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
 }
 
-/** A partitioned table says by itself what it is cut by. */
+/** For a partitioned table the partitioning determines the entry. */
 function partitioned({ table, calendar, zone }: Standing, { by, calendar: wish }: LifecycleInitOperation): Found {
   const { column, partitions: all } = table
   if (by !== undefined && by !== column.name) {
@@ -136,12 +136,12 @@ async function plain(
   }
 }
 
-/** No comment ends within a name. */
+/** Removes line breaks, which would end a comment. */
 function oneLine(name: string): string {
   return name.replaceAll(/\s+/g, ' ')
 }
 
-/** Nothing where the file is not there yet. @throws SluiceError BAD_CONFIG */
+/** Empty if the file does not exist. @throws SluiceError BAD_CONFIG */
 async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
@@ -151,7 +151,7 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** Whoever reads it meanwhile has the old text or the new one. @throws SluiceError BAD_CONFIG */
+/** Replaces the file atomically. @throws SluiceError BAD_CONFIG */
 async function storeText(file: string, text: string): Promise<void> {
   try {
     const mode = (await stat(file).catch(() => null))?.mode

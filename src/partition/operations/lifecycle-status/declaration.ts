@@ -5,13 +5,13 @@ import { PAGES } from '../../../engine/run/operations/pages.ts'
 import { ALERT_FLAGS } from '../../../engine/run/operations/words.ts'
 import { LIFECYCLE_CAUSES, LIFECYCLE_OPTIONS } from './options.ts'
 
-/** How far tables are on their way through the four phases. */
+/** Lifecycle phases of tables. */
 export type LifecycleStatusOperation = {
   readonly kind: 'lifecycle-status'
   /** Names of the tables, in the order of `entries`. */
   readonly tables: readonly string[]
   readonly entries: readonly LifecycleEntry[]
-  /** URLs of all databases that the entries name. */
+  /** URLs of all databases in the entries. */
   readonly databases: readonly string[]
   readonly alert?: AlertWish
 }

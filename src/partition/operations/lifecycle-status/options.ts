@@ -1,4 +1,4 @@
-/** What `sluice lifecycle` takes. */
+/** Options of `sluice lifecycle`. */
 import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'

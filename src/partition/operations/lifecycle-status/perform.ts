@@ -1,4 +1,4 @@
-/** `lifecycle status`: the four phases of each table of the config file, what is due and what is in the way. Nothing is changed. */
+/** `lifecycle status`: the four phases of each configured table, what is due and what prevents it. Read-only. */
 import { dec } from '../../../model/run/event.ts'
 import {
   LIFECYCLE_PHASES,
@@ -21,7 +21,7 @@ import type { lifecycleStatus as declared, LifecycleStatusOperation } from './de
 
 type Run = RunOf<typeof declared>
 
-/** @throws SluiceError what keeps the only table from being looked at */
+/** @throws SluiceError the error of the only table */
 export async function lifecycleStatus({ entries, databases }: LifecycleStatusOperation, run: Run): Promise<Ending> {
   const counts: Record<LifecycleState, number> = {
     blocked: 0,
@@ -35,7 +35,7 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
   const errors: SluiceError[] = []
   for (const entry of entries) {
     try {
-      // A table that cannot be looked at leaves no session that the next one would go on with.
+      // New sessions for each table: a failed one must not be reused.
       await using stores = new OpenStores(databases)
       const looked = await lookAt(entry, stores, run, (what) => left.push(what))
       const phases = await phasesOf(looked)
@@ -92,7 +92,7 @@ function tell(
   emit({ type: 'lifecycle.phase', table, phase, name, ...said, detail: whole(said.detail), ...blocks })
 }
 
-/** The file of the run names databases table by table: a command that a text names needs those of this one. */
+/** Completes commands in a text with the databases of this entry, because the file names databases per table. */
 function wholeOf(entry: LifecycleEntry, { wholeBy }: Pick<Run, 'wholeBy'>): (text: string) => string {
   return wholeBy?.(ofEntry(entry)) ?? ((text) => text)
 }

@@ -3,28 +3,28 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Retires a database whose tables have moved to another one: first it refuses connections, and after the grace it is dropped. */
+/** Retires a database whose tables moved: first it refuses connections, and after the grace period it is dropped. */
 export type PartitionDecommissionDatabaseOperation = {
   readonly kind: 'partition-decommission-database'
-  /** The database that is to go. */
+  /** The database to remove. */
   readonly from: string
-  /** The one that its tables have moved to, with the ledger. */
+  /** The database that its tables moved to, with the ledger. */
   readonly to: string
-  /** Another database of its server, through which it is closed and dropped. */
+  /** Another database of its server, used to close and drop it. */
   readonly maintenance?: string | undefined
-  /** Tables that no run has copied and that go all the same, and `large objects`. */
+  /** Uncopied tables that are removed too, and `large objects`. */
   readonly leave: readonly string[]
-  /** How long it is not dropped after it was made inactive, ms. */
+  /** Grace period after it was made inactive, ms. */
   readonly graceMs: number
-  /** Refused: a last copy is one of a table. */
+  /** Refused: a last copy exists for tables only. */
   readonly archive?: string | undefined
-  /** Refuses connections, and does not drop. */
+  /** Only refuse connections, do not drop. */
   readonly inactive: boolean
-  /** Takes connections again. */
+  /** Accept connections again. */
   readonly undo: boolean
-  /** How long sessions have to end, ms. */
+  /** Time for sessions to end, ms. */
   readonly budgetMs: number
-  /** Name of the database, said twice. */
+  /** Name of the database as confirmation. */
   readonly confirm?: string | undefined
   readonly dryRun: boolean
   readonly alert?: AlertWish | undefined

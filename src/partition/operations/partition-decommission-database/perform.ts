@@ -1,4 +1,4 @@
-/** `partition decommission --database`: a database whose tables have moved is looked at, made inactive, and after its grace dropped. */
+/** `partition decommission --database`: inspects a moved database, makes it inactive, and drops it later. */
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -37,7 +37,7 @@ import type {
 type DatabaseRun = RunOf<typeof declared>
 type Operation = PartitionDecommissionDatabaseOperation
 
-/** What all steps work with. */
+/** Context of all steps. */
 type Retired = {
   readonly operation: Operation
   readonly retirement: DatabaseRetirement
@@ -52,7 +52,7 @@ const NOTHING: Ending = { totals: { steps: '0' } }
 const ONE: Ending = { totals: { steps: '1' } }
 
 type Going = {
-  /** Where its tables have moved to, with the ledger. */
+  /** The database that its tables moved to, with the ledger. */
   readonly to: Pick<CopyStore, 'flushed'>
   readonly steps: Pick<DatabaseSteps, 'of'>
   readonly identity: string
@@ -60,8 +60,8 @@ type Going = {
 }
 
 /**
- * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED,
- * PARTITION_REFUSED, CONNECT_FAILED
+ * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE,
+ * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED, PARTITION_REFUSED, CONNECT_FAILED
  */
 export async function partitionDecommissionDatabase(operation: Operation, run: DatabaseRun): Promise<Ending> {
   const { dryRun, undo, inactive, from, maintenance } = operation
@@ -90,12 +90,12 @@ export async function partitionDecommissionDatabase(operation: Operation, run: D
   return undo ? await undone(retired) : await next(retired)
 }
 
-/** The next step of a database that is there. */
+/** Next step of an existing database. */
 async function next(retired: Retired): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)
   const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
-  // A step that was broken off: what it has left is taken back, and everything looked at anew.
+  // An interrupted step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
       const message = 'an earlier run was ended before its step was whole: the next one takes connections again first'
@@ -114,12 +114,12 @@ async function next(retired: Retired): Promise<Ending> {
   return await ofOpen(retired)
 }
 
-/** Looks at a database that takes connections, and makes it inactive. */
+/** Inspects a database that accepts connections, and makes it inactive. */
 async function ofOpen(retired: Retired): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
   const { abort: signal } = run.interrupt
   const wish = { retirement, to, database, identity, leave: operation.leave, signal }
-  // This session stays until all others have ended: what they did last is looked at once more.
+  // This session stays until all others have ended, so that their last changes can be inspected.
   await using inside = await onSide('source', () => retirement.inside(signal))
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
@@ -155,7 +155,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   return { totals: { ...totals, steps: '1' } }
 }
 
-/** Looks at a database that refuses connections, and drops it where its grace is over. */
+/** Inspects a database that refuses connections, and drops it after its grace period. */
 async function ofInactive(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const { abort: signal } = run.interrupt
@@ -189,17 +189,17 @@ async function ofInactive(retired: Retired): Promise<Ending> {
 }
 
 /**
- * The moment before a database is dropped on the strength of what another one holds. Returns where the ledger still
- * says that the database is being dropped, and all that was read of the target is on its disk.
- * @throws SluiceError PLAN_CHANGED where the ledger says something else, as after another program or a restored backup;
- *   TARGET_DENIED where the target does not say that it has written its commits
+ * Last check before the drop, which relies on data of another database. Returns if the ledger still has `dropping` as
+ * the last step, and everything read from the target is on its disk.
+ * @throws SluiceError PLAN_CHANGED if the ledger differs, as after another program or a restored backup; TARGET_DENIED
+ * if the target does not confirm that its commits are written
  */
 export async function requireDropping({ to, steps, identity, name }: Going, signal: AbortSignal): Promise<void> {
   if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw quicker(name)
   await to.flushed?.(signal)
 }
 
-/** Done twice it does no harm. */
+/** Idempotent. */
 async function undone(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const last = (await steps.of(identity)).at(-1)
@@ -218,7 +218,7 @@ async function undone(retired: Retired): Promise<Ending> {
   return ONE
 }
 
-/** Takes connections again, as many as before. */
+/** Accepts connections again, with the previous limit. */
 async function opened(retired: Retired): Promise<void> {
   const { retirement, identity, steps, run } = retired
   const all = await steps.of(identity)
@@ -228,7 +228,7 @@ async function opened(retired: Retired): Promise<void> {
   await note(retired, 'active', {})
 }
 
-/** The server has no database of that name: whether a run of ours has dropped it, the ledger says. */
+/** The server has no database of that name: the ledger shows whether sluice dropped it. */
 async function gone(
   { retirement, steps, to }: Pick<Retired, 'retirement' | 'steps' | 'to'>,
   operation: Operation,
@@ -271,7 +271,7 @@ async function note({ steps, identity, retirement }: Retired, step: DatabaseStep
 const refusedOf = (findings: readonly DecommissionFinding[]): readonly DecommissionFinding[] =>
   findings.filter(({ verdict }) => verdict === 'refused')
 
-/** Tables and large objects that go without a whole copy. */
+/** Tables and large objects that are removed without a complete copy. */
 function leftOf(findings: readonly DecommissionFinding[]): readonly string[] {
   return findings.flatMap(({ verdict, about, object, detail }) =>
     verdict === 'look' && detail.endsWith('as you have said') ? [object ?? about] : [],

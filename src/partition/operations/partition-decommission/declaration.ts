@@ -4,25 +4,25 @@ import { COPY_EVENTS } from '../../../engine/copy/operations/copy/declaration.ts
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Retires the table that a switch has parked: first nobody may use it, and after the grace it is dropped. */
+/** Retires the old table after a cutover: first all rights are revoked, and after the grace period it is dropped. */
 export type PartitionDecommissionOperation = {
   readonly kind: 'partition-decommission'
   readonly from: string
-  /** Name of the public table or of the parked one. */
+  /** Name of the public or the old table. */
   readonly table: string
-  /** How long after the switch it is not dropped, ms. */
+  /** Grace period after the cutover, ms. */
   readonly graceMs: number
-  /** Takes rights away, and does not drop. */
+  /** Only revoke rights, do not drop. */
   readonly inactive: boolean
-  /** URL of a database that gets a last copy of the inactive table. */
+  /** URL of a database for a last copy of the inactive table. */
   readonly archive?: string
-  /** Gives them back. */
+  /** Grant the revoked rights again. */
   readonly undo: boolean
-  /** Most that one try waits for a lock, ms. */
+  /** Lock timeout of one try, ms. */
   readonly patienceMs: number
-  /** How long locks are tried for, ms. */
+  /** Total time for tries, ms. */
   readonly budgetMs: number
-  /** Name of the parked table, said twice. */
+  /** Name of the old table as confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
   readonly alert?: AlertWish

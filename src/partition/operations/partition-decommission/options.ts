@@ -1,4 +1,4 @@
-/** What `sluice partition decommission` takes beside what all actions of `partition` take. */
+/** Options of `sluice partition decommission`, besides those of all `partition` actions. */
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const GROUP = 'decommission:'

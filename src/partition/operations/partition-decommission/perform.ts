@@ -1,4 +1,4 @@
-/** `partition decommission`: the table that a switch has parked is looked at, made inactive, and after its grace dropped. */
+/** `partition decommission`: inspects a cutover's old table, makes it inactive, drops it after the grace period. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
@@ -25,7 +25,7 @@ import type { partitionDecommission as declared, PartitionDecommissionOperation 
 
 type DecommissionRun = RunOf<typeof declared>
 
-/** What all steps work with. @property name the parked table, as the ledger writes it */
+/** Context of all steps. @property name the old table, as in the ledger */
 type Retired = {
   readonly row: SwitchRow
   readonly name: string
@@ -37,8 +37,8 @@ type Retired = {
 }
 
 /**
- * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, UNSUPPORTED_URL, BAD_FLAG, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED,
- * TABLE_REFUSED, PLAN_CHANGED
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, UNSUPPORTED_URL, BAD_FLAG,
+ * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, TABLE_REFUSED, PLAN_CHANGED
  */
 export async function partitionDecommission(
   operation: PartitionDecommissionOperation,
@@ -68,7 +68,7 @@ export async function partitionDecommission(
   return await next(retired, database, store, operation, run)
 }
 
-/** Looks, and does the next step. */
+/** Inspects the table, and does the next step. */
 async function next(
   retired: Retired,
   database: LedgerDatabase,
@@ -85,7 +85,7 @@ async function next(
   const { identity, use, isWanted } = examined
   const refused = examined.findings.filter(({ verdict }) => verdict === 'refused')
   const totals = { findings: dec(examined.findings.length), refused: dec(refused.length) }
-  // A login that may not change the table makes no table of the ledger, which would then be its own.
+  // A login without rights on the table must not create the ledger's table, which it would own.
   if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
     await ledger.prepare()
     if (examined.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
@@ -101,7 +101,7 @@ async function next(
       if (drops) tell(row, 'dropped', 'planned', run)
       return { totals: { ...totals, steps: '0' } }
     }
-    // Before a long copy.
+    // Check before a long copy.
     if (drops) refuseUnconfirmed(retired.parked, operation.confirm)
     const archived = await archive(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
@@ -153,7 +153,7 @@ async function drop(
   for (const message of also) run.emit({ type: 'log', level: 'note', table: name, message })
 }
 
-/** @returns what the last copy came to, of this run or of one before; absent where none was asked for */
+/** @returns digest of the last copy, by this run or an earlier one; absent if none was requested */
 async function archive(
   { row, ledger, parked, steps }: Retired,
   identity: string,
@@ -169,7 +169,7 @@ async function archive(
   return archived
 }
 
-/** Done twice it does no harm. */
+/** Idempotent. */
 async function undone(
   { row, store, ledger, steps, parked, name }: Retired,
   operation: PartitionDecommissionOperation,

@@ -4,21 +4,21 @@ import type { CalendarWish } from '../../standing.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Makes what is missing of the current and the coming partitions, and says what somebody has to look at. */
+/** Creates missing partitions of the current and future periods, and reports alarms. */
 export type PartitionEnsureOperation = {
   readonly kind: 'partition-ensure'
   readonly from: string
-  /** Names or patterns; of a pattern the tables that are partitioned by time. */
+  /** Names or patterns; of a pattern the tables partitioned by time. */
   readonly tables: readonly string[]
-  /** What the table does not say itself. */
+  /** Overrides of the calendar that is derived from the table. */
   readonly calendar: CalendarWish
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Whole periods after that of today. */
+  /** Whole periods after the current one. */
   readonly ahead: number
-  /** Most that others wait for a lock because of us, ms. */
+  /** Longest wait of other sessions for a lock of ours, ms. */
   readonly patienceMs: number
-  /** How long locks are tried for, ms. */
+  /** Total time for lock tries, ms. */
   readonly budgetMs: number
   readonly dryRun: boolean
   readonly alert?: AlertWish

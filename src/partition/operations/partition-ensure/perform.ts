@@ -1,4 +1,4 @@
-/** `partition ensure`: partitions of the current and the coming periods are there afterwards, and what is not well is said. */
+/** `partition ensure`: creates partitions of the current and future periods, and reports alarms. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { PartitionAlarm } from '../../../model/partition/events.ts'
@@ -20,7 +20,7 @@ import type { partitionEnsure as declared, PartitionEnsureOperation } from './de
 
 type PartitionEnsureRun = RunOf<typeof declared>
 
-/** The gravest first: it is the one that the run ends with. */
+/** Most severe first: it determines the final error. */
 const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
   ['none ahead', 'PARTITIONS_MISSING', 'partitions that have to be there are missing'],
   ['overlap', 'PARTITION_OVERLAP', 'partitions cover a part of periods that have to be there'],
@@ -34,10 +34,13 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set(['TABLE_REFUSED', 'ROW_REFUSED'
 
 type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 
-/** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY,
+ * TABLE_REFUSED
+ */
 export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
   const { tables, calendar, epoch, dryRun } = operation
-  // Nor does it wait for longer before it has looked.
+  // The first reads of a table wait no longer either.
   const waits = { lockWaitMs: operation.budgetMs }
   await using store = await (dryRun
     ? openCopyStore(operation.from, { mode: 'read', ...waits })
@@ -63,7 +66,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   }
 }
 
-/** What all tables came to so far. */
+/** Totals of all tables so far. */
 type Ensured = {
   tables: number
   made: number
@@ -111,11 +114,11 @@ async function ensure(
     run.emit({ type: 'partition.alarm', table, ...alarm })
   }
   run.emit(standsEvent(table, operation.ahead, coming, stray, after))
-  // What could not be made is an alarm by itself.
+  // An incomplete creation is reported as an alarm as well.
   if (failure !== null) throw failure
 }
 
-/** One event a period that is made, found or planned, and what its maker says of all of them. */
+/** One event per period that was created, found or planned, and the notes of the store. */
 function tellMade(
   table: string,
   periods: readonly Period[],
@@ -146,7 +149,7 @@ function tellMade(
   if (made !== null) tellWaits(table, made, run)
 }
 
-/** The coming ones, and those in gaps of which the default partition holds rows. */
+/** Required periods, and those in gaps that have rows in the default partition. */
 async function missingPeriods(
   { standing, archive, name }: FoundTable,
   missing: readonly PlacedPeriod[],
@@ -167,13 +170,13 @@ async function missingPeriods(
 
 type Attempt = {
   readonly made: Made | null
-  /** Why not all could be made. */
+  /** Why some could not be created. */
   readonly failure: SluiceError | null
-  /** Those that are there now, or would be. */
+  /** Those that exist now, or would. */
   readonly periods: readonly Period[]
 }
 
-/** What is in the way of rows that have to be moved is in nobody's way whose period has none: it is made all the same, before its first row. */
+/** If rows cannot be moved, periods without rows are still created, before their first row. */
 async function attempt(
   found: FoundTable,
   periods: readonly Period[],
@@ -190,7 +193,7 @@ async function attempt(
   return { ...some, failure: all.failure }
 }
 
-/** With a dry run only what would be refused. */
+/** A dry run only predicts refusals. */
 async function attemptAll(
   found: FoundTable,
   periods: readonly Period[],
@@ -198,7 +201,7 @@ async function attemptAll(
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
 ): Promise<Attempt> {
-  // What a run left that was broken off is removed by the next making, even where nothing is missing.
+  // The next `make` removes leftovers of an interrupted run, even if no period is missing.
   const { leftOver } = found.standing.table
   if (periods.length === 0 && (leftOver === undefined || operation.dryRun))
     return { made: null, failure: null, periods }
@@ -246,7 +249,7 @@ function wanted(
   return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
 }
 
-/** Of a period that this run has not made; null where nobody has, because it was stopped. */
+/** For a period not created by this run; null if it does not exist because the run was stopped. */
 function foundStatus({ name }: Period, made: Made | null): 'found' | null {
   return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }

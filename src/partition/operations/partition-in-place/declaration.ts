@@ -4,29 +4,29 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Partitions a table that is in use without a copy of it: all of its rows become the first partition. */
+/** Partitions a table in use without copying it: all of its rows become the first partition. */
 export type PartitionInPlaceOperation = {
   readonly kind: 'partition-in-place'
   readonly from: string
   readonly table: string
-  /** The column that says when a row belongs. */
+  /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Name of the first partition; that of the table with `_past` when absent. */
+  /** Name of the first partition; default: the table's with `_past`. */
   readonly past?: string | undefined
-  /** Label of the last period of the past; the current one, or the latest with rows, when absent. */
+  /** Label of the last period of the past partition; default: the later of the current one and the latest with rows. */
   readonly last?: string | undefined
-  /** Label of the last period of the past: it gets a partition of its own. */
+  /** Label of the last period of the past partition, to be split off as its own partition. */
   readonly slice?: string | undefined
-  /** Longest that anybody may wait for one try, ms. */
+  /** Longest wait of other sessions per try, ms. */
   readonly budgetMs: number
-  /** How long tries are made, ms. */
+  /** Total time for tries, ms. */
   readonly triesForMs: number
   readonly revert: boolean
   readonly dryRun: boolean
-  /** Name of the table, said twice. */
+  /** Name of the table as confirmation. */
   readonly confirm?: string
   readonly alert?: AlertWish
 }

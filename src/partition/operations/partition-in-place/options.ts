@@ -1,4 +1,4 @@
-/** What `sluice partition in-place` takes beside what all actions of `partition` take. */
+/** Options of `sluice partition in-place`, besides those of all `partition` actions. */
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const GROUP = 'in-place:'

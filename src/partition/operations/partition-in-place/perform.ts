@@ -1,4 +1,4 @@
-/** `partition in-place`: a table that is too large to hold twice becomes the first partition of a new one that has its name. */
+/** `partition in-place`: a table too large to store twice becomes the first partition of a new one with its name. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { PartitionStepEvent } from '../../../model/partition/events.ts'
@@ -31,15 +31,15 @@ type Able = {
   readonly inPlace: InPlaceStore
   readonly plan: PartitionPlanStore
   readonly table: TableSpec
-  /** As it is told. */
+  /** As printed. */
   readonly name: string
   readonly limits: InPlaceLimits
   readonly tell: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
 }
 
 /**
- * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED, TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY,
- * TARGET_DENIED, SOURCE_GONE, STOPPED
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED,
+ * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
 export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const signal = run.interrupt.abort
@@ -68,7 +68,7 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
   return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
 }
 
-/** Looks, prepares what reads the table, and lets the new table take the name. */
+/** Checks, prepares everything that reads the table, and gives the new table the name. */
 async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { store, inPlace, plan, table, name, limits, tell } = able
   if (!operation.dryRun) refuseUnconfirmed(able, operation)
@@ -101,7 +101,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
   return { totals: { ...totals, switched: '1' }, next: ensureCommand(operation, name) }
 }
 
-/** An earlier run has come so far. */
+/** An earlier run has partitioned the table. */
 async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { name, table, store, limits, tell } = able
   const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
@@ -116,7 +116,7 @@ async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlac
   return { totals: { switched: '0' }, next: ensureCommand(operation, name) }
 }
 
-/** The last period of the past leaves it: how long everybody waits for that is said before it is done. */
+/** Splits off the last period of the past partition; the expected waiting time is reported first. */
 async function sliced(
   able: Able,
   done: InPlaceDone | null,
@@ -191,7 +191,7 @@ async function sliced(
   return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }
 }
 
-/** Whether a partition has these bounds. */
+/** True if a partition has these bounds. */
 async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
   const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
   return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
@@ -211,7 +211,7 @@ async function reverted(
     }
     const cleared = await inPlace.clear(table.table, limits)
     tell('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
-    // A run that went back may have been killed before the end.
+    // A run that reverted may have been killed before its end.
     await tellLeft(able, run)
     return { totals: { switched: '0' } }
   }
@@ -229,7 +229,7 @@ async function reverted(
   return { totals: { switched: '1' } }
 }
 
-/** Everything that is known before anything is made. */
+/** All findings, before anything is created. */
 async function told(
   { plan, inPlace, name, limits }: Able,
   { request, last }: InPlaceWishes,
@@ -243,7 +243,7 @@ async function told(
     [request.beside, ...request.partitions.map((one) => one.name)],
     signal,
   )
-  // A run counts once more before it makes anything, and reads the table for that where it has to.
+  // A run counts again before it creates anything, and scans the table if needed.
   const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
   const all = [
     ...findings,

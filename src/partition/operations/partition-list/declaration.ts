@@ -15,16 +15,16 @@ import { PARTITION_OPTIONS } from './options.ts'
 export type PartitionListOperation = {
   readonly kind: 'partition-list'
   readonly from: string
-  /** Names or patterns; of a pattern the tables that are partitioned by time. */
+  /** Names or patterns; of a pattern the tables partitioned by time. */
   readonly tables: readonly string[]
   readonly calendar: CalendarWish
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** `8q`: what is older is due; nothing is where it is absent. */
+  /** `8q`: older periods are due; none if absent. */
   readonly olderThan?: string
-  /** Whole periods after that of today that have to be there. */
+  /** Required whole periods after the current one. */
   readonly ahead: number
-  /** Count rows, and do not take the statistics of the system for them. */
+  /** Count rows instead of using the system's statistics. */
   readonly count: boolean
   readonly alert?: AlertWish
 }

@@ -1,4 +1,4 @@
-/** What `sluice partition` takes, whatever its action. */
+/** Options of `sluice partition` for all actions. */
 import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
 import { MOST_AHEAD } from '../../coverage.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'

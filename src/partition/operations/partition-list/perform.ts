@@ -1,4 +1,4 @@
-/** `partition list`: the partitions of tables, whoever made them, what they are today, and what is missing. */
+/** `partition list`: partitions of tables, whichever tool created them, their state, and what is missing. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { alarmsOf } from '../../alarms.ts'
@@ -18,9 +18,9 @@ import type { partitionList as declared, PartitionListOperation } from './declar
 
 type PartitionListRun = RunOf<typeof declared>
 
-/** Longest that a look waits for a table that others keep to themselves. */
+/** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
-/** Default partitions that are not larger are counted unasked. */
+/** Default partitions up to this size are counted without --count. */
 const SMALL_BYTES = 64_000_000n
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
@@ -101,7 +101,7 @@ function optionsOf(
   return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: partsOf(standing, archive) }
 }
 
-/** By their place in the table; the default partition too. */
+/** In the order of the table, including the default partition. */
 async function countsOf(
   { standing: { table } }: FoundTable,
   store: Parameters<typeof maintenanceOf>[0],

@@ -2,27 +2,27 @@ import { EPOCHS, type CalendarSpec, type Epoch } from '../../../model/calendar/c
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** What partitioning a table would take; nothing is changed. */
+/** Findings and forecast for partitioning a table. Read-only. */
 export type PartitionPlanOperation = {
   readonly kind: 'partition-plan'
   readonly from: string
-  /** The database of the new table; that of the old one when absent. */
+  /** The database of the new table; default: that of the old one. */
   readonly to?: string | undefined
-  /** Name of the new table; when absent that of the old one, with `_partitioned` where both are in one database. */
+  /** Name of the new table; default: that of the old one, with `_partitioned` in the same database. */
   readonly into?: string | undefined
   readonly table: string
-  /** The column that says when a row belongs. */
+  /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Parts of a period that are copied beside each other. */
+  /** Unit of the slices of a period, which are copied concurrently. */
   readonly slices?: 'week' | 'month' | undefined
-  /** Time that there is for one period, ms. */
+  /** Time available for one period, ms. */
   readonly windowMs?: number | undefined
-  /** Slices that are copied at the same time. */
+  /** Slices copied at the same time. */
   readonly lanes: number
-  /** Count rows, whatever it takes. */
+  /** Count rows, even by a full scan. */
   readonly exact: boolean
 }
 

@@ -1,4 +1,4 @@
-/** What `sluice partition plan` takes beside what all its actions take. */
+/** Options of `sluice partition plan`, besides those of all `partition` actions. */
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const PLAN = 'plan:'

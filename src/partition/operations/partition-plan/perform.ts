@@ -1,4 +1,4 @@
-/** `partition plan`: what it takes to partition a table that is not, and how long. Nothing is changed. */
+/** `partition plan`: findings for partitioning a table, and the time it takes. Read-only. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -24,11 +24,14 @@ import type { partitionPlan as declared, PartitionPlanOperation } from './declar
 
 type Run = RunOf<typeof declared>
 
-/** Longest that a look waits for a table that others keep to themselves. */
+/** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
 const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
 
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED where the new table is there, and is another one */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED if the
+ * name of the new table belongs to another one
+ */
 export async function partitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
   const { from, to = from } = operation
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
@@ -49,7 +52,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   return ended(planned.planned, findings, twin.filled.periods, twin.partitions.length, missed)
 }
 
-/** What makes the new table, and what is in its way; of one that a run to another database has made already, nothing. */
+/** Statements and findings of the new table; no statements if a run to another database created it already. */
 async function making(
   place: TwinPlace,
   about: Fit,
@@ -64,7 +67,10 @@ async function making(
   return { findings: [...about.findings, finding], statements: [] }
 }
 
-/** What `partition run` wants. Within one database there is a way without it, which follows nothing and reads no period by itself. */
+/**
+ * Requirements of `partition run`. Within one database `in-place` is an alternative that replicates nothing and does
+ * not read single periods.
+ */
 async function runFindings(place: TwinPlace, about: Fit): Promise<readonly PlanFinding[]> {
   const unheard = await unfollowable(place)
   const found = await copyFindings(place.source, about)

@@ -7,39 +7,39 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 import { CHUNK_PROOFS } from './options.ts'
 
-/** Makes the partitioned twin of a table that is in use, copies the table into it period by period, and follows what changes. */
+/** Creates a partitioned new table, copies a table in use into it period by period, and replicates changes. */
 export type PartitionRunOperation = {
   readonly kind: 'partition-run'
   readonly from: string
-  /** The database of the new table; that of the old one when absent. */
+  /** The database of the new table; default: that of the old one. */
   readonly to?: string | undefined
   readonly table: string
-  /** The column that says when a row belongs. */
+  /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Name of the new table; when absent that of the old one, with `_partitioned` where both are in one database. */
+  /** Name of the new table; default: that of the old one, with `_partitioned` in the same database. */
   readonly into?: string | undefined
-  /** Parts of a period that are told by themselves as they land. */
+  /** Unit of the slices of a period, each of which is reported when copied. */
   readonly slices?: 'week' | 'month' | undefined
-  /** Slices of the first period that this run copies and no others, by their numbers; all of the table when absent. */
+  /** Numbers of the only slices of the first period that this run copies; default: the whole table. */
   readonly numbers?: SliceNumbers | undefined
-  /** Partition, or label of its period, that is copied before all others. */
+  /** Partition, or label of its period, that is copied first. */
   readonly first?: string | undefined
-  /** After so long no chunk is begun any more, ms; what is copied by then is followed all the same. */
+  /** After this time no chunk is begun, ms; replication of copied rows continues. */
   readonly windowMs?: number | undefined
-  /** Chunks that are copied at the same time. */
+  /** Chunks copied at the same time. */
   readonly workers: number
   readonly chunkRows?: number | undefined
-  /** Proof of each chunk; number and checksum of its rows when absent. */
+  /** Proof of each chunk; default: row count and checksum. */
   readonly proof?: (typeof CHUNK_PROOFS)[number] | undefined
-  /** Rows a second. */
+  /** Rows per second. */
   readonly rate?: number | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
   readonly proveEveryMs?: number | undefined
-  /** Writers wait while the slot is made, for seconds. */
+  /** Block writers while the slot is created, for seconds. */
   readonly quiesce: boolean
   readonly restart: boolean
   readonly alert?: AlertWish | undefined

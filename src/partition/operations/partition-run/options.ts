@@ -1,10 +1,10 @@
-/** What `sluice partition run` takes beside what it shares with `plan`. */
+/** Options of `sluice partition run`, besides those shared with `plan`. */
 import { PROVE_EVERY, UNTIL_EQUAL } from '../../../engine/copy/operations/copy/options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const RUN = 'run:'
 const BOTH = 'plan and run:'
-/** A followed table begins with rows that are proved. */
+/** Replication requires proved rows to begin with. */
 export const CHUNK_PROOFS = ['chunk', 'count'] as const
 
 export const RUN_OPTIONS: readonly Option[] = [

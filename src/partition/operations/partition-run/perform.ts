@@ -1,4 +1,4 @@
-/** `partition run`: a table that is in use is copied into a partitioned one beside it, period by period, and followed. */
+/** `partition run`: copies a table in use into a partitioned new one, period by period, and replicates changes. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -14,10 +14,13 @@ import type { PartitionRunOperation } from './declaration.ts'
 import { prepare, type PartitionRun } from './prepare.ts'
 import { windowed } from './window.ts'
 
-/** Rows that may be set aside before the table is given up. */
+/** Limit of quarantined rows before the table fails. */
 const MOST_ASIDE = 1000
 
-/** @throws SluiceError as `partition plan` and `copy --follow`; PARTITION_REFUSED, TABLE_REFUSED where the new table cannot be what it has to be */
+/**
+ * @throws SluiceError as `partition plan` and `copy --follow`; PARTITION_REFUSED, TABLE_REFUSED if the new table is not
+ * suitable
+ */
 export async function partitionRun(operation: PartitionRunOperation, run: PartitionRun): Promise<Ending> {
   const to = operation.to ?? operation.from
   const { about, periods } = await prepare(operation, to, run)
@@ -37,7 +40,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Partit
       interrupt: window.interrupt,
       emit: (event) => {
         if (event.type === 'follow.started') stream = event.stream
-        // From here on there is nothing left to copy.
+        // The copy is complete from here on.
         if (event.type === 'follow.table' && event.state !== 'copying') window.over()
         pace.event(event)
         run.emit(event)
@@ -57,7 +60,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Partit
   }
 }
 
-/** Whether nothing but the request to stop ended it. */
+/** True if only a stop request ended the run. */
 function isWordless({ error }: Ending): boolean {
   return error === undefined || error.code === 'STOPPED'
 }
@@ -99,7 +102,7 @@ function copyOf(
   }
 }
 
-/** The end of a run that has copied what it was to copy, and left the rest to a later one. */
+/** Ending of a run that copied the chosen slices, and leaves the rest to a later run. */
 function ofSlices(
   ending: Ending,
   { period, of }: ChosenSlices,
@@ -107,7 +110,7 @@ function ofSlices(
   stream: string | null,
   to: string,
 ): Ending {
-  // Stopped by its window or by somebody, it is not done: the same command goes on.
+  // If the window or the user stopped it, the slices are not complete: the same command resumes.
   if (ending.stopped !== true || ending.error?.code !== 'STOPPED' || stream === null) return ending
   const slices = from === through ? `slice ${from}` : `slices ${from} to ${through}`
   const next = through < of ? `, or --slices ${through + 1}-${of} the rest of ${period}` : ''
@@ -122,7 +125,7 @@ function ofSlices(
   }
 }
 
-/** The source need not keep what concerns the periods that are copied, nor what the copy of the others will see anyway. */
+/** Applies pending changes to the copied periods, so that the source need not retain their log. */
 async function appliedMeanwhile(wish: CopyOperation, stream: string, run: PartitionRun): Promise<SluiceError | null> {
   const follow = { ...wish.follow, until: 'caught-up', changesOnly: true } as const
   const { error } = await copyAndFollow(
@@ -143,7 +146,7 @@ async function appliedMeanwhile(wish: CopyOperation, stream: string, run: Partit
 
 const TOLD_BEFORE: ReadonlySet<string> = new Set(['plan.ready', 'follow.started'])
 
-/** What comes next, where the table is whole. */
+/** Adds the next command once the table is complete. */
 function withNext(ending: Ending, stream: string | null, to: string): Ending {
   if (stream === null || ending.next !== undefined || ending.error !== undefined) return ending
   if (ending.totals['live'] !== '1') return ending

@@ -1,7 +1,4 @@
-/**
- * The stages of `partition run` before its copy: both sides are looked at, the new table is made where it is not there,
- * and it is settled where its rows are parted.
- */
+/** Stages of `partition run` before its copy: inspects both sides, creates a missing new table, sets period bounds. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -31,7 +28,7 @@ export type PartitionRun = RunOf<typeof partitionRun>
 
 type Prepared = { readonly about: Fit; readonly periods: PeriodWish }
 
-/** Longest that a look waits for a table that others keep to themselves. */
+/** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
 
 /** @throws SluiceError as `partitionRun` */
@@ -47,7 +44,7 @@ export async function prepare(operation: PartitionRunOperation, to: string, run:
   return { about, periods: marksOf(about, there, operation, run) }
 }
 
-/** The new table as an earlier run, or an operator, has made it; null where it is not there. */
+/** The new table if an earlier run or the user created it; otherwise null. */
 async function twinBefore(place: TwinPlace, about: Fit, run: PartitionRun): Promise<RangedTable | null> {
   const there = await twinThere(place, about)
   if (there === null) return null
@@ -69,7 +66,7 @@ async function makeTwin(
   const all: TwinPlan = { ...about, findings }
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
   await refuseUnindexed(source, about)
-  // Before the new table is made: what a refused run left would be in the way of `partition in-place`.
+  // Check before creating the new table: leftovers of a refused run would prevent `partition in-place`.
   const unheard = await unfollowable(place)
   if (unheard !== null) throw notFollowable(unheard, source.store.label)
   refuseUnknownFirst(operation.first, twin.partitions)
@@ -107,7 +104,7 @@ function marksOf(
   return periodMarks({ twin, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
 }
 
-/** Partitions that are not made yet. */
+/** Partitions before their creation. */
 function comingOf({ partitions }: NonNullable<TwinPlan['twin']>): RangedTable['partitions'] {
   return partitions.map(({ name, from, to }) => ({
     name: { name },
@@ -137,7 +134,7 @@ function tellLate(name: TableName, late: readonly string[], run: PartitionRun): 
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 
-/** What somebody may want to know before the new table takes over; what is made as it was needs no line. */
+/** Reports findings that change something; unchanged properties need no line. */
 function tellChanges({ findings, planned }: TwinPlan, run: PartitionRun): void {
   const table = tableText(planned.table.table)
   for (const { verdict, about, object, detail, hint } of findings) {

@@ -1,4 +1,4 @@
-/** The time that a copy has: at its end running chunks finish, and no other is begun. */
+/** Time window of a copy: at its end running chunks finish, and no other begins. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import type { Run } from '../../../engine/run/run-context.ts'
@@ -7,15 +7,15 @@ export type Window = {
   readonly interrupt: Interrupt
   /** Ms since the epoch; null without a window. */
   readonly endsAt: number | null
-  /** Whether it has ended, and the copy with it. */
+  /** True if the window has ended, and the copy with it. */
   readonly hasEnded: boolean
-  /** Why the copy ends with it. */
+  /** Error of a copy that the window ends. */
   readonly reason: SluiceError
-  /** What it was for is copied: its end does not matter any more. */
+  /** Cancels the window, because the copy is complete. */
   over(): void
 }
 
-/** setTimeout takes no more. */
+/** Limit of setTimeout. */
 const LONGEST_MS = 2_147_483_647
 
 /** @param windowMs from now on */

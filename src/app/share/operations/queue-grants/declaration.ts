@@ -1,7 +1,7 @@
 import type { QueueRole } from '../../../../model/share/queue-rights-port.ts'
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** Rights in the database of a queue: printed as SQL, and given with `apply`. */
+/** Rights in the database of a queue: prints SQL, and runs it with `apply`. */
 export type QueueGrantsOperation = {
   readonly kind: 'queue-grants'
   /** URL of the queue's database. */

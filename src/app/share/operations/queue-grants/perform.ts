@@ -1,17 +1,20 @@
-/** `grants --connect`: prints the least rights that a role needs in the database of a queue as SQL, and with `--apply` gives them. */
+/** `grants --connect`: prints the minimal rights of a role in a queue's database as SQL, and runs it with `--apply`. */
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { openQueueRights } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { queueGrants as declared, QueueGrantsOperation } from './declaration.ts'
 
-/** @throws SluiceError NO_SUCH_PATH where there is no queue, BAD_FLAG for an unknown role, TARGET_DENIED, UNSUPPORTED_URL, CONNECT_FAILED */
+/**
+ * @throws SluiceError NO_SUCH_PATH if there is no queue, BAD_FLAG for an unknown role, TARGET_DENIED, UNSUPPORTED_URL,
+ * CONNECT_FAILED
+ */
 export async function queueGrants(operation: QueueGrantsOperation, run: RunOf<typeof declared>): Promise<Ending> {
   const { connect, role, to, apply } = operation
   await using rights = await openQueueRights(connect)
   const { statements, notes, by, mayRun } = await rights.plan(role, to)
   if (apply && !mayRun) {
-    // A GRANT of somebody who holds the right without its grant option only warns, and gives nothing.
+    // A GRANT without the grant option only warns, and grants nothing.
     throw new SluiceError('TARGET_DENIED', 'this login may not give these rights', {
       where: rights.label,
       hint: `run the same command, or the printed statements, as ${by}`,

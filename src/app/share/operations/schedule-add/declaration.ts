@@ -4,32 +4,32 @@ import type { Declaration } from '../../../../engine/run/operations/declaration.
 import { PAGES } from '../../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 
-/** Has a command come again, at times of a calendar. */
+/** Schedules a command at calendar times. */
 export type ScheduleAddOperation = {
   readonly kind: 'schedule-add'
   /** URL of the queue's database. */
   readonly connect: string
   readonly name: string
-  /** As `app/share/schedules/rule-text` writes it. */
+  /** In the form of `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly catchUp: CatchUp
-  /** The command, without the program, and as a shell takes it; with names of stores in place of URLs. */
+  /** The command without the program name, as words and as shell text; with store names instead of URLs. */
   readonly words: readonly string[]
   readonly commandLine: string
-  /** What the words say, with names in place of URLs. */
+  /** The operation of the words, with names instead of URLs. */
   readonly scheduled: unknown
-  /** Stores of the config file: names, and beside each its URL. */
+  /** Stores of the config file: names, and their URLs at the same index. */
   readonly names: readonly string[]
   readonly stores: readonly string[]
   readonly slots: number
   readonly queue?: string
-  /** In place of one of that name, whose history stays. */
+  /** Replace one of that name, whose history stays. */
   readonly replace: boolean
 }
 
 const EVENTS = ['schedule.changed', 'schedule.time', 'log'] as const
 
-/** What `add` and `print` take. */
+/** Options of `add` and `print`. */
 export const RULE = ['every', 'at', 'day', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
 
 export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[number]> = {

@@ -1,4 +1,4 @@
-/** `schedule add`: what is confirmed is compared with its dry run first, and what its stores say of themselves is noted. */
+/** `schedule add`: compares the confirmation with a dry run, and records the identities of the stores. */
 import { takesFrom } from '../../../../model/share/distributed.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -13,10 +13,12 @@ import type { scheduleAdd as declared, ScheduleAddOperation } from './declaratio
 
 type Run = RunOf<typeof declared>
 
-/** Times that are shown. */
+/** Number of future times that are shown. */
 const SHOWN = 10
 
-/** @throws SluiceError BAD_FLAG for what cannot be scheduled, MISSING_CONFIRM for what destroys something, CONNECT_FAILED … */
+/**
+ * @throws SluiceError BAD_FLAG if it cannot be scheduled, MISSING_CONFIRM for a destructive command, CONNECT_FAILED …
+ */
 export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Promise<Ending> {
   const { connect, name, words, commandLine, catchUp, slots, queue: queueName = null, replace } = operation
   const rule = parseRule(operation.rule)
@@ -29,7 +31,7 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
       hint: 'leave --slots out',
     })
   }
-  // First: without a confirmation no folder is marked.
+  // Comes first: without a confirmation no marker file is created.
   const mark = await work.confirmedMark()
   const stores = await work.identities((message) => run.emit({ type: 'log', level: 'warn', message }))
   await using queue = await openQueue(connect, 'work')

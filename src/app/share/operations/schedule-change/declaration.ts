@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** A schedule is held, goes on, runs at once, or is gone. */
+/** Pauses, resumes, starts or removes a schedule. */
 export type ScheduleChangeOperation = {
   readonly kind: 'schedule-change'
   readonly connect: string

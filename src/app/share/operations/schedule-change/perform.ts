@@ -9,7 +9,9 @@ type Run = RunOf<typeof declared>
 
 const CHANGED = { pause: 'paused', resume: 'resumed', 'run-now': 'wanted', remove: 'removed' } as const
 
-/** @throws SluiceError NO_SUCH_PATH for a name that there is none of, BAD_FLAG where it is not such that it could, CONNECT_FAILED */
+/**
+ * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG if its state does not allow the change, CONNECT_FAILED
+ */
 export async function scheduleChange({ connect, name, change }: ScheduleChangeOperation, run: Run): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   const notes = await changeSchedule(queue, name, change)

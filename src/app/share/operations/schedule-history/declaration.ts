@@ -1,12 +1,12 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** What became of a schedule: its runs, times that were passed over, and what a run has said. */
+/** History of a schedule: runs, skipped times, and the output of a run. */
 export type ScheduleHistoryOperation = {
   readonly kind: 'schedule-history'
   readonly connect: string
   readonly name: string
   readonly limit: number
-  /** What this run has said, or with `output` the newest one, in place of a list. */
+  /** Output of this run, or with `output` of the newest one, instead of a list. */
   readonly runId?: string
   readonly output: boolean
 }

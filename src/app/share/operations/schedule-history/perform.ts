@@ -13,7 +13,7 @@ type Run = RunOf<typeof declared>
 /** More than a schedule keeps. */
 const ALL = 1_000
 
-/** @throws SluiceError NO_SUCH_PATH for a schedule or a run that there is none of, CONNECT_FAILED, LEDGER_NEWER */
+/** @throws SluiceError NO_SUCH_PATH for an unknown schedule or run, CONNECT_FAILED, LEDGER_NEWER */
 export async function scheduleHistory(operation: ScheduleHistoryOperation, run: Run): Promise<Ending> {
   const { connect, name, limit, runId, output } = operation
   await using queue = await openQueue(connect, 'look')

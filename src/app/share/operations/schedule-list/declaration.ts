@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** Schedules of a queue, with their last and their next times. */
+/** Schedules of a queue, with their last and next times. */
 export type ScheduleListOperation = {
   readonly kind: 'schedule-list'
   readonly connect: string

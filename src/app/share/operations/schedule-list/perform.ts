@@ -6,7 +6,7 @@ import { scheduleEvent } from '../../schedules/telling.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleList as declared, ScheduleListOperation } from './declaration.ts'
 
-/** @throws SluiceError NO_SUCH_PATH for a name that there is none of, CONNECT_FAILED, LEDGER_NEWER */
+/** @throws SluiceError NO_SUCH_PATH for an unknown name, CONNECT_FAILED, LEDGER_NEWER */
 export async function scheduleList(
   { connect, name }: ScheduleListOperation,
   run: RunOf<typeof declared>,

@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** The times that a schedule has before it. */
+/** Future times of a schedule. */
 export type ScheduleNextOperation = {
   readonly kind: 'schedule-next'
   readonly connect: string

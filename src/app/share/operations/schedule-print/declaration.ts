@@ -1,16 +1,16 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 import { RULE } from '../schedule-add/declaration.ts'
 
-/** Prints a schedule for those who have no queue. */
+/** Prints a schedule for use without a queue. */
 export type SchedulePrintOperation = {
   readonly kind: 'schedule-print'
   readonly name: string
-  /** As `app/share/schedules/rule-text` writes it. */
+  /** In the form of `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly words: readonly string[]
-  /** It destroys something each time. */
+  /** It is destructive each time. */
   readonly destroys: boolean
-  /** Where it works. */
+  /** Working folder of the command. */
   readonly folder: string
   readonly as: 'systemd' | 'crontab'
 }

@@ -5,7 +5,7 @@ import { parseRule } from '../../schedules/rule-text.ts'
 import { crontabLine, systemdUnits } from '../../schedules/unit-files.ts'
 import type { schedulePrint as declared, SchedulePrintOperation } from './declaration.ts'
 
-/** @throws SluiceError BAD_FLAG for times that cannot be said there */
+/** @throws SluiceError BAD_FLAG for times that the format cannot express */
 export async function schedulePrint(operation: SchedulePrintOperation, run: RunOf<typeof declared>): Promise<Ending> {
   const { name, words, folder, as, destroys } = operation
   const printed = { name, rule: parseRule(operation.rule), words, folder }

@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** Runs that workers share, or the slots of one of them. */
+/** Shared runs, or the tasks of one of them. */
 export type SharedRunsOperation = {
   readonly kind: 'shared-runs'
   readonly connect: string

@@ -1,4 +1,4 @@
-/** `runs --distributed`: the runs of a queue, or how the slots of one of them stand. */
+/** `runs --distributed`: the runs of a queue, or the state of one run's tasks. */
 import { dec } from '../../../../model/run/event.ts'
 import type { DistributedRun, Slot } from '../../../../model/share/distributed.ts'
 import { isoTime } from '../../../../shared/clock.ts'
@@ -14,10 +14,10 @@ import type { sharedRuns as declared, SharedRunsOperation } from './declaration.
 
 type SharedRuns = RunOf<typeof declared>
 
-/** Causes of the end of a run that are printed, and notes of its tables. */
+/** Limit of printed causes and table notes. */
 const MOST_CAUSES = 20
 
-/** @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, CONNECT_FAILED, LEDGER_NEWER */
+/** @throws SluiceError NO_SUCH_PATH for an unknown run, CONNECT_FAILED, LEDGER_NEWER */
 export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
   const { connect, limit, runId } = operation
   await using queue = await openQueue(connect, 'look')
@@ -40,7 +40,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
 
-/** Of a run that has ended: what slots noted of its tables, the causes why it is not whole, and its own error with what to do. */
+/** For an ended run: notes of its tables, causes of failure, and its own error with a hint. */
 async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: RunQueue, run: SharedRuns): Promise<void> {
   const { error, status, exitCode } = found
   if (status === 'running') return
@@ -99,7 +99,7 @@ function tellWaiting(one: DistributedRun, run: SharedRuns): void {
   if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
 }
 
-/** Of a run that has ended since its ledger was read. */
+/** For a run that ended after its ledger was read. */
 function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
   const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
@@ -107,7 +107,7 @@ function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** Of a run that goes on: what was left out of one that has ended, its error says. */
+/** For a running run; the error of an ended one names what was left out. */
 async function tellTables(
   one: DistributedRun,
   slots: readonly Slot[],
@@ -131,7 +131,7 @@ async function tellTables(
       unheard: dec(unheard.length),
     })
     if (known === null || !isOfNobody(table, known)) continue
-    // It was wished before the first slot had planned, or when a stream had just begun to follow.
+    // The request came before the first task had planned, or when a stream had just begun.
     run.emit({
       type: 'log',
       level: 'warn',

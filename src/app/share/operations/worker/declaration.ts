@@ -2,19 +2,19 @@ import type { Declaration } from '../../../../engine/run/operations/declaration.
 import { PAGES } from '../../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 
-/** Takes slots of shared runs from a queue, and works on them, until it is stopped. */
+/** Takes tasks of shared runs from a queue, and processes them until it is stopped. */
 export type WorkerOperation = {
   readonly kind: 'worker'
   /** URL of the queue's database. */
   readonly connect: string
-  /** Slots that it works on at once. */
+  /** Tasks processed at the same time. */
   readonly concurrency: number
-  /** Queues that it takes from; that of every worker where there are none. */
+  /** Queues to take from; empty for that of workers without queue names. */
   readonly queues: readonly string[]
-  /** Stores of the config file: names, and beside each its URL. */
+  /** Stores of the config file: names, and their URLs at the same index. */
   readonly names: readonly string[]
   readonly stores: readonly string[]
-  /** Ends when nothing has waited for it for so long, ms; never when absent. */
+  /** Ends after this time without waiting work, ms; never if absent. */
   readonly idleMs?: number
 }
 

@@ -1,4 +1,4 @@
-/** `worker`: takes slots of shared runs, each into a program of its own, and tells of them. */
+/** `worker`: takes tasks of shared runs, starts a program for each, and reports on them. */
 import { dec } from '../../../../model/run/event.ts'
 import { Worker } from '../../worker.ts'
 import { openQueue, programMark } from '../../queues.ts'

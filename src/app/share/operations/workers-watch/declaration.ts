@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
 
-/** How a queue stands, again and again until it is stopped: for metrics, where no worker lives that could tell them. */
+/** Reports the state of a queue periodically until stopped: for metrics when no worker is alive to report them. */
 export type WorkersWatchOperation = {
   readonly kind: 'workers-watch'
   readonly connect: string

@@ -1,4 +1,4 @@
-/** `workers --metrics`: how the queue stands, until it is stopped. */
+/** `workers --metrics`: reports the state of the queue until stopped. */
 import { LOST_AFTER_MS } from '../../../../model/share/distributed.ts'
 import { restUnder } from '../../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
@@ -7,10 +7,13 @@ import { standTold } from '../../stand-told.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workersWatch as declared, WorkersWatchOperation } from './declaration.ts'
 
-/** Between two looks, ms: Prometheus seldom asks more often. */
+/** Interval, ms: Prometheus seldom scrapes more often. */
 const LOOK_MS = 5_000
 
-/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER; CONNECTION_LOST for a queue that was not reached for 30 seconds: what it said before is true no more */
+/**
+ * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER; CONNECTION_LOST after 30 seconds without the
+ * queue, because its last state is outdated
+ */
 export async function workersWatch({ connect }: WorkersWatchOperation, run: RunOf<typeof declared>): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   const { stop } = run.interrupt

@@ -2,11 +2,11 @@ import type { Declaration } from '../../../../engine/run/operations/declaration.
 import { PAGES } from '../../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 
-/** Workers of a queue: where they run, when they were heard of, and what they work on; or asks some of them to end. */
+/** Workers of a queue: host, last heartbeat and tasks; or drains some of them. */
 export type WorkersOperation = {
   readonly kind: 'workers'
   readonly connect: string
-  /** Host, or id, of workers that take nothing new, give back what they have, and end. */
+  /** Host or id of workers that take no new tasks, give theirs back, and end. */
   readonly drain?: string
 }
 

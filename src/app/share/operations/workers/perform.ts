@@ -1,4 +1,4 @@
-/** `workers`: who takes from a queue. */
+/** `workers`: lists the workers of a queue. */
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { drainWorkers } from '../../drain.ts'
@@ -7,10 +7,10 @@ import { openQueue, programMark } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workers as declared, WorkersOperation } from './declaration.ts'
 
-/** Newest runs of which it is said that they wait. */
+/** Limit of newest runs that are reported as waiting. */
 const MOST_RUNS = 100
 
-/** @throws SluiceError NO_SUCH_PATH where nobody is to be drained; UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
+/** @throws SluiceError NO_SUCH_PATH if there is no worker to drain; UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
 export async function workers({ connect, drain }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   if (drain !== undefined) await drainWorkers(queue, drain)
