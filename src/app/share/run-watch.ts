@@ -298,8 +298,9 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Notes in the queue that a sink took it. Where none did, a look after `CONFIRM_MS` finds it unconfirmed, and sends it again.
-   * @param reached called where one did
+   * Records in the queue that a sink accepted it. If none did, a check after `CONFIRM_MS` finds it unconfirmed and sends
+   * it again.
+   * @param reached called if one did
    */
   #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>): Settled {
     return async (isReported) => {

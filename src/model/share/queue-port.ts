@@ -139,7 +139,10 @@ export interface RunQueue extends AsyncDisposable {
   worker(about: WorkerAbout): QueueWorker
 }
 
-/** A worker reports a loss, has sent that; reports its end, has sent that. What is not noted as sent is reported again after `CONFIRM_MS`. */
+/**
+ * State of a loss report: reported, sent; end reported, end sent. What is not confirmed as sent is reported again after
+ * `CONFIRM_MS`.
+ */
 export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
 /**
