@@ -161,7 +161,7 @@ export function canonicalPath(path: string, root: string): string {
   }
   const located = locate(path, root)
   if (typeof located !== 'string') return `${located.scheme}://${located.authority}${located.path}`
-  // A relative name that looks absolute (an escaped ':') must not equal the real absolute one.
+  // A relative name in the form of an absolute one (an escaped ':') must not equal the real absolute one.
   return SCHEME.test(located) ? `./${located}` : located
 }
 
