@@ -1,4 +1,7 @@
-/** How long files of an archive stay that its newest version does not name: said once, and kept in the ledger and in the Delta table. */
+/**
+ * Retention of archive files that the newest version does not name: set once, and kept in the ledger and in the Delta
+ * table.
+ */
 import type { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -7,8 +10,8 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /**
- * @param asked ms; absent where nothing is said
- * @throws SluiceError BAD_FLAG where it was never said; PLAN_CHANGED for a shorter one than was promised
+ * @param asked ms; undefined if not given
+ * @throws SluiceError BAD_FLAG if it was never set; PLAN_CHANGED if it is shorter than the recorded one
  */
 export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: number | undefined): number {
   if (asked === undefined && retentionMs === null) {
@@ -33,7 +36,9 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   return asked ?? retentionMs ?? 0
 }
 
-/** Of the ledger first: what the Delta table says is for other programs. Said twice it is one commit. */
+/**
+ * Writes the ledger first; the property in the Delta table is for other programs. Setting it twice makes one commit.
+ */
 export async function keepRetention(
   {
     ledger,
@@ -49,6 +54,6 @@ export async function keepRetention(
   retentionMs: number,
 ): Promise<void> {
   if (before !== retentionMs) await ledger.keep(retentionMs)
-  // What it says is what the ledger has.
+  // The property gets the value of the ledger.
   await (await log()).tell({ tableId: archived.archiveId, info: { table: name, run: runId } }, interrupt.abort)
 }

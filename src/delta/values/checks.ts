@@ -144,7 +144,7 @@ function parseLike(pattern: string): LikePattern {
       source += char === '%' ? '.*' : '.'
       continue
     }
-    // A backslash at the end escapes nothing and stands for itself.
+    // A backslash at the end escapes nothing and is a plain character.
     if (char === '\\' && i + 1 < pattern.length) char = pattern.charAt(++i)
     if (wildcards === '') prefix += char
     else wildcards += 'x'
