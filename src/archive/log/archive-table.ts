@@ -358,7 +358,7 @@ export class ArchiveTable implements ArchiveLog {
     })
   }
 
-  /** A log that names missing files looks sound until the rows are read. */
+  /** A log that names missing files seems sound until the rows are read. */
   async #findFiles({ files, partition }: Pick<Publication, 'files' | 'partition'>, signal: AbortSignal): Promise<void> {
     const { store } = this.#parts
     for (const { name, bytes } of files) {
