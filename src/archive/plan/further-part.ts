@@ -1,4 +1,4 @@
-/** What rows that came late to an archived period would be archived as. */
+/** Finds the part as which late rows of an archived period would be archived. */
 import { byPeriod, isAbsorbed, isNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
@@ -7,7 +7,7 @@ import { countText } from '../../shared/figures.ts'
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
 /**
- * The part of a period of a plain table that rows in the table would become; null where a part is on its way, or was brought back.
+ * The part that rows of the table would become; null if a part of the period is in progress or was restored.
  * @param period its label
  */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
@@ -19,9 +19,9 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
 }
 
 /**
- * Rows that stand in the table of periods that have left it.
- * @param wish as that of `periodRows`
- * @returns by the labels of the periods
+ * Counts rows of dropped periods that are in the table again.
+ * @param wish as for `periodRows`
+ * @returns by label of the period
  */
 export async function latePeriods(
   source: Source,
@@ -46,7 +46,7 @@ export async function latePeriods(
   )
 }
 
-/** `3 rows that came when 2024-Q2 was archived already`. */
+/** Text such as `3 rows that came when 2024-Q2 was archived already`. */
 export function lateText(rows: bigint, period: string): string {
   return `${countText(rows, 'row')} that came when ${period} was archived already`
 }
