@@ -24,7 +24,7 @@ import { countText } from '../../shared/figures.ts'
  * Counts the rows of periods; compares them by key if an index covers them, or if their number is not the expected one.
  * @param wanted true for requested partitions
  * @param deep also compare checksums of all rows
- * @param looked collects what was checked
+ * @param looked collects which periods were checked, and how
  */
 export async function* sourceFindings(
   context: ArchiveContext,
