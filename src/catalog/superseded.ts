@@ -1,6 +1,6 @@
 /**
- * Rows of protocol, metadata, transactions and domains below a version that say nothing about it any more, because a newer row took their
- * place. What is in force stays, with the version it came with.
+ * Rows of protocol, metadata, transactions and domains below a version that a newer row has replaced. Rows in force
+ * stay, with their own version.
  */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RowCounts } from './rollback.ts'
@@ -9,10 +9,10 @@ import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
-/** Rows named one by one in a statement. */
+/** Rows per statement, each named by its key. */
 const ROWS_A_STATEMENT = 200
 
-/** How many rows below a version are superseded, by relation. */
+/** Number of superseded rows below a version, by relation. */
 export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
@@ -26,7 +26,7 @@ export async function supersededRows(reader: SqlReader, tableId: string, below: 
   return counts
 }
 
-/** Removes them. @returns how many went, by relation */
+/** Removes superseded rows. @returns how many, by relation */
 export async function dropSuperseded(at: Sweep, below: number): Promise<RowCounts> {
   const { tableId } = at
   const reader = readerOf(at)
@@ -57,7 +57,7 @@ export async function dropSuperseded(at: Sweep, below: number): Promise<RowCount
   return counts
 }
 
-/** Rows below a version that are the newest of their key at it, ascending by version. */
+/** Rows below a version that are still the newest of their key at it, ascending by version. */
 async function inForce(
   reader: SqlReader,
   tableId: string,
