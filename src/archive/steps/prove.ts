@@ -13,7 +13,7 @@ import { damagedFile, notLogged, otherArchive } from './refusals.ts'
 
 /**
  * Reads every byte and every column of local files.
- * @param names relative to the folder
+ * @param paths relative to the folder
  * @returns the files in order, with paths relative to the root
  * @throws SluiceError PROOF_FAILED if their rows are not those of the source
  */

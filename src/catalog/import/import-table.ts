@@ -159,7 +159,7 @@ class ImportRun {
     first: Stretch,
   ): Promise<void> {
     const { indexes } = this.#o
-    // When files from before this import end, they are looked up by key; above a base loaded now, all ends are known
+    // When files from before this import end, they are found by key; above a base loaded now, all ends are known
     // beforehand.
     const lookUp = start.kind !== 'fresh' && start.kind !== 'rebase'
     if (lookUp) await indexes.ensure(this.#o.tableId)

@@ -1,6 +1,6 @@
 /**
  * Decides when the indexes of `delta_files` exist. A load into an empty catalog, or into its own partition, builds them
- * last; code that looks up files by key before that builds them first. A killed import may leave some missing, which is
+ * last; code that queries files by key before that builds them first. A killed import may leave some missing, which is
  * slow but correct, and the next import builds them.
  */
 import { SluiceError } from '../../shared/errors.ts'

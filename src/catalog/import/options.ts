@@ -52,7 +52,7 @@ export type ImportOptions = {
   readonly whilePaused?: () => Promise<void>
   /** Most events in memory; smaller in tests. */
   readonly maxEvents?: number
-  /** File rows set aside, swept or given ranges in one transaction; smaller in tests. */
+  /** File rows discarded, swept or given ranges in one transaction; smaller in tests. */
   readonly stepRows?: number
 }
 

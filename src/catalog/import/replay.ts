@@ -34,7 +34,7 @@ export class Replay {
   readonly #batch: Batch
   readonly #key: HashPair = { a: 0, b: 0 }
   #index = new CloseIndex()
-  /** The catalog had rows of this table before this range: open lifetimes must be looked up. */
+  /** The catalog had rows of this table before this range: open lifetimes must be queried. */
   #lookUp = false
   /** Open lifetimes for the next lines, by key hash. */
   readonly #openRows = new Map<number, OpenRow[]>()

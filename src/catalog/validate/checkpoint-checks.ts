@@ -142,7 +142,7 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): C
   }
 }
 
-/** Comparisons of the checkpoint loaded as a witness: its rows are the side of the log, the replay the other. */
+/** Comparisons of the checkpoint loaded as second source: its rows are the side of the log, the replay the other. */
 export function checkpointComparisons(version: number, expiry: Expiry): readonly Comparison[] {
   const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))
   return [...states, filesComparison(version), tombstonesComparison(version, expiry)]
