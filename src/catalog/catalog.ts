@@ -5,10 +5,7 @@ import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
-/**
- * Checks that a database can be read as a catalog.
- * @throws SluiceError NOT_A_CATALOG if it has none, CATALOG_NEWER, LEDGER_DAMAGED
- */
+/** Checks that a catalog can be read. @throws SluiceError NOT_A_CATALOG for none, CATALOG_NEWER, LEDGER_DAMAGED */
 export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
   throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet', {
@@ -17,10 +14,7 @@ export async function checkCatalog(database: SqlDatabase): Promise<void> {
   })
 }
 
-/**
- * Prepares a database for writing: creates or upgrades the catalog.
- * @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED
- */
+/** Creates or upgrades a catalog for writing. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED */
 export async function prepareCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   await migrateCatalog(database, nowMs)
 }

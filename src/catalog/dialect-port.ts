@@ -54,24 +54,17 @@ export type CatalogDialect = {
   readonly files: FileStorage
   /** Query for the names of existing indexes, tables and views, one column. */
   readonly objectNames: string
-  /**
-   * Suffix of CREATE TABLE, needed if the default character set cannot hold every text; `${binary}` as in migrations.
-   */
+  /** Suffix of CREATE TABLE if the default character set cannot hold every text; `${binary}` as in migrations. */
   readonly tableEnd?: string
   /** Statements that refresh the planner's statistics after a bulk load. */
   readonly analyze: string
-  /**
-   * Query for the names of foreign objects (tables, views, triggers) that refer to the catalog's relations, one column.
-   */
+  /** Query for names of foreign objects (tables, views, triggers) that refer to the catalog's relations, one column. */
   readonly dependents: string
   /** SQL expression: the JSON token at `path` of the JSON text in `column`, as text; NULL if absent. */
   jsonText(column: string, path: readonly string[]): string
   /** A time, ms since the epoch, for columns of `migration_status`; only if they do not take ISO 8601 text. */
   timeText?(ms: number): string
-  /**
-   * Statements for the least rights that a login needs; only for systems with logins.
-   * @throws SluiceError BAD_FLAG, NOT_A_CATALOG
-   */
+  /** Statements for the least rights; only if a system has logins. @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
   grants?(reader: SqlReader, wish: GrantWish, names: RelationNames): Promise<GrantPlan>
   /** Rights of the connection's login, asked from the server and never tried; only for systems with logins. */
   rights?(reader: SqlReader, names: RelationNames): Promise<Rights>

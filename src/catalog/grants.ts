@@ -5,10 +5,7 @@ import type { GrantPlan, GrantWish } from './grant-plan.ts'
 import { dialectOf } from './dialect.ts'
 import { relationNames } from './relation-names.ts'
 
-/**
- * @throws SluiceError BAD_FLAG for an unknown role, NOT_A_CATALOG if there is no catalog yet, UNSUPPORTED_URL for a
- * file
- */
+/** @throws SluiceError BAD_FLAG for an unknown role, NOT_A_CATALOG without a catalog, UNSUPPORTED_URL for a file */
 export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<GrantPlan> {
   const dialect = dialectOf(reader)
   if (dialect.grants === undefined)
@@ -16,11 +13,7 @@ export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<Gra
   return await dialect.grants(reader, wish, relationNames(dialect))
 }
 
-/**
- * Error: a file has no logins, only permissions.
- * @param title of its system
- * @param beside what else needs the same permissions, as text
- */
+/** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */
 export function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
     reason: 'whoever may read or write the file may read or write the catalog',

@@ -156,11 +156,7 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
   }
 }
 
-/**
- * One transaction under the lease.
- * @param body may run twice without harm
- * @throws SluiceError LEASE_LOST: nothing was written
- */
+/** One transaction under the lease. @param body may run twice @throws SluiceError LEASE_LOST: nothing was written */
 export async function writeUnderLease<T>(
   database: SqlDatabase,
   lease: Lease,

@@ -80,10 +80,7 @@ async function perform(transaction: SqlTransaction, { sql, done }: Migration, bi
   await transaction.script(sql.replaceAll('${binary}', binary))
 }
 
-/**
- * Other users' objects are never dropped: a view on a column fixes the column's type.
- * @throws SluiceError TABLE_REFUSED
- */
+/** Other users' objects are never dropped: a view on a column fixes its type. @throws SluiceError TABLE_REFUSED */
 async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): Promise<void> {
   if (blockers === undefined) return
   const others = (await reader.all(blockers)).map(([text]) => String(text))

@@ -1,7 +1,4 @@
-/**
- * Migration 3: findings of the last `fsck` of each table. Never edited after a release; later changes are new
- * migrations.
- */
+/** Migration 3: findings of the last `fsck` of each table. Never edited after a release; changes are new ones. */
 
 type FindingTypes = {
   readonly text: string

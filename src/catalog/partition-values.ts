@@ -11,10 +11,7 @@ export function canonicalValues(text: string): string {
   return `{${sorted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value === '' ? null : value)}`).join(',')}}`
 }
 
-/**
- * The `values_hash` of a partition.
- * @param values as `canonicalValues` returns them; older programs used the log's text
- */
+/** The `values_hash` of a partition. @param values as `canonicalValues` returns them; older programs: the log's text */
 export function valuesHash(values: string): number {
   return keyHash(values, null)
 }

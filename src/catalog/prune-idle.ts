@@ -9,10 +9,7 @@ export type IdleTable = { readonly latest: number; readonly historyFrom: number 
 /** Tables per statement. */
 const AT_ONCE = 100
 
-/**
- * Tables whose history already begins at the right version, and that have no rows below it.
- * @param tableIds completely imported tables
- */
+/** Tables whose history begins at the right version, without rows below it. @param tableIds completely imported */
 export async function idleTables(
   reader: SqlReader,
   tableIds: readonly string[],

@@ -21,10 +21,7 @@ export type Pruned = {
   readonly rows: RowCounts
 }
 
-/**
- * The oldest version that stays; the present one if nothing older can go.
- * @throws SluiceError BAD_FLAG for no versions at all
- */
+/** The oldest kept version; the present one if nothing older can go. @throws SluiceError BAD_FLAG for no versions */
 export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
   if ('versions' in keep) {
     if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table has to stay')

@@ -3,10 +3,7 @@
  * because stats and unknown fields must survive byte for byte. Unknown fields are never an error.
  */
 
-/**
- * The fields of PROTOCOL.md, for which a checkpoint has columns. A commit may hold more, such as `maxRowIndex` of
- * Spark.
- */
+/** The fields of PROTOCOL.md, those with checkpoint columns. Commits may hold more, such as `maxRowIndex` of Spark. */
 export type DeletionVectorDescriptor = {
   readonly storageType: string
   readonly pathOrInlineDv: string
@@ -36,9 +33,7 @@ export type AddAction = {
   readonly baseRowId?: number | null
   readonly defaultRowCommitVersion?: number | null
   readonly clusteringProvider?: string | null
-  /**
-   * JSON texts of structs that only checkpoints have; set only if the caller asked for them. Null fields are left out.
-   */
+  /** JSON texts of structs that only checkpoints have; set only if the caller asked. Null fields are left out. */
   readonly stats_parsed?: unknown
   readonly partitionValues_parsed?: unknown
 }

@@ -54,10 +54,7 @@ function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: stri
   return error
 }
 
-/**
- * Path of a sidecar, relative to the table root.
- * @throws SluiceError PATH_ESCAPES if it is not in the sidecar folder
- */
+/** Path of a sidecar, relative to the table root. @throws SluiceError PATH_ESCAPES if not in the sidecar folder */
 export function sidecarPath(store: LogStore, sidecar: SidecarAction): string {
   const { path } = sidecar
   // A bare name is relative to the sidecar folder, unlike every other path of the log.
@@ -105,10 +102,7 @@ async function proveParquet(source: Source, path: string, selection: ParquetSele
   }
 }
 
-/**
- * Kinds to read from the top file: sidecars lead to file actions, and the manifest row shows that the file is a V2
- * checkpoint.
- */
+/** Kinds to read from the top file: sidecars lead to file actions, and the manifest row marks a V2 checkpoint. */
 function topKinds(kinds: ReadonlySet<ActionKind> | undefined): ReadonlySet<ActionKind> | undefined {
   if (kinds === undefined) return undefined
   const all = new Set<ActionKind>(kinds).add('checkpointMetadata')

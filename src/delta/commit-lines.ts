@@ -43,10 +43,7 @@ const BLOCK_LINES = 2000
 const LF = 10
 const CR = 13
 
-/**
- * Matches where a line may hold a second action; the parser then decides, and refuses two actions. No string of valid
- * JSON matches.
- */
+/** Matches where a line may hold a second action; the parser decides, and refuses two. No JSON string matches. */
 const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
 
 /** True if a line is certainly an action of a kind that was not asked for; decided without parsing it. */
@@ -165,11 +162,7 @@ function badLine(bytes: Buffer): number {
   }
 }
 
-/**
- * Action lines from a stream of bytes.
- * @param file name for messages
- * @throws SluiceError BAD_ACTION naming file and line
- */
+/** Action lines of a byte stream. @param file name for messages @throws SluiceError BAD_ACTION naming file and line */
 export async function* actionLines(
   chunks: AsyncIterable<Buffer>,
   file: string,

@@ -11,9 +11,7 @@ import { decodeZ85, decodeZ85Uuid } from './z85.ts'
 const FILE_VERSION = 1
 const MAGIC = 1681511377
 const UUID_LENGTH = 20
-/**
- * A vector that begins below this offset (bytes) is read in one request with the version byte at the start of its file.
- */
+/** A vector that begins below this offset (bytes) is read in one request with the version byte of its file. */
 const ONE_READ_BELOW = 64 * 1024
 
 /** The deleted rows of one data file, by their position in it (from 0). */
@@ -114,10 +112,7 @@ export async function readDeletionVector(
   return readVectorAt(path === null ? null : { store, path }, dv, signal)
 }
 
-/**
- * `readDeletionVector` with a known place of the file; null for an inline vector.
- * @throws SluiceError as `readDeletionVector`
- */
+/** `readDeletionVector` with a known file; null for an inline vector. @throws SluiceError as `readDeletionVector` */
 export async function readVectorAt(
   place: VectorPlace | null,
   dv: DeletionVectorDescriptor,

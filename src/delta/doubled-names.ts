@@ -37,10 +37,7 @@ const BACKSLASH = 92
 /** A name before such a blank is not counted, and could hide a name that was lost. */
 const BLANK_BEFORE_COLON = /"\s+:/
 
-/**
- * Counts ends of names without a blank before the colon. A quote within a string is escaped by an odd number of
- * backslashes.
- */
+/** Counts ends of names without a blank before the colon. A quote in a string follows an odd number of backslashes. */
 function colonsIn(raw: string): number {
   let sum = 0
   for (let at = raw.indexOf('":'); at !== -1; at = raw.indexOf('":', at + 2)) if (!isEscaped(raw, at)) sum++
@@ -53,9 +50,7 @@ function isEscaped(raw: string, at: number): boolean {
   return slashes % 2 === 1
 }
 
-/**
- * The first name that occurs twice in an object of a text, or null. Words that are not JSON, such as NaN, are skipped.
- */
+/** The first name twice in an object of a text, or null. Words that are not JSON, such as NaN, are skipped. */
 export function firstDoubled(raw: string): string | null {
   const open: (Set<string> | null)[] = []
   let string: string | null = null

@@ -48,10 +48,7 @@ function refusedFeature(name: string): SluiceError {
   })
 }
 
-/**
- * Why sluice must not read this table, or null.
- * @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE, naming the first cause
- */
+/** Why sluice must not read it, or null. @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE with the first cause */
 export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataAction): SluiceError | null {
   const { minReaderVersion } = protocol
   if (minReaderVersion > NEWEST_READER) {

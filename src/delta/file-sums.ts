@@ -1,6 +1,4 @@
-/**
- * Compares two sets of files in constant memory: a checksum for each set, split into parts by the digest of the key.
- */
+/** Compares two sets of files in constant memory: a checksum for each set, split into parts by the key's digest. */
 import { createHash } from 'node:crypto'
 import { fileKey } from './replay.ts'
 
@@ -51,9 +49,7 @@ export async function sumsOf(files: FileSet): Promise<FileSums> {
   return sums
 }
 
-/**
- * Approximate number of files kept in memory to name differences: all files of a small set, some parts of a larger one.
- */
+/** About how many files kept in memory to name differences: all files of a small set, some parts of others. */
 const HELD_FILES = 20_000
 
 /**

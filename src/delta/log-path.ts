@@ -1,7 +1,4 @@
-/**
- * Names of the files in `_delta_log` (PROTOCOL.md, "Delta Log Entries", "Checkpoints", "Log Compaction Files"). Works
- * on text only.
- */
+/** File names in `_delta_log` (PROTOCOL.md, "Delta Log Entries", "Checkpoints", "Log Compaction Files"). Text only. */
 
 /** Folder of the log below the table root. */
 export const LOG_FOLDER = '_delta_log'

@@ -144,10 +144,7 @@ function firstName(raw: string): string {
 /** In valid UTF-8 a lone surrogate can only occur as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/
 
-/**
- * A text or name that contains a lone surrogate: readers read it differently, and no database can store it (RFC 8259,
- * §8.2).
- */
+/** A text or name that contains a lone surrogate: readers differ, and no database can store it (RFC 8259, §8.2). */
 function halfCharacter(value: unknown): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : value
   if (typeof value !== 'object' || value === null) return null

@@ -5,9 +5,7 @@
  */
 import type { DeletionVectorDescriptor } from './actions.ts'
 
-/**
- * An absolute location, decoded and without `.` and `..`. `path` starts with '/'; `authority` is the host or bucket.
- */
+/** Absolute location, decoded and without `.` and `..`. `path` starts with '/'; `authority` is the host or bucket. */
 type Place = { readonly scheme: string; readonly authority: string; readonly path: string }
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):(?=\/)/
@@ -180,10 +178,7 @@ export function resolveDataPath(
   return { uri: `${located.scheme}://${located.authority}${encoded}`, inside: false }
 }
 
-/**
- * Second half of a file's key (PROTOCOL.md, "Deletion Vectors", derived fields): null without a vector; an offset of 0
- * is kept.
- */
+/** Second half of a file's key (PROTOCOL.md, "Deletion Vectors"): null without a vector; an offset of 0 is kept. */
 export function dvId(dv: DeletionVectorDescriptor | null | undefined): string | null {
   if (dv === null || dv === undefined) return null
   const id = dv.storageType + dv.pathOrInlineDv

@@ -96,10 +96,7 @@ function joined(kind: 'and' | 'or', tests: readonly Test[]): Test {
 
 type Compiler = { readonly text: string; readonly columnOf: (column: ColumnRef) => Column }
 
-/**
- * The checks of a column that has an order.
- * @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants
- */
+/** The checks of a column with an order. @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants */
 function comparable(compiler: Compiler, ref: ColumnRef, column: Column): ColumnChecks | 'any' {
   const checks = checksOf(column.field)
   if (checks !== 'never') return checks

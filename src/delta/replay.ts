@@ -23,9 +23,7 @@ export type FileReference = {
   /** Canonical. */
   readonly path: string
   readonly dvId: string | null
-  /**
-   * Version of the commit with this action; null if only the checkpoint has it, which means "at or before its version".
-   */
+  /** Version of the commit of this action; null if only a checkpoint has it, that is "at or before its version". */
   readonly version: number | null
 }
 
@@ -36,9 +34,7 @@ export type ReplaySource = {
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
-/**
- * A commit up to this many bytes is held in memory to find its last action for each file; a larger one is read twice.
- */
+/** A commit up to this size (bytes) is held in memory to find its last action for each file; others are read twice. */
 const HELD = 8 << 20
 
 /** NUL cannot occur in a path, so the keys of two files cannot be equal. */

@@ -31,9 +31,7 @@ export function intervalMs(text: string): number {
   return total
 }
 
-/**
- * How long removed files are kept, ms: the table's property, or a week without one. Infinity if it cannot be parsed.
- */
+/** How long removed files are kept, ms: the table's property, or a week if unset. Infinity if it cannot be parsed. */
 export function retentionOf(metadata: MetadataAction | null): number {
   const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
   if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS

@@ -1,7 +1,4 @@
-/**
- * The schema of a table as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type
- * Widening").
- */
+/** A table's schema as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
 import { isNestedDeeper, MOST_NESTED } from '../model/lake/json-nesting.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'

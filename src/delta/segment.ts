@@ -1,7 +1,4 @@
-/**
- * Selects the files of a version: one checkpoint and the commits above it, without a gap (PROTOCOL.md, "Action
- * Reconciliation").
- */
+/** Selects the files of a version: a checkpoint and all commits above it (PROTOCOL.md, "Action Reconciliation"). */
 import { SluiceError } from '../shared/errors.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
 
@@ -22,9 +19,7 @@ export type History = {
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous, all of them above the checkpoint. */
   readonly commits: readonly CommitFile[]
-  /**
-   * The commit of version `from` itself, if a checkpoint holds its state: time and operation are still known from it.
-   */
+  /** The commit of version `from` itself, if a checkpoint holds its state: time and operation are known from it. */
   readonly baseCommit: CommitFile | null
   /** Commits below `from`, from which no version can be built any more. */
   readonly orphans: readonly CommitFile[]

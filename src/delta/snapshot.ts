@@ -92,10 +92,7 @@ export class Snapshot {
     return this.#segment
   }
 
-  /**
-   * Protocol and metadata; cheaper than `state`.
-   * @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION
-   */
+  /** Cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
   async head(signal: AbortSignal): Promise<TableHead> {
     this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal), signal)
     return this.#head

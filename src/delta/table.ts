@@ -56,10 +56,7 @@ export class DeltaTable {
     return this.#log.known.latest as number
   }
 
-  /**
-   * What was skipped: incomplete checkpoints among the listed ones, then unreadable ones in the order in which they
-   * were found.
-   */
+  /** What was skipped: incomplete checkpoints among the listed ones, then unreadable ones in order of discovery. */
   get notes(): readonly string[] {
     const incomplete = this.#log.known.incomplete.map(
       ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts are there`,
@@ -124,10 +121,7 @@ export class DeltaTable {
     yield* changesBetween(this.store, await this.listing(signal), from, to, signal)
   }
 
-  /**
-   * The part of the log that ends at the latest version without a gap.
-   * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
-   */
+  /** The log up to the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return historyOf(await this.listing(signal), this.#unreadable)
   }

@@ -1,7 +1,4 @@
-/**
- * Z85 (ZeroMQ RFC 32): five characters encode four bytes. Used in deletion vectors for the UUID of the file and for
- * inline data.
- */
+/** Z85 (ZeroMQ RFC 32): five characters encode four bytes. For a deletion vector's file UUID and inline data. */
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#'
 const DIGITS = new Int8Array(128).fill(-1)
@@ -26,10 +23,7 @@ function missingBytes(text: string): number {
   return last.startsWith('###') ? 3 : last.startsWith('##') ? 2 : last.startsWith('#') ? 1 : 0
 }
 
-/**
- * @throws RangeError for a length that is not a multiple of five, a character outside the alphabet, or a group that is
- * too large
- */
+/** @throws RangeError for a length not divisible by five, one outside the alphabet, or a too large group */
 export function decodeZ85(text: string): Buffer {
   if (text.length % 5 !== 0) throw new RangeError(`Z85 text has ${text.length} characters, which is no multiple of 5`)
   const missing = missingBytes(text)

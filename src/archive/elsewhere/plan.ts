@@ -58,10 +58,7 @@ export async function planElsewhere(
   }
 }
 
-/**
- * Checks that types of the existing table have the members and attributes that archived texts name.
- * @throws SluiceError TABLE_REFUSED
- */
+/** Checks that the table's types have members and attributes of archived texts. @throws SluiceError TABLE_REFUSED */
 export async function refuseOtherMeaning(
   to: CopyStore,
   table: TableSpec,

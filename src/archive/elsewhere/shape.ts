@@ -1,7 +1,4 @@
-/**
- * The columns of archived rows that go into another table. Partitions archived before a column was added have no values
- * for it.
- */
+/** The columns of archived rows that go into another table. Partitions archived before a column was added lack it. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isCarried } from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -117,10 +114,7 @@ function own({ file: { column } }: ShapeColumn): Kept {
   }
 }
 
-/**
- * The printed text of a system-specific type is a text in every other system, except for types that all systems read
- * alike.
- */
+/** The printed text of a system-specific type is a text in every other system, except types that all read alike. */
 function foreign({ file: { column, as } }: ShapeColumn): Kept {
   const { native, type, spelled } = column
   if (as.kind !== 'native') return { native, type: as }

@@ -1,6 +1,4 @@
-/**
- * Finds what an erasure would do, before anything is changed: rows in files and in the database, and reasons to refuse.
- */
+/** Finds what an erasure would do, before any change: rows in files and in the database, and reasons to refuse. */
 import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
@@ -43,9 +41,7 @@ export type EraseLook = {
 /** States in which files, if any, belong to no version: the partition is exported again. */
 export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
-/**
- * @throws SluiceError PARTITION_STATE if a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO
- */
+/** @throws SluiceError PARTITION_STATE for a partition between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt
@@ -159,10 +155,7 @@ export function heldError(
   )
 }
 
-/**
- * Ending the history removes the files of expired partitions, whatever rows they hold; so a hold on one refuses the
- * erasure.
- */
+/** Ending the history removes files of expired partitions, whatever rows they hold; so a hold on one refuses it. */
 export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
   const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
   const [first] = held

@@ -1,7 +1,4 @@
-/**
- * The meaning of `--where` that the database and Parquet files share. Conditions that the two could evaluate
- * differently are refused.
- */
+/** The meaning of `--where` that the database and Parquet files share. Conditions that may differ are refused. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { NEGATED } from '../../model/lake/condition.ts'
@@ -148,10 +145,7 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
   )
 }
 
-/**
- * False for infinity, NaN and years BC: archives never hold them as values of these types, and systems treat them
- * differently.
- */
+/** False for infinity, NaN and years BC: archives never hold them as values of these types, and systems differ. */
 function isPlainValue(type: ColumnType, text: string): boolean {
   switch (type.kind) {
     case 'int': {

@@ -1,7 +1,4 @@
-/**
- * Erases rows from files, database and history, in this order; each step starts where the ledger records the end of the
- * previous one.
- */
+/** Erases rows from files, database and history, in this order; the ledger records each step's end. */
 import { removeFrom, erasePartition } from './erase-partition.ts'
 import { foundRows } from './found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-ledger.ts'
@@ -107,10 +104,7 @@ export async function erasePartitions(
   return stopped !== true
 }
 
-/**
- * Erases rows of the table that are in no partition of the archive.
- * @throws SluiceError PARTITION_CHANGED if such rows keep changing
- */
+/** Erases table rows in no partition of the archive. @throws SluiceError PARTITION_CHANGED if they keep changing */
 export async function eraseBeside(
   { context, erasures, erasure, wanted, run }: Erasing,
   record: ArchiveRecord,
@@ -233,10 +227,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
   return { ...erasure, state: 'done', version, destroyed }
 }
 
-/**
- * Files that no reader of this version needs.
- * @param olderThanMs older temporary files belong to no running program, ms since the epoch
- */
+/** Files that no reader of this version needs. @param olderThanMs ms; no running program has older temporary files */
 export async function historyOf(
   context: ArchiveContext,
   { database, others }: Pick<Erasing, 'database' | 'others'>,

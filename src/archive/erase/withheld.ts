@@ -1,7 +1,4 @@
-/**
- * Removes the values of a condition from texts: messages of databases quote rows and statements, and the values may be
- * about a person.
- */
+/** Removes values of a condition from texts: database messages quote rows, which may name a person. */
 import { testedValues, type RowTest } from '../../model/archive/row-test.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { EventBody } from '../../model/run/event.ts'

@@ -1,7 +1,4 @@
-/**
- * Retention of archive files that the newest version does not name: set once, and kept in the ledger and in the Delta
- * table.
- */
+/** Retention of archive files that the newest version does not name: set once, kept in ledger and Delta table. */
 import type { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -36,9 +33,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   return asked ?? retentionMs ?? 0
 }
 
-/**
- * Writes the ledger first; the property in the Delta table is for other programs. Setting it twice makes one commit.
- */
+/** Writes the ledger first; the property in the Delta table is for other programs. A repeated setting is one commit. */
 export async function keepRetention(
   {
     ledger,

@@ -4,10 +4,7 @@ import type { ArchivedTable } from './record.ts'
 /** Written to the ledger and the properties of the Delta table in place of a calendar. */
 export const BY_VALUE = 'value'
 
-/**
- * True if each partition holds the rows of one value of `timeColumn`: its lower bound as canonical text, or NULL if it
- * has no bound.
- */
+/** If each partition holds one value of `timeColumn`: its lower bound as text, or NULL without one. */
 export function isByValue({ calendar }: Pick<ArchivedTable, 'calendar'>): boolean {
   return calendar === BY_VALUE
 }

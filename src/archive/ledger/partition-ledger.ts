@@ -18,10 +18,7 @@ import type { SqlValue } from '../../model/run/sql-port.ts'
 import { filesText, textOf } from './cells.ts'
 import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
 
-/**
- * How long the lease of a silent owner lasts, ms; the same as for copies. A program that lost its lease cannot change
- * anything.
- */
+/** How long the lease of a silent owner lasts, ms; the same as for copies. Without it a program changes nothing. */
 export const LEASE_MS = 30_000
 
 export type ArchiveOwner = Owner & { readonly runId: bigint }
@@ -209,10 +206,7 @@ export class PartitionLedger {
     return row === undefined ? undefined : textOf(row[0] ?? null)
   }
 
-  /**
-   * Sets or removes the hold of a period: of all its parts, and those added later.
-   * @param reason null removes the hold
-   */
+  /** Sets or removes the hold of a period: of all its parts, and later ones. @param reason null removes the hold */
   async holdPeriod(period: string, reason: string | null): Promise<void> {
     await this.hold(period, reason)
     await this.#database.batch([

@@ -24,9 +24,7 @@ export function byPeriod(all: readonly ArchivedPartition[]): ReadonlyMap<string,
   return periods
 }
 
-/**
- * True if the source holds rows of a part that has begun and not ended: no other part of a plain table may begin then.
- */
+/** True if the source holds rows of a part that is in progress: no other part of a plain table may begin then. */
 export function isOpen({ state, retracted, fence }: ArchivedPartition): boolean {
   return state === 'RESTORED' ? !retracted : state !== 'DROPPED' && state !== 'EXPIRED' && fence > 0n
 }

@@ -5,9 +5,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { filesText } from './cells.ts'
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 
-/**
- * Placeholder for the origin until the archive belongs to this ledger: a run is refused, and a rebuild starts again.
- */
+/** Placeholder for the origin until the archive belongs to this ledger: a run is refused, and a rebuild restarts. */
 const BEGUN: Origin = { rebuilt: 'begun' }
 
 /** True if a rebuild was killed before the archive belonged to this ledger: what it wrote is not valid yet. */

@@ -43,9 +43,7 @@ export type ArchivedTable = {
 export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
 export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
 
-/**
- * @property values prefixes of the sha256 of values outside the key, by column: the ledger holds none of these values
- */
+/** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
 /** Distinguishes a table without an identity from another one of the same name, as of the end of the last run. */
@@ -60,10 +58,7 @@ export type Witness = {
 
 export type ArchivedPartition = {
   readonly label: string
-  /**
-   * Label of the first part of its period: its own label, unless it holds rows that arrived after the period was
-   * archived.
-   */
+  /** Label of its period's first part: its own, unless it holds rows that arrived after the period was archived. */
   readonly period: string
   /** From 1 on. */
   readonly part: number
@@ -98,10 +93,7 @@ export type ArchivedPartition = {
   readonly graceOver: boolean
   /** Paths that the Delta log may name for the partition; null if an older program made the ledger: then any path. */
   readonly logged: readonly string[] | null
-  /**
-   * Definitions that the table had in addition to its parent's, in the form of its store; null if they were not
-   * recorded.
-   */
+  /** Definitions that the table had in addition to its parent's, in the form of its store; null if not recorded. */
   readonly own: string | null
   /** Columns of its files, and of the checksum they were proved with; before the export, those of the archive. */
   readonly columns: readonly StoredColumn[]
@@ -111,10 +103,7 @@ export type ArchivedPartition = {
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
-  /**
-   * A detach outside of any transaction has begun, or is about to: only the system knows whether its rows are in the
-   * table.
-   */
+  /** A detach outside of any transaction has begun or is about to: only the system knows where its rows are. */
   readonly leaving: boolean
   /**
    * What whole numbers of a column were archived as: a kind of time, or `name`. Null for other columns, and if an older
@@ -128,10 +117,7 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
-/**
- * True if all archived rows were deleted from a plain table: a row with one of their keys was inserted or changed
- * since.
- */
+/** True if all rows were deleted from a plain table: a row with one of their keys was inserted or changed since. */
 export function isAllRemoved({
   digest,
   native,

@@ -1,7 +1,4 @@
-/**
- * Sweeps of older versions in the ledger: which files are destroyed, recorded before the first one is, and who asked
- * for it.
- */
+/** Sweeps of older versions in the ledger: which files are destroyed, recorded before the first is, and by whom. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'

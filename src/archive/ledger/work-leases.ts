@@ -16,10 +16,7 @@ export type WorkedPartition = {
   readonly holder: Holder
 }
 
-/**
- * Partitions under a lease that has not expired, by the clock of the database, of owners that have not ended.
- * @param me this program
- */
+/** Partitions under a valid lease, by the database's clock, of owners that have not ended. @param me this program */
 export async function workedPartitions(database: LedgerDatabase, me: Owner): Promise<readonly WorkedPartition[]> {
   const there = await ledgerColumns(database, 'migration_archive_partitions')
   if (!there.has(LEASE_COLUMNS.owner) || !there.has(LEASE_COLUMNS.until)) return []

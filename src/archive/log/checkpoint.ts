@@ -1,7 +1,4 @@
-/**
- * Checkpoints of an archive: the state of a version in one Parquet file, so that readers need not start at the first
- * commit.
- */
+/** Checkpoints of an archive: a version's state in one Parquet file, so that readers need not replay all commits. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

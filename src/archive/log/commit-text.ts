@@ -1,7 +1,4 @@
-/**
- * Commits of an archive as text: one action per line. 64-bit integers and statistics are never converted to a
- * JavaScript number.
- */
+/** Archive commits as text: one action per line. 64-bit integers and statistics never become JavaScript numbers. */
 import { randomUUID } from 'node:crypto'
 import type { ExaminedFile, FileStats } from '../../model/archive/archived-file.ts'
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'

@@ -1,6 +1,4 @@
-/**
- * Finds partitions whose files were removed from an archive and not added again, with the facts that the log still has.
- */
+/** Finds partitions whose files were removed from an archive and not added again, with facts that the log still has. */
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
@@ -8,10 +6,7 @@ import type { AddAction } from '../../delta/actions.ts'
 import type { Departed, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
-/**
- * By label. An erasure ends the history: partitions removed before it are not found.
- * @throws SluiceError of reading a log
- */
+/** By label. An erasure ends the history: partitions removed before it are not found. @throws SluiceError of a log */
 export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
   const { store } = source
   const departed = new Map<string, Departed>()

@@ -1,6 +1,4 @@
-/**
- * Files that readers of the newest version do not need: older commits and checkpoints, and files that only those name.
- */
+/** Files that readers of the newest version do not need: older commits and checkpoints, and files only they name. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { foldersOf, isOurs, isTemporary, nameOf, tableAbove } from './find-stray.ts'

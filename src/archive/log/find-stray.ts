@@ -23,9 +23,7 @@ export type StrayRequest = LogSource & {
   readonly olderThanMs: number
   /** Paths that are still needed: files written and not published yet. */
   readonly kept?: ReadonlySet<string>
-  /**
-   * Prefixes of files that programs are currently writing, or have not published. Called after all files are listed.
-   */
+  /** Prefixes of files that programs are writing, or have not published. Called after all files are listed. */
   readonly awaited?: () => Promise<readonly string[]>
 }
 

@@ -28,10 +28,7 @@ export type LedgerHead = { readonly head: bigint; readonly version: number; read
 export type Claim = {
   readonly label: string
   readonly fence: bigint
-  /**
-   * State that the ledger must have for the partition: a server that lost a commit, or was restored from a backup, has
-   * another one.
-   */
+  /** State that the ledger must have for the partition: it differs after a lost commit or a restored backup. */
   readonly state: ArchiveState
   /** Paths of the partition that the log may name from now on; null keeps those of the ledger. */
   readonly logged: readonly string[] | null

@@ -27,10 +27,7 @@ const SOURCE_TYPE = 'sluice.type'
 /** Metadata key of a field: earlier, narrower types that files may have. */
 const TYPE_CHANGES = 'delta.typeChanges'
 const WIDENING = { feature: 'typeWidening', property: 'delta.enableTypeWidening' } as const
-/**
- * Table property: number of changes of the columns, so that a program that knows older columns does not change them
- * back.
- */
+/** Table property: number of changes of the columns, so that a program that knows older columns does not undo them. */
 const SHAPE = 'sluice.shape'
 
 /** The schema of a new table for these columns. @throws SluiceError TABLE_REFUSED if two columns have the same name */

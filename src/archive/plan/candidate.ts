@@ -12,10 +12,7 @@ export type Wanted = {
   readonly calendar: CalendarSpec
   /** Unit of whole numbers that count since 1970, as requested. */
   readonly epoch?: Epoch | undefined
-  /**
-   * The log of the archive is partitioned by this column: its whole numbers are times, in the unit that their size
-   * suggests.
-   */
+  /** The log of the archive is partitioned by this column: its whole numbers are times, in a unit guessed by size. */
   readonly isLogged?: true
 }
 

@@ -1,7 +1,4 @@
-/**
- * Compares an archive before it is taken over with the ledger and with rows that are still in the database, partition
- * by partition.
- */
+/** Compares an archive to adopt with the ledger and with rows still in the database, partition by partition. */
 import { sumOf } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import { detachedTable } from '../steps/detached-table.ts'
@@ -108,10 +105,7 @@ async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition,
   }
 }
 
-/**
- * Files of the ledger, if the log is so old that it names other files, which were swept since; null if the log names an
- * existing file.
- */
+/** Files of the ledger, if an old log names other, swept files; null if the log names an existing file. */
 async function ownInstead(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,

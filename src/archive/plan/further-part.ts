@@ -6,10 +6,7 @@ import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
-/**
- * The part that rows of the table would become; null if a part of the period is in progress or was restored.
- * @param period its label
- */
+/** The part for rows of the table; null if one of the period is in progress or restored. @param period label */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
   if (record === null || parts.every(isNoted)) return { label: period, period, part: 1 }
@@ -18,11 +15,7 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 
-/**
- * Counts rows of dropped periods that are in the table again.
- * @param wish as for `periodRows`
- * @returns by label of the period
- */
+/** Counts rows of dropped periods now in the table. @param wish as for `periodRows` @returns by label of the period */
 export async function latePeriods(
   source: Source,
   record: ArchiveRecord | null,

@@ -1,7 +1,4 @@
-/**
- * Finds the partition that a user named: users write `q2-fy2025` for Q2-FY25, and a partition that is a table may have
- * any name.
- */
+/** Finds the partition that a user named: users write `q2-fy2025` for Q2-FY25, and a native one has any name. */
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'

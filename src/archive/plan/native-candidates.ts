@@ -51,10 +51,7 @@ export async function nativeCandidates(
   return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
 }
 
-/**
- * New rows go into the partition with the newest keys: without it, and without a default partition, the next INSERT
- * fails.
- */
+/** New rows go into the newest partition: without it, and without a default partition, the next INSERT fails. */
 function keepNewest(candidates: readonly Candidate[]): readonly Candidate[] {
   const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
   const newest = candidates[at]
@@ -70,10 +67,7 @@ function isEpoch(kind: ValueKind): boolean {
 
 type Place = Pick<Candidate, 'status' | 'note'>
 
-/**
- * A partition within the bounds of one that has left holds late rows, if these can be distinguished from the archived
- * ones.
- */
+/** A partition within the bounds of one moved holds late rows, if distinguishable from archived ones. */
 function furtherOf(
   standing: Place,
   { part, period }: PartName,
@@ -118,10 +112,7 @@ function furtherOf(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/**
- * The calendar's label for its bounds, otherwise its own name: with the schema if another schema has a partition of
- * this name.
- */
+/** The calendar's label for its bounds, otherwise its own name: with the schema if another schema has this name. */
 function labelOf(
   { from, to, table: { table }, identity }: NativePartition,
   calendar: CalendarSpec,

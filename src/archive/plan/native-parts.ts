@@ -89,10 +89,7 @@ export class NativeParts {
     return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
-  /**
-   * A ledger entry with the same bounds that is not archived and whose table is gone, or whose rows were in a table
-   * without partitions.
-   */
+  /** A ledger entry with the same bounds that is not archived and whose table is gone, or was unpartitioned. */
   #replaced(partition: Standing, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>

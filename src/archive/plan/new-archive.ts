@@ -19,10 +19,7 @@ const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
 export const GRACE_MS = 7 * DAY_MS
 
-/**
- * The ledger record of a table of which nothing is archived yet.
- * @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE
- */
+/** Ledger record of a table with nothing archived. @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE */
 export async function newArchive(
   table: TableSpec,
   operation: ArchiveOperation,

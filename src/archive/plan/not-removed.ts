@@ -44,9 +44,7 @@ export async function expectedNow(context: ArchiveContext, partition: ArchivedPa
   return proofOver(context, partition, columns)
 }
 
-/**
- * Digest of the rows of a partition that are still in the source; null if some were removed, or the table is missing.
- */
+/** Digest of the rows of a partition still in the source; null if some were removed, or the table is missing. */
 export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, table, interrupt } = context
   const { state, native, removed, restoring, away } = partition

@@ -1,6 +1,4 @@
-/**
- * Partitions of a table that have archives of their own: queries and archives of the table do not include their rows.
- */
+/** Partitions of a table that have their own archives: queries and archives of the table do not include their rows. */
 import { readArchive, type ArchivedPartition } from '../ledger/record.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'

@@ -11,9 +11,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 
 /** Largest number of rows that is counted without request: takes less than a second on any system. */
 export const COUNTED_AT_ONCE = 1_000_000n
-/**
- * Most separate ranges in one plan request; beyond this the request covers all the time between the first and the last.
- */
+/** Most separate ranges in one plan request; beyond this it covers all the time between the first and the last. */
 const MOST_SPANS = 50
 
 export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
@@ -72,9 +70,7 @@ type Group = {
   readonly why?: string
 }
 
-/**
- * Periods without a part in progress: rows of such a part count where they are, and their expected number is unknown.
- */
+/** Periods without parts in progress: rows of such a part count in place, and their expected number is unknown. */
 function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   const groups = [...byPeriod(partitions.filter(({ native }) => native === null)).values()]
   return groups.flatMap((all): Group[] => {
@@ -87,9 +83,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/**
- * Per period the parts with distinct bounds (only the first part, if known): late rows of all are in the same place.
- */
+/** Per period the parts with distinct bounds (only the first partif known): late rows of all are in the same place. */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)

@@ -1,7 +1,4 @@
-/**
- * Checks that the rows of a period are the sum of its parts: each part is proved separately, and no key occurs in two
- * of them.
- */
+/** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two. */
 import { byPeriod, isBack } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/beside.ts'

@@ -68,9 +68,7 @@ export type PlannedArchive = {
   readonly timeless: SluiceError | null
 }
 
-/**
- * @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED if columns are hidden
- */
+/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED for hidden columns */
 export async function planArchive(
   table: TableSpec,
   operation: ArchiveOperation,
@@ -235,10 +233,7 @@ async function candidatesOf(
   }
 }
 
-/**
- * Text about the rows in the default partition, which no run archives.
- * @returns null without a default partition, or if it is empty
- */
+/** Text about the rows in the default partition, which no run archives. @returns null without one, or if empty */
 async function defaultText(
   { by, partitions }: NativePartitions,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },

@@ -20,10 +20,7 @@ const NONE = '0'
 /** @property unclear findings by label: partitions for which several tables may be the detached one */
 export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, Finding> }
 
-/**
- * The record with the table identities of this database; unchanged if the ledger's identities are those of this
- * database.
- */
+/** The record with the table identities of this database; unchanged if they are the ledger's already. */
 export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
   const unclear = new Map<string, Finding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }

@@ -1,6 +1,4 @@
-/**
- * Reports what triggers and rules of a plain table do to rows that are removed and restored, before any row is removed.
- */
+/** Reports what triggers and rules of a table do to rows that it removes and restores, before any row is removed. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -85,10 +83,7 @@ export async function tellErased(
   return `what ${all.join(', ')} of ${name} wrote elsewhere`
 }
 
-/**
- * Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ from the
- * archive.
- */
+/** Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ. */
 export async function tellTriggers(
   { table }: Pick<TableSpec, 'table'>,
   store: CopyStore,

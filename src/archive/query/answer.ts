@@ -76,10 +76,7 @@ export type Answer = {
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /**
-   * Texts about rows of the table with keys of archived rows that had been removed: which of the two count, and how to
-   * resolve it.
-   */
+  /** Texts about rows with keys of removed archived rows: which of the two count, and how to resolve it. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
@@ -305,9 +302,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
 
-/**
- * @throws SluiceError BAD_QUERY for a column that the source computes, if rows were archived before the column existed
- */
+/** @throws SluiceError BAD_QUERY for a column that the source computes, if rows were archived before it existed */
 function refuseUncomputed(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,

@@ -32,10 +32,7 @@ type Leaving = {
   readonly table: TableSpec | null
 }
 
-/**
- * @property attached tables that were detached and attached again by hand, by partition label: their rows are read
- * through the table
- */
+/** @property attached tables detached and attached again by hand, by partition label: read through the table */
 export type Standings = { readonly leaving: readonly Leaving[]; readonly attached: ReadonlyMap<string, TableName> }
 
 /**
@@ -66,10 +63,7 @@ export function standingsText({ leaving, attached }: Standings): string {
   return JSON.stringify([leaving.map(({ partition, standing }) => [partition.label, standing]), [...attached.keys()]])
 }
 
-/**
- * Tables that can no longer be read through the parent.
- * @throws SluiceError PARTITION_STATE if one of them does not exist
- */
+/** Tables that can no longer be read through the parent. @throws SluiceError PARTITION_STATE if one is missing */
 export function leavingTables(
   record: ArchiveRecord | null,
   leaving: readonly Leaving[],

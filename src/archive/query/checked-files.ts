@@ -1,7 +1,4 @@
-/**
- * Remembers files on a local disk whose sha256 was already compared, in a file of the state folder: one line each,
- * newest last.
- */
+/** Remembers files on a local disk whose sha256 was compared, in a state file: one line each, newest last. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'

@@ -42,10 +42,7 @@ function errorText(native: string): string {
   return text === '' ? '' : `, whose error value is '${text}' here`
 }
 
-/**
- * Columns of the statement in which a text of older files means another value of the enum or composite than in the
- * database now.
- */
+/** Columns in which a text of older files means another value of the enum or composite than now. */
 export function otherMeanings(
   columns: readonly QueryColumn[],
   { columns: asked }: QueryNeeds,
@@ -75,9 +72,7 @@ export function collatedOf(columns: readonly QueryColumn[], { columns: read, tex
   })
 }
 
-/**
- * Columns of the statement that older files have under another name, because their values do not fit the present type.
- */
+/** Columns that older files have under another name, because their values do not fit the present type. */
 export function otherTypes(
   record: ArchiveRecord | null,
   read: readonly ArchivedPartition[],

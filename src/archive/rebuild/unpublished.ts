@@ -1,6 +1,4 @@
-/**
- * Partitions without files in the newest version of an archive: restored, expired, or held before they were published.
- */
+/** Partitions without files in the newest version of an archive: restored, expired, or held before publishing. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-ledger.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'

@@ -1,6 +1,4 @@
-/**
- * Finds out where the rows of a published partition are: in the table, in a detached table, or in the archive alone.
- */
+/** Finds where the rows of a published partition are: in the table, in a detached table, or in the archive alone. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
 import { partitionsOf } from '../steps/detached-table.ts'

@@ -1,7 +1,4 @@
-/**
- * Advances one partition as far as allowed. Every step can be repeated safely, and the state in the ledger decides
- * which one is next.
- */
+/** Advances one partition as far as allowed. Steps can be repeated; the ledger's state decides the next. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
@@ -179,10 +176,7 @@ async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Prom
   throw lost(name, { label })
 }
 
-/**
- * Steps before which columns are compared: for an exported partition that is still in its table, the table's present
- * columns count.
- */
+/** Steps that compare columns: for an exported partition still in its table, present columns count. */
 const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'

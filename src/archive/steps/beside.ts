@@ -21,10 +21,7 @@ export type Beside = {
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
   /** Periods of a plain table whose archived rows are still in it, from the current ledger. */
   readonly detached: () => Promise<readonly ArchivedPartition[]>
-  /**
-   * Those of them with fewer rows in the table than archived, by a count; empty if counting takes more than about a
-   * second.
-   */
+  /** Those with fewer rows in the table than archived, by a count; empty if counting takes more than about a second. */
   readonly shrunken: () => Promise<readonly ArchivedPartition[]>
   /** Rows of the source that files of other partitions have too, by key; null if a side lacks the key. */
   readonly doubled: (
@@ -134,9 +131,7 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
   return key.length === 0 || key.length < context.table.key.length ? null : key
 }
 
-/**
- * Partitions that may have archived the same rows: other parts of the period, and periods from which rows were moved.
- */
+/** Partitions that may have archived the same rows: other parts of the period, and periods whose rows were moved. */
 async function mayHaveThem(
   context: ArchiveContext,
   partition: ArchivedPartition,

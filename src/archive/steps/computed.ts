@@ -1,7 +1,4 @@
-/**
- * Columns that the table computes: a restore never writes them, but compares the computed values with the archived
- * ones.
- */
+/** Computed columns: a restore never writes them, but compares the computed values with the archived ones. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
@@ -58,10 +55,7 @@ export async function otherwiseComputed(
   })
 }
 
-/**
- * Error: computed values differ from archived ones, so the rows cannot be restored as long as these columns are
- * compared.
- */
+/** Error: computed values differ from archived ones, so the rows cannot be restored if these columns are compared. */
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
   const same = `give ${what} the expression that ${names.length === 1 ? 'it' : 'they'} had, then run the same command again`

@@ -7,10 +7,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { attached, gone, moved } from './refusals.ts'
 
-/**
- * Null if it was dropped.
- * @throws SluiceError PARTITION_CHANGED if it is at another place: its rows are then unknown
- */
+/** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it is at another place: its rows are unknown */
 export async function detachedTable(context: ArchiveContext, partition: ArchivedPartition): Promise<TableSpec | null> {
   const { native, label } = partition
   if (native === null) throw new Error(`${label} is no table of its own`)

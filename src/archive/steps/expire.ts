@@ -1,7 +1,4 @@
-/**
- * Expires an archived partition: first the ledger, then one commit that removes its files from the table; the files
- * stay until a sweep.
- */
+/** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'

@@ -97,10 +97,7 @@ type BothWays = {
   readonly ms: number
 }
 
-/**
- * Reads the rows twice: as text for the files, and as a digest computed by the source. If one fails, the other is
- * aborted.
- */
+/** Reads the rows twice: as text for files, and as the source's digest. If one fails, the other is aborted. */
 async function bothWays(
   context: ArchiveContext,
   { partition }: Work,
@@ -162,9 +159,7 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   return folder
 }
 
-/**
- * Deletes incomplete files of a failed attempt: they take space that the next attempt may need, and nothing names them.
- */
+/** Deletes incomplete files of a failed attempt: they take space that the next attempt may need, nothing names them. */
 async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))

@@ -1,7 +1,4 @@
-/**
- * Handles a ledger that is older than the archive: it counts on files that the log has removed and a sweep has
- * destroyed.
- */
+/** Handles a ledger that is older than the archive: it needs files that the log removed and a sweep destroyed. */
 import { dec } from '../../model/run/event.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'

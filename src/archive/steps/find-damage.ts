@@ -62,10 +62,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
   }
 }
 
-/**
- * True if the log may still name the files: a program was killed between commit and ledger, or has not removed them
- * from the log yet.
- */
+/** True if the log may still name the files: a program was killed between commit and ledger, or has yet to commit. */
 function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }

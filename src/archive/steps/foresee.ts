@@ -237,9 +237,7 @@ async function besideOthers(
   }
 }
 
-/**
- * Error that prevents a restore from the files; null if all are as proved, and their texts still mean the same values.
- */
+/** Error that blocks a restore from the files; null if all are as proved, and their texts mean the same values. */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
   const other = meaningRefusal(context, partition)
   if (other !== null) return other

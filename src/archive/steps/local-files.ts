@@ -34,10 +34,7 @@ export async function localFiles(
   return { folder, paths, [Symbol.asyncDispose]: dispose }
 }
 
-/**
- * Sha256 of the stored bytes, as 64 hexadecimal digits.
- * @param etag reads only the object with this ETag; null for any
- */
+/** Sha256 of the stored bytes, as 64 hexadecimal digits. @param etag reads only with this ETag; null for any */
 export async function sha256InPlace(
   { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
   path: string,

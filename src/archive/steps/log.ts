@@ -75,10 +75,7 @@ export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger
 export interface ArchiveLog {
   /** Null where there is no log yet. */
   state(signal: AbortSignal): Promise<LogState | null>
-  /**
-   * The same for a caller that will write.
-   * @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log
-   */
+  /** The same for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
   own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<LogState | null>
   publish(
     publication: Publication,

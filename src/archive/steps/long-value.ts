@@ -36,10 +36,7 @@ export async function longValueError(
   return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
 }
 
-/**
- * @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits exceed a string of Node: no checksum can be
- * computed
- */
+/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits exceed a string of Node: no checksum exists */
 export function refuseLongBytes(
   rows: readonly Row[],
   request: RowRequest,

@@ -22,10 +22,7 @@ export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequ
 export const NULL_KEY_HINT =
   'give these rows a key, or remove them, and run the same command again; a key of columns that are NOT NULL keeps further ones out'
 
-/**
- * @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could neither be removed by its key nor be recognised in
- * a restore
- */
+/** @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could not be removed or recognised by it */
 export async function refuseNullKeys(
   label: string,
   view: SourceView,

@@ -1,7 +1,4 @@
-/**
- * Finds archived rows whose keys a table treats as equal: it compares texts in another way than when they were
- * archived.
- */
+/** Finds archived rows whose keys a table treats as equal: texts compare in another way than at archiving. */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'

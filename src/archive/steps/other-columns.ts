@@ -88,9 +88,7 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
 }
 
-/**
- * Error if archived texts would become other values; null if none would, or the members of the types were not recorded.
- */
+/** Error if archived texts would become other values; null if none would, or members were not recorded. */
 export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
   for (const { file, now } of fitNow(context, partition).shared) {
     const other = otherMeaning(file, now)

@@ -88,10 +88,7 @@ async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, w
   }
 }
 
-/**
- * Checks that every file of the partition has the proved bytes.
- * @throws SluiceError ARCHIVE_CONFLICT naming the first one that has not
- */
+/** Checks that a partition's files have the proved bytes. @throws SluiceError ARCHIVE_CONFLICT naming the first bad */
 export async function requireWhole(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -74,10 +74,7 @@ export async function retractFiles(
   )
 }
 
-/**
- * Uploads files from the spool folder to a bucket, and reads them back.
- * @returns their ETags by name, if the store has them
- */
+/** Uploads files from the spool folder to a bucket, reads them back. @returns ETags by name, if the store has them */
 export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,

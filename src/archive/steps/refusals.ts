@@ -1,7 +1,4 @@
-/**
- * Errors for partitions that cannot continue, with the same wording everywhere. Commands in hints can be pasted into a
- * shell.
- */
+/** Errors for partitions that cannot continue, in one wording. Commands in hints can be pasted into a shell. */
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'

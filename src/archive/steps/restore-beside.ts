@@ -1,7 +1,4 @@
-/**
- * Restores archived rows if another partition has their range now: into that partition, in one transaction that
- * compares them there.
- */
+/** Restores archived rows if another partition has their range now: into that one, compared in one transaction. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -41,10 +38,7 @@ export function besideText(tables: readonly TableName[]): string {
   return `its rows come into ${names}, which ${tables.length === 1 ? 'stands' : 'stand'} between its bounds now; what it had of its own stays away`
 }
 
-/**
- * Error if its rows cannot be added to the other tables; null if all its keys are free.
- * @throws SluiceError as `rowsNow`
- */
+/** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */
 export async function besideRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -88,10 +88,7 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 
-/**
- * Attaches a detached table again.
- * @param expect digest of its rows, compared under the lock; null: they count as they are
- */
+/** Attaches a detached table again. @param expect digest of its rows, compared under the lock; null: any rows */
 export async function attachAgain(
   context: ArchiveContext,
   { partition, held }: Work,

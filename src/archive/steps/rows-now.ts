@@ -1,6 +1,4 @@
-/**
- * Compares the present rows of an archived partition in the source with the archived ones, by key, before a restore.
- */
+/** Compares the present rows of an archived partition in the source with the archived ones, by key before a restore. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
 import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'

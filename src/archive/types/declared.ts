@@ -45,10 +45,7 @@ function otherPlaces(before: DeclaredType, after: DeclaredType, isSame: boolean)
     : `the attributes of ${after.name} were (${named(before)}) and are (${named(after)}) now`
 }
 
-/**
- * Without the schema, which depends on the search_path of a session, and without lengths: the server refuses a value
- * that is too long.
- */
+/** Without the schema, which depends on the search_path, and without lengths: the server refuses too long values. */
 function plainType(type: string | undefined): string | undefined {
   return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

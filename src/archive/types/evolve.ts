@@ -36,10 +36,7 @@ export type EvolveWishes = {
   readonly comments: Readonly<Record<string, string>>
 }
 
-/**
- * Columns removed from the table, and new names in it, if a renamed column cannot be distinguished from a dropped and
- * an added one.
- */
+/** Columns removed from the table, and new names in it, if a rename looks like a drop and an add. */
 export type Unsure = { readonly gone: readonly StoredColumn[]; readonly fresh: readonly string[] }
 
 export type Evolved = {

@@ -1,7 +1,4 @@
-/**
- * Matches the columns of archived files with those of the present table. A column keeps its physical name whatever its
- * name is.
- */
+/** Matches the columns of archived files with those of the table. A column keeps its physical name under any name. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { returnsAs } from './same-type.ts'
 

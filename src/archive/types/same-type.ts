@@ -23,10 +23,7 @@ export function isSameType(from: Typed, to: Typed): boolean {
 /** Delta's integer types, by size. */
 const WHOLE: readonly StoredType[] = ['byte', 'short', 'integer', 'long']
 
-/**
- * True if a field may change from the first type to the second without changing its files (PROTOCOL.md, "Type
- * Widening").
- */
+/** True if a field may change from the first type to the second without new files (PROTOCOL.md, "Type Widening"). */
 export function isWidening(from: Typed, to: Typed): boolean {
   if (from.stored === to.stored || !isCarried(from.as, to.as)) return false
   const [before, after] = [WHOLE.indexOf(from.stored), WHOLE.indexOf(to.stored)]

@@ -1,6 +1,4 @@
-/**
- * Finds the ledger that has an archived table: each login may have created one in the first schema of its search_path.
- */
+/** Finds the ledger of an archived table: each login may have created one in the first schema of its search_path. */
 import { archivedTables, isUnpublished, readArchive, type ArchivedTable } from '../ledger/record.ts'
 import { prepareArchiveLedger, refuseNewer } from '../ledger/schema.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'

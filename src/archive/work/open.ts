@@ -37,9 +37,7 @@ export const FILE_BYTES = 256 * 1024 * 1024
 /** Memory of the engine that writes and reads Parquet, bytes. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-/**
- * For a detach: longest time that other sessions should wait because of one attempt, and how long it is retried, ms.
- */
+/** For a detach: longest time that other sessions should wait for one attempt, and how long it is retried, ms. */
 export const PATIENCE_MS = 100
 export const BUDGET_MS = 60_000
 
@@ -77,10 +75,7 @@ type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
 
 /** Includes the host name: several machines may share a folder. */
 const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
-/**
- * Containers with the same host name have other processes under the same pids; null if the system does not report a
- * machine id.
- */
+/** Containers with the same host name have other processes under the same pids; null without a machine id. */
 const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
 /** The machine, which older programs do not write, and the pid. */
 const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
@@ -220,10 +215,7 @@ function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
 /** Also part of the context of an archive. */
 export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
 
-/**
- * Access to the log of an archive without its files: to find its owner, and unnamed files.
- * @throws SluiceError as `openArchive`
- */
+/** Access to an archive's log, not its files: for owner and unnamed files. @throws SluiceError as `openArchive` */
 export async function openOwned(
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },

@@ -27,10 +27,7 @@ type Asked = CountingLedger & {
   readonly only: ReadonlyMap<string, string>
 }
 
-/**
- * Why a file stays, and what to do. @property back command that restores the rows, if an asked ledger has the file as
- * their only copy
- */
+/** Why a file stays, and what to do. @property back command that restores the rows, if it is their only copy */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
 
 export class OtherLedgers implements AsyncDisposable {

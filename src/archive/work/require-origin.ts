@@ -1,7 +1,4 @@
-/**
- * An archive belongs to one database: a copy of it, and the same one after a failover, are refused until a user adopts
- * the archive.
- */
+/** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until adoption. */
 import { randomUUID } from 'node:crypto'
 import { isBeingRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../steps/context.ts'

@@ -38,10 +38,7 @@ export class CheckpointRows {
   readonly version: number
   /** Number of `add` rows returned. */
   adds = 0
-  /**
-   * Action kinds and fields of deletion vectors for which a classic checkpoint has no column, with the number of
-   * omissions.
-   */
+  /** Action kinds and vector fields for which a classic checkpoint has no column, with the number of omissions. */
   readonly leftOut = new Map<string, number>()
 
   /** @param nowMs decides which tombstones have expired */

@@ -27,10 +27,7 @@ const HASHES_A_QUESTION = 400
 
 export class Batch {
   readonly files: FileRow[] = []
-  /**
-   * A commit row, and the index of its first file in `files` (or null): its `first_file_no` is known when the batch is
-   * written.
-   */
+  /** A commit row, and the index of its first file in `files` (or null): its `first_file_no` is known at writing. */
   readonly commits: { readonly row: SqlValue[]; readonly firstFile: number | null }[] = []
   readonly actions: SqlValue[][] = []
   readonly metadata: SqlValue[][] = []
@@ -195,9 +192,7 @@ export async function writeBatch(
   return firstNumber
 }
 
-/**
- * If numbers are unique in the whole database, only one writer runs at a time; otherwise each table counts for itself.
- */
+/** If numbers are unique in the database, only one writer runs at a time; otherwise each table has its own. */
 async function nextNumber(reader: SqlReader, tableId: string, relation: string, column: string): Promise<number> {
   const ofTable = dialectOf(reader).numbering === 'table'
   const [row] = await reader.all(

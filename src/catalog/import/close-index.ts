@@ -30,10 +30,7 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /**
-   * Allocated at the start of the second pass, in the size of the first. 1: the catalog was queried for an earlier
-   * lifetime.
-   */
+  /** Allocated at the start of the second pass, in the size of the first. 1: queried in the catalog. */
   #asked = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)
@@ -76,9 +73,7 @@ export class CloseIndex {
     return slot
   }
 
-  /**
-   * Version that ends a lifetime of the key beginning now, or null: the next event of the key, add or remove, ends it.
-   */
+  /** Version that ends a lifetime beginning now, or null: the next event of its key, add or remove, ends it. */
   nextVersion(slot: number): number | null {
     const event = this.#head[slot] as number
     return event === NONE ? null : (this.#eventVersion[event] as number)

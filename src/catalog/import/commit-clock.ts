@@ -29,10 +29,7 @@ function ruledFrom({ protocol, metadata }: Declared): number {
   return rule?.fromVersion ?? NEVER
 }
 
-/**
- * Largest value of (file time minus version) of the commits up to a version, among those that a reader of the log
- * counts.
- */
+/** Largest value of (file time minus version) of the commits up to a version, among those that readers count. */
 function aheadUpTo(commits: readonly CommitFile[], version: number): number {
   return commits.reduce(
     (most, one) => (one.version <= version ? Math.max(most, Math.floor(one.modified) - one.version) : most),

@@ -1,6 +1,4 @@
-/**
- * State of a table in the catalog: its head row, whether its import is complete, and the remains of an interrupted one.
- */
+/** State of a table in the catalog: its head row, whether its import ended, and the remains of an interrupted one. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -23,10 +21,7 @@ export type Cursor = {
   readonly checkpoint?: string
   /** The distributed run that works on it, and the number of actions done when it began. */
   readonly shared?: { readonly run: string; readonly from: number }
-  /**
-   * Version of the checkpoint that becomes the table's new base; rows below it are removed before this import
-   * completes.
-   */
+  /** Version of the checkpoint that becomes the table's new base; rows below it are removed before it completes. */
   readonly rebase?: number
 }
 

@@ -88,9 +88,7 @@ export class FileIndexes {
     return new Set((await this.#database.all(dialectOf(this.#database).objectNames)).map(([name]) => name))
   }
 
-  /**
-   * Indexes and statistics only affect speed: without the rights for them, or with a long lock, the import continues.
-   */
+  /** Indexes and statistics affect only speed: without rights for them, or after a long lock, imports continue. */
   async #tryTo(body: (database: SqlDatabase) => Promise<unknown>): Promise<void> {
     try {
       await body(this.#database)

@@ -36,10 +36,7 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/**
- * Afterwards rows of one partition have the same hash, so the database finds them and no map of all partitions is
- * needed.
- */
+/** Afterwards rows of one partition have the same hash, so the database finds them without a map of all. */
 async function setHashes(at: Place, lease: Lease): Promise<void> {
   const { database, tableId } = at
   const column = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const

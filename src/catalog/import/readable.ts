@@ -5,10 +5,7 @@ import type { ActionKind } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 
-/**
- * @returns the refusal of a table with unsupported requirements, or null
- * @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA
- */
+/** @returns the refusal for unsupported requirements, or null @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA */
 export function refusalOf(
   protocol: ProtocolAction | null,
   metadata: MetadataAction | null,

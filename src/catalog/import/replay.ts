@@ -107,10 +107,7 @@ export class Replay {
     this.#keep(version, SOURCE.checkpoint, line, raw, action)
   }
 
-  /**
-   * A line of a commit that only matters for history (below the base, or the base's own): stored raw, counted, without
-   * effect on files.
-   */
+  /** A line of a commit at or below the base, which is only history: stored raw, counted, without effect on files. */
   takeRawLine(version: number, { line, raw, action }: ActionLine, ofBase: boolean): void {
     if (ofBase) {
       this.#tally.lines++

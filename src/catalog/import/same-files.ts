@@ -1,7 +1,4 @@
-/**
- * Checks that log and catalog have the same files, if the commit that would show it is gone: two histories must never
- * be mixed.
- */
+/** Checks that log and catalog have the same files, if the commit to compare is gone: histories must not mix. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'

@@ -18,10 +18,7 @@ type At = {
   readonly listing: LogListing
   readonly log: LogStore
   readonly database: SqlDatabase
-  /**
-   * The log was moved, and its file times are taken over: later checks could not find out which bytes were never
-   * compared.
-   */
+  /** The log was moved, with new file times: later checks could not find out which bytes were never compared. */
   readonly moved?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
@@ -29,20 +26,14 @@ type At = {
 
 type Known = { readonly bytes: number | null; readonly modified: number | null; readonly digest: Uint8Array | null }
 
-/**
- * The newest commit in the catalog. `bytes` and `digest` are null if only a checkpoint has it, or in rows of older
- * programs.
- */
+/** The newest commit in the catalog. `bytes` and `digest` are null if it is only in a checkpoint, or in old rows. */
 export type NewestKnown = {
   readonly version: number
   readonly bytes: number | null
   readonly digest: Uint8Array | null
 }
 
-/**
- * State of the catalog's newest commit in the log: `gone` if only its file is missing, as after a cleanup behind a
- * checkpoint.
- */
+/** State of the catalog's newest commit in the log: `gone` if only its file is missing, as after a cleanup. */
 export type Newest =
   | { readonly is: 'same' }
   | { readonly is: 'gone' }
@@ -148,16 +139,10 @@ function spread<T>(all: readonly T[], most: number): readonly T[] {
   return step <= 1 ? all : Array.from({ length: most }, (_, i) => all[Math.floor(i * step)] as T)
 }
 
-/**
- * Result of comparing all commits: those of the log whose bytes differ from the imported ones, ascending, and the
- * number compared.
- */
+/** Log commits whose bytes differ from the imported ones, ascending, and the number compared. */
 export type ComparedCommits = { readonly compared: number; readonly other: readonly number[] }
 
-/**
- * Compares all commits of both sides by their bytes; reads all of them.
- * @throws SluiceError of a log that cannot be read
- */
+/** Compares all commits of both sides by their bytes; reads all of them. @throws SluiceError for an unreadable log */
 export async function compareCommits(
   database: SqlReader,
   tableId: string,
@@ -188,10 +173,7 @@ export async function compareCommits(
   return { compared: both.length, other }
 }
 
-/**
- * True if any commit has another size or time than when it was imported. A table that was never readable can then be
- * discarded.
- */
+/** True if any commit has another size or time than when it was imported. If never readable, it can be discarded. */
 export async function changedSince(database: SqlReader, { tableId }: Head, listing: LogListing): Promise<boolean> {
   const rows = await database.all(
     'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',

@@ -37,9 +37,7 @@ export type Start =
   | ({ readonly kind: 'fresh' } & Work)
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
-  /**
-   * The log was cleaned past the current version: a checkpoint above it becomes the base; readers keep the old version.
-   */
+  /** The log was cleaned past the current version: a checkpoint above it becomes the base; readers keep the old one. */
   | ({ readonly kind: 'rebase' } & Work)
 
 const NOTHING: Point = {
@@ -55,10 +53,7 @@ export function commitsAbove(listing: LogListing, current: number): readonly Com
   return whole && current + above.length === listing.latest ? above : null
 }
 
-/**
- * The caller checks that this is the imported log.
- * @param options.changed commits of an import that was never readable have changed
- */
+/** The caller checks that this is the imported log. @param options.changed a never readable import's commits changed */
 export async function startOf(options: {
   readonly head: Head | null
   readonly wholeness: Wholeness | null

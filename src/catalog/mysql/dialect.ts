@@ -1,6 +1,4 @@
-/**
- * The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after an interruption.
- */
+/** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after a kill. */
 import { isoTime } from '../../shared/clock.ts'
 import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'

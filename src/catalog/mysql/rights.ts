@@ -1,6 +1,4 @@
-/**
- * Rights of a user on a catalog in MySQL or MariaDB, from SHOW GRANTS: only administrators may read the grant tables.
- */
+/** User rights on a catalog in MySQL or MariaDB, from SHOW GRANTS: only administrators may read the grant tables. */
 import { regexText } from '../../shared/name-pattern.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'

@@ -29,10 +29,7 @@ export async function stateAt(reader: SqlReader, tableId: string, version: numbe
   }
 }
 
-/**
- * Schema of a table at a version, and the logical names of its partition columns.
- * @throws SluiceError HISTORY_MISSING
- */
+/** Schema of a table at a version, and logical names of its partition columns. @throws SluiceError HISTORY_MISSING */
 export async function schemaAt(
   reader: SqlReader,
   tableId: string,

@@ -10,9 +10,7 @@ import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 
-/**
- * A file can match only if its max key is at or above `reach` and its min key at or below `start`; null is no limit.
- */
+/** A file matches only if its max key is at or above `reach` and its min key at or below `start`; null is no limit. */
 export type Wanted = { readonly reach: Buffer | null; readonly start: Buffer | null }
 
 const NOTHING: Wanted = { reach: null, start: null }

@@ -1,7 +1,4 @@
-/**
- * Migration 1 of the SQLite catalog: every relation of docs/CATALOG.md. Never edited after a release; later changes are
- * new files.
- */
+/** Migration 1 of the SQLite catalog: every relation of docs/CATALOG.md. Never edited after a release. */
 export const sql = `
 CREATE TABLE delta_tables (
   table_id TEXT PRIMARY KEY,

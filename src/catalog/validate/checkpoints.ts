@@ -1,7 +1,4 @@
-/**
- * Chooses checkpoints and compares each with the replay of the log at its version, one at a time in the scratch
- * database.
- */
+/** Compares chosen checkpoints with the replay of the log at their versions, one at a time in the scratch database. */
 import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'

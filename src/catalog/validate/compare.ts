@@ -30,10 +30,7 @@ export type Comparison = {
 
 const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`
 
-/**
- * Statement that adds the differences of two relations to `difference`. Both need a column `present`, which is always
- * 1.
- */
+/** Statement that adds the differences of two relations to `difference`. Both need a column `present`, always 1. */
 export function compareSql(comparison: Comparison): string {
   const { check, version, path, log, catalog, on, fields } = comparison
   const entry = (name: string, mode: Mode, left: string, right: string): string =>
@@ -57,9 +54,7 @@ WHERE d IS NOT NULL`
 
 const JSON_MODES = "'values', 'json', 'stats', 'shared', 'spelled'"
 
-/**
- * Numbers by value, times by instant, all else by text. HUGEINT would round a fraction, so only whole numbers use it.
- */
+/** Numbers by value, times by instant, all else by text. HUGEINT would round a fraction, so only integers use it. */
 const SAME_ATOM = `CASE
   WHEN atom IS NULL THEN 'null'
   WHEN starts_with(atom, '"') AND regexp_matches(atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')

@@ -1,7 +1,4 @@
-/**
- * Copies the catalog's rows of one table to the scratch database, every value as text, so that the stored value is
- * compared.
- */
+/** Copies the catalog's rows of one table to the scratch database, every value as text, to compare what is stored. */
 import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -79,9 +76,7 @@ const RELATIONS: readonly Relation[] = [
 /** Name of a relation's copy. */
 export const copyOf = (relation: string): string => relation.replace('delta_', 'cat_')
 
-/**
- * Copies the rows of a table out of the catalog, in one read transaction; each relation's number of rows is checked.
- */
+/** Copies the rows of a table from the catalog in one read transaction; each relation's number of rows is checked. */
 export async function loadCatalog(
   catalog: SqlDatabase,
   scratch: SqlDatabase,
@@ -176,10 +171,7 @@ function fileExtra(row: SqlRow, root: string): Texts {
 
 const PARTITION = placesOf(PARTITION_COLUMNS)
 
-/**
- * The hash of the row's values; the hash of the stored text is also right, in rows of older programs that no import has
- * rewritten.
- */
+/** The hash of the row's values; the hash of the stored text is also right, in rows of older programs. */
 function partitionExtra(row: SqlRow): Texts {
   const text = String(row[PARTITION.partition_values])
   const stored = String(row[PARTITION.values_hash])

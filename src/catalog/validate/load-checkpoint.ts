@@ -1,6 +1,4 @@
-/**
- * Loads a checkpoint into the scratch database: DuckDB renders its Parquet rows as JSON, then reads them like lines.
- */
+/** Loads a checkpoint into the scratch database: DuckDB renders its Parquet rows as JSON, and reads them like lines. */
 import { LOG_FOLDER, SIDECAR_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -50,9 +48,7 @@ export async function loadCheckpoint(
   return { own, sidecars: rows - own }
 }
 
-/**
- * Numbers the rows as the catalog does: consecutively over all files, without those that only describe the checkpoint.
- */
+/** Numbers the rows as the catalog does: across all files, without those that only describe the checkpoint. */
 export const RENUMBER: readonly string[] = [
   `DELETE FROM log_other WHERE source IN (1, 2) AND (kind IN ('sidecar', 'checkpointMetadata') OR kind = 'unknown:' OR raw = '{}')`,
   `CREATE TEMP TABLE numbered AS SELECT version, source, line, row_number() OVER (PARTITION BY version, source ORDER BY line) AS row

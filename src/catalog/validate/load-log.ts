@@ -1,7 +1,4 @@
-/**
- * Loads the log into the scratch database: DuckDB's own JSON and Parquet readers parse commit lines and checkpoint
- * rows.
- */
+/** Loads the log into the scratch database: DuckDB parses commit lines and checkpoint rows. */
 import { createHash } from 'node:crypto'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'

@@ -22,9 +22,7 @@ export type LoadedLog = {
   readonly marked: readonly string[]
 }
 
-/**
- * @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT
- */
+/** @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT */
 export async function loadLog(
   log: LogStore,
   scratch: SqlDatabase,
@@ -81,9 +79,7 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
   }
 }
 
-/**
- * One row per version of the window, with the time of the commit file, or of the checkpoint if the commit is missing.
- */
+/** One row per version of the window, with the time of the commit file, or the checkpoint if it is missing. */
 async function nameVersions(scratch: SqlDatabase, { start, version, base, commits, history }: Window): Promise<void> {
   const times = new Map([...history, ...commits].map((file) => [file.version, file.modified]))
   const hasCommit = times.has(start)

@@ -1,6 +1,4 @@
-/**
- * Splits a JSON file of the log into pieces at line breaks for the scratch database, or into objects that span lines.
- */
+/** Splits a JSON file of the log into pieces at line breaks for the scratch database, or into multi-line objects. */
 import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import type { LogStore } from '../../model/lake/log-store.ts'

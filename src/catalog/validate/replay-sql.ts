@@ -1,17 +1,11 @@
-/**
- * The replay, in window functions: file lifetimes, totals and times of every version. Statements for DuckDB, run in
- * this order.
- */
+/** The replay, in window functions: file lifetimes, totals and times of every version. DuckDB statements, in order. */
 
 /** Paths that may have another canonical form; all others are their own key. */
 export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
 
-/**
- * Every add and remove that changes the state, in log order. PROTOCOL.md, "Action Reconciliation": the key is (path,
- * dvId).
- */
+/** Every add and remove that counts, in log order. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
 const EVENTS = `
 CREATE TABLE log_event AS
 SELECT a.version, a.source, a.line, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, true AS is_add
@@ -156,10 +150,7 @@ JOIN log_add a USING (version, source, line) WHERE e.is_add`
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 
-/**
- * Number of files at a version that readers without path decoding have differently: more copies than the replay, or any
- * if it has none.
- */
+/** Number of files that readers without path decoding have differently: more copies, or any if the replay has none. */
 export const spelledApartAt = (version: number): string => `
 SELECT count(*) FROM (
   SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (

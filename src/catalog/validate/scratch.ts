@@ -67,10 +67,7 @@ export async function loadCounted(
   }
 }
 
-/**
- * Separators of a packed page, and the mark for NULL. JSON and normal paths never hold them; other values are loaded
- * the slow way.
- */
+/** Separators of a packed page, and its NULL mark. JSON and normal paths never hold them; others load the slow way. */
 const [NOTHING, ROW, CELL] = ['\x1d', '\x1e', '\x1f']
 
 /**

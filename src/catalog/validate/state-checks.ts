@@ -1,6 +1,4 @@
-/**
- * Compares protocol, metadata, transactions and domains: every row with its line, and the state in force at a version.
- */
+/** Compares protocol, metadata, transactions and domains: each row with its line, and the state at a version. */
 import type { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
 import { same, type Range } from './checks.ts'
 import type { Comparison, Field } from './compare.ts'

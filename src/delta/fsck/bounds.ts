@@ -109,9 +109,7 @@ export function misstatements(
   return found
 }
 
-/**
- * With wide bounds a null count means none, all or some (PROTOCOL.md, "Per-file Statistics"); "some" cannot be checked.
- */
+/** With wide bounds a null count means none, all or some (PROTOCOL.md, "Per-file Statistics"); some is unchecked. */
 function claimedNulls(nulls: number, { rows, visible, isTight }: RowCounts): number | null {
   if (isTight || nulls === 0) return nulls
   return nulls >= rows ? visible : null

@@ -1,7 +1,4 @@
-/**
- * Checks rows of a checkpoint against each other: files that occur twice, and structs that contradict the texts they
- * repeat.
- */
+/** Checks rows of a checkpoint against each other: doubled files, and structs that contradict the texts they repeat. */
 import { eachScalar, memberText } from '../../model/lake/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'

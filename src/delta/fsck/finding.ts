@@ -80,8 +80,6 @@ export type Finding = {
   readonly found?: string
   readonly detail: string
   readonly bytes?: bigint
-  /**
-   * Path of the missing file, below the root: if an old version is checked, the newest version decides what this means.
-   */
+  /** Path of the missing file, below the root: for an old version, the newest version decides what this means. */
   readonly absent?: string
 }

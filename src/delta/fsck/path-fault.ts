@@ -6,10 +6,7 @@ import { decodeOnce } from '../paths.ts'
 /** Schemes of web pages; a table's files are never there. */
 const WEB: ReadonlySet<string> = new Set(['http', 'https', 'ftp'])
 
-/**
- * Why a path of a log cannot name a file in any store; null if it may name one. Opens nothing.
- * @param path as in the log
- */
+/** Why a path of a log names no file in any store; null if it may name one. Opens nothing. @param path as in the log */
 export function pathFault(path: string): string | null {
   const decoded = decodeOnce(path)
   if (decoded.includes('\0')) return 'its path holds a NUL character, which no name of a file may'

@@ -1,7 +1,4 @@
-/**
- * Checks row ids of active files (PROTOCOL.md, "Row Tracking"): no two rows share an id, and none is above the high
- * water mark.
- */
+/** Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. */
 import { numRecordsOf } from '../stats.ts'
 import type { Finding } from './finding.ts'
 

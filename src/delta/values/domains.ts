@@ -126,10 +126,7 @@ export const dateDomain: Domain<number> = {
   }),
 }
 
-/**
- * Stats are cut to milliseconds: the true max is up to 999 us higher; up to 1970 a cut towards zero raised min by as
- * much.
- */
+/** Stats are cut to milliseconds: the true max is up to 999 µs higher; up to 1970 the cut raised min by as much. */
 const CUT_MICROS = 999n
 const TOO_FINE = /\.\d{7}/
 

@@ -1,7 +1,4 @@
-/**
- * Parses partition values (PROTOCOL.md, "Partition Value Serialization"): text in the log, values of the column's type
- * to compare.
- */
+/** Parses partition values (PROTOCOL.md, "Partition Value Serialization"): log texts to values of the column's type. */
 import { parseExactNumber } from '../../model/run/exact-number.ts'
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'

@@ -114,10 +114,7 @@ function floorMs(micros: bigint): bigint {
   return micros / MICROS_OF_MS - (micros % MICROS_OF_MS < 0n ? 1n : 0n)
 }
 
-/**
- * True if two partition values mean the same: null and the empty text do, and so do different spellings of a number or
- * time.
- */
+/** True if two partition values mean the same: null and the empty text do, as do spellings of one number or time. */
 export function isSamePartitionValue(a: string | null, b: string | null, type: DeltaType): boolean {
   if (a === b) return true
   const [left, right] = [parsePartitionValue(a, type), parsePartitionValue(b, type)]
@@ -152,10 +149,7 @@ function isSameValue(left: PartitionValue, right: PartitionValue, type: DeltaTyp
 
 export type PartitionMap = Readonly<Record<string, string | null>>
 
-/**
- * @returns differences of the two maps, and keys that one of them lacks. Values of unknown columns are compared as
- * text.
- */
+/** @returns differences of the two maps, and keys that one lacks. Values of unknown columns are compared as text. */
 export function partitionsApart(fields: readonly Field[], one: PartitionMap, other: PartitionMap): readonly Apart[] {
   const types = new Map(fields.map(({ physicalName, type }) => [physicalName, type]))
   const names = new Set([...Object.keys(one), ...Object.keys(other)])

@@ -15,10 +15,7 @@ export type ArchiveAdoptOperation = {
   readonly accept: readonly string[]
   /** The archive, or the folder it was made in: if the ledger does not have it, the ledger is rebuilt from it. */
   readonly to?: string
-  /**
-   * Facts that an archive of an older program lacks: calendar, and the column of a plain table that decides a row's
-   * partition.
-   */
+  /** Facts that an archive of an older program lacks: calendar, and a plain table's partition column. */
   readonly calendar?: Partial<CalendarSpec>
   readonly by?: string
   /** How long a detached partition is kept, ms; default: the value in the archive. */

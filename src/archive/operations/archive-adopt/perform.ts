@@ -62,10 +62,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
   return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
 }
 
-/**
- * A run without a ledger starts a new archive, finds another one in its place, and is refused: its ledger rows need not
- * be kept.
- */
+/** A run without a ledger starts a new archive, finds another in its place, and is refused without ledger rows. */
 async function isOfAnother(record: ArchiveRecord, opened: Opened, run: ArchiveAdoptRun): Promise<boolean> {
   if (!isUnpublished(record)) return false
   const owned = await openOwned(record, opened, run)
@@ -159,10 +156,7 @@ class Adoption {
     this.#name = tableText(parts.table.table)
   }
 
-  /**
-   * @returns properties for the table from then on; null if the ledger does not have the table
-   * @throws SluiceError PROOF_FAILED
-   */
+  /** @returns properties for the table from then on; null if not in the ledger @throws SluiceError PROOF_FAILED */
   async judge(state: LogState): Promise<ArchiveProperties | null> {
     const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: Compared[] = []

@@ -1,6 +1,4 @@
-/**
- * `archive erase`: erases rows about a person from a table and its archive; no older version of the archive keeps them.
- */
+/** `archive erase`: erases rows about a person from a table and its archive; no older archive version keeps them. */
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { ErasureLedger, type Erasure } from '../../ledger/erasure-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../ledger/record.ts'
@@ -181,10 +179,7 @@ async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord,
   return !run.interrupt.stop.aborted
 }
 
-/**
- * @throws SluiceError LEDGER_BUSY, PLAN_CHANGED if another erasure of the table has not ended, or this one began with
- * another condition
- */
+/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED if another erasure is unfinished, or began with another condition */
 function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
   if (reason !== asked) {
     throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {

@@ -1,7 +1,4 @@
-/**
- * `archive expire`: removes partitions whose last copy is in the archive; they can be restored until their files are
- * destroyed.
- */
+/** `archive expire`: removes partitions left only in the archive, restorable until their files are destroyed. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'

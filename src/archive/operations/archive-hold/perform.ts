@@ -82,10 +82,7 @@ async function toldWithout(labels: readonly string[], { table, record, opened, r
   }
 }
 
-/**
- * Writes the holds of the ledger to the archive.
- * @throws SluiceError as `tellArchive`; then only the ledger has them
- */
+/** Writes the ledger's holds to the archive. @throws SluiceError as `tellArchive`; then only the ledger has them */
 async function told({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
     await tellArchive(record, opened, run)

@@ -1,6 +1,4 @@
-/**
- * Stage of an archive run that reports its plan, and refuses a run without an aim or with all due partitions blocked.
- */
+/** Stage of a run that reports its plan, and refuses a run without an aim or with all due partitions blocked. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -1,7 +1,4 @@
-/**
- * `archive plan` and `archive run`: move old partitions into a Delta table, prove them, and remove them from the
- * source.
- */
+/** `archive plan` and `archive run`: move old partitions to a Delta table, prove them, and drop them at the source. */
 import { shellQuote } from '../../../shared/shell.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'

@@ -109,10 +109,7 @@ export function moves({ status }: PlannedPartition): boolean {
   return status === 'due' || status === 'resume' || status === 'drop'
 }
 
-/**
- * True if rows are deleted one by one: from a table without partitions, or for a partition begun before the table was
- * partitioned.
- */
+/** True if rows are deleted one by one: from a table without partitions, or for a partition begun before that. */
 function takesRows({ isNative, partitions }: PlannedArchive): boolean {
   return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }

@@ -1,7 +1,4 @@
-/**
- * Processes one table of an archive run: records it in the ledger, and advances each of its partitions as far as
- * allowed.
- */
+/** One table of an archive run: records it in the ledger, and advances each of its partitions as far as it may. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
 import type { Wish } from '../../steps/advance.ts'

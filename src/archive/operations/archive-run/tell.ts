@@ -69,10 +69,7 @@ export function tellUnsure({ table, unsure }: PlannedArchive, run: Teller): void
   if (unsure !== null) tell(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
 }
 
-/**
- * Reports why partitions are not dropped yet, and that another grace period does not apply to partitions already
- * detached.
- */
+/** Reports why partitions are not dropped yet, and that no other grace period applies to detached ones. */
 export function tellGrace(
   { table, partitions }: PlannedArchive,
   { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,

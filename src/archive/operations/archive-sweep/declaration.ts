@@ -4,10 +4,7 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/**
- * Removes files that no version of the archive names and no program is writing, and those that no version within the
- * retention names.
- */
+/** Removes files that no archive version names and no program writes, and those outside the retention. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string

@@ -17,10 +17,7 @@ export type RestoreOperation = {
   readonly into?: string
   /** URL of another database as the target. */
   readonly intoUrl?: string
-  /**
-   * Condition for the rows: `customer_id = 42`; only with another target table. It may name a person, and is not
-   * stored.
-   */
+  /** Condition for the rows: `customer_id = 42`; only for another target. It may name a person, and is not stored. */
   readonly where?: string
   /** Name of the table; confirms that archived values are given up. */
   readonly confirm?: string

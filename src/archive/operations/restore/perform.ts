@@ -148,10 +148,7 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
   })
 }
 
-/**
- * Late rows of the period in the default partition are moved into the restored native partition, unless it has their
- * keys.
- */
+/** Moves late rows from the default partition into the restored native partition, unless it has their keys. */
 async function besideDefault(
   { context }: OpenArchive,
   record: ArchiveRecord,

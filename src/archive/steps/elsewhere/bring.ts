@@ -1,7 +1,4 @@
-/**
- * Writes archived rows into another table, in one transaction with the proof that they are there; the archive does not
- * change.
- */
+/** Writes archived rows into another table, in a transaction with the proof that they are there; the archive stays. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { added, NO_ROWS, RowSum } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -49,10 +46,7 @@ export async function bringElsewhere(
   }
 }
 
-/**
- * Error if the table refused rows because its key treats two of them as equal. Null if this was not the cause, or is
- * unknown.
- */
+/** Error if the table refused rows because its key treats two of them as equal. Null for another or unknown cause. */
 async function keysAlike(
   context: ArchiveContext,
   parts: readonly Part[],

@@ -16,10 +16,7 @@ export type Destination = {
   readonly table: TableSpec
   /** Columns to write, and their types. */
   readonly columns: readonly ReadColumn[]
-  /**
-   * Converts a row of a partition's files to a row of these columns.
-   * @throws (the function) SluiceError VALUE_REFUSED
-   */
+  /** Converts a row of a partition's files to these columns. @throws (the function) SluiceError VALUE_REFUSED */
   readonly rowOf: (partition: ArchivedPartition) => (row: Row) => Row
 }
 
@@ -28,10 +25,7 @@ export const ROWS = 5000
 /** Number of keys that a sentence names. */
 const NAMED = 5
 
-/**
- * `empty`: the table has no rows. `free`: it has rows, but none with these keys. `there`: it has all of these rows with
- * their values.
- */
+/** `empty`: the table has no rows. `free`: it has rows, but none with these keys. `there`: it has all of these rows. */
 export type Standing =
   | { readonly kind: 'empty' }
   | {
