@@ -27,10 +27,7 @@ export function withLevel(rights: Omit<Rights, 'level'>): Rights {
 
 const MOST_NAMED = 3
 
-/**
- * Text such as `INSERT, DELETE on a, b, c and 9 more` from the missing privileges of each relation; relations with
- * equal ones are grouped.
- */
+/** Text such as `INSERT, DELETE on a, b, c and 9 more`; relations with equal missing privileges are grouped. */
 export function missingTexts(lacks: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const relations = new Map<string, string[]>()
   for (const [relation, privileges] of lacks) {

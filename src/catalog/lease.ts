@@ -40,10 +40,7 @@ export type Holder = Owner & { readonly command: string }
 export type Lease = Holder & {
   readonly tableId: string
   readonly fence: number
-  /**
-   * Ends with the session; null if the database has no session locks, or if the owner's lease had to expire first.
-   * Taken again after a restart.
-   */
+  /** Ends with the session; null without session locks, or if a lease had to expire. Taken again after a restart. */
   lock: SessionLock | null
 }
 

@@ -1,7 +1,4 @@
-/**
- * Identity of a partition in the catalog. Writers order the keys of `partitionValues` freely, and '' is NULL
- * (PROTOCOL.md, "Partition Value Serialization").
- */
+/** Writers order `partitionValues` freely, and '' is NULL (PROTOCOL.md, "Partition Value Serialization"). */
 import { keyHash } from '../shared/hash.ts'
 
 /** The one text of a partition. @param text its values: a JSON object of texts and nulls */

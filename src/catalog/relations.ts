@@ -1,7 +1,4 @@
-/**
- * The catalog's relations as lists of columns, for migrations, imports, exports and the validator. docs/CATALOG.md
- * explains each to people who query it.
- */
+/** The catalog's relations as lists of columns, for all code that uses them. docs/CATALOG.md explains each to users. */
 
 export const FILE_COLUMNS = [
   'file_no',

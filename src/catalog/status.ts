@@ -1,7 +1,4 @@
-/**
- * `migration_status`: one row per import, in the columns that the guide queries. Its times are texts on SQLite, and in
- * catalogs that are not yet upgraded.
- */
+/** `migration_status`: one row per import, as in the guide. Times are texts on SQLite, and before an upgrade. */
 import { isoOfText, isoTime } from '../shared/clock.ts'
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { dialectOf } from './dialect.ts'

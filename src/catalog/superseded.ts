@@ -1,7 +1,4 @@
-/**
- * Rows of protocol, metadata, transactions and domains below a version that a newer row has replaced. Rows in force
- * stay, with their own version.
- */
+/** Rows of protocol, metadata, transactions and domains below a version that newer ones replaced. Others stay. */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RowCounts } from './rollback.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'

@@ -53,10 +53,7 @@ export async function* fileSteps(
   }
 }
 
-/**
- * Removes the table's rows that no version from `below` on needs; history begins there, so no query can need them.
- * @returns removed rows, by relation
- */
+/** Removes rows that no version from `below` on needs; the history begins there. @returns removed rows, by relation */
 export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
   const { tableId } = at
   let files = 0

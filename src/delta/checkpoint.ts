@@ -35,10 +35,7 @@ function badCheckpoint(checkpoint: CheckpointFiles, file: string, why: string, c
   })
 }
 
-/**
- * Maps errors of a damaged checkpoint to BAD_CHECKPOINT; errors of this machine (network, rights, disk) stay as they
- * are.
- */
+/** Maps errors of a damaged checkpoint to BAD_CHECKPOINT; errors of this machine (network, rights, disk) stay. */
 function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: string): unknown {
   if (!(error instanceof SluiceError)) return error
   if (error.code === 'SOURCE_GONE') return badCheckpoint(checkpoint, file, `${file} is missing`, error)
@@ -192,10 +189,7 @@ export async function* readCheckpoint(
   }
 }
 
-/**
- * Reads a checkpoint to its end without returning rows, for callers that cannot take back rows they passed on.
- * @throws SluiceError BAD_CHECKPOINT
- */
+/** Reads a checkpoint to its end, for callers that cannot take back rows. @throws SluiceError BAD_CHECKPOINT */
 export async function proveCheckpoint(
   store: LogStore,
   parquet: () => Promise<ParquetRows>,

@@ -31,10 +31,7 @@ export type LineOptions = {
   /** Called with every non-blank line before it is parsed; true: the caller has handled the line, leave it out. */
   readonly skip?: (raw: string, line: number) => boolean
   readonly onEnd?: (bytes: CommitBytes) => void
-  /**
-   * Called if the file begins with a byte order mark. delta-spark reads past it, as this reader does; readers based on
-   * delta-kernel refuse the table.
-   */
+  /** Called for a byte order mark. delta-spark and this reader skip it; readers on delta-kernel refuse the table. */
   readonly onMark?: () => void
 }
 

@@ -47,10 +47,7 @@ function actionsOf<T>(
   return found
 }
 
-/**
- * The checksum of a version; null if it is missing or cannot be read, because it is optional for readers.
- * @throws SluiceError SOURCE_DENIED, SOURCE_IO
- */
+/** A version's checksum; null if missing or unreadable: it is optional. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
 export async function readCrc(store: LogStore, version: number, signal: AbortSignal): Promise<VersionChecksum | null> {
   const object = parseObject(await readSmall(store, logPathOf(crcName(version)), signal))
   if (object === null) return null

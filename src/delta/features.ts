@@ -1,7 +1,4 @@
-/**
- * What a table requires of its readers (PROTOCOL.md, "Table Features"), and which of it sluice refuses. Writer features
- * are never a reason to refuse.
- */
+/** A table's requirements of readers (PROTOCOL.md, "Table Features"), and those that sluice refuses. */
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 

@@ -46,10 +46,7 @@ export class ListedLog {
     return this.#from === 0
   }
 
-  /**
-   * The whole log. Files listed before are kept as they are, and their checkpoints stay the same objects.
-   * @throws SluiceError SOURCE_DENIED, SOURCE_IO
-   */
+  /** The whole log; known files and checkpoints stay the same objects. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
   whole(signal: AbortSignal): Promise<LogListing> {
     if (this.isWhole) return Promise.resolve(this.#known)
     this.#whole ??= this.#complete(signal).finally(() => (this.#whole = null))

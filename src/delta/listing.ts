@@ -5,10 +5,7 @@ import type { LogStore } from '../model/lake/log-store.ts'
 import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
 import type { LogPath } from './log-path.ts'
 
-/**
- * `size` in bytes and `modified` in ms since the epoch; both -1 in a listing without attributes. `stamp` only if the
- * store has one.
- */
+/** `size` in bytes, `modified` in ms since the epoch; both -1 without attributes. `stamp` if the store has one. */
 export type LogFileFacts = {
   readonly name: string
   readonly size: number

@@ -163,10 +163,7 @@ export function canonicalPath(path: string, root: string): string {
   return SCHEME.test(located) ? `./${located}` : located
 }
 
-/**
- * Where to read a data file. Files outside the table (shallow clones) are returned as a percent-encoded URI; open them
- * only if the user asked for it.
- */
+/** Where to read a data file. One outside the table (shallow clone) is a percent-encoded URI: only open if asked to. */
 export function resolveDataPath(
   path: string,
   root: string,

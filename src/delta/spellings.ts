@@ -33,10 +33,7 @@ type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 /** Takes every add and remove of a segment: first those of the checkpoint, then those of the commits, oldest first. */
 export class Spellings {
   readonly #root: string
-  /**
-   * Version of the last add, by key, for active files whose paths were always canonical. Most files are such, so this
-   * costs one number each.
-   */
+  /** Version of the last add, by key, of active files with canonical paths only: most are, at one number each. */
   readonly #plain = new Map<string, number | null>()
   /** Files with another spelling at least once. */
   readonly #odd = new Map<string, OddFile>()
@@ -72,10 +69,7 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /**
-   * Files that are different for readers that compare paths as text: they have it more often than sluice, or have it
-   * although sluice does not.
-   */
+  /** Files that readers that compare paths as text have more often than sluice, or although sluice does not. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))

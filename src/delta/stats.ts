@@ -131,10 +131,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     return piece === 'null' ? undefined : piece
   }
 
-  /**
-   * Moves to the next member of the object: true with its key noted and `at` on its value; false with `at` after the
-   * '}'.
-   */
+  /** Moves to the object's next member: true with its key noted and `at` on its value; false and `at` after '}'. */
   function nextMember(first: boolean): boolean {
     let code = skipSpace()
     if (code === CLOSE_BRACE) {

@@ -74,20 +74,14 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   return { partitions, beside: beside.digest, refusal }
 }
 
-/**
- * Paths of files that need not be opened. Empty when an interrupted erasure is resumed, because statistics may hide the
- * remaining rows.
- */
+/** Paths of files that need not be opened. Empty in a resumed erasure: statistics may hide the remaining rows. */
 export async function spared(context: ArchiveContext, { test, thorough }: Wanted): Promise<ReadonlySet<string>> {
   if (thorough === true) return new Set()
   const predicate = testPredicate(test, archivedColumns(context.archived))
   return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
-/**
- * @param isLogged the log names files of the partition
- * @throws SluiceError PARTITION_STATE if its rows are in two places, and neither counts alone
- */
+/** @param isLogged the log names its files @throws SluiceError PARTITION_STATE if its rows are split over two places */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =

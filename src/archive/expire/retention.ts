@@ -6,10 +6,7 @@ import { spanText } from '../log/retention.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/**
- * @param asked ms; undefined if not given
- * @throws SluiceError BAD_FLAG if it was never set; PLAN_CHANGED if it is shorter than the recorded one
- */
+/** @param asked ms, or undefined @throws SluiceError BAD_FLAG if never set; PLAN_CHANGED if shorter than recorded */
 export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: number | undefined): number {
   if (asked === undefined && retentionMs === null) {
     throw new SluiceError(

@@ -128,10 +128,7 @@ function filesText(files: number): string {
   return files === 1 ? '1 file' : `${files} files`
 }
 
-/**
- * Files that no version within the retention names and that no hold protects. Without a retention there are none, and a
- * note says how much stays.
- */
+/** Files outside the retention and without a hold. Without a retention none, and a note says how much stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned

@@ -231,10 +231,7 @@ export class ErasureLedger {
     }
   }
 
-  /**
-   * Old checksums of partitions, and error messages, may reveal the erased rows: delete them where they are no longer
-   * needed for a proof.
-   */
+  /** Old checksums and error messages may reveal the erased rows: deletes those no longer needed for a proof. */
   async forgetSums(): Promise<void> {
     await this.#database.batch([
       {
@@ -255,10 +252,7 @@ export class ErasureLedger {
     ])
   }
 
-  /**
-   * Records the files that will be destroyed, so that a run after a kill finds them.
-   * @param expired partitions that cannot be restored from now on
-   */
+  /** Records files to destroy, so that a run after a kill finds them. @param expired no longer restorable partitions */
   async destroying(
     id: bigint,
     version: number,

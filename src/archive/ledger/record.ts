@@ -19,10 +19,7 @@ export type ArchivedTable = {
   readonly archive: string
   /** Id in the Delta table's metadata. */
   readonly archiveId: string
-  /**
-   * Column that decides the partition of a row of a plain table, by its time or its value (`isByValue`); null if
-   * partitions are the system's own.
-   */
+  /** Column that decides a row's partition, by time or value (`isByValue`); null if the system has partitions. */
   readonly timeColumn: string | null
   readonly calendar: string
   readonly stored: StoredTable

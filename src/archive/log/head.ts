@@ -13,10 +13,7 @@ import type { LedgerName } from './ledger-name.ts'
 /** Application id of the transaction that carries the token. */
 export const HEAD_APP = 'sluice/head'
 
-/**
- * A writer-only feature: every reader may read the table, and programs that do not know tokens, such as older versions
- * of sluice, refuse to write.
- */
+/** A writer-only feature: every reader may read the table; programs without tokens, as old sluice, refuse to write. */
 export const HEAD_FEATURE = 'sluiceHead'
 
 /** Steps of up to 2^36 allow at least 2^17 commits below 2^53, which every reader stores exactly. */

@@ -35,10 +35,7 @@ export function columnsName(columns: readonly StoredColumn[]): string {
   return createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16)
 }
 
-/**
- * The configuration of a table, updated from the ledger. Column sets are kept: files of any version may use them.
- * @returns null if it is up to date
- */
+/** A table's configuration from the ledger; keeps column sets, which files may use. @returns null if up to date */
 export function withProperties(configuration: Configuration, properties: ArchiveProperties): Configuration | null {
   const said = textsOf(properties)
   const isOurs = (key: string): boolean => [CALENDAR, TIME_COLUMN, GRACE, STORED].includes(key) || key.startsWith(HOLD)

@@ -1,7 +1,4 @@
-/**
- * The retention property of a Delta table: how long it keeps files that its newest version does not name (PROTOCOL.md
- * and the documentation of Delta).
- */
+/** Delta property: how long files not in the newest version are kept (PROTOCOL.md and the documentation of Delta). */
 
 /** Honoured by all programs that clean Delta tables. */
 export const RETENTION = 'delta.deletedFileRetentionDuration'

@@ -21,10 +21,7 @@ export class Looked {
     this.#add(this.#counts, how)
   }
 
-  /**
-   * States what was not checked; nothing if all was, or there is nothing to check.
-   * @param next sentence about a command that checks more
-   */
+  /** States what was not checked; nothing if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
     const of = (how: How): number => this.#counts.get(how) ?? 0
     const unlooked = [...this.#notLooked.values()].reduce((sum, one) => sum + one, 0)

@@ -18,10 +18,7 @@ export type Source = { readonly store: CopyStore; readonly table: TableSpec; rea
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodLook =
-  /**
-   * `surplus`: rows beyond those that the ledger expects; negative if some are missing. `place`: where they are, if not
-   * in the table itself.
-   */
+  /** `surplus`: rows beyond those in the ledger; negative if some are missing. `place`: where, if not in the table. */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: Place }
   /** The reason why it was not checked. */
   | { readonly notLooked: string }

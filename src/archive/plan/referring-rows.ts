@@ -1,7 +1,4 @@
-/**
- * Rows of other tables that prevent partitions from being removed: foreign keys that refer to an archived table, and
- * one row per key as an example.
- */
+/** Rows whose foreign keys prevent partitions from being removed, and one example row per foreign key. */
 import { referringText } from '../../model/archive/referring-text.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Referrer, ReferringRow } from '../../model/archive/port.ts'

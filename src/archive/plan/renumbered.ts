@@ -1,7 +1,4 @@
-/**
- * Finds the identities of partitions in a database loaded from a dump: tables keep their names and bounds there, but
- * get new identities.
- */
+/** Identities of partitions in a database loaded from a dump: names and bounds are the same, identities are new. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'

@@ -13,10 +13,7 @@ export const LONGEST_LABEL = 150
 /** Characters written as they are: no control or format character, and no blank except the plain space. */
 const SHOWN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 
-/**
- * @param value canonical text; null is NULL
- * @returns never empty, without blanks at its ends, and unique among the values of the type
- */
+/** @param value canonical text; null is NULL @returns not empty, without outer blanks, unique in the type */
 export function valueLabel(value: string | null, kind: ColumnType['kind'] = 'text'): string {
   if (value === null) return NULL_LABEL
   if (kind === 'bool') return value === '1' ? 'true' : 'false'

@@ -15,10 +15,7 @@ export class CheckedFiles {
     this.#lines = new OwnLines(file)
   }
 
-  /**
-   * True if a file has this sha256. It is computed once per size, inode, and times of change and modification.
-   * @param compute reads the file
-   */
+  /** True if a file has this sha256, computed once per size, inode, and change times. @param compute reads the file */
   async has(path: string, sha256: string, compute: () => Promise<string>): Promise<boolean> {
     const before = await markOf(path)
     const mark = `${before} ${sha256}`

@@ -58,10 +58,7 @@ export function otherMeanings(
   })
 }
 
-/**
- * Text columns that the statement reads and may compare: by bytes, while the source uses a collation or ignores
- * trailing blanks.
- */
+/** Text columns that a statement may compare by bytes, though the source has a collation or ignores trailing blanks. */
 export function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
   if (texts === 'none') return []
   return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {

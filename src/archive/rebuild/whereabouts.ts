@@ -21,11 +21,7 @@ export type Surroundings = {
   readonly late: FindLate
 }
 
-/**
- * @param parts all parts of one period, PUBLISHED, as in the log
- * @returns by label
- * @throws SluiceError of reading the source
- */
+/** @param parts all parts of one period, PUBLISHED, as in the log @returns by label @throws SluiceError of the store */
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],

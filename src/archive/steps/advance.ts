@@ -181,10 +181,7 @@ const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish',
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
-/**
- * True if a step removes rows from the table, or ends that they count there. A partition that has already left
- * continues to DETACHED despite a hold.
- */
+/** True if a step removes rows from the table, or ends that they count. A detached one proceeds despite a hold. */
 function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }

@@ -18,10 +18,7 @@ export async function detachedTable(context: ArchiveContext, partition: Archived
   throw await movedNow(context, partition)
 }
 
-/**
- * The table of an attached partition, by its identity; a detached table of the same name does not count. Null if it is
- * not attached.
- */
+/** The table of an attached partition, by identity; null if not attached. A detached namesake does not count. */
 export async function partitionNow(
   context: ArchiveContext,
   { identity }: NonNullable<ArchivedPartition['native']>,

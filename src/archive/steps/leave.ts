@@ -1,7 +1,4 @@
-/**
- * Detaches a partition that is a table first and proves it afterwards, without locking other sessions: PUBLISHED →
- * DETACHING → DETACHED.
- */
+/** Detaches a native partition, then proves it without locking others: PUBLISHED → DETACHING → DETACHED. */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'

@@ -7,10 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, RowRequest } from '../../model/copy/port.ts'
 import type { ArchiveContext } from './context.ts'
 
-/**
- * Largest value that can be archived on every system, bytes: its hexadecimal digits fit into one string of Node, with
- * space for the rest of the row.
- */
+/** Largest value for every system, bytes: its hexadecimal digits fit into a Node string with the rest of the row. */
 const MOST_BYTES = 256_000_000
 const ONE_ROW = { rows: 1, bytes: 1 }
 

@@ -1,7 +1,4 @@
-/**
- * A partition whose files have other columns than its table: what a restore brings back, what it cannot, and what a
- * drop would lose.
- */
+/** Partitions with other columns than their table: what a restore brings back or cannot, and what a drop loses. */
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'

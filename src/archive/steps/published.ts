@@ -79,10 +79,7 @@ async function standingRows(
   return { place, rows }
 }
 
-/**
- * The place of a detached table, or of one attached again by hand; null if it was dropped.
- * @throws SluiceError PARTITION_CHANGED if it was moved
- */
+/** Place of a detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
 async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
   const again = await attachedByHand(context, partition)
   const attached = again === null ? null : await tableNamed(context, again)

@@ -283,10 +283,7 @@ export function adoptHint(name: string): string {
   return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and has the log name them again`
 }
 
-/**
- * Error: the ledger counts on files that the log has removed, because the ledger was restored from a backup, or the
- * server lost a commit.
- */
+/** Error: the ledger needs files that the log removed, as it comes from a backup, or the server lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',

@@ -1,7 +1,4 @@
-/**
- * Errors for archived rows that a table refuses, in the words of a restore: the errors of a copy mention a source that
- * may not have the row any more.
- */
+/** Errors for archived rows that a table refuses. Unlike a copy's errors they mention no source, which may be gone. */
 import { MemberRefused } from '../../stores/common/refusals.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'

@@ -47,11 +47,7 @@ export function tellDoubt(
   emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
 }
 
-/**
- * Error of a command that would have to guess.
- * @param words the user's statements about other columns
- * @param hint for cases that no run can resolve
- */
+/** Error instead of a guess. @param words the user's statements on other columns @param hint if no run can help */
 export function unsureError(
   { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
   { gone: lost, fresh }: Unsure,
@@ -121,10 +117,7 @@ function paired(
   }
 }
 
-/**
- * Command such as `sluice archive run --table public.visits --renamed note=remark`: the run that records changes of
- * columns; nothing need be due.
- */
+/** Command such as `sluice archive run --table public.visits --renamed note=remark`, which records changed columns. */
 function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
   const words = [
     ...renamed.flatMap((text) => flag('--renamed', text)),

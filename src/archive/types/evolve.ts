@@ -36,7 +36,7 @@ export type EvolveWishes = {
   readonly comments: Readonly<Record<string, string>>
 }
 
-/** Columns removed from the table, and new names in it, if a rename looks like a drop and an add. */
+/** Columns removed from the table, and new names in it, if a rename may also be drop and add. */
 export type Unsure = { readonly gone: readonly StoredColumn[]; readonly fresh: readonly string[] }
 
 export type Evolved = {

@@ -4,10 +4,7 @@
 const FORBIDDEN = /[ ,;{}()\n\t=]/
 const PARTITION = 'sluice_partition'
 
-/**
- * The names themselves if Parquet and every reader accept all of them, otherwise numbered names for all. Readers
- * compare names without case.
- */
+/** The names themselves if Parquet and all readers accept all of them, otherwise numbered ones. Case is ignored. */
 export function physicalNames(names: readonly string[]): {
   readonly physical: readonly string[]
   readonly mapped: boolean

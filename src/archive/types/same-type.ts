@@ -1,7 +1,4 @@
-/**
- * Compares two types of a column: whether one archive column can hold the values of both, and whether values of one fit
- * unchanged into the other.
- */
+/** Compares two column types: can one archive column hold both, and do values of one fit unchanged into the other. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../model/copy/members.ts'

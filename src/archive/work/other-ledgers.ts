@@ -145,10 +145,7 @@ export class OtherLedgers implements AsyncDisposable {
     return this.#askIn(source, url, run)
   }
 
-  /**
-   * Ledgers of this very database need not be named: they are asked, and count as gone if none of the database's
-   * ledgers is one of them.
-   */
+  /** Ledgers of this database need not be named: they are asked; an id that none of them has counts as gone. */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
     if (this.#writers.others.length === 0) return

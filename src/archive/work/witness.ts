@@ -113,10 +113,7 @@ export async function hasNotedRow(
   return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
-/**
- * True if it has the key and the noted columns; if no column outside the key is noted, all columns of the archive: ids
- * alone identify nothing.
- */
+/** True if it has the key and the noted columns; without noted ones all columns: ids alone identify nothing. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
   const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
@@ -243,10 +240,7 @@ export async function renewWitness(
   }
 }
 
-/**
- * Writes the witness to the ledger, in place of the previous one.
- * @param witness null if the table has none: it is then identified by its name alone
- */
+/** Replaces the witness in the ledger. @param witness null if the table has none: then only its name identifies it */
 async function noteWitness(
   database: LedgerDatabase,
   { schema, name }: TableName,

@@ -49,11 +49,7 @@ export class CheckpointRows {
     this.#nowMs = nowMs
   }
 
-  /**
-   * All rows, once.
-   * @throws SluiceError TARGET_CORRUPT if the number of files differs from the recorded one, or protocol or metadata
-   * are missing
-   */
+  /** All rows. @throws SluiceError TARGET_CORRUPT for another number of files, or without protocol or metadata */
   async *pages(): AsyncGenerator<readonly CheckpointRow[]> {
     const { tableId, historyFrom } = this.#table
     const based = (await this.#reader.all(IS_OWN, [tableId, historyFrom])).length > 0

@@ -57,10 +57,7 @@ export class Batch {
   }
 }
 
-/**
- * Numbers of files, and of partitions by the texts of their values, remembered across batches: the import is the only
- * writer of this table.
- */
+/** Numbers of files, and of partitions by their values, kept across batches: only the import writes this table. */
 export class Numbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
@@ -127,10 +124,7 @@ export class Numbers {
     }
   }
 
-  /**
-   * Reserves file numbers, for dialects that number within a table. The table is queried only once, because it has no
-   * index while it loads.
-   */
+  /** Reserves file numbers, if they count per table. Queries the table only once: it has no index while it loads. */
   async reserveFiles(reader: SqlReader, count: number): Promise<number> {
     const first = this.#nextFile ?? (await nextNumber(reader, this.#tableId, 'delta_files', 'file_no'))
     this.#nextFile = first + count

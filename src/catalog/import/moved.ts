@@ -92,11 +92,7 @@ function storeFileTimes(transaction: SqlTransaction, tableId: string, times: rea
 
 type FileKey = readonly [fileNo: number, hash: number]
 
-/**
- * Files whose stored key differs from the one below the log's root.
- * @param before former location of the table
- * @throws SluiceError LOG_REWRITTEN as `followLog`
- */
+/** Files whose key differs below the log's root. @param before former location @throws SluiceError as `followLog` */
 export async function keysFrom(
   reader: SqlReader,
   { database, tableId, log, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'log' | 'interrupt'>,

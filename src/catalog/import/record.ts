@@ -1,7 +1,4 @@
-/**
- * All write transactions of an import. The rows of a batch, the table's head, the cursor, the status row and the lease
- * change together or not at all.
- */
+/** Write transactions of an import: a batch, the head, the cursor, the status and the lease change together or not. */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'

@@ -146,10 +146,7 @@ export class Replay {
     }
   }
 
-  /**
-   * One line of a commit above the base.
-   * @returns a promise only if the catalog must be queried: a million needless awaits cost as much as parsing
-   */
+  /** A line above the base. @returns a promise only for a query: a million needless awaits cost as much as parsing */
   takeLine(version: number, line: ActionLine): Promise<void> | undefined {
     const tally = this.#tally
     const { action } = line

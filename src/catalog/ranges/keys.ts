@@ -1,7 +1,4 @@
-/**
- * Values as bytes that sort as the values do under memcmp, by which all four databases compare binary columns. A cut
- * key is a bound further out, never further in.
- */
+/** Values as bytes that sort likewise under memcmp, as in all four databases. A cut key is a bound further out. */
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 

@@ -172,10 +172,7 @@ export function compareActions({ from, sameStart }: Range): readonly Comparison[
   }))
 }
 
-/**
- * Values with NULL for '', which is the same partition. In JSON text only such a value has a colon and two quotes
- * before a comma or the end.
- */
+/** NULL instead of '': the same partition. In JSON only such a value has a colon and two quotes before `,` or `}`. */
 export const emptyAsNull = (values: string): string => `regexp_replace(${values}, ':""([,}])', ':null\\1', 'g')`
 
 /** A file's partition row must have the file's values, and the hash that belongs to them. */

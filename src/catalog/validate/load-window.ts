@@ -68,10 +68,7 @@ export async function loadLog(
   }
 }
 
-/**
- * Stores the canonical form of paths that have several spellings: JavaScript computes it, SQL reads it by key. May be
- * called again for new rows.
- */
+/** Stores canonical forms of paths with several spellings: JavaScript computes, SQL reads them. Repeatable. */
 export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
   for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
     const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])

@@ -1,7 +1,4 @@
-/**
- * Notes on partition values of the newest version that other readers read differently, or not at all. They are no
- * differences: the catalog agrees with the log.
- */
+/** Notes on partition values of the newest version that other readers read differently, or refuse: no differences. */
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'

@@ -94,10 +94,7 @@ SELECT count(*), min(version) FROM (
   SELECT version, commit_time, lag(commit_time) OVER (ORDER BY version) AS before FROM log_time WHERE in_commit)
 WHERE commit_time <= before`
 
-/**
- * Facts and effects of each commit. The base's own commit has no effect on files: its actions are counted from its
- * lines.
- */
+/** Facts and effects of each commit. The base's own does not change files: its actions are counted from its lines. */
 const COMMITS = `
 CREATE TABLE log_commit AS
 WITH lines AS (

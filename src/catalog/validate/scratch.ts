@@ -39,10 +39,7 @@ export async function prepareScratch(scratch: SqlDatabase): Promise<void> {
   await scratch.write((transaction) => transaction.script(TABLES))
 }
 
-/**
- * Runs statements in one transaction. They throw if they fail halfway, which a stream of rows would not.
- * @returns number of changed rows
- */
+/** Runs statements in one transaction; unlike a stream, they throw if they fail halfway. @returns changed rows */
 export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<number> {
   return scratch.write(async (transaction) => {
     let changed = 0

@@ -1,7 +1,4 @@
-/**
- * Versions known to both log and catalog, and the log files that can build them. The listing and its rules are separate
- * from the importer's.
- */
+/** Versions known to both log and catalog, and the log files that build them, listed by rules of its own. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -85,11 +85,7 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
 /** A difference between a compaction file and its commits. */
 export type Departure = { readonly path?: string; readonly detail: string }
 
-/**
- * @param commits state that the commits result in
- * @param compacted content of the compaction file
- * @param schema of the version that is checked
- */
+/** @param commits resulting state @param compacted the file's content @param schema of the checked version */
 export function departures(commits: Words, compacted: Words, schema: StructType): readonly Departure[] {
   const found: Departure[] = []
   const compare = fileComparer(leafColumns(schema), schema)

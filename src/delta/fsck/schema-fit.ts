@@ -1,7 +1,4 @@
-/**
- * Checks that the columns of a data file fit the schema of a table (PROTOCOL.md, "Column Mapping", "Type Widening",
- * "Reader Requirements").
- */
+/** Checks that a data file fits the schema (PROTOCOL.md, "Column Mapping", "Type Widening", "Reader Requirements"). */
 import type { FooterField } from '../../model/lake/parquet-footers.ts'
 import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType, TypeChange } from '../schema.ts'
 import { typeText } from '../schema.ts'
@@ -196,10 +193,7 @@ function compare(type: DeltaType, found: FooterField, at: At): void {
   }
 }
 
-/**
- * Element of a list, in today's three-level form and the two-level form of old writers (Parquet, "LogicalTypes",
- * backward compatibility).
- */
+/** Element of a list, in the three-level form or the old two-level one (Parquet, "LogicalTypes", compatibility). */
 function elementOf(list: FooterField): FooterField | null {
   // A repeated field that is not inside a list is a list itself.
   if (list.isRepeated && list.converted !== 'LIST') return { ...list, isRepeated: false }
@@ -213,10 +207,7 @@ function elementOf(list: FooterField): FooterField | null {
   return isElement ? { ...repeated, isRepeated: false } : (repeated.fields[0] ?? null)
 }
 
-/**
- * True if a leaf has a type that writers store the column's type in. Files written before a type was widened have one
- * of its earlier types.
- */
+/** True if writers store the column's type in the leaf's type. Files from before a widening have an earlier type. */
 function leafFits(type: DeltaType, { type: name, physical, isRepeated }: FooterField, hasZoneless: boolean): boolean {
   if (name === null || isRepeated) return false
   if (type.kind === 'decimal') {

@@ -1,7 +1,4 @@
-/**
- * Finds what VACUUM would delete: every object that is old enough, is not in a hidden folder, and is not needed by the
- * newest version or the retention.
- */
+/** Finds what VACUUM deletes: old objects outside hidden folders that neither newest version nor retention needs. */
 import { MARKS, type Listed, type ListedFiles } from './listed-files.ts'
 
 const NEVER_HIDDEN = ['_change_data', '_delta_index']

@@ -112,7 +112,6 @@ export const stringDomain: Domain<string> = {
 /** A collation has its own order and equality, so its bounds cannot be used here. */
 export const collatedDomain: Domain<string> = { ...stringDomain, partition: () => null, stats: () => NO_BOUNDS }
 
-
 export const dateDomain: Domain<number> = {
   compare: compareOrdered,
   literal(value) {
@@ -156,7 +155,6 @@ export function timestampDomain(isInstant: boolean): Domain<bigint> {
     },
   }
 }
-
 
 export const booleanDomain: Domain<number> = {
   compare: compareOrdered,

@@ -20,10 +20,7 @@ const MICROS_OF_MS = 1000n
 /** Differences of two statistics of one file; null if one of them is not a JSON object. */
 export type StatsComparer = (one: string, other: string) => readonly Apart[] | null
 
-/**
- * Compares statistics of the same file by the types of its columns.
- * @param missing whether a fact that only one side has is a difference
- */
+/** Compares statistics of a file by column types. @param missing true if a fact of only one side is a difference */
 export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 'apart' = 'same'): StatsComparer {
   const paths = columns.map(({ physicalPath }) => physicalPath)
   const [left, right] = [statsReader(paths), statsReader(paths)]

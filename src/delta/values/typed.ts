@@ -77,10 +77,7 @@ function writtenScale(text: string): number {
   return (point === -1 ? 0 : digits.length - point - 1) - Number(exponent)
 }
 
-/**
- * True if a number is in its type's range. For digits beyond a decimal's scale some readers return another value, and
- * others refuse the table.
- */
+/** True if a number is in range. Digits beyond a decimal's scale: some readers change the value, others refuse. */
 function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   const unit = 10n ** BigInt(scale)
   const magnitude = unscaled < 0n ? -unscaled : unscaled

@@ -1,7 +1,4 @@
-/**
- * `archive adopt`: a database takes over the archive of another one, or its own after a failover; the other database is
- * refused from then on.
- */
+/** `archive adopt`: takes an archive over from another database, which is then refused, or after a failover. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../../steps/context.ts'

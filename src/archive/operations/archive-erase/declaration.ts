@@ -12,10 +12,7 @@ export type ArchiveEraseOperation = {
   readonly where: string
   /** A ticket: written to the certificate, and identifies an interrupted erasure. */
   readonly reason: string
-  /**
-   * Databases whose ledgers are asked too, or `gone:` and the id of a ledger: for ledgers that the log names in
-   * addition to that of `from`.
-   */
+  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, repeated. */
   readonly confirm?: string

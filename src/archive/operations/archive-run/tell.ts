@@ -23,10 +23,7 @@ export function tell(
   emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
 }
 
-/**
- * Reports tables without a time, for which an age says nothing: they are skipped.
- * @throws SluiceError UNSUPPORTED_TYPE if these are all tables
- */
+/** Reports and skips tables without a time, which have no age. @throws SluiceError UNSUPPORTED_TYPE if all are such */
 export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))

@@ -13,10 +13,7 @@ export type ArchiveSweepOperation = {
   readonly olderThanMs: number
   /** Retention of files of older versions, ms; default: that of the ledger, and for ever if it has none. */
   readonly retentionMs?: number
-  /**
-   * Databases whose ledgers are asked too, or `gone:` and the id of a ledger: for ledgers that the log names in
-   * addition to that of `from`.
-   */
+  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, or `all` for several; confirms the command. */
   readonly confirm?: string
