@@ -1,4 +1,4 @@
-/** Writes archived rows back into a table in batches: each transaction proves that all its rows are there. */
+/** Writes archived rows back in batches: each transaction proves that its rows are in the table with their values. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'

@@ -54,7 +54,10 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
   })
 }
 
-/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, PROOF_FAILED … */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED,
+ * PROOF_FAILED …
+ */
 export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
   await using source = await openSource(operation.from, !operation.dryRun)

@@ -25,7 +25,7 @@ export const ROWS = 5000
 /** Number of keys that a sentence names. */
 const NAMED = 5
 
-/** `empty`: the table has no rows. `free`: it has rows, but none with these keys. `there`: it has all of these rows. */
+/** `empty`: no rows. `free`: rows, but none with these keys. `there`: all of these rows with their values. */
 export type Standing =
   | { readonly kind: 'empty' }
   | {
