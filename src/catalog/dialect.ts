@@ -14,7 +14,7 @@ const DIALECTS: Readonly<Partial<Record<SqlDialect, CatalogDialect>>> = {
   duckdb: duckdbDialect,
 }
 
-/** @throws SluiceError INTERNAL if it cannot hold catalogs; its declaration refuses it before it is opened */
+/** @throws SluiceError INTERNAL if a database cannot hold catalogs; its declaration refuses it before it is opened */
 export function dialectOf({ dialect }: Pick<SqlReader, 'dialect'>): CatalogDialect {
   const found = DIALECTS[dialect]
   if (found === undefined) throw new SluiceError('INTERNAL', `no catalog is written for ${dialect}`)

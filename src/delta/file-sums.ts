@@ -49,7 +49,7 @@ export async function sumsOf(files: FileSet): Promise<FileSums> {
   return sums
 }
 
-/** About how many files kept in memory to name differences: all files of a small set, some parts of others. */
+/** About how many files are kept in memory to name differences: all of a small set, some parts of a larger one. */
 const HELD_FILES = 20_000
 
 /**

@@ -23,7 +23,7 @@ function missingBytes(text: string): number {
   return last.startsWith('###') ? 3 : last.startsWith('##') ? 2 : last.startsWith('#') ? 1 : 0
 }
 
-/** @throws RangeError for a length not divisible by five, one outside the alphabet, or a too large group */
+/** @throws RangeError for a length not divisible by five, an unknown character, or a too large group */
 export function decodeZ85(text: string): Buffer {
   if (text.length % 5 !== 0) throw new RangeError(`Z85 text has ${text.length} characters, which is no multiple of 5`)
   const missing = missingBytes(text)

@@ -67,7 +67,7 @@ function isEpoch(kind: ValueKind): boolean {
 
 type Place = Pick<Candidate, 'status' | 'note'>
 
-/** A partition within the bounds of one moved holds late rows, if distinguishable from archived ones. */
+/** A partition within a moved one's bounds holds late rows, if distinguishable from archived ones. */
 function furtherOf(
   standing: Place,
   { part, period }: PartName,

@@ -80,7 +80,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/** Per period the parts with distinct bounds (only the first partif known): late rows of all are in the same place. */
+/** Per period the parts with distinct bounds (only the first part if known): late rows of all are in the same place. */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)

@@ -92,7 +92,7 @@ function storeFileTimes(transaction: SqlTransaction, tableId: string, times: rea
 
 type FileKey = readonly [fileNo: number, hash: number]
 
-/** Files whose key differs below the log. @param before former location @throws SluiceError LOG_REWRITTEN */
+/** Files with another key below the log's root. @param before former location @throws SluiceError LOG_REWRITTEN */
 export async function keysFrom(
   reader: SqlReader,
   { database, tableId, log, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'log' | 'interrupt'>,

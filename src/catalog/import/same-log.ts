@@ -173,7 +173,7 @@ export async function compareCommits(
   return { compared: both.length, other }
 }
 
-/** True if any commit has another size or time than when it was imported. If never readable, it can be discarded. */
+/** True if any commit has another size or time than when it was imported. A never readable table can be discarded. */
 export async function changedSince(database: SqlReader, { tableId }: Head, listing: LogListing): Promise<boolean> {
   const rows = await database.all(
     'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',

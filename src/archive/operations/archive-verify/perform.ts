@@ -1,4 +1,4 @@
-/** `archive verify`: reads a whole archive again and compares it with its recorded proof, and remaining source rows. */
+/** `archive verify`: reads a whole archive again and compares it with its recorded proof, and with source rows. */
 import { findings, type Finding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
