@@ -1,21 +1,21 @@
-/** How much of a catalog a login may use: levels that hold each other, and what a level lacks. */
+/** Access levels of a login in a catalog, each including the lower ones, and what a level lacks. */
 
-/** Asks; writes rows too; makes and upgrades the catalog. Each level holds the one before. */
+/** `reader` queries; `importer` also writes rows; `admin` also creates and upgrades the catalog. */
 export type AccessLevel = 'reader' | 'importer' | 'admin'
 export const ACCESS_LEVELS: readonly AccessLevel[] = ['reader', 'importer', 'admin']
 
 export type Rights = {
-  /** As the server knows it. */
+  /** Name on the server. */
   readonly login: string
-  /** The highest level that lacks nothing; null where not even reading works. */
+  /** The highest complete level; null if not even reading works. */
   readonly level: AccessLevel | null
-  /** What each level lacks beyond the one before, such as `INSERT on delta_files`. */
+  /** Rights that each level lacks in addition to the one before, such as `INSERT on delta_files`. */
   readonly missing: Readonly<Record<AccessLevel, readonly string[]>>
-  /** What an import goes on without, slower. */
+  /** Optional rights: without them an import is slower. */
   readonly wanted: readonly string[]
 }
 
-/** The rights with the level that follows from what is missing. */
+/** Adds the level that follows from the missing rights. */
 export function withLevel(rights: Omit<Rights, 'level'>): Rights {
   let level: AccessLevel | null = null
   for (const next of ACCESS_LEVELS) {
@@ -27,7 +27,7 @@ export function withLevel(rights: Omit<Rights, 'level'>): Rights {
 
 const MOST_NAMED = 3
 
-/** `INSERT, DELETE on a, b, c and 9 more` out of one set of missing privileges a relation; relations that lack the same stand together. */
+/** Text such as `INSERT, DELETE on a, b, c and 9 more`; relations with equal missing privileges are grouped. */
 export function missingTexts(lacks: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const relations = new Map<string, string[]>()
   for (const [relation, privileges] of lacks) {

@@ -1,6 +1,6 @@
 /**
- * `catalog_audit`: who changed the catalog, when, how, and with what result. Nothing secret is ever passed in here. While a command runs, `detail` names its
- * process, so that a reader can tell whether it has ended without a word.
+ * `catalog_audit`: who changed the catalog, when, how, and with what result. It never holds secrets. While a command
+ * runs, `detail` names its process, so that readers can find out whether it was killed.
  */
 import { isoTime } from '../shared/clock.ts'
 import { fateOf, type Fate, type ProcessIdentity } from '../shared/owner.ts'
@@ -72,12 +72,12 @@ export type AuditRow = {
   readonly detail: string | null
 }
 
-/** What a command is called whose program ended before it could note how. */
+/** Status of a command whose process ended before it recorded a result. */
 export const KILLED = 'killed'
 
 /**
- * Newest first. A command that calls itself running is `killed` where its process has ended, and where that cannot be asked but a later command about the same
- * subject ended well. Nothing is written.
+ * Newest first. A command with status `running` is `killed` if its process has ended, or if this is unknown but a later
+ * command on the same subject succeeded. Read-only.
  * @param here this process
  */
 export async function readAudit(reader: SqlReader, limit: number, here: ProcessIdentity): Promise<readonly AuditRow[]> {
@@ -112,12 +112,12 @@ export async function readAudit(reader: SqlReader, limit: number, here: ProcessI
   })
 }
 
-/** The process of a command, as `detail` has it while the command runs. */
+/** The process of a running command, as stored in `detail`. */
 function detailOf({ machine, pid, started }: ProcessIdentity): string {
   return JSON.stringify({ pid, machine, process_started: started })
 }
 
-/** What is known of the process of a running command. Older programs name none. */
+/** State of the process of a running command. Older programs do not name it. */
 function fateOfRun(detail: string | null, host: string, here: ProcessIdentity): Fate {
   const named = /^\{"pid":(\d+),"machine":(?:null|"([^"]*)"),"process_started":(?:null|"(\d+)")\}$/.exec(detail ?? '')
   if (named === null) return 'unknown'

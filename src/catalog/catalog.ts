@@ -1,14 +1,11 @@
-/** Opening a catalog, and finding a readable table in it. */
+/** Opens a catalog, and finds a readable table in it. */
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
-/**
- * Makes a database ready for reading as a catalog.
- * @throws SluiceError NOT_A_CATALOG when there is none in it, CATALOG_NEWER, LEDGER_DAMAGED
- */
+/** Checks that a catalog can be read. @throws SluiceError NOT_A_CATALOG for none, CATALOG_NEWER, LEDGER_DAMAGED */
 export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
   throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet', {
@@ -17,12 +14,12 @@ export async function checkCatalog(database: SqlDatabase): Promise<void> {
   })
 }
 
-/** Makes a database ready for writing: creates or upgrades the catalog. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED */
+/** Creates or upgrades a catalog for writing. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED */
 export async function prepareCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   await migrateCatalog(database, nowMs)
 }
 
-/** A table that may be read, at a version that the catalog holds. */
+/** A readable table, at a version in the catalog. */
 export type ReadableTable = {
   readonly tableId: string
   readonly location: string
@@ -32,8 +29,9 @@ export type ReadableTable = {
 }
 
 /**
- * @param version as of; the current one when absent
- * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING, VERSION_NOT_FOUND
+ * @param version default: the current one
+ * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING,
+ * VERSION_NOT_FOUND
  */
 export async function readableTable(reader: SqlReader, by: TableKey, version?: number): Promise<ReadableTable> {
   const head = await readHead(reader, by)
@@ -79,7 +77,7 @@ export async function readableTable(reader: SqlReader, by: TableKey, version?: n
   }
 }
 
-/** Whether a table's oldest version is where its log began; only a base checkpoint leaves such rows. */
+/** True if a table's oldest version is the beginning of its log; only a base checkpoint leaves such rows. */
 async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: number): Promise<boolean> {
   const rows = await reader.all('SELECT 1 FROM delta_protocols WHERE table_id = ? AND version = ? AND source = 1', [
     tableId,

@@ -1,4 +1,4 @@
-/** Which dialect goes with which database. */
+/** Finds the dialect of a database. */
 import { SluiceError } from '../shared/errors.ts'
 import type { SqlDialect, SqlReader } from '../model/run/sql-port.ts'
 import type { CatalogDialect } from './dialect-port.ts'
@@ -14,7 +14,7 @@ const DIALECTS: Readonly<Partial<Record<SqlDialect, CatalogDialect>>> = {
   duckdb: duckdbDialect,
 }
 
-/** @throws SluiceError INTERNAL for a database that holds no catalogs, which its declaration says before it is opened */
+/** @throws SluiceError INTERNAL if a database cannot hold catalogs; its declaration refuses it before it is opened */
 export function dialectOf({ dialect }: Pick<SqlReader, 'dialect'>): CatalogDialect {
   const found = DIALECTS[dialect]
   if (found === undefined) throw new SluiceError('INTERNAL', `no catalog is written for ${dialect}`)

@@ -1,4 +1,4 @@
-/** `catalog_fsck`: what the newest `fsck` of each table found. The first row of a table says what was looked at. */
+/** `catalog_fsck`: findings of the latest `fsck` of each table. The first row of a table says what was checked. */
 import type { Finding } from '../delta/fsck/finding.ts'
 import type { SqlDatabase, SqlTransaction } from '../model/run/sql-port.ts'
 
@@ -7,7 +7,7 @@ export type FsckRecord = {
   readonly version: number
   /** ms since the epoch. */
   readonly checkedAt: number
-  /** What was looked at, in words. */
+  /** Text about what was checked. */
   readonly looked: string
   readonly findings: readonly Finding[]
 }
@@ -33,7 +33,7 @@ export async function forgetFsck(transaction: SqlTransaction, tableId: string): 
   await transaction.run('DELETE FROM catalog_fsck WHERE table_id = ?', [tableId])
 }
 
-/** What the newest check of a table came to. */
+/** Result of the latest check of a table. */
 export type LastFsck = {
   readonly version: number
   /** ms since the epoch. */
@@ -41,7 +41,7 @@ export type LastFsck = {
   readonly findings: number
 }
 
-/** @returns null where nobody has checked it */
+/** @returns null if it was never checked */
 export async function lastFsck(database: SqlDatabase, tableId: string): Promise<LastFsck | null> {
   const rows = await database.all('SELECT checked_at, version FROM catalog_fsck WHERE table_id = ? AND line = 0', [
     tableId,

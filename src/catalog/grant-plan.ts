@@ -1,15 +1,15 @@
-/** Who is to get which rights of a catalog, and the statements that give them. */
+/** A plan of grants: which login gets which rights of a catalog, and the statements for it. */
 import type { AccessLevel } from './access-level.ts'
 
 export type GrantWish = { readonly level: AccessLevel; readonly to: string }
 
 export type GrantPlan = {
-  /** In the order in which they are run, without semicolons. */
+  /** In the order of execution, without semicolons. */
   readonly statements: readonly string[]
-  /** What the statements cannot do, or do beyond the catalog. */
+  /** What the statements cannot do, or do outside of the catalog. */
   readonly notes: readonly string[]
-  /** Who may run them. */
+  /** Role that may run them. */
   readonly by: string
-  /** Why it is not known whether the role exists; then statements are printed, and not run. */
+  /** Why it is unknown whether the role exists; then statements are printed, but not run. */
   readonly unsure?: string
 }

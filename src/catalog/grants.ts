@@ -1,14 +1,11 @@
-/** The least rights that a login needs for its part of the work, as statements of the catalog's database. */
+/** Statements for the least rights that a login needs, in the catalog's database. */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { GrantPlan, GrantWish } from './grant-plan.ts'
 import { dialectOf } from './dialect.ts'
 import { relationNames } from './relation-names.ts'
 
-/**
- * @throws SluiceError BAD_FLAG for a role that does not exist, NOT_A_CATALOG where there is nothing yet to read or write,
- *   UNSUPPORTED_URL for a file
- */
+/** @throws SluiceError BAD_FLAG for an unknown role, NOT_A_CATALOG without a catalog, UNSUPPORTED_URL for a file */
 export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<GrantPlan> {
   const dialect = dialectOf(reader)
   if (dialect.grants === undefined)
@@ -16,10 +13,7 @@ export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<Gra
   return await dialect.grants(reader, wish, relationNames(dialect))
 }
 
-/**
- * A file has no logins: who may use it is said by its permissions.
- * @param title of its system @param beside what needs the rights of the file too, in words
- */
+/** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */
 export function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
     reason: 'whoever may read or write the file may read or write the catalog',

@@ -1,6 +1,6 @@
 /**
- * One writer a table: a lease by the database's clock, with a fence that grows at every change of hands. Whoever lost it is refused at
- * its next commit, so a stalled process that wakes up late cannot write over its successor.
+ * One writer per table: a lease by the database's clock, with a fence that grows at each change of owner. A writer that
+ * lost it is refused at its next commit, so a stalled process that wakes up late cannot overwrite its successor's rows.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
@@ -26,11 +26,11 @@ import {
 import { OWNERS_VERSION } from './migration-5.ts'
 
 /**
- * How long a silent owner is believed whom nobody can ask for, ms. Longer than that of a chunk: a batch of a large import is one transaction, which renews the
- * lease when it begins.
+ * How long a silent owner counts as alive if its process cannot be checked, ms. Longer than the lease of a chunk: a
+ * batch of a large import is one transaction, which renews the lease when it begins.
  */
 export const LEASE_MS = 60_000
-/** How often an owner at work says so, ms. */
+/** How often a working owner renews its lease, ms. */
 const RENEW_MS = 15_000
 
 const COLUMNS: LeaseColumns = { ...LEASE_COLUMNS, until: 'expires_at' }
@@ -40,12 +40,13 @@ export type Holder = Owner & { readonly command: string }
 export type Lease = Holder & {
   readonly tableId: string
   readonly fence: number
-  /** Ends with the session; null where the database watches none, or where its owner's silence had to be waited for. Taken anew after a restart. */
+  /** Ends with the session; null without session locks, or if a lease had to expire. Taken again after a restart. */
   lock: SessionLock | null
 }
 
 /**
- * Takes the lease of a table. That of an owner who has ended is taken over at once: of this machine, and where the database watches sessions, of every other.
+ * Takes the lease of a table. If its owner has ended, it is taken over at once: on this machine always, on others where
+ * the database has session locks.
  * @throws SluiceError TABLE_LOCKED that names the holder
  */
 export async function acquireLease(database: SqlDatabase, tableId: string, me: Holder): Promise<Lease> {
@@ -60,7 +61,7 @@ export async function acquireLease(database: SqlDatabase, tableId: string, me: H
       },
       async (reader) => {
         const row = await rowOf(reader, tableId)
-        // Another lane of this run has the same id.
+        // Another worker of this run has the same id.
         return row !== null && row.holder.id === me.id && row.fence === mine && row.acquiredAt === now
       },
     )
@@ -69,7 +70,7 @@ export async function acquireLease(database: SqlDatabase, tableId: string, me: H
     await lock?.[Symbol.asyncDispose]()
     const other = error instanceof SluiceError && error.code !== 'VALUE_REFUSED'
     const row = other ? null : await rowOf(database, tableId)
-    // Both found no row and wrote one: the key decides who was first.
+    // Both found no row and wrote one: the key decides which was first.
     if (row !== null && row.holder.id !== me.id) throw locked(tableId, row, now)
     throw error
   }
@@ -120,7 +121,7 @@ async function takeRow(
     `UPDATE catalog_leases SET fence = ?, command = ?, acquired_at = ?, ${taken.sql} WHERE table_id = ? AND fence = ?`,
     [fence, me.command, now, ...taken.parameters, tableId, row.fence],
   )
-  // Another program took it between the look and the change.
+  // Another program took it between the read and the change.
   if (changed !== 1) throw locked(tableId, (await rowOf(transaction, tableId)) ?? row, now)
   return fence
 }
@@ -134,7 +135,7 @@ function locked(tableId: string, { holder, command, acquiredAt }: LeaseRow, now:
   })
 }
 
-/** The row of a lease, while nobody else has taken it. */
+/** The row of a lease, if no other run has taken it. */
 const MINE = 'table_id = ? AND fence = ? AND owner = ?'
 const mine = ({ tableId, fence, id }: Lease): SqlRow => [tableId, fence, id]
 
@@ -152,7 +153,7 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
   }
 }
 
-/** One transaction under the lease. @param body does no harm when it is done twice @throws SluiceError LEASE_LOST: nothing was written then */
+/** One transaction under the lease. @param body may run twice @throws SluiceError LEASE_LOST: nothing was written */
 export async function writeUnderLease<T>(
   database: SqlDatabase,
   lease: Lease,
@@ -166,8 +167,8 @@ export async function writeUnderLease<T>(
 }
 
 /**
- * Keeps a lease alive between the transactions that prove it, and its session lock through a restart of the server. Never rejects: that the lease
- * is lost is found out, and acted on, by the next transaction.
+ * Renews a lease between the transactions that check it, and takes its session lock again after a server restart. Never
+ * rejects: the next transaction finds a lost lease and acts on it.
  */
 async function keepLease(database: SqlDatabase, lease: Lease): Promise<void> {
   try {
@@ -175,7 +176,7 @@ async function keepLease(database: SqlDatabase, lease: Lease): Promise<void> {
     await database.write((transaction) => renewLease(transaction, lease, now), REPEATABLE)
     if (lease.lock?.held === false) lease.lock = (await database.lock?.(lockName(lease.tableId))) ?? lease.lock
   } catch {
-    // The database is away, or the lease is.
+    // The database is unreachable, or the lease is lost.
   }
 }
 
@@ -183,12 +184,12 @@ function lockName(tableId: string): string {
   return `table ${tableId}`
 }
 
-/** Gives the lease back. The row stays, so that the fence keeps growing. */
+/** Releases the lease. The row stays, so that the fence keeps growing. */
 export async function releaseLease(database: SqlDatabase, lease: Lease): Promise<void> {
   try {
     await database.write(
       (transaction) =>
-        // The row goes on naming its last owner: its column takes no NULL.
+        // The row keeps its last owner's name: the column takes no NULL.
         transaction.run(`UPDATE catalog_leases SET expires_at = 0 WHERE ${MINE}`, mine(lease)),
       REPEATABLE,
     )
@@ -197,12 +198,12 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
   }
 }
 
-/** Keeps a lease alive while its owner works. @returns the timer, to be cleared when the lease is given back */
+/** Keeps a lease alive while its owner works. @returns the timer; clear it when the lease is released */
 export function beatOfLease(database: SqlDatabase, lease: Lease): NodeJS.Timeout {
   return beat(RENEW_MS, () => keepLease(database, lease))
 }
 
-/** Who holds the lease of a table now, or null. A catalog of an older program is read as it is. */
+/** The current holder of a table's lease, or null. A catalog of an older program is read as it is. */
 export async function leaseHolder(
   reader: SqlReader,
   tableId: string,

@@ -1,4 +1,4 @@
-/** Numbered, forward-only migrations. A catalog that a newer sluice made is refused, never guessed at. */
+/** Numbered, forward-only migrations. A catalog made by a newer sluice is refused, never guessed at. */
 import { createHash } from 'node:crypto'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
@@ -21,9 +21,10 @@ const LOCK_LOOK_MS = 100
 export type CatalogPresence = 'absent' | 'present'
 
 /**
- * Brings a database to the newest schema: in one transaction for all that is missing, or, where DDL commits by itself, statement by statement,
- * each of which can run again.
- * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED where it has lost a table; TARGET_BUSY when another program migrates and does not end; TABLE_REFUSED where objects of others stand in the way
+ * Brings a database to the newest schema: all that is missing in one transaction; where DDL commits by itself, one
+ * statement at a time, each repeatable.
+ * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED if it has lost a table; TARGET_BUSY if another
+ * program's migration does not end; TABLE_REFUSED if other users' objects block it
  */
 export async function migrateCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   const dialect = dialectOf(database)
@@ -48,13 +49,13 @@ async function migrate(
   if (done.length === 0) await transaction.script(MIGRATIONS_TABLE)
   for (const migration of dialect.migrations.slice(done.length)) {
     await refuseBlocked(transaction, migration)
-    // The row first: a second process that migrates at the same time fails on its key and not in the middle of DDL.
+    // The row first: a second process that migrates at the same time fails on its key, not in the middle of DDL.
     await record(transaction, migration, nowMs)
     await perform(transaction, migration, binary)
   }
 }
 
-/** Here the row comes last: what has no row is run again from its start. */
+/** Here the row comes last: a migration without a row runs again from its start. */
 async function migrateByStatement(
   transaction: SqlTransaction,
   dialect: CatalogDialect,
@@ -79,7 +80,7 @@ async function perform(transaction: SqlTransaction, { sql, done }: Migration, bi
   await transaction.script(sql.replaceAll('${binary}', binary))
 }
 
-/** Nothing of somebody else's is dropped: a view that refers to a column keeps the column as it is. @throws SluiceError TABLE_REFUSED */
+/** Other users' objects are never dropped: a view on a column fixes its type. @throws SluiceError TABLE_REFUSED */
 async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): Promise<void> {
   if (blockers === undefined) return
   const others = (await reader.all(blockers)).map(([text]) => String(text))
@@ -119,8 +120,8 @@ function migrating(database: SqlDatabase): SluiceError {
 }
 
 /**
- * Says whether a database holds a catalog this tool can read.
- * @throws SluiceError CATALOG_NEWER when a newer tool made it; LEDGER_DAMAGED where it has lost a table
+ * True if a database holds a catalog that this tool can read.
+ * @throws SluiceError CATALOG_NEWER if a newer tool made it; LEDGER_DAMAGED if it has lost a table
  */
 export async function catalogPresence(database: SqlDatabase): Promise<CatalogPresence> {
   return (await applied(database, dialectOf(database))).length === 0 ? 'absent' : 'present'
@@ -158,7 +159,7 @@ async function applied(
   return versions
 }
 
-/** Made again, an empty table would say that the log holds nothing of its kind. @throws SluiceError LEDGER_DAMAGED */
+/** An empty table in its place would claim that the log has nothing of its kind. @throws SluiceError LEDGER_DAMAGED */
 async function refuseIncomplete(
   reader: SqlReader & { readonly label?: string },
   names: ReadonlySet<unknown>,
@@ -176,14 +177,14 @@ async function refuseIncomplete(
   })
 }
 
-/** Whether a table that a server does not list is there, and the login lacks the right on it. */
+/** True if a table exists that the server does not list because the login has no right on it. */
 async function isHidden(reader: SqlReader, name: string): Promise<boolean> {
   try {
     await reader.all(`SELECT 1 FROM ${name} WHERE 1 = 0`)
     return true
   } catch (error) {
     const { code, retryable } = asSluiceError(error)
-    // A connection that was lost meanwhile says nothing of the table.
+    // A lost connection says nothing about the table.
     if (retryable) throw error
     return code === 'TARGET_DENIED'
   }

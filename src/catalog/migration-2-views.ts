@@ -1,33 +1,33 @@
 /**
- * The views of migration 2. All go by `current_version`, as delta_active_files does: no reader of theirs sees half a version. Files are grouped by
- * partition number before anything is joined, so that a million of them is one pass.
+ * The views of migration 2. All use `current_version`, as delta_active_files does, so their readers never see half a
+ * version. Files are grouped by partition number before any join, so that a million of them take one pass.
  */
 
 export type ViewFunctions = {
-  /** `CREATE VIEW`, or one that can run again. */
+  /** `CREATE VIEW`, or a form that can run again. */
   readonly create: string
-  /** ISO 8601 text in UTC of milliseconds since the epoch, of years 1 to 9999. */
+  /** ISO 8601 text in UTC for milliseconds since the epoch, years 1 to 9999. */
   iso(ms: string): string
-  /** Whole quotient of two whole numbers that are not negative. */
+  /** Integer quotient of two whole numbers that are not negative. */
   quotient(a: string, b: string): string
-  /** The whole number that a sum of whole numbers is. */
+  /** A sum of whole numbers as a whole number. */
   whole(sum: string): string
-  /** Rows that the deletion vector in this column of JSON takes away. */
+  /** Rows that the deletion vector in this JSON column removes. */
   cardinality(column: string): string
 }
 
 const FIRST_MS = -62_135_596_800_000
 const LAST_MS = 253_402_300_799_999
-/** A file is small below this. */
+/** Files below this size are small. */
 const SMALL_BYTES = 32 * 2 ** 20
-/** What compaction would make of small files. */
+/** Size of a compacted file. */
 const TARGET_BYTES = 128 * 2 ** 20
 
 const ACTIVE =
   'f.added_version <= t.current_version AND (f.removed_version IS NULL OR f.removed_version > t.current_version)'
 
 export function viewsSql(fn: ViewFunctions): string {
-  // A log may hold any number for a time, and a function that refuses it would fail the whole view.
+  // A log may hold any number as a time; a function that refuses it would fail the whole view.
   const iso = (ms: string): string => `CASE WHEN ${ms} BETWEEN ${FIRST_MS} AND ${LAST_MS} THEN ${fn.iso(ms)} END`
   const view = (name: string, body: string): string => `${fn.create} ${name} AS\n${body};\n`
   const known = (unknown: string, value: string): string => `CASE WHEN ${unknown} > 0 THEN NULL ELSE ${value} END`
@@ -84,7 +84,7 @@ JOIN delta_partitions p ON p.table_id = s.table_id AND p.partition_no = s.partit
 WHERE s.small_files > 0`
 }
 
-/** What a table was before the history that the catalog knows is unknown, and so is its first change. */
+/** A table's state before the known history is unknown, and so is its first change. */
 function growth(iso: Iso, known: Known): string {
   const change = (column: string): string =>
     `e.${column} - CASE WHEN e.nth = 1 AND e.history_from = 0 THEN 0 ELSE e.${column}_before END AS ${column}_change`

@@ -1,25 +1,25 @@
 /**
- * Migration 2: ranges of chosen columns, and views that answer what people ask a lake, in the types and functions of each dialect. Never edited
- * after a release; later changes are new migrations.
+ * Migration 2: ranges of chosen columns, and views for frequent questions, in the types and functions of each dialect.
+ * Never edited after a release; later changes are new migrations.
  */
 import { viewsSql, type ViewFunctions } from './migration-2-views.ts'
 
 export type RangeTypes = {
   readonly text: string
-  /** Text that is part of a key. */
+  /** Text in a key. */
   readonly key: string
-  /** Bytes compared by memcmp, at most 80 of them. */
+  /** At most 80 bytes, compared by memcmp. */
   readonly bound: string
   readonly small: string
   readonly int: string
   readonly bigint: string
-  /** False where keys cost more than they give. */
+  /** False if keys cost more than they save. */
   readonly keys: boolean
-  /** What follows the bracket of CREATE TABLE. */
+  /** Text after the bracket of CREATE TABLE. */
   readonly end: string
 }
 
-/** The statements, in the types of one dialect. Every CREATE can run again. */
+/** The statements in the types of one dialect. Every CREATE can run again. */
 export function rangesAndViews(t: RangeTypes, functions: ViewFunctions): string {
   const table = (name: string, body: string, key: string): string =>
     `CREATE TABLE IF NOT EXISTS ${name} (\n  ${body}${t.keys ? `,\n  PRIMARY KEY (${key})` : ''}\n)${t.end};\n`

@@ -1,15 +1,15 @@
-/** Migration 3: what `fsck` found in each table when it last ran. Never edited after a release; later changes are new migrations. */
+/** Migration 3: findings of the last `fsck` of each table. Never edited after a release; changes are new ones. */
 
 type FindingTypes = {
   readonly text: string
-  /** Text that an index is on. */
+  /** Text with an index. */
   readonly key: string
   readonly bigint: string
-  /** What follows the bracket of CREATE TABLE. */
+  /** Text after the bracket of CREATE TABLE. */
   readonly end: string
 }
 
-/** The statements, in the types of one dialect. Every CREATE can run again. */
+/** The statements in the types of one dialect. Every CREATE can run again. */
 export function fsckFindings(t: FindingTypes): string {
   return `CREATE TABLE IF NOT EXISTS catalog_fsck (
   table_id ${t.key} NOT NULL, run_id ${t.bigint} NOT NULL, checked_at ${t.bigint} NOT NULL, version ${t.bigint} NOT NULL,

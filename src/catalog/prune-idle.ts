@@ -1,18 +1,15 @@
-/** Tables that have nothing to give up, told by a few statements for many of them. */
+/** Finds tables that have nothing to prune, with a few statements for many of them. */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { oldestKept, type Keep } from './prune.ts'
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 
-/** A table that is imported to its end, and that a prune would leave as it is. */
+/** A completely imported table that a prune would leave as it is. */
 export type IdleTable = { readonly latest: number; readonly historyFrom: number }
 
-/** Tables of one statement. */
+/** Tables per statement. */
 const AT_ONCE = 100
 
-/**
- * Those of some tables whose history begins where it should already, and that have no rows below it.
- * @param tableIds of tables that are imported to their end
- */
+/** Tables whose history begins at the right version, without rows below it. @param tableIds completely imported */
 export async function idleTables(
   reader: SqlReader,
   tableIds: readonly string[],
@@ -35,7 +32,7 @@ export async function idleTables(
   return idle
 }
 
-/** What a sweep would take of the table `t`: as its DELETEs have it. */
+/** Rows that a sweep would delete from table `t`; the same conditions as in its DELETEs. */
 const LEFT: readonly string[] = [
   'EXISTS (SELECT 1 FROM delta_commits c WHERE c.table_id = t.table_id AND c.version < t.history_from)',
   `EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = t.table_id AND f.added_version < t.history_from

@@ -1,6 +1,6 @@
 /**
- * Giving up old versions: `history_from` is raised first, in one transaction with the commits below it, so that a kill at any point leaves right
- * answers; what no kept version needs goes afterwards, a bounded number of rows at a time.
+ * Removes old versions. One transaction first raises `history_from` and deletes the commits below it, so that answers
+ * are right after a kill at any point; then rows that no kept version needs go, a bounded number at a time.
  */
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,28 +11,28 @@ import type { RowCounts } from './rollback.ts'
 import { sweepStep, type Sweep } from './sweep-step.ts'
 import { hasFewRows, rowsBelow, sweepBelow } from './sweep.ts'
 
-/** What to keep: so many versions, or everything that was the latest version at some time since then (ms since the epoch). */
+/** Versions to keep: a number, or all that were the latest at some time since then (ms since the epoch). */
 export type Keep = { readonly versions: number } | { readonly sinceMs: number }
 
 export type Pruned = {
-  /** Oldest version that the catalog answers now. */
+  /** Oldest version that the catalog can answer now. */
   readonly historyFrom: number
-  /** Rows that went, or would go, by relation; those with none are left out. */
+  /** Removed or removable rows by relation, without zeros. */
   readonly rows: RowCounts
 }
 
-/** The oldest version that stays; the present one where nothing older can go. @throws SluiceError BAD_FLAG for no versions at all */
+/** The oldest kept version; the present one if nothing older can go. @throws SluiceError BAD_FLAG for no versions */
 export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
   if ('versions' in keep) {
     if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table has to stay')
     return Math.max(table.historyFrom, table.latest - keep.versions + 1)
   }
-  // The version that was the latest at that moment still answers for it.
+  // The version that was the latest at that time is still needed for it.
   const version = await versionAtTime(reader, table.tableId, keep.sinceMs)
   return Math.max(table.historyFrom, version ?? table.historyFrom)
 }
 
-/** What `pruneTable` would remove. Writes nothing. */
+/** The rows that `pruneTable` would remove. Writes nothing. */
 export async function prunePlan(reader: SqlReader, tableId: string, historyFrom: number): Promise<Pruned> {
   const [row] = await reader.all('SELECT count(*) FROM delta_commits WHERE table_id = ? AND version < ?', [
     tableId,
@@ -42,8 +42,9 @@ export async function prunePlan(reader: SqlReader, tableId: string, historyFrom:
 }
 
 /**
- * Makes `historyFrom` the oldest version of a table, in one transaction where the table is small. Run again after a kill it finishes what was begun.
- * @throws SluiceError LEASE_LOST, or the reason of the abort
+ * Makes `historyFrom` the oldest version of a table, in one transaction if the table is small. A repeated run after a
+ * kill finishes the work.
+ * @throws SluiceError LEASE_LOST, or the abort reason
  */
 export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number): Promise<Pruned> {
   if (at.within === undefined && (await hasFewRows(at.database, at.tableId, at.stepRows)))
@@ -57,7 +58,7 @@ export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number):
     if (raised !== 1) {
       throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing was pruned`)
     }
-    // Commits go at once: they list the history, and find the version of a moment.
+    // Commits go at once: they list the history, and give the version at a time.
     return transaction.run('DELETE FROM delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])
   })
   return { historyFrom, rows: withCommits(commits, await sweepBelow(at, historyFrom)) }

@@ -1,6 +1,6 @@
 /**
- * An `add` line as text, rebuilt from the columns of `delta_files`. Most writers write their fields in this order, so the raw line is
- * kept only where this does not give it back byte for byte (979 of 987 real adds need no copy).
+ * The text of an `add` line, rebuilt from the columns of `delta_files`. Most writers use this order of fields, so the
+ * raw line is stored only if the rebuilt text differs in a byte (979 of 987 real adds need no copy).
  */
 
 export type AddColumns = {
@@ -19,8 +19,8 @@ export type AddColumns = {
 }
 
 /**
- * Whether `rebuildAddLine` gives this very line. Statistics make up most of a line; where their text is escaped in the one way there is, they are
- * not escaped again to find that out.
+ * True if `rebuildAddLine` gives exactly this line. Statistics are most of a line; if their text has only escaped
+ * quotes, it is not escaped again for the comparison.
  */
 export function isRebuilt(raw: string, add: AddColumns): boolean {
   if (add.stats === null || add.tags !== null || add.deletionVector !== null) return rebuildAddLine(add) === raw
@@ -28,7 +28,7 @@ export function isRebuilt(raw: string, add: AddColumns): boolean {
   const tail = `"${afterStats(add)}`
   if (!raw.startsWith(head) || !raw.endsWith(tail)) return false
   const escaped = raw.slice(head.length, raw.length - tail.length)
-  // A quote without a backslash would end the text early; an escape other than of a quote may be written in several ways.
+  // An unescaped quote would end the text early; escapes other than of a quote can be written in several ways.
   if (escaped.startsWith('"') || ODD_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
   return true
 }

@@ -1,4 +1,4 @@
-/** Names of the relations that make up a catalog: tables by the register, views as the migrations of a dialect create them. */
+/** Names of a catalog's relations: tables from the register, views from the migrations of a dialect. */
 import { OWN_TABLES } from '../stores/common/own-tables.ts'
 import type { CatalogDialect, RelationNames } from './dialect-port.ts'
 
@@ -7,7 +7,7 @@ export const MIGRATIONS_RELATION = 'catalog_migrations'
 const CREATE_VIEW = /\bCREATE (?:OR REPLACE )?VIEW (\w+)\b/g
 const TABLES = OWN_TABLES.filter(({ owner, name }) => owner === 'catalog' && name !== MIGRATIONS_RELATION)
 
-/** Without partitions, whose rows are read and written through their parent, and without the list of migrations. */
+/** Without partitions, whose rows are accessed through their parent, and without the list of migrations. */
 export function relationNames({ migrations }: Pick<CatalogDialect, 'migrations'>): RelationNames {
   const views = migrations.flatMap(({ sql }) => [...sql.matchAll(CREATE_VIEW)].map(([, name = '']) => name))
   return { tables: TABLES.map(({ name }) => name), views: [...new Set(views)] }

@@ -1,25 +1,25 @@
 /**
- * Migration 1 of the catalogs on PostgreSQL, MySQL and DuckDB: the relations of docs/CATALOG.md in the types of each. SQLite's own stands in
- * sqlite/001-catalog.ts. Never edited after a release; later changes are new migrations.
+ * Migration 1 of the catalogs on PostgreSQL, MySQL and DuckDB: the relations of docs/CATALOG.md in the types of each.
+ * SQLite's is in sqlite/001-catalog.ts. Never edited after a release; later changes are new migrations.
  */
 
 export type ColumnTypes = {
-  /** Text of any length, compared by its bytes. */
+  /** Text of any length, compared by bytes. */
   readonly text: string
-  /** Text that is part of a key. */
+  /** Text in a key. */
   readonly key: string
   readonly bytes: string
-  /** What follows the bracket of CREATE TABLE. */
+  /** Text after the bracket of CREATE TABLE. */
   readonly end: string
-  /** The primary key of delta_files, or nothing. */
+  /** The primary key of delta_files, or empty. */
   readonly filesKey: string
-  /** What follows the bracket of delta_files. */
+  /** Text after the bracket of delta_files. */
   readonly filesEnd: string
-  /** Index definitions inside CREATE TABLE, or nothing: `(name, columns)`. */
+  /** Index definitions inside CREATE TABLE, or empty: `(name, columns)`. */
   inlineIndex(name: string, columns: string): string
-  /** Index that is a statement of its own, or nothing. */
+  /** An index as a separate statement, or empty. */
   index(name: string, relation: string, columns: string): string
-  /** A column and a constraint, or an index, that keeps locations unique. */
+  /** A column and a constraint, or an index, that makes locations unique. */
   readonly uniqueLocation: { readonly inline: string; readonly statement: string }
   readonly orReplace: string
 }
@@ -29,7 +29,7 @@ const TYPE_WORD = /\b(key(?= NOT NULL)|text|bytes)\b/g
 const at = 'table_id key NOT NULL, version bigint NOT NULL, source bigint NOT NULL, line bigint NOT NULL'
 const atKey = 'PRIMARY KEY (table_id, version, source, line)'
 
-/** The statements, in the types of one dialect. Every CREATE can run again. */
+/** The statements in the types of one dialect. Every CREATE can run again. */
 export function catalogSql(t: ColumnTypes): string {
   const table = (name: string, body: string, end: string = t.end): string =>
     `CREATE TABLE IF NOT EXISTS ${name} (\n  ${body.replaceAll(TYPE_WORD, (word) => t[word as 'key' | 'text' | 'bytes'])}\n)${end};\n`

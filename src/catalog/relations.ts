@@ -1,7 +1,4 @@
-/**
- * The relations of the catalog, as data: one list of columns a relation, which migrations create, imports load, exports read and
- * the validator compares. docs/CATALOG.md explains each to the people who query it.
- */
+/** The catalog's relations as lists of columns, for all code that uses them. docs/CATALOG.md explains each to users. */
 
 export const FILE_COLUMNS = [
   'file_no',
@@ -94,15 +91,15 @@ export const LOADED_RELATIONS = {
   delta_domains: DOMAIN_COLUMNS,
 } as const
 
-/** Where in a row each column stands, by its name. */
+/** Index of each column in a row, by name. */
 export function placesOf<C extends readonly string[]>(columns: C): { readonly [name in C[number]]: number } {
   return Object.fromEntries(columns.map((name, at) => [name, at])) as { readonly [name in C[number]]: number }
 }
 
-/** A row from its values by name: none can be left out, or stand in the place of another. */
+/** A row from its values by name: none can be missing, or in another's place. */
 export function rowOf<C extends readonly string[], V>(columns: C, values: { readonly [name in C[number]]: V }): V[] {
   return columns.map((name: C[number]) => values[name])
 }
 
-/** Where a row of `delta_actions` and its kin was read. */
+/** Source of a row of `delta_actions` and similar relations. */
 export const SOURCE = { commit: 0, checkpoint: 1 } as const

@@ -1,4 +1,4 @@
-/** Taking a table out of the catalog. The log is never touched: it stays the truth that the catalog was made from. */
+/** Removes a table from the catalog. The log, from which the catalog was made, is never changed. */
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { forgetFsck } from './fsck-findings.ts'
 import { RELATIONS_OF_TABLE } from './import/head.ts'
@@ -7,7 +7,7 @@ const ALL_RELATIONS = [...RELATIONS_OF_TABLE, 'migration_status', 'catalog_lease
 
 export type RowCounts = readonly { readonly relation: string; readonly rows: number }[]
 
-/** Rows a rollback would remove, by relation; those with none are left out. */
+/** Rows that a rollback would remove, by relation, without zeros. */
 export async function rowsOfTable(reader: SqlReader, tableId: string): Promise<RowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of ALL_RELATIONS) {
@@ -25,12 +25,12 @@ export async function deleteTable(transaction: SqlTransaction, tableId: string):
     const rows = await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
     if (rows > 0) counts.push({ relation, rows })
   }
-  // Not counted before: a catalog of an earlier version has no such relation.
+  // Not counted before: an older catalog has no such relation.
   await forgetFsck(transaction, tableId)
   return counts
 }
 
-/** Relations outside the catalog's own that refer to it by a foreign key or a view: whoever made them depends on these rows. */
+/** Other relations that refer to the catalog by a foreign key or a view, and so depend on these rows. */
 export async function dependents(reader: SqlReader, objects: string): Promise<readonly string[]> {
   const rows = await reader.all(objects)
   return rows.map(([name]) => String(name))

@@ -1,7 +1,7 @@
-/** The relations that say what is in force: the newest row of each key at or below a version. */
+/** The relations of the state in force: the newest row of each key at or below a version. */
 export type StateRelation = {
   readonly name: 'delta_metadata' | 'delta_protocols' | 'delta_txns' | 'delta_domains'
-  /** Column by which rows take each other's place; null where there is one for the whole table. */
+  /** Rows with the same value here replace each other; null if each row replaces all older ones of the table. */
   readonly key: string | null
 }
 

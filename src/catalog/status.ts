@@ -1,4 +1,4 @@
-/** `migration_status`: one row an import, in the columns the guide queries. Its times are texts on SQLite, and in catalogs that nobody has upgraded yet. */
+/** `migration_status`: one row per import, as in the guide. Times are texts on SQLite, and before an upgrade. */
 import { isoOfText, isoTime } from '../shared/clock.ts'
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { dialectOf } from './dialect.ts'
@@ -11,7 +11,7 @@ export type StatusRow = {
   readonly status: ImportStatus
   readonly version: number | null
   readonly filesProcessed: number
-  /** ISO 8601 in UTC, as `completedAt`; null where migration 4 found no time in it. */
+  /** ISO 8601 in UTC, as `completedAt`; null if migration 4 found no time in it. */
   readonly startedAt: string | null
   readonly completedAt: string | null
   readonly errorMessage: string | null
@@ -30,7 +30,7 @@ export async function startStatus(
   )
 }
 
-/** Sets an import's row to where it stands. */
+/** Sets an import's row to its current state. */
 export async function setStatus(
   transaction: SqlTransaction,
   importId: string,
@@ -56,7 +56,7 @@ export async function setStatus(
   )
 }
 
-/** All imports, newest first; of one table when it is given. @param after id of a run: only those that began behind it */
+/** All imports, or those of one table, newest first. @param after id of a run: only imports that began after it */
 export async function readStatus(reader: SqlReader, tableId?: string, after?: string): Promise<readonly StatusRow[]> {
   const wanted = [...(tableId === undefined ? [] : ['table_id = ?']), ...(after === undefined ? [] : ['import_id > ?'])]
   const rows = await reader.all(

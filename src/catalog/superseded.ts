@@ -1,7 +1,4 @@
-/**
- * Rows of protocol, metadata, transactions and domains below a version that say nothing about it any more, because a newer row took their
- * place. What is in force stays, with the version it came with.
- */
+/** Rows of protocol, metadata, transactions and domains below a version that newer ones replaced. Others stay. */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RowCounts } from './rollback.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'
@@ -9,10 +6,10 @@ import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
-/** Rows named one by one in a statement. */
+/** Rows per statement, each named by its key. */
 const ROWS_A_STATEMENT = 200
 
-/** How many rows below a version are superseded, by relation. */
+/** Number of superseded rows below a version, by relation. */
 export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
@@ -26,7 +23,7 @@ export async function supersededRows(reader: SqlReader, tableId: string, below: 
   return counts
 }
 
-/** Removes them. @returns how many went, by relation */
+/** Removes superseded rows. @returns how many, by relation */
 export async function dropSuperseded(at: Sweep, below: number): Promise<RowCounts> {
   const { tableId } = at
   const reader = readerOf(at)
@@ -57,7 +54,7 @@ export async function dropSuperseded(at: Sweep, below: number): Promise<RowCount
   return counts
 }
 
-/** Rows below a version that are the newest of their key at it, ascending by version. */
+/** Rows below a version that are still the newest of their key at it, ascending by version. */
 async function inForce(
   reader: SqlReader,
   tableId: string,

@@ -1,6 +1,6 @@
 /**
- * Ranges of files that are gone. They mislead nobody, because ranges only speak for files that are there; they take room. Zones stay as they are:
- * bounds that are too wide rule nothing out wrongly.
+ * Deletes ranges of removed files. They do no harm, because ranges are only used for existing files, but take space.
+ * Zones stay as they are: bounds that are too wide rule out no file wrongly.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
@@ -34,7 +34,7 @@ export async function sweepRanges(at: Sweep, stepRows: number): Promise<number> 
   return gone
 }
 
-/** How many ranges there are of files that began before a version and ended at or before it, or are gone already. */
+/** Number of ranges of files that were added before a version and removed at or before it, or are already gone. */
 export async function rangesBelow(reader: SqlReader, tableId: string, below: number): Promise<number> {
   if ((await rangeColumns(reader, tableId)).length === 0) return 0
   const [row] = await reader.all(

@@ -1,4 +1,4 @@
-/** One step of a sweep: a transaction that proves, and renews, the lease of its table. */
+/** One step of a sweep: a transaction that checks and renews its table's lease. */
 import { throwIfAborted } from '../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from './lease.ts'
@@ -7,19 +7,19 @@ export type Sweep = {
   readonly database: SqlDatabase
   readonly tableId: string
   readonly lease: Lease
-  /** Fires when running work must be dropped. */
+  /** Fires if running work must be dropped. */
   readonly abort: AbortSignal
   readonly stepRows?: number
-  /** A transaction under the lease that all steps belong to; absent where each has one of its own. */
+  /** One transaction under the lease for all steps; absent if each step has its own. */
   readonly within?: SqlTransaction
 }
 
-/** Where a sweep reads. */
+/** The connection or transaction from which a sweep reads. */
 export function readerOf({ database, within }: Sweep): SqlReader {
   return within ?? database
 }
 
-/** One transaction of a sweep, under the lease. @throws SluiceError LEASE_LOST, or the reason of the abort */
+/** One transaction of a sweep, under the lease. @throws SluiceError LEASE_LOST, or the abort reason */
 export async function sweepStep<T>(at: Sweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
   throwIfAborted(at.abort)
   if (at.within !== undefined) return body(at.within)

@@ -1,6 +1,6 @@
 /**
- * Takes away what no version from `history_from` on needs. Readers never see these rows, so they go in transactions of a bounded size, each
- * under the table's lease; a kill leaves some for the next time.
+ * Deletes rows that no version from `history_from` on needs. Readers never see these rows, so they go in transactions
+ * of a bounded size, each under the table's lease; a kill leaves some for the next sweep.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import type { RowCounts } from './rollback.ts'
@@ -8,10 +8,10 @@ import { dropSuperseded, supersededRows } from './superseded.ts'
 import { rangesBelow, sweepRanges } from './sweep-ranges.ts'
 import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
-/** Rows of a table that is swept in one transaction. */
+/** A table with at most this many rows is swept in one transaction. */
 const FEW_ROWS = 5000
 
-/** Whether a table has so few rows that one transaction sweeps them all. */
+/** True if one transaction can sweep all rows of a table. */
 export async function hasFewRows(reader: SqlReader, tableId: string, most: number = FEW_ROWS): Promise<boolean> {
   const past = (relation: string): string =>
     `EXISTS (SELECT 1 FROM (SELECT 1 AS one FROM ${relation} WHERE table_id = ? LIMIT 1 OFFSET ${most}) AS past)`
@@ -23,19 +23,19 @@ export async function hasFewRows(reader: SqlReader, tableId: string, most: numbe
   return row?.[0] === 0
 }
 
-/** Rows looked at in one transaction. */
+/** Rows read in one transaction. */
 const STEP_ROWS = 50_000
 
 /**
- * Lives that ended at or before a version and began earlier: what began in that version itself is part of its commit. The sum keeps the planner
- * from going through all closed lives at every step.
+ * Lifetimes that ended at or before a version and began earlier: one that began in that version is part of its commit.
+ * The `+ 0` keeps the planner from scanning all closed lifetimes at every step.
  */
 const ENDED = 'added_version < ? AND removed_version + 0 <= ?'
 
-/** A stretch of rows by their numbers: above `after`, up to `upTo`. */
+/** A range of row numbers: above `after`, up to `upTo`. */
 type Step = { readonly after: number; readonly upTo: number }
 
-/** The file rows of a table in stretches of so many rows. */
+/** The file rows of a table in ranges of so many rows. */
 export async function* fileSteps(
   reader: SqlReader,
   tableId: string,
@@ -53,10 +53,7 @@ export async function* fileSteps(
   }
 }
 
-/**
- * Removes the rows of a table that no version from `below` on needs, and that nobody can ask for any more because history begins there.
- * @returns rows that went, by relation
- */
+/** Removes rows that no version from `below` on needs; the history begins there. @returns removed rows, by relation */
 export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
   const { tableId } = at
   let files = 0
@@ -90,7 +87,7 @@ export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
   ].filter(({ rows }) => rows > 0)
 }
 
-/** What `sweepBelow` would remove, counted. */
+/** The rows that `sweepBelow` would remove, counted. */
 export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
   const count = async (sql: string, parameters: readonly (string | number)[]): Promise<number> =>
     Number((await reader.all(`SELECT count(*) FROM ${sql}`, parameters))[0]?.[0] ?? 0)

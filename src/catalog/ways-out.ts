@@ -1,30 +1,31 @@
-/** Commands that end it where the log of a table is gone, was moved or is another one than the catalog holds: hints name them. */
+/** Commands that resolve a table whose log is gone, was moved or is not the one in the catalog, for use in hints. */
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 
-/** Takes the table out of the catalog, whatever its log says. */
+/** Removes the table from the catalog, whatever its log holds. */
 export function forgetCommand(tableId: string): string {
   const id = shellQuote(tableId)
   return `sluice rollback ${id} --forget --confirm=${id}`
 }
 
 /**
- * Imports the table anew, under the condition that makes it safe: the catalog may hold the only copy of commits that the log lost.
- * @param url of the catalog, as it may be shown
+ * Imports the table again, under the condition that makes it safe: the catalog may hold the only copy of commits that
+ * the log lost.
+ * @param url of the catalog, without secrets
  */
 export function againIfRight(tableId: string, url: string): string {
   return `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
 }
 
-/** Follows the table to the folder that it was moved to. */
+/** Follows the table to its new folder. */
 export function movedCommand(tableId: string): string {
   return `sluice import PATH --table-id ${shellQuote(tableId)} --moved`
 }
 
-/** No log, and no bucket. */
+/** No log, or no bucket. */
 const LOG_GONE: ReadonlySet<string> = new Set(['NO_LOG', 'NO_SUCH_PATH'])
 
-/** What to do with a table whose log is not where the catalog has it. */
+/** Adds a hint to an error about a table whose log is not at its catalog location. */
 export function withWaysOut(error: unknown, tableId: string | undefined): unknown {
   if (tableId === undefined || !(error instanceof SluiceError) || !LOG_GONE.has(error.code)) return error
   const { where, reason } = error.info()

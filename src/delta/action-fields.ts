@@ -1,4 +1,4 @@
-/** The checks that fields of actions go through, and the words for what fails them. */
+/** Checks of the fields of actions, and the messages for fields that fail them. */
 import { SluiceError } from '../shared/errors.ts'
 import type { DeletionVectorDescriptor, MetadataAction } from './actions.ts'
 
@@ -30,8 +30,8 @@ type Is<T, K extends string, V> = Fields<T & { [name in K]: V }>
 type MayBe<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
 
 /**
- * The fields of one action, read one by one so that a message can name the one that is wrong. What was read is known to the type of `of`: where an
- * action has to have a field which nobody has read, the compiler says so.
+ * Reads the fields of one action one by one, so that a message can name the wrong field. The type of `of` knows which
+ * fields were read: where an action must have a field that was not read, the compiler reports it.
  */
 export class Fields<T = unknown> {
   readonly kind: string
@@ -93,7 +93,7 @@ export class Fields<T = unknown> {
       throw this.#bad(field, 'a whole number within 2^53')
   }
 
-  /** A time that is only shown: what cannot be one is taken for not given. */
+  /** A time that is only shown: an invalid value counts as absent. */
   time<K extends string>(field: K): asserts this is MayBe<T, K, number> {
     if (this.#all[field] !== undefined && !Number.isSafeInteger(this.#all[field])) this.#all[field] = null
   }
@@ -124,7 +124,7 @@ export class Fields<T = unknown> {
     }
   }
 
-  /** The fields of an object within; null where there is none. */
+  /** Fields of a nested object; null if it is absent. */
   #within(field: string): Fields | null {
     if (!this.#isThere(field)) return null
     const value = this.#all[field]

@@ -1,9 +1,9 @@
 /**
- * The actions of a Delta log (PROTOCOL.md, "Actions"). A line keeps its raw text beside the parsed object, because stats and
- * unknown fields must survive word for word; what is not read here is never an error.
+ * The actions of a Delta log (PROTOCOL.md, "Actions"). A line keeps its raw text in addition to the parsed object,
+ * because stats and unknown fields must survive byte for byte. Unknown fields are never an error.
  */
 
-/** As PROTOCOL.md has it, which is what a checkpoint has columns for; a commit may say more, such as `maxRowIndex` of Spark. */
+/** The fields of PROTOCOL.md, those with checkpoint columns. Commits may hold more, such as `maxRowIndex` of Spark. */
 export type DeletionVectorDescriptor = {
   readonly storageType: string
   readonly pathOrInlineDv: string
@@ -33,7 +33,7 @@ export type AddAction = {
   readonly baseRowId?: number | null
   readonly defaultRowCommitVersion?: number | null
   readonly clusteringProvider?: string | null
-  /** JSON texts of structs that only checkpoints have, where they were asked for. Null fields are left out. */
+  /** JSON texts of structs that only checkpoints have; set only if the caller asked. Null fields are left out. */
   readonly stats_parsed?: unknown
   readonly partitionValues_parsed?: unknown
 }
@@ -96,7 +96,7 @@ export type SidecarAction = {
 export type CheckpointMetadataAction = { readonly version: number }
 export type CommitInfoAction = Readonly<Record<string, unknown>>
 
-/** One action with its kind. `unknown` holds what this reader has no name for. */
+/** One action with its kind. `unknown`: an action that this reader does not know. */
 export type Action =
   | { readonly kind: 'add'; readonly add: AddAction }
   | { readonly kind: 'remove'; readonly remove: RemoveAction }
@@ -116,7 +116,7 @@ export type ActionKind = Action['kind']
 export type ActionLine = {
   /** 1 for the first line of the file (blank lines counted), or 1 for the first row of the checkpoint. */
   readonly line: number
-  /** The text between the line breaks, untouched; for a Parquet checkpoint the row rendered as JSON. */
+  /** The text between the line breaks, unchanged; for a Parquet checkpoint the row rendered as JSON. */
   readonly raw: string
   readonly action: Action
 }

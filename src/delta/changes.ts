@@ -1,4 +1,4 @@
-/** What happened between two versions, action by action. */
+/** Changes between two versions, action by action. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type {
@@ -62,9 +62,10 @@ function changeOf({ line, raw, action }: ActionLine, version: number, root: stri
 }
 
 /**
- * The changes that lead from version `from` to version `to`: those of the commits `from + 1` to `to`, in the order of the log.
- * @param from -1 for everything since before version 0
- * @throws SluiceError VERSION_NOT_FOUND when `to` is newer than the log or below `from`; LOG_GAP when a commit between them is gone
+ * The changes from version `from` to version `to`: those of the commits `from + 1` to `to`, in the order of the log.
+ * @param from -1 for all changes since before version 0
+ * @throws SluiceError VERSION_NOT_FOUND if `to` is newer than the log or below `from`; LOG_GAP if a commit between them
+ * is missing
  */
 export async function* changesBetween(
   store: LogStore,

@@ -3,8 +3,9 @@ import type { ParquetSelection } from '../model/lake/parquet-rows.ts'
 import type { ActionKind } from './actions.ts'
 
 /**
- * Which fields of file actions to bring from Parquet: all; `identity` = path, deletion vector and size; `counts` = those, and of the
- * statistics only `numRecords`; `structs` = all, with what a checkpoint repeats in columns of the table's types. What was not asked for is absent or 0. JSON checkpoints always bring everything.
+ * Fields of file actions to read from Parquet: `all`; `identity` = path, deletion vector and size; `counts` = those,
+ * and of the statistics only `numRecords`; `structs` = all, and the structs that repeat stats and partition values in
+ * the table's types. Fields not asked for are absent or 0. JSON checkpoints always return everything.
  */
 export type FileFields = 'all' | 'identity' | 'counts' | 'structs'
 
@@ -23,7 +24,7 @@ const ALL: Wanted = {
   ),
 }
 
-/** Fields in the order in which a rendered row has them. */
+/** Fields in the order of a rendered row. */
 const FILE_FIELDS: Readonly<Record<FileFields, Wanted>> = {
   all: ALL,
   structs: { add: [...ALL.add, 'stats_parsed', 'partitionValues_parsed'], remove: ALL.remove },

@@ -1,6 +1,6 @@
 /**
- * Checkpoints as streams of actions (PROTOCOL.md, "Checkpoints"): classic, multi-part and V2, with sidecars followed. Whatever is wrong
- * with one is BAD_CHECKPOINT, so that a reader can try an older one.
+ * Reads checkpoints as streams of actions (PROTOCOL.md, "Checkpoints"): classic, multi-part and V2 with sidecars. Every
+ * fault of a checkpoint is BAD_CHECKPOINT, so that a reader can try an older one.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -22,7 +22,7 @@ export type CheckpointOptions = {
   readonly fields?: FileFields
 }
 
-/** A `ParquetRows` may be able to read a file through beforehand, which is much cheaper than rendering its rows. */
+/** Some `ParquetRows` can check a whole file before it is read; that is much cheaper than rendering its rows. */
 type MaybeProving = ParquetRows & {
   prove?(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
 }
@@ -35,7 +35,7 @@ function badCheckpoint(checkpoint: CheckpointFiles, file: string, why: string, c
   })
 }
 
-/** Errors that mean "this checkpoint is no use", rather than "this machine cannot read now". */
+/** Maps errors of a damaged checkpoint to BAD_CHECKPOINT; errors of this machine (network, rights, disk) stay. */
 function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: string): unknown {
   if (!(error instanceof SluiceError)) return error
   if (error.code === 'SOURCE_GONE') return badCheckpoint(checkpoint, file, `${file} is missing`, error)
@@ -51,7 +51,7 @@ function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: stri
   return error
 }
 
-/** Where a sidecar is, relative to the table root. @throws SluiceError PATH_ESCAPES: only files of the sidecar folder may be named */
+/** Path of a sidecar, relative to the table root. @throws SluiceError PATH_ESCAPES if not in the sidecar folder */
 export function sidecarPath(store: LogStore, sidecar: SidecarAction): string {
   const { path } = sidecar
   // A bare name is relative to the sidecar folder, unlike every other path of the log.
@@ -99,7 +99,7 @@ async function proveParquet(source: Source, path: string, selection: ParquetSele
   }
 }
 
-/** The kinds to ask the top file for: sidecars lead to file actions, and the manifest row proves that a V2 file is one. */
+/** Kinds to read from the top file: sidecars lead to file actions, and the manifest row marks a V2 checkpoint. */
 function topKinds(kinds: ReadonlySet<ActionKind> | undefined): ReadonlySet<ActionKind> | undefined {
   if (kinds === undefined) return undefined
   const all = new Set<ActionKind>(kinds).add('checkpointMetadata')
@@ -170,10 +170,10 @@ async function* allLines(source: Source, options: CheckpointOptions): AsyncGener
 }
 
 /**
- * The actions of a checkpoint in blocks: the rows of its file or parts, then those of its sidecars. `line` counts what is handed out,
- * from 1, so it depends on `kinds`; `raw` is the JSON line, or the Parquet row rendered as JSON.
- * @param parquet opened only when a file is Parquet
- * @throws SluiceError BAD_CHECKPOINT, perhaps after blocks were handed out: what came before is then worth nothing
+ * The actions of a checkpoint in blocks: the rows of its file or parts, then those of its sidecars. `line` counts the
+ * returned lines from 1, so it depends on `kinds`; `raw` is the JSON line, or the Parquet row rendered as JSON.
+ * @param parquet opened only if a file is Parquet
+ * @throws SluiceError BAD_CHECKPOINT, possibly after some blocks were returned: the caller must then discard these
  */
 export async function* readCheckpoint(
   store: LogStore,
@@ -189,10 +189,7 @@ export async function* readCheckpoint(
   }
 }
 
-/**
- * Reads a checkpoint through without handing anything out, for callers who cannot take back what they were given.
- * @throws SluiceError BAD_CHECKPOINT
- */
+/** Reads a checkpoint to its end, for callers that cannot take back rows. @throws SluiceError BAD_CHECKPOINT */
 export async function proveCheckpoint(
   store: LogStore,
   parquet: () => Promise<ParquetRows>,
@@ -203,7 +200,7 @@ export async function proveCheckpoint(
   const selection = selectionOf(options.kinds, options.fields ?? 'all')
   const found: { sidecars: SidecarAction[] } = { sidecars: [] }
   const nothing = new Set<ActionKind>(wantsFiles(options.kinds) ? ['sidecar'] : ['checkpointMetadata'])
-  // In a JSON checkpoint the lines have to be parsed to be proved; in Parquet the sidecars' names are all we need of the rows.
+  // JSON lines must be parsed to be checked; of Parquet rows only the names of the sidecars are needed.
   const kinds = checkpoint.format === 'json' ? options.kinds : nothing
   for await (const _ of topLines(source, { signal: options.signal, ...(kinds === undefined ? {} : { kinds }) }, found))
     void _

@@ -5,10 +5,10 @@ import { leafColumns, typeText } from './schema.ts'
 import type { Field, LeafColumn, StructType } from './schema.ts'
 
 const NAMED_AT_MOST = 3
-/** All of nearly every table; a list of thousands would bury what is said. */
+/** Enough for all columns of nearly every table; a list of thousands would hide the message. */
 const LISTED_AT_MOST = 400
 
-/** By its exact name, else by the only one that differs in case alone, as Spark finds it. */
+/** The field of this exact name; otherwise the only one whose name differs just in case, as in Spark. */
 function fieldNamed(struct: StructType, name: string): Field | undefined {
   const exact = struct.fields.find((field) => field.name === name)
   if (exact) return exact
@@ -17,7 +17,7 @@ function fieldNamed(struct: StructType, name: string): Field | undefined {
   return alike.length === 1 ? alike[0] : undefined
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
+/** Number of insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
 function editDistance(a: string, b: string): number {
   let before: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
@@ -63,9 +63,9 @@ function unknownColumn(text: string, column: ColumnRef, schema: StructType): Err
 }
 
 /**
- * The column of the schema that a condition means, at any depth of structs.
+ * The column of the schema that a condition names, at any depth of structs.
  * @param text the whole condition, for the message
- * @throws SluiceError BAD_PREDICATE with near matches when there is none
+ * @throws SluiceError BAD_PREDICATE with similar names if there is no such column
  */
 export function resolveColumn(text: string, column: ColumnRef, schema: StructType): LeafColumn {
   let struct = schema
@@ -74,7 +74,7 @@ export function resolveColumn(text: string, column: ColumnRef, schema: StructTyp
   for (const [i, name] of column.names.entries()) {
     const field = fieldNamed(struct, name)
     if (!field) {
-      // A dot may be part of a name: `a.b` is also taken for the column "a.b".
+      // A dot may be part of a name: `a.b` may also mean the column "a.b".
       if (i === 0 && column.names.length > 1) {
         const dotted = fieldNamed(schema, column.names.join('.'))
         if (dotted)

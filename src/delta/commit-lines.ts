@@ -1,6 +1,6 @@
 /**
- * Commits as streams of actions: JSON, one object a line (PROTOCOL.md, "Delta Log Entries"). Memory stays flat however large a commit
- * is; nothing is ever skipped: a line that cannot be read ends the reading.
+ * Reads commits as streams of actions: JSON, one object per line (PROTOCOL.md, "Delta Log Entries"). Memory does not
+ * grow with the size of a commit. A line that cannot be read ends the reading; no line is skipped.
  */
 import { createHash } from 'node:crypto'
 import { isAscii, isUtf8 } from 'node:buffer'
@@ -16,7 +16,7 @@ import type { ParseMode } from './parse-action.ts'
 
 export { parseAction } from './parse-action.ts'
 
-/** What was read of a commit, for proving later that the file is still the same. */
+/** Size and digest of the bytes of a commit that were read, to check later that the file has not changed. */
 export type CommitBytes = {
   readonly bytes: number
   /** sha256 of the file. */
@@ -25,27 +25,27 @@ export type CommitBytes = {
 
 export type LineOptions = {
   readonly signal: AbortSignal
-  /** Lines of other kinds are left out; lines that are plainly file actions are then not even parsed. */
+  /** Kinds to return; lines that are clearly file actions of another kind are not even parsed. */
   readonly kinds?: ReadonlySet<ActionKind>
   readonly mode?: ParseMode
-  /** Sees every line that is not blank before it is parsed; true means that the line is dealt with and left out. */
+  /** Called with every non-blank line before it is parsed; true: the caller has handled the line, leave it out. */
   readonly skip?: (raw: string, line: number) => boolean
   readonly onEnd?: (bytes: CommitBytes) => void
-  /** Called where the file begins with a byte order mark. delta-spark reads on behind one, as is done here; readers on delta-kernel refuse the table. */
+  /** Called for a byte order mark. delta-spark and this reader skip it; readers on delta-kernel refuse the table. */
   readonly onMark?: () => void
 }
 
-/** Lines a block at most: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
+/** Most lines of a block: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
 const BLOCK_LINES = 2000
 const LF = 10
 const CR = 13
 
-/** Where a line may name another action behind its first: parsing tells, and refuses two of them. No string of valid JSON can look like it. */
+/** Matches where a line may hold a second action; the parser decides, and refuses two. No JSON string matches. */
 const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
 
-/** Whether a line is surely an action of a kind that nobody asked for, seen without parsing it. */
+/** True if a line is certainly an action of a kind that was not asked for; decided without parsing it. */
 function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
-  // A line that ends otherwise is cut, or goes on in the next one.
+  // A line with another end is cut, or continues on the next line.
   if (!raw.endsWith('}}')) return false
   const isOther =
     (!kinds.has('add') && raw.startsWith('{"add":{')) || (!kinds.has('remove') && raw.startsWith('{"remove":{'))
@@ -80,13 +80,13 @@ class LineReader {
     })
   }
 
-  /** Of the line that comes next, which is not read. */
+  /** Error for the next line, which is not read. */
   tooLong(): SluiceError {
     this.#line++
     return this.fail('the line is longer than 512 MB')
   }
 
-  /** Lines of `bytes` between `start` and `end`, the last of which may lack its line break. Yields at most BLOCK_LINES at a time. */
+  /** Reads the lines in `bytes`; the last one may lack its line break. Yields at most BLOCK_LINES at a time. */
   *read(bytes: Buffer): Generator<readonly ActionLine[]> {
     if (!isUtf8(bytes)) {
       this.#line += badLine(bytes)
@@ -122,7 +122,7 @@ class LineReader {
       try {
         return this.#wanted(this.#line, raw)
       } catch (error) {
-        // Only a line that is no JSON by itself can be the start of a longer object.
+        // Only a line that is not JSON by itself can start an object that spans several lines.
         if (!(error instanceof SluiceError) || !(error.cause instanceof SyntaxError)) throw error
         const spread = new Spread(this.#line)
         if (spread.take(raw) !== 'more') throw error
@@ -149,7 +149,7 @@ class LineReader {
   }
 }
 
-/** Which line, counted from the start of `bytes` as 1, is no UTF-8. */
+/** Number of the first line that is not UTF-8, counted from 1 at the start of `bytes`. */
 function badLine(bytes: Buffer): number {
   let start = 0
   for (let line = 1; ; line++) {
@@ -159,11 +159,7 @@ function badLine(bytes: Buffer): number {
   }
 }
 
-/**
- * Action lines from a stream of bytes.
- * @param file name for messages
- * @throws SluiceError BAD_ACTION naming file and line
- */
+/** Action lines of a byte stream. @param file name for messages @throws SluiceError BAD_ACTION naming file and line */
 export async function* actionLines(
   chunks: AsyncIterable<Buffer>,
   file: string,
@@ -192,8 +188,9 @@ export async function* actionLines(
 
 /**
  * The actions of one commit, in blocks of some thousand lines, in the order of the file.
- * @param onEnd told the size and digest of exactly the bytes that were read, after the last block
- * @throws SluiceError BAD_ACTION (`file:line`) for what is no UTF-8, no JSON or no action; SOURCE_GONE, SOURCE_DENIED, SOURCE_IO
+ * @param onEnd called after the last block with the size and digest of exactly the bytes that were read
+ * @throws SluiceError BAD_ACTION (`file:line`) for what is not UTF-8, not JSON or not an action; SOURCE_GONE,
+ * SOURCE_DENIED, SOURCE_IO
  */
 export function readCommit(
   store: LogStore,

@@ -1,18 +1,18 @@
-/** A LogStore that counts what is asked of it, for comparing ways to answer one question. */
+/** A LogStore that counts requests and bytes, to compare ways to answer the same question. */
 import type { LogEntry, LogObject, LogStore } from '../model/lake/log-store.ts'
 
 export type ReadCounts = {
   /** Listings started. */
   lists: number
-  /** Files opened, each time anew. */
+  /** Files opened; one that is opened twice counts twice. */
   opened: number
-  /** Bytes handed out; of files that are read by name (Parquet) the whole size. */
+  /** Bytes returned; for files read by name (Parquet) the size of the whole file. */
   bytes: number
 }
 
 export type CountingLogStore = LogStore & { readonly counts: ReadCounts }
 
-/** Passes everything on to `store` and counts it in `counts`, which starts at zero and may be reset. */
+/** Passes every call on to `store` and counts it in `counts`, which starts at zero and may be reset. */
 export function countingLogStore(store: LogStore): CountingLogStore {
   const counts: ReadCounts = { lists: 0, opened: 0, bytes: 0 }
   return {
@@ -38,7 +38,7 @@ export function countingLogStore(store: LogStore): CountingLogStore {
     },
     async localFile(path, signal, options) {
       counts.opened++
-      // A store that counts requests tells its bytes itself, and would count this one.
+      // A store that counts requests counts its bytes itself, and would count this `head` too.
       if (store.requests === undefined) counts.bytes += (await store.head(path, signal))?.size ?? 0
       return store.localFile(path, signal, options)
     },

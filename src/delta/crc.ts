@@ -1,4 +1,4 @@
-/** `<version>.crc` (PROTOCOL.md, "Version Checksum File"): what the writer itself says the table holds at a version. */
+/** `<version>.crc` (PROTOCOL.md, "Version Checksum File"): the writer's own summary of the table at a version. */
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
 import { countOrNull, parseObject, readSmall } from './last-checkpoint.ts'
@@ -14,14 +14,14 @@ export type VersionChecksum = {
   readonly txnId: string | null
   /** Milliseconds since the epoch. */
   readonly inCommitTimestamp: number | null
-  /** Null when the writer did not record them, which is not the same as none. */
+  /** Null if the writer did not record them; an empty list means that there are none. */
   readonly txns: readonly TxnAction[] | null
   readonly domains: readonly DomainMetadataAction[] | null
   readonly numDeletedRecords: number | null
   readonly numDeletionVectors: number | null
 }
 
-/** One action out of its bare object, or null when it is none. */
+/** Parses one action from its bare object; null if it is not valid. */
 function actionOf(kind: string, value: unknown): ReturnType<typeof parseAction> | null {
   if (typeof value !== 'object' || value === null) return null
   try {
@@ -47,10 +47,7 @@ function actionsOf<T>(
   return found
 }
 
-/**
- * The checksum of a version; null when it is missing or cannot be read, which must never stop a reader.
- * @throws SluiceError SOURCE_DENIED, SOURCE_IO
- */
+/** A version's checksum; null if missing or unreadable: it is optional. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
 export async function readCrc(store: LogStore, version: number, signal: AbortSignal): Promise<VersionChecksum | null> {
   const object = parseObject(await readSmall(store, logPathOf(crcName(version)), signal))
   if (object === null) return null
@@ -67,7 +64,8 @@ export async function readCrc(store: LogStore, version: number, signal: AbortSig
     metadata: metadata?.kind === 'metaData' ? metadata.metaData : null,
     txnId: typeof object['txnId'] === 'string' ? object['txnId'] : null,
     inCommitTimestamp: countOrNull(object['inCommitTimestampOpt']),
-    // A version past 2^53 has been rounded by now: better no list than one that seems to contradict the log.
+    // JSON.parse has already rounded a version above 2^53: return no list rather than one that seems to contradict the
+    // log.
     txns: actionsOf('txn', object['setTransactions'], (one) =>
       one.kind === 'txn' && Number.isSafeInteger(Number(one.txn.version)) ? one.txn : null,
     ),

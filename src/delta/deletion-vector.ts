@@ -1,4 +1,4 @@
-/** Deletion vectors: which rows of a data file are gone (PROTOCOL.md, "Deletion Vectors" and "Deletion Vector Format"). */
+/** Deletion vectors: the deleted rows of a data file (PROTOCOL.md, "Deletion Vectors" and "Deletion Vector Format"). */
 import { crc32 } from 'node:zlib'
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -11,7 +11,7 @@ import { decodeZ85, decodeZ85Uuid } from './z85.ts'
 const FILE_VERSION = 1
 const MAGIC = 1681511377
 const UUID_LENGTH = 20
-/** A vector that begins before this is fetched together with the version byte at the start of its file. */
+/** A vector that begins below this offset (bytes) is read in one request with the version byte of its file. */
 const ONE_READ_BELOW = 64 * 1024
 
 /** The deleted rows of one data file, by their position in it (from 0). */
@@ -27,8 +27,9 @@ function bad(where: string, reason: string, cause?: unknown): SluiceError {
 }
 
 /**
- * File of a vector, relative to the table root; null when it is inline.
- * @throws SluiceError BAD_DELETION_VECTOR for a descriptor that names none, PATH_ESCAPES for a file outside the table
+ * File of a vector, relative to the table root; null if it is inline.
+ * @throws SluiceError BAD_DELETION_VECTOR for a descriptor that names no file, PATH_ESCAPES for a file outside the
+ * table
  */
 export function deletionVectorPath(dv: DeletionVectorDescriptor, root: string): string | null {
   const text = dv.pathOrInlineDv
@@ -65,7 +66,7 @@ async function readStored(
   dv: DeletionVectorDescriptor,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  // Byte 0 is the version of the file, so a descriptor without an offset can only mean the vector behind it.
+  // Byte 0 is the version of the file, so without an offset the vector begins at byte 1.
   const offset = dv.offset ?? 1
   const end = offset + dv.sizeInBytes + 8
   const near = offset < ONE_READ_BELOW
@@ -95,7 +96,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-/** Where the file of a vector lies. */
+/** Store and path of the file of a vector. */
 export type VectorPlace = { readonly store: LogStore; readonly path: string }
 
 /**
@@ -111,7 +112,7 @@ export async function readDeletionVector(
   return readVectorAt(path === null ? null : { store, path }, dv, signal)
 }
 
-/** `readDeletionVector` with its file at a place that is known; null for an inline one. @throws SluiceError as that */
+/** `readDeletionVector` with a known file; null for an inline vector. @throws SluiceError as `readDeletionVector` */
 export async function readVectorAt(
   place: VectorPlace | null,
   dv: DeletionVectorDescriptor,
@@ -132,7 +133,7 @@ export async function readVectorAt(
     }
     return rows
   } catch (error) {
-    // Reading past the end of a Buffer is a RangeError too: both mean that the bytes are not what they should be.
+    // Reading past the end of a Buffer is a RangeError too: in both cases the bytes are not valid.
     if (error instanceof RangeError) throw bad(where, error.message, error)
     throw error
   }

@@ -1,15 +1,15 @@
 /**
- * Names that stand twice in one object of JSON. RFC 8259 §4 leaves their meaning open, and readers differ: JavaScript takes the last, DuckDB the first.
- * A log that two readers read differently is refused.
+ * Finds names that occur twice in one JSON object. RFC 8259 §4 leaves their meaning open, and readers differ:
+ * JavaScript takes the last, DuckDB the first. A log that two readers read differently is refused.
  */
 import { jsonTokens } from '../model/lake/json-tokens.ts'
 import { jsonText } from './stats.ts'
 
-/** How deep the objects and lists of a line may lie in each other: any reader can follow that on its stack. */
+/** Deepest nesting of objects and lists in a line: any reader can follow that many levels on its stack. */
 export const MOST_NESTED = 1000
 
 /**
- * Names in what `JSON.parse` made of a text, of all its objects; NaN where it is nested more than `MOST_NESTED` deep.
+ * Number of names in all objects of a value from `JSON.parse`; NaN if it is nested deeper than `MOST_NESTED`.
  * @param room levels that may still follow
  */
 export function namesIn(value: unknown, room = MOST_NESTED): number {
@@ -25,18 +25,19 @@ export function namesIn(value: unknown, room = MOST_NESTED): number {
 }
 
 /**
- * The first name that stands twice in an object of `raw`, or null.
- * @param names that are left of it: where that are as many as the text has, none was lost, and no token has to be looked at
+ * The first name that occurs twice in an object of `raw`, or null.
+ * @param names names in the parsed value; if the text has exactly as many, no name was lost and the text need not be
+ * tokenised
  */
 export function doubledName(raw: string, names: number): string | null {
   return names === colonsIn(raw) && !BLANK_BEFORE_COLON.test(raw) ? null : firstDoubled(raw)
 }
 
 const BACKSLASH = 92
-/** Such a name is not counted, and could make up for one that was lost. */
+/** A name before such a blank is not counted, and could hide a name that was lost. */
 const BLANK_BEFORE_COLON = /"\s+:/
 
-/** Ends of names without a blank before the colon; quotes within strings have a backslash in front that no other one takes for itself. */
+/** Counts ends of names without a blank before the colon. A quote in a string follows an odd number of backslashes. */
 function colonsIn(raw: string): number {
   let sum = 0
   for (let at = raw.indexOf('":'); at !== -1; at = raw.indexOf('":', at + 2)) if (!isEscaped(raw, at)) sum++
@@ -49,7 +50,7 @@ function isEscaped(raw: string, at: number): boolean {
   return slashes % 2 === 1
 }
 
-/** The first name that stands twice in an object of a text, or null. Words that are no JSON, such as NaN, are passed over. */
+/** The first doubled name in an object of a text, or null. Words that are not JSON, such as NaN, are skipped. */
 export function firstDoubled(raw: string): string | null {
   const open: (Set<string> | null)[] = []
   let string: string | null = null

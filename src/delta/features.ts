@@ -1,10 +1,10 @@
-/** What a table asks of its readers (PROTOCOL.md, "Table Features"), and what of it sluice refuses. Writer features never block. */
+/** A table's requirements of readers (PROTOCOL.md, "Table Features"), and those that sluice refuses. */
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 
 const NEWEST_READER = 3
 
-/** Reader features that change nothing in how a log is read, or that this reader takes into account. */
+/** Reader features that do not change how a log is read, or that this reader supports. */
 const KNOWN_READER_FEATURES: ReadonlySet<string> = new Set([
   'columnMapping',
   'deletionVectors',
@@ -20,7 +20,7 @@ const KNOWN_READER_FEATURES: ReadonlySet<string> = new Set([
   'variantShredding-preview',
 ])
 
-/** With these the log in the file system is not the whole log. */
+/** With these the log in the file system is not complete. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   'catalogManaged',
   'catalogManaged-preview',
@@ -45,10 +45,7 @@ function refusedFeature(name: string): SluiceError {
   })
 }
 
-/**
- * Why sluice must not read this table, or null.
- * @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE, naming the first cause
- */
+/** Why sluice must not read it, or null. @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE with the first cause */
 export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataAction): SluiceError | null {
   const { minReaderVersion } = protocol
   if (minReaderVersion > NEWEST_READER) {
@@ -57,14 +54,14 @@ export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataActio
       hint: 'use a newer sluice',
     })
   }
-  // A reader-and-writer feature is in both lists; one list is enough to know that the log is elsewhere.
+  // A reader-and-writer feature is in both lists; one list is enough to know that the log is incomplete.
   for (const name of protocol.writerFeatures ?? []) if (ELSEWHERE.has(name)) return refusedFeature(name)
   if (minReaderVersion < 3) return null
   const unknown = (protocol.readerFeatures ?? []).find((name) => !KNOWN_READER_FEATURES.has(name))
   return unknown === undefined ? null : refusedFeature(unknown)
 }
 
-/** Features that come with old writer versions, and how to see that a table really uses one. */
+/** Features that old writer versions imply, and how to find out whether a table really uses one. */
 const LEGACY: readonly {
   readonly name: string
   readonly writer: number
@@ -88,8 +85,8 @@ const LEGACY: readonly {
 ]
 
 /**
- * Features to show for a table, sorted: those its protocol names, and of those that come with an old protocol version the ones the
- * table really uses.
+ * Features to show for a table, sorted: those that its protocol names, and of those implied by an old protocol version
+ * the ones that the table really uses.
  */
 export function featureNames(protocol: ProtocolAction, metadata: MetadataAction): readonly string[] {
   const names = new Set([...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])])

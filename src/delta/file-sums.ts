@@ -1,12 +1,12 @@
-/** Two sets of files beside each other, in memory that does not grow with them: each side is summed up, in parts by the digest of the key. */
+/** Compares two sets of files in constant memory: a checksum for each set, split into parts by the key's digest. */
 import { createHash } from 'node:crypto'
 import { fileKey } from './replay.ts'
 
 const PARTS = 1024
 
-/** Of one set. Each file has to be added once: the sums do not know what they have seen. */
+/** Checksums of one set. Add each file exactly once: duplicates are not noticed. */
 export class FileSums {
-  /** One sum for each part, over digests of 64 bits, modulo 2^64. */
+  /** One checksum per part: the sum of 64-bit digests modulo 2^64. */
   readonly #sums = new BigUint64Array(PARTS)
   files = 0
   bytes = 0n
@@ -20,13 +20,13 @@ export class FileSums {
     this.bytes += BigInt(size)
   }
 
-  /** The parts in which both sets differ; none where they are the same set. */
+  /** The parts in which the two sets differ; empty if the sets are equal. */
   apart(other: FileSums): ReadonlySet<number> {
     return new Set([...this.#sums.keys()].filter((part) => this.#sums[part] !== other.#sums[part]))
   }
 }
 
-/** The part of a file, as `apart` numbers them. */
+/** Number of the part of a file, as in the result of `apart`. */
 export function partOf(path: string, dvId: string | null): number {
   return partIn(digestOf(path, dvId))
 }
@@ -39,7 +39,7 @@ function partIn(digest: Buffer): number {
   return digest.readUInt16LE(0) % PARTS
 }
 
-/** A file as both sides name it. */
+/** A file of a set, in the form that both sides use. */
 export type SetFile = { readonly path: string; readonly dvId: string | null; readonly size: number }
 type FileSet = () => AsyncIterable<readonly SetFile[]>
 
@@ -49,11 +49,11 @@ export async function sumsOf(files: FileSet): Promise<FileSums> {
   return sums
 }
 
-/** Files of a set that are held to name some, about: all of a small one, and a part of one that is too large. */
+/** About how many files are kept in memory to name differences: all of a small set, some parts of a larger one. */
 const HELD_FILES = 20_000
 
 /**
- * Some files that only one of two sets has, in the order of their paths; both are gone through once more.
+ * Examples of files that only one of the two sets has, sorted by path; reads both sets once more.
  * @param apart parts in which they differ
  * @param files of the larger set
  */

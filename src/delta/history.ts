@@ -1,4 +1,4 @@
-/** What each commit did, newest first. */
+/** Summaries of commits, newest first. */
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ActionKind, CommitInfoAction } from './actions.ts'
 import { readLog } from './commit-lines.ts'
@@ -22,7 +22,7 @@ export type CommitSummary = {
   readonly removedBytes: bigint
   /** Size of the log file. */
   readonly logBytes: number
-  /** Whether a complete checkpoint of this version exists. */
+  /** True if a complete checkpoint of this version exists. */
   readonly checkpoint: boolean
 }
 
@@ -81,7 +81,7 @@ async function summarise(
 }
 
 /**
- * Summaries of commits, newest first, at most `limit`. Each commit is read when it is asked for.
+ * Summaries of commits, newest first, at most `limit`. Each commit is read only when the caller asks for it.
  * @throws SluiceError BAD_ACTION, SOURCE_GONE …
  */
 export async function* commitHistory(

@@ -1,4 +1,4 @@
-/** `_last_checkpoint` (PROTOCOL.md, "Last Checkpoint File"): a hint that saves listing, and never more than a hint. */
+/** `_last_checkpoint` (PROTOCOL.md, "Last Checkpoint File"): only a hint, which saves a listing. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import { LAST_CHECKPOINT, logPathOf } from './log-path.ts'
@@ -10,11 +10,11 @@ export type LastCheckpointHint = {
   readonly parts: number | null
   readonly sizeInBytes: number | null
   readonly numOfAddFiles: number | null
-  /** MD5 of the canonical form of the other fields, as the writer took it. */
+  /** MD5 of the canonical form of the other fields, as computed by the writer. */
   readonly checksum: string | null
 }
 
-/** Larger than any hint has a reason to be; a schema of a thousand columns is some hundred KB. */
+/** Largest hint that is read, bytes; a schema of a thousand columns takes some hundred KB. */
 export const MAX_HINT_BYTES = 16 << 20
 
 type Checkpoints = {
@@ -23,7 +23,7 @@ type Checkpoints = {
   readonly incomplete: readonly { readonly version: number }[]
 }
 
-/** Bytes of a small file, or null when there is none. */
+/** Content of a small file, or null if it is missing. */
 export async function readSmall(store: LogStore, path: string, signal: AbortSignal): Promise<Buffer | null> {
   const chunks: Buffer[] = []
   try {
@@ -68,8 +68,8 @@ function hintOf(object: Readonly<Record<string, unknown>>): LastCheckpointHint |
 }
 
 /**
- * The hint, or null when it is missing, empty, unparsable or names no version. Old versions of delta-rs wrote snake_case names.
- * Whether the checkpoint exists is not looked at.
+ * The hint, or null if it is missing, empty, unparsable or names no version. Old versions of delta-rs wrote snake_case
+ * names. Does not check that the checkpoint exists.
  * @throws SluiceError SOURCE_DENIED, SOURCE_IO
  */
 export async function readHint(store: LogStore, signal: AbortSignal): Promise<LastCheckpointHint | null> {
@@ -77,7 +77,7 @@ export async function readHint(store: LogStore, signal: AbortSignal): Promise<La
   return object === null ? null : hintOf(object)
 }
 
-/** `bad`: what is there names no checkpoint; `text` begins it, `why` is one clause. */
+/** `bad`: the file names no checkpoint; `text` is its beginning, `why` is one clause. */
 export type HintLook =
   | { readonly state: 'absent' }
   | { readonly state: 'bad'; readonly text: string; readonly why: string }
@@ -85,16 +85,13 @@ export type HintLook =
 
 const SHOWN_BYTES = 80
 
-/**
- * What lies at the place of the hint, for who judges it.
- * @throws SluiceError SOURCE_DENIED, and SOURCE_IO that may pass by itself
- */
+/** Reads the hint and says what is wrong with it. @throws SluiceError SOURCE_DENIED; SOURCE_IO if a retry may help */
 export async function lookAtHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
   let bytes: Buffer | null
   try {
     bytes = await readSmall(store, logPathOf(LAST_CHECKPOINT), signal)
   } catch (error) {
-    // A folder of that name.
+    // `_last_checkpoint` is a folder.
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_IO' || error.retryable) throw error
     return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is no file` }
   }
@@ -113,9 +110,8 @@ export async function lookAtHint(store: LogStore, signal: AbortSignal): Promise<
 }
 
 /**
- * Whether `_last_checkpoint` leads readers to a checkpoint. It is only a hint, but real readers that follow one to
- * nothing do not open the table. What is wrong with the hint; null for one that is missing, or that names a checkpoint
- * of the log, also an old one.
+ * Checks that `_last_checkpoint` leads to a checkpoint: it is only a hint, but real readers do not open a table whose
+ * hint is wrong. Returns what is wrong; null if the hint is missing, or names a checkpoint of the log, even an old one.
  */
 export function hintFault(
   look: HintLook,

@@ -1,12 +1,12 @@
-/** Lines out of bytes, and objects out of lines: what reading JSON needs before there is any JSON. */
+/** Splits bytes into lines, and finds objects that span several lines, before JSON is parsed. */
 
-/** A JavaScript string cannot be longer. */
+/** Longest line, bytes: a JavaScript string cannot be longer. */
 export const MAX_LINE = 512 << 20
-/** Text of one object that is spread over several lines; more than this is no pretty-printed action but a broken file. */
+/** Longest text of one object over several lines; more is a broken file, not a pretty-printed action. */
 const MAX_SPREAD = 64 << 20
 const LF = 10
 
-/** Follows braces and strings over the lines of one pretty-printed object. */
+/** Tracks braces and strings over the lines of one pretty-printed object. */
 export class Spread {
   #text = ''
   #depth = 0
@@ -16,7 +16,7 @@ export class Spread {
     this.line = line
   }
 
-  /** Takes the next line. Says whether the object is complete, needs more, or can never become one. */
+  /** Adds the next line. Returns whether the object is complete, needs more lines, or can never be complete. */
   take(text: string): 'complete' | 'more' | 'broken' {
     this.#text = this.#text === '' ? text : `${this.#text}\n${text}`
     if (this.#text.length > MAX_SPREAD) return 'broken'
@@ -30,11 +30,11 @@ export class Spread {
       else if (code === 0x7b || code === 0x5b) this.#depth++
       else if (code === 0x7d || code === 0x5d) {
         this.#depth--
-        // Something after the object's own end on the same line is no JSON either way; parsing says so.
+        // Text after the object's end on the same line is not valid JSON either way; the parser reports it.
         if (this.#depth <= 0 && text.slice(i + 1).trim() !== '') return 'broken'
       }
     }
-    // A string cannot go over the end of a line in JSON.
+    // A JSON string cannot contain a line break.
     if (inString || this.#depth < 0) return 'broken'
     return this.#depth === 0 ? 'complete' : 'more'
   }
@@ -44,7 +44,7 @@ export class Spread {
   }
 }
 
-/** Cuts a stream of bytes at line breaks: every buffer but the last ends with one. */
+/** Cuts a stream of bytes at line breaks: every buffer except the last ends with one. */
 export async function* wholeLines(chunks: AsyncIterable<Buffer>, tooLong: () => Error): AsyncGenerator<Buffer> {
   let held: Buffer[] = []
   let length = 0
@@ -58,7 +58,7 @@ export async function* wholeLines(chunks: AsyncIterable<Buffer>, tooLong: () => 
     }
     if (held.length === 0) yield last === chunk.length - 1 ? chunk : chunk.subarray(0, last + 1)
     else {
-      // Only the line that goes over the border is copied, not the chunk behind it.
+      // Copy only the line that crosses the border, not the rest of the chunk.
       const first = chunk.indexOf(LF)
       yield Buffer.concat([...held, chunk.subarray(0, first + 1)])
       if (first !== last) yield chunk.subarray(first + 1, last + 1)

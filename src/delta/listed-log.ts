@@ -1,6 +1,6 @@
 /**
- * What is known of a log folder: all of it, or what lies from the last checkpoint on, and the rest as soon as something needs it. Where a
- * listing comes in pages that cost a request each, the newest version of a long log is found by one of them.
+ * The listing of a log folder: all of it, or the files from the last checkpoint on, and the rest once it is needed. If
+ * the store lists in pages that cost a request each, one page is enough for the newest version of a long log.
  */
 import { throwIfAborted } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -10,13 +10,13 @@ import { listLog } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import { segmentAt } from './segment.ts'
 
-/** What will be asked: `newest` stands for the newest version and nothing else, `all` for older ones and the history too. */
+/** What the caller needs: `newest` = the newest version only, `all` = also older versions and the history. */
 export type Reach = 'newest' | 'all'
 
 export class ListedLog {
   readonly #store: LogStore
   #known: LogListing
-  /** Files of versions below it are not listed yet; 0 when all are. */
+  /** Files of versions below this are not listed yet; 0 if all are. */
   #from: number
   #whole: Promise<LogListing> | null = null
 
@@ -27,8 +27,8 @@ export class ListedLog {
   }
 
   /**
-   * Lists all of the log, or for `newest` only from the last checkpoint on: where the store lists in pages, and where that is enough to
-   * build the newest version.
+   * Lists the whole log. For `newest` it lists only from the last checkpoint on, if the store lists in pages and this
+   * is enough to build the newest version.
    * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO
    */
   static async list(store: LogStore, reach: Reach, signal: AbortSignal): Promise<ListedLog> {
@@ -37,7 +37,7 @@ export class ListedLog {
     return new ListedLog(store, await listLog(store, { signal }), 0)
   }
 
-  /** What has been listed so far: always everything from some version on, so that its newest version is that of the log. */
+  /** What is listed so far: always everything from some version on, so its newest version is that of the log. */
   get known(): LogListing {
     return this.#known
   }
@@ -46,10 +46,7 @@ export class ListedLog {
     return this.#from === 0
   }
 
-  /**
-   * All of the log. What was listed before stays as it was, and its checkpoints stay the same objects.
-   * @throws SluiceError SOURCE_DENIED, SOURCE_IO
-   */
+  /** The whole log; known files and checkpoints stay the same objects. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
   whole(signal: AbortSignal): Promise<LogListing> {
     if (this.isWhole) return Promise.resolve(this.#known)
     this.#whole ??= this.#complete(signal).finally(() => (this.#whole = null))
@@ -57,8 +54,9 @@ export class ListedLog {
   }
 
   /**
-   * A listing that decides which files make up a version: what is known where a checkpoint in it does, else all of the log.
-   * @param version the newest when undefined
+   * A listing that is enough to find the files of a version: the known part if it holds the checkpoint that is needed,
+   * otherwise the whole log.
+   * @param version undefined: the newest
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO
    */
   async for(
@@ -85,7 +83,7 @@ export class ListedLog {
   }
 }
 
-/** Null where the hint leads nowhere, for whatever reason: nothing depends on it. */
+/** Null if the hint is of no use, for whatever reason: the whole log is then listed. */
 async function listNewest(
   store: LogStore,
   signal: AbortSignal,
@@ -97,15 +95,16 @@ async function listNewest(
     return reaches(listing, undefined, new Set()) ? { listing, from } : null
   } catch (error) {
     throwIfAborted(signal)
-    // A store may refuse to tell that an object is missing. What is really wrong, the listing of everything will say.
+    // A store may deny access instead of reporting a missing object. The listing of the whole log reports the real
+    // error.
     if (error instanceof SluiceError && error.kind !== 'stopped' && error.kind !== 'internal') return null
     throw error
   }
 }
 
 /**
- * Whether a listing that begins above version 0 is enough to build a version. Then it must hold a checkpoint at or below it, and there is
- * no newer one outside of it.
+ * True if a listing that begins above version 0 is enough to build a version: it holds a checkpoint at or below that
+ * version, and no newer one is outside of it.
  */
 function reaches(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): boolean {
   try {

@@ -1,11 +1,11 @@
-/** What a log folder holds, sorted out once: commits, complete checkpoints, and what is left over. No file is opened. */
+/** Lists and classifies the files of a log folder: commits, complete checkpoints and the rest. Opens no file. */
 import { SluiceError } from '../shared/errors.ts'
 import { throwIfAborted } from '../shared/abort.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
 import type { LogPath } from './log-path.ts'
 
-/** `size` in bytes and `modified` in ms since the epoch; both -1 in a listing made without attributes. `stamp` where the store has one. */
+/** `size` in bytes, `modified` in ms since the epoch; both -1 without attributes. `stamp` if the store has one. */
 export type LogFileFacts = {
   readonly name: string
   readonly size: number
@@ -15,7 +15,7 @@ export type LogFileFacts = {
 
 export type CommitFile = LogFileFacts & { readonly version: number }
 
-/** A complete checkpoint: one file, or all parts in order. Sidecars are named inside. */
+/** A complete checkpoint: one file, or all parts in order. Sidecars are named inside it. */
 export type CheckpointFiles = {
   readonly version: number
   readonly form: 'classic' | 'multipart' | 'v2'
@@ -23,7 +23,7 @@ export type CheckpointFiles = {
   readonly files: readonly LogFileFacts[]
 }
 
-/** When the first of its files was written, ms: it stands for the time of its version where the commit is gone. */
+/** Time (ms) at which the first of its files was written: used as the time of its version if the commit is gone. */
 export function checkpointModified({ files }: CheckpointFiles): number {
   return Math.min(...files.map(({ modified }) => modified))
 }
@@ -31,13 +31,13 @@ export function checkpointModified({ files }: CheckpointFiles): number {
 export type LogListing = {
   /** Ascending by version. */
   readonly commits: readonly CommitFile[]
-  /** Complete ones, ascending by version; within a version the one to be preferred comes first (V2, multi-part, classic). */
+  /** Complete ones, ascending by version; within a version the preferred one comes first (V2, multi-part, classic). */
   readonly checkpoints: readonly CheckpointFiles[]
-  /** Multi-part checkpoints with a part missing, which readers must ignore. */
+  /** Multi-part checkpoints that lack a part; readers must ignore them. */
   readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly present: number }[]
   readonly compacted: readonly (LogFileFacts & { readonly from: number; readonly to: number })[]
   readonly crcs: readonly (LogFileFacts & { readonly version: number })[]
-  /** Newest version known by a commit or a complete checkpoint. */
+  /** Newest version with a commit or a complete checkpoint. */
   readonly latest: number | null
 }
 
@@ -45,7 +45,7 @@ type Parted = { readonly version: number; readonly parts: number; readonly prese
 
 const PREFERENCE = { v2: 0, multipart: 1, classic: 2 } as const
 
-/** Collects names one by one, in any order. */
+/** Classifies names one by one, in any order. */
 class Sorter {
   readonly #commits: CommitFile[] = []
   readonly #checkpoints: CheckpointFiles[] = []
@@ -66,7 +66,7 @@ class Sorter {
       this.#checkpoints.push({ version, form, format: form === 'v2' ? path.format : 'parquet', files: [facts] })
       return
     }
-    // Two writers may have cut one version into different numbers of parts; those are two checkpoints.
+    // Two writers may have split one version into different numbers of parts; those are two checkpoints.
     const key = `${version}/${path.parts}`
     const parted = this.#parted.get(key) ?? { version, parts: path.parts, present: new Map() }
     parted.present.set(path.part, facts)
@@ -98,11 +98,11 @@ class Sorter {
 
 /**
  * Lists `_delta_log`.
- * @param options.from leaves out files of versions below it
- * @param options.before leaves out files of this version and above
- * @param options.attributes sizes and times of the files (default true; object stores give them for nothing)
- * @param options.mayBeEmpty finding nothing is no error, for who looks at a part of a log
- * @throws SluiceError NO_LOG when there is neither a commit nor a complete checkpoint; SOURCE_DENIED, SOURCE_IO
+ * @param options.from leave out files of versions below this
+ * @param options.before leave out files of this version and above
+ * @param options.attributes sizes and times of the files (default true; free on object stores)
+ * @param options.mayBeEmpty an empty result is no error, for callers that list a part of a log
+ * @throws SluiceError NO_LOG if there is neither a commit nor a complete checkpoint; SOURCE_DENIED, SOURCE_IO
  */
 export async function listLog(
   store: LogStore,
@@ -117,13 +117,13 @@ export async function listLog(
   const { signal, from = 0, before } = options
   const sorter = new Sorter()
   const first = versionDigits(from)
-  // Names come in byte order, and every versioned name starts with a digit: nothing of use follows.
+  // Names come in byte order, and every versioned name starts with a digit: no later name is needed.
   const end = before === undefined ? ':' : versionDigits(before)
   const after = from <= 0 ? {} : { after: first }
   for await (const entry of store.list(LOG_FOLDER, { ...after, attributes: options.attributes ?? true, signal })) {
     throwIfAborted(signal)
     if (entry.name > end) break
-    // Not every store knows how to begin in the middle.
+    // Some stores cannot start a listing in the middle.
     if (from > 0 && entry.name < first) continue
     const path = parseLogName(entry.name)
     if (path === null) continue

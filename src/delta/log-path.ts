@@ -1,4 +1,4 @@
-/** Names of the files in `_delta_log` (PROTOCOL.md, "Delta Log Entries", "Checkpoints", "Log Compaction Files"). Pure text work. */
+/** File names in `_delta_log` (PROTOCOL.md, "Delta Log Entries", "Checkpoints", "Log Compaction Files"). Text only. */
 
 /** Folder of the log below the table root. */
 export const LOG_FOLDER = '_delta_log'
@@ -34,13 +34,13 @@ const COMPACTED = /^(\d{20})\.compacted\.json$/
 const MULTIPART = /^checkpoint\.(\d{10})\.(\d{10})\.parquet$/
 const UUID_NAMED = /^checkpoint\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(json|parquet)$/i
 
-/** A version past 2^53 cannot be counted with; no writer has ever reached one, so such a name is an unknown name. */
+/** A version above 2^53 is not exact as a number. No writer has reached one, so such a name counts as unknown. */
 function versionOf(digits: string): number | null {
   const version = Number(digits)
   return Number.isSafeInteger(version) ? version : null
 }
 
-/** What a name in `_delta_log` means; null for every name the protocol does not know, which readers must ignore. */
+/** Parses a name in `_delta_log`; null for a name that the protocol does not know, which readers must ignore. */
 export function parseLogName(name: string): LogPath | null {
   if (name === LAST_CHECKPOINT) return { kind: 'lastCheckpoint', name }
   const matched = VERSIONED.exec(name)

@@ -1,13 +1,11 @@
-/** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
+/** Parses one line of a log as an action and checks the fields that sluice uses. All other fields pass unchecked. */
 import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
 
-/**
- * How much of a file action is there: `partial` is for checkpoints read with few columns, where what was not asked for is no mistake.
- */
+/** `partial`: the checkpoint was read with few columns, so fields that were not asked for may be absent. */
 export type ParseMode = 'whole' | 'partial'
 
 type FileFields = {
@@ -30,10 +28,10 @@ function fileFields(fields: Fields): asserts fields is Fields<FileFields> {
   fields.integerOrNull('defaultRowCommitVersion')
 }
 
-/** The text of `txn.version` where it is more than a double can hold. */
+/** The exact text of a `txn.version` that a double cannot hold. */
 function exactVersion(raw: string, where: Where): string {
   const digits = memberText(raw, ['txn', 'version'])
-  // Before it is reckoned with: a number of millions of digits would take minutes.
+  // Check the length before parsing: a number of millions of digits would take minutes.
   if (digits === null || !/^-?\d{1,19}$/.test(digits) || BigInt.asIntN(64, BigInt(digits)) !== BigInt(digits)) {
     throw bad('txn.version should be a 64-bit whole number', where)
   }
@@ -55,7 +53,7 @@ function txnOf(fields: Fields, raw: string, where: Where): TxnAction {
   if (typeof version !== 'number') throw bad(`txn.version should be a whole number, is ${shown(version)}`, where)
   fields.time('lastUpdated')
   const exact = Number.isSafeInteger(version) ? String(version) : exactVersion(raw, where)
-  // JSON.parse reads -0 as a number of its own; there is one zero among versions.
+  // JSON.parse keeps -0; among versions there is only one zero.
   return Object.assign(fields.of, { version: exact === '-0' ? '0' : exact })
 }
 
@@ -83,7 +81,7 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
       fields.text('id')
       fields.textOrNull('name')
       fields.textOrNull('description')
-      // Spark takes a missing schema for an empty one, and its own tests write such tables.
+      // Spark reads a missing schema as an empty one, and its own tests write such tables.
       value['schemaString'] ??= EMPTY_SCHEMA
       fields.text('schemaString')
       fields.textsOrNull('partitionColumns')
@@ -123,7 +121,7 @@ function checked(kind: string, value: Json, raw: string, where: Where, mode: Par
   }
 }
 
-/** Names of actions that sluice knows: one of them, with a value, makes a line that action. */
+/** Names of the actions that sluice knows. A line with one of them, and a value, is that action. */
 export const KINDS: ReadonlySet<string> = new Set([
   'add',
   'remove',
@@ -137,16 +135,16 @@ export const KINDS: ReadonlySet<string> = new Set([
   'checkpointMetadata',
 ])
 
-/** The name that stands first in the text: JavaScript puts those that are whole numbers before it. */
+/** The first name in the text; JavaScript would put names that are whole numbers first. */
 function firstName(raw: string): string {
   const [, name] = jsonTokens(raw)
   return name?.startsWith('"') === true ? (JSON.parse(name) as string) : ''
 }
 
-/** Halves of characters are in valid UTF-8 as escapes alone. */
+/** In valid UTF-8 a lone surrogate can only occur as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/
 
-/** A text or name with half of a character in it: readers make different things of that, and no database holds it (RFC 8259, §8.2). */
+/** A text or name that contains a lone surrogate: readers differ, and no database can store it (RFC 8259, §8.2). */
 function halfCharacter(value: unknown): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : value
   if (typeof value !== 'object' || value === null) return null
@@ -158,9 +156,9 @@ function halfCharacter(value: unknown): string | null {
 }
 
 /**
- * One line as an action. Only the fields that sluice reckons with are checked; unknown fields and unknown actions pass.
+ * Parses one line as an action. Checks only the fields that sluice uses; unknown fields and unknown actions pass.
  * @param raw one JSON object
- * @param where `file:line` for messages, made only when there is something to say
+ * @param where `file:line` for messages; called only for an error
  * @throws SluiceError BAD_ACTION naming the field
  */
 export function parseAction(raw: string, where: () => string, mode: ParseMode = 'whole'): Action {
@@ -171,7 +169,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
     throw bad(`no valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
   }
   const names = namesIn(parsed)
-  // First of all: nothing else that looks into it would end.
+  // Must come first: recursive functions would overflow the stack on such a value.
   if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED} deep`, where)
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
@@ -180,7 +178,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   if (half !== null) throw bad(`the text ${shown(half)} holds half of a character`, where)
   let kind: string | null = null
   for (const key in parsed) {
-    // Some writers name every kind and leave all but one null.
+    // Some writers write all kinds and set all but one to null.
     if (!KINDS.has(key) || parsed[key] === null) continue
     if (kind !== null) throw bad(`two actions on one line: ${kind} and ${key}`, where)
     kind = key

@@ -1,19 +1,20 @@
 /**
- * Identity of data files (PROTOCOL.md, "Add File and Remove File"): `path` is an RFC 2396 URI, relative to the table or absolute, and
- * one file may be named in several ways. Everything that compares files does so on the canonical form made here.
+ * Identity of data files (PROTOCOL.md, "Add File and Remove File"): `path` is an RFC 2396 URI, relative to the table or
+ * absolute, so one file can have several spellings. Code that compares files must use the canonical form of this
+ * module.
  */
 import type { DeletionVectorDescriptor } from './actions.ts'
 
-/** An absolute place, decoded and without `.` and `..`. `path` starts with '/'; `authority` is the host or bucket. */
+/** Absolute location, decoded and without `.` and `..`. `path` starts with '/'; `authority` is the host or bucket. */
 type Place = { readonly scheme: string; readonly authority: string; readonly path: string }
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):(?=\/)/
-/** Hadoop's three names for one object store; the objects are the same. */
+/** Hadoop's three names of the same object store. */
 const SCHEME_ALIASES: Readonly<Record<string, string>> = { s3a: 's3', s3n: 's3' }
 /** One escaped character: an ASCII one, or a lead byte with as many continuation bytes as it announces. */
 const ESCAPED = /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}/gi
 
-/** Undoes percent encoding once: `%2520` becomes `%20`, '+' stays, and what is no valid escape stays as written. */
+/** Decodes percent encoding once: `%2520` becomes `%20`, '+' stays, and invalid escapes stay as written. */
 export function decodeOnce(text: string): string {
   if (!text.includes('%')) return text
   try {
@@ -29,7 +30,7 @@ export function decodeOnce(text: string): string {
   }
 }
 
-/** Removes `.` and resolves `..`; a `..` above the start has nothing to remove and disappears. */
+/** Removes `.` and resolves `..`; a `..` above the start is dropped. */
 function withoutDots(path: string): string {
   if (!path.includes('.')) return path
   const kept: string[] = []
@@ -46,7 +47,7 @@ function withoutDots(path: string): string {
   return kept.join('/')
 }
 
-/** A file system takes `a//b` for `a/b`; on an object store they are two keys. */
+/** In a file system `a//b` is `a/b`; on an object store they are two keys. */
 function tidy(scheme: string, path: string): string {
   return withoutDots(scheme === 'file' ? path.replace(/\/{2,}/g, '/') : path)
 }
@@ -67,10 +68,10 @@ function placeOf(scheme: string, rest: string, decode: boolean): Place {
 
 type Root = {
   readonly place: Place
-  /** `place.path` with a '/' at the end, and the same of the root's undecoded text. */
+  /** `place.path` with a '/' at the end, and the same for the root's undecoded text. */
   readonly folder: string
   readonly literalFolder: string
-  /** Ways to write the root that need no decoding, each with a '/' at the end. */
+  /** Spellings of the root that need no decoding, each with a '/' at the end. */
   readonly prefixes: readonly string[]
 }
 
@@ -86,12 +87,12 @@ function parseRoot(root: string): Root {
   const literalFolder = withSlash(literal.path)
   const full = `${place.scheme}://${place.authority}`
   const short = place.scheme === 'file' && place.authority === '' ? [literalFolder, `file:${literalFolder}`] : []
-  // Undecoded text stands for the decoded folder only where the two are the same.
+  // Undecoded text can replace the decoded folder only if both are equal.
   const prefixes = literal.path === place.path ? [full + literalFolder, ...short] : []
   return { place, folder: withSlash(place.path), literalFolder, prefixes }
 }
 
-// A table calls this millions of times with one root: remembering the last one is all the cache that is worth having.
+// A table calls this millions of times with the same root, so caching the last one is enough.
 let lastRootText = ''
 let lastRoot: Root = parseRoot('file:///')
 
@@ -103,7 +104,7 @@ function rootOf(root: string): Root {
   return lastRoot
 }
 
-/** The path below the root, or the absolute place where it is not below it. */
+/** The path below the root, or the absolute location if it is not below the root. */
 function locate(path: string, root: string): string | Place {
   const table = rootOf(root)
   const scheme = SCHEME.exec(path)?.[1]
@@ -112,7 +113,7 @@ function locate(path: string, root: string): string | Place {
     place = placeOf(scheme, path.slice(scheme.length + 1), true)
   } else {
     const decoded = decodeOnce(path)
-    // An escaped slash or dot means what it says: `%2Fetc/x` and `%2e%2e/x` are checked after decoding.
+    // Escaped slashes and dots count: `%2Fetc/x` and `%2e%2e/x` are checked after decoding.
     const joined = decoded.startsWith('/') ? decoded : table.folder + decoded
     const { scheme: own, authority } = table.place
     place = { scheme: own, authority, path: tidy(own, joined) }
@@ -125,27 +126,28 @@ function locate(path: string, root: string): string | Place {
   return place
 }
 
-/** Whether decoded text names a file below the root as it stands. */
+/** True if decoded text needs no change to name a file below the root. */
 function isTidy(path: string): boolean {
   if (path.charCodeAt(0) === 0x2f || path.charCodeAt(path.length - 1) === 0x2e) return false
   return !path.includes('./') && !path.includes('//')
 }
 
-/** `isTidy`, and nothing to decode and no scheme either: the form nearly every writer uses. */
+/** `isTidy`, with no escape and no scheme: the form that nearly every writer uses. */
 function isPlain(path: string): boolean {
   return !path.includes('%') && !path.includes(':') && isTidy(path)
 }
 
 /**
- * The one name of a data file, to compare and to store. Decoded text, not a URI: never pass it in again.
- * @param path as the log has it
+ * The canonical name of a data file, to compare and to store. It is decoded text, not a URI: never pass it in again.
+ * @param path as in the log
  * @param root URI of the table root, without a slash at the end
- * @returns relative to the root with '/' between the parts where the file is below it, else `scheme://authority/path`
+ * @returns relative to the root, with '/' between the parts, if the file is below it; otherwise
+ * `scheme://authority/path`
  */
 export function canonicalPath(path: string, root: string): string {
   if (isPlain(path)) return path
   if (path.charCodeAt(0) !== 0x2f && !SCHEME.test(path)) {
-    // Escaped partition values (`hour=2024-01-01%2010%3A00`) are common enough to deserve a short way.
+    // Fast path: escaped partition values (`hour=2024-01-01%2010%3A00`) are common.
     const decoded = decodeOnce(path)
     if (isTidy(decoded) && !SCHEME.test(decoded)) return decoded
   } else {
@@ -157,14 +159,11 @@ export function canonicalPath(path: string, root: string): string {
   }
   const located = locate(path, root)
   if (typeof located !== 'string') return `${located.scheme}://${located.authority}${located.path}`
-  // A relative name that reads like an absolute one (an escaped ':') must not meet the real absolute one.
+  // A relative name in the form of an absolute one (an escaped ':') must not equal the real absolute one.
   return SCHEME.test(located) ? `./${located}` : located
 }
 
-/**
- * Where to read a data file. Files outside the table (shallow clones) come as a percent-encoded URI, and are not to be opened
- * unless the user asked for it.
- */
+/** Where to read a data file. One outside the table (shallow clone) is a percent-encoded URI: only open if asked to. */
 export function resolveDataPath(
   path: string,
   root: string,
@@ -176,7 +175,7 @@ export function resolveDataPath(
   return { uri: `${located.scheme}://${located.authority}${encoded}`, inside: false }
 }
 
-/** Second half of a file's key (PROTOCOL.md, "Deletion Vectors", derived fields): null without a vector; an offset of 0 counts. */
+/** Second half of a file's key (PROTOCOL.md, "Deletion Vectors"): null without a vector; an offset of 0 is kept. */
 export function dvId(dv: DeletionVectorDescriptor | null | undefined): string | null {
   if (dv === null || dv === undefined) return null
   const id = dv.storageType + dv.pathOrInlineDv

@@ -1,4 +1,4 @@
-/** Cheap facts of a table for listings: what one look at the log can tell, and DuckDB only where nothing else can. */
+/** Cheap facts of a table for listings: one read of the log if possible, DuckDB only if needed. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
@@ -14,42 +14,42 @@ import { fileTimes, inCommitRule, inCommitTimeOf, readCommitInfo } from './times
 
 export type TableFacts = {
   readonly version: number
-  /** First version that the log can still answer; null when not even the latest can be built. */
+  /** First version that the log can still build; null if not even the latest can be built. */
   readonly historyFrom: number | null
-  /** Why the table cannot be read: a feature, a protocol version, or whatever is wrong with its log. Null when it can be. */
+  /** Why the table cannot be read: a feature, a protocol version, or a fault of its log. Null if it can be read. */
   readonly refusal: SluiceError | null
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
-  /** These two are null when protocol and metadata could not be found. */
+  /** Features and partition columns are null if protocol and metadata were not found. */
   readonly features: readonly string[] | null
   readonly partitionColumns: readonly string[] | null
   /** Milliseconds since the epoch. */
   readonly lastCommit: number | null
-  /** Null in a table that cannot be read. */
+  /** Null if the table cannot be read. */
   readonly files: number | null
   readonly bytes: bigint | null
-  /** Also null when the log, or the checksum that was used, does not say. */
+  /** Also null if the log, or the checksum that was used, does not say. */
   readonly rows: bigint | null
-  /** Where the counts stand. */
+  /** Source of the counts. */
   readonly countedBy: 'crc' | 'commits' | 'checkpoint' | null
   readonly notes: readonly string[]
 }
 
-/** Replaying this many bytes of commits costs about as much as one look into a Parquet checkpoint. */
+/** Replaying this many bytes of commits costs about as much as opening a Parquet checkpoint. */
 const CHEAP_COMMITS = 8 << 20
-/** Up to here commits are still preferred to loading DuckDB. */
+/** Up to this many bytes, replaying commits is still preferred to loading DuckDB. */
 const BEARABLE_COMMITS = 64 << 20
 
 function bytesOf(commits: readonly CommitFile[]): number {
   return commits.reduce((sum, { size }) => sum + Math.max(0, size), 0)
 }
 
-/** The checkpoints to leave aside so that counts need no Parquet: all, when the commits tell everything and are few. */
+/** Checkpoints to skip so that counts need no Parquet: all of them, if the commits are complete and small enough. */
 function checkpointsToSkip(listing: LogListing): ReadonlySet<CheckpointFiles> {
   const complete = historyFrom(listing) === 0 && bytesOf(listing.commits) <= BEARABLE_COMMITS
   const newest = listing.checkpoints.at(-1)
   if (!complete || newest === undefined) return new Set()
-  // A recent checkpoint in JSON without sidecars would do as well, but nothing is known of that before it is opened.
+  // A recent JSON checkpoint without sidecars would do too, but this is not known before it is opened.
   return new Set(listing.checkpoints)
 }
 
@@ -89,10 +89,11 @@ async function count(store: LogStore, snapshot: Snapshot, listing: LogListing, s
 }
 
 /**
- * The facts of a table at its latest version. What makes it unreadable is told in `refusal`, beside everything that could be found.
- * Counts come from a small replay of commits, else from the valid `.crc` of that very version, else from the checkpoint.
- * @param parquet called only when counts or metadata stand in nothing but a Parquet checkpoint
- * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO when there is no log to read; the signal's reason when it has fired
+ * The facts of a table at its latest version. If it cannot be read, `refusal` says why, in addition to all facts that
+ * were found. Counts come from a small replay of commits, otherwise from the valid `.crc` of that version, otherwise
+ * from the checkpoint.
+ * @param parquet called only if counts or metadata are available in a Parquet checkpoint only
+ * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO if there is no log to read; the signal's reason if it is aborted
  */
 export async function probeTable(
   store: LogStore,

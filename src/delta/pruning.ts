@@ -1,9 +1,9 @@
 /**
- * Could any row of this file meet the condition? Answered from partition values and stats alone, and false only where it is certain:
- * missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
+ * Decides whether a file may hold a row that meets a condition, from partition values and stats alone. False only if
+ * this is certain: missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
  *
- * Meaning of a condition: SQL's three values, so a comparison with null is never true; NaN sorts above all numbers; text compares by code
- * points and with case; a timestamp without a zone is UTC.
+ * Conditions follow SQL's three-valued logic, so a comparison with null is never true; NaN sorts above all numbers;
+ * text compares by code points and case-sensitively; a timestamp without a zone is UTC.
  */
 import { NEGATED, predicateError, renderColumn } from '../model/lake/predicate.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/lake/predicate.ts'
@@ -21,22 +21,22 @@ import type { Check, ColumnChecks } from './values/checks.ts'
 export type PartitionValues = Readonly<Record<string, string | null>>
 
 export type Pruning = {
-  /** Columns of the condition that the table is partitioned by, and the others; each once. */
+  /** Partition columns in the condition, and its other columns; each once. */
   readonly partitionColumns: readonly LeafColumn[]
   readonly dataColumns: readonly LeafColumn[]
-  /** Whether a file of this partition may match, whatever is in it. */
+  /** True if a file of this partition may match, whatever its content. */
   byPartition(partitionValues: PartitionValues | null | undefined): boolean
-  /** Whether a file with these stats may match, whatever its partition. */
+  /** True if a file with these stats may match, whatever its partition. */
   byStats(stats: string | null | undefined): boolean
-  /** Both at once, which is sharper where OR joins the two kinds. */
+  /** Both at once; excludes more files if OR joins the two kinds. */
   byFile(partitionValues: PartitionValues | null | undefined, stats: string | null | undefined): boolean
 }
 
-/** What is known about a file; null where nothing is asked of that side. */
+/** Facts about a file; null for a side that is not tested. */
 type Facts = { readonly partition: PartitionValues | null; readonly stats: StatsPieces | null }
 type Test = (facts: Facts) => boolean
 
-/** A condition on one column whose values are `Test`ed apart from nulls. */
+/** A column of the condition; nulls are tested separately from values. */
 type Column = LeafColumn & { readonly isPartition: boolean; readonly slot: number }
 
 const NEVER: Test = () => false
@@ -47,13 +47,13 @@ function partitionValue(values: PartitionValues, column: Column): PartitionValue
   return parsePartitionValue(Object.hasOwn(values, key) ? values[key] : undefined, column.type)
 }
 
-/** Counts of nulls are believed only with tight bounds: deletion vectors take rows away and leave the counts. */
+/** Null counts are exact only with tight bounds: deletion vectors remove rows but keep the counts. */
 function isAllNull(stats: StatsPieces, slot: number): boolean {
   const nulls = stats.nulls[slot]
   return stats.tightBounds && nulls !== undefined && nulls === stats.numRecords
 }
 
-/** A condition that no null meets. */
+/** Test for a condition that is never true for null. */
 function valueTest(column: Column, check: Check): Test {
   if (column.isPartition) {
     return ({ partition }) => {
@@ -81,7 +81,7 @@ function nullTest(column: Column, negated: boolean): Test {
       return (value.kind === 'null') !== negated
     }
   }
-  // Variants keep their stats in a form of their own.
+  // Variants store their stats in another form.
   if (column.type.kind === 'primitive' && column.type.name === 'variant') return ALWAYS
   const { slot } = column
   return ({ stats }) => {
@@ -96,7 +96,7 @@ function joined(kind: 'and' | 'or', tests: readonly Test[]): Test {
 
 type Compiler = { readonly text: string; readonly columnOf: (column: ColumnRef) => Column }
 
-/** The checks of a column that can be compared at all. @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants */
+/** The checks of a column with an order. @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants */
 function comparable(compiler: Compiler, ref: ColumnRef, column: Column): ColumnChecks | 'any' {
   const checks = checksOf(column.field)
   if (checks !== 'never') return checks
@@ -132,7 +132,7 @@ function betweenTest(compiler: Compiler, condition: Extract<Condition, { kind: '
   const { column: ref, low, high } = condition
   const column = compiler.columnOf(ref)
   const checks = comparable(compiler, ref, column)
-  // Each bound by itself first: that names the one that does not fit.
+  // Check each bound alone first, so that an error names the one that does not fit.
   const parts = [compareTest(compiler, ref, '>=', low), compareTest(compiler, ref, '<=', high)]
   const check = checks === 'any' || parts.includes(NEVER) ? null : checks.between(low, high)
   return check ? valueTest(column, check) : joined('and', parts)
@@ -150,7 +150,7 @@ function likeTest(compiler: Compiler, condition: Extract<Condition, { kind: 'lik
   return valueTest(column, likeCheck(pattern, negated, isCollated))
 }
 
-/** NOT is carried down to the columns, where it has an exact meaning for nulls too. */
+/** NOT is pushed down to the columns, where its meaning is exact for nulls too. */
 function compile(compiler: Compiler, condition: Condition, isNegated: boolean): Test {
   switch (condition.kind) {
     case 'and':
@@ -185,8 +185,9 @@ function compile(compiler: Compiler, condition: Condition, isNegated: boolean): 
 
 /**
  * Binds a condition to a table.
- * @param partitionColumns logical names, as metaData has them
- * @throws SluiceError BAD_PREDICATE for an unknown column (with near matches) or a literal that its type cannot be compared with
+ * @param partitionColumns logical names, as in metaData
+ * @throws SluiceError BAD_PREDICATE for an unknown column (with similar names) or a literal that cannot be compared
+ * with its type
  */
 export function compilePruning(
   predicate: Predicate,

@@ -1,6 +1,7 @@
 /**
- * The files of a version by reverse replay (PROTOCOL.md, "Action Reconciliation"): commits from newest to oldest fill a set of keys that
- * have been seen, and the rows of the checkpoint stream past it. A file's key is its canonical path and its deletion vector.
+ * The files of a version by reverse replay (PROTOCOL.md, "Action Reconciliation"): reads commits from newest to oldest
+ * into a set of seen keys, then filters the rows of the checkpoint by it. The key of a file is its canonical path and
+ * its deletion vector.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -14,7 +15,7 @@ import { logPathOf } from './log-path.ts'
 import { canonicalPath, dvId } from './paths.ts'
 import type { LogSegment } from './segment.ts'
 
-/** The newest word of the log on one file. */
+/** Latest action of the log for one file. */
 export type FileReference = {
   readonly kind: 'add' | 'remove'
   readonly file: AddAction | RemoveAction
@@ -22,7 +23,7 @@ export type FileReference = {
   /** Canonical. */
   readonly path: string
   readonly dvId: string | null
-  /** Version of the commit that says so; null when only the checkpoint tells, which means "at or before its version". */
+  /** Version of the commit of this action; null if only a checkpoint has it, that is "at or before its version". */
   readonly version: number | null
 }
 
@@ -33,10 +34,10 @@ export type ReplaySource = {
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
-/** A commit up to this many bytes is held in memory while its last word on each file is found; a larger one is read twice. */
+/** A commit up to this size (bytes) is held in memory to find its last action for each file; others are read twice. */
 const HELD = 8 << 20
 
-/** NUL cannot occur in a path, so no path and id can be put together to another's key. */
+/** NUL cannot occur in a path, so the keys of two files cannot be equal. */
 export function fileKey(path: string, dv: string | null): string {
   return dv === null ? path : `${path}\0${dv}`
 }
@@ -55,16 +56,16 @@ function referenceOf(line: ActionLine, root: string, version: number | null): Fi
   }
 }
 
-/** The path of a plain file action and nothing else of it: a good deal cheaper than the whole line. */
+/** Extracts just the path of a plain file action, which is much cheaper than parsing the line. */
 const PLAIN_PATH = /^\{"(?:add|remove)":\{"path":("[^"\\]*")/
 
 function keyOfRaw(raw: string, root: string): string | null {
   const plain = PLAIN_PATH.exec(raw)
   const literal = plain?.[1]
   if (plain === null || literal === undefined || !raw.endsWith('}}')) return null
-  // A second path, which JSON.parse would prefer, or a deletion vector: then the whole line has to be read.
+  // With a second path (JSON.parse would take the last one) or a deletion vector the whole line must be parsed.
   if (raw.includes('"path":', plain[0].length) || raw.includes('"deletionVector"')) return null
-  // Parsing makes a string of its own; a slice would keep the whole line alive for as long as the key is.
+  // JSON.parse makes a new string; a slice would keep the whole line in memory as long as the key.
   return canonicalPath(JSON.parse(literal) as string, root)
 }
 
@@ -85,7 +86,7 @@ class Replay {
     store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal: this.#signal })
     for (let i = segment.commits.length - 1; i >= 0; i--) {
       const commit = segment.commits[i] as CommitFile
-      // Nothing older is left to ask what the first commit held.
+      // Oldest commit: its keys need not be remembered, because nothing older is read.
       const oldest = i === 0 && segment.checkpoint === null
       yield* commit.size >= 0 && commit.size <= HELD ? this.#held(commit) : this.#twice(commit, oldest)
     }
@@ -101,7 +102,7 @@ class Replay {
     return readLog(this.#source.store, commit.name, options)
   }
 
-  /** Takes the lines of a commit from the last to the first; what is seen first is the commit's last word. */
+  /** Reads the lines of a commit from last to first; the first one seen for a file is the commit's last action. */
   async *#held(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const lines: ActionLine[] = []
@@ -118,7 +119,7 @@ class Replay {
     if (found.length > 0) yield found.toReversed()
   }
 
-  /** First which line is the last word on each file, then those lines: only keys are held. */
+  /** First pass: the number of the last line for each file. Second pass: those lines. Only keys are held in memory. */
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const last = new Map<string, number>()
@@ -131,7 +132,7 @@ class Replay {
       for (const line of block) {
         const reference = referenceOf(line, root, null)
         if (reference === null) continue
-        // Parsed lines come in blocks, behind the plain ones that were met on the way: the number of the line tells the order.
+        // Parsed lines come in blocks, after the plain lines between them, so compare line numbers.
         const key = fileKey(reference.path, reference.dvId)
         last.set(key, Math.max(line.line, last.get(key) ?? 0))
       }
@@ -174,9 +175,10 @@ function changedWhileRead(commit: CommitFile): SluiceError {
 }
 
 /**
- * The newest reference to every file of a segment, of the wanted kinds: adds are the active files, removes the tombstones. Within a
- * commit the later line wins. Newest commits come first, the checkpoint last.
- * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT (then what came before is worth nothing), LOG_CHANGED, SOURCE_GONE …
+ * The latest action for every file of a segment, of the wanted kind: adds are the active files, removes the tombstones.
+ * Within a commit the later line wins. Newest commits come first, the checkpoint last.
+ * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT (the caller must then discard earlier blocks), LOG_CHANGED,
+ * SOURCE_GONE …
  */
 export function replayFiles(
   source: ReplaySource,

@@ -1,4 +1,4 @@
-/** Durations in table properties, as Spark writes them: `interval 7 days`, `30 days 12 hours`. */
+/** Parses durations in table properties, as Spark writes them: `interval 7 days`, `30 days 12 hours`. */
 import type { MetadataAction } from './actions.ts'
 
 const WEEK_MS = 7 * 86_400_000
@@ -11,10 +11,10 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   week: WEEK_MS,
 }
 
-/** How long removed files are kept where the table says nothing (PROTOCOL.md, `delta.deletedFileRetentionDuration`). */
+/** Default retention of removed files (PROTOCOL.md, `delta.deletedFileRetentionDuration`). */
 export const TOMBSTONE_RETENTION_MS = WEEK_MS
 
-/** A duration in ms; Infinity for a text that cannot be read. */
+/** A duration in ms; Infinity for a text that cannot be parsed. */
 export function intervalMs(text: string): number {
   const words = text
     .trim()
@@ -31,10 +31,10 @@ export function intervalMs(text: string): number {
   return total
 }
 
-/** How long removed files are kept, ms: by the table's word, a week without one. Infinity for a word that cannot be read. */
+/** How long removed files are kept, ms: the table's property, or a week if unset. Infinity if it cannot be parsed. */
 export function retentionOf(metadata: MetadataAction | null): number {
   const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
   if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS
-  // A tombstone kept too long costs room; one dropped too early costs a reader its time travel.
+  // Infinity is the safe side: a tombstone kept too long costs space; one dropped too early breaks time travel.
   return intervalMs(text)
 }

@@ -1,11 +1,11 @@
 /**
- * Reader of Roaring bitmaps in their portable form: 32 bit as in RoaringFormatSpec, and the 64-bit form that puts
- * one of them behind every value of the high 32 bits. Containers stay where they are in the bytes; nothing is expanded.
+ * Reads Roaring bitmaps in their portable form: 32 bit as in RoaringFormatSpec, and 64 bit, which stores one 32-bit
+ * bitmap for each value of the high 32 bits. Containers are read in place, not expanded.
  */
 
 const NO_RUN_COOKIE = 12346
 const RUN_COOKIE = 12347
-/** From so many containers on, a bitmap with runs has a table of offsets too. */
+/** A bitmap with runs has an offset table if it has at least this many containers. */
 const OFFSETS_FROM = 4
 const ARRAY_MAX = 4096
 const BITSET_BYTES = 8192
@@ -13,11 +13,11 @@ const CHUNK = 0x1_0000
 
 type Container = {
   readonly kind: 'array' | 'bitset' | 'run'
-  /** High 16 of the low 32 bits. */
+  /** High 16 bits of the low 32 bits. */
   readonly key: number
-  /** Where its words begin. */
+  /** Offset of its first word, bytes. */
   readonly at: number
-  /** Values of an array, runs of a run container. */
+  /** Values of an array, or runs of a run container. */
   readonly length: number
   readonly cardinality: number
 }
@@ -27,7 +27,7 @@ type Bucket = { readonly high: number; readonly containers: readonly Container[]
 /** A set of row numbers, 0 to 2^64 - 1. */
 export type RowSet = {
   readonly cardinality: number
-  /** The largest; null in an empty set. */
+  /** Largest row number; null for an empty set. */
   readonly last: bigint | null
   has(row: number | bigint): boolean
   /** Ascending. */
@@ -72,7 +72,7 @@ function runContainer(bytes: Buffer, key: number, at: number, cardinality: numbe
   return { kind: 'run', key, at: at + 2, length, cardinality }
 }
 
-/** One 32-bit bitmap at `start`, and where it ends. */
+/** Reads one 32-bit bitmap at `start`; returns it and its end. */
 function readBitmap(bytes: Buffer, start: number): { readonly containers: readonly Container[]; readonly end: number } {
   const cookie = bytes.readUInt32LE(start)
   const withRuns = (cookie & 0xffff) === RUN_COOKIE
@@ -81,7 +81,7 @@ function readBitmap(bytes: Buffer, start: number): { readonly containers: readon
   if (count > CHUNK) throw new RangeError(`a bitmap announces ${count} containers`)
   const runFlags = start + 4
   const descriptors = withRuns ? runFlags + Math.ceil(count / 8) : start + 8
-  // The table of offsets is for readers that jump; this one walks, and would have to check it anyway.
+  // The offset table is for random access; this reader is sequential and skips it.
   const hasOffsets = !withRuns || count >= OFFSETS_FROM
   let at = descriptors + 4 * count + (hasOffsets ? 4 * count : 0)
   const containers: Container[] = []
@@ -107,7 +107,7 @@ function readBitmap(bytes: Buffer, start: number): { readonly containers: readon
   return { containers, end: at }
 }
 
-/** The entry of an ascending list with this number, found by halving. */
+/** Binary search for the entry with this number in an ascending list. */
 function find<T>(entries: readonly T[], wanted: number, numberOf: (entry: T) => number): T | undefined {
   let low = 0
   let high = entries.length - 1
@@ -139,7 +139,7 @@ function containerHas(bytes: Buffer, container: Container, value: number): boole
   return false
 }
 
-/** The largest value of a container, none of which is empty. */
+/** The largest value of a container; containers are never empty. */
 function lastOf(bytes: Buffer, { kind, at, length }: Container): number {
   if (kind === 'array') return bytes.readUInt16LE(at + 2 * (length - 1))
   if (kind === 'run') return bytes.readUInt16LE(at + 4 * (length - 1)) + bytes.readUInt16LE(at + 4 * length - 2)
@@ -168,9 +168,10 @@ function* containerValues(bytes: Buffer, container: Container): Generator<number
 }
 
 /**
- * Reads a 64-bit portable Roaring bitmap: u64 count of buckets, then per bucket its high 32 bits and a 32-bit bitmap. The bytes
- * must not change afterwards: the set reads from them. Everything is checked here, so that `has` and `rows` cannot fail.
- * @throws RangeError when the bytes are too short or no such bitmap
+ * Reads a 64-bit portable Roaring bitmap: u64 count of buckets, then for each bucket its high 32 bits and a 32-bit
+ * bitmap. The set reads from `bytes` later, so they must not change. Everything is checked here, so `has` and `rows`
+ * cannot fail.
+ * @throws RangeError if the bytes are too short or are not such a bitmap
  */
 export function readRoaring64(bytes: Buffer): RowSet {
   const count = bytes.readBigUInt64LE(0)

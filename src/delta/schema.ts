@@ -1,4 +1,4 @@
-/** The schema of a table as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
+/** A table's schema as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
 import { isNestedDeeper, MOST_NESTED } from '../model/lake/json-nesting.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
@@ -35,10 +35,10 @@ export type DeltaType =
       readonly valueContainsNull: boolean
     }
   | StructType
-  /** A primitive this reader has no name for, kept as written. */
+  /** A primitive type that this reader does not know, kept as written. */
   | { readonly kind: 'unknown'; readonly name: string }
 
-/** One widening of a column's type. `fieldPath` leads into arrays and maps (`element`, `key.element`). */
+/** One widening of a column's type. `fieldPath` points into arrays and maps (`element`, `key.element`). */
 export type TypeChange = { readonly from: DeltaType; readonly to: DeltaType; readonly fieldPath: string | null }
 
 export type Field = {
@@ -49,14 +49,14 @@ export type Field = {
   readonly id: number | null
   readonly type: DeltaType
   readonly nullable: boolean
-  /** For display: large numbers in it are rounded. */
+  /** For display only: large numbers are rounded. */
   readonly metadata: Readonly<Record<string, unknown>>
   readonly typeChanges: readonly TypeChange[]
 }
 
 export type ColumnMappingMode = 'none' | 'id' | 'name'
 
-/** A column that is no struct, reached through structs only. */
+/** A column that is not a struct, at any depth of structs. */
 export type LeafColumn = {
   readonly path: readonly string[]
   readonly physicalPath: readonly string[]
@@ -149,7 +149,7 @@ function parseType(value: unknown, mapping: ColumnMappingMode, where: string, de
         value: parseType(value['valueType'], mapping, `the values of ${where}`, inner),
         valueContainsNull: value['valueContainsNull'] !== false,
       }
-    // Spark's user-defined types are stored as another type, and read as that one.
+    // Spark's user-defined types are stored and read as their `sqlType`.
     case 'udt':
       return parseType(value['sqlType'], mapping, where, inner)
     default:
@@ -158,12 +158,12 @@ function parseType(value: unknown, mapping: ColumnMappingMode, where: string, de
 }
 
 /**
- * Parses `schemaString`; without one there are no columns. Primitive types that are not known here become `unknown`, which is no error.
+ * Parses `schemaString`; without one there are no columns. Unknown primitive types become `unknown`, which is no error.
  * @param mapping whether physical names count; see `columnMappingMode`
  * @throws SluiceError BAD_SCHEMA
  */
 export function parseSchema(schemaString: string | null | undefined, mapping: ColumnMappingMode = 'none'): StructType {
-  // Metadata written by Delta's own tests lacks it, and Spark reads such a table as one without columns.
+  // Metadata written by Delta's own tests may lack it; Spark reads such a table as one without columns.
   if (schemaString === null || schemaString === undefined) return { kind: 'struct', fields: [] }
   let value: unknown
   try {
@@ -171,14 +171,14 @@ export function parseSchema(schemaString: string | null | undefined, mapping: Co
   } catch (error) {
     throw bad('schemaString is no JSON', error)
   }
-  // Metadata of a field may hold anything, and is shown and compared.
+  // The metadata of a field may hold any JSON, and is shown and compared recursively.
   if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED} deep`)
   const type = parseType(value, mapping, 'the table', 0)
   if (type.kind !== 'struct') throw bad(`the table's type is ${typeText(type)}, not a struct`)
   return type
 }
 
-/** The mode in force: the property counts only where the protocol has the feature. */
+/** The active mode: the property counts only if the protocol has the feature. */
 export function columnMappingMode(
   protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
   metadata: Pick<MetadataAction, 'configuration'>,
@@ -190,7 +190,7 @@ export function columnMappingMode(
   return isSupported && (mode === 'id' || mode === 'name') ? mode : 'none'
 }
 
-/** `parseSchema` for the protocol and metaData in force at one version. @throws SluiceError BAD_SCHEMA */
+/** `parseSchema` for the protocol and metaData of one version. @throws SluiceError BAD_SCHEMA */
 export function schemaOf(
   protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
   metadata: Pick<MetadataAction, 'configuration'> & { readonly schemaString?: string | null },
@@ -198,7 +198,7 @@ export function schemaOf(
   return parseSchema(metadata.schemaString, columnMappingMode(protocol, metadata))
 }
 
-/** The columns that can have stats, in schema order: structs are walked, arrays and maps are leaves. */
+/** The columns that can have stats, in schema order: fields of structs are included, arrays and maps are leaves. */
 export function leafColumns(schema: StructType): readonly LeafColumn[] {
   const leaves: LeafColumn[] = []
   const walk = (struct: StructType, path: readonly string[], physicalPath: readonly string[]): void => {
@@ -213,7 +213,7 @@ export function leafColumns(schema: StructType): readonly LeafColumn[] {
   return leaves
 }
 
-/** A type as people write it: `decimal(10,2)`, `array<string>`, `struct<a: long, b: string>`. */
+/** A type in readable form: `decimal(10,2)`, `array<string>`, `struct<a: long, b: string>`. */
 export function typeText(type: DeltaType): string {
   switch (type.kind) {
     case 'decimal':

@@ -1,4 +1,4 @@
-/** Which files make up a version: one checkpoint and the commits above it, without a gap (PROTOCOL.md, "Action Reconciliation"). */
+/** Selects the files of a version: a checkpoint and all commits above it (PROTOCOL.md, "Action Reconciliation"). */
 import { SluiceError } from '../shared/errors.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
 
@@ -8,24 +8,24 @@ export type LogSegment = {
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous: checkpoint + 1 (or 0) to `version`. */
   readonly commits: readonly CommitFile[]
-  /** Other complete checkpoints at or below `version`, newest first, for when this one turns out to be unreadable. */
+  /** Other complete checkpoints at or below `version`, newest first; used if this one turns out to be unreadable. */
   readonly fallbacks: readonly CheckpointFiles[]
 }
 
-/** What the log can still tell: everything from `from` on. */
+/** The versions that the log can still build: all from `from` on. */
 export type History = {
   readonly from: number
-  /** State of `from`; null when `from` is 0 and all commits are there. */
+  /** State of version `from`; null if `from` is 0 and all commits exist. */
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous, all of them above the checkpoint. */
   readonly commits: readonly CommitFile[]
-  /** The commit of version `from` itself where a checkpoint stands for its state: it still tells time and operation. */
+  /** The commit of version `from` itself, if a checkpoint holds its state: time and operation are known from it. */
   readonly baseCommit: CommitFile | null
-  /** Commits below `from`, which no longer lead anywhere. */
+  /** Commits below `from`, from which no version can be built any more. */
   readonly orphans: readonly CommitFile[]
 }
 
-/** Commits that a reader of the log counts when it travels by time: those of versions that it can build, ascending. */
+/** Commits that count for time travel: those of versions that can be built, ascending. */
 export function commitsOf({ baseCommit, commits }: History): readonly CommitFile[] {
   return baseCommit === null ? commits : [baseCommit, ...commits]
 }
@@ -57,7 +57,7 @@ function hintForGap(listing: LogListing, from: number, to: number, above: number
   return `bring ${files} back, or import again once ${later}`
 }
 
-/** The first hole between `start` and `target`, or null. */
+/** The first gap between `start` and `target`, or null. */
 function firstHole(
   commits: readonly CommitFile[],
   start: number,
@@ -78,7 +78,7 @@ function gapError(
   base: number | null,
   hole: { readonly from: number; readonly to: number; readonly next: number | null },
 ): SluiceError {
-  // Without a next commit below the target the hole ends at the newest thing there is above it, a checkpoint or a commit.
+  // Without a next commit at or below the target, the gap ends at the next commit or checkpoint above it.
   const above = listing.commits[firstAtLeast(listing.commits, hole.to + 1)]?.version
   const cp = listing.checkpoints[firstAtLeast(listing.checkpoints, hole.to + 1)]?.version
   const end =
@@ -105,9 +105,11 @@ function gapError(
 }
 
 /**
- * The files that make up `version` (the latest when absent): the newest complete checkpoint at or below it, and the commits after.
- * @param without checkpoints that proved unreadable; the next older one, or version 0, is the start then
- * @throws SluiceError VERSION_NOT_FOUND when the log never had or no longer has the version, LOG_GAP naming what is missing
+ * The files of `version` (default: the latest): the newest complete checkpoint at or below it, and the commits after
+ * it.
+ * @param without checkpoints found unreadable; the next older one, or version 0, is then the start
+ * @throws SluiceError VERSION_NOT_FOUND if the log never had the version or no longer has it; LOG_GAP naming what is
+ * missing
  */
 export function segmentAt(listing: LogListing, version?: number, without: Without = NONE): LogSegment {
   const latest = listing.latest
@@ -147,17 +149,17 @@ function newestFirst(checkpoints: readonly CheckpointFiles[]): readonly Checkpoi
     .map(({ one }) => one)
 }
 
-/** Lowest version that can be built at all, or null. */
+/** Lowest version that can be built, or null. */
 function oldestAnswer(listing: LogListing, without: Without): number | null {
   if (listing.commits[0]?.version === 0) return 0
   return listing.checkpoints.find((one) => !without.has(one))?.version ?? null
 }
 
 /**
- * The longest stretch that ends at the latest version and has no hole: from version 0 where all commits are there, else from the
- * oldest checkpoint that the run of commits reaches.
- * @param without checkpoints that proved unreadable
- * @throws SluiceError LOG_GAP when the latest version itself cannot be built
+ * The longest gapless part of the log that ends at the latest version: from version 0 if all commits exist, otherwise
+ * from the oldest checkpoint with all later commits.
+ * @param without checkpoints found unreadable
+ * @throws SluiceError LOG_GAP if the latest version itself cannot be built
  */
 export function historyOf(listing: LogListing, without: Without = NONE): History {
   const { commits, latest } = listing

@@ -1,4 +1,4 @@
-/** A table at one version. Reads on demand; falls back to an older checkpoint when the one in use cannot be read. */
+/** A table at one version. Reads on demand; falls back to an older checkpoint if the current one cannot be read. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
@@ -23,7 +23,7 @@ export type ActiveFile = {
   /** Canonical. */
   readonly path: string
   readonly dvId: string | null
-  /** Null when only a checkpoint tells of the file: at or before the checkpoint's version. */
+  /** Null if only a checkpoint has the file: added at or before the checkpoint's version. */
   readonly addedVersion: number | null
 }
 
@@ -35,29 +35,29 @@ export type Tombstone = {
   readonly removedVersion: number | null
 }
 
-/** `rows` is null when a file does not say how many it has. Rows that deletion vectors hide are taken off. */
+/** `rows` is null if a file has no row count. Rows hidden by deletion vectors are not counted. */
 export type TableCounts = { readonly files: number; readonly bytes: bigint; readonly rows: bigint | null }
 
-/** What the snapshots of a table share: unreadable checkpoints are found once, and noted once. */
+/** Shared by the snapshots of a table, so that an unreadable checkpoint is found and noted only once. */
 export type SnapshotContext = {
   readonly store: LogStore
   readonly parquet: () => Promise<ParquetRows>
-  /** Of all of the log, or from a version on that leaves out nothing newer. */
+  /** Of the whole log, or of all files from some version on. */
   readonly listing: LogListing
-  /** Gives the listing of all of the log, where `listing` is not. Checkpoints of both are the same objects. */
+  /** Returns the listing of the whole log, if `listing` is not whole. Checkpoints of both are the same objects. */
   readonly whole?: (signal: AbortSignal) => Promise<LogListing>
   readonly unreadable: Set<CheckpointFiles>
   readonly note: (text: string) => void
 }
 
-/** Bytes of Parquet, which may become twenty times as many in memory. */
+/** Bytes of Parquet; in memory they may take twenty times as much. */
 const SMALL_CHECKPOINT = 1 << 20
 const SMALL_COMMITS = 8 << 20
 
-/** What makes a checkpoint give way to a stand-in: a state without protocol or metadata has lost rows somewhere. */
+/** Errors that lead to an older checkpoint: a state without protocol or metadata has lost rows, too. */
 const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
 
-/** Whether another checkpoint may give what this one could not. */
+/** True if another checkpoint may help. */
 export function isLame(error: unknown): boolean {
   return error instanceof SluiceError && LAME.has(error.code)
 }
@@ -75,7 +75,7 @@ export class Snapshot {
   #segment: LogSegment
   #head: TableHead | null = null
   #state: TableState | null = null
-  /** Field sets for which the checkpoint in use has been read through. */
+  /** Field sets for which the current checkpoint was read to its end. */
   readonly #proven = new Set<string>()
 
   /** @throws SluiceError VERSION_NOT_FOUND, LOG_GAP */
@@ -87,27 +87,28 @@ export class Snapshot {
     this.version = this.#segment.version
   }
 
-  /** The files this snapshot is made of; another one after a fall-back to an older checkpoint. */
+  /** The files of this snapshot; they change after a fallback to an older checkpoint. */
   get segment(): LogSegment {
     return this.#segment
   }
 
-  /** Protocol and metadata; cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
+  /** Cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
   async head(signal: AbortSignal): Promise<TableHead> {
     this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal), signal)
     return this.#head
   }
 
-  /** Everything but the files. @throws as `head` */
+  /** Everything except the files. @throws as `head` */
   async state(signal: AbortSignal): Promise<TableState> {
     this.#state ??= await this.#withFallback(() => readState(this.#source(), signal), signal)
     return this.#state
   }
 
   /**
-   * The active files in blocks, those of the newest commits first. A checkpoint that has a stand-in is read through before its first row
-   * is handed out, so that a corrupt one never shows as a shorter list.
-   * @throws SluiceError BAD_CHECKPOINT when there is no other way to the version; BAD_ACTION, SOURCE_GONE …
+   * The active files in blocks, those of the newest commits first. If another checkpoint could replace the current one,
+   * the current one is checked to its end before its first row is returned, so that damage never shows as a shorter
+   * list.
+   * @throws SluiceError BAD_CHECKPOINT if the version cannot be built in another way; BAD_ACTION, SOURCE_GONE …
    */
   async *files(options: {
     readonly signal: AbortSignal
@@ -124,7 +125,7 @@ export class Snapshot {
     }
   }
 
-  /** Removed files that the log still remembers, expired or not: retention is the caller's to apply. @throws as `files` */
+  /** Removed files that the log still has, expired or not: the caller applies the retention. @throws as `files` */
   async *tombstones(signal: AbortSignal): AsyncIterable<readonly Tombstone[]> {
     for await (const block of this.#references('remove', signal, 'all')) {
       yield block.map(({ file, raw, path, dvId, version }) => ({
@@ -137,7 +138,7 @@ export class Snapshot {
     }
   }
 
-  /** Files, bytes and rows by a replay of the log; checksums are not believed. @throws as `files` */
+  /** Files, bytes and rows by a replay of the log; `.crc` files are not used. @throws as `files` */
   async counts(signal: AbortSignal): Promise<TableCounts> {
     let files = 0
     let bytes = 0n
@@ -173,10 +174,10 @@ export class Snapshot {
     yield* replayFiles(this.#source(), wanted, { signal, fields })
   }
 
-  /** Whether all of the segment can be held in memory, which is cheaper than proving the checkpoint first. */
+  /** True if the whole segment fits into memory; holding it is cheaper than checking the checkpoint first. */
   #isSmall(): boolean {
     const { checkpoint, commits } = this.#segment
-    // What the sidecars of a V2 checkpoint hold is not known from the listing.
+    // The listing does not show the size of the sidecars of a V2 checkpoint.
     if (checkpoint === null || checkpoint.form === 'v2') return false
     const parquet = checkpoint.files.reduce((sum, { size }) => sum + size, 0)
     return parquet <= SMALL_CHECKPOINT && commits.reduce((sum, { size }) => sum + size, 0) <= SMALL_COMMITS
@@ -192,19 +193,19 @@ export class Snapshot {
     return blocks
   }
 
-  /** Without a stand-in there is nothing to prove: the error itself is all that can be given. */
+  /** Without a replacement there is no need to check: the caller gets the error itself. */
   async #prove(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
     const { store, parquet } = this.#context
     const { checkpoint } = this.#segment
     const key = `${kind}/${fields}`
     if (checkpoint === null || this.#proven.has(key)) return
-    // Below what is listed there may be one; to find out would cost more than the proof.
+    // An unlisted older checkpoint may exist; listing it would cost more than the check.
     if (this.#isWhole && this.#listedStandIn(checkpoint) === null) return
     await proveCheckpoint(store, parquet, checkpoint, { signal, kinds: new Set([kind]), fields })
     this.#proven.add(key)
   }
 
-  /** The segment without a checkpoint, or null when the version cannot be built without it. */
+  /** The segment without this checkpoint, or null if the version cannot be built without it. */
   async #standIn(checkpoint: CheckpointFiles, signal: AbortSignal): Promise<LogSegment | null> {
     const listed = this.#listedStandIn(checkpoint)
     const { whole } = this.#context

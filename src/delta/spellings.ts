@@ -1,6 +1,7 @@
 /**
- * Files whose state depends on how a reader compares paths. The protocol calls a path a URI, so that `é.parquet` and `%C3%A9.parquet` are one file; other
- * readers compare what is written, and a remove in another spelling takes nothing away from them.
+ * Finds files whose state depends on how a reader compares paths. For the protocol a path is a URI, so `é.parquet` and
+ * `%C3%A9.parquet` are the same file. Other readers compare the text, and a remove in another spelling has no effect
+ * for them.
  */
 import type { ActionKind, ActionLine, DeletionVectorDescriptor } from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
@@ -8,19 +9,19 @@ import { readLog } from './commit-lines.ts'
 import { canonicalPath, dvId } from './paths.ts'
 import { fileKey, type ReplaySource } from './replay.ts'
 
-/** The last word of the log on one spelling of a file. */
+/** Latest action of the log for one spelling of a file. */
 type Spelling = {
-  /** As the log has it. */
+  /** As in the log. */
   readonly path: string
   readonly kind: 'add' | 'remove'
-  /** Null when only the checkpoint tells. */
+  /** Null if only the checkpoint has it. */
   readonly version: number | null
 }
 
 type SpelledApart = {
-  /** Those that readers of what is written tell apart, at least two. */
+  /** At least two spellings that differ as text. */
   readonly spellings: readonly Spelling[]
-  /** Whether the version has the file, as sluice reads it. */
+  /** True if the version has the file, as sluice reads it. */
   readonly isActive: boolean
 }
 
@@ -29,12 +30,12 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
 type FileAction = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null | undefined }
 type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 
-/** Takes every add and remove of a segment: those of the checkpoint first, then those of the commits from the oldest. */
+/** Takes every add and remove of a segment: first those of the checkpoint, then those of the commits, oldest first. */
 export class Spellings {
   readonly #root: string
-  /** The version of the last add of files that are there and whose paths are canonical throughout, by key: one number each, since most files are such. */
+  /** Version of the last add, by key, of active files with canonical paths only: most are, at one number each. */
   readonly #plain = new Map<string, number | null>()
-  /** Files that are spelled in another way at least once. */
+  /** Files with another spelling at least once. */
   readonly #odd = new Map<string, OddFile>()
 
   /** @param root URI of the table */
@@ -49,7 +50,7 @@ export class Spellings {
     let file = this.#odd.get(key)
     if (file === undefined) {
       if (canonical === path) {
-        // What is gone is gone for all readers, until another line names it.
+        // Removed for all readers, until another line names it.
         if (kind === 'remove') this.#plain.delete(key)
         else this.#plain.set(key, version)
         return
@@ -63,12 +64,12 @@ export class Spellings {
       }
       this.#odd.set(key, file)
     }
-    // Rows of a checkpoint have no order: a file that stands in it is there.
+    // Rows of a checkpoint have no order: a file with an add row is active.
     file.isActive = kind === 'add' || (version === null && file.isActive)
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** The files that readers have otherwise who compare paths as they are written: once more than sluice, or at all where sluice has none. */
+  /** Files that readers that compare paths as text have more often than sluice, or although sluice does not. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
@@ -76,10 +77,7 @@ export class Spellings {
   }
 }
 
-/**
- * `Spellings.apart` of a segment, which is read once.
- * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT, SOURCE_GONE …
- */
+/** `Spellings.apart` of a segment, which is read once. @throws SluiceError BAD_ACTION, BAD_CHECKPOINT, SOURCE_GONE … */
 export async function spelledApart(
   { store, parquet, segment }: ReplaySource,
   signal: AbortSignal,
@@ -101,12 +99,12 @@ export async function spelledApart(
   return spellings.apart()
 }
 
-/** How often readers of what is written have the file. */
+/** How many times readers that compare text have the file. */
 function copies(spellings: readonly Spelling[]): number {
   return spellings.filter(({ kind }) => kind === 'add').length
 }
 
-/** What both kinds of readers have of a file, in words. */
+/** Describes what both kinds of readers have of a file. */
 export function readingsOf({ spellings, isActive }: SpelledApart): string {
   const said = spellings.map(({ path, kind, version }) => {
     const where = version === null ? 'the checkpoint' : `commit ${version}`

@@ -1,4 +1,4 @@
-/** Everything of a version that is no file: protocol, metadata, transactions and domains, newest first. File actions are not parsed. */
+/** Protocol, metadata, transactions and domains of a version, read newest first. File actions are not parsed. */
 import { SluiceError } from '../shared/errors.ts'
 import type {
   ActionKind,
@@ -14,20 +14,20 @@ import { logPathOf } from './log-path.ts'
 import type { CommitFile } from './listing.ts'
 import type { ReplaySource } from './replay.ts'
 
-/** What decides whether and how a table can be read. */
+/** Decides whether and how a table can be read. */
 export type TableHead = { readonly protocol: ProtocolAction; readonly metadata: MetadataAction }
 
 export type TableState = TableHead & {
   readonly version: number
   readonly txns: ReadonlyMap<string, TxnAction>
-  /** Without those that were removed. */
+  /** Without removed domains. */
   readonly domains: ReadonlyMap<string, DomainMetadataAction>
 }
 
 const HEAD_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['protocol', 'metaData'])
 const STATE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['protocol', 'metaData', 'txn', 'domainMetadata'])
 
-/** Collects from the newest to the oldest: what is set already stays. */
+/** Collects from newest to oldest: a value that is already set is kept. */
 class Collector {
   protocol: ProtocolAction | null = null
   metadata: MetadataAction | null = null
@@ -54,7 +54,7 @@ async function collect(source: ReplaySource, signal: AbortSignal, headOnly: bool
   const { store, parquet, segment } = source
   const kinds = headOnly ? HEAD_KINDS : STATE_KINDS
   const found = new Collector()
-  // Who asks for the state mostly asks for the files next, out of the same commits.
+  // Callers of the state mostly read the files next, from the same commits, so keep what was read ahead.
   store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal, keep: true })
   for (let i = segment.commits.length - 1; i >= 0; i--) {
     if (headOnly && found.complete) return found
@@ -99,7 +99,7 @@ export async function readHead(source: ReplaySource, signal: AbortSignal): Promi
   return headOf(await collect(source, signal, true), source)
 }
 
-/** `readHead` with transactions and domains, for which every commit of the segment must be read. */
+/** `readHead` with transactions and domains; reads every commit of the segment. */
 export async function readState(source: ReplaySource, signal: AbortSignal): Promise<TableState> {
   const found = await collect(source, signal, false)
   const domains = new Map([...found.domains].filter(([, domain]) => !domain.removed))

@@ -1,21 +1,21 @@
 /**
- * The stats of a file (PROTOCOL.md, "Per-file Statistics") without parsing them whole: one pass over the JSON text takes the pieces
- * of the wanted columns as they are written, so that an int64 or a decimal is never rounded, and skips the rest.
+ * Reads the stats of a file (PROTOCOL.md, "Per-file Statistics") without parsing all of them: one pass over the JSON
+ * text copies the text of the wanted columns, so that an int64 or a decimal is never rounded, and skips the rest.
  */
 
-/** Wanted pieces as JSON text, strings with their quotes; undefined where missing, null or no scalar. */
+/** Wanted values as JSON text, strings with their quotes; undefined if missing, null or not a scalar. */
 export type StatsPieces = {
   numRecords: string | undefined
-  /** Whether min and max belong to the rows that are really there; true unless the text says otherwise. */
+  /** True if min and max hold for the rows that still exist; default true. */
   tightBounds: boolean
-  /** By position of the column in the list the reader was made for. */
+  /** By index of the column in the list given to the reader. */
   readonly min: (string | undefined)[]
   readonly max: (string | undefined)[]
   readonly nulls: (string | undefined)[]
 }
 
 export type StatsReader = {
-  /** Null when the text is no JSON object. The result is the reader's own and holds until its next call. */
+  /** Null if the text is not a JSON object. The reader reuses the result: it is valid until the next call. */
   read(text: string): StatsPieces | null
 }
 
@@ -48,7 +48,7 @@ function treeOf(paths: readonly (readonly string[])[]): Node {
   return root
 }
 
-/** A reader for these columns, each named once, by their physical names from the outside in. */
+/** A reader for these columns, each given once as its path of physical names. */
 export function statsReader(paths: readonly (readonly string[])[]): StatsReader {
   const tree = treeOf(paths)
   const blank = (): (string | undefined)[] => paths.map(() => undefined)
@@ -59,7 +59,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
   let keyEnd = 0
   let keyEscaped = false
 
-  // The loops below work on locals: a closure's variable costs a load from its context at every character.
+  // The loops below use locals: a closure variable costs a load from its context at every character.
 
   function skipSpace(): number {
     let code = text.charCodeAt(at)
@@ -67,7 +67,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     return code
   }
 
-  /** From the opening quote to behind the closing one; whether a backslash is in it. */
+  /** Skips from the opening quote to after the closing one; returns whether the string contains a backslash. */
   function skipString(): boolean {
     const source = text
     let escaped = false
@@ -79,14 +79,14 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
         escaped = true
         i++
       }
-      // Behind the end of the text the code is NaN.
+      // After the end of the text the code is NaN.
       if (!(code >= 0)) throw BROKEN
     }
     at = i + 1
     return escaped
   }
 
-  /** A number, true, false, null, or what a careless writer put in its place (NaN). */
+  /** Skips a number, true, false, null, or a non-JSON word such as NaN. */
   function skipWord(): void {
     const source = text
     let i = at
@@ -131,7 +131,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     return piece === 'null' ? undefined : piece
   }
 
-  /** Steps to the next member of the object: true with its key noted and `at` on its value, false behind the '}'. */
+  /** Moves to the object's next member: true with its key noted and `at` on its value; false and `at` after '}'. */
   function nextMember(first: boolean): boolean {
     let code = skipSpace()
     if (code === CLOSE_BRACE) {
@@ -156,7 +156,8 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     if (keyEscaped) return jsonText(text.slice(keyStart - 1, keyEnd + 1)) === key
     const { length } = key
     if (keyEnd - keyStart !== length) return false
-    // Names of one table often differ in their last character only (c_1, c_2), and most keys are not wanted.
+    // Compare the last character first: names of a table often differ only there (c_1, c_2), and most keys are not
+    // wanted.
     return text.charCodeAt(keyEnd - 1) === key.charCodeAt(length - 1) && text.startsWith(key, keyStart)
   }
 
@@ -187,7 +188,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
       if (keyIs('numRecords')) pieces.numRecords = scalar()
       else if (keyIs('minValues')) readTree(tree, pieces.min)
       else if (keyIs('maxValues')) readTree(tree, pieces.max)
-      // Kernel's test engine writes the plural.
+      // The test engine of delta-kernel writes the plural.
       else if (keyIs('nullCount') || keyIs('nullCounts')) readTree(tree, pieces.nulls)
       else if (keyIs('tightBounds')) pieces.tightBounds = scalar() !== 'false'
       else skipValue()
@@ -216,7 +217,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
   }
 }
 
-/** The text in a JSON string with quotes, or null when the piece is no valid string. */
+/** The text of a quoted JSON string, or null if the piece is not a valid string. */
 export function jsonText(piece: string): string | null {
   if (piece.charCodeAt(0) !== QUOTE) return null
   if (!piece.includes('\\')) return piece.slice(1, -1)
@@ -229,10 +230,10 @@ export function jsonText(piece: string): string | null {
 
 const countReader = statsReader([])
 
-/** Rows of a file by its stats: null when they are missing, broken, or no safe non-negative integer. */
+/** Rows of a file by its stats; null if they are missing, broken, or not a safe non-negative integer. */
 export function numRecordsOf(stats: string | null | undefined): number | null {
   if (stats === null || stats === undefined) return null
-  // Only the first key can be taken by pattern: further in, a column or a value may read the same.
+  // The pattern only fits the first key: further in, a column or a value may have the same text.
   const leading = stats.endsWith('}') ? LEADING_COUNT.exec(stats)?.[1] : undefined
   const digits = leading ?? countReader.read(stats)?.numRecords
   if (digits === undefined || !WHOLE_NUMBER.test(digits)) return null
@@ -244,7 +245,7 @@ function shown(piece: string | undefined): string | undefined {
   return piece === undefined ? undefined : (jsonText(piece) ?? piece)
 }
 
-/** Smallest and largest value of a column and its nulls as text to show; what the stats do not have is left out. */
+/** Smallest and largest value and null count of a column, as text to show; what the stats lack is left out. */
 export function statsRange(
   stats: string | null | undefined,
   physicalPath: readonly string[],

@@ -1,4 +1,4 @@
-/** A Delta table by its log, and everything that can be asked of it. What is listed once is not listed again. */
+/** A Delta table read through its log, with all its queries. The log is listed only once. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
@@ -16,7 +16,7 @@ import type { History, LogSegment } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
 
-/** A version, or a time in ms since the epoch; the latest version when neither is given. */
+/** A version, or a time in ms since the epoch; the latest version if neither is given. */
 export type At = { readonly version?: number; readonly timestamp?: number }
 
 export class DeltaTable {
@@ -35,11 +35,11 @@ export class DeltaTable {
   }
 
   /**
-   * Lists the log; opens no file but, for `newest`, `_last_checkpoint`.
-   * @param parquet called when a Parquet checkpoint must be read, and not before
-   * @param signal for listing, and where no other is given
-   * @param reach `newest` for readers of the newest version: in a bucket the log is listed from the last checkpoint on. Everything else can
-   * be asked and is answered as well, after a second listing
+   * Lists the log; opens no file except, for `newest`, `_last_checkpoint`.
+   * @param parquet called only when a Parquet checkpoint must be read
+   * @param signal for listing, and for calls without their own signal
+   * @param reach `newest` for readers of the newest version: in a bucket the log is listed from the last checkpoint on.
+   * All other calls work as well, after a second listing
    * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO
    */
   static async open(
@@ -56,7 +56,7 @@ export class DeltaTable {
     return this.#log.known.latest as number
   }
 
-  /** What was passed over: incomplete checkpoints as far as they are listed, then unreadable ones in the order in which they were found. */
+  /** What was skipped: incomplete checkpoints among the listed ones, then unreadable ones in order of discovery. */
   get notes(): readonly string[] {
     const incomplete = this.#log.known.incomplete.map(
       ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts are there`,
@@ -70,9 +70,10 @@ export class DeltaTable {
   }
 
   /**
-   * The table at a version or time. Protocol and metadata are read and checked here.
-   * @param options.allowRefused reads on where features would refuse
-   * @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, MISSING_PROTOCOL, MISSING_METADATA, PROTOCOL_VERSION, TABLE_FEATURE, BAD_CHECKPOINT
+   * The table at a version or time. Reads and checks protocol and metadata.
+   * @param options.allowRefused reads even if features would refuse
+   * @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, MISSING_PROTOCOL, MISSING_METADATA, PROTOCOL_VERSION,
+   * TABLE_FEATURE, BAD_CHECKPOINT
    */
   async snapshot(
     at: At = {},
@@ -88,26 +89,26 @@ export class DeltaTable {
     return snapshot
   }
 
-  /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND when the log begins later */
+  /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND if the log begins later */
   async versionAt(timestamp: number, signal: AbortSignal = this.#signal): Promise<number> {
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
     const { from, checkpoint, ...history } = await this.run(signal)
     const commits = commitsOf({ from, checkpoint, ...history })
-    // A checkpoint that stands alone has no time of its own that could be trusted.
+    // A checkpoint without its commit has no reliable time.
     if (commits.length === 0) return from
     const hasAlone = checkpoint !== null && history.baseCommit === null && checkpointModified(checkpoint) <= timestamp
     return versionAt(this.store, commits, rule, timestamp, signal, hasAlone ? from : null)
   }
 
   /**
-   * The files that make up a version, without the checkpoints that proved unreadable. Opens no file.
+   * The files of a version, without checkpoints found unreadable. Opens no file.
    * @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, SOURCE_DENIED, SOURCE_IO
    */
   async segment(version: number, signal: AbortSignal = this.#signal): Promise<LogSegment> {
     return segmentAt(await this.listing(signal), version, this.#unreadable)
   }
 
-  /** What each commit of the history did, newest first. @throws SluiceError LOG_GAP, BAD_ACTION … */
+  /** Summaries of the commits of the history, newest first. @throws SluiceError LOG_GAP, BAD_ACTION … */
   async *history(options: { readonly limit?: number; readonly signal: AbortSignal }): AsyncIterable<CommitSummary> {
     const { signal } = options
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
@@ -120,7 +121,7 @@ export class DeltaTable {
     yield* changesBetween(this.store, await this.listing(signal), from, to, signal)
   }
 
-  /** The stretch of the log that ends at the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
+  /** The log up to the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return historyOf(await this.listing(signal), this.#unreadable)
   }

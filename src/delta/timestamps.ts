@@ -1,6 +1,6 @@
 /**
- * When commits happened (PROTOCOL.md, "In-Commit Timestamps"): the time in the commit itself where the table keeps one, else the time of
- * the file, pushed forward where files are out of order, so that a later version never has an earlier time.
+ * Times of commits (PROTOCOL.md, "In-Commit Timestamps"): the time in the commit if the table keeps one, otherwise the
+ * time of the file. File times out of order are moved forward, so that a later version never has an earlier time.
  */
 import { SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
@@ -15,14 +15,14 @@ export type CommitTime = {
   readonly version: number
   /** Milliseconds since the epoch. */
   readonly time: number
-  /** Whether the commit itself says so. */
+  /** True if the time comes from the commit itself. */
   readonly inCommit: boolean
 }
 
-/** From which version on commits hold their own time, and what that was; null when the table does not keep them. */
+/** First version whose commit holds its own time, and that time; null if the table does not keep them. */
 export type InCommitRule = { readonly fromVersion: number; readonly fromTime: number } | null
 
-/** Bytes that hold the first line of any commit with in-commit timestamps, where commitInfo must come first. */
+/** Bytes that contain the first line of any commit with in-commit timestamps, where commitInfo must come first. */
 const FIRST_BYTES = 64 << 10
 
 export function inCommitRule({ protocol, metadata }: TableHead): InCommitRule {
@@ -41,7 +41,7 @@ export function inCommitRule({ protocol, metadata }: TableHead): InCommitRule {
   }
 }
 
-/** Times of the files of ascending commits, each at least 1 ms after the one before. */
+/** File times of ascending commits, each at least 1 ms after the one before. */
 export function fileTimes(commits: readonly CommitFile[]): readonly CommitTime[] {
   let last = -Infinity
   return commits.map(({ version, modified }) => {
@@ -57,7 +57,8 @@ export function inCommitTimeOf(commitInfo: CommitInfoAction | null): number | nu
 }
 
 /**
- * The commitInfo of a commit, or null when it has none. Reads the start of the file, and all of it only where it does not come first.
+ * The commitInfo of a commit, or null if it has none. Reads the start of the file; the whole file only if commitInfo
+ * does not come first.
  * @throws SluiceError BAD_ACTION, SOURCE_GONE …
  */
 export async function readCommitInfo(
@@ -84,7 +85,7 @@ async function* oneChunk(chunk: Buffer): AsyncGenerator<Buffer> {
   yield chunk
 }
 
-/** The time of one commit where its own may rule; `byFile` otherwise. */
+/** The commit's own time if the rule applies to it, otherwise `byFile`. */
 async function timeOf(
   store: LogStore,
   commit: CommitFile,
@@ -98,11 +99,12 @@ async function timeOf(
 }
 
 /**
- * The newest version that is not younger than `timestamp`; the latest when all are older. Looks at as few commits as it can.
+ * The newest version that is not younger than `timestamp`; the latest if all are older. Reads as few commits as
+ * possible.
  * @param commits ascending, at least one
  * @param timestamp milliseconds since the epoch
  * @param before version of a checkpoint below all commits that was written by then, or null
- * @throws SluiceError VERSION_NOT_FOUND when the first commit is already younger
+ * @throws SluiceError VERSION_NOT_FOUND if the first commit is already younger
  */
 export async function versionAt(
   store: LogStore,
@@ -113,7 +115,7 @@ export async function versionAt(
   before: number | null,
 ): Promise<number> {
   const times = fileTimes(commits)
-  // Two clocks meet at the version where in-commit timestamps begin: each side is searched by its own.
+  // File times apply below the version where in-commit timestamps begin, in-commit times above: search only one side.
   const border = rule === null ? commits.length : commits.findIndex(({ version }) => version >= rule.fromVersion)
   const split = border === -1 ? commits.length : border
   const inCommit = rule !== null && split < commits.length && (split === 0 || timestamp >= rule.fromTime)

@@ -1,4 +1,4 @@
-/** Z85 (ZeroMQ RFC 32): five characters hold four bytes. Deletion vectors carry their file's UUID and their inline data so. */
+/** Z85 (ZeroMQ RFC 32): five characters encode four bytes. For a deletion vector's file UUID and inline data. */
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#'
 const DIGITS = new Int8Array(128).fill(-1)
@@ -15,15 +15,15 @@ function digitsValue(text: string, from: number, to: number): number {
 }
 
 /**
- * Bytes missing in the last group. The RFC has no answer for a rest of one to three bytes; the Rust crate `z85`, and with it tables of
- * delta-kernel-rs, put as many '#' in front of the group, which no complete group can begin with.
+ * Number of bytes missing in the last group. The RFC does not define a rest of one to three bytes; the Rust crate
+ * `z85`, and so delta-kernel-rs, prefixes the group with as many '#', with which no complete group can begin.
  */
 function missingBytes(text: string): number {
   const last = text.slice(-5)
   return last.startsWith('###') ? 3 : last.startsWith('##') ? 2 : last.startsWith('#') ? 1 : 0
 }
 
-/** @throws RangeError for a length that is no multiple of five, a character outside the alphabet, or a group that is too large */
+/** @throws RangeError for a length not divisible by five, an unknown character, or a too large group */
 export function decodeZ85(text: string): Buffer {
   if (text.length % 5 !== 0) throw new RangeError(`Z85 text has ${text.length} characters, which is no multiple of 5`)
   const missing = missingBytes(text)
@@ -38,7 +38,7 @@ export function decodeZ85(text: string): Buffer {
   return bytes
 }
 
-/** The UUID in 20 characters of Z85, in its usual spelling. @throws RangeError */
+/** Decodes a UUID from 20 characters of Z85, in its usual spelling. @throws RangeError */
 export function decodeZ85Uuid(text: string): string {
   const hex = decodeZ85(text).toString('hex')
   if (hex.length !== 32) throw new RangeError(`a UUID has 20 characters of Z85, not ${text.length}`)

@@ -1,4 +1,4 @@
-/** The table that archived rows are to go into: another one of their own database, or one of another database. */
+/** The target table of archived rows: another table of their own database, or a table of another database. */
 import type { ArchiveContext } from '../steps/context.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -18,7 +18,7 @@ import { Ledgers } from '../work/find-ledger.ts'
 
 export type Asked = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
 
-/** @property isOwn it is the database of the archive itself */
+/** @property isOwn the database is that of the archive itself */
 export type Target = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED … */
@@ -27,16 +27,16 @@ export async function openTarget(own: CopyStore, { intoUrl, dryRun }: Asked): Pr
   if (intoUrl === undefined) return same
   const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
   const isOwn = store.identity === own.identity
-  // Rows are written as the role of this URL, which may be allowed less, or more.
+  // Rows are written as the role of this URL, which may have other rights.
   if (!isOwn || store.can.writers > 1) {
     return { store, isOwn, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
   }
-  // One program has one store of a file with one writer: two would wait for each other.
+  // A file with one writer can be opened only once per program: two stores would wait for each other.
   await store[Symbol.asyncDispose]()
   return same
 }
 
-/** @throws SluiceError UNSUPPORTED_URL where rows and proof are no one transaction */
+/** @throws SluiceError UNSUPPORTED_URL if rows and proof cannot be written in one transaction */
 export function refuseUnfit({ can, label }: CopyStore): void {
   if (can.atomic === 'chunk') return
   throw new SluiceError('UNSUPPORTED_URL', 'this system takes no rows of an archive', {
@@ -46,7 +46,7 @@ export function refuseUnfit({ can, label }: CopyStore): void {
   })
 }
 
-/** `name` or `schema.name`, in a system that has schemas; a table without a name has that of its source. */
+/** `name` or `schema.name`, if the system has schemas; the default is the name of the source table. */
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
   if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
   const dot = into.indexOf('.')
@@ -55,8 +55,9 @@ export function targetName(own: CopyStore, to: CopyStore, source: TableName, int
 }
 
 /**
- * The table of that name; null where there is none yet.
- * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and what is ours; TABLE_REFUSED for a view; TABLE_FOLLOWED
+ * The table of that name; null if it does not exist.
+ * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and sluice's own tables;
+ * TABLE_REFUSED for a view; TABLE_FOLLOWED
  */
 export async function targetTable(
   context: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
@@ -81,7 +82,7 @@ export async function targetTable(
   return found
 }
 
-/** Ledgers of another database would not be asked whether the table is archived or followed there. */
+/** The ledgers of another database would not be checked for archives or streams of the table. */
 function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName): void {
   if (can.ledgerPerSchema !== true || schema === null || into.schema === undefined) return
   const letters = can.folds?.tables ?? 'exact'
@@ -93,7 +94,7 @@ function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName)
   })
 }
 
-/** What takes the name without being a table. */
+/** Objects that use the name but are not tables. */
 const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table', 'virtual table', 'free sequence'])
 
 async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {

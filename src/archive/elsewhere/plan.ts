@@ -1,4 +1,4 @@
-/** What becomes of archived rows in another table: which of its columns they go to and as what, by the rules of copies. */
+/** Plans into which columns, and as which types, archived rows go in another table, by the rules of copies. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { otherMeaning } from '../types/index.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -14,18 +14,18 @@ import { sameFamily } from '../../engine/run/systems.ts'
 import { shapeOf, tableOfShape, type ShapeColumn } from './shape.ts'
 
 export type Planned = {
-  /** The table that is there, or the one that is made. */
+  /** The existing table, or the one to create. */
   readonly table: TableSpec
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
   /** Columns of the rows, in the order of `columns`. */
   readonly shape: readonly ShapeColumn[]
-  /** Archived columns that the table that is there computes by itself. */
+  /** Archived columns that the existing table computes itself. */
   readonly computed: readonly string[]
 }
 
 /**
- * @param found the table that is there; null where it is made
+ * @param found the existing table; null if it is created
  * @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, LOSSY_TYPE, UNSUPPORTED_KEY
  */
 export async function planElsewhere(
@@ -58,10 +58,7 @@ export async function planElsewhere(
   }
 }
 
-/**
- * Types of the table that is there have the members and attributes that archived texts name.
- * @throws SluiceError TABLE_REFUSED
- */
+/** Checks that the table's types have members and attributes of archived texts. @throws SluiceError TABLE_REFUSED */
 export async function refuseOtherMeaning(
   to: CopyStore,
   table: TableSpec,
@@ -90,10 +87,10 @@ export async function refuseOtherMeaning(
   }
 }
 
-/** Between equal types of one system, values go as they were archived: nobody reads them on their way. */
+/** Between equal types of one system, values are passed on as archived, without conversion. */
 function travels({ source, target, as, from }: ColumnPlan, shape: readonly ShapeColumn[], same: boolean): ColumnType {
   const file = shape.find(({ name }) => name === from)?.file
-  // A list is archived as the text that its system prints, which is no JSON.
+  // A list is archived as its system prints it, which is not JSON.
   if (same && file?.as.kind === 'native' && source.type.kind === 'list' && target.type.kind === 'text')
     return target.type
   return same && file !== undefined && source.native === target.native ? file.as : as
@@ -143,7 +140,7 @@ function cellOf(
   }
 }
 
-/** Flags of copies mean nothing here. */
+/** Replaces hints that name flags of copies, which do not exist here. */
 function inOurWords({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
   const hint =
     found === null

@@ -1,21 +1,21 @@
-/** The columns of archived rows that go into another table. Partitions that were archived before a column came have none of its values. */
+/** The columns of archived rows that go into another table. Partitions archived before a column was added lack it. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isCarried } from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** A column of the files, under the name that the table has for it by now. */
+/** A column of the files, under the current name in the table. */
 export type ShapeColumn = {
   readonly name: string
   readonly file: StoredColumn
-  /** Not every partition has it. */
+  /** True if some partitions lack it. */
   readonly partial: boolean
 }
 
 /**
- * Every column that the files of some partitions have, in the order of the table.
- * @throws SluiceError TABLE_REFUSED where two of them would be one
+ * All columns in the files of these partitions, in the order of the table.
+ * @throws SluiceError TABLE_REFUSED if two different columns have the same name
  */
 export function shapeOf(
   { stored, table }: Pick<ArchiveRecord, 'stored' | 'table'>,
@@ -48,7 +48,7 @@ export function shapeOf(
 
 type Named = { readonly file: StoredColumn; readonly of: string }
 
-/** One of them, whose type holds the values of both as they are; null where they are two columns. */
+/** The one whose type holds the values of both unchanged; null if they are two different columns. */
 function widestOf(a: Named, b: Named): Named | null {
   if (a.file.physical !== b.file.physical) return null
   if (JSON.stringify(a.file.as) === JSON.stringify(b.file.as) || isCarried(b.file.as, a.file.as)) return a
@@ -69,9 +69,10 @@ function twoColumns(
 }
 
 /**
- * The rows as a table of the source, for a plan of copies. No system makes a value of it: what was generated or numbered was archived as it was.
- * @param now the table as it is; one without columns where it is gone
- * @param sameSystem the target prints and reads the texts of the source
+ * The rows as a table of the source, for a plan of copies. No column is generated or numbered: such values were
+ * archived as plain values.
+ * @param now the current table; one without columns if it is gone
+ * @param sameSystem the target prints and reads the source's texts
  */
 export function tableOfShape(
   shape: readonly ShapeColumn[],
@@ -113,7 +114,7 @@ function own({ file: { column } }: ShapeColumn): Kept {
   }
 }
 
-/** What its own system printed is a text in every other, but for what all of them read alike. */
+/** The printed text of a system-specific type is a text in every other system, except types that all read alike. */
 function foreign({ file: { column, as } }: ShapeColumn): Kept {
   const { native, type, spelled } = column
   if (as.kind !== 'native') return { native, type: as }

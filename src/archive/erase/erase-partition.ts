@@ -1,6 +1,7 @@
 /**
- * Rows of one partition go for good: its files are written once more without them, the Delta table gets the new ones in one commit, and the source lets go of
- * its own rows in the transaction that moves the ledger. A program that is killed in between leaves the ledger as it was, and the same command begins again.
+ * Erases rows of one partition: rewrites its files without them, replaces the files in the Delta table in one commit,
+ * and deletes the rows of the source in the transaction that updates the ledger. After a kill the ledger is unchanged,
+ * and the same command starts again.
  */
 import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
@@ -22,21 +23,22 @@ import { digestOf, fileTest, foundRows, type FoundFile, type SourcePlace } from 
 
 export type ErasureOf = {
   readonly test: RowTest
-  /** Paths of files that hold no such row for certain. */
+  /** Paths of files that certainly hold no such row. */
   readonly without: ReadonlySet<string>
   readonly reason: string
-  /** Notes what went, in the transaction that ends it. */
+  /** Statements that record the erased rows, in the transaction that ends the erasure. */
   readonly noting: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
-  /** Gives a row once that is noted. */
+  /** Returns a row once the erasure is recorded. */
   readonly noted: (place: string, fence: bigint) => Statement
 }
 
-/** Another program may write to the rows between two looks. */
+/** Attempts, because another program may write to the rows in the meantime. */
 const TRIES = 5
 
 /**
- * @returns rows that went out of files and out of the source; null where the partition holds none
- * @throws SluiceError PROOF_FAILED where old files less these rows are not the new ones; PARTITION_CHANGED, ARCHIVE_CONFLICT, LEASE_LOST, NO_SPACE
+ * @returns rows erased from files and from the source; null if the partition holds none
+ * @throws SluiceError PROOF_FAILED if the old files minus these rows differ from the new files; PARTITION_CHANGED,
+ * ARCHIVE_CONFLICT, LEASE_LOST, NO_SPACE
  */
 export async function erasePartition(
   context: ArchiveContext,
@@ -126,7 +128,8 @@ async function rewrite(
       files: paths.map((path) => join(root, path)),
       signal: interrupt.abort,
     })
-    // The sum of the old file was proved against the source, and sums of rows add up: so they can be taken away, too.
+    // The checksum of the old file was proved against the source. Checksums of rows add up, so they can be subtracted
+    // as well.
     const left = sumOf(examined.map((one) => one.digest))
     if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
       throw new SluiceError('PROOF_FAILED', `${file.path} without the rows that go is not what was written`, {
@@ -158,8 +161,9 @@ async function rewrite(
 }
 
 /**
- * Rows leave the source in the transaction of the closing, if they are what they came to when they were counted.
- * @returns how many went
+ * Deletes rows of the source in the transaction of the closing, if their digest is still the expected one; otherwise it
+ * computes the digest again and retries.
+ * @returns number of deleted rows
  */
 export async function removeFrom(
   context: ArchiveContext,

@@ -1,4 +1,4 @@
-/** Where rows that are to be erased stand: in which files, and in which table of the source. */
+/** Finds the rows to erase: in which files, and in which table of the source. */
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import { renamedTest, type RowTest } from '../../model/archive/row-test.ts'
@@ -14,10 +14,10 @@ import { detachedTable } from '../steps/detached-table.ts'
 import { storedTable } from '../types/index.ts'
 import { isCarried } from '../types/same-type.ts'
 
-/** A file and what its rows come to that are to go. */
+/** A file, and the digest of its rows to erase. */
 export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
 
-/** Rows of the source that belong to a partition; `columns` are all that the table has. */
+/** Rows of a partition in the source; `columns` are all columns of the table. */
 export type SourcePlace = {
   readonly table: TableSpec
   readonly where: string
@@ -25,18 +25,19 @@ export type SourcePlace = {
 }
 
 export type FoundRows = {
-  /** Files that hold such rows; the others of the partition stay as they are. */
+  /** Files that hold such rows; the other files of the partition do not change. */
   readonly files: readonly FoundFile[]
-  /** Null where no row of the partition is in the source. */
+  /** Null if no row of the partition is in the source. */
   readonly place: SourcePlace | null
-  /** Of the rows in the source. */
+  /** Digest of the rows in the source. */
   readonly source: Digest
 }
 
 /**
- * @param without paths of files that hold no such row for certain: they are not opened
- * @param attached tables of partitions that are attached, by their numbers
- * @throws SluiceError UNSUPPORTED_TYPE where the source compares a column in another way; PROOF_FAILED, SOURCE_IO, CONNECTION_LOST
+ * @param without paths of files that certainly hold no such row; they are not opened
+ * @param attached tables of attached partitions, by their identities
+ * @throws SluiceError UNSUPPORTED_TYPE if the source compares a column in another way; PROOF_FAILED, SOURCE_IO,
+ * CONNECTION_LOST
  */
 export async function foundRows(
   context: ArchiveContext,
@@ -57,7 +58,7 @@ export async function foundRows(
   return { files, place, source: await digestOf(context, view, place) }
 }
 
-/** Of these files those that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
+/** Those of these files that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
 async function foundFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -80,8 +81,9 @@ async function foundFiles(
 }
 
 /**
- * The test by the names that columns had when the files of a partition were written.
- * @throws SluiceError UNSUPPORTED_TYPE where a column had a type then whose values nobody can compare with those of now, or was not there and is asked to be NULL
+ * The test, with the column names of the time when the partition's files were written.
+ * @throws SluiceError UNSUPPORTED_TYPE if a column had a type whose values cannot be compared with the present ones, or
+ * did not exist and is tested for NULL
  */
 export function fileTest(
   { archived, name }: Pick<ArchiveContext, 'archived' | 'name'>,
@@ -110,7 +112,7 @@ export function fileTest(
   })
 }
 
-/** What the rows of a place come to now. */
+/** Digest of the current rows of a place. */
 export function digestOf(
   { interrupt }: Pick<ArchiveContext, 'interrupt'>,
   view: SourceView,
@@ -119,7 +121,7 @@ export function digestOf(
   return view.digest({ table, columns, range: wholeOf(table), where, ordered: false }, interrupt.abort)
 }
 
-/** All that a table of the source has now: a row goes as a whole. */
+/** All current columns of a table in the source: whole rows are deleted. */
 export function columnsNow({ archived }: ArchiveContext, table: TableSpec): readonly ReadColumn[] {
   const texts = archived.stored.columns.filter(
     ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),
@@ -127,7 +129,7 @@ export function columnsNow({ archived }: ArchiveContext, table: TableSpec): read
   return readColumns(storedTable(table, { asText: texts.map(({ name }) => name), comments: {}, sortBy: [] }).columns)
 }
 
-/** The test in the words of the source. @throws SluiceError UNSUPPORTED_TYPE */
+/** The test as SQL of the source. @throws SluiceError UNSUPPORTED_TYPE */
 export function sourceTest(
   { store, name }: Pick<ArchiveContext, 'store' | 'name'>,
   table: TableSpec,
@@ -163,12 +165,15 @@ async function placeOf(
       ? (attached.get(native.identity) ?? (await takenOut(context, native.table, attached)))
       : await detachedTable(context, partition)
   if (found === null) return null
-  // A table that has left keeps the columns that it had.
+  // A detached table keeps the columns that it had when it was detached.
   const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
   return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
 }
 
-/** The table of a published partition that was detached by hand, by its name: rows of one that is attached under another number are not those of the partition. */
+/**
+ * The table of a published partition that a user detached by hand, found by its name. An attached table of that name
+ * with another identity does not hold the partition's rows.
+ */
 async function takenOut(
   context: ArchiveContext,
   name: TableName,
@@ -178,7 +183,7 @@ async function takenOut(
   return isAttached ? null : await tableNamed(context, name)
 }
 
-/** The table of exactly this name; null where there is none. */
+/** The table of exactly this name; null if it does not exist. */
 export async function tableNamed(
   { store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>,
   name: TableName,

@@ -1,4 +1,4 @@
-/** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
+/** Finds what an erasure would do, before any change: rows in files and in the database, and reasons to refuse. */
 import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
@@ -16,32 +16,32 @@ import { archivedColumns, testPredicate } from './row-test.ts'
 
 export type Wanted = {
   readonly test: RowTest
-  /** Every file is looked into. */
+  /** True: open every file. */
   readonly thorough?: boolean
 }
 
-/** One partition that holds such rows, or whose files are on their way. */
+/** A partition that holds such rows, or whose files are not yet in a version or not yet removed. */
 export type PartitionLook = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
   readonly sourceRows: bigint
-  /** Paths of its files that hold such rows: they are written anew without them. */
+  /** Paths of its files that hold such rows: these are rewritten without them. */
   readonly files: readonly string[]
-  /** Its files belong to no version yet, or the newest one may have to let go of them still. */
+  /** True if its files are in no version yet, or the newest version may still have to remove them. */
   readonly underWay: boolean
 }
 
 export type EraseLook = {
   readonly partitions: readonly PartitionLook[]
-  /** Rows of the table that stand in no partition of the archive. */
+  /** Rows of the table that are in no partition of the archive. */
   readonly beside: Digest
   readonly refusal: SluiceError | null
 }
 
-/** Its files, if it has any, belong to no version: it is exported anew. */
+/** States in which files, if any, belong to no version: the partition is exported again. */
 export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
-/** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
+/** @throws SluiceError PARTITION_STATE for a partition between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt
@@ -74,24 +74,27 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   return { partitions, beside: beside.digest, refusal }
 }
 
-/** Paths of files that need not be opened. None where an erasure that was broken off goes on: statistics may have hidden what is left. */
+/** Paths of files that need not be opened. Empty in a resumed erasure: statistics may hide the remaining rows. */
 export async function spared(context: ArchiveContext, { test, thorough }: Wanted): Promise<ReadonlySet<string>> {
   if (thorough === true) return new Set()
   const predicate = testPredicate(test, archivedColumns(context.archived))
   return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
-/** @param isLogged whether the log names files of it @throws SluiceError PARTITION_STATE where its rows stand in two places, and neither counts alone */
+/** @param isLogged the log names its files @throws SluiceError PARTITION_STATE if its rows are split over two places */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =
     away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-  // The log names files that the ledger does not count, and whose rows stand in the source, too.
+  // The log names files that the ledger does not count; their rows are in the source too.
   const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
 }
 
-/** Rows of the table itself, without those of partitions that are erased as such. @param attached tables of partitions that are attached, by their numbers */
+/**
+ * Rows of the table itself, without those of partitions that are erased separately.
+ * @param attached tables of attached partitions, by their identities
+ */
 export async function besideAll(
   context: ArchiveContext,
   record: ArchiveRecord,
@@ -111,7 +114,7 @@ export async function besideAll(
   const place = { table, columns, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
   await using view = await store.source(interrupt.abort)
   const all = await digestOf(context, view, place)
-  // A native partition that is published and attached still is a part of the table.
+  // The rows of a published native partition that is still attached are counted with the table: subtract them.
   let rows = all.rows
   for (const { identity } of published) {
     const found = attached.get(identity)
@@ -146,7 +149,7 @@ export function heldError(
   )
 }
 
-/** The end of the history takes the files of what has expired, whatever rows they hold. */
+/** Ending the history removes files of expired partitions, whatever rows they hold; so a hold on one refuses it. */
 export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
   const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
   const [first] = held
@@ -160,7 +163,7 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
   })
 }
 
-/** Rows of a partition that is neither here nor there cannot be erased for sure. */
+/** Error: a partition between two states cannot be erased reliably. */
 export function between({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
   const { label, state, restoring, away, leaving } = partition
   const command =

@@ -1,8 +1,8 @@
-/** A condition that may name a person: what is wrong with it is said without its text. */
+/** Parses a condition that may name a person: errors never show its text. */
 import { columnsOf, parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @throws SluiceError BAD_PREDICATE that shows nothing of the text: messages are kept */
+/** @throws SluiceError BAD_PREDICATE without any of the text, because messages are kept */
 export function readPredicate(text: string): Predicate {
   try {
     return parsePredicate(text)

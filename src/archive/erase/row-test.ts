@@ -1,4 +1,4 @@
-/** What `--where` means in the database and in Parquet files alike. Whatever the two could read in two ways is refused. */
+/** The meaning of `--where` that the database and Parquet files share. Conditions that may differ are refused. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { NEGATED } from '../../model/lake/condition.ts'
@@ -7,21 +7,22 @@ import { normalizer } from '../../model/copy/canonical.ts'
 import type { Column, ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** Columns of these kinds sort alike everywhere; of the others only equality is asked for. */
+/** Types that sort alike in every system; for other types only equality is allowed. */
 const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date', 'timestamp'])
 const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
 
-/** Where a column that the archive does not have may come from. */
+/** Why a column may be missing in the archive. */
 export type Beside = {
-  /** Columns of the table as it is now. */
+  /** Columns of the current table. */
   readonly columns: readonly Pick<Column, 'name'>[]
-  /** What a person types to publish to the archive. */
+  /** Command that publishes to the archive. */
   readonly run: string
 }
 
 /**
- * @param predicate as a person wrote it. No message of this shows its values, since messages are kept
- * @throws SluiceError BAD_PREDICATE where a column is not there, its type is none that both compare alike, or a value is none of its type
+ * @param predicate as the user wrote it. No message shows its values, because messages are kept
+ * @throws SluiceError BAD_PREDICATE if a column does not exist, its type does not compare alike on both sides, or a
+ * value does not belong to its type
  */
 export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>, beside?: Beside): RowTest {
   const named = ({ names }: { readonly names: readonly string[] }): Column => {
@@ -79,14 +80,14 @@ export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'colum
   return test(root)
 }
 
-/** Columns of an archive by its types: what database and files have to agree on. */
+/** Columns of an archive with their archived types, on which database and files agree. */
 export function archivedColumns({ stored }: Pick<ArchivedTable, 'stored'>): readonly Column[] {
   return stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
 }
 
 /**
- * A test as a condition, for those who compare it with statistics of files: its values are spelled as the files spell them, which a person need not have done
- * (a uuid in upper case).
+ * A test as a condition, to compare it with statistics of files. Its values are spelled as in the files, which the user
+ * need not have done (a uuid in upper case).
  */
 export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'name' | 'type'>[]): Predicate {
   const condition = (one: RowTest): Condition => {
@@ -134,7 +135,7 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
       const found = String(normalizer(type)(raw))
       if (isPlainValue(type, found)) return found
     } catch {
-      // Said below, without the value.
+      // Reported below, without the value.
     }
   }
   const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
@@ -144,7 +145,7 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
   )
 }
 
-/** Infinity, NaN and years before ours are in no archive as values of their types, and mean other things in other systems. */
+/** False for infinity, NaN and years BC: archives never hold them as values of these types, and systems differ. */
 function isPlainValue(type: ColumnType, text: string): boolean {
   switch (type.kind) {
     case 'int': {

@@ -1,4 +1,4 @@
-/** Takes rows out of files, database and history, in this order; each step begins where the ledger says that the one before has ended. */
+/** Erases rows from files, database and history, in this order; the ledger records each step's end. */
 import { removeFrom, erasePartition } from './erase-partition.ts'
 import { foundRows } from './found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-ledger.ts'
@@ -36,7 +36,7 @@ import {
 
 export type EraseRun = RunOf<typeof archiveErase>
 
-/** States in which files stand in the folder that no version names yet. */
+/** States in which files are in the folder but in no version yet. */
 const WRITING: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED'])
 
 export type Erasing = {
@@ -50,9 +50,9 @@ export type Erasing = {
 }
 
 /**
- * Partitions one after the other, each under its fence.
- * @returns false where it was stopped before all were done
- * @throws SluiceError the error of the one that failed, or TABLES_FAILED
+ * Erases partitions one after the other, each under its fence.
+ * @returns false if it was stopped before all were done
+ * @throws SluiceError the error of the failed partition, or TABLES_FAILED
  */
 export async function erasePartitions(
   { context, database, erasures, erasure, wanted, run }: Erasing,
@@ -64,7 +64,7 @@ export async function erasePartitions(
     const partition = await reload()
     const { state } = partition
     const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
-    // Somebody may have held it, or moved it on, since it was looked at.
+    // The partition may have been held or moved to another state since it was inspected.
     refuseBetween(context, partition, logged.length > 0)
     if (state === 'EXPIRED') return await endExpiry(context, { partition, held })
     if (UNDER_WAY.has(state)) {
@@ -104,7 +104,7 @@ export async function erasePartitions(
   return stopped !== true
 }
 
-/** Rows of the table that no partition of the archive has. @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
+/** Erases table rows in no partition of the archive. @throws SluiceError PARTITION_CHANGED if they keep changing */
 export async function eraseBeside(
   { context, erasures, erasure, wanted, run }: Erasing,
   record: ArchiveRecord,
@@ -140,13 +140,14 @@ export async function eraseBeside(
 }
 
 /**
- * Every file that the newest version names is looked through once more, and so are detached tables and the table.
- * @throws SluiceError PROOF_FAILED where such a row is still there; ARCHIVE_CONFLICT where the log names files that the ledger does not
+ * Searches every file of the newest version again, and the detached tables and the table.
+ * @throws SluiceError PROOF_FAILED if such a row still exists; ARCHIVE_CONFLICT if the log names files that the ledger
+ * does not
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
   const { abort } = context.interrupt
   const away = record.partitions.find((partition) => partition.away || partition.leaving)
-  // Another run took it out of the table meanwhile.
+  // Another run detached it meanwhile.
   if (away !== undefined) throw between(context, away)
   const log = await (await context.log()).own(abort)
   const attached = await partitionsNow(context)
@@ -181,8 +182,8 @@ function notLooked(name: string, path: string): SluiceError {
 }
 
 /**
- * The log gets a version that it may begin with, and what only older versions need is noted and destroyed.
- * @returns the erasure as it ended
+ * Writes a version at which the log may begin, records the files that only older versions need, and destroys them.
+ * @returns the finished erasure
  */
 export async function endHistory({ context, database, others, erasures, erasure, run }: Erasing): Promise<Erasure> {
   const log = await context.log()
@@ -226,7 +227,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
   return { ...erasure, state: 'done', version, destroyed }
 }
 
-/** What no reader of a version needs. @param olderThanMs temporary files that are older are nobody's, ms since the epoch */
+/** Files that no reader of this version needs. @param olderThanMs ms; no running program has older temporary files */
 export async function historyOf(
   context: ArchiveContext,
   { database, others }: Pick<Erasing, 'database' | 'others'>,

@@ -1,11 +1,11 @@
-/** Messages of databases quote rows and statements: values of a condition that may be about a person are taken out of them. */
+/** Removes values of a condition from texts: database messages quote rows, which may name a person. */
 import { testedValues, type RowTest } from '../../model/archive/row-test.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { EventBody } from '../../model/run/event.ts'
 
 export type Withhold = (text: string) => string
 
-/** A short number is a part of many others: only a whole one is taken out. */
+/** Replaces only whole words and numbers: a short number is part of many others. */
 export function withholding(test: RowTest): Withhold {
   const values = testedValues(test)
     .filter((value) => value !== '')
@@ -25,7 +25,7 @@ export function withheldError(thrown: unknown, withhold: Withhold): SluiceError 
   return new SluiceError(code, message, { ...details, kind: error.kind })
 }
 
-/** What is told of an error, or of a step, while it runs. */
+/** The event without these values. */
 export function withheldEvent<E extends EventBody>(event: E, withhold: Withhold): E {
   if (event.type === 'log') return { ...event, message: withhold(event.message) }
   if (!('error' in event) || event.error === undefined) return event

@@ -1,4 +1,4 @@
-/** Which archived partitions are old enough to leave the archive for good, and what keeps those that are from it. */
+/** Plans which archived partitions are old enough to expire, and what prevents it. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -11,25 +11,25 @@ import type { ValueKind } from '../../model/calendar/value-text.ts'
 export type PlannedExpiry = {
   readonly partition: ArchivedPartition
   /**
-   * `due`: it expires. `resume`: it has, and the Delta table has to let go of its files still. `done`: it has expired. `held`, `blocked`: it stays, and
-   * `note` says why. `later`: not old enough.
+   * `due`: it will expire. `resume`: it has expired, but the Delta table must still remove its files. `done`: it has
+   * expired. `held`, `blocked`: it stays, for the reason in `note`. `later`: not old enough.
    */
   readonly status: 'due' | 'resume' | 'done' | 'held' | 'blocked' | 'later'
   readonly note?: string
 }
 
 export type ExpiryWish = {
-  /** `10y` */
+  /** An age such as `10y`. */
   readonly olderThan: string
-  /** As somebody typed them; all when empty. */
+  /** As the user typed them; empty means all. */
   readonly named: readonly string[]
   /** By the clock of the database, ms since the epoch. */
   readonly nowMs: number
-  /** What bounds are values of. */
+  /** Type of the partition bounds. */
   readonly kind: ValueKind
 }
 
-/** @throws SluiceError BAD_FLAG for an age or a label that is none; PARTITION_STATE for a label that is not archived */
+/** @throws SluiceError BAD_FLAG for an invalid age or label; PARTITION_STATE for a label that is not archived */
 export function planExpiry(record: ArchiveRecord, wish: ExpiryWish): readonly PlannedExpiry[] {
   const { olderThan, named, nowMs, kind } = wish
   const calendar = parseCalendar(record.calendar)
@@ -47,7 +47,7 @@ export function planExpiry(record: ArchiveRecord, wish: ExpiryWish): readonly Pl
   })
 }
 
-/** What keeps a partition that is old enough from its expiry. @param nowMs by the clock of the database */
+/** Status of a partition that is old enough. @param nowMs by the clock of the database */
 export function standing(
   { state, held, retracted, changedMs, expired }: ArchivedPartition,
   graceMs: number,
@@ -69,7 +69,7 @@ function whyNot(state: ArchivedPartition['state']): string {
   return `it is ${state}: it has not left the database`
 }
 
-/** Of a period all parts. */
+/** The partitions of a label; for a period all its parts. */
 function labelled({ partitions, calendar }: ArchiveRecord, text: string): readonly ArchivedPartition[] {
   const asked = askedFor(parseCalendar(calendar), text, partitions)
   const found = partitions.filter((one) => isAsked([asked], one))

@@ -1,4 +1,4 @@
-/** How long files of an archive stay that its newest version does not name: said once, and kept in the ledger and in the Delta table. */
+/** Retention of archive files that the newest version does not name: set once, kept in ledger and Delta table. */
 import type { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -6,10 +6,7 @@ import { spanText } from '../log/retention.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/**
- * @param asked ms; absent where nothing is said
- * @throws SluiceError BAD_FLAG where it was never said; PLAN_CHANGED for a shorter one than was promised
- */
+/** @param asked ms, or undefined @throws SluiceError BAD_FLAG if never set; PLAN_CHANGED if shorter than recorded */
 export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: number | undefined): number {
   if (asked === undefined && retentionMs === null) {
     throw new SluiceError(
@@ -33,7 +30,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   return asked ?? retentionMs ?? 0
 }
 
-/** Of the ledger first: what the Delta table says is for other programs. Said twice it is one commit. */
+/** Writes the ledger first; the property in the Delta table is for other programs. A repeated setting is one commit. */
 export async function keepRetention(
   {
     ledger,
@@ -49,6 +46,6 @@ export async function keepRetention(
   retentionMs: number,
 ): Promise<void> {
   if (before !== retentionMs) await ledger.keep(retentionMs)
-  // What it says is what the ledger has.
+  // The property gets the value of the ledger.
   await (await log()).tell({ tableId: archived.archiveId, info: { table: name, run: runId } }, interrupt.abort)
 }

@@ -1,6 +1,6 @@
 /**
- * Files that no version within the retention names go for good. What is due is noted in the ledger before the first one does; a program that is killed is gone on
- * with by the next sweep.
+ * Destroys files that no version within the retention names. Files are recorded in the ledger before the first one is
+ * destroyed; after a kill the next sweep resumes.
  */
 import { ErasureLedger } from '../ledger/erasure-ledger.ts'
 import { PartitionLedger } from '../ledger/partition-ledger.ts'
@@ -32,10 +32,10 @@ export type Swept = { readonly files: number; readonly bytes: bigint }
 
 const NOTHING: Swept = { files: 0, bytes: 0n }
 
-/** An outdated file, and the partition of the ledger whose it was; null where the ledger has none. */
+/** An outdated file and its partition in the ledger; null if the ledger has none. */
 type Due = { readonly file: OutdatedFile; readonly partition: ArchivedPartition | null }
 
-/** What would go; nothing is changed. */
+/** Reports what a sweep would destroy; changes nothing. */
 export async function tellOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
   const { owned, database, record, run } = sweeping
   const left = (await new SweepLedger(database, record.table, run.owner).unfinished()).flatMap(({ files }) => files)
@@ -59,8 +59,8 @@ export async function tellOutdated(sweeping: Sweeping, retentionMs: number | nul
 }
 
 /**
- * Ends sweeps that were broken off, and then removes what is due.
- * @throws SluiceError LEDGER_BUSY where another program is at it; ARCHIVE_CONFLICT, SOURCE_IO, TARGET_DENIED
+ * Ends interrupted sweeps, then removes the files that are due.
+ * @throws SluiceError LEDGER_BUSY if another program is sweeping; ARCHIVE_CONFLICT, SOURCE_IO, TARGET_DENIED
  */
 export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
   const { owned, others, database, record, run } = sweeping
@@ -128,7 +128,7 @@ function filesText(files: number): string {
   return files === 1 ? '1 file' : `${files} files`
 }
 
-/** What no version within the retention names, and nobody holds; where nobody has said a retention, nothing is, and a note tells how much stays. */
+/** Files outside the retention and without a hold. Without a retention none, and a note says how much stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned
@@ -179,7 +179,10 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   return due
 }
 
-/** What the ledger says beside the log. @param over what was taken out until then has stayed long enough, ms since the epoch */
+/**
+ * True if the ledger keeps the files, independent of the log.
+ * @param over files removed up to this time have been kept long enough, ms since the epoch
+ */
 function stays(partition: ArchivedPartition | null, over: number): boolean {
   if (partition === null) return false
   const { state, retracted, expired } = partition
@@ -190,7 +193,7 @@ function expiredLabel(partition: ArchivedPartition | null): readonly string[] {
   return partition?.state === 'EXPIRED' ? [partition.label] : []
 }
 
-/** From then on nobody brings it back. @returns false where somebody holds it, works on it, or has brought it back */
+/** From now on it cannot be restored. @returns false if it is held, in use, or was restored */
 async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: string): Promise<boolean> {
   const { database, record } = sweeping
   const now = (): Promise<ArchivedPartition | null> => readPartition(database, record.table, label)
@@ -211,7 +214,7 @@ async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: str
   }
 }
 
-/** The first version that can be read whole again; null where only a checkpoint tells. */
+/** The first version that can be read completely afterwards; null if only a checkpoint has the removals. */
 function travelOf(due: readonly Due[]): number | null {
   const versions = due.flatMap(({ file }) => file.removedVersion ?? [])
   return versions.length === 0 ? null : Math.max(...versions)

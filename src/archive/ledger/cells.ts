@@ -1,4 +1,4 @@
-/** Values as the ledger of archives keeps them. */
+/** Encodes and decodes values of the archive ledger. */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -6,12 +6,12 @@ import type { SqlValue } from '../../model/run/sql-port.ts'
 
 type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
 
-/** A table by the columns of its name: without a schema these hold '' or NULL. */
+/** A table name from its columns in the ledger: without a schema these hold '' or NULL. */
 export function storedName(schema: string | null | undefined, name: string): TableName {
   return schema == null || schema === '' ? { name } : { schema, name }
 }
 
-/** Files as the ledger keeps them. */
+/** Files as JSON text for the ledger. */
 export function filesText(files: readonly ArchivedFile[]): string {
   return JSON.stringify(
     files.map(({ path, bytes, rows, sha256, sum, etag }): WrittenForm => ({
@@ -50,7 +50,7 @@ export function textOf(value: SqlValue): string | null {
   return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
 }
 
-/** @returns a SluiceError LEDGER_DAMAGED @param what of the ledger cannot be read */
+/** @returns a SluiceError LEDGER_DAMAGED @param what the unreadable part of the ledger */
 export function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
     ...(cause === undefined ? {} : { cause }),

@@ -1,12 +1,13 @@
 /**
- * Columns and indexes of the archive's tables in the ledger. A new column is added here, with a new ARCHIVE_LEDGER_VERSION: ledgers of an older version get it, empty.
+ * Columns and indexes of the archive's ledger tables. Add a new column here together with a new ARCHIVE_LEDGER_VERSION:
+ * older ledgers get it, filled with NULL.
  */
 
 /** `name`: a short text that can be part of a key. */
 export type ColumnKind = 'integer' | 'name' | 'text'
 export type Columns = Readonly<Record<string, ColumnKind>>
 
-/** Key and columns of one table; `key` is NOT NULL, and the primary key where `unique` says so. */
+/** Key and columns of one table; `key` columns are NOT NULL, and the primary key if `unique`. */
 export type LedgerTable = { readonly key: Columns; readonly unique: boolean; readonly columns: Columns }
 
 const OF_TABLE: Columns = { schema_name: 'name', table_name: 'name' }
@@ -16,23 +17,25 @@ const ARCHIVES: Columns = {
   // Folder or URI of the Delta table, and the id in its metadata.
   archive: 'text',
   archive_id: 'name',
-  // What of the source says where a row belongs; NULL where partitions are the system's own.
+  // Column of the source that decides the partition of a row; NULL if partitions are the system's own.
   time_column: 'name',
-  // `value` where each value of that column is a partition.
+  // A calendar; `value` if each value of that column is a partition.
   calendar: 'text',
   stored: 'text',
   grace_ms: 'integer',
-  // Counts changes of the state of any partition.
+  // Counts state changes of all partitions.
   revision: 'integer',
   tool: 'name',
   created_ms: 'integer',
-  // Identity of the database that may write into the archive, as JSON; NULL where an older program made the ledger.
+  // Identity of the database that may write into the archive, as JSON; NULL in a ledger made by an older program.
   origin: 'text',
-  // How long files that the newest version does not name are kept; NULL as long as nobody has said so.
+  // Retention of files that the newest version does not name; NULL until it is set.
   retention_ms: 'integer',
-  // What this ledger is called in the archive's log, and the database that it was named for, as JSON; NULL until a program of version 11 or later changes the archive.
+  // Name of this ledger in the archive's log, and the database it was named for, as JSON; NULL until a program of
+  // version 11 or later changes the archive.
   ledger: 'text',
-  // What the table is known by under another name, as JSON (`Witness`); NULL where it has a number, or no key, and where an older program archived it. Since version 11.
+  // Identifies the table after a rename, as JSON (`Witness`); NULL if it has an identity of its own or no key, or if an
+  // older program archived it. Since version 11.
   witness: 'text',
 }
 
@@ -49,15 +52,15 @@ const PARTITIONS: Columns = {
   file_bytes: 'integer',
   // Names and proofs of the Parquet files, as JSON.
   files: 'text',
-  // Begins the names of files of the attempt that runs, or ran last.
+  // Prefix of the file names of the current or latest attempt.
   file_prefix: 'name',
   delta_version: 'integer',
-  // Of rows of a plain table that have been taken out of the source since the partition is detached.
+  // Rows of a plain table that were deleted from the source since the partition was detached.
   removed_rows: 'integer',
   removed_sum: 'name',
-  // 1 while rows are being brought back.
+  // 1 while a restore is writing rows.
   restoring: 'integer',
-  // 1 when the files of a restored partition are no longer part of the Delta table.
+  // 1 if the files of a restored partition are no longer part of the Delta table.
   retracted: 'integer',
   hold_reason: 'text',
   fence: 'integer',
@@ -74,28 +77,32 @@ const PARTITIONS: Columns = {
   changed_ms: 'integer',
   export_ms: 'integer',
   drop_after_ms: 'integer',
-  // Paths that the Delta log may name for the partition, as JSON; NULL where an older program made the ledger.
+  // Paths that the Delta log may name for the partition, as JSON; NULL in a ledger made by an older program.
   logged_files: 'text',
-  // What a native partition has beyond what its parent gives it, in the form of its store; NULL where an older program took it out.
+  // Definitions that a native partition has in addition to its parent's, in the form of its store; NULL if an older
+  // program detached it.
   own_ddl: 'text',
-  // 1 while the table of a native partition stands outside of its parent and its rows still count.
+  // 1 while the table of a native partition is detached and its rows still count.
   away: 'integer',
-  // 1 from before DETACH PARTITION CONCURRENTLY until its table stands outside, or the detach was given up: the catalogs say how far it is.
+  // 1 from before DETACH PARTITION CONCURRENTLY until the table is detached or the detach was given up; the system
+  // catalogs say how far it is.
   leaving: 'integer',
-  // What tells the process of the owner from all others, see `shared/owner`; NULL where an older program took the partition.
+  // Identify the owner's process, see `shared/owner`; NULL if an older program took the partition.
   machine: 'name',
   process_started: 'name',
-  // Columns of the files and of the sum, as JSON; NULL where an older program exported it: then those of the archive.
+  // Columns of the files and of the checksum, as JSON; NULL if an older program exported it: then those of the archive
+  // apply.
   stored: 'text',
-  // When it left the archive for good, and who said so; NULL where it has not, or came back.
+  // When it expired, and who asked for it; NULL if it has not expired, or was restored.
   expired_ms: 'integer',
   expired_by: 'name',
-  // Since when its files are being destroyed: it cannot come back from then on.
+  // Time at which the destruction of its files began: from then on it cannot be restored.
   swept_ms: 'integer',
-  // Of a further part of a period: the name of its first part, and its number from 2 on; NULL for the first part.
+  // For a further part of a period: name of the first part, and the part number from 2 on; NULL for the first part.
   period: 'name',
   part: 'integer',
-  // Of a table partitioned by whole numbers: the kind of time that they are, or `name` where they are none and the partition was named; NULL otherwise, and where an older program took it.
+  // For a table partitioned by whole numbers: the kind of time they encode, or `name` if they encode none and the
+  // partition was named; otherwise NULL, also if an older program took it.
   chosen_by: 'name',
 }
 
@@ -109,22 +116,22 @@ const HISTORY: Columns = {
 }
 
 const HEADS: Columns = {
-  // The commit that carries the head.
+  // The commit that carries this ownership token.
   delta_version: 'integer',
-  // `intended` before its commit is put, `left` once the log is known to have it.
+  // `intended` before its commit is written, `left` once the log is known to have it.
   state: 'name',
   run_id: 'integer',
   at_ms: 'integer',
 }
 
 const COMMITS: Columns = {
-  // Of the bytes of the commit.
+  // Digest of the bytes of the commit.
   sha256: 'name',
-  // `intended` before the commit is put, `landed` once the log is known to have it.
+  // `intended` before the commit is written, `landed` once the log is known to have it.
   state: 'name',
 }
 
-/** Of a row that one program works on at a time, see `leased-row`. */
+/** Lease of a row that one program works on at a time, see `leased-row`. */
 const LEASED: Columns = {
   owner: 'name',
   host: 'name',
@@ -135,18 +142,18 @@ const LEASED: Columns = {
 }
 
 const ERASURES: Columns = {
-  // `erasing`, `destroying` (what is in `destroyed` goes), `done`.
+  // `erasing`, `destroying` (the files in `destroyed` are being destroyed), `done`.
   state: 'name',
-  // A ticket, in the words of whoever asked: nothing else of the person is kept.
+  // A ticket, as the user wrote it: nothing else about the person is kept.
   reason: 'text',
-  // Names of the columns that the condition looks at, as JSON.
+  // Names of the columns in the condition, as JSON.
   tested: 'text',
   signed_by: 'name',
   tool: 'name',
-  // Tells a condition from another one as long as the erasure has not ended: a slow hash with its salt. NULL afterwards.
+  // Identifies the condition until the erasure has ended: a slow hash with its salt. Then NULL.
   condition_hash: 'text',
   ...LEASED,
-  // The Delta version before which there is no history any more.
+  // First Delta version of the remaining history.
   delta_version: 'integer',
   // Names, bytes and sha256 of files that are destroyed, as JSON.
   destroyed: 'text',
@@ -155,28 +162,28 @@ const ERASURES: Columns = {
 }
 
 const ERASED: Columns = {
-  // Rows that went out of Parquet files, and out of the database.
+  // Rows erased from Parquet files, and from the database.
   archived_rows: 'integer',
   source_rows: 'integer',
-  // Of what is left in the files.
+  // Rows that are left in the files.
   left_rows: 'integer',
   checksum: 'name',
   delta_version: 'integer',
-  // Of the claim, or the run, that noted it.
+  // Fence of the claim, or number of the run, that recorded it.
   fence: 'integer',
   at_ms: 'integer',
 }
 
 const SWEEPS: Columns = {
-  // `destroying` (what is in `files` goes), `done`.
+  // `destroying` (the files in `files` are being destroyed), `done`.
   state: 'name',
   signed_by: 'name',
   tool: 'name',
   ...LEASED,
   retention_ms: 'integer',
-  // The Delta version before which versions have lost files.
+  // Versions before this Delta version have lost files.
   delta_version: 'integer',
-  // Partition, name, bytes and sha256 of each, as JSON.
+  // Partition, name, bytes and sha256 of each file, as JSON.
   files: 'text',
   begun_ms: 'integer',
   ended_ms: 'integer',
@@ -191,7 +198,7 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
     columns: HISTORY,
   },
   migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, unique: true, columns: ERASURES },
-  // `place`: the partition, or `table/` and the number of the run for rows that no partition has.
+  // `place`: the partition, or `table/` and the number of the run for rows in no partition.
   migration_archive_erased: {
     key: { ...OF_TABLE, erasure_id: 'integer', place: 'name' },
     unique: true,
@@ -199,7 +206,7 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
   migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
-  // Since version 10. Two programs may intend one version: its head says which of them landed.
+  // Since version 10. Two programs may intend the same version: `head` says which of them landed.
   migration_archive_commits: {
     key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
     unique: true,
@@ -207,7 +214,7 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
 }
 
-/** Parts of a period, and partitions in a state, are asked for with each partition that advances. Since version 7. */
+/** Parts of a period, and partitions in a state, are queried each time a partition advances. Since version 7. */
 export const INDEXES: Readonly<Record<string, { readonly table: string; readonly columns: string }>> = {
   migration_archive_partitions_by_period: {
     table: 'migration_archive_partitions',

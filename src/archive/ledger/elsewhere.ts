@@ -1,7 +1,10 @@
-/** Whether numbers that a ledger noted of tables mean anything in a database. */
+/** Decides whether table identities in a ledger are valid in a database. */
 import type { Origin } from '../../model/copy/port.ts'
 
-/** A number says nothing in another database than the one that gave it. A fact that one side does not know says nothing. */
+/**
+ * True if the two databases differ: table identities are valid only in the database that assigned them. A fact that one
+ * side does not know is ignored.
+ */
 export function isElsewhere(then: Origin | null, now: Origin): boolean {
   return ['system', 'database'].some((fact) => {
     const [was, is] = [then?.[fact], now[fact]]

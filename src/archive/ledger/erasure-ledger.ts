@@ -1,6 +1,6 @@
 /**
- * Erasures in the ledger: certificates of what was taken out of a table and its archive. They hold a ticket, counts and names of files, and nothing that the
- * condition was about: neither its values nor sums of the rows that went.
+ * Erasures in the ledger: certificates of the rows erased from a table and its archive. They hold a ticket, counts and
+ * file names, but nothing about the condition: neither its values nor checksums of the erased rows.
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
@@ -20,10 +20,10 @@ export type Erasure = {
   readonly id: bigint
   readonly state: 'erasing' | 'destroying' | 'done'
   readonly reason: string
-  /** Names of the columns that the condition looks at. */
+  /** Names of the columns in the condition. */
   readonly tested: readonly string[]
   readonly signedBy: string
-  /** Of the condition, see `condition-hash`; null once it has ended. */
+  /** Hash of the condition, see `condition-hash`; null once it has ended. */
   readonly condition: string | null
   readonly holder: Holder | null
   readonly version: number | null
@@ -32,7 +32,7 @@ export type Erasure = {
   readonly begunMs: number
 }
 
-/** What went out of one place: a partition, or the table beside all of them. */
+/** Rows erased from one place: a partition, or the table for rows in no partition. */
 export type Erased = {
   readonly place: string
   readonly archivedRows: bigint
@@ -41,7 +41,7 @@ export type Erased = {
 
 /** Rows and files of one partition, once they are erased. */
 export type ErasedNow = {
-  /** Of the claim under which it is done, or the number of the run: nothing is noted twice. */
+  /** Fence of the claim, or number of the run: nothing is recorded twice. */
   readonly fence: bigint
   readonly archivedRows: bigint
   readonly sourceRows: bigint
@@ -65,17 +65,17 @@ export class ErasureLedger {
     this.#leases = new RowLeases(database, place, this.#table, owner)
   }
 
-  /** The erasure that has not ended; null where there is none. A table has one at most. */
+  /** The erasure that has not ended, or null. A table has at most one. */
   async unfinished(): Promise<Erasure | null> {
     return (await this.all()).find(({ state }) => state !== 'done') ?? null
   }
 
-  /** Only one program lists files that are to be destroyed. @throws SluiceError LEDGER_BUSY; of `body` */
+  /** Runs `body` while no other program can list files to destroy. @throws SluiceError LEDGER_BUSY; of `body` */
   during<T>({ id, holder, reason }: Erasure, body: () => Promise<T>): Promise<T> {
     return this.#leases.during({ id, holder, what: `the erasure ${reason}` }, body)
   }
 
-  /** All erasures of the table, the newest last. A ledger that is only read may be one of an older program, and has none. */
+  /** All erasures of the table, newest last. A read-only ledger of an older program has none. */
   async all(): Promise<readonly Erasure[]> {
     if ((await ledgerColumns(this.#database, 'migration_archive_erasures')).size === 0) return []
     const { castText } = ledgerDialect(this.#database.dialect).types
@@ -114,9 +114,9 @@ export class ErasureLedger {
   }
 
   /**
-   * Notes that it begins. Of several that begin at the same moment one goes on at most: each is noted before it looks for others, and is taken back where it
-   * finds one.
-   * @throws SluiceError LEDGER_BUSY where another one has not ended
+   * Records the start. If several start at the same time, at most one continues: each is recorded before it searches
+   * for others, and is deleted if it finds one.
+   * @throws SluiceError LEDGER_BUSY if another one has not ended
    */
   async begin(
     { id, reason, tested, signedBy, condition }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy' | 'condition'>,
@@ -137,7 +137,7 @@ export class ErasureLedger {
     if (other === undefined) return begun
     await this.#database.batch([
       {
-        // Who was told the same ticket may have taken it up already.
+        // A second run with the same ticket may already have taken it over.
         sql: `DELETE FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing' AND owner IS NULL`,
         parameters: [...this.#table, id],
       },
@@ -150,7 +150,7 @@ export class ErasureLedger {
     })
   }
 
-  /** What went out of each place so far, by place. */
+  /** Erased rows of each place so far. */
   async erased(id: bigint): Promise<readonly Erased[]> {
     const { castText } = ledgerDialect(this.#database.dialect).types
     const names = ['place', 'archived_rows', 'source_rows']
@@ -169,8 +169,8 @@ export class ErasureLedger {
   }
 
   /**
-   * Statements for the transaction that takes rows out of a place. A place that an earlier run has been at counts on.
-   * @param guard gives a row where that transaction does what it is to do; else nothing is noted
+   * Statements for the transaction that deletes rows of a place. Counts are added to those of earlier runs.
+   * @param guard returns a row if that transaction does its work; otherwise nothing is recorded
    */
   noting(
     id: bigint,
@@ -203,7 +203,7 @@ export class ErasureLedger {
     ]
   }
 
-  /** Gives a row once that is noted. */
+  /** Returns a row once it is recorded. */
   noted(id: bigint, place: string, fence: bigint): Statement {
     return {
       sql: `SELECT 1 FROM migration_archive_erased WHERE ${KEY} AND place = ? AND fence = ?`,
@@ -211,7 +211,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Of rows that are no partition's: each run notes its own, once. */
+  /** Closing for rows in no partition: each run records its own once. */
   closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
     const key: readonly SqlValue[] = [...this.#table, id]
     const guard = {
@@ -231,7 +231,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Sums of what partitions held before tell of the rows that went, and so may messages: they leave the ledger where nothing is proved by them any more. */
+  /** Old checksums and error messages may reveal the erased rows: deletes those no longer needed for a proof. */
   async forgetSums(): Promise<void> {
     await this.#database.batch([
       {
@@ -243,7 +243,7 @@ export class ErasureLedger {
               WHERE schema_name = ? AND table_name = ? AND state IN ('PLANNED', 'RESTORED')`,
         parameters: this.#table,
       },
-      // How many rows expired is in no other place any more.
+      // Keep num_rows: the number of expired rows is stored nowhere else.
       {
         sql: `UPDATE migration_archive_partitions SET checksum = NULL, files = NULL, error_message = NULL
               WHERE schema_name = ? AND table_name = ? AND state = 'EXPIRED'`,
@@ -252,10 +252,7 @@ export class ErasureLedger {
     ])
   }
 
-  /**
-   * These files are going to be destroyed: who goes on after a kill finds them here.
-   * @param expired partitions that cannot come back from now on
-   */
+  /** Records files to destroy, so that a run after a kill finds them. @param expired no longer restorable partitions */
   async destroying(
     id: bigint,
     version: number,

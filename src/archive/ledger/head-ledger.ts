@@ -1,4 +1,7 @@
-/** Heads of the log of one archive in the ledger: each is stored before its commit is put, so that a kill between the two is settled by the log. */
+/**
+ * Ownership tokens of the log of one archive in the ledger: each is stored before its commit is written, so that after
+ * a kill between the two the log decides.
+ */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -25,7 +28,7 @@ export class HeadLedger implements HeadBook {
   }
 
   async read(): Promise<readonly LedgerHead[]> {
-    // A ledger that is only read may be one of an older program.
+    // A read-only ledger may be one of an older program.
     if ((await ledgerColumns(this.#database, 'migration_archive_heads')).size === 0) return []
     const { castText } = ledgerDialect(this.#database.dialect).types
     const rows = await this.#database.all(
@@ -46,7 +49,7 @@ export class HeadLedger implements HeadBook {
     return text === null ? null : (readJson(text) as LedgerName)
   }
 
-  /** Of two programs that name one ledger the first one does. */
+  /** If two programs name a ledger, the first one wins. */
   async setName(name: LedgerName): Promise<void> {
     await this.#database.batch([
       {
@@ -131,12 +134,12 @@ export class HeadLedger implements HeadBook {
     )
   }
 
-  /** The only head that may be the log's from now on: what others of this ledger intend is no longer taken for its own. */
+  /** Makes this the only ownership token that the log may have; other tokens of this ledger are no longer accepted. */
   async begin(head: bigint, version: number, sha256: string, name: LedgerName): Promise<void> {
     await this.#database.batch(this.beginning(head, version, sha256, name))
   }
 
-  /** The same, as statements of a transaction that does more. */
+  /** The same as statements for a larger transaction. */
   beginning(head: bigint, version: number, sha256: string, name: LedgerName): Statement[] {
     return [
       {
@@ -149,7 +152,7 @@ export class HeadLedger implements HeadBook {
     ]
   }
 
-  /** From now on this database may write into the archive, and no other. */
+  /** From now on only this database may write into the archive. */
   async setOrigin(origin: Origin): Promise<void> {
     await this.#database.batch([
       {
@@ -160,9 +163,10 @@ export class HeadLedger implements HeadBook {
   }
 
   /**
-   * The files that the log names for a partition, as it stands: where the ledger calls it published, they are the ones it published.
-   * @param fence of the log: claims from now on are above it
-   * @param outdated paths that the log names besides, and may let go
+   * Takes over the files that the log names for a partition: if the ledger has it as published, these are its published
+   * files.
+   * @param fence fence in the log; later claims are above it
+   * @param outdated further paths in the log, which it may remove
    */
   async takeOver(
     label: string,

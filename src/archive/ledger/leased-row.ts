@@ -1,4 +1,4 @@
-/** Rows of the archive's ledger that one program works on at a time, under a lease by the clock of the database. */
+/** Rows of the archive ledger that one program works on at a time, under a lease by the clock of the database. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -7,7 +7,7 @@ import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { LEASE_MS } from './partition-ledger.ts'
 
-/** A row by its id, whoever held it when it was read, and what it is called in messages. */
+/** A row by its id, its holder at the time of the read, and its name in messages. */
 export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }
 
 export class RowLeases {
@@ -17,7 +17,7 @@ export class RowLeases {
   readonly #owner: Owner
   readonly #lease: LeaseSql
 
-  /** @param place table of the ledger, and the column behind `schema_name` and `table_name` in its key */
+  /** @param place table of the ledger, and the key column after `schema_name` and `table_name` */
   constructor(
     database: LedgerDatabase,
     place: { readonly name: string; readonly idColumn: string },
@@ -31,10 +31,7 @@ export class RowLeases {
     this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
   }
 
-  /**
-   * Runs while this program works on the row, and no other one.
-   * @throws SluiceError LEDGER_BUSY; of `body`
-   */
+  /** Runs `body` while only this program works on the row. @throws SluiceError LEDGER_BUSY; of `body` */
   async during<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
     await this.#claim(row)
     const timer = beat(LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))
@@ -68,7 +65,7 @@ export class RowLeases {
     })
   }
 
-  /** Of all that this program holds of the table. */
+  /** Updates all rows of the table that this program holds. */
   async #set(sets: string, parameters: LeaseSql['renewed']['parameters']): Promise<void> {
     await this.#database.batch([
       {

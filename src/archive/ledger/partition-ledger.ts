@@ -1,6 +1,6 @@
 /**
- * Partitions of one table in the ledger. Whoever works on one holds it under a lease, by the clock of the database, with a fence that grows with every
- * claim: a change of state by somebody who lost his partition changes nothing.
+ * Partitions of one table in the ledger. A program works on a partition under a lease, by the clock of the database,
+ * with a fence that grows with every claim: an owner that lost its lease cannot change the state any more.
  */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -18,15 +18,15 @@ import type { SqlValue } from '../../model/run/sql-port.ts'
 import { filesText, textOf } from './cells.ts'
 import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
 
-/** How long a partition belongs to an owner of whom nothing is heard, ms. As that of a copy: whoever lost one changes nothing, whatever he does next. */
+/** How long the lease of a silent owner lasts, ms; the same as for copies. Without it a program changes nothing. */
 export const LEASE_MS = 30_000
 
 export type ArchiveOwner = Owner & { readonly runId: bigint }
 
-/** A partition that is held. */
+/** A claimed partition. */
 export type Held = { readonly label: string; readonly fence: bigint }
 
-/** What is noted with a state. What is absent stays as it is. */
+/** Facts to record with a state. Absent ones do not change. */
 export type Noted = {
   readonly digest?: Digest
   readonly sourceBytes?: bigint
@@ -38,28 +38,28 @@ export type Noted = {
   readonly retracted?: boolean
   readonly point?: ReadPoint
   readonly exportMs?: number
-  /** After now. */
+  /** From now on. */
   readonly graceMs?: number
   readonly error?: SluiceError | null
   /** Paths that the Delta log names for the partition from now on. */
   readonly logged?: readonly string[]
-  /** Only while nobody has said that it has to stay. */
+  /** Only if the partition has no hold. */
   readonly unheld?: true
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
-  /** Whether its table stands outside of its parent, and its rows count there. */
+  /** True if its table is detached from its parent, and its rows count there. */
   readonly away?: boolean
-  /** Who let it expire, now; null where it is back. */
+  /** Who expired it, at the current time; null if it was restored. */
   readonly expired?: { readonly by: string } | null
   /** Its files are being destroyed from now on. */
   readonly swept?: true
-  /** Label of a period of a plain table: rows of its restored parts are this one's from now on. */
+  /** Label of a period of a plain table: this partition takes over the rows of the period's restored parts. */
   readonly absorbs?: string
-  /** Whether a detach outside of any transaction may have begun. */
+  /** True if a detach outside of any transaction may have begun. */
   readonly leaving?: boolean
 }
 
-/** `period` and `part` of a further part of a period; absent for the first. */
+/** `period` and `part` only for a further part of a period. */
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
   Partial<Pick<ArchivedPartition, 'period' | 'part' | 'chosenBy'>>
 
@@ -80,7 +80,7 @@ export class PartitionLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Notes a table that is archived for the first time; one that is there already stays as it is. */
+  /** Adds a table that is archived for the first time; an existing row does not change. */
   async addTable(table: NewArchive, tool: string): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
     await this.#add(
@@ -101,7 +101,7 @@ export class PartitionLedger {
   }
 
   /**
-   * Notes that the columns of the table are others from now on. Partitions that older programs exported keep those that they were exported with.
+   * Records new columns of the table. Partitions exported by older programs keep the columns of their export.
    * @param before columns of the archive until now
    */
   async changeColumns(
@@ -122,8 +122,8 @@ export class PartitionLedger {
   }
 
   /**
-   * Notes a partition as PLANNED. Of one of which nothing is published, what the source says of it now is noted.
-   * @param before its owner as it was just read: nobody waits for one that has ended
+   * Adds a partition as PLANNED. If nothing of it is published, its facts are updated from the source.
+   * @param before its owner as just read; if that owner has ended, its lease is ignored
    */
   async addPartition(
     { label, from, to, native, period = label, part = 1, chosenBy = null }: NewPartition,
@@ -150,7 +150,7 @@ export class PartitionLedger {
       },
       'planned_ms',
     )
-    // Asked once the part is there: whoever holds the period notes it at the first part before he looks for others.
+    // Read the hold after the part is inserted: a hold is recorded at the first part before the others are updated.
     const reason = isNew ? ((await this.#heldFor(period)) ?? null) : null
     if (reason !== null) await this.hold(label, reason)
     const sets = Object.keys(facts).map((name) => `${name} = ?`)
@@ -165,7 +165,10 @@ export class PartitionLedger {
     ])
   }
 
-  /** A table that has not left is known by its number: it leaves under the name that it has by now. One whose detach was noted and had not begun has not left. */
+  /**
+   * An attached table is identified by its identity, so the ledger takes its current name. This includes one whose
+   * detach was recorded but has not begun.
+   */
   #renamed(label: string, { table, identity }: NonNullable<NewPartition['native']>, free: Statement): Statement {
     return {
       sql: `UPDATE migration_archive_partitions SET native_schema = ?, native_table = ?
@@ -175,13 +178,13 @@ export class PartitionLedger {
     }
   }
 
-  /** This moment by the clock of the database, ms since the epoch. */
+  /** Current time by the clock of the database, ms since the epoch. */
   async now(): Promise<number> {
     const [row] = await this.#database.all(`SELECT ${this.#now}`)
     return Number(row?.[0] ?? 0)
   }
 
-  /** How long files are kept from now on that the newest version of the archive does not name. */
+  /** Sets the retention of files that the newest version of the archive does not name. */
   async keep(retentionMs: number): Promise<void> {
     await this.#database.batch([
       {
@@ -191,7 +194,7 @@ export class PartitionLedger {
     ])
   }
 
-  /** Undefined where the ledger does not know the partition. */
+  /** The hold of a partition; undefined if the ledger does not have the partition. */
   async #heldFor(label: string): Promise<string | null | undefined> {
     const [rows] = await this.#database.batch([
       {
@@ -203,7 +206,7 @@ export class PartitionLedger {
     return row === undefined ? undefined : textOf(row[0] ?? null)
   }
 
-  /** Holds a period, or lets it go: all of its parts, and those that come later. @param reason null lets it go again */
+  /** Sets or removes the hold of a period: of all its parts, and later ones. @param reason null removes the hold */
   async holdPeriod(period: string, reason: string | null): Promise<void> {
     await this.hold(period, reason)
     await this.#database.batch([
@@ -214,7 +217,7 @@ export class PartitionLedger {
     ])
   }
 
-  /** @param reason null lets it go again */
+  /** @param reason null removes the hold */
   async hold(label: string, reason: string | null): Promise<void> {
     await this.#database.batch([
       {
@@ -225,9 +228,9 @@ export class PartitionLedger {
   }
 
   /**
-   * Takes a partition that nobody holds.
-   * @param before its owner as it was just read: nobody waits for one that has ended
-   * @returns null where somebody else holds it
+   * Claims a free partition.
+   * @param before its owner as just read; if that owner has ended, its lease is ignored
+   * @returns null if another program holds it
    */
   async claim(label: string, before: Holder | null): Promise<Held | null> {
     const { id, runId } = this.#owner
@@ -249,7 +252,7 @@ export class PartitionLedger {
     return fence == null ? null : { label, fence: BigInt(String(fence)) }
   }
 
-  /** Says that this program lives. */
+  /** Heartbeat: renews the leases of this program. */
   async renew(): Promise<void> {
     const { sql, parameters } = this.#lease.renewed
     await this.#database.batch([
@@ -260,7 +263,7 @@ export class PartitionLedger {
     ])
   }
 
-  /** Whatever the fence: it may have been claimed more than once. */
+  /** Independent of the fence, because the partition may have been claimed more than once. */
   async release({ label }: Pick<Held, 'label'>): Promise<void> {
     await this.#database.batch([
       {
@@ -271,25 +274,25 @@ export class PartitionLedger {
   }
 
   /**
-   * Moves a partition from one state to another, or notes something in the state it is in.
-   * @throws SluiceError LEASE_LOST where somebody else holds it, or it is in another state
+   * Moves a partition from one state to another, or records facts in its current state.
+   * @throws SluiceError LEASE_LOST if another program holds it, or it is in another state
    */
   async move(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Promise<void> {
     await this.close(held, this.closing(held, from, to, noted))
   }
 
-  /** Ends a step that touches nothing but the ledger. @throws SluiceError LEASE_LOST as `move` */
+  /** Ends a step that changes only the ledger. @throws SluiceError LEASE_LOST as `move` */
   async close({ label }: Held, { statements, landed }: Closing): Promise<void> {
     const answers = await this.#database.batch([...statements, landed])
     if ((answers.at(-1) ?? []).length === 0) throw lost(label)
   }
 
-  /** The same as the end of a transaction of the source: what is done to the rows, and the state, change together or not at all. */
+  /** The same as the end of a transaction of the source: rows and state change together or not at all. */
   closing(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Closing {
     const { sets, parameters } = this.#sets(noted)
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
     const where = `${PARTITION} AND owner = ? AND fence = ?`
-    // Whoever said that it has to stay may have said so a moment ago.
+    // The hold may have been set after it was last read.
     const stays = takesOut(from, to, noted) || noted.unheld === true ? ' AND hold_reason IS NULL' : ''
     const guard = (state: ArchiveState, more = ''): Statement => ({
       sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?${more}`,
@@ -307,7 +310,7 @@ export class PartitionLedger {
           parameters: this.#key,
         },
         ...(noted.absorbs === undefined ? [] : [this.#absorbing(held.label, noted.absorbs)]),
-        // A transaction that a server runs twice leaves one line.
+        // A transaction that a server runs twice leaves one history row.
         {
           sql: `INSERT INTO migration_archive_history (schema_name, table_name, partition_name, fence, state, num_rows, checksum, delta_version, run_id,
                   error_message, at_ms)
@@ -323,7 +326,7 @@ export class PartitionLedger {
     }
   }
 
-  /** A restored part whose rows went with another one has neither rows nor files any more. */
+  /** A restored part whose rows now belong to another part has neither rows nor files any more. */
   #absorbing(label: string, period: string): Statement {
     return {
       sql: `UPDATE migration_archive_partitions SET num_rows = NULL, checksum = NULL, files = NULL, file_bytes = NULL
@@ -333,7 +336,7 @@ export class PartitionLedger {
     }
   }
 
-  /** Notes what a table has of its own, as a part of the transaction that takes it away. */
+  /** Records the table's own definitions, in the transaction that detaches it. */
   keeping({ label, fence }: Held): (own: string) => Statement {
     return (own) => ({
       sql: `UPDATE migration_archive_partitions SET own_ddl = ? WHERE ${PARTITION} AND owner = ? AND fence = ?`,
@@ -341,7 +344,7 @@ export class PartitionLedger {
     })
   }
 
-  /** Where the state stays what it was, its other values tell. */
+  /** If the state does not change, the number of removed rows shows whether the step landed. */
   #landed({ sql, parameters }: Statement, { removed }: Noted): Statement {
     if (removed === undefined) return { sql, parameters }
     return { sql: `${sql} AND removed_rows = ?`, parameters: [...parameters, removed.rows] }
@@ -404,13 +407,16 @@ export class PartitionLedger {
   }
 }
 
-/** Whether rows leave the source or the archive by it, or cease to count there. What has left already ends its way up to DETACHED. */
+/**
+ * True if the step removes rows from the source or the archive, or from what counts there; a hold forbids that. A
+ * partition that is already detached may finish its steps up to DETACHED.
+ */
 function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away, leaving }: Noted): boolean {
   if (from === 'DROPPED' && to === 'EXPIRED') return true
-  // A restore that goes back takes out what it brought.
+  // A restore that is undone deletes the rows that it wrote.
   if ((to === 'DROPPED' && from !== 'EXPIRED' && restoring !== false) || (from === 'PUBLISHED' && to === 'DETACHED'))
     return true
-  // Of a detach that has begun outside of a transaction, the end is noted, whoever says by now that it has to stay.
+  // A detach that began outside of a transaction is recorded to its end, even if a hold was set meanwhile.
   if (from === 'PUBLISHED' && to === 'DETACHING') return away === true && leaving === undefined
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }

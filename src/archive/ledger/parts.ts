@@ -1,10 +1,10 @@
 /**
- * Parts of a period. What comes late, once the first part is archived, is archived as a further part: a partition of its own, with files and a proof of its
- * own. The rows of the period are the sum of its parts.
+ * Parts of a period. Rows that arrive after the first part was archived are archived as a further part: a partition
+ * with its own files and proof. The rows of the period are the sum of its parts.
  */
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 
-/** Other parts of the period of a partition. */
+/** The other parts of a partition's period. */
 export function otherParts(
   { label, period }: Pick<ArchivedPartition, 'label' | 'period'>,
   all: readonly ArchivedPartition[],
@@ -12,7 +12,7 @@ export function otherParts(
   return all.filter((one) => one.period === period && one.label !== label)
 }
 
-/** Parts by the label of their period, in their order. */
+/** Parts by the label of their period, in order. */
 export function byPeriod(all: readonly ArchivedPartition[]): ReadonlyMap<string, readonly ArchivedPartition[]> {
   const periods = new Map<string, ArchivedPartition[]>()
   for (const one of all) {
@@ -24,27 +24,27 @@ export function byPeriod(all: readonly ArchivedPartition[]): ReadonlyMap<string,
   return periods
 }
 
-/** Whether rows of the source are those of a part that has begun, and not ended: no other part of a plain table may begin beside it. */
+/** True if the source holds rows of a part that is in progress: no other part of a plain table may begin then. */
 export function isOpen({ state, retracted, fence }: ArchivedPartition): boolean {
   return state === 'RESTORED' ? !retracted : state !== 'DROPPED' && state !== 'EXPIRED' && fence > 0n
 }
 
-/** Whether it was restored, and another part has all of its rows since. */
+/** True if it was restored and another part has all its rows since. */
 export function isAbsorbed({ state, retracted, digest }: ArchivedPartition): boolean {
   return state === 'RESTORED' && retracted && digest === null
 }
 
-/** Whether it was restored, and its rows stand in the source. */
+/** True if it was restored and its rows are in the source. */
 export function isBack(partition: ArchivedPartition): boolean {
   return partition.state === 'RESTORED' && !isAbsorbed(partition)
 }
 
-/** A part that only the ledger knows: somebody holds it, or a run was killed before it began. */
+/** A part that exists only in the ledger: it has a hold, or a run was killed before it began. */
 export function isNoted({ state, fence }: ArchivedPartition): boolean {
   return state === 'PLANNED' && fence === 0n
 }
 
-/** What the next part of a period is called, and its number. @param parts all that the ledger has of the period, at least one */
+/** Label and number of the next part of a period. @param parts all parts of the period in the ledger, at least one */
 export function nextPart(
   { partitions }: Pick<ArchiveRecord, 'partitions'>,
   parts: readonly ArchivedPartition[],
@@ -53,7 +53,7 @@ export function nextPart(
   if (noted !== undefined) return { label: noted.label, period: noted.period, part: noted.part }
   const period = parts[0]?.period ?? ''
   let part = Math.max(...parts.map((one) => one.part)) + 1
-  // A table of a user may have the name.
+  // A table of the user may have this name.
   while (partitions.some(({ label }) => label === partLabel(period, part))) part++
   return { label: partLabel(period, part), period, part }
 }

@@ -1,22 +1,22 @@
-/** A table and its partitions in a ledger that has lost them, or never knew of them. */
+/** Writes a table and its partitions into a ledger that lost them, or never had them. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerDatabase, Origin, Statement } from '../../model/copy/port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { filesText } from './cells.ts'
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 
-/** Stands for the origin until the archive is this ledger's: a run is refused, and who rebuilds begins anew. */
+/** Placeholder for the origin until the archive belongs to this ledger: a run is refused, and a rebuild restarts. */
 const BEGUN: Origin = { rebuilt: 'begun' }
 
-/** Whether a program was killed before the archive was this ledger's: what it has noted is not yet what counts. */
+/** True if a rebuild was killed before the archive belonged to this ledger: what it wrote is not valid yet. */
 export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boolean {
   return origin?.['rebuilt'] !== undefined
 }
 
 /**
- * Statements of one transaction, which fails where another program has made the archive of this table meanwhile.
- * @param replaces id of an archive that the ledger has under this table, and of which nothing was published; null for none
- * @param more of the same transaction
+ * One transaction; it fails if another program has created the archive of this table meanwhile.
+ * @param replaces id of an archive under this table in the ledger of which nothing was published; null for none
+ * @param more statements of the same transaction
  */
 export async function writeRebuilt(
   database: LedgerDatabase,

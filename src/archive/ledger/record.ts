@@ -1,4 +1,4 @@
-/** What the ledger knows of the archive of a table. */
+/** Reads the ledger's data about the archive of a table. */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import { ARCHIVE_STATES, isArchived, isPublished, type ArchiveState } from '../../model/archive/state.ts'
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
@@ -17,67 +17,70 @@ export type ArchivedTable = {
   readonly table: TableName
   /** Folder or URI of the Delta table. */
   readonly archive: string
-  /** Of the Delta table's metadata. */
+  /** Id in the Delta table's metadata. */
   readonly archiveId: string
-  /** Says where a row of a plain table belongs, by its time or by its value (`isByValue`); null where partitions are the system's own. */
+  /** Column that decides a row's partition, by time or value (`isByValue`); null if the system has partitions. */
   readonly timeColumn: string | null
   readonly calendar: string
   readonly stored: StoredTable
   readonly graceMs: number
-  /** Another number after any change of the state of a partition. */
+  /** Changes with every state change of a partition. */
   readonly revision: string
-  /** Identity of the database that may write into the archive; null where an older program made the ledger. */
+  /** Identity of the database that may write into the archive; null if an older program made the ledger. */
   readonly origin: Origin | null
-  /** How long files stay that the newest version of the archive does not name; null as long as nobody has said so. */
+  /** Retention of files that the newest version of the archive does not name; null until it is set. */
   readonly retentionMs: number | null
-  /** What this ledger is called in the archive's log; absent until a program that names ledgers has changed the archive. */
+  /** Name of this ledger in the archive's log; absent until a program that names ledgers has changed the archive. */
   readonly ledger?: LedgerName
-  /** Null where the table has a number, or none could be noted. */
+  /** Null if the table has an identity of its own, or no witness could be recorded. */
   readonly witness: Witness | null
 }
 
-/** Of a table that is archived for the first time. */
+/** A table that is archived for the first time. */
 export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
 export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
 
-/** @property values beginnings of the sha256 of values beside the key, by column: the ledger holds no value of them */
+/** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
-/** What tells a table that has no number from another one that has its name, as of the end of the last run. */
+/** Distinguishes a table without an identity from another one of the same name, as of the end of the last run. */
 export type Witness = {
-  /** What it was called, and its mark. */
+  /** Its name, and its schema fingerprint. */
   readonly table: TableName
   readonly mark: string
   readonly key: readonly string[]
-  /** Some rows that stayed in it. */
+  /** Some rows that stayed in the table. */
   readonly rows: readonly WitnessRow[]
 }
 
 export type ArchivedPartition = {
   readonly label: string
-  /** Label of the first part of its period: its own, unless it holds rows that came when the period was archived already. */
+  /** Label of its period's first part: its own, unless it holds rows that arrived after the period was archived. */
   readonly period: string
   /** From 1 on. */
   readonly part: number
   readonly state: ArchiveState
-  /** As the source prints them: the first is in the partition, the second is not. Null is open. Of a value `from` alone, as canonical text. */
+  /**
+   * Bounds as the source prints them: the first is included, the second is not. Null is open. A partition of one value
+   * has only `from`, as canonical text.
+   */
   readonly from: string | null
   readonly to: string | null
-  /** The table that the partition is, or was before it was dropped. */
+  /** The table that is the partition, or was it before it was dropped. */
   readonly native: { readonly table: TableName; readonly identity: string } | null
-  /** What the source said that its rows come to; null before it was exported. */
+  /** Digest of its rows as computed by the source; null before the export. */
   readonly digest: Digest | null
   readonly sourceBytes: bigint | null
   readonly files: readonly ArchivedFile[]
   readonly filePrefix: string | null
   readonly version: number | null
-  /** Rows that were taken out of a plain table already. */
+  /** Rows already deleted from a plain table. */
   readonly removed: Digest
   readonly restoring: boolean
   readonly retracted: boolean
   readonly held: string | null
   readonly fence: bigint
-  /** Whoever works on it; null for nobody. */
+  /** Current lease owner; null if there is none. */
   readonly holder: Holder | null
   readonly error: { readonly code: string; readonly message: string } | null
   readonly changedMs: number | null
@@ -85,30 +88,33 @@ export type ArchivedPartition = {
   readonly dropAfterMs: number | null
   /** By the clock of the database. */
   readonly graceOver: boolean
-  /** Paths that the Delta log may name for the partition; null where an older program made the ledger: then any. */
+  /** Paths that the Delta log may name for the partition; null if an older program made the ledger: then any path. */
   readonly logged: readonly string[] | null
-  /** What the table had beyond what its parent gives it, in the form of its store; null where it was not kept. */
+  /** Definitions that the table had in addition to its parent's, in the form of its store; null if not recorded. */
   readonly own: string | null
-  /** Of its files, and of the sum that they were proved by; of a partition that was not exported yet, those of the archive. */
+  /** Columns of its files, and of the checksum they were proved with; before the export, those of the archive. */
   readonly columns: readonly StoredColumn[]
-  /** Its table has left its parent, and its rows count from there: the archive does not answer for them yet. */
+  /** Its table is detached from its parent, and its rows count there: queries do not read them from the archive yet. */
   readonly away: boolean
-  /** When it left the archive for good, by the clock of the database, and who said so; null where it has not. */
+  /** When it expired, by the clock of the database, and who asked for it; null if it has not. */
   readonly expired: { readonly ms: number; readonly by: string } | null
-  /** Since when its files are being destroyed; null as long as an expired partition can come back. */
+  /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
-  /** A detach that runs outside of any transaction was begun, or is about to be: whether its rows are in the table itself is said by the system alone. */
+  /** A detach outside of any transaction has begun or is about to: only the system knows where its rows are. */
   readonly leaving: boolean
-  /** What whole numbers of a column were archived as: a kind of time, or `name`. Null for other columns, and where an older program archived them. */
+  /**
+   * What whole numbers of a column were archived as: a kind of time, or `name`. Null for other columns, and if an older
+   * program archived them.
+   */
   readonly chosenBy: string | null
 }
 
-/** Whether its rows are no longer in the table itself: they are in the archive, in a table that has left it, or nowhere any more. */
+/** True if its rows are no longer in the table itself: they are in the archive, in a detached table, or deleted. */
 export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away'>): boolean {
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
-/** Whether every archived row had left a plain table: one that stands in it under a key of them came, or was changed, since. */
+/** True if all rows were deleted from a plain table: a row with one of their keys was inserted or changed since. */
 export function isAllRemoved({
   digest,
   native,
@@ -117,14 +123,14 @@ export function isAllRemoved({
   return native === null && digest !== null && removed.rows >= digest.rows
 }
 
-/** What names of files of the newest attempt of each partition begin with. */
+/** Prefixes of the file names of the newest attempt of each partition. */
 export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'filePrefix'>[]): readonly string[] {
   return partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
 }
 
 /**
- * Paths that a sweep leaves alone whatever the log says of them, by label: rows of these partitions may be nowhere else. A log that names them no more is older
- * or newer than the ledger.
+ * Paths that a sweep keeps whatever the log says, by label: they may hold the only copy of these partitions' rows. A
+ * log that no longer names them is older or newer than the ledger.
  */
 export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMap<string, string> {
   const kept = partitions.filter(({ state, retracted }) => isPublished(state) || (state === 'RESTORED' && !retracted))
@@ -133,12 +139,12 @@ export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMa
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
 
-/** Nothing of it was published, nor was about to be. */
+/** True if nothing was published, or was about to be. */
 export function isUnpublished({ partitions }: ArchiveRecord): boolean {
   return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
 }
 
-/** All tables that were ever archived out of a database, by name. */
+/** All tables that were ever archived from a database, by name. */
 export async function archivedTables(database: LedgerDatabase): Promise<readonly ArchivedTable[]> {
   const there = await ledgerColumns(database, 'migration_archives')
   if (there.size === 0) return []
@@ -148,7 +154,7 @@ export async function archivedTables(database: LedgerDatabase): Promise<readonly
   return rows.map(tableOf)
 }
 
-/** One table and its partitions by their lower bounds; null where it was never archived. */
+/** One table and its partitions, by lower bound; null if it was never archived. */
 export async function readArchive(database: LedgerDatabase, table: TableName): Promise<ArchiveRecord | null> {
   const there = await ledgerColumns(database, 'migration_archives')
   const ofPartition = await ledgerColumns(database, 'migration_archive_partitions')
@@ -171,7 +177,7 @@ export async function readArchive(database: LedgerDatabase, table: TableName): P
   return { ...archived, partitions: (partitions ?? []).map((one) => partitionOf(one, archived.stored)) }
 }
 
-/** One partition by its key; null where the ledger has none of that name. */
+/** One partition by its label; null if the ledger has none of that name. */
 export async function readPartition(
   database: LedgerDatabase,
   table: TableName,
@@ -181,7 +187,7 @@ export async function readPartition(
   return partition ?? null
 }
 
-/** All parts of a period, by the indexes of the ledger, in their order. @param period the label of its first part */
+/** All parts of a period in order, read by the indexes of the ledger. @param period label of its first part */
 export async function readParts(
   database: LedgerDatabase,
   table: TableName,
@@ -189,13 +195,13 @@ export async function readParts(
 ): Promise<readonly ArchivedPartition[]> {
   const found = await readSome(database, table, (there) => [
     { where: 'partition_name = ?', values: [period] },
-    // A ledger that is only read may be one of an older program.
+    // A read-only ledger may be one of an older program.
     ...(there.has('period') ? [{ where: 'period = ? AND partition_name <> ?', values: [period, period] }] : []),
   ])
   return found.filter((one) => one.period === period).toSorted((a, b) => a.part - b.part)
 }
 
-/** Periods of a plain table whose archived rows still stand in it, by an index of the ledger. */
+/** Periods of a plain table whose archived rows are still in it, read by an index of the ledger. */
 export async function readDetached(database: LedgerDatabase, table: TableName): Promise<readonly ArchivedPartition[]> {
   const detached: ArchiveState = 'DETACHED'
   const found = await readSome(database, table, () => [{ where: 'state = ?', values: [detached] }])
@@ -284,10 +290,10 @@ const PARTITION = [
   'chosen_by',
 ]
 
-/** All as texts: no number of a ledger passes through one that rounds. */
+/** Read all columns as text, so that no number of the ledger is rounded. */
 const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string => {
   const { castText } = ledgerDialect(dialect).types
-  // A ledger that is only read may be one of an older program.
+  // A read-only ledger may be one of an older program.
   return names.map((name) => `CAST(${there.has(name) ? name : 'NULL'} AS ${castText})`).join(', ')
 }
 const tableColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => asTexts(TABLE, database, there)

@@ -1,8 +1,10 @@
 /**
- * The tables of archives in the ledger, which lies in the source database: `migration_archives`, one row a table; `migration_archive_partitions`, one row
- * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people; `migration_archive_heads`, the heads of
- * the Delta log that this ledger has left or intends; `migration_archive_commits`, the sha256 of each commit that this ledger wrote into it; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why;
- * `migration_archive_sweeps`, which files of older versions were destroyed.
+ * The archive tables of the ledger, in the source database: `migration_archives`, one row per table;
+ * `migration_archive_partitions`, one row per partition with its valid state; `migration_archive_history`, state
+ * changes of partitions, for users; `migration_archive_heads`, ownership tokens of the Delta log that this ledger wrote
+ * or intends to write; `migration_archive_commits`, the sha256 of each commit that this ledger wrote;
+ * `migration_archive_erasures` and `migration_archive_erased`, what was erased and why; `migration_archive_sweeps`,
+ * which files of older versions were destroyed.
  * `migration_archive_ledger` holds their version.
  */
 import { SluiceError } from '../../shared/errors.ts'
@@ -12,13 +14,17 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
-/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. From 11 on the log names ledgers, and an older program would sweep files of others; tables without a number have witnesses. */
+/**
+ * 1: made by programs that wrote no version. 8: partitions by value, whose bounds an older program would read as times.
+ * 9: numbers that are not times. 10: the sha256 of commits. 11: the log names ledgers, and an older program would sweep
+ * files of other ledgers; tables without an identity have witnesses.
+ */
 export const ARCHIVE_LEDGER_VERSION = 11
 
 /**
- * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next
- * one repeats the step; two programs at once repeat each other's statements.
- * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER
+ * Creates missing tables, and upgrades an older ledger to this version. A killed upgrade leaves the old version, and
+ * the next one repeats it; two upgrades at once run the same statements.
+ * @throws SluiceError TABLE_REFUSED if a table of the user has a name of the ledger's; LEDGER_NEWER
  */
 export async function prepareArchiveLedger(database: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(database.dialect)
@@ -40,7 +46,7 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
       if (!there.has(one[0])) await changeTable(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
     }
   }
-  // Version 1 took the character set of the database, where labels may not fit, and `Users` and `users` were one.
+  // Version 1 used the character set of the database, in which labels may not fit, and `Users` and `users` were equal.
   const renewals = version === 1 ? ((await database.renewals?.(Object.keys(TABLES))) ?? []) : []
   for (const sql of renewals) await changeTable(database, sql)
   const { kept, unlessThere } = dialect.indexes
@@ -53,8 +59,9 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
 }
 
 /**
- * @returns the version of the ledger; 0 without archives, 1 where the program that made it wrote no version
- * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER: what a newer program wrote may mean something else; LEDGER_DAMAGED where a table is missing
+ * @returns the version of the ledger; 0 without archives, 1 if the program that made it wrote no version
+ * @throws SluiceError TABLE_REFUSED if a table of the user has a name of the ledger's; LEDGER_NEWER, because data of a
+ * newer program may mean something else; LEDGER_DAMAGED if a table is missing
  */
 export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   const columns = await ledgerColumns(database, 'migration_archive_ledger')
@@ -66,7 +73,7 @@ export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   const [row] = await database.all('SELECT MAX(version) FROM migration_archive_ledger')
   const version = Number(row?.[0] ?? 1)
   if (version <= ARCHIVE_LEDGER_VERSION) {
-    // One that was killed at its first step has noted no version yet.
+    // A preparation killed at its first step has not written a version yet.
     if (version > 1) await refuseIncomplete(database, 'archive', version)
     return version
   }
@@ -76,12 +83,12 @@ export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   })
 }
 
-/** Whether anything was ever archived out of this database. Creates nothing. */
+/** True if any table was ever archived from this database. Creates nothing. */
 export async function hasArchives(database: LedgerDatabase): Promise<boolean> {
   return (await ledgerColumns(database, 'migration_archive_partitions')).size > 0
 }
 
-/** Names of the columns that a table of the ledger has; none where there is no such table. */
+/** Column names of a ledger table; empty if the table does not exist. */
 export async function ledgerColumns(database: LedgerDatabase, table: string): Promise<ReadonlySet<string>> {
   const rows = await database.all(ledgerDialect(database.dialect).columns, [table])
   return new Set(rows.map(([name]) => String(name).toLowerCase()))

@@ -1,4 +1,4 @@
-/** Sweeps of older versions in the ledger: which files go, before the first one does, and who said so. */
+/** Sweeps of older versions in the ledger: which files are destroyed, recorded before the first is, and by whom. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -9,12 +9,12 @@ import { RowLeases } from './leased-row.ts'
 import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
-/** `partition`: its label; null where the log does not say it. */
+/** `partition`: its label; null if the log does not have it. */
 export type SweptFile = DestroyedFile & { readonly partition: string | null }
 
 export type Sweep = {
   readonly id: bigint
-  /** Versions before it have lost files; null where only a checkpoint told of these. */
+  /** Versions before it have lost files; null if only a checkpoint had them. */
   readonly version: number | null
   readonly retentionMs: number
   readonly files: readonly SweptFile[]
@@ -36,7 +36,7 @@ export class SweepLedger {
     this.#leases = new RowLeases(database, { name: TABLE, idColumn: 'sweep_id' }, this.#table, owner)
   }
 
-  /** Those that have not ended, the oldest first. A ledger that is only read may be one of an older program, and has none. */
+  /** Unfinished sweeps, oldest first. A read-only ledger of an older program has none. */
   async unfinished(): Promise<readonly Sweep[]> {
     if ((await ledgerColumns(this.#database, TABLE)).size === 0) return []
     const { castText } = ledgerDialect(this.#database.dialect).types
@@ -58,7 +58,7 @@ export class SweepLedger {
     })
   }
 
-  /** These files are going to be destroyed: who goes on after a kill finds them here. */
+  /** Records the files that will be destroyed, so that a run after a kill finds them. */
   async begin(
     { id, version, retentionMs, files }: Omit<Sweep, 'holder'>,
     { signedBy, tool }: { readonly signedBy: string; readonly tool: string },

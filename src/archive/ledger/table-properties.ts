@@ -1,4 +1,4 @@
-/** What an archive has to say of itself, so that nothing of it is known to the ledger alone. */
+/** Reads the facts that an archive stores about itself, so that none is in the ledger alone. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -7,9 +7,9 @@ import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
-/** Null where the ledger does not know the table. */
+/** Null if the ledger does not have the table. */
 export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
-  // A ledger that is only read may be one of an older program.
+  // A read-only ledger may be one of an older program.
   if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null
   const knowsRetention = (await ledgerColumns(database, 'migration_archives')).has('retention_ms')
   const { castText } = ledgerDialect(database.dialect).types

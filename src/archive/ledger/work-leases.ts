@@ -1,4 +1,4 @@
-/** Partitions that programs work on right now, of all tables of a ledger. */
+/** Partitions that programs currently work on, of all tables of a ledger. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -8,7 +8,7 @@ import { storedName, textOf } from './cells.ts'
 import { LEASE_MS } from './partition-ledger.ts'
 import { ledgerColumns } from './schema.ts'
 
-/** @property native the partition where it is a table itself */
+/** @property native the partition, if it is a table */
 export type WorkedPartition = {
   readonly table: TableName
   readonly label: string
@@ -16,7 +16,7 @@ export type WorkedPartition = {
   readonly holder: Holder
 }
 
-/** Partitions under a lease that has not run out, by the clock of the database, of owners that have not ended. @param me this program */
+/** Partitions under a valid lease, by the database's clock, of owners that have not ended. @param me this program */
 export async function workedPartitions(database: LedgerDatabase, me: Owner): Promise<readonly WorkedPartition[]> {
   const there = await ledgerColumns(database, 'migration_archive_partitions')
   if (!there.has(LEASE_COLUMNS.owner) || !there.has(LEASE_COLUMNS.until)) return []
@@ -28,7 +28,7 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
     'native_table',
     ...ownerColumns(LEASE_COLUMNS),
   ]
-  // A ledger that is only read may be one of an older program.
+  // A read-only ledger may be one of an older program.
   const columns = wanted.map((name) => (there.has(name) ? name : 'NULL'))
   const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
   const rows = await database.all(

@@ -1,6 +1,7 @@
 /**
- * The Delta table of an archive. Each partition is one commit: everything that it says is known before, and the file of the commit appears whole
- * under its name or not at all. Who comes second reads on and tries the next version, as long as nothing newer has been said about its partition.
+ * The Delta table of an archive. Each partition is one commit: its content is known before, and its file appears whole
+ * under its name or not at all. A writer that finds the version taken reads on and tries the next one, as long as its
+ * partition has no newer commit.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,47 +32,47 @@ import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTab
 
 export type ArchiveTableParts = {
   readonly store: LogStore
-  /** Of the same root. */
+  /** Has the same root as `store`. */
   readonly writer: LogWriter
   readonly parquet: () => Promise<ParquetRows>
   readonly checkpoints: CheckpointWriter
-  /** Of the ledger that the archive belongs to. */
+  /** Ownership tokens in the ledger that the archive belongs to. */
   readonly heads: HeadBook
-  /** What the table has to say of itself, as the ledger has it now; null where it does not know the table. */
+  /** Facts for the table's properties, from the current ledger; null if the ledger does not have the table. */
   readonly properties?: () => Promise<ArchiveProperties | null>
-  /** Whose archive it is, for commands in messages. */
+  /** Name of the archived table, for commands in messages. */
   readonly table?: string
   /** ms since the epoch. */
   readonly now: () => number
   /** Version of sluice. */
   readonly tool: string
-  /** Told of what went wrong without harm: a checkpoint that could not be written. */
+  /** Called for harmless failures: a checkpoint that could not be written. */
   readonly note?: (text: string) => void
 }
 
 export type Published = { readonly version: number; readonly outcome: 'published' | 'already' }
 
-/** Each conflict means that somebody else has come further. */
+/** Most attempts to commit; each conflict means that another writer has committed. */
 const TRIES = 200
-/** Of the folder that a table has to have been made for by its configuration. */
+/** Prefix of properties that must have the expected value. */
 const OWN = 'sluice.'
 const MAX_INT64 = 2n ** 63n - 1n
 
-/** What a commit would say, or that there is nothing left to say. */
+/** Lines of a commit, or the version that already says the same. */
 type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
 
 type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties | null) => Promise<Plan>
 
-/** Which table a commit is for, and what whoever commits has to hold. */
+/** The table of a commit, and the claim that the writer must hold. */
 type Commit = Pick<Publication, 'tableId' | 'claim'> &
   Partial<Pick<Publication, 'configuration'> & Pick<Telling, 'change'>>
 
-/** What a caller knows of the table. */
+/** Facts that the caller knows about the table. */
 type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }
 
 export class ArchiveTable implements ArchiveLog {
   readonly #parts: ArchiveTableParts
-  /** Commits of one program follow one another: of two at once, one would be written for nothing. */
+  /** Serialises commits of one program: of two at once, one would fail and retry. */
   readonly #commits = new Turn()
 
   private constructor(parts: ArchiveTableParts) {
@@ -85,9 +86,10 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * The newest version; null where there is no log yet.
-   * @param expected what the caller knows of the table
-   * @throws SluiceError ARCHIVE_CONFLICT for a log that is not the expected one; TABLE_FEATURE, PROTOCOL_VERSION, LOG_GAP, SOURCE_IO …
+   * The newest version; null if there is no log yet.
+   * @param expected facts that the caller knows about the table
+   * @throws SluiceError ARCHIVE_CONFLICT for a log that is not the expected one; TABLE_FEATURE, PROTOCOL_VERSION,
+   * LOG_GAP, SOURCE_IO …
    */
   async state(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
     const state = await readState(this.#parts, signal)
@@ -96,8 +98,9 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * The newest version, for a caller that is going to act on it.
-   * @throws SluiceError ARCHIVE_FOREIGN where the log has a head that the ledger neither left nor intends; as `state`
+   * The newest version, for a caller that will write.
+   * @throws SluiceError ARCHIVE_FOREIGN if the log has an ownership token that the ledger neither wrote nor intended;
+   * as `state`
    */
   async own(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
     const { heads, store } = this.#parts
@@ -106,12 +109,13 @@ export class ArchiveTable implements ArchiveLog {
       const state = await this.state(signal, rest)
       const known = await heads.read()
       if (isOwnHead(state?.head ?? null, known)) {
-        // Where no head tells whose table it is, its properties do.
+        // Without an ownership token, the properties identify the table.
         if (state !== null && state.head === null)
           this.#refuseOther(state, configuration === undefined ? {} : { configuration })
         return state
       }
-      // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
+      // Another program of this ledger may have removed this token from the ledger when it settled a newer one: the log
+      // then has a newer version, so read again.
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
       if (state === null)
@@ -121,7 +125,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Paths of active files that hold no row of a condition for certain, as partition values and statistics tell: none where they cannot be asked for it.
+   * Paths of active files that certainly hold no row of a condition, by partition values and statistics; empty if these
+   * cannot answer it.
    * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
@@ -145,10 +150,10 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Names the files of a partition in one commit, and takes back those that an older attempt has named for it. The table is made by its first
-   * commit. Said twice it is one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT where somebody with a newer fence has published the partition, or the table is another one;
-   * PARTITION_CHANGED where a file is not in its place; of `LogWriter`
+   * Adds the files of a partition in one commit, and removes those of an older attempt. The first commit creates the
+   * table. Publishing twice makes one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or the table is
+   * another one; PARTITION_CHANGED if a file is missing or has another size; of `LogWriter`
    */
   async publish(publication: Publication, signal: AbortSignal): Promise<Published> {
     refuseUnfit(publication.partition, publication.txn.version)
@@ -164,8 +169,9 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Takes the files of a partition out of the table in one commit; the files themselves stay. Said twice it is one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and where there is no table; of `LogWriter`
+   * Removes the files of a partition from the table in one commit; the files themselves stay. Retracting twice makes
+   * one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and if there is no table; of `LogWriter`
    */
   async retract(retraction: Retraction, signal: AbortSignal): Promise<Published> {
     refuseUnfit(retraction.partition, retraction.txn.version)
@@ -179,8 +185,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Puts files in the place of others of a partition, in one commit. Said twice it is one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and where a file that is to stay is not named
+   * Replaces files of a partition in one commit. Replacing twice makes one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and if a file to keep is not in the table
    */
   async replace(replacement: Replacement, signal: AbortSignal): Promise<Published> {
     const { partition, txn, kept, files } = replacement
@@ -200,8 +206,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * A commit that changes nothing, and a checkpoint of it: a reader needs nothing that is older.
-   * @throws SluiceError ARCHIVE_CONFLICT where there is no table; of `LogWriter` and `CheckpointWriter`
+   * A commit without changes, and a checkpoint of it: readers then need nothing older.
+   * @throws SluiceError ARCHIVE_CONFLICT if there is no table; of `LogWriter` and `CheckpointWriter`
    */
   async milestone(
     { tableId, info }: Pick<Publication, 'tableId' | 'info'>,
@@ -218,8 +224,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Has the table say of itself what the ledger says. No commit where it does.
-   * @param change what is not in the ledger yet, or still is
+   * Updates the table's properties from the ledger; no commit if they are equal.
+   * @param change changes that are not in the ledger yet, or are still in it
    * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; of `LogWriter`
    */
   async tell(
@@ -227,7 +233,7 @@ export class ArchiveTable implements ArchiveLog {
     signal: AbortSignal,
   ): Promise<{ readonly told: boolean }> {
     const plan = async (state: ArchiveTableState | null, properties: ArchiveProperties | null): Promise<Plan> => {
-      // What was never published says it with its first commit.
+      // An unpublished table gets them with its first commit.
       if (state === null || properties === null) return { already: -1 }
       const isSaidThere = withProperties(state.metadata.configuration ?? {}, properties) === null
       if (isSaidThere) return { already: state.version }
@@ -247,7 +253,8 @@ export class ArchiveTable implements ArchiveLog {
     for (let tried = 1; ; tried++) {
       const state = await this.own(signal, { tableId, configuration })
       if (state !== null) await this.#settle(state)
-      // Behind the state: whoever notes something in the ledger, and commits before us, is read here, and whoever commits after us reads the ledger later.
+      // Read the ledger after the state: facts written to it by a program that committed before are included, and a
+      // program that commits later reads the ledger again.
       const noted = (await this.#parts.properties?.()) ?? null
       const properties = noted === null ? null : change(noted)
       const planned = await plan(state, properties)
@@ -268,11 +275,11 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Gives the log another head, so that every other ledger is refused from then on.
-   * @param judge looks at the version that is going to be taken over; it throws where it must not be
-   * @returns what the table has to say of itself from then on; null leaves that as it is
-   * @param begin stores the head, and the sum of its commit, before that is put
-   * @throws SluiceError ARCHIVE_CONFLICT where there is no table, or other programs commit all the time; of `judge`
+   * Gives the log another ownership token, so that every other ledger is refused from then on.
+   * @param judge inspects the version to take over; it throws if this is not allowed
+   * @returns properties for the table; null keeps its properties
+   * @param begin stores the token, and the checksum of its commit, before the commit is written
+   * @throws SluiceError ARCHIVE_CONFLICT if there is no table, or other programs commit all the time; of `judge`
    */
   async adopt(
     what: Adoption,
@@ -297,14 +304,14 @@ export class ArchiveTable implements ArchiveLog {
     throw this.#taken()
   }
 
-  /** Where another ledger has gone on with the log, versions that this one wrote once may be commits of the other by now. */
+  /** If another ledger has continued the log, versions that this ledger once wrote may now be commits of the other. */
   async #forgetOthers({ head, version }: ArchiveTableState, signal: AbortSignal): Promise<void> {
     const { heads, store } = this.#parts
     const known = await heads.read()
     if (known.length > 0 && isOwnHead(head, known)) return
     const sums = await heads.sums()
     const { differing } = await compareCommits(store, sums, signal)
-    // Of a log that was set back, versions behind its end are written by others from now on.
+    // If the log was set back, other ledgers write the versions after its end from now on.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }
 
@@ -320,7 +327,7 @@ export class ArchiveTable implements ArchiveLog {
     throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
   }
 
-  /** The head of the log is the one that was left: whatever was intended before it has not landed. */
+  /** The token of the log is the one written last: no other intended commit before it has landed. */
   async #settle({ head, version }: ArchiveTableState): Promise<void> {
     const { heads } = this.#parts
     if (head === null) return
@@ -351,7 +358,7 @@ export class ArchiveTable implements ArchiveLog {
     })
   }
 
-  /** A log that names what is not there would look sound to everybody but who reads the rows. */
+  /** A log that names missing files seems sound until the rows are read. */
   async #findFiles({ files, partition }: Pick<Publication, 'files' | 'partition'>, signal: AbortSignal): Promise<void> {
     const { store } = this.#parts
     for (const { name, bytes } of files) {
@@ -365,7 +372,7 @@ export class ArchiveTable implements ArchiveLog {
     }
   }
 
-  /** Which commit named these files; the newest version where its commit is gone. */
+  /** Version of the commit that added these files; the newest version if that commit is gone. */
   async #versionOf(
     active: readonly ActiveArchiveFile[],
     { version, checkpoint }: ArchiveTableState,
@@ -388,13 +395,13 @@ export class ArchiveTable implements ArchiveLog {
     return version
   }
 
-  /** The commit stands whatever becomes of its checkpoint. */
+  /** The commit is valid even if its checkpoint fails. */
   async #checkpoint(version: number, newest: number | null, signal: AbortSignal): Promise<void> {
     if (!isCheckpointDue(version, newest)) return
     try {
       await writeCheckpoint(this.#parts, version, signal)
     } catch (error) {
-      // One that was broken off is made up for by a later commit.
+      // A later commit writes the missing checkpoint.
       if (signal.aborted) return
       const why = error instanceof Error ? error.message : String(error)
       this.#parts.note?.(`no checkpoint of version ${version} was written: ${why}`)
@@ -423,7 +430,7 @@ function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publicat
   )
 }
 
-/** The empty text is NULL to Delta, and half a character is none in UTF-8. */
+/** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
 function refuseUnfit(partition: string, fence: bigint): void {
   if (partition === '' || !isWellFormed(partition)) {
     throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)

@@ -1,4 +1,4 @@
-/** Checkpoints of an archive: the state of a version in one Parquet file, so that readers need not begin at the first commit. */
+/** Checkpoints of an archive: a version's state in one Parquet file, so that readers need not replay all commits. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,18 +21,18 @@ export type CheckpointParts = {
 }
 
 const INTERVAL = 10
-/** How long readers of an older version may still need a file that was removed, where the table says nothing: the default of Delta. */
+/** How long readers of older versions may need a removed file, if the table has no setting: the default of Delta. */
 const RETENTION_MS = 7 * 86_400_000
 
 /** @param newest version of the newest checkpoint; null without one */
 export function isCheckpointDue(version: number, newest: number | null): boolean {
   if (version === 0) return false
-  // One that was missed, because its writer was killed, is made up for.
+  // Also due if one was missed because its writer was killed.
   return version % INTERVAL === 0 || version - (newest ?? 0) >= 2 * INTERVAL
 }
 
 /**
- * Writes the checkpoint of a version, unless there is one, and points `_last_checkpoint` to it.
+ * Writes the checkpoint of a version, unless it exists, and points `_last_checkpoint` to it.
  * @throws SluiceError of reading, of `CheckpointWriter` and of `LogWriter`
  */
 export async function writeCheckpoint(parts: CheckpointParts, version: number, signal: AbortSignal): Promise<void> {
@@ -56,7 +56,7 @@ export async function writeCheckpoint(parts: CheckpointParts, version: number, s
   }
 }
 
-/** Of two programs that write one checkpoint either will do: both say the same. */
+/** Two programs that write the same checkpoint write the same state, so either file is valid. */
 async function uploadOnce(
   store: LogStore,
   writer: LogWriter,
@@ -90,7 +90,7 @@ async function* rowsOf(
       json: JSON.stringify({ domainMetadata: domain }),
     })),
   ]
-  // Who cleans the table takes files that are in no tombstone for nobody's.
+  // Without a tombstone, programs that clean the table would delete a file as unknown.
   const since = now - Math.max(RETENTION_MS, retentionMs(metadata.configuration) ?? 0)
   for await (const block of snapshot.tombstones(signal)) {
     yield block.filter(({ remove }) => (remove.deletionTimestamp ?? 0) > since).map(removeRow)
@@ -101,7 +101,7 @@ async function* rowsOf(
   }
 }
 
-/** To a reader of a checkpoint nothing is a change. */
+/** `dataChange` is false: rows of a checkpoint are not changes. */
 function addRow({ add }: ActiveFile): CheckpointRow {
   return { kind: 'add', json: JSON.stringify({ add: { ...add, dataChange: false } }) }
 }

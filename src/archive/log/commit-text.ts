@@ -1,4 +1,4 @@
-/** Commits of an archive as text: one action a line. Whole numbers of 64 bits and statistics never pass through a JavaScript number. */
+/** Archive commits as text: one action per line. 64-bit integers and statistics never become JavaScript numbers. */
 import { randomUUID } from 'node:crypto'
 import type { ExaminedFile, FileStats } from '../../model/archive/archived-file.ts'
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
@@ -13,14 +13,14 @@ export type CommitFacts = {
   readonly engine: string
   /** ms since the epoch. */
   readonly now: number
-  /** The version that the commit was made for; null for the first. */
+  /** The version that the commit was based on; null for the first commit. */
   readonly readVersion: number | null
   readonly isBlindAppend: boolean
-  /** More members, none of which takes the place of one of ours. */
+  /** Further members; they cannot replace one of ours. */
   readonly info: Readonly<Record<string, string>>
 }
 
-/** No two commits are alike: by its id a writer knows its own. */
+/** Every commit differs by its txnId, so a writer can recognise its own. */
 export function commitInfoLine(facts: CommitFacts): string {
   const { operation, parameters, metrics, engine, now, readVersion, isBlindAppend, info } = facts
   const own = {
@@ -49,7 +49,7 @@ export function txnLine({ appId, version }: Txn, now: number): string {
   return `{"txn":{"appId":${JSON.stringify(appId)},"version":${version},"lastUpdated":${now}}}`
 }
 
-/** @param file its name is the path on the disk, relative to the root */
+/** @param file its name is the path on disk, relative to the root */
 export function addLine(
   { name, bytes, stats }: ExaminedFile,
   values: Readonly<Record<string, string>>,
@@ -62,7 +62,7 @@ export function addLine(
   return `{"add":{${head},${tail}}}`
 }
 
-/** Of a file as the log has it: the path stays as it is spelled there. */
+/** For a file as in the log: its path keeps the spelling. */
 export function removeLine({ path, partitionValues, size, tags }: AddAction, now: number): string {
   return line('remove', {
     path,
@@ -75,7 +75,7 @@ export function removeLine({ path, partitionValues, size, tags }: AddAction, now
   })
 }
 
-/** Statistics as the log has them (PROTOCOL.md, "Per-file Statistics"). */
+/** Statistics in the form of the log (PROTOCOL.md, "Per-file Statistics"). */
 export function statsText({ numRecords, min, max, nullCount }: FileStats): string {
   const values = (of: Readonly<Record<string, string | bigint>>): string =>
     `{${Object.entries(of)

@@ -1,4 +1,4 @@
-/** Commits of an archive's log, compared byte for byte with what a ledger wrote into it. */
+/** Compares commits of an archive's log byte for byte with those that a ledger wrote. */
 import { createHash } from 'node:crypto'
 import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -7,13 +7,13 @@ import type { CommitSums } from './head.ts'
 /** By version, in order. */
 export type ComparedCommits = {
   readonly equal: readonly number[]
-  /** The ledger wrote this version, and these are other bytes. */
+  /** The ledger wrote this version, but the bytes differ. */
   readonly differing: readonly number[]
-  /** The ledger has no sum of them: an older program wrote them, or another ledger did. */
+  /** The ledger has no checksum of them: an older program or another ledger wrote them. */
   readonly unknown: readonly number[]
 }
 
-/** Commits that are no longer there are in no list. @throws SluiceError of reading a log */
+/** Deleted commits are in no list. @throws SluiceError of reading a log */
 export async function compareCommits(
   store: LogStore,
   sums: ReadonlyMap<number, CommitSums>,
@@ -28,7 +28,7 @@ export async function compareCommits(
     if (known === undefined) unknown.push(version)
     else if (known.sha256.has(await sha256Of(store, version, signal))) equal.push(version)
     else if (known.landed) differing.push(version)
-    // Whose commit it is that came first the log has not said yet.
+    // The log does not say yet whose commit landed first.
     else unknown.push(version)
   }
   return { equal, differing, unknown }

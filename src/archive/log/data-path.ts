@@ -1,15 +1,12 @@
-/** Where files of a partition lie, on the disk and as the log spells it. */
+/** Paths of the files of a partition, on disk and as spelled in the log. */
 import { createHash } from 'node:crypto'
 
-/** What Hive and Spark escape in names of folders. */
+/** Characters that Hive and Spark escape in folder names. */
 const HIVE = /[\u0000-\u001f"#%'*/:=?\\[\]{^\u007f]/g
-/** Bytes of a folder's name that every file system takes, with room for what others put behind it. */
+/** Longest folder name, bytes: every file system accepts it, with space for suffixes of other programs. */
 const LONGEST = 200
 
-/**
- * The folder of a partition below the root, as it stands on the disk. Nobody reads the value out of it: that is in the log.
- * @param value not empty
- */
+/** The folder of a partition below the root, as on disk. Readers take the value from the log. @param value not empty */
 export function partitionFolder(column: string, value: string): string {
   const name = `${hive(column)}=${hive(value)}`
   if (Buffer.byteLength(name) <= LONGEST) return name
@@ -28,7 +25,7 @@ function hive(text: string): string {
   return text.replace(HIVE, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }
 
-/** A path below the root as the log has it: a relative URI (RFC 2396). @param path as it stands on the disk */
+/** A path below the root in the form of the log: a relative URI (RFC 2396). @param path as on disk */
 export function logUri(path: string): string {
   return encodeURI(path).replace(/[?#]/g, encodeURIComponent)
 }

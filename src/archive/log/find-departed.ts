@@ -1,4 +1,4 @@
-/** Partitions whose files were taken out of an archive, and are no part of it again: what the commits of its log still say of them. */
+/** Finds partitions whose files were removed from an archive and not added again, with facts that the log still has. */
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
@@ -6,10 +6,7 @@ import type { AddAction } from '../../delta/actions.ts'
 import type { Departed, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
-/**
- * By label. An erasure ends the history: of what departed before it nothing is said.
- * @throws SluiceError of reading a log
- */
+/** By label. An erasure ends the history: partitions removed before it are not found. @throws SluiceError of a log */
 export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
   const { store } = source
   const departed = new Map<string, Departed>()
@@ -37,7 +34,7 @@ export async function findDeparted(source: LogSource, signal: AbortSignal): Prom
     }
     const { partition, step } = said
     if (typeof partition !== 'string' || (step !== 'restore' && step !== 'expire')) continue
-    // Said once more, where a program was killed in between: the commit before has the files.
+    // Repeated commit of a program that was killed in between: the previous commit has the files.
     if (files.length === 0 && departed.has(partition)) continue
     departed.set(partition, { step, at, version: commit.version, files: isWhole ? files : [] })
   }

@@ -1,4 +1,4 @@
-/** Files that older versions of an archive name and the newest one does not, by when they were taken out of it. */
+/** Files that older versions of an archive name and the newest one does not, with the time of their removal. */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -7,14 +7,14 @@ import { foldersOf, isOurs, tableAbove } from './find-stray.ts'
 import { conflict, openTable, readState, type LogSource } from './read-state.ts'
 
 export type OutdatedFile = {
-  /** Relative to the root, as it stands on the disk. */
+  /** Relative to the root, as on disk. */
   readonly path: string
   readonly bytes: bigint
-  /** Value of the partition column; null where nobody wrote it down. */
+  /** Value of the partition column; null if it was not recorded. */
   readonly partition: string | null
-  /** When a commit took it out, ms since the epoch. */
+  /** Time of the commit that removed it, ms since the epoch. */
   readonly removedMs: number
-  /** Of that commit; null where only a checkpoint tells. Versions before it lose the file. */
+  /** Version of that commit; null if only a checkpoint has it. Versions before it lose the file. */
   readonly removedVersion: number | null
 }
 
@@ -23,7 +23,7 @@ export type OutdatedRequest = LogSource & { readonly writer: LogWriter; readonly
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
 
 /**
- * Only files that are there. One whose commit says no time is not among them: nobody knows how long it has been out.
+ * Returns only files that exist. A file whose commit has no time is left out: the time of its removal is unknown.
  * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log
  */
 export async function outdatedFiles(request: OutdatedRequest, signal: AbortSignal): Promise<readonly OutdatedFile[]> {
@@ -38,7 +38,7 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
   const listing = await table.listing(signal)
   const first = Math.min(...listing.checkpoints.map(({ version }) => version))
   if (from !== 0 && Number.isFinite(first)) {
-    // The first commits are gone: a checkpoint tells what they had taken out.
+    // The first commits are gone: read their removals from a checkpoint.
     const snapshot = await table.snapshot({ version: first })
     for await (const block of snapshot.tombstones(signal)) {
       for (const { path, remove, removedVersion } of block) {
@@ -73,7 +73,7 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
     const removed = out.get(path)
     if (removed !== undefined && !active.has(path) && isOurs(path)) found.push({ path, bytes: size, ...removed })
   }
-  // What lies below another log is another table.
+  // Files below another log belong to another table.
   return found
     .filter(({ path }) => ![...foldersOf(path)].some((folder) => tables.has(folder)))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))

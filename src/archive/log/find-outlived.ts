@@ -1,4 +1,4 @@
-/** What readers of the newest version do not need: older commits and checkpoints, and files that only those named. */
+/** Files that readers of the newest version do not need: older commits and checkpoints, and files only they name. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { foldersOf, isOurs, isTemporary, nameOf, tableAbove } from './find-stray.ts'
@@ -6,19 +6,20 @@ import { readState, type LogSource } from './read-state.ts'
 
 export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
-  /** Has a checkpoint: the log may begin here. */
+  /** Has a checkpoint, so the log may begin here. */
   readonly version: number
-  /** Temporary files that are older were left by programs that are gone, ms since the epoch. */
+  /** Older temporary files were left by programs that have ended, ms since the epoch. */
   readonly olderThanMs: number
-  /** What names of files begin with that somebody writes now. Asked once all files are listed. */
+  /** Prefixes of files that programs are currently writing. Called after all files are listed. */
   readonly awaited: () => Promise<readonly string[]>
 }
 
 export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
 
 /**
- * @returns paths relative to the root: first of the log, so that no older version can be asked for whose files are gone
- * @throws SluiceError ARCHIVE_CONFLICT where the log is no archive's; SOURCE_IO, TARGET_DENIED
+ * @returns paths relative to the root: log files first, so that an older version cannot be read after its files are
+ * gone
+ * @throws SluiceError ARCHIVE_CONFLICT if the log is not an archive's; SOURCE_IO, TARGET_DENIED
  */
 export async function outlivedFiles(request: OutlivedRequest, signal: AbortSignal): Promise<readonly OutlivedFile[]> {
   const { writer, version, olderThanMs, awaited } = request
@@ -35,7 +36,7 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
       if (isOlder(nameOf(path), version)) log.push(file)
     } else if (isOurs(path)) data.push(file)
   }
-  // Behind the listing: what was published or begun meanwhile is named by now.
+  // After the listing: files published or begun meanwhile are known now.
   const prefixes = await awaited()
   const state = await readState(request, signal)
   const active = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))

@@ -1,6 +1,6 @@
 /**
- * Files of an archive that no commit has ever named: what is left of attempts that were killed. Whatever some version of the table names stays, so
- * that every version can still be read.
+ * Finds files of an archive that no commit ever named: remains of killed attempts. Files that any version names stay,
+ * so that every version can still be read.
  */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
@@ -10,36 +10,37 @@ import type { DeltaTable } from '../../delta/table.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { conflict, openTable, type LogSource } from './read-state.ts'
 
-/** `path` is relative to the root, as it stands on the disk; `modified` in ms since the epoch. */
+/** `path` is relative to the root, as on disk; `modified` in ms since the epoch. */
 export type StrayFile = { readonly path: string; readonly size: bigint; readonly modified: number }
 
 export type StrayRequest = LogSource & {
   readonly writer: LogWriter
-  /** What the caller knows of the table: where it is another one, nothing in the folder is ours. */
+  /** Expected id of the table: if it is another table, no file in the folder is ours. */
   readonly tableId?: string
   /** ms since the epoch. */
   readonly now: number
-  /** Younger ones may belong to somebody who is still at work. */
+  /** Younger files may belong to a program that is still running. */
   readonly olderThanMs: number
-  /** Paths that something else still needs: files that are written and not published yet. */
+  /** Paths that are still needed: files written and not published yet. */
   readonly kept?: ReadonlySet<string>
-  /** What names of files begin with that somebody writes now, or has not published. Asked once all files are listed. */
+  /** Prefixes of files that programs are writing, or have not published. Called after all files are listed. */
   readonly awaited?: () => Promise<readonly string[]>
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
-/** Data files, and what they are called until they are whole. */
+/** Data files, including their names before they are complete. */
 const DATA = /\.parquet(?:\.[\w-]+)*$/
 const TEMPORARY = /^\.tmp-/
 
 /**
- * Looks at names only: what is no Parquet file and none of our temporary ones belongs to somebody else. Without a log nothing is known of
- * data files, so that none is astray. All of the log is read before the first one is told.
- * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log, where nothing may be called astray
+ * Decides by names only: files that are neither Parquet nor our temporary files belong to other programs. Without a log
+ * no data file is reported, because nothing is known about them. The whole log is read before the first file is
+ * returned.
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log, and then no file may be called stray
  */
 export async function* strays(request: StrayRequest, signal: AbortSignal): AsyncGenerator<StrayFile> {
   const { writer, now, olderThanMs, kept, tableId } = request
-  // Before the log: who publishes meanwhile is found in it.
+  // List before reading the log: a file published meanwhile is then found in the log.
   const found: StrayFile[] = []
   const tables: string[] = []
   for await (const file of writer.listAll('', signal)) {
@@ -48,13 +49,13 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
     if (isOurs(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
   }
   if (found.length === 0) return
-  // Behind the listing, and before the log: what was begun meanwhile is named here, and what was published there.
+  // After the listing and before the log: files begun meanwhile are known here, published ones in the log.
   const prefixes = (await request.awaited?.()) ?? []
   const table = await openTable(request, signal)
   const named = table === null ? null : await namedBy(request, table, tableId, signal)
   const roots = new Set(tables)
   for (const file of found) {
-    // What lies below another log is another table.
+    // Files below another log belong to another table.
     if ([...foldersOf(file.path)].some((folder) => roots.has(folder))) continue
     if (prefixes.some((prefix) => nameOf(file.path).startsWith(prefix))) continue
     if (isTemporary(file.path) || named?.has(file.path) === false) yield file
@@ -72,7 +73,7 @@ async function namedBy(
   const named = new Set<string>()
   const listing = await table.listing(signal)
   const { from } = await table.run(signal)
-  // Where the first commits are gone, checkpoints tell what they had named.
+  // If the first commits are gone, checkpoints have the files that they named.
   for (const version of new Set(listing.checkpoints.map((one) => one.version))) {
     if (from === 0) break
     const snapshot = await table.snapshot({ version })
@@ -90,12 +91,12 @@ async function namedBy(
   return named
 }
 
-/** A file that a program of ours was still writing, in any folder. */
+/** A file that a sluice program had not finished, in any folder. */
 export function isTemporary(path: string): boolean {
   return TEMPORARY.test(nameOf(path))
 }
 
-/** What a program of ours has written, or may have: nothing of the log. */
+/** True for files that sluice has written, or may have, except those of the log. */
 export function isOurs(path: string): boolean {
   const name = nameOf(path)
   if (isTemporary(path)) return true

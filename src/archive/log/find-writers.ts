@@ -1,4 +1,4 @@
-/** Whose the files of an archive may be, of the ledgers that its log names besides one. */
+/** Finds to which of the ledgers named in its log the files of an archive may belong, apart from one ledger. */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -7,18 +7,18 @@ import { ledgerOfApp, type NamedLedger } from './ledger-name.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
 export type Writers = {
-  /** Whether the first commit that is there names its ledger: programs before version 11 of the ledger named none. */
+  /** True if the oldest existing commit names its ledger; programs before version 11 of the ledger named none. */
   readonly isNamed: boolean
   readonly others: readonly NamedLedger[]
-  /** Those of `others` whose a file may be. A file of which no commit says who added it may be of each. */
+  /** Those of `others` to which a file may belong; all of them if no commit says who added it. */
   mayBeOf(path: string): readonly NamedLedger[]
 }
 
 const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'txn'])
 
 /**
- * Commits are read only where the log names another ledger.
- * @param own id of the ledger that asks; null where it has none yet
+ * Reads commits only if the log names another ledger.
+ * @param own id of the asking ledger; null if it has none yet
  * @throws SluiceError of reading a log
  */
 export async function findWriters(source: LogSource, own: string | null, signal: AbortSignal): Promise<Writers> {
@@ -34,7 +34,7 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   const firstRead = earliest === undefined ? null : await readOf(store, earliest.name, signal)
   const isNamed = firstRead === null || firstRead.by !== null
   if (others.length === 0) return { isNamed, others, mayBeOf: () => [] }
-  /** By path: ids of the ledgers that added it; null where a commit that did so names none, or is gone. */
+  /** By path: ids of the ledgers that added it; null if such a commit names none, or is gone. */
   const writers = new Map<string, Set<string | null>>()
   const note = (path: string, id: string | null): void =>
     void writers.set(path, (writers.get(path) ?? new Set()).add(id))
@@ -58,7 +58,7 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   }
 }
 
-/** Which ledger wrote a commit, null where it does not say, and the paths that it added. */
+/** The ledger that wrote a commit, null if it names none, and the paths that the commit added. */
 async function readOf(
   store: LogStore,
   name: string,

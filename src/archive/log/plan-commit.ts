@@ -1,4 +1,4 @@
-/** What the commit of a partition says, action by action. */
+/** Builds the actions of a partition's commit. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Publication } from '../steps/log.ts'
@@ -10,32 +10,32 @@ import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
 
 export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'> & {
-  /** When the files ceased to be part of the table, ms since the epoch; the time of the commit when absent. */
+  /** Removal time of the files, ms since the epoch; default: the time of the commit. */
   readonly at?: number
 }
 
-/** Who writes a commit, and when. */
+/** Writer and time of a commit. */
 export type Author = {
-  /** Of the table, for messages. */
+  /** Label of the table, for messages. */
   readonly label: string
   readonly engine: string
   /** ms since the epoch. */
   readonly now: number
-  /** That the commit leaves. */
+  /** Ownership token of the commit. */
   readonly head: bigint
-  /** Whose commit it is; null for a ledger that has no name yet. */
+  /** Ledger of the commit; null if it has no name yet. */
   readonly ledger: LedgerName | null
-  /** What the table has to say of itself; null leaves that as it is. */
+  /** Facts for the table's properties; null keeps the present ones. */
   readonly properties: ArchiveProperties | null
 }
 
-/** Commits are the manifest: none is ever cleaned away. Files are taken out of the table by commits, so that it is not append-only. */
+/** Commits are the manifest, so log cleanup is off. The table is not append-only, because commits remove files. */
 const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
 
 /**
- * The files of a partition, in the place of those that an older attempt has named.
- * @param state null for the commit that makes the table
- * @throws SluiceError ARCHIVE_CONFLICT, TABLE_REFUSED, TABLE_FEATURE where the table cannot take them
+ * Adds the files of a partition, in place of those of an older attempt.
+ * @param state null for the commit that creates the table
+ * @throws SluiceError ARCHIVE_CONFLICT, TABLE_REFUSED, TABLE_FEATURE if the table cannot take them
  */
 export function publicationLines(
   what: Publication,
@@ -46,7 +46,7 @@ export function publicationLines(
   const active = state?.files.get(partition) ?? []
   const shape = shapeOf(what, state, label)
   const paths = new Set(files.map(({ name }) => name))
-  // Of one path there is one action in a commit; an add takes the place of the one before.
+  // A commit has one action per path; an add replaces the previous add.
   const gone = active.filter(({ path }) => !paths.has(path))
   refuseUnknown(label, partition, gone, known)
   if (state !== null && gone.length > 0) refuseAppendOnly(label, state)
@@ -83,8 +83,9 @@ export function publicationLines(
 }
 
 /**
- * None of the files of a partition any more. Said even where none is named: somebody whose fence is older must not publish the partition after it.
- * @throws SluiceError TABLE_FEATURE where nothing may be taken out of the table
+ * Removes all files of a partition. Written even if there are none, so that a writer with an older fence cannot publish
+ * the partition later.
+ * @throws SluiceError TABLE_FEATURE if nothing may be removed from the table
  */
 export function retractionLines(
   { partition, txn, info, known, at }: Retraction,
@@ -118,8 +119,8 @@ export function retractionLines(
 }
 
 /**
- * Another head, what the table has to say of itself, and nothing else.
- * @param operation ADOPT: the archive goes on under another database. ERASE: no reader needs what is older
+ * Only a new ownership token, and the table's properties.
+ * @param operation ADOPT: another database takes the archive over. ERASE: readers need nothing older
  */
 export function headLines(
   info: Readonly<Record<string, string>>,
@@ -144,7 +145,7 @@ export function headLines(
   ]
 }
 
-/** The metadata of a table that says something else of itself than it has to; none where it is as it has to be. */
+/** A metadata action if the properties of the table must change; otherwise none. */
 export function propertyLines(
   state: Pick<ArchiveTableState, 'metadata'> | null,
   properties: ArchiveProperties | null,
@@ -154,13 +155,13 @@ export function propertyLines(
   return configuration === null ? [] : [metadataLine({ ...state.metadata, configuration })]
 }
 
-/** The head that a commit leaves, and the ledger whose it is. */
+/** The ownership token of a commit, and its ledger. */
 export function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
   const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
   return apps.map((appId) => txnLine({ appId, version: head }, now))
 }
 
-/** @param shaped what the columns need; null where they need nothing new */
+/** @param shaped protocol that the columns need; null if they need nothing new */
 export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
   const own = shaped ?? state?.protocol
   if (own === undefined) return []
@@ -168,7 +169,7 @@ export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTable
   return state !== null && JSON.stringify(state.protocol) === JSON.stringify(protocol) ? [] : [protocolLine(protocol)]
 }
 
-/** Null where it stays as it is. */
+/** Null if it does not change. */
 function shapeOf(
   { stored, keepsShape }: Publication,
   state: ArchiveTableState | null,
@@ -197,7 +198,7 @@ function shapeLine(
   return metadataLine({ ...begun, schemaString: shape.schemaString, configuration: said ?? shaped })
 }
 
-/** What another writer has added is not ours to take out. */
+/** Files added by another writer must not be removed. */
 export function refuseUnknown(
   label: string,
   partition: string,
@@ -221,7 +222,7 @@ export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState)
   })
 }
 
-/** In the words of Spark. */
+/** In the form that Spark writes. */
 function predicateOf(column: string, value: string): string {
   return JSON.stringify([`(${column} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`])
 }

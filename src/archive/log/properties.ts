@@ -1,6 +1,6 @@
 /**
- * What the ledger knows of an archive and no file says, as properties of its Delta table: calendar, column of time, grace, columns, and which partitions
- * have to stay. A ledger that is lost is made anew from them.
+ * Facts that the ledger has and no file holds, as properties of the archive's Delta table: calendar, time column, grace
+ * period, columns, and holds. A lost ledger is rebuilt from them.
  */
 import { createHash } from 'node:crypto'
 import { RETENTION, retentionMs, retentionText } from './retention.ts'
@@ -8,19 +8,19 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 
 export type ArchiveProperties = {
   readonly calendar: string
-  /** Null where partitions are the system's own. */
+  /** Null if partitions are the system's own. */
   readonly timeColumn: string | null
   readonly graceMs: number
-  /** How long files stay that the newest version does not name; null where nobody has said so. */
+  /** Retention of files that the newest version does not name; null if it was never set. */
   readonly retentionMs: number | null
   readonly stored: StoredTable
-  /** Why partitions have to stay, by label. */
+  /** Reasons of holds, by label. */
   readonly holds: ReadonlyMap<string, string>
-  /** Columns of files, by the name that the files' tags have for them; those of the table itself need not be among them. */
+  /** Columns of files, by their name in the files' tags; those of the table itself may be missing. */
   readonly columns: ReadonlyMap<string, readonly StoredColumn[]>
 }
 
-/** As the metadata of a table has it. */
+/** As in the metadata of a table. */
 type Configuration = Readonly<Record<string, string | null>>
 
 const CALENDAR = 'sluice.calendar'
@@ -30,15 +30,12 @@ const STORED = 'sluice.stored'
 const HOLD = 'sluice.hold.'
 const COLUMNS = 'sluice.columns.'
 
-/** A short name for columns of files, the same wherever they are the same. */
+/** A short name for a set of columns: equal sets have equal names. */
 export function columnsName(columns: readonly StoredColumn[]): string {
   return createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16)
 }
 
-/**
- * The configuration of a table with what the ledger says. Columns stay: files of any version may have them.
- * @returns null where it says all that already
- */
+/** A table's configuration from the ledger; keeps column sets, which files may use. @returns null if up to date */
 export function withProperties(configuration: Configuration, properties: ArchiveProperties): Configuration | null {
   const said = textsOf(properties)
   const isOurs = (key: string): boolean => [CALENDAR, TIME_COLUMN, GRACE, STORED].includes(key) || key.startsWith(HOLD)
@@ -49,7 +46,7 @@ export function withProperties(configuration: Configuration, properties: Archive
   return same ? null : { ...Object.fromEntries(others), ...said }
 }
 
-/** What a table says; members that it lacks are absent: an older program wrote it. Holds are always all that it knows. */
+/** Reads the properties of a table. Members may be missing if an older program wrote it; holds are always complete. */
 export function readProperties(
   configuration: Configuration,
 ): Partial<ArchiveProperties> & Pick<ArchiveProperties, 'holds' | 'columns'> {

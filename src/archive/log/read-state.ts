@@ -1,4 +1,4 @@
-/** What the log of an archive says, and whether it is one that sluice may write to. */
+/** Reads the state of an archive's log, and decides whether sluice may write to it. */
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { featureNames } from '../../delta/features.ts'
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
@@ -17,18 +17,18 @@ export type ActiveArchiveFile = LoggedFile & {
 }
 
 export type ArchiveTableState = Omit<LogState, 'files'> & {
-  /** Of the newest checkpoint that this was read from; null without one. */
+  /** Version of the newest checkpoint that was read; null without one. */
   readonly checkpoint: number | null
   readonly schemaText: string
-  /** Name of the partition column in the log's maps of values. */
+  /** Name of the partition column in the log's partition values. */
   readonly partitionKey: string
-  /** Active files by the value of the partition column; files without one under ''. */
+  /** Active files by the value of the partition column; files without a value under ''. */
   readonly files: ReadonlyMap<string, readonly ActiveArchiveFile[]>
 }
 
 export type LogSource = { readonly store: LogStore; readonly parquet: () => Promise<ParquetRows> }
 
-/** Features that ask nothing of a writer who only adds and removes whole files. */
+/** Features that need nothing from a writer that only adds and removes whole files. */
 const WRITABLE: ReadonlySet<string> = new Set([
   'columnMapping',
   'timestampNtz',
@@ -41,21 +41,22 @@ const WRITABLE: ReadonlySet<string> = new Set([
 const NEWEST_WRITER = 7
 
 /**
- * The newest version; null where there is no log yet.
- * @throws SluiceError ARCHIVE_CONFLICT for a log that is no archive; TABLE_FEATURE, PROTOCOL_VERSION for one that cannot be written; LOG_GAP …
+ * The newest version; null if there is no log yet.
+ * @throws SluiceError ARCHIVE_CONFLICT for a log that is not an archive; TABLE_FEATURE, PROTOCOL_VERSION if it cannot
+ * be written; LOG_GAP …
  */
 export async function readState(source: LogSource, signal: AbortSignal): Promise<ArchiveTableState | null> {
   const table = await openTable(source, signal)
   return table === null ? null : stateOf(source, await table.snapshot(), signal)
 }
 
-/** Null where there is no log yet. @throws SluiceError ARCHIVE_CONFLICT where the beginning of a log is missing */
+/** Null if there is no log yet. @throws SluiceError ARCHIVE_CONFLICT if the beginning of the log is missing */
 export async function openTable(source: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
   const table = await openedTable(source, signal)
   if (table !== null) return table
   const name = await firstName(source, signal)
   if (name === null) return null
-  // Another program may have put the first commit between the two looks.
+  // Another program may have written the first commit between the two reads.
   const now = await openedTable(source, signal)
   if (now !== null) return now
   throw conflict(source.store, `its log holds ${name}, but no commit`, 'bring the missing files of the log back')

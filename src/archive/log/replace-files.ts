@@ -1,4 +1,4 @@
-/** Some files of a partition give place to others, in one commit. */
+/** Replaces some files of a partition in one commit. */
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
@@ -7,12 +7,12 @@ import { ownLines, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown
 import type { LogStore } from '../../model/lake/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
-  /** Paths of the partition that stay as they are. */
+  /** Paths of the partition that do not change. */
   readonly kept: ReadonlySet<string>
   readonly files: readonly ExaminedFile[]
 }
 
-/** @throws SluiceError ARCHIVE_CONFLICT where a file that is to stay is not named; ARCHIVE_FOREIGN, TABLE_FEATURE */
+/** @throws SluiceError ARCHIVE_CONFLICT if a file to keep is not in the table; ARCHIVE_FOREIGN, TABLE_FEATURE */
 export function replacementLines(
   { partition, files, kept, tags, txn, info, known }: Replacement,
   state: ArchiveTableState,
@@ -31,7 +31,7 @@ export function replacementLines(
   return [
     commitInfoLine({
       operation: 'DELETE',
-      // What was asked for is about a person.
+      // Empty, because the condition is about a person.
       parameters: {},
       metrics: {
         numRemovedFiles: gone.length,

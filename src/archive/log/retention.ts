@@ -1,6 +1,6 @@
-/** How long a Delta table keeps files that its newest version does not name, as its property says it (PROTOCOL.md and the documentation of Delta). */
+/** Delta property: how long files not in the newest version are kept (PROTOCOL.md and the documentation of Delta). */
 
-/** Of every program that cleans Delta tables. */
+/** Honoured by all programs that clean Delta tables. */
 export const RETENTION = 'delta.deletedFileRetentionDuration'
 
 const UNITS: readonly (readonly [name: string, ms: number])[] = [
@@ -16,14 +16,14 @@ export function retentionText(ms: number): string {
   return `interval ${spanText(ms)}`
 }
 
-/** `30 days`: in the largest unit but weeks of which it is a whole number. */
+/** Text such as `30 days`: the largest unit, except weeks, that gives a whole number. */
 export function spanText(ms: number): string {
   const [name, unit] = UNITS.slice(1).find(([, each]) => ms % each === 0 && ms >= each) ?? ['millisecond', 1]
   const count = ms / unit
   return `${count} ${name}${count === 1 ? '' : 's'}`
 }
 
-/** In ms; null where nothing is said, or what sluice does not understand. */
+/** In ms; null if it is not set, or sluice cannot parse it. */
 export function retentionMs(configuration: Readonly<Record<string, string | null>> | null | undefined): number | null {
   const text = configuration?.[RETENTION]?.trim().toLowerCase() ?? ''
   const [, count, name] = /^(?:interval\s+)?(\d+)\s+(week|day|hour|minute|second|millisecond)s?$/.exec(text) ?? []

@@ -1,10 +1,10 @@
-/** The columns of an archive as Delta's schema, and what readers and writers have to know for it. */
+/** The columns of an archive as a Delta schema, and the protocol and properties that it needs. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { schemaOf, typeText, type Field } from '../../delta/schema.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** One field as `schemaString` has it. */
+/** One field in the form of `schemaString`. */
 type SchemaField = {
   readonly name: string
   readonly type: string
@@ -18,22 +18,19 @@ type TypeChange = { readonly fromType: string; readonly toType: string }
 export type TableShape = {
   readonly protocol: ProtocolAction
   readonly schemaString: string
-  /** Properties that the shape needs. */
+  /** Properties that the schema needs. */
   readonly configuration: Readonly<Record<string, string>>
 }
 
-/** Key of the metadata of a field: the type that the source declares. */
+/** Metadata key of a field: the type declared in the source. */
 const SOURCE_TYPE = 'sluice.type'
-/** The same: narrower types that files have. */
+/** Metadata key of a field: earlier, narrower types that files may have. */
 const TYPE_CHANGES = 'delta.typeChanges'
 const WIDENING = { feature: 'typeWidening', property: 'delta.enableTypeWidening' } as const
-/** Property of the table: how often the columns have changed, so that a program that knows older ones changes nothing back. */
+/** Table property: number of changes of the columns, so that a program that knows older columns does not undo them. */
 const SHAPE = 'sluice.shape'
 
-/**
- * The shape of a table that is made for these columns.
- * @throws SluiceError TABLE_REFUSED where two columns have one name
- */
+/** The schema of a new table for these columns. @throws SluiceError TABLE_REFUSED if two columns have the same name */
 export function newShape(stored: StoredTable): TableShape {
   refuseSameNames(stored)
   const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? (column.id ?? i + 1) : null))
@@ -44,10 +41,10 @@ export function newShape(stored: StoredTable): TableShape {
 }
 
 /**
- * What a table has to become so that it takes these columns. Fields are told by their physical names: columns that came to the source are added, renamed
- * ones get their new names, dropped ones leave the schema. Whatever some file may lack may be NULL.
- * @returns null where the table is fit as it is, or a newer program has changed it meanwhile
- * @throws SluiceError ARCHIVE_CONFLICT where a column has two types, or the schema is none that the ledger knows
+ * The new schema of a table so that it accepts these columns. Fields are matched by physical names: new columns are
+ * added, renamed ones get their new names, dropped ones are removed. A column that some file may lack becomes nullable.
+ * @returns null if nothing must change, or a newer program has changed the table meanwhile
+ * @throws SluiceError ARCHIVE_CONFLICT if a column has two types, or the ledger does not know the schema
  */
 export function grownShape(
   stored: StoredTable,
@@ -64,7 +61,7 @@ export function grownShape(
   const shape = stored.shape ?? 0
   if (Number(configuration?.[SHAPE] ?? 0) > shape) return null
   const mode = configuration?.['delta.columnMapping.mode']?.toLowerCase() ?? 'none'
-  // A change of the columns may turn the mapping on, and nothing turns it off.
+  // A change of the columns may turn column mapping on, but never off.
   const isFit = stored.mapped ? mode === 'name' || (mode === 'none' && shape > 0) : mode === 'none'
   if (!isFit) {
     throw conflict(`its column mapping is '${mode}'${stored.mapped ? ', and names of columns need one by name' : ''}`)
@@ -105,7 +102,7 @@ export function grownShape(
   })
   if (!fields.some(({ name }) => name === stored.partitionColumn)) throw conflict(`it has no ${stored.partitionColumn}`)
   for (const column of wanted.values()) {
-    // An earlier type of which nothing was published has no files.
+    // Nothing was published with this earlier type, so no file has it.
     if (!stored.columns.includes(column)) continue
     grew = true
     fields.push({ ...fieldOf(column, idOf(column.id)), nullable: true })
@@ -125,7 +122,7 @@ export function grownShape(
   }
 }
 
-/** What a table has become once stays in force: nobody knows who reads it. */
+/** Features and versions in use are kept: programs that rely on them are unknown. */
 function bothProtocols(own: ProtocolAction, needed: ProtocolAction): ProtocolAction {
   if (needed.minWriterVersion < 7 && own.minWriterVersion < 7) {
     return own.minWriterVersion >= needed.minWriterVersion ? own : needed
@@ -170,8 +167,8 @@ function mapping(id: number | null, physical: string): Readonly<Record<string, s
 }
 
 /**
- * The partition column behind all others; before them in a table with column mapping, because `delta_scan` of DuckDB 1.5.5 reads it as NULL in any
- * other place of such a table.
+ * The partition column comes last; in a table with column mapping it comes first, because `delta_scan` of DuckDB 1.5.5
+ * reads it as NULL at any other position of such a table.
  */
 function inOrder(fields: readonly SchemaField[], { partitionColumn, mapped }: StoredTable): readonly SchemaField[] {
   const others = fields.filter(({ name }) => name !== partitionColumn)
@@ -179,13 +176,13 @@ function inOrder(fields: readonly SchemaField[], { partitionColumn, mapped }: St
   return mapped ? [...own, ...others] : [...others, ...own]
 }
 
-/** A field as it is written, under the id that it has or gets. */
+/** A field as JSON, with its present or new id. */
 function written({ name, physicalName, type, nullable, metadata }: Field, id: number | null): SchemaField {
   const own = metadata as SchemaField['metadata']
   return { name, type: typeText(type), nullable, metadata: { ...own, ...mapping(id, physicalName) } }
 }
 
-/** The oldest protocol that has what the columns need, because that is what most readers know. */
+/** The oldest protocol that supports the columns, because most readers know it. */
 function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): TableShape {
   const isMapped = maxColumnId !== null
   const isWidened = fields.some(({ metadata }) => Object.hasOwn(metadata, TYPE_CHANGES))
@@ -211,7 +208,7 @@ function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): Ta
   }
 }
 
-/** Readers of Parquet take names that differ only in case for one. */
+/** Readers of Parquet treat names that differ only in case as equal. */
 function refuseSameNames({ columns, partitionColumn }: StoredTable): void {
   refuseDoubles([partitionColumn, ...columns.map(({ name }) => name)])
   refuseDoubles([partitionColumn, ...columns.map(({ physical }) => physical)].map((name) => name.toLowerCase()))

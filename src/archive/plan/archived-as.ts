@@ -1,4 +1,4 @@
-/** The ledger as evidence of what numbers of a column are. */
+/** Uses the ledger to find out what numbers of a column mean. */
 import { isByValue } from '../ledger/by-value.ts'
 import type { ArchivedTable, ArchiveRecord } from '../ledger/record.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
@@ -6,17 +6,23 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { findArchive } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
 
-/** Whether its bounds are ranges of a column: those of the table's own partitions, or those of periods of that column. */
+/** True if its bounds are ranges of this column: those of the table's own partitions, or periods of the column. */
 export function isCutBy(record: Pick<ArchivedTable, 'timeColumn' | 'calendar'>, column: string): boolean {
   return record.timeColumn === null || (!isByValue(record) && record.timeColumn === column)
 }
 
-/** Null where the archive is cut by another column. A table that was archived by its own partitions has no column in the ledger: they say it. */
+/**
+ * Null if the archive is partitioned by another column. A table archived by its own partitions has no column in the
+ * ledger; the partitions define it.
+ */
 export function ofColumn(record: ArchiveRecord | null, { name }: Column): ArchiveRecord | null {
   return record === null || record.timeColumn === null || record.timeColumn === name ? record : null
 }
 
-/** What the ledger has of a table, read on a session of its own. @throws SluiceError CONNECT_FAILED; LEDGER_NEWER; ARCHIVE_CONFLICT where two ledgers name the table */
+/**
+ * The ledger's record of a table, read on its own session.
+ * @throws SluiceError CONNECT_FAILED; LEDGER_NEWER; ARCHIVE_CONFLICT if two ledgers name the table
+ */
 export async function recordOf(
   store: CopyStore,
   { table }: Pick<TableSpec, 'table'>,
@@ -27,8 +33,8 @@ export async function recordOf(
 }
 
 /**
- * Read only of whole numbers: other columns say themselves what they are.
- * @returns null of other columns, and where the table has no archive by this one
+ * Reads the ledger only for whole numbers: other types are clear.
+ * @returns null for other columns, and if the table has no archive by this one
  * @throws SluiceError as recordOf
  */
 export async function archivedAs(

@@ -1,18 +1,18 @@
-/** Partitions that may be archived, and which of them are wanted. */
+/** Partitions that may be archived, and the request that selects them. */
 import type { NewPartition } from '../ledger/partition-ledger.ts'
 import type { Asked } from '../work/named-partitions.ts'
 import type { PartName } from './further-part.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
 
 export type Wanted = {
-  /** Only these; all when empty. */
+  /** Only these; empty means all. */
   readonly asked: readonly Asked[]
-  /** The first day that is kept; null where nobody said how old a partition has to be. */
+  /** First day that is kept; null if no age was given. */
   readonly until: string | null
   readonly calendar: CalendarSpec
-  /** What whole numbers count since 1970, as it was asked for. */
+  /** Unit of whole numbers that count since 1970, as requested. */
   readonly epoch?: Epoch | undefined
-  /** The log of the archive is cut by this column: its whole numbers are times, of the unit that their size says. */
+  /** The log of the archive is partitioned by this column: its whole numbers are times, in a unit guessed by size. */
   readonly isLogged?: true
 }
 
@@ -23,6 +23,6 @@ export type Candidate = Omit<NewPartition, keyof PartName> &
     readonly estimated: boolean
     readonly bytes: bigint
     readonly note?: string
-    /** It is a table that is partitioned itself. */
+    /** The partition is itself partitioned. */
     readonly isDivided?: true
   }

@@ -1,4 +1,4 @@
-/** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
+/** Compares an archive to adopt with the ledger and with rows still in the database, partition by partition. */
 import { sumOf } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import { detachedTable } from '../steps/detached-table.ts'
@@ -19,18 +19,18 @@ import { isPublished } from '../../model/archive/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
-/** What is compared, and what the ledger notes of it afterwards. */
+/** The comparison of one partition, and what the ledger records afterwards. */
 export type Compared = {
   readonly label: string
-  /** Proof of the files that the log names; null where it names none. */
+  /** Digest of the files that the log names; null if it names none. */
   readonly proof: Digest | null
   readonly files: readonly ArchivedFile[]
-  /** Of the last commit that published or retracted it; 0 without one. */
+  /** Fence of the last commit that published or retracted it; 0 without one. */
   readonly fence: bigint
   readonly finding: Finding | null
-  /** The log names no file that is there, and those of the ledger are in their place and were read: the log has to name them again. */
+  /** The log names no existing file, but the files of the ledger exist and were read: the log must name them again. */
   readonly unnamed: Unnamed | null
-  /** The log names no file of it, and every file of the ledger is gone: there is nothing that the archive could name again. */
+  /** The log names no file of it, and all files of the ledger are gone: the archive cannot name any again. */
   readonly gone: ArchivedPartition | null
 }
 
@@ -41,10 +41,10 @@ export type Unnamed = {
   readonly outdated: readonly string[]
 }
 
-/** Of a label that the ledger does not know: the partition as the source has it; null where it has none. */
+/** For a label that is not in the ledger: the partition in the source; null if it has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
 
-/** Of every partition that the ledger or the log names, in no order. */
+/** Compares every partition in the ledger or the log, in no order. */
 export async function* compareArchive(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
@@ -91,7 +91,10 @@ async function isGone({ reader, interrupt }: ArchiveContext, { files }: Archived
   return true
 }
 
-/** Why a backup of the ledger counts on files that are gone: what the log says of the partition since, and which rows are lost with them. */
+/**
+ * Explains files that are gone although the ledger (from a backup) has them: what the log says about the partition
+ * since, and which rows are lost.
+ */
 async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition, finding: Finding): Promise<Finding> {
   const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
   const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
@@ -102,7 +105,7 @@ async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition,
   }
 }
 
-/** Files of the ledger, where the log is so old that it names others, which were swept since; null where it names one that is there. */
+/** Files of the ledger, if an old log names other, swept files; null if the log names an existing file. */
 async function ownInstead(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,
@@ -157,7 +160,7 @@ async function compared(
   return { finding: 'differs from the source', partition: label, detail }
 }
 
-/** Rows of a table that is not found are compared with nothing: of a detached one that is gone the archive answers. */
+/** A table that is not found cannot be compared; for a detached table that is gone the archive has the rows. */
 async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<Finding | null> {
   const { native, state, label } = partition
   if (native === null) return null
@@ -177,7 +180,7 @@ async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartit
   }
 }
 
-/** The files of the ledger, read whole; null where one is not there, or is not the one that was proved. */
+/** The files of the ledger, read completely; null if one is missing or is not the proved one. */
 async function examinedThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -191,7 +194,7 @@ async function examinedThere(
   }
 }
 
-/** Nothing of it was taken out. */
+/** The partition with no rows removed. */
 function inPlace(partition: ArchivedPartition): ArchivedPartition {
   return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
 }
@@ -205,7 +208,7 @@ async function planned(
   return found === null ? null : plannedPartition(found, columns)
 }
 
-/** The proof in the tags of each file; files that another writer has added are read instead. */
+/** The proof in the tags of each file; files added by another writer are read instead. */
 async function provedFiles(
   context: ArchiveContext,
   files: readonly LoggedFile[],

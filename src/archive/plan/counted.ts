@@ -1,17 +1,17 @@
-/** What was looked at of the rows that a database still has of archived periods: kept in counts, and said in one sentence. */
+/** Counts how archived periods that still have rows in the database were checked, for one sentence at the end. */
 import type { PeriodLook } from './period-rows.ts'
 
-/** How a period was looked at. `empty`: there is nothing of it in the database, so that no look sees more. */
+/** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */
 type How = 'values' | 'keys' | 'count' | 'empty'
 
-/** Reasons that a sentence names; it counts the rest. */
+/** Number of reasons that the sentence names; the others are counted. */
 const NAMED = 3
 
 export class Looked {
   readonly #counts = new Map<How, number>()
   readonly #notLooked = new Map<string, number>()
 
-  /** A period that was looked at by count at the most, or not at all. */
+  /** Adds a period that was checked by count at most, or not at all. */
   look(look: PeriodLook): void {
     if ('notLooked' in look) this.#add(this.#notLooked, look.notLooked)
     else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')
@@ -21,7 +21,7 @@ export class Looked {
     this.#add(this.#counts, how)
   }
 
-  /** What a reader might take for checked, and is not; nothing where all was looked at, or nothing is there. @param next what looks at more */
+  /** States what was not checked; nothing if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
     const of = (how: How): number => this.#counts.get(how) ?? 0
     const unlooked = [...this.#notLooked.values()].reduce((sum, one) => sum + one, 0)

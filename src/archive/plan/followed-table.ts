@@ -1,4 +1,4 @@
-/** Rows of a table that a stream reads from, or writes into, neither leave it for an archive nor come back from one. */
+/** Refuses tables that a stream reads from or writes into: their rows may neither be archived nor restored. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
@@ -6,7 +6,7 @@ import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../../engine/copy/ledger/streams-into.ts'
 import type { Opened } from '../work/each-table.ts'
 
-/** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */
+/** @throws SluiceError TABLE_FOLLOWED with the first of these tables that a stream uses */
 export async function refuseFollowedTables(
   opened: Pick<Opened, 'store' | 'database'>,
   tables: readonly TableName[],
@@ -18,7 +18,7 @@ export async function refuseFollowedTables(
   }
 }
 
-/** The same as a warning, where only a plan is asked for. */
+/** The same as a warning, for a plan. */
 export async function tellFollowedTables(
   opened: Pick<Opened, 'store' | 'database'>,
   tables: readonly TableName[],

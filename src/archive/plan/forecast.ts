@@ -1,4 +1,4 @@
-/** What a run has before it, foretold from what was exported of the same table before. */
+/** Forecasts the size and time of a run from earlier exports of the same table. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/run/event.ts'
@@ -9,7 +9,7 @@ import { ledgerColumns } from '../ledger/schema.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
-/** Says nothing where nothing is due. */
+/** Emits nothing if no partition is due. */
 export async function emitForecast(
   { table, archived, partitions, before }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions' | 'before'>,
   { database, workers = 1 }: { readonly database: LedgerDatabase; readonly workers?: number | undefined },
@@ -53,8 +53,8 @@ export async function emitForecast(
 }
 
 /**
- * How long partitions took from their export to where the archive answers for them, ms by label: of those that went
- * there at one go, the last time that they did. Without the last step where they were left in the table.
+ * Time from the export of a partition until the archive counts for it, ms by label. Only partitions that did this in
+ * one claim; of several, the latest. Ends at PUBLISHED if the partition was not detached.
  */
 async function takenMs(database: LedgerDatabase, { schema, name }: TableName): Promise<ReadonlyMap<string, number>> {
   if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
@@ -80,7 +80,7 @@ async function takenMs(database: LedgerDatabase, { schema, name }: TableName): P
 
 type Size = { readonly rows: bigint; readonly sourceBytes: bigint; readonly bytes: bigint }
 
-/** Null of one that was not exported. */
+/** Null if it was not exported. */
 function sizeOf({ digest, sourceBytes, files }: ArchivedPartition): Size | null {
   if (digest === null || digest.rows === 0n || sourceBytes === null || files.length === 0) return null
   return { rows: digest.rows, sourceBytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n) }
@@ -90,7 +90,7 @@ function rowsOf({ known, candidate }: PlannedPartition): bigint {
   return known?.digest?.rows ?? candidate?.rows ?? 0n
 }
 
-/** Rows that are as wide, and compress as well, as all that were exported. */
+/** Assumes the average row size and compression of all earlier exports. */
 function foretold(rows: bigint, exported: readonly Size[]): Size {
   const sum = (of: (one: Size) => bigint): bigint => exported.reduce((all, one) => all + of(one), 0n)
   const known = sum((one) => one.rows)
@@ -102,18 +102,18 @@ function foretold(rows: bigint, exported: readonly Size[]): Size {
   }
 }
 
-/** Rows below which the time of a partition is that of its steps, and says nothing of a row. */
+/** Below this many rows the time of a partition is that of its steps, and says nothing about rows. */
 const FEW = 100
-/** A partition of so many times the rows of the largest that was archived is too far from what is known. */
+/** A partition with more rows than this multiple of the largest archived one cannot be forecast. */
 const FAR = 10
 
 export type Sample = { readonly rows: bigint; readonly ms: number }
 
 /**
- * @param samples what partitions took
- * @param due rows of each partition that is before a run
- * @returns ms; null where what was archived says too little. A partition takes what the quickest took, and its rows the median of a row: one that had to wait for
- * others says nothing of the next one
+ * @param samples times of earlier partitions
+ * @param due rows of each partition to process
+ * @returns ms; null if the samples are not sufficient. Per partition the time of the quickest sample, plus per row the
+ * median: a sample that waited for locks must not affect the forecast
  */
 export function foretoldMs(samples: readonly Sample[], due: readonly bigint[]): number | null {
   const telling = samples.filter(({ rows }) => rows >= FEW)

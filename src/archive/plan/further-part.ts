@@ -1,4 +1,4 @@
-/** What rows that came late to an archived period would be archived as. */
+/** Finds the part as which late rows of an archived period would be archived. */
 import { byPeriod, isAbsorbed, isNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
@@ -6,10 +6,7 @@ import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
-/**
- * The part of a period of a plain table that rows in the table would become; null where a part is on its way, or was brought back.
- * @param period its label
- */
+/** The part for rows of the table; null if one of the period is in progress or restored. @param period label */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
   if (record === null || parts.every(isNoted)) return { label: period, period, part: 1 }
@@ -18,11 +15,7 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 
-/**
- * Rows that stand in the table of periods that have left it.
- * @param wish as that of `periodRows`
- * @returns by the labels of the periods
- */
+/** Counts rows of dropped periods now in the table. @param wish as for `periodRows` @returns by label of the period */
 export async function latePeriods(
   source: Source,
   record: ArchiveRecord | null,
@@ -46,7 +39,7 @@ export async function latePeriods(
   )
 }
 
-/** `3 rows that came when 2024-Q2 was archived already`. */
+/** Text such as `3 rows that came when 2024-Q2 was archived already`. */
 export function lateText(rows: bigint, period: string): string {
   return `${countText(rows, 'row')} that came when ${period} was archived already`
 }

@@ -1,4 +1,4 @@
-/** Columns that a login may not read are in no file, and their values would go with the rows. */
+/** Refuses tables with columns that the login may not read: they would be in no file, and deleted with the rows. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 

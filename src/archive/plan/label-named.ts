@@ -1,4 +1,4 @@
-/** Which partition somebody means: people write `q2-fy2025` for Q2-FY25, and a partition that is a table may have any name. */
+/** Finds the partition that a user named: users write `q2-fy2025` for Q2-FY25, and a native one has any name. */
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
@@ -6,10 +6,10 @@ import { daysText, readingsOf } from '../../model/calendar/readings.ts'
 import { isQuotedLabel, jsonLabel, valueLabel } from './value-label.ts'
 
 /**
- * The label of what somebody named; what is no name of a period stays as it is.
- * @param known labels that the ledger or the table has: one of them is meant whatever the calendar says
- * @param calendar null where partitions are values: then every character counts
- * @throws SluiceError BAD_FLAG where a name may mean two periods
+ * The label of a named partition; a name that is not a period is returned as it is.
+ * @param known labels in the ledger or the table: they come before the calendar
+ * @param calendar null if partitions are values: then every character counts
+ * @throws SluiceError BAD_FLAG if a name may mean two periods
  */
 export function labelNamed(calendar: CalendarSpec | null, text: string, known: readonly string[] = []): string {
   const trimmed = text.trim()
@@ -31,7 +31,7 @@ export function labelNamed(calendar: CalendarSpec | null, text: string, known: r
   })
 }
 
-/** What was probably meant, for the end of a sentence: ` (Q2-FY25?)`; empty where nothing is near. */
+/** A suggestion for the end of a sentence: ` (Q2-FY25?)`; empty if no label is similar. */
 export function nearestText(label: string, known: readonly string[]): string {
   const lower = new Map(known.map((one) => [one.toLowerCase(), one]))
   const near = closest(label.toLowerCase(), [...lower.keys()])

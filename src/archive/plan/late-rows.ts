@@ -1,4 +1,4 @@
-/** Rows of archived periods of a plain table that are not what the archive has: late, changed, or deleted. */
+/** Compares rows of archived periods of a plain table with the archive: late, changed and deleted rows. */
 import { isBack, otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -22,14 +22,14 @@ import { queryColumns } from '../query/query-columns.ts'
 import { sharedPartition } from '../query/shared-partitions.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** What a comparison by key needs besides the source. */
+/** What a comparison by key needs in addition to the source. */
 export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
 
 /**
- * The rows of one archived period of a plain table, compared with its files by key.
- * @param values whether values are compared, too
- * @param beside other parts of the period that the archive answers for
- * @returns a finding for late, changed and deleted rows each; null where rows cannot be told by key, because a column of it is missing on a side
+ * Compares the rows of one archived period of a plain table with its files, by key.
+ * @param values also compare values
+ * @param beside other parts of the period for which the archive counts
+ * @returns one finding each for late, changed and deleted rows; null if a side lacks a key column
  */
 export async function keyFindings(
   source: Source,
@@ -47,15 +47,15 @@ export async function keyFindings(
   const found = await keyDifferences(source, record, parts, archive, { values, where: condition })
   if (found === null || beside.length === 0 || !holdsAll(partition))
     return found === null ? null : described(partition, found)
-  // Rows of the others have left the table as they should.
+  // Rows of the other parts were removed from the table, so only this part's rows can be missing.
   const own = await keyDifferences(source, record, [partition], archive, { values: false, where: condition })
   return own === null ? null : described(partition, { ...found, deleted: own.deleted })
 }
 
 /**
- * Rows of a table compared with the files of partitions by key.
+ * Compares rows of a table with the files of partitions, by key.
  * @param options `where`: a condition in the SQL of the store; null for all rows
- * @returns null where a column of the key is missing on a side
+ * @returns null if a side lacks a key column
  */
 export async function keyDifferences(
   { store, table, signal }: Source,
@@ -66,7 +66,8 @@ export async function keyDifferences(
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  // Values under an earlier type may have another text, which would be no difference: only keys are compared then.
+  // Values of an earlier type may be printed differently without being different, so only keys of such columns are
+  // compared.
   const has = (column: QueryColumn): boolean =>
     partitions.every((partition) => {
       const found = columnIn(partition.columns, column)
@@ -108,24 +109,24 @@ function described(partition: ArchivedPartition, { late, changed, deleted }: Key
   return [
     ...finding('late rows', late, 'in the table but not in the archive'),
     ...finding('changed rows', changed, 'with other values in the archive'),
-    // Once rows have begun to leave, those that are not there have gone as they should.
+    // Once the removal of rows has begun, missing rows are expected.
     ...(holdsAll(partition) ? finding('deleted rows', deleted, 'in the archive but gone from the table') : []),
   ]
 }
 
-/** Whether the table should still hold every archived row. */
+/** True if the table should still hold all archived rows. */
 function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
 }
 
-/** Names of rows of a place whose key the archive has not. @param parts of a period, as the ledger has them now */
+/** Finds rows of a place whose key is not in the archive. @param parts parts of a period, from the current ledger */
 export function lateRows(
   { reader, store, interrupt }: ArchiveContext,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
   parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]> = async () => [],
 ): FindLate {
   return async (partition, { table, where, isOwn }) => {
-    // A table that has left keeps its columns.
+    // A detached table keeps its columns.
     const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
     const signal = interrupt.abort
     const archive = { reader, open: openArchiveQuery }
@@ -139,7 +140,7 @@ export function lateRows(
       return back.length === 0 ? found.late : { ...found.late, back: back.map(({ label }) => label) }
     } catch (thrown) {
       throwIfAborted(signal)
-      // A value that no archive could hold: then late rows are counted, and not named.
+      // A row has a value that no archive can hold: late rows are then counted, but not named.
       if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
       throw thrown
     }

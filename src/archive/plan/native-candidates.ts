@@ -1,4 +1,4 @@
-/** Partitions that the system itself keeps, as candidates for the archive. */
+/** Native partitions of a table as candidates for the archive. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
@@ -13,7 +13,7 @@ import type { Candidate, Wanted } from './candidate.ts'
 import type { PartName } from './further-part.ts'
 import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
 
-/** @param kind of the values that bounds are; null where they are no times: then only what is named is due */
+/** @param kind type of the bounds; null if they are not times: then only named partitions are due */
 export async function nativeCandidates(
   { partitions, kind: time }: Pick<NativePartitions, 'partitions'> & { readonly kind: ValueKind | null },
   wanted: Wanted,
@@ -23,7 +23,7 @@ export async function nativeCandidates(
   const candidates: Candidate[] = []
   const names = new NativeParts(known, partitions)
   const labels = new Set<string>()
-  // Whole numbers stand in the same order as seconds.
+  // Only the order matters here, and whole numbers sort like seconds.
   const kind = time ?? 'epoch-seconds'
   for (const partition of partitions) {
     const label = labelOf(partition, wanted.calendar, time, { taken: labels, names })
@@ -51,7 +51,7 @@ export async function nativeCandidates(
   return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
 }
 
-/** The partition with the newest keys is where rows are written: without it and without a default partition the next INSERT fails. */
+/** New rows go into the newest partition: without it, and without a default partition, the next INSERT fails. */
 function keepNewest(candidates: readonly Candidate[]): readonly Candidate[] {
   const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
   const newest = candidates[at]
@@ -67,7 +67,7 @@ function isEpoch(kind: ValueKind): boolean {
 
 type Place = Pick<Candidate, 'status' | 'note'>
 
-/** What stands between the bounds of a partition that has left holds late rows, if they can be told from archived ones. */
+/** A partition within a moved one's bounds holds late rows, if distinguishable from archived ones. */
 function furtherOf(
   standing: Place,
   { part, period }: PartName,
@@ -112,7 +112,7 @@ function furtherOf(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/** The name that the calendar has for its bounds, and otherwise its own: with its schema where a table of another one has the name, too. */
+/** The calendar's label for its bounds, otherwise its own name: with the schema if another schema has this name. */
 function labelOf(
   { from, to, table: { table }, identity }: NativePartition,
   calendar: CalendarSpec,
@@ -138,7 +138,7 @@ function standingOf(
   return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
 }
 
-/** Whether all that it may hold is older than the first day that is kept. */
+/** True if all its possible rows are older than the first day that is kept. */
 export function isOld(
   { to }: Pick<NativePartition, 'to'>,
   until: string | null,
@@ -154,7 +154,7 @@ export function isOld(
   return end !== null && edge !== null && end.at <= edge.at
 }
 
-/** Estimates are good enough to show; that there are none at all is not. */
+/** Estimates are good enough to show, except an estimate of zero. */
 async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
   if (rows > 0n) return null
   await using view = await store.source(signal)

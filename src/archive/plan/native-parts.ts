@@ -1,4 +1,4 @@
-/** Which part of which period a partition of the system is that stands in the table now. */
+/** Decides which part of which period an attached native partition is. */
 import { isOpen, partLabel } from '../ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
@@ -8,35 +8,35 @@ import type { PartName } from './further-part.ts'
 
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
-/** A partition that stands in the table, of whatever system. */
+/** An attached partition of any system. */
 type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
-/** What the ledger has between the bounds of a partition. */
+/** Partitions of the ledger in the range of an attached partition. */
 export type Seen = {
-  /** Its entry: that of its table, or of a table whose place it took and that has not left, or was restored. */
+  /** Its ledger entry: that of its table, or of a table that it replaced and that was not archived, or was restored. */
   readonly own: ArchivedPartition | null
-  /** What has left its place: the first part of that period. */
+  /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
-  /** One that has left whose bounds it has in part only. */
+  /** A removed partition whose range overlaps in part. */
   readonly across: ArchivedPartition | null
-  /** Rows between its bounds are on their way out one by one, since before the table was partitioned. */
+  /** A partition in this range whose rows are being removed one by one, begun before the table was partitioned. */
   readonly open?: ArchivedPartition
   readonly expired?: ArchivedPartition
-  /** The partition itself, which had left and was attached again by hand: the archive has its rows. */
+  /** The partition itself, archived and attached again by hand: the archive has its rows. */
   readonly again?: ArchivedPartition
 }
 
-/** The name of a partition, and what keeps it from being archived under it. */
+/** The name of a partition, and what prevents archiving it under this name. */
 export type NativeName = Omit<Seen, 'own' | 'left'> & { readonly name: PartName }
 
 export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
   readonly #standing: ReadonlySet<string>
   readonly #labels: Set<string>
-  /** Of partitions that stand in the table, and of those that the ledger knows, by their name without schema. */
+  /** Schemas by table name, of attached partitions and of those in the ledger. */
   readonly #schemas = new Map<string, Set<string | undefined>>()
 
-  /** @param known of the ledger @param standing partitions that stand in the table now */
+  /** @param known partitions of the ledger @param standing attached partitions */
   constructor(
     known: readonly ArchivedPartition[],
     standing: readonly { readonly identity: string; readonly table: Pick<TableSpec, 'table'> }[],
@@ -49,12 +49,12 @@ export class NativeParts {
       this.#schemas.set(name, (this.#schemas.get(name) ?? new Set<string | undefined>()).add(schema))
   }
 
-  /** Whether a partition of another schema has the name, too: one that stands in the table, or that the ledger knows. */
+  /** True if a partition of another schema has the same name, attached or in the ledger. */
   isShared({ name }: TableName): boolean {
     return (this.#schemas.get(name)?.size ?? 0) > 1
   }
 
-  /** Says of whatever stands in the table which entry of the ledger is about it: everything that judges a partition asks this. */
+  /** Finds the ledger entry for an attached partition. Every decision about a partition must use this. */
   seen(partition: Standing, kind: ValueKind): Seen {
     const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
     const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
@@ -72,15 +72,16 @@ export class NativeParts {
     return { own: null, left: first, across: null, ...(expired === undefined ? {} : { expired }) }
   }
 
-  /** Why it has to stay in the table: its own hold, or that of its period, which is one of what comes late. Null where nothing holds it. */
+  /** Reason why it must stay: its own hold, or for late rows that of the period. Null without a hold. */
   heldBy({ own, left }: Seen): string | null {
     if (own !== null || left === null) return own?.held ?? null
     return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null
   }
 
   /**
-   * What has an entry of its own keeps its name. What stands between the bounds of a partition that has left is a further part of it.
-   * @param label what it is called where nothing of it is known
+   * A partition with a ledger entry keeps its name. One within the bounds of a removed partition is a further part of
+   * it.
+   * @param label name if the ledger has nothing about it
    */
   nameOf(partition: NativePartition, label: string, kind: ValueKind): NativeName {
     const { own, left, ...others } = this.seen(partition, kind)
@@ -88,7 +89,7 @@ export class NativeParts {
     return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
-  /** What is known between the same bounds, has not left for the archive, and whose table is not there any more; or rows of a table that had no partitions yet. */
+  /** A ledger entry with the same bounds that is not archived and whose table is gone, or was unpartitioned. */
   #replaced(partition: Standing, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>
@@ -110,18 +111,18 @@ export class NativeParts {
   }
 }
 
-/** After a dump another table may have the number: its bounds are apart. */
+/** After a dump and restore another table may have the same identity; its bounds then differ. */
 function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart
 }
 
-/** Whether all between the inner bounds lies between the outer ones. */
+/** True if the inner range lies within the outer one. */
 function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 
-/** Bounds of one partition that lie inside of another one: where that would have to be split. */
+/** Bounds of one partition that lie inside another one, where that would have to be split. */
 export function edgesWithin({ from, to }: Bounds, inside: Bounds, kind: ValueKind): readonly string[] {
   return [from, to].filter((bound): bound is string => {
     const at = bound === null ? NaN : (readValue(bound, kind)?.at ?? NaN)
@@ -133,7 +134,7 @@ function overlaps(a: Bounds, b: Bounds, kind: ValueKind): boolean {
   return low(a, kind) < high(b, kind) && low(b, kind) < high(a, kind)
 }
 
-/** NaN for a bound that is no time: it is neither before nor behind another one. */
+/** NaN for a bound that is not a time: it is neither less nor greater than another one. */
 function low({ from }: Bounds, kind: ValueKind): number {
   return from === null ? -Infinity : (readValue(from, kind)?.at ?? NaN)
 }

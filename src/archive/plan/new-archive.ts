@@ -1,4 +1,4 @@
-/** The archive that a table gets: its place, its columns, and how long detached partitions are kept. */
+/** Creates the record of a new archive: its place, its columns, and the grace period. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
 export const GRACE_MS = 7 * DAY_MS
 
-/** What the ledger will keep of a table of which nothing is archived yet. @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE */
+/** Ledger record of a table with nothing archived. @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE */
 export async function newArchive(
   table: TableSpec,
   operation: ArchiveOperation,
@@ -49,15 +49,15 @@ export async function newArchive(
   }
 }
 
-/** A table has a folder of its own below the one that was given. */
+/** Each table has its own folder below the given one. */
 export function placeOf(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
-  // Names of tables may hold anything.
+  // Table names may contain any character.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
   const place = parseLakeUrl(to)
   return place.kind === 'bucket' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
 }
 
-/** The columns of an archive of which nothing was published. */
+/** The columns of an archive without published files. */
 export async function laidOut(
   store: CopyStore,
   table: TableSpec,
@@ -78,7 +78,7 @@ export async function laidOut(
   )
 }
 
-/** The table with what its generated columns are computed from, where its system says so. */
+/** The table with the expressions of its generated columns, if its system reports them. */
 export async function withExpressions(store: CopyStore, table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
   const computes = table.columns.some(({ generated }) => generated === true)
   return (computes ? await store.beside?.().detailed(table, signal) : undefined) ?? table

@@ -1,4 +1,4 @@
-/** Archived rows that are still in the source, compared with what was proved of them. */
+/** Compares archived rows that are still in the source with their proof. */
 import { fitNow, readColumns, requestOf, sharedColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
 import type { Finding } from '../steps/find-damage.ts'
 import { proofOver } from '../steps/prove.ts'
@@ -7,7 +7,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 
-/** @returns `none` where there is nothing left to compare with */
+/** @returns `none` if there is nothing left to compare with */
 export async function stillThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -17,7 +17,7 @@ export async function stillThere(
   try {
     now = digest === null ? null : await digestNow(context, partition)
   } catch (thrown) {
-    // A value that is none of its type was in no row that was proved.
+    // A value outside its type cannot be in a proved row.
     if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
     return { finding: 'differs from the source', partition: label, detail: thrown.message }
   }
@@ -37,14 +37,14 @@ export async function stillThere(
   return { finding: 'differs from the source', partition: label, detail: rows }
 }
 
-/** What these rows have to come to: the proof, as far as it covers columns that the table still has. */
+/** Expected digest of these rows: the proof, limited to columns that the table still has. */
 export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
   const isAway = partition.native !== null && (partition.state !== 'PUBLISHED' || partition.away)
   const columns = isAway ? partition.columns : fitNow(context, partition).shared.map(({ file }) => file)
   return proofOver(context, partition, columns)
 }
 
-/** Sum of the rows of a partition that are still in the source; null where some have left it, or it is not there. */
+/** Digest of the rows of a partition still in the source; null if some were removed, or the table is missing. */
 export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, table, interrupt } = context
   const { state, native, removed, restoring, away } = partition

@@ -1,4 +1,4 @@
-/** Archives of their own that partitions of a table have: their rows are in no query and no archive of the table. */
+/** Partitions of a table that have their own archives: queries and archives of the table do not include their rows. */
 import { readArchive, type ArchivedPartition } from '../ledger/record.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -8,10 +8,10 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { namesNow, type Sought } from '../work/find-archive.ts'
 
-/** @property rowsAreOut whether rows stand in the archive, and in no table below the partitioned one any more */
+/** @property rowsAreOut rows are in the archive and no longer in a table below the partitioned one */
 type OwnArchive = { readonly name: string; readonly labels: readonly string[]; readonly rowsAreOut: boolean }
 
-/** @throws SluiceError TABLE_REFUSED where rows of the table would be missing in the answer */
+/** @throws SluiceError TABLE_REFUSED if the answer would lack rows of the table */
 export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<void> {
   const own = (await archivesBelow(sought, table.table, signal)).filter(({ rowsAreOut }) => rowsAreOut)
   const [first] = own
@@ -28,9 +28,9 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
 }
 
 /**
- * Notes where rows that leave the table are missing in a table that it is a partition of.
- * @param isNew whether nothing of the table was archived yet
- * @throws SluiceError TABLE_REFUSED where partitions of it have archives of their own, or the table above has one already
+ * Warns if the table is a partition of another one, which will lack the removed rows.
+ * @param isNew nothing of the table is archived yet
+ * @throws SluiceError TABLE_REFUSED if partitions of it have their own archives, or a parent table has one already
  */
 export async function refuseTwoArchives(
   sought: Sought,
@@ -64,13 +64,13 @@ export async function refuseTwoArchives(
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-/** What an erasure in the table does not look at; null where that is nothing. */
+/** What an erasure in the table does not cover, as text; null if there is nothing. */
 export async function notErased(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<string | null> {
   const own = await archivesBelow(sought, table.table, signal)
   return own.length === 0 ? null : `archives of partitions, of which each takes an erasure of its own: ${namesOf(own)}`
 }
 
-/** Of partitions at any depth; heirs are tables of their own. */
+/** Archives of partitions at any depth. Inheritance children are separate tables. */
 async function archivesBelow(sought: Sought, table: TableName, signal: AbortSignal): Promise<readonly OwnArchive[]> {
   const partitions = sought.store.partitions?.()
   const { below } = (await partitions?.kin(table, [], signal)) ?? { below: [] }
@@ -78,7 +78,7 @@ async function archivesBelow(sought: Sought, table: TableName, signal: AbortSign
   return published(sought, below, signal)
 }
 
-/** Archives with published files, of the tables that are called so now. */
+/** Archives with published files, of tables that now have these names. */
 async function published(
   { store, ledgers }: Sought,
   tables: readonly TableName[],
@@ -108,7 +108,7 @@ function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): 
   )
 }
 
-/** What has expired counts nowhere any more. */
+/** Expired rows count nowhere any more. */
 function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
   if (state === 'EXPIRED') return false
   return (

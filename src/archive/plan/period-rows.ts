@@ -1,4 +1,4 @@
-/** How many rows a table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
+/** Counts the rows that a table still holds of its archived periods, if that is cheap or if the caller asks for it. */
 import type { Place } from '../steps/rows-now.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { isByValue } from '../ledger/by-value.ts'
@@ -9,32 +9,30 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { Effort } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 
-/** Rows that are counted without being asked for: less than a second of any system. */
+/** Largest number of rows that is counted without request: takes less than a second on any system. */
 export const COUNTED_AT_ONCE = 1_000_000n
-/** Gaps between archived periods that a plan is asked about; beyond these it is asked about all of the time between the first and the last. */
+/** Most separate ranges in one plan request; beyond this it covers all the time between the first and the last. */
 const MOST_SPANS = 50
 
 export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
-/** Of one archived period of a plain table, or of what a native partition has left behind. */
+/** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodLook =
-  /**
-   * `surplus`: rows beyond those that the ledger expects there; negative where some are gone.
-   * `place`: where they stand, if not in the table itself.
-   */
+  /** `surplus`: rows beyond those in the ledger; negative if some are missing. `place`: where, if not in the table. */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: Place }
-  /** What nobody looked at, and why, in words. */
+  /** The reason why it was not checked. */
   | { readonly notLooked: string }
 
 type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
 type Cut = { readonly timeColumn: string; readonly calendar: string }
-/** Periods of one table, and what says where a row belongs. */
+/** A table, and the column and calendar that decide the period of a row. */
 type Periods = { readonly source: Source; readonly cut: Cut; readonly what: string }
 
 /**
- * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
- * @param wish `cheap`: only where it takes about a second, `any`: whatever it takes
- * @returns one entry for each period that the archive answers for, or that has expired, and that the source may hold rows of
+ * Counts the rows of archived periods that are still in the source. A count does not detect replaced rows or changed
+ * values.
+ * @param wish `cheap`: only if it takes about a second; `any`: however long it takes
+ * @returns one entry for each archived or expired period of which the source may hold rows
  */
 export async function periodRows(
   source: Source,
@@ -62,14 +60,14 @@ export async function periodRows(
   return looks
 }
 
-/** Parts of a period of a plain table that the archive answers for, under the one whose rows may still be there. */
+/** Archived parts of a period of a plain table, under the one whose rows may still be in the table. */
 type Group = {
   readonly partition: ArchivedPartition
   readonly parts: readonly ArchivedPartition[]
   readonly why?: string
 }
 
-/** Periods of which no part is on its way: rows of one that is count where they stand, and nobody expects a number of them. */
+/** Periods without parts in progress: rows of such a part count in place, and their expected number is unknown. */
 function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   const groups = [...byPeriod(partitions.filter(({ native }) => native === null)).values()]
   return groups.flatMap((all): Group[] => {
@@ -82,7 +80,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/** Of parts of one period those whose bounds no other has: all of them leave late rows in the same place. */
+/** Per period the parts with distinct bounds (only the first part if known): late rows of all are in the same place. */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)
@@ -91,7 +89,7 @@ function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   })
 }
 
-/** Rows that come once their partition has left stand in the default one; null where the table has none. */
+/** Late rows of a removed partition are in the default partition; null if the table has none. */
 async function defaultOf({ store, table, signal }: Source, { calendar }: ArchiveRecord): Promise<Periods | null> {
   const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
   const rest = listed?.partitions.find(({ isDefault }) => isDefault)
@@ -136,7 +134,7 @@ async function looksAt(
 const DEEP = 'sluice archive verify --deep adds them up'
 const UNCOUNTABLE = 'the database counts no table of this size'
 
-/** In words, why nobody can look. */
+/** A string is the reason why it cannot be counted. */
 function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
   const { timeColumn } = cut
   if (!table.columns.some(({ name }) => name === timeColumn)) {
@@ -152,7 +150,7 @@ function periodOf({ source: { store, table }, cut }: Periods, { partition, parts
   return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
 }
 
-/** How many rows of the period the place should hold. */
+/** Number of rows of the period expected in the place. */
 function expectedRows({ state, digest, removed, native }: ArchivedPartition): bigint {
   return state === 'DROPPED' || state === 'EXPIRED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
 }
@@ -162,9 +160,9 @@ async function effortOf(
   periods: readonly Period[],
 ): Promise<Effort> {
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
-  // Without a planner every period is a look at the whole table.
+  // Without a planner each period costs a scan of the table.
   if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
-  // Nothing lies between two values: too many of them to ask about are looked for in the whole table.
+  // Values have no ranges to merge: too many of them are counted by a scan of the table.
   if (isByValue(cut) && periods.length > MOST_SPANS) return { by: 'scan', rows: table.rows }
   const spans = isByValue(cut)
     ? periods.map(({ condition }) => condition)
@@ -175,7 +173,7 @@ async function effortOf(
 
 type Span = Pick<ArchivedPartition, 'from' | 'to'>
 
-/** Neighbours as one; they come by their lower bounds. */
+/** Merges adjacent ranges; the input is sorted by lower bound. */
 function spansOf(partitions: readonly Span[]): readonly Span[] {
   const spans: Span[] = []
   for (const { from, to } of partitions) {
@@ -197,7 +195,7 @@ function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string
   return `${why}; sluice archive list --count counts them`
 }
 
-/** Null where the system does not count. */
+/** Null if the system cannot count. */
 async function countsOf(
   { store, table, signal }: Source,
   periods: readonly Period[],

@@ -1,4 +1,4 @@
-/** Whether the rows of a period are the sum of its parts: each part was proved by itself, and no key stands in two of them. */
+/** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two. */
 import { byPeriod, isBack } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/beside.ts'
@@ -13,10 +13,10 @@ import { countText } from '../../shared/figures.ts'
 export type PeriodSum = { readonly period: string; readonly text: string; readonly isChecked: boolean }
 
 /**
- * Looks at each period of several parts.
- * @param wanted whether somebody asked for a part of the period
- * @param damaged labels of partitions whose files are not what was proved
- * @returns what was found, and what each period comes to
+ * Checks each period with several parts.
+ * @param wanted true for a requested part
+ * @param damaged labels of partitions whose files differ from their proof
+ * @returns findings, and the sum of each period
  */
 export async function* periodSums(
   context: ArchiveContext,
@@ -62,14 +62,14 @@ export async function* periodSums(
   }
 }
 
-/** Rows of parts that were brought back are in the table, and in no sum of archived ones. */
+/** Rows of restored parts are in the table, and not in the sum of archived ones. */
 function backText(all: readonly ArchivedPartition[]): string {
   const back = all.filter(isBack).map(({ label }) => label)
   if (back.length === 0) return ''
   return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} brought back, and those rows are in the table, not in this sum`
 }
 
-/** In words, why nobody can tell. */
+/** A string is the reason why it could not be checked. */
 async function doubledIn(
   context: ArchiveContext,
   part: ArchivedPartition,

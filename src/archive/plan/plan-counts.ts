@@ -1,4 +1,4 @@
-/** A plan beside what the source still has of archived periods. */
+/** Adds to a plan the rows that the source still has of archived periods. */
 import { isAllRemoved } from '../ledger/record.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
@@ -9,8 +9,9 @@ import type { PlannedPartition } from './planned-standing.ts'
 import { heldText } from './referring-rows.ts'
 
 /**
- * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. For rows of a plain table that are to go: the
- * rows of other tables that refer to them, and the numbers that the system gives again.
+ * The plan with rows of archived periods that are still in the source, as far as they can be counted in about a second.
+ * For rows of a plain table that are to be removed also: rows of other tables that refer to them, and numbers that the
+ * system will reuse.
  */
 export async function lookedThrough(
   plan: PlannedArchive,
@@ -27,7 +28,7 @@ export async function lookedThrough(
   return { ...plan, partitions }
 }
 
-/** Of a plain table: rows that refer to a period keep its rows from being removed, and rows that come later may get their numbers. */
+/** For a plain table: rows that refer to a period prevent its removal, and later rows may get their numbers. */
 async function withGoing(
   { table, archived, referred }: PlannedArchive,
   one: PlannedPartition,
@@ -57,7 +58,8 @@ function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedP
   const notes = [
     ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    // Where all archived rows had gone, rows that were changed while they came back may be among these, and keep it from being dropped.
+    // If all archived rows were removed, this surplus may contain rows changed during a restore, which prevent the
+    // drop.
     ...(isLate && !isAllRemoved(one.known)
       ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
       : []),

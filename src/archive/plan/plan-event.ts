@@ -1,4 +1,4 @@
-/** A plan as events. */
+/** Emits a plan as events. */
 import { isByValue } from '../ledger/by-value.ts'
 import { dec, type Emit } from '../../model/run/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -8,7 +8,7 @@ import { standingFields, type Standing } from './resumable.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
-/** @param standing where nothing but the plan is wanted; a run finds out by itself */
+/** @param standing for a plan only; a run finds it out itself */
 export function emitArchivePlan(
   { table, archived, partitions }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions'>,
   emit: Emit<'archive.columns' | 'archive.planned'>,
@@ -51,7 +51,7 @@ export function emitArchivePlan(
   }
 }
 
-/** By what was exported of this table before; 0 where nothing was. */
+/** Speed of earlier exports of this table, bytes per ms; 0 without any. */
 function bytesAMs(partitions: readonly PlannedPartition[]): number {
   const done = partitions.flatMap(({ known }) =>
     known?.exportMs == null || known.sourceBytes === null

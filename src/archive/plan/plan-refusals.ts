@@ -1,4 +1,4 @@
-/** What a plan of an archive refuses, before anything is changed. */
+/** Refusals of an archive plan, before anything is changed. */
 import type { Run } from '../../engine/run/run-context.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { isByValue } from '../ledger/by-value.ts'
@@ -17,14 +17,14 @@ import { nameOf } from '../work/merge-parts.ts'
 import { placeOf } from './new-archive.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
-/** What to do where the calendar of an archive is not the one that was asked for. */
+/** Hint if the requested calendar is not that of the archive. */
 export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
 
 /**
- * Columns whose texts an archive could not work with: the one that cuts it, since its conditions would compare texts, and bytes of the key, which rows leave and
- * come back by. An archive that an older sluice made so goes on.
- * @param column the one that cuts the archive
- * @param isLoose the text of a value is its literal in SQL, of which a key is made, too
+ * Refuses columns that cannot be stored as text: the one that partitions the archive, whose conditions would compare
+ * texts, and bytes in the key, by which rows are removed and restored. An archive made so by an older sluice continues.
+ * @param column the one that partitions the archive
+ * @param isLoose the text of a value is its SQL literal, which also works for keys
  * @throws SluiceError BAD_FLAG
  */
 export function refuseAsText(
@@ -57,7 +57,7 @@ export function refuseAsText(
       )
 }
 
-/** @throws SluiceError BAD_FLAG where --as-text names a column that the table lacks */
+/** @throws SluiceError BAD_FLAG if --as-text names a column that the table lacks */
 export function refuseUnknownColumns({ table, columns }: TableSpec, names: readonly string[]): void {
   const missing = names.find((name) => !columns.some((column) => column.name === name))
   if (missing === undefined) return
@@ -66,7 +66,10 @@ export function refuseUnknownColumns({ table, columns }: TableSpec, names: reado
   })
 }
 
-/** The archive as the ledger has it, with the grace of this command. @throws SluiceError PLAN_CHANGED where the command asks for another place, cut or calendar */
+/**
+ * The archive in the ledger, with the grace period of this command.
+ * @throws SluiceError PLAN_CHANGED if the command asks for another place, partitioning or calendar
+ */
 export function sameArchive(
   table: TableSpec,
   record: ArchiveRecord,
@@ -98,7 +101,7 @@ export function sameArchive(
   return { ...record, graceMs }
 }
 
-/** Bounds of its periods are values of this column. */
+/** Refuses a changed or dropped time column: the bounds of periods are its values. */
 export function refuseOtherTime(
   { table }: TableSpec,
   { timeColumn }: ArchiveRecord,
@@ -115,7 +118,7 @@ export function refuseOtherTime(
     change.kind === 'retyped'
       ? [`${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
       : ['gone', '']
-  // The ledger has one place for the archive of a table: `--to` another folder is refused.
+  // The ledger has one place per table: `--to` with another folder is refused.
   const elsewhere = 'put its rows into a table of another name, which gets an archive of its own'
   throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
     where: name,
@@ -149,7 +152,7 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   })
 }
 
-/** @throws SluiceError BAD_FLAG where the command names a partition that neither table nor ledger has */
+/** @throws SluiceError BAD_FLAG if the command names a partition that neither table nor ledger has */
 export function refuseUnknown(
   table: TableSpec,
   asked: readonly Asked[],
@@ -166,9 +169,9 @@ export function refuseUnknown(
 }
 
 /**
- * Tables that share rows with others by inheritance: rows of heirs would be archived as rows of the table, and come
- * back into the table. Notes where rows of the table are also rows of tables that it inherits from.
- * @throws SluiceError TABLE_REFUSED where other tables inherit from it
+ * Refuses tables with inheritance children: their rows would be archived as rows of the table, and restored into it.
+ * Notes if rows of the table are also read through its parents.
+ * @throws SluiceError TABLE_REFUSED if other tables inherit from it
  */
 export async function refuseHeirs(
   { table }: TableSpec,

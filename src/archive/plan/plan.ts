@@ -1,4 +1,4 @@
-/** Which partitions of a table are to be archived, what they hold, and how far they have come. */
+/** Plans the archive of a table: which partitions are due, what they hold, and what was done so far. */
 import {
   isUnpublished,
   readArchive,
@@ -47,35 +47,35 @@ import { countText } from '../../shared/figures.ts'
 export type PlannedArchive = {
   readonly table: TableSpec
   readonly archived: ArchivedTable & Partial<Pick<ArchiveRecord, 'partitions'>>
-  /** The ledger does not know the table yet. */
+  /** The ledger does not have the table yet. */
   readonly fresh: boolean
-  /** As the ledger has it; null for a new one. */
+  /** The ledger's record; null for a new table. */
   readonly before: ArchiveRecord | null
-  /** What the next publication changes in the columns of the archive. */
+  /** Changes that the next publication makes to the columns of the archive. */
   readonly changes: readonly ColumnChange[]
-  /** Why a run would have to guess what became of a column; null where it is sure. */
+  /** Error of a run that would have to guess what became of a column; null if this is certain. */
   readonly unsure: SluiceError | null
   /** Labels that the command names. */
   readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
-  /** What is due next leaves as partitions of the system, and not row by row. */
+  /** Due partitions are detached as native partitions, not row by row. */
   readonly isNative: boolean
-  /** Rows that belong to no period, in words; null where none are known. */
+  /** Text about rows that belong to no period; null if none are known. */
   readonly unplaced: string | null
-  /** Foreign keys that lead to the table. */
+  /** Foreign keys that refer to the table. */
   readonly referred: Referred
-  /** Why an age says nothing of it, where one was given; null otherwise. */
+  /** Error if an age was given that does not apply to it; otherwise null. */
   readonly timeless: SluiceError | null
 }
 
-/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED where columns are hidden */
+/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED for hidden columns */
 export async function planArchive(
   table: TableSpec,
   operation: ArchiveOperation,
   around: {
     readonly store: CopyStore
     readonly database: LedgerDatabase
-    /** Under which the ledger has the table. */
+    /** Name of the table in the ledger. */
     readonly name: TableName
     readonly nowMs: number
     readonly signal: AbortSignal
@@ -89,7 +89,7 @@ export async function planArchive(
   const natives = await nativesFor(store, table, present?.record ?? null, signal)
   if (natives !== null && record === null) refuseByValue(table, operation)
   const by = operation.byValue ?? operation.by ?? present?.record.timeColumn ?? null
-  // The archive of a table that was partitioned later keeps the column that it was cut by.
+  // If the table was partitioned later, its archive keeps its former partitioning column.
   const timeColumn = natives === null || (present !== null && present.record.timeColumn !== null) ? by : null
   if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
   refuseAsText(table, natives?.by ?? timeColumn, operation, { record, isLoose: store.can.looseTypes === true })
@@ -139,8 +139,8 @@ export async function planArchive(
 }
 
 /**
- * The partitions of a table as units of its archive. Null for a table without any, and for one that was archived by another column, or by values, before it was
- * partitioned: its archive goes on row by row.
+ * The partitions of a table as units of its archive. Null for a table without any, and for one that was archived by
+ * another column, or by values, before it was partitioned: its archive continues row by row.
  */
 export async function nativesFor(
   store: CopyStore,
@@ -152,7 +152,7 @@ export async function nativesFor(
   return natives === null || record === null || isCutBy(record, natives.by) ? natives : null
 }
 
-/** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */
+/** The table of a partition, in the current source: attached, or detached. */
 export async function nativeNow(
   store: CopyStore,
   table: TableSpec,
@@ -168,7 +168,7 @@ export async function nativeNow(
   return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
 }
 
-/** The archive with the columns of the table now. Where nothing was published, they are laid anew. */
+/** The archive with the present columns of the table. If nothing was published, they are planned from the start. */
 async function presentOf(
   table: TableSpec,
   record: ArchiveRecord,
@@ -185,7 +185,7 @@ async function presentOf(
   return { record: { ...present.record, stored }, changes: [], unsure: null }
 }
 
-/** What the ledger says, or else the flags of a new table; null where the values of a column cut it. */
+/** The calendar of the ledger, otherwise the default; null if partitioned by values. */
 function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchiveOperation): CalendarSpec | null {
   if (record !== null) return recordCalendar(record)
   return byValue === undefined ? DEFAULT_CALENDAR : null
@@ -233,10 +233,7 @@ async function candidatesOf(
   }
 }
 
-/**
- * What the default partition of a table holds: no run archives that.
- * @returns null where there is no default partition, or nothing in it
- */
+/** Text about the rows in the default partition, which no run archives. @returns null without one, or if empty */
 async function defaultText(
   { by, partitions }: NativePartitions,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
@@ -244,7 +241,7 @@ async function defaultText(
   const rest = partitions.find(({ isDefault }) => isDefault)
   if (rest === undefined) return null
   const name = tableText(rest.table.table)
-  // What the planner expects follows the pages of a table that nobody has analyzed yet.
+  // The planner estimates by pages, which also works for a table that was never analyzed.
   const about = (await store.periods?.().effort(rest.table, ['true'], signal))?.rows ?? rest.rows
   if (about > COUNTED_AT_ONCE) {
     return `the default partition ${name} holds about ${about} rows, which no run archives; they were not looked at`

@@ -1,4 +1,4 @@
-/** Where a partition of a plan stands: whether it is due, goes on, is done, or what keeps it. */
+/** Decides the status of a partition in a plan: due, resumed, done, or what prevents it. */
 import { isAbsorbed, isBack, isOpen } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
@@ -7,45 +7,45 @@ import { isAsked, type Asked } from '../work/named-partitions.ts'
 import type { Candidate } from './candidate.ts'
 import type { PeriodLook } from './period-rows.ts'
 
-/** A partition of the plan: what the ledger has of it, what the source has, or both. */
+/** A partition in the ledger, in the source, or in both. */
 export type PlannedPartition = {
   readonly label: string
   readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
   readonly candidate: Candidate | null
   readonly known: ArchivedPartition | null
   readonly note?: string
-  /** What of an archived period is still in the source; absent where nothing is to be there, or it is not archived. */
+  /** Rows of an archived period that are still in the source; absent if none are expected, or it is not archived. */
   readonly look?: PeriodLook
 }
 
 type Around = {
-  /** Other parts of its period. */
+  /** The other parts of its period. */
   readonly others: readonly ArchivedPartition[]
   readonly asked: readonly Asked[]
   readonly drop: boolean
   /** An older program took its numbers for times. */
   readonly mistaken: boolean
-  /** `sluice restore` with the options that bring it back. */
+  /** `sluice restore` with the options that restore it. */
   readonly restoreCommand: string
 }
 
-/** Whether the archive is still to get it: it was not there yet, and has not left it again. */
+/** True if it is not yet archived, and was not removed from the archive again. */
 const isOnItsWay = ({ state }: ArchivedPartition): boolean =>
   !isArchived(state) && state !== 'RESTORED' && state !== 'EXPIRED'
 
-/** What a run does with a partition, by what the ledger and the source have of it. */
+/** What a run does with a partition, from its ledger entry and its source facts. */
 export function standing(
   known: ArchivedPartition | null,
   candidate: Candidate | null,
   { others, asked, drop, mistaken, restoreCommand }: Around,
 ): Pick<PlannedPartition, 'status' | 'note'> {
   if (known === null) {
-    // Somebody wanted the period to stay when this part was not there yet.
+    // The hold on the period was set before this part existed.
     const period = others.find(({ part, held }) => part === 1 && held !== null)
     if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
   }
-  // What has left its table goes on as far as the archive answers for it.
+  // A hold does not stop a partition that has left its table: it continues until the archive counts for it.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
   const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
@@ -94,7 +94,7 @@ export function standing(
   }
 }
 
-/** Of a plain table, rows between the bounds of a period go with one part: the first of those that were restored. */
+/** In a plain table all rows in the bounds of a period go with one part: the first restored one that was asked for. */
 function restoredAgain(
   known: ArchivedPartition,
   others: readonly ArchivedPartition[],
@@ -111,7 +111,7 @@ function restoredAgain(
     : { status: 'restored', note: `its rows are archived again with ${first.label}` }
 }
 
-/** Why it is not dropped, where somebody asked for that. */
+/** Why it is not dropped, if a drop was requested. */
 function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
   return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }

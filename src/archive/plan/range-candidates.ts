@@ -1,4 +1,4 @@
-/** Ranges of time of a plain table, as candidates for the archive. */
+/** Time ranges of a plain table as candidates for the archive. */
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -14,10 +14,10 @@ import { nearestText } from './label-named.ts'
 import { kindBySize, knownTimeKind } from './time-kind.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
-/** What numbers may do that are no times. */
+/** Hint for numbers that are not times. */
 const OTHER_CUT = 'name another column with --by, or make each value a partition with --by-value'
 
-/** @throws SluiceError BAD_FLAG where nobody said which column is the time */
+/** @throws SluiceError BAD_FLAG if no time column is given */
 export async function rangeCandidates(
   table: TableSpec,
   timeColumn: string | null,
@@ -65,12 +65,12 @@ export async function rangeCandidates(
   }
   for (let at = 0; at < periods.length; at++) {
     const period = periods[at]
-    // What happened to it decides, not what is in the source by now.
+    // The ledger's state decides, not the rows in the source.
     const part = period === undefined ? null : partFor(record, period.label)
     if (period === undefined || part === null) continue
     const look = part.part === 1 ? undefined : late.get(period.label)
     const rows = part.part === 1 ? await counted(period, period) : look !== undefined && 'rows' in look ? look.rows : 0n
-    // Of a period that is archived, no more rows are no news.
+    // An archived period without new rows needs no entry.
     if (rows === 0n && part.part > 1) continue
     if (rows === 0n && named.length === 0) {
       at = (await nextWithRows(periods, at, counted)) - 1
@@ -94,7 +94,7 @@ export async function rangeCandidates(
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
 }
 
-/** Bounds of partitions that the system keeps inside of one table, where they are ranges of whole numbers of this column. */
+/** Bounds of partitions inside a table, if they are ranges of whole numbers of this column. */
 async function ownBounds(
   store: CopyStore,
   { table }: TableSpec,
@@ -111,7 +111,7 @@ async function ownBounds(
   }
 }
 
-/** Periods whose late rows nobody has counted; null where all were. */
+/** Text about periods whose late rows were not counted; null if all were. */
 function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
   const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
   const [first] = unlooked
@@ -120,7 +120,7 @@ function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
   return `rows that came late to ${many} were not looked for (${first.why}): --partition ${first.label} looks for them, whatever it takes`
 }
 
-/** Rows that no run ever archives; null where there are none. */
+/** Text about rows that no run ever archives; null if there are none. */
 function unplacedText(
   column: string,
   { nulls, unreal }: { readonly nulls: bigint; readonly unreal: bigint },
@@ -139,8 +139,9 @@ function unplacedText(
 }
 
 /**
- * The first period behind an empty one that may hold rows: one row of long ago would otherwise cost a question for every day since.
- * @returns the number of periods where none of them does
+ * The first period after an empty one that may hold rows. Searches in growing steps, because one very old row would
+ * otherwise cost a query for every period since.
+ * @returns the number of periods if none holds rows
  */
 async function nextWithRows(
   periods: readonly Period[],
@@ -162,7 +163,7 @@ async function nextWithRows(
   return from
 }
 
-/** @throws SluiceError BAD_FLAG where the calendar has no such period */
+/** @throws SluiceError BAD_FLAG if the calendar has no such period */
 function periodNamed(calendar: CalendarSpec, label: string, record: ArchiveRecord | null): Period {
   try {
     return periodAt(calendar, label)

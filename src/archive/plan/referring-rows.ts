@@ -1,23 +1,23 @@
-/** Rows of other tables that keep partitions from leaving: foreign keys that lead to an archived table, and one row by which each holds a partition. */
+/** Rows whose foreign keys prevent partitions from being removed, and one example row per foreign key. */
 import { referringText } from '../../model/archive/referring-text.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Referrer, ReferringRow } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Candidate } from './candidate.ts'
 
-/** For one key and one partition, and for all of a table, ms. */
+/** Time limits of the search, ms: for one key and one partition, and for all of a table. */
 const LOOK_MS = 500
 const ALL_LOOKS_MS = 5000
 
-/** What was found of one partition, each in words. */
+/** Rows that refer to one partition, as texts. */
 export type HeldBy = {
-  /** Rows that refer to it, one for each key. */
+  /** An example row for each key that has one. */
   readonly rows: readonly string[]
-  /** Keys whose rows nobody has looked through. */
+  /** Keys whose rows were not searched. */
   readonly notLooked: readonly string[]
 }
 
-/** Looks at the partitions of one table, as long as that is cheap. */
+/** Searches referring rows for the partitions of one table, within the time limits. */
 export class Referred {
   readonly referrers: readonly Referrer[]
   readonly #store: CopyStore
@@ -34,8 +34,8 @@ export class Referred {
   }
 
   /**
-   * @param table the partition, or the table that it is a period of
-   * @param condition rows of the period, in the SQL of the store; null for all of the table
+   * @param table the partition, or the table it is a period of
+   * @param condition rows of the period, in the SQL of the store; null for the whole table
    */
   async look(table: TableName, condition: string | null, signal: AbortSignal): Promise<HeldBy> {
     const [rows, notLooked]: [string[], string[]] = [[], []]
@@ -65,7 +65,7 @@ export class Referred {
   }
 }
 
-/** The server detaches no partition that rows of other tables refer to. */
+/** Blocks partitions that rows of other tables refer to: the server does not detach them. */
 export async function heldBack(
   candidates: readonly Candidate[],
   referred: Referred,
@@ -81,15 +81,15 @@ export async function heldBack(
   return held
 }
 
-/** What keeps a partition, or may keep it, as a note; null where nothing does. */
+/** A note about rows that prevent the removal, or may; null if there are none. */
 export function heldText({ rows, notLooked }: HeldBy): string | null {
   const parts = [...rows, ...notLooked.map((text) => `not looked for rows that refer to it: ${text}`)]
   return parts.length === 0 ? null : parts.join('; ')
 }
 
 /**
- * Of a table as a whole: `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
- * @param native whether its partitions are tables: no row is deleted then
+ * For a whole table: `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
+ * @param native its partitions are tables, so no row is deleted
  */
 export function referrerText(referrer: Referrer, native: boolean): string {
   const { table, columns, to, onDelete, stopsRemoval } = referrer

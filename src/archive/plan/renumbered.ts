@@ -1,4 +1,4 @@
-/** Numbers of partitions in a database that was loaded from a dump: tables have their names and bounds there, and other numbers. */
+/** Identities of partitions in a database loaded from a dump: names and bounds are the same, identities are new. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -11,13 +11,13 @@ import type { Finding } from '../steps/find-damage.ts'
 import { originNow } from '../work/require-origin.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
-/** No table has this number: what the ledger notes of one that is not found. */
+/** No table has this identity; recorded for a table that is not found. */
 const NONE = '0'
 
-/** @property unclear findings by labels: partitions of which several tables may be the one that left */
+/** @property unclear findings by label: partitions for which several tables may be the detached one */
 export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, Finding> }
 
-/** The record with the numbers that tables have in this database; the same one where the ledger's numbers are those of this database. */
+/** The record with the table identities of this database; unchanged if they are the ledger's already. */
 export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
   const unclear = new Map<string, Finding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
@@ -31,7 +31,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
     const out = hasLeft(one)
     const same = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
     if (!out && same !== undefined) return same.identity
-    // That it leaves is noted before it begins to.
+    // `leaving` is recorded before the detach begins.
     const tables = out || one.leaving ? await partitions.detachedTables(noted, identity, interrupt.abort) : []
     const left = tables.length > 1 ? await withProvedRows(context, one, tables) : tables
     if (left.length === 1) return left[0]?.identity ?? NONE
@@ -47,8 +47,8 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
 }
 
 /**
- * Of tables that have the name of one that left: those whose rows are the ones that were proved.
- * @throws SluiceError SOURCE_DENIED for a table that the login may not read: its rows may be these
+ * Among tables with the name of a detached one: those whose rows equal the proof.
+ * @throws SluiceError SOURCE_DENIED for a table that the login may not read, because its rows may be the right ones
  */
 async function withProvedRows(
   context: ArchiveContext,
@@ -63,7 +63,7 @@ async function withProvedRows(
       const rows = await digestNow(context, { ...out, native })
       if (rows !== null && equalDigests(rows, expected)) equal.push(native)
     } catch (thrown) {
-      // A table of another archive has other columns, and values that are none of these types.
+      // A table of another archive has other columns and other types.
       const error = asSluiceError(thrown)
       if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL' || error.code === 'SOURCE_DENIED')
         throw error
@@ -81,7 +81,7 @@ function unclearTable(partition: string, tables: readonly NumberedName[]): Findi
   }
 }
 
-/** Notes the numbers of partitions, in one transaction. */
+/** Records the identities of partitions, in one transaction. */
 export async function noteNumbers(database: LedgerDatabase, { table, partitions }: ArchiveRecord): Promise<void> {
   await database.batch(
     partitions.flatMap(({ label, native }) =>

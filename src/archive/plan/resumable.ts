@@ -1,4 +1,7 @@
-/** Whether a run would go on with an archive, for those who only look: whoever plans or lists learns it before a run refuses. */
+/**
+ * Checks for read-only commands whether a run could continue an archive, so that `plan` and `list` show a refusal
+ * before a run meets it.
+ */
 import { tableText } from '../../model/copy/column-type.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -8,10 +11,10 @@ import type { Opened } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
 import { lookAtOrigin } from '../work/require-origin.ts'
 
-/** A folder on a disk answers at once; nobody who lists archives waits longer for a bucket. */
+/** Longest wait for a bucket, ms; a local folder answers at once. */
 const PATIENCE_MS = 10_000
 
-/** What a run ends with before it changes anything. */
+/** Errors with which a run would end before it changes anything. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ARCHIVE_FOREIGN',
   'ARCHIVE_CONFLICT',
@@ -21,12 +24,12 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export type Standing =
   | { readonly kind: 'own' }
-  /** What a run would throw. */
+  /** The error of a run. */
   | { readonly kind: 'refused'; readonly error: SluiceError }
-  /** Nobody knows: the log could not be read. */
+  /** Unknown: the log could not be read. */
   | { readonly kind: 'unread'; readonly why: string }
 
-/** Reads the newest version of the log, and changes nothing. */
+/** Reads the newest version of the log; changes nothing. */
 export async function standingOf(archived: ArchivedTable, opened: Opened, run: Run): Promise<Standing> {
   const patience = AbortSignal.timeout(PATIENCE_MS)
   const abort = AbortSignal.any([run.interrupt.abort, patience])
@@ -41,7 +44,7 @@ export async function standingOf(archived: ArchivedTable, opened: Opened, run: R
   }
 }
 
-/** Says what is not well as a warning; an archive of this database needs no words. */
+/** Emits a warning about a problem; nothing for an archive of this database. */
 export function tellStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
   const table = tableText(archived.table)
   if (standing.kind === 'refused') {
@@ -60,7 +63,7 @@ export function tellStanding(archived: ArchivedTable, standing: Standing, { emit
   }
 }
 
-/** Fields of events: why a run would refuse, and what of the archive nobody has looked at. */
+/** Event fields: why a run would refuse, and what of the archive was not checked. */
 export function standingFields(
   standing: Standing,
   notLooked: readonly string[] = [],

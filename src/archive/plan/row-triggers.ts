@@ -1,10 +1,10 @@
-/** What triggers and rules of a plain table do to rows that leave it and come back, said before anything leaves. */
+/** Reports what triggers and rules of a table do to rows that it removes and restores, before any row is removed. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
-/** Says which tables are archived as others are, and take no archived rows back as they are. */
+/** Reports tables that can be archived, but refuse a restore, such as unlogged ones. */
 export async function tellLosable(
   { table }: TableSpec,
   store: CopyStore,
@@ -17,8 +17,9 @@ export async function tellLosable(
 }
 
 /**
- * Names triggers and rules that fire, and those that do not fire in the session of a run.
- * @throws SluiceError TABLE_REFUSED where one may change a row or keep it out: then what a restore brings back is not what was archived
+ * Reports triggers and rules that fire, and those that do not fire in the session of a run.
+ * @throws SluiceError TABLE_REFUSED if one may change or reject a row: restored rows would then differ from the
+ * archived ones
  */
 export async function refuseTriggers(
   { table }: TableSpec,
@@ -52,9 +53,9 @@ export async function refuseTriggers(
 }
 
 /**
- * Names triggers and rules that fire for rows which are erased: what they write elsewhere stays.
- * @returns what an erasure does not reach by them, in words; null where none fires
- * @throws SluiceError TABLE_REFUSED where the system keeps deleted rows itself
+ * Reports triggers and rules that fire for erased rows: what they write to other places stays.
+ * @returns text about what the erasure does not cover; null if none fires
+ * @throws SluiceError TABLE_REFUSED if the system itself keeps deleted rows
  */
 export async function tellErased(
   { table }: Pick<TableSpec, 'table'>,
@@ -82,7 +83,7 @@ export async function tellErased(
   return `what ${all.join(', ')} of ${name} wrote elsewhere`
 }
 
-/** Names triggers and rules of a table that other rows come into: they fire, and rows that are not those of the archive afterwards are refused. */
+/** Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ. */
 export async function tellTriggers(
   { table }: Pick<TableSpec, 'table'>,
   store: CopyStore,

@@ -1,4 +1,4 @@
-/** Archived rows that a database still has, and that are not what was proved: by sum, by key, or by count, as far as each goes. */
+/** Finds archived rows that are still in the database and differ from their proof: by checksum, key or count. */
 import { otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -21,10 +21,10 @@ import { openArchiveQuery } from '../../stores/parquet.ts'
 import { countText } from '../../shared/figures.ts'
 
 /**
- * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
- * @param wanted whether somebody asked for a partition
- * @param deep whether the sums of all rows are compared
- * @param looked gets what was looked at
+ * Counts the rows of periods; compares them by key if an index covers them, or if their number is not the expected one.
+ * @param wanted true for requested partitions
+ * @param deep also compare checksums of all rows
+ * @param looked collects which periods were checked, and how
  */
 export async function* sourceFindings(
   context: ArchiveContext,
@@ -67,7 +67,7 @@ export async function* sourceFindings(
       continue
     }
     const isSuspect = differs !== null || surplusOf(look) !== 0n
-    // Rows on their way back have no count that they should have.
+    // During a restore the expected number of rows is unknown.
     const isComing = partition.native === null && partition.restoring
     const isKeyed =
       look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
@@ -84,7 +84,7 @@ export async function* sourceFindings(
   }
 }
 
-/** Its files may be gone: rows of an expired period are late, whatever they are. */
+/** The files of an expired period may be gone, so all its rows count as late. */
 function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<Finding> {
   if (look === undefined || !('rows' in look) || look.rows === 0n) return
   const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
@@ -92,7 +92,7 @@ function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined
   yield { finding: 'late rows', partition: label, detail }
 }
 
-/** Rows that came when their partition had left already: they stand in another one. */
+/** Rows that arrived after their partition was removed: they are in the default partition. */
 async function lateBeside(
   { store, signal }: Source,
   record: ArchiveRecord,
@@ -125,7 +125,7 @@ async function lateBeside(
   ]
 }
 
-/** Other parts of its period whose rows are those of the archive: none of them came late. */
+/** Other archived parts of the period: their rows are not late. */
 function archivedBeside(partition: ArchivedPartition, { partitions }: ArchiveRecord): readonly ArchivedPartition[] {
   return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
 }
@@ -135,8 +135,8 @@ function surplusOf(look: PeriodLook | undefined): bigint {
 }
 
 /**
- * Null where rows cannot be told by key, or where a file of the archive cannot be read, which is a finding of its own.
- * @param values whether values are compared at once; else only where keys differ
+ * Null if a side lacks a key column, or a file of the archive cannot be read, which is reported as another finding.
+ * @param values compare values at once; otherwise only if keys differ
  */
 async function differencesByKey(
   source: Source,
@@ -156,7 +156,7 @@ async function differencesByKey(
     if (!(thrown instanceof SluiceError)) throw thrown
     const { code, message } = thrown
     if (code === 'PARTITION_CHANGED' || code === 'SOURCE_GONE') return null
-    // A row that no archive of the table could hold was not in this one.
+    // A row that no archive of the table can hold was not archived.
     if (code === 'VALUE_REFUSED')
       return [{ finding: 'differs from the source', partition: partition.label, detail: message }]
     throw thrown

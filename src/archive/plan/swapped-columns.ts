@@ -1,4 +1,7 @@
-/** Columns that changed their names with each other, where the source has no numbers of columns: the noted rows tell them from columns that only stand in another order. */
+/**
+ * Detects columns that swapped names, in sources without column identities: rows noted in the witness distinguish this
+ * from a changed column order.
+ */
 import type { ArchivedTable } from '../ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -6,8 +9,9 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { LARGE, readRows } from '../work/witness.ts'
 
 /**
- * Nothing is read unless columns stand in another order than in the archive. Where no noted row is there any more, or its values were changed, the names count.
- * @throws SluiceError PARTITION_CHANGED where each noted row that is there has the values of columns under the names of others
+ * Reads rows only if the column order differs from the archive. If no noted row exists any more, or its values changed,
+ * the names count.
+ * @throws SluiceError PARTITION_CHANGED if all noted rows that exist have their values under swapped names
  */
 export async function refuseSwappedColumns(
   store: CopyStore,
@@ -40,7 +44,7 @@ export async function refuseSwappedColumns(
   })
 }
 
-/** Columns that the archive has, and that stand where another one of them stood. */
+/** Archived columns that are at the position of another archived column. */
 function movedColumns(table: TableSpec, before: readonly { readonly name: string }[]): ReadonlySet<string> {
   const now = table.columns.map(({ name }) => name).filter((name) => before.some((one) => one.name === name))
   const then = before.map(({ name }) => name).filter((name) => now.includes(name))

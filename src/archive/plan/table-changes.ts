@@ -1,4 +1,4 @@
-/** The columns of an archived table as they are now, beside those that its archive has. */
+/** Compares the present columns of an archived table with those of its archive. */
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { evolved, isWidening, retypedText, unsureOf, type ColumnChange, type Unsure } from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -7,17 +7,17 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { withExpressions } from './new-archive.ts'
 
-/** What somebody says of columns where the source cannot tell. */
+/** The user's statements about columns that the source cannot identify. */
 export type ColumnWords = {
   /** `OLD=NEW` */
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
   readonly asText?: readonly string[]
-  /** Wider types stay in the fields that there are. */
+  /** Wider types keep the existing fields. */
   readonly widen?: boolean
 }
 
-/** An archive as the next publication makes it. */
+/** The archive as the next publication would write it. */
 export type PresentArchive = {
   readonly record: ArchiveRecord
   readonly changes: readonly ColumnChange[]
@@ -25,8 +25,8 @@ export type PresentArchive = {
 }
 
 /**
- * The archive of a table with the columns that the table has now. Partitions keep those of their files.
- * @throws SluiceError BAD_FLAG for a column that is not there; UNSUPPORTED_TYPE for one that cannot be stored; PLAN_CHANGED
+ * The archive of a table with the table's present columns. Partitions keep the columns of their files.
+ * @throws SluiceError BAD_FLAG for a missing column; UNSUPPORTED_TYPE for one that cannot be stored; PLAN_CHANGED
  */
 export async function presentArchive(
   store: CopyStore,
@@ -50,8 +50,8 @@ export async function presentArchive(
 }
 
 /**
- * The same for a caller that publishes nothing. Its record has unsure columns as dropped and added ones: a caller that reads a value of one asks `doubtOf`
- * first.
+ * The same for a caller that publishes nothing. Uncertain columns appear as dropped and added; a caller that reads
+ * their values must call `doubtOf` first.
  */
 export async function seenArchive(
   store: CopyStore,
@@ -62,7 +62,7 @@ export async function seenArchive(
   try {
     return await presentArchive(store, table, record, signal)
   } catch (thrown) {
-    // A column that a run refuses keeps no command from reading what is archived.
+    // A column that a run would refuse must not prevent reading the archive.
     if (!(thrown instanceof SluiceError) || !READ_ALL_THE_SAME.has(thrown.code)) throw thrown
     const numbers = (await store.columnNumbers?.(table, signal)) ?? null
     return { record, changes: [], unsure: unsureOf(table, record.stored, numbers) }
@@ -83,7 +83,7 @@ function saidOf(
     const at = text.indexOf('=')
     const [from, to] = [text.slice(0, at), text.slice(at + 1)]
     if (at < 1 || to === '') throw new SluiceError('BAD_FLAG', `--renamed ${text} names no two columns: write OLD=NEW`)
-    // A job that says it every night is right the first time.
+    // Allows scheduled runs to repeat the flag after the rename was applied.
     if (!had(from) && had(to)) continue
     if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
     if (!has(to) || had(to)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
@@ -96,7 +96,7 @@ function saidOf(
   return { renamed: names, dropped: new Set(dropped) }
 }
 
-/** Each change in words. A column that was dropped and added again under its name is one of them. */
+/** Texts of all changes. A column dropped and added again under its name is one change. */
 export function changeTexts(changes: readonly ColumnChange[]): readonly string[] {
   const has = (kind: ColumnChange['kind'], name: string): boolean =>
     changes.some((one) => one.kind === kind && one.column.name === name)
@@ -110,7 +110,7 @@ export function changeTexts(changes: readonly ColumnChange[]): readonly string[]
   })
 }
 
-/** What the next publication does with a column, and what becomes of older rows. */
+/** What the next publication does with a column, and what this means for older rows. */
 export function changeText(change: ColumnChange): string {
   const { name, column } = change.column
   switch (change.kind) {

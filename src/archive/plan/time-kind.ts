@@ -1,4 +1,7 @@
-/** The one judge of what is time: whether whole numbers of a column are times something has to say, since serial ids and days written as numbers are whole numbers too. */
+/**
+ * The only place that decides whether values are times. For whole numbers this needs evidence, because serial ids and
+ * dates written as numbers are whole numbers too.
+ */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -12,24 +15,24 @@ import { knownZones } from '../../model/calendar/zone.ts'
 type NumberKind = Extract<ValueKind, `epoch-${string}`>
 const KINDS: Readonly<Record<Epoch, NumberKind>> = { s: 'epoch-seconds', ms: 'epoch-milliseconds' }
 
-/** What a partition of a table of numbers was archived as, in the ledger: `name` where its bounds are no times, and its name was given. */
+/** Value of `chosenBy` in the ledger for a partition whose bounds are not times, and that was named by the user. */
 export const BY_NAME = 'name'
 
 export type Evidence = {
-  /** As `--epoch` says it. */
+  /** Value of `--epoch`. */
   readonly epoch?: Epoch | undefined
   /** Bounds of partitions that are ranges of the column; null is open. */
   readonly bounds: readonly (string | null)[]
-  /** Where days begin, where something says it. */
+  /** Time zone of the day boundaries, if known. */
   readonly zone?: string | undefined
-  /** Of the archive of this column. */
+  /** Record of the archive by this column. */
   readonly record: Pick<ArchiveRecord, 'partitions' | 'calendar'> | null
 }
 
 /**
- * What the values of a column are.
- * @returns null for numbers that nothing says are times
- * @throws SluiceError BAD_FLAG for a column that is no time by its type
+ * The kind of a column's values.
+ * @returns null for numbers without evidence that they are times
+ * @throws SluiceError BAD_FLAG for a column whose type cannot hold times
  */
 export function timeKind(
   { table }: Pick<TableSpec, 'table'>,
@@ -43,7 +46,8 @@ export function timeKind(
       return type.zone ? 'timestamptz' : 'timestamp'
     case 'text':
     case 'native':
-      // Systems without types of time hold them as texts: days alone sort right among days, among times behind a blank and behind a T.
+      // Systems without time types store times as text: plain days sort correctly among days, and among times with a
+      // blank or a T.
       return 'date'
     case 'int':
       return epoch === undefined ? (recordedKind(record) ?? kindOfBounds(bounds, zone, record)) : KINDS[epoch]
@@ -55,9 +59,9 @@ export function timeKind(
 }
 
 /**
- * As timeKind, for a column that has to be a time.
- * @param otherwise what the user may do where the numbers are no times
- * @throws SluiceError BAD_FLAG for numbers that nothing says are times, too
+ * As timeKind, for a column that must be a time.
+ * @param otherwise what the user can do if the numbers are not times
+ * @throws SluiceError BAD_FLAG also for numbers without evidence
  */
 export function knownTimeKind(
   table: Pick<TableSpec, 'table'>,
@@ -79,8 +83,8 @@ export function knownTimeKind(
 }
 
 /**
- * As timeKind, for a table that has partitions of its own or had them: bounds of archived partitions count too. Null for columns of other types as well, and for
- * texts of which no bound is written as a time, such as ULIDs.
+ * As timeKind, for a table that has or had native partitions: bounds of archived ones count too. Null also for columns
+ * of other types, and for texts of which no bound is a time, such as ULIDs.
  */
 export function nativeKind(
   table: Pick<TableSpec, 'table' | 'columns'>,
@@ -100,7 +104,10 @@ export function nativeKind(
 
 const TIMES: ReadonlySet<Column['type']['kind']> = new Set(['date', 'timestamp', 'text', 'native', 'int'])
 
-/** The ledger has archived the numbers as times. Older programs did not note it: then the name of a partition has to be that of the period between its bounds. */
+/**
+ * The kind under which the ledger archived the numbers. Older programs did not record it: then a partition's name must
+ * be that of the period between its bounds.
+ */
 function recordedKind(record: Evidence['record']): NumberKind | null {
   const calendar = record === null ? null : recordCalendar(record)
   if (record === null || calendar === null) return null
@@ -113,17 +120,20 @@ function recordedKind(record: Evidence['record']): NumberKind | null {
   return null
 }
 
-/** Where numbers end by their type: as a bound it says that there is none. */
+/** Limits of integer types: as a bound they mean "open". */
 const ENDS: ReadonlySet<string> = new Set(['0', '32767', '2147483647', '4294967295', '9223372036854775807'])
-/** Whole numbers above this are milliseconds: as seconds they would be later than the year 5138. */
+/** Larger whole numbers are milliseconds: as seconds they would be after the year 5138. */
 const MOST_SECONDS = 100_000_000_000n
 
-/** What whole numbers are that are known to be times: seconds, or milliseconds where one of them is too large. */
+/** The unit of numbers known to be times: milliseconds if one of them is too large for seconds. */
 export function kindBySize(numbers: readonly string[]): NumberKind {
   return numbers.some((text) => BigInt(text) > MOST_SECONDS) ? KINDS.ms : KINDS.s
 }
 
-/** Every bound begins a day of one zone. One bound alone does so too easily in one of hundreds of zones. */
+/**
+ * A kind if every bound is a day boundary in the same zone. A single bound is not enough for zones other than the known
+ * ones: it fits one of hundreds too easily.
+ */
 function kindOfBounds(
   bounds: Evidence['bounds'],
   zone: Evidence['zone'],
@@ -138,7 +148,7 @@ function kindOfBounds(
   return zones.some(days) || (numbers.length > 1 && knownZones().some(days)) ? kind : null
 }
 
-/** Why an age says nothing of a table. */
+/** Error for an age given for a table without times. */
 export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): SluiceError {
   const name = tableText(table)
   return new SluiceError('UNSUPPORTED_TYPE', `${name} is partitioned by ranges of ${by}, which says no time`, {
@@ -149,9 +159,10 @@ export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): 
 }
 
 /**
- * Partitions that an older program took out of the table because it took any number for a time. Their rows are safe; new rows between their bounds have no place.
- * @param by of the partitions that the table has now; undefined where it has none
- * @param kind what the numbers are, by `nativeKind`
+ * True for partitions that an older program detached because it took any number for a time. Their rows are safe, but
+ * the server refuses new rows between their bounds.
+ * @param by column of the table's present partitions; undefined if it has none
+ * @param kind result of `nativeKind`
  */
 export function isMistaken(
   { native, chosenBy, from, to }: ArchivedPartition,

@@ -1,4 +1,4 @@
-/** Values of the periods that are due which an archive cannot hold: looked for one by one, where somebody asks for that. */
+/** Finds values of due periods that an archive cannot hold, by reading all of them; only on request. */
 import { cutCondition } from '../steps/cut-condition.ts'
 import { readColumns, wholeOf } from '../steps/context.ts'
 import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'
@@ -19,8 +19,8 @@ import { nativeNow, type PlannedArchive } from './plan.ts'
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
- * Reads all rows of what is due, and warns of each column with values that a run would refuse: those that the archive does not hold, and those that are none of the
- * column's type. Error values of an enum are kept, and named.
+ * Reads all due rows, and warns for each column with values that a run would refuse: those that the archive cannot
+ * hold, and those outside the column's type. Error values of an enum are kept, and reported.
  */
 export async function tellDoubtful(
   { table, archived, partitions }: PlannedArchive,
@@ -77,7 +77,7 @@ export async function tellDoubtful(
   }
 }
 
-/** The same of a row that holds a value which is none of its type: its texts are as the source prints them. */
+/** The same for a row with a value outside its type: its texts are as the source prints them. */
 function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column
@@ -86,12 +86,12 @@ function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   return namesColumn(error, name)
 }
 
-/** Whether an error is about a value of the column. Systems write its name in quotes, or behind that of the table. */
+/** True if an error is about a value of the column. Systems write the name in quotes, or after that of the table. */
 function namesColumn({ where = '' }: SluiceError, name: string): boolean {
   return [`column \`${name}\``, `column "${name}"`, `.${name}, row `].some((text) => where.includes(text))
 }
 
-/** Whether the stored type holds the value, by its canonical text. */
+/** True if the stored type can hold the value, by its canonical text. */
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = cellText(cell)

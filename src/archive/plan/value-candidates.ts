@@ -1,4 +1,4 @@
-/** Values of a column of a plain table, as candidates for the archive: one partition a value. */
+/** Values of a column of a plain table as candidates for the archive: one partition per value. */
 import { valueCondition } from '../steps/cut-condition.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { normalizer } from '../../model/copy/canonical.ts'
@@ -11,12 +11,12 @@ import { lateText, partFor } from './further-part.ts'
 import { LONGEST_LABEL, valueLabel } from './value-label.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
-/** Values of one column: with more it is no column to make partitions of. */
+/** Most values of a column that can be used for partitions. */
 export const MOST_VALUES = 1000
 
 /**
- * All values that the table has now, by their names. Of a value that has left the table already, its rows are late ones.
- * @throws SluiceError BAD_FLAG for a column whose values are no partitions, or of which there are too many
+ * All values in the table, by label. If a value's partition was already removed, its rows are late ones.
+ * @throws SluiceError BAD_FLAG for a column whose values cannot be partitions, or that has too many
  */
 export async function valueCandidates(
   table: TableSpec,
@@ -29,7 +29,7 @@ export async function valueCandidates(
   const candidates: Candidate[] = []
   for (const { value, label, rows, note } of await namedValues(table, column, { store, signal })) {
     const part = note === undefined ? partFor(record, label) : { label, period: label, part: 1 }
-    // What happened to it decides, not what is in the source by now.
+    // The ledger's state decides, not the rows in the source.
     if (part === null) continue
     const late = part.part > 1 ? { note: lateText(rows, part.period) } : {}
     candidates.push({
@@ -54,7 +54,7 @@ type NamedValue = {
   readonly value: string | null
   readonly label: string
   readonly rows: bigint
-  /** Why it can be no partition, in words. */
+  /** Why it cannot be a partition, as text. */
   readonly note?: string
 }
 
@@ -107,7 +107,7 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
   } catch {
     return blocked(`it is no value of ${column.native}`)
   }
-  // SQLite holds any bytes as a text, and a program is told this character for those that are none.
+  // SQLite stores any bytes as text; invalid bytes are read as this character.
   if (value?.includes('\uFFFD') === true)
     return blocked('it has characters that are none, or that stand for such bytes')
   if (value !== null && isEndless(column, value)) return blocked('it is no value that an archive holds as one')
@@ -119,7 +119,7 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
   return { value, label, rows }
 }
 
-/** NaN, infinity, days before ours and days of MySQL that are none: systems compare them in other ways than files do. */
+/** True for NaN, infinity, dates BC and invalid dates of MySQL: systems compare them differently from files. */
 function isEndless({ type: { kind } }: Column, value: string): boolean {
   if (kind === 'decimal') return !/^-?\d/.test(value)
   return kind === 'date' && !/^(?!0000)\d{4}-(?!00)\d\d-(?!00)\d\d$/.test(value)

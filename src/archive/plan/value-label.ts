@@ -1,32 +1,32 @@
-/** Names of partitions that are values of a column: a plain value is its own name; any other is written in double quotes, so that no two values share a name. */
+/**
+ * Names of partitions that are values of a column: a plain value is its own name; any other is written in double
+ * quotes, so that two values never share a name.
+ */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
-/** Name of the partition of rows without a value. A text that reads so is written in quotes. */
+/** Name of the partition of rows without a value. The text 'NULL' is written in quotes. */
 const NULL_LABEL = 'NULL'
 
-/** Characters of a name: that of a further part, and what systems put behind, have to fit beside them into 190. */
+/** Longest label, characters: with the suffix of a further part and those of systems it must fit into 190. */
 export const LONGEST_LABEL = 150
 
-/** One that shows as itself: no control or format character, no blank but the common one. */
+/** Characters written as they are: no control or format character, and no blank except the plain space. */
 const SHOWN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 
-/**
- * @param value canonical text; null is NULL
- * @returns never empty, without blanks at its ends, and another one for another value of the type
- */
+/** @param value canonical text; null is NULL @returns not empty, without outer blanks, unique in the type */
 export function valueLabel(value: string | null, kind: ColumnType['kind'] = 'text'): string {
   if (value === null) return NULL_LABEL
   if (kind === 'bool') return value === '1' ? 'true' : 'false'
   return isPlain(value) ? value : quoted(value)
 }
 
-/** Whether somebody wrote a name that has to be in quotes, or that of NULL. */
+/** True if a text is a name in canonical quotes, or that of NULL. */
 export function isQuotedLabel(text: string): boolean {
   if (text === NULL_LABEL) return true
   return jsonLabel(text) === text
 }
 
-/** The name of a value that stands in double quotes, with any escape that JSON has; null for anything else. */
+/** The name for a text in double quotes, with any JSON escape; null for other texts. */
 export function jsonLabel(text: string): string | null {
   if (!/^".*"$/s.test(text)) return null
   try {
@@ -38,9 +38,9 @@ export function jsonLabel(text: string): string | null {
 
 function isPlain(text: string): boolean {
   if (text === '' || text !== text.trim() || text.startsWith('"')) return false
-  // Further parts have such names, and people write NULL in either case.
+  // Further parts have such names, and users write NULL in upper or lower case.
   if (/\.part\d{1,9}$/i.test(text) || text.toUpperCase() === NULL_LABEL) return false
-  // Two texts that look alike in every letter may be spelled in other characters.
+  // Texts that look equal may use different characters: only NFC is written without quotes.
   return text === text.normalize('NFC') && SHOWN.test(text)
 }
 

@@ -1,6 +1,7 @@
 /**
- * Answers a query over the source and its archive as of one moment. The ledger is read, then a view of the source is opened and rows begin to come;
- * if the ledger says by then that other partitions are archived than before, all of it is begun anew: so no row is missed and none counted twice.
+ * Answers a query over the source and its archive as of one snapshot. Reads the ledger, then opens a view of the
+ * source. If, once rows arrive, the ledger has other archived partitions than before, the query starts again: so no row
+ * is missed or counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../ledger/by-value.ts'
@@ -47,7 +48,7 @@ import { queryColumns } from './query-columns.ts'
 import { collatedOf, otherMeanings, otherNumbers, otherTypes, textsOf } from './otherwise.ts'
 import { CheckedFiles } from './checked-files.ts'
 
-/** How often a query begins anew, and the longest pause before it does. */
+/** Retry limit of a query, and the pauses between retries, ms. */
 const TRIES = 30
 const PAUSE_MS = { first: 20, most: 1000 }
 
@@ -66,23 +67,24 @@ export type Question = {
 
 export type Answer = {
   readonly columns: readonly string[]
-  /** Places of columns that the source shows as true and false; rows have 1 and 0 for that. */
+  /** Positions of columns that the source shows as true and false; rows have 1 and 0 there. */
   readonly booleans: ReadonlySet<number>
   readonly sources: QuerySourcesEvent
-  /** False where the database knows of no archive of the table: then the answer has rows of the database only. */
+  /** False if the database has no archive of the table: the answer then has rows of the database only. */
   readonly hasArchive: boolean
-  /** The name that the table had when it was archived; null where it has that one. */
+  /** Name of the table when it was archived; null if it is unchanged. */
   readonly formerName: string | null
-  /** What the statement compares in another way than the database, in words. */
+  /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /** Rows of the table under keys of archived ones that were gone: which of the two count, and how that is settled. */
+  /** Texts about rows with keys of removed archived rows: which of the two count, and how to resolve it. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
 /**
- * @param told gets the answer, which is open until it returns
- * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY where archives change all the time; whatever the source throws
+ * @param told called with the answer, which is valid until it returns
+ * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if archives change all the time;
+ * errors of the source
  */
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
@@ -94,7 +96,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   const ledger = found.opened.database
   let given = false
   const telling = async ({ pages, ...rest }: Answer): Promise<void> => {
-    // One may have been archived since, and has left before its rows were read.
+    // A partition may have been archived and removed before its rows were read.
     await refuseToAnswer({ store, ledgers }, table, signal)
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
       for await (const page of pages) {
@@ -113,8 +115,8 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     } catch (error) {
       throwIfAborted(signal)
       if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
-      // A table of which a partition is taken away fails its reader, and files go when their partition has been restored. One that came back and went
-      // again has failed it too, and counts as before.
+      // Detaching a partition makes its readers fail, and files are deleted after a restore. Retry also if a partition
+      // came back and left again, although it then counts as before.
       const moved =
         error instanceof Moved ||
         standingsText(await standingsOf(store, table, record, signal)) !== standingsText(standings) ||
@@ -135,7 +137,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
 /** Other partitions are archived than when the query began. */
 class Moved extends Error {}
 
-/** One try: what the ledger says of the archive, and which of its partitions are in the table. */
+/** One attempt: the ledger's record of the archive, and which of its partitions are attached. */
 type Try = {
   readonly question: Question
   readonly ledger: LedgerDatabase
@@ -158,14 +160,14 @@ async function answerOnce(one: Try, told: (answer: Answer) => Promise<void>): Pr
   await told(answerOf(brought, local))
 }
 
-/** The archive with the columns that the table has now, and its files. */
+/** The archive with the table's present columns, and its files. */
 type Seen = Try & {
   readonly present: Awaited<ReturnType<typeof seenArchive>> | null
   readonly seen: ArchiveRecord | null
   readonly archived: readonly ArchivedPartition[]
   readonly columns: readonly QueryColumn[]
   readonly files: ArchivedPartition['files']
-  /** Null where nothing of it is in files. */
+  /** Null if the archive has no files. */
   readonly root: LogStore | null
 }
 
@@ -182,17 +184,17 @@ async function lookAt(one: Try): Promise<Seen> {
   return { ...one, present, seen, archived, columns, files, root }
 }
 
-/** What the statement needs of it. */
+/** What the statement needs. */
 type Needed = Seen & {
   readonly query: ArchiveQuery
   readonly mayMatch: (partition: ArchivedPartition) => boolean
   readonly read: readonly ArchivedPartition[]
   readonly wanted: ReturnType<typeof placedFiles>
-  /** Those of `read` whose rows in the table are told from archived ones by key. */
+  /** Those of `read` that share the table with their archived rows, which are recognised by key. */
   readonly shared: ReturnType<typeof sharedPartitions>
 }
 
-/** @throws SluiceError BAD_QUERY for columns that have no values there, or of which it is unsure what became of them */
+/** @throws SluiceError BAD_QUERY for columns without values there, or whose identity is uncertain */
 async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   const { question, record, present, seen, archived, columns } = given
   const { store, table, signal } = question
@@ -201,7 +203,7 @@ async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
   const matches = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
   const read = archived.filter(matches)
-  // The bounds of such a partition tell its rows from those of the table.
+  // The bounds of such a partition separate its rows from those of the table.
   const cut = read.some(sharesRows) && record?.timeColumn != null ? [record.timeColumn] : []
   const doubt = doubtOf(table, present?.unsure ?? null, new Set([...needs.columns, ...cut]), read)
   if (doubt !== null) throw doubt
@@ -210,7 +212,7 @@ async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   return { ...given, query, mayMatch: matches, read, wanted: read.flatMap(placedFiles), shared }
 }
 
-/** Columns of files that are read, under all names that they have there. */
+/** Names of the file columns to read, including earlier ones. */
 function physicalOf({ question: { table }, columns, query: { needs }, shared }: Needed): readonly string[] {
   const isRead = (name: string): boolean => needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))
   return columns
@@ -218,13 +220,13 @@ function physicalOf({ question: { table }, columns, query: { needs }, shared }: 
     .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
 }
 
-/** The rows of the table are there, and are those of the moment of the archive. */
+/** The rows of the table were read, from the same snapshot as the archive. */
 type Brought = Needed & {
   readonly hot: ReturnType<typeof hotPart>
   readonly came: Awaited<ReturnType<ArchiveQuery['bring']>>
 }
 
-/** @throws Moved where other partitions are archived by now; SluiceError SOURCE_IO */
+/** @throws Moved if other partitions are archived now; SluiceError SOURCE_IO */
 async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Brought> {
   const { question, ledger, record, standings, seen, columns, query, read, shared } = needed
   const { store, table, signal } = question
@@ -236,7 +238,7 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
     if (countedOf(now) !== countedOf(record)) throw new Moved()
     if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(standings)) throw new Moved()
   }
-  // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
+  // If all readers of a view share one snapshot, it is fixed with the first row; otherwise only with the last.
   const settled = store.can.snapshot === 'shared'
   const away = [
     ...(await awayTables(store, seen, (one) => needed.mayMatch(one) && !attached.has(one.label), signal)),
@@ -300,7 +302,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
 
-/** @throws SluiceError BAD_QUERY for a column that the source computes, of rows that were archived before it had that column */
+/** @throws SluiceError BAD_QUERY for a column that the source computes, if rows were archived before it existed */
 function refuseUncomputed(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,
@@ -321,7 +323,7 @@ function refuseUncomputed(
   }
 }
 
-/** The column that partitions are ranges of. */
+/** The column whose ranges are the partitions. */
 async function rangeColumn(
   store: CopyStore,
   table: TableSpec,
@@ -329,7 +331,7 @@ async function rangeColumn(
   columns: readonly QueryColumn[],
   signal: AbortSignal,
 ): Promise<QueryColumn | null> {
-  // Values of a list are no ranges: all of their files are asked, and statistics in them skip rows.
+  // Values are not ranges: all files are opened, and their statistics skip rows.
   if (record !== null && isByValue(record)) return null
   const name = record?.timeColumn ?? (await store.partitions?.().list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null

@@ -1,4 +1,4 @@
-/** The archived part of a table: which partitions count, which of them a query needs, and their files. */
+/** The archived part of a table: partitions that count, those that a query needs, and their files. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -10,25 +10,28 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CheckedFiles } from './checked-files.ts'
 import { unitsOf } from './units.ts'
 
-/** Files of a bucket that are looked at, or fetched, at the same time. */
+/** Files of a bucket that are checked or fetched in parallel. */
 const AT_ONCE = 8
 
-/** Partitions whose rows are those of the archive, by their bounds. */
+/** Partitions whose rows are read from the archive, by their bounds. */
 export function archivedPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ state }) => isArchived(state))
 }
 
-/** Partitions whose rows count in a table of their own, outside of the one that is asked for. */
+/** Partitions whose rows count in a detached table. */
 export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ away }) => away)
 }
 
-/** Partitions of which the ledger alone does not know whether their rows are still found through the table that is asked for. */
+/** Partitions for which only the database knows whether their rows are still read through the table. */
 export function leavingPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ leaving, state }) => leaving && !isArchived(state))
 }
 
-/** Equal as long as the same rows are those of the archive, and the same tables hold the others. What else happens to partitions changes no answer. */
+/**
+ * Equal texts mean: the same rows are read from the archive, and the same tables hold the others. Other changes of
+ * partitions do not affect an answer.
+ */
 export function countedOf(record: ArchiveRecord | null): string {
   const counted = archivedPartitions(record).map((partition) => [
     partition.label,
@@ -40,10 +43,7 @@ export function countedOf(record: ArchiveRecord | null): string {
   return JSON.stringify([record?.archive, record?.stored, counted, away])
 }
 
-/**
- * Whether a partition may hold rows of an interval of the column that it is a range of.
- * @param column null where nobody knows it
- */
+/** True if a partition may hold rows in an interval of its range column. @param column null if unknown */
 export function mayMatch(
   { from, to }: Pick<ArchivedPartition, 'from' | 'to'>,
   column: QueryColumn | null,
@@ -59,10 +59,10 @@ export function mayMatch(
 
 type Local = { readonly file: QueryFile; readonly isChecked: boolean; readonly release: () => Promise<void> }
 
-/** Files on a local disk, as long as it is not disposed. */
+/** Files on a local disk, until disposed. */
 export class LocalFiles implements AsyncDisposable {
   readonly files: readonly QueryFile[]
-  /** Files whose bytes were not compared with the ledger. */
+  /** Number of files whose bytes were not compared with the ledger. */
   readonly unchecked: number
   readonly #all: readonly Local[]
 
@@ -77,7 +77,7 @@ export class LocalFiles implements AsyncDisposable {
   }
 }
 
-/** Where files lie on a local disk for good; none of those in a bucket, and none that are not there. */
+/** Permanent paths of files on a local disk; none for a bucket, and none for missing files. */
 export async function localPaths(
   lake: LogStore | null,
   files: readonly ArchivedFile[],
@@ -103,10 +103,11 @@ export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' 
 }
 
 /**
- * Size and, where a bucket said one at the publication, ETag of each file are those of the ledger.
- * @param columns names in Parquet of those that are read; null for all of each file, whose sha256 is compared then, before anything is read from it
+ * Opens files after checking size and, if recorded at the publication, ETag against the ledger.
+ * @param columns Parquet names of the columns to read; null for whole files, whose sha256 is then compared before
+ * anything is read
  * @param checked compares the sha256 of files on a local disk, once for each
- * @throws SluiceError PARTITION_CHANGED for a file that is not there, of another size, another object of its name, or with other bytes
+ * @throws SluiceError PARTITION_CHANGED for a file that is missing, has another size, ETag or sha256
  */
 export async function openFiles(
   lake: LogStore,

@@ -1,4 +1,4 @@
-/** Tables of partitions that have left the table that is asked for, or are about to: where their rows count. */
+/** Detached tables, and those about to be, whose rows still count. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { attachedNow } from '../steps/detached-table.ts'
 import { fitOf, isSameShape } from '../types/fit.ts'
@@ -9,7 +9,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { awayPartitions, leavingPartitions } from './archived-part.ts'
 import type { AwayTable } from './hot-part.ts'
 
-/** @throws SluiceError PARTITION_STATE where one of them is not there */
+/** @throws SluiceError PARTITION_STATE if one of them does not exist */
 export async function awayTables(
   store: CopyStore,
   record: ArchiveRecord | null,
@@ -32,10 +32,13 @@ type Leaving = {
   readonly table: TableSpec | null
 }
 
-/** @property attached tables that had left and were attached again by hand, by the labels of their partitions: their rows are read through the table */
+/** @property attached tables detached and attached again by hand, by partition label: read through the table */
 export type Standings = { readonly leaving: readonly Leaving[]; readonly attached: ReadonlyMap<string, TableName> }
 
-/** Where tables stand of which the ledger alone does not know it: those whose detach runs outside of any transaction, and those that have left. */
+/**
+ * Asks the database about tables whose place the ledger alone does not know: those with a detach outside of a
+ * transaction, and those already detached.
+ */
 export async function standingsOf(
   store: CopyStore,
   { table: parent }: TableSpec,
@@ -60,7 +63,7 @@ export function standingsText({ leaving, attached }: Standings): string {
   return JSON.stringify([leaving.map(({ partition, standing }) => [partition.label, standing]), [...attached.keys()]])
 }
 
-/** Those that nobody finds through the table any more. @throws SluiceError PARTITION_STATE where one of them is not there */
+/** Tables that can no longer be read through the parent. @throws SluiceError PARTITION_STATE if one is missing */
 export function leavingTables(
   record: ArchiveRecord | null,
   leaving: readonly Leaving[],
@@ -79,7 +82,7 @@ function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, t
   return { table, shared: isSame ? null : shape.shared }
 }
 
-/** Nobody can answer without its rows: only where nothing has moved meanwhile is that told. */
+/** Error: a query needs these rows. It is reported only if nothing has changed meanwhile. */
 function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
   return new SluiceError(
     'PARTITION_STATE',
@@ -91,7 +94,7 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
   )
 }
 
-/** What a query says of files whose rows it has from the table. */
+/** Notes about archived files whose rows are read from the table instead. */
 export function attachedTexts(attached: Standings['attached']): readonly string[] {
   return [...attached].map(
     ([label, table]) =>

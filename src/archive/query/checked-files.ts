@@ -1,10 +1,10 @@
-/** Files on a local disk whose sha256 was compared already, in a file of the state folder: a line for each, the newest last. */
+/** Remembers files on a local disk whose sha256 was compared, in a state file: one line each, newest last. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
-/** Lines that are kept when the file has twice as many. */
+/** Lines kept when the file has more than twice as many. */
 const KEPT = 10_000
 
 export class CheckedFiles {
@@ -15,20 +15,17 @@ export class CheckedFiles {
     this.#lines = new OwnLines(file)
   }
 
-  /**
-   * Whether a file has this sha256. It is computed only once for each size, inode and times of change and of modification.
-   * @param compute reads the file
-   */
+  /** True if a file has this sha256, computed once per size, inode, and change times. @param compute reads the file */
   async has(path: string, sha256: string, compute: () => Promise<string>): Promise<boolean> {
     const before = await markOf(path)
     const mark = `${before} ${sha256}`
     const marks = await (this.#marks ??= this.#read())
     if (marks.get(path) === mark) return true
     if ((await compute()) !== sha256) return false
-    // A file that changes meanwhile is read again by the next query.
+    // A file that changes meanwhile is not remembered.
     if ((await markOf(path)) === before) {
       marks.set(path, mark)
-      // Where nothing can be written, the next query compares again.
+      // If the line cannot be written, the next query compares again.
       await this.#lines.append(JSON.stringify([path, mark])).catch(() => undefined)
     }
     return true

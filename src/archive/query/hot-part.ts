@@ -17,7 +17,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 export type HotPart = {
   readonly columns: readonly QueryColumn[]
   readonly request: RowRequest
-  /** Rows that the source had no words to leave out. */
+  /** Rows to leave out that the source could not filter. */
   readonly except: readonly Excepted[]
 }
 
@@ -54,19 +54,19 @@ export function hotPart(
 
 export type HotRows = {
   readonly csv: AsyncIterable<Buffer>
-  /** How many the source said there were; once the text has ended. */
+  /** Number of rows from the source; valid after the text has ended. */
   readonly rows: () => bigint
 }
 
 /**
- * A table that has left the one that is asked for, and whose rows count with it.
- * @property shared what its columns are in the table now, where these are others; null where it has the columns of the table
+ * A detached table whose rows count. @property shared its columns as columns of the present table, if they differ; null
+ * if they are the same
  */
 export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
 
 /**
- * Rows of the table, and then those of tables that have left it.
- * @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give
+ * Rows of the table, then those of detached tables.
+ * @param begun called with the first row, or at the end without rows: from then on the snapshot of the source is fixed
  */
 export function hotRows(
   view: SourceView,
@@ -93,7 +93,7 @@ export function hotRows(
       yield* wirePieces(batch.rows, columns)
     }
   }
-  /** All of its rows: the condition of the request names columns as they are called now. */
+  /** Reads all rows: the condition of the request uses the present column names. */
   const fitted = async function* (table: TableSpec, shared: readonly SharedColumn[]): AsyncGenerator<Buffer> {
     const met = columns.map(({ physical }) => shared.find(({ now }) => now.physical === physical)?.file ?? null)
     const read = met.filter((file) => file !== null)
@@ -132,8 +132,8 @@ function isSingle({ can }: CopyStore): boolean {
 }
 
 /**
- * What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. Those in
- * `shared` are told row by row, by key.
+ * Remaining rows of a plain table's archived partition do not count. A native partition is detached as a whole. Rows of
+ * those in `shared` are recognised one by one, by key.
  */
 function exceptions(
   store: CopyStore,
@@ -148,7 +148,7 @@ function exceptions(
     if (shared.has(partition.label) || !sharesRows(partition)) continue
     const column = columns.find(({ name }) => name === record?.timeColumn)
     const condition = record === null || isSingle(store) ? null : cutCondition(store, table, record, partition)
-    // Rows without a time are in no period.
+    // Rows without a time belong to no period.
     if (condition !== null) conditions.push(`NOT coalesce((${condition}), false)`)
     else except.push(exceptionOf(table, partition, record !== null && isByValue(record) ? undefined : column))
   }
@@ -171,7 +171,7 @@ function exceptionOf(
   )
 }
 
-/** A condition for the source. A day more on either side, because some sources keep moments as texts. */
+/** A condition for the source. Extended by a day on both sides, because some sources store times as text. */
 function pushed(
   store: CopyStore,
   table: TableSpec,
@@ -189,7 +189,7 @@ function pushed(
   return condition === null ? [] : [condition]
 }
 
-/** For a query that only counts rows. */
+/** The narrowest column, for a query that only counts rows. */
 function slimmest(columns: readonly QueryColumn[]): QueryColumn {
   const hot = columns.filter((column) => column.hot)
   const slim = hot.find(({ stored }) => stored !== 'string' && stored !== 'binary') ?? hot[0]

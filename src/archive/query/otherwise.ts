@@ -1,14 +1,14 @@
-/** What a statement compares in another way than the database of the table would, or by another spelling: in words. */
+/** Describes where a statement compares values differently from the table's database, or uses another spelling. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isShownAs, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
- * Numbers that DuckDB compares in another way than the database that they are from. A number with a decimal point is
- * compared with a column of four bytes as one of eight by the databases, and as one of four by DuckDB. A number of two
- * digits is a year to MySQL and MariaDB.
- * @returns one sentence for each column that the statement reads, where it compares numbers of its type
+ * Numbers that DuckDB compares differently from the source database. Databases compare a number with a decimal point
+ * and a 4-byte column as 8-byte numbers, DuckDB as 4-byte ones. MySQL and MariaDB read a number of two digits as a
+ * year.
+ * @returns one sentence for each column that the statement reads, if it compares numbers of its type
  */
 export function otherNumbers(
   columns: readonly QueryColumn[],
@@ -27,22 +27,22 @@ export function otherNumbers(
   })
 }
 
-/** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
+/** Columns that the statement reads and may compare, whose values are texts in the archive but not in the database. */
 export function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
-  // Of a UUID or a time the archive has one spelling: a literal may have another one that means the same value.
+  // For a UUID or a time the archive has one spelling; a literal may spell the same value differently.
   const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
   return columns
     .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
     .map(({ name, column }) => `${name} (${column.native}${errorText(column.native)})`)
 }
 
-/** What stands for the error value of an enum that has `''` as a member, too: the server prints both alike. */
+/** The text for the error value of an enum that also has `''` as a member: the server prints both alike. */
 function errorText(native: string): string {
   const text = isEnum(native) ? zeroText(membersOf(native)) : ''
   return text === '' ? '' : `, whose error value is '${text}' here`
 }
 
-/** Columns that the statement reads, of which a text in older files names another value of the enum, or the composite, that the database has now. */
+/** Columns in which a text of older files means another value of the enum or composite than now. */
 export function otherMeanings(
   columns: readonly QueryColumn[],
   { columns: asked }: QueryNeeds,
@@ -58,7 +58,7 @@ export function otherMeanings(
   })
 }
 
-/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation, or without blanks at the end. */
+/** Text columns that a statement may compare by bytes, though the source has a collation or ignores trailing blanks. */
 export function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
   if (texts === 'none') return []
   return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {
@@ -69,7 +69,7 @@ export function collatedOf(columns: readonly QueryColumn[], { columns: read, tex
   })
 }
 
-/** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */
+/** Columns that older files have under another name, because their values do not fit the present type. */
 export function otherTypes(
   record: ArchiveRecord | null,
   read: readonly ArchivedPartition[],

@@ -1,4 +1,4 @@
-/** Columns of a table as a query sees them: those of its archive, and what the source has besides. */
+/** Columns of a table in a query: those of its archive, and further ones of the source. */
 import { isShownAs } from '../types/index.ts'
 import { ruleFor } from '../types/rule.ts'
 import type { QueryColumn } from '../../model/archive/query-port.ts'
@@ -6,11 +6,11 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 
 /**
- * In the order of the source. Earlier types of its columns whose values are none of the type that the column has now, and columns that it has lost since the last
- * publication, stand at the end.
- * @param stored the archive as the table is now; null for a table that was never archived
- * @param noted columns of the archive as the ledger has them
- * @param has physical names that files of the archive have; null for all
+ * In the order of the source. At the end: earlier types of columns whose values do not fit the present type, and
+ * columns removed since the last publication.
+ * @param stored the archive with the table's present columns; null for a table that was never archived
+ * @param noted columns of the archive in the ledger
+ * @param has physical names in the files of the archive; null for all
  */
 export function queryColumns(
   { columns }: TableSpec,
@@ -51,7 +51,7 @@ function ofColumn(column: Column): StoredColumn {
   return { name: column.name, physical: column.name, column, ...storedAs(column) }
 }
 
-/** As an archive would hold it; what has no rule is the text that the source prints. */
+/** The type that an archive would use; without a rule it is the text that the source prints. */
 function storedAs(column: Column): Pick<StoredColumn, 'as' | 'stored'> {
   return ruleFor(column, false) ?? { as: { kind: 'native', name: column.native }, stored: 'string' }
 }

@@ -1,4 +1,7 @@
-/** Archived periods of a plain table whose rows are partly in the table too: on their way out, on their way back, or late. They are told by key. */
+/**
+ * Archived periods of a plain table of which rows are still or again in the table: being removed, being restored, or
+ * late. They are recognised by key.
+ */
 import { isByValue } from '../ledger/by-value.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { asChangedCommand } from '../steps/refusals.ts'
@@ -15,18 +18,18 @@ import { countText } from '../../shared/figures.ts'
 
 export type SharedPartition = {
   readonly label: string
-  /** Null where only the source can compare its bounds: then nobody can say which rows were moved out of them. */
+  /** Null if only the source can compare its bounds: rows moved out of them are then not noticed. */
   readonly within: Excepted | null
 }
 
-/** Whether archived rows of the partition may stand in the table as well. After a drop only late rows do. */
+/** True if archived rows of the partition may be in the table too. After a drop only late rows are. */
 export function sharesRows({ native, state, restoring }: ArchivedPartition): boolean {
   return native === null && (state === 'DETACHED' || restoring)
 }
 
 /**
- * Partitions of `read` whose rows in the table are told from those in the archive by key, so that rows that came later are seen. None where the archive
- * or the table lacks a column of the key: then all rows between the bounds are the archive's.
+ * Those of `read` whose rows in the table can be compared with the archive by key, so that late rows are found. Empty
+ * if the archive or the table lacks a key column: then all rows between the bounds belong to the archive.
  */
 export function sharedPartitions(
   table: TableSpec,
@@ -37,7 +40,7 @@ export function sharedPartitions(
   return read.filter(sharesRows).flatMap((partition) => sharedPartition(table, record, columns, partition) ?? [])
 }
 
-/** The same of one partition, whatever its state; null where its rows cannot be told by key. */
+/** The same for one partition in any state; null if its rows cannot be compared by key. */
 export function sharedPartition(
   table: TableSpec,
   record: ArchiveRecord | null,
@@ -49,13 +52,16 @@ export function sharedPartition(
   const time = columns.find(({ name }) => name === record?.timeColumn)
   if (native !== null || time === undefined || !time.hot || table.key.length === 0 || !table.key.every(isThere))
     return null
-  // A value has no bounds: keys alone tell its rows, also one that somebody has moved to another value meanwhile.
+  // A value has no bounds: rows are recognised by key alone, even if they were changed to another value.
   if (record !== null && isByValue(record)) return { label, within: null }
   const within = isKnown(from, time) && isKnown(to, time) ? { column: time.name, from, to } : null
   return { label, within }
 }
 
-/** Rows that were left out, of partitions whose archived rows had all left the table: others stand there under their keys. In words. */
+/**
+ * Texts about rows left out of the answer: all archived rows of their partition had been removed, and the table has
+ * other rows with their keys.
+ */
 export function unsettledRows(
   name: string,
   read: readonly ArchivedPartition[],
@@ -73,12 +79,12 @@ export function unsettledRows(
   })
 }
 
-/** Whether DuckDB can compare the column with the bound; null is open. */
+/** True if DuckDB can compare the column with the bound; null is open. */
 export function isKnown(bound: string | null, { stored }: QueryColumn): boolean {
   return bound === null ? unitsOfDay(stored) > 0n : unitsOf(bound, stored) !== null
 }
 
-/** Of the files of `read`, in their order, those of one partition. */
+/** The files of one partition among those of `read`, in order. */
 export function filesOf(
   label: string,
   read: readonly ArchivedPartition[],

@@ -1,4 +1,4 @@
-/** The one table that a name means. */
+/** Finds the table that a name means. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'

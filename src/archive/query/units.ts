@@ -1,4 +1,4 @@
-/** Days and moments as whole numbers, so that anybody can compare them and count with them. */
+/** Days and times as whole numbers, to compare and count with them. */
 import type { StoredType } from '../../model/archive/stored-column.ts'
 
 const DAY_US = 86_400_000_000n
@@ -8,8 +8,9 @@ const FIRST_DAY = daysOf(1, 1, 1)
 const LAST_DAY = daysOf(9999, 12, 31)
 
 /**
- * A bound as a source prints it, in days since 1970 of a date, in microseconds since 1970 of a timestamp, and as the number itself.
- * @returns null for what is none of these with certainty
+ * A bound printed by a source, in days since 1970 for a date, in microseconds since 1970 for a timestamp, or as the
+ * number itself.
+ * @returns null if it is not certainly one of these
  */
 export function unitsOf(text: string, stored: StoredType): bigint | null {
   switch (stored) {
@@ -31,7 +32,7 @@ export function unitsOf(text: string, stored: StoredType): bigint | null {
   }
 }
 
-/** The canonical text; null for what no calendar shows. */
+/** The canonical text; null outside the years 1 to 9999. */
 export function textOf(units: bigint, stored: StoredType): string | null {
   switch (stored) {
     case 'byte':
@@ -52,7 +53,7 @@ export function textOf(units: bigint, stored: StoredType): string | null {
   }
 }
 
-/** How many units a day has; 0 of numbers. */
+/** Units per day; 0 for numbers. */
 export function unitsOfDay(stored: StoredType): bigint {
   if (stored === 'date') return 1n
   return stored === 'timestamp' || stored === 'timestamp_ntz' ? DAY_US : 0n

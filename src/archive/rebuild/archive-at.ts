@@ -1,4 +1,4 @@
-/** The archive of a table, found by the folder that somebody names: no ledger knows it. */
+/** Finds the archive of a table in a folder named by the user, for a ledger that does not have it. */
 import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
 import type { LogState } from '../steps/log.ts'
 import { resolve } from 'node:path'
@@ -18,8 +18,9 @@ export type FoundArchive = {
 }
 
 /**
- * @param to the archive itself, or the folder that `archive run --to` was given
- * @throws SluiceError NO_LOG where neither is a Delta table; ARCHIVE_CONFLICT for one that sluice did not make, or for another table; of reading a log
+ * @param to the archive itself, or the folder given to `archive run --to`
+ * @throws SluiceError NO_LOG if neither is a Delta table; ARCHIVE_CONFLICT for one that sluice did not make, or for
+ * another table; of reading a log
  */
 export async function archiveAt(to: string, table: TableSpec, opened: Opened, run: Run): Promise<FoundArchive> {
   for (const archive of placesAt(to, table)) {
@@ -35,7 +36,7 @@ export async function archiveAt(to: string, table: TableSpec, opened: Opened, ru
   })
 }
 
-/** Whether somebody means the archive by a folder, in either way. */
+/** True if a given folder means this archive, in either way. */
 export function isAt(archive: string, to: string, table: TableSpec): boolean {
   return placesAt(to, table).some((place) => pathOfLocation(place) === pathOfLocation(archive))
 }

@@ -1,4 +1,4 @@
-/** Partitions as the log of an archive has them, with all that the tags of their files say. */
+/** Partitions as in the log of an archive, with the facts in the tags of their files. */
 import { sumOf } from '../../model/copy/row-hash.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
@@ -8,7 +8,7 @@ import { appIdOf } from '../steps/publish.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { SaidArchive } from './said.ts'
 
-/** Labels that the log names files of, has taken files of out again, or says to be held. */
+/** Labels for which the log has files, a transaction, or a hold. */
 export function labelsOf(name: string, state: LogState, { said }: SaidArchive): ReadonlySet<string> {
   const before = appIdOf({ name }, '')
   const written = [...state.txns.keys()].flatMap((id) => (id.startsWith(before) ? [id.slice(before.length)] : []))
@@ -16,8 +16,8 @@ export function labelsOf(name: string, state: LogState, { said }: SaidArchive): 
 }
 
 /**
- * @param files that the log names of the partition, or has named
- * @returns a partition in the state PUBLISHED with its proof, as the tags have it; a finding where they do not say enough
+ * @param files files in the log for the partition, now or before
+ * @returns a partition in the state PUBLISHED with its proof from the tags; a finding if the tags are not sufficient
  */
 export function loggedPartition(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * A ledger that is lost is made anew from an archive: what the log says of each partition, read and compared with the rows that the source has now. The
- * archive belongs to this database from then on, as after any adoption.
+ * Rebuilds a lost ledger from an archive: reads each partition of the log and compares it with the rows in the source.
+ * Then the archive belongs to this database, as after any adoption.
  */
 import { writeRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -40,12 +40,14 @@ export type Rebuilding = Wishes & {
   readonly dryRun: boolean
 }
 
-/** What is compared, and what the ledger notes of it afterwards. */
+/** Partitions for the new ledger, and the number of findings. */
 type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number }
 
 /**
- * @param before what a rebuild that was killed has left in the ledger, or a run that found an archive that was not its own; null where it knows nothing of the table
- * @throws SluiceError NO_LOG, ARCHIVE_CONFLICT, BAD_FLAG, PLAN_CHANGED; PROOF_FAILED where a partition differs: then nothing was changed
+ * @param before ledger rows of a killed rebuild, or of a run that found an archive that was not its own; null if the
+ * ledger does not have the table
+ * @throws SluiceError NO_LOG, ARCHIVE_CONFLICT, BAD_FLAG, PLAN_CHANGED; PROOF_FAILED if a partition differs: then
+ * nothing was changed
  */
 export async function rebuildLedger(
   table: TableSpec,
@@ -62,7 +64,7 @@ export async function rebuildLedger(
     saidArchive(table, { ...found, state }, wishes, natives, { store, signal: abort })
   const first = await look(found.state)
   const units = await nativesFor(store, table, first.present, abort)
-  // Whatever head the log has that is looked at: this ledger has none yet.
+  // Accept any ownership token of the log: this ledger has none yet.
   let head = found.state.head
   const heads = {
     read: async () => (head === null ? [] : [{ head, version: found.state.version, state: 'left' as const }]),
@@ -105,13 +107,13 @@ export async function rebuildLedger(
       if (last === null) throw new Error('nothing was compared')
       const record = { ...last.said.noted, partitions: last.partitions }
       const work = { tool: run.tool, runId: owner.runId, replaces: before?.archiveId ?? null }
-      // A ledger that is made anew knows of no commit that it wrote one.
+      // A rebuilt ledger did not write any of the existing commits.
       await context.heads.forget([...(await context.heads.sums()).keys()])
       await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256, name))
     },
     abort,
   )
-  // Last: a program that is killed before it begins anew.
+  // Last: if the program is killed before this, the rebuild starts again.
   await context.heads.setOrigin(origin)
   tellLost(last, run, context.name)
   const rebuilt = totals()['partitions'] ?? '0'
@@ -125,7 +127,7 @@ type Around = {
   readonly run: Run<Events>
 }
 
-/** @throws SluiceError PROOF_FAILED where a partition differs, and nobody has said that it may */
+/** @throws SluiceError PROOF_FAILED if a partition differs and was not accepted */
 async function comparedWith(
   context: ArchiveContext,
   { archive, state }: FoundArchive,
@@ -135,7 +137,7 @@ async function comparedWith(
   const { name } = context
   const partitions: ArchivedPartition[] = []
   let [findings, standing] = [0, 0]
-  // Somebody may have held one after a rebuild was killed.
+  // A hold may have been set after a rebuild was killed.
   const held = new Map((before?.partitions ?? []).map((one) => [one.label, one.held]))
   const labels = [...labelsOf(name, state, said)].toSorted()
   const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
@@ -166,7 +168,7 @@ async function comparedWith(
 type Compared = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
 type Sides = Surroundings & { readonly state: LogState; readonly said: SaidArchive }
 
-/** A finding without a partition is one that nobody can accept. */
+/** Findings without a partition cannot be accepted. */
 async function comparedLabels(
   context: ArchiveContext,
   labels: readonly string[],
@@ -200,7 +202,7 @@ async function comparedLabels(
   return all
 }
 
-/** All bytes and rows of the files. */
+/** Reads all bytes and rows of the files. */
 async function readThrough(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -210,7 +212,7 @@ async function readThrough(
   const after = await etagsOf(context, logged.files)
   const files = logged.files.map((file): ArchivedFile => {
     const etag = before.get(file.path)
-    // Of the very bytes that were read in between.
+    // Equal ETags before and after: this is the ETag of the bytes that were read.
     return etag !== undefined && etag === after.get(file.path) ? { ...file, etag } : file
   })
   return { finding, partition: { ...logged, files } }
@@ -264,7 +266,7 @@ function tell(
   })
 }
 
-/** What no archive has, and a restore would miss. */
+/** Warns about definitions of dropped partitions, which no archive has and a restore would lack. */
 function tellLost(
   last: { readonly partitions: readonly ArchivedPartition[] } | null,
   { emit }: Run<Events>,

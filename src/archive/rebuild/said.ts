@@ -1,4 +1,7 @@
-/** A table as its archive says of itself, beside the table of the source as it is now; what an archive of an older program lacks is said by hand. */
+/**
+ * Reads a table's description from its archive and compares it with the present table of the source. The user gives the
+ * facts that an archive of an older program lacks.
+ */
 import { BY_VALUE } from '../ledger/by-value.ts'
 import { UNNOTED, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import type { LogState } from '../steps/log.ts'
@@ -19,7 +22,7 @@ import { changeText, presentArchive } from '../plan/table-changes.ts'
 import { unsureError } from '../steps/unsure-columns.ts'
 import type { FoundArchive } from './archive-at.ts'
 
-/** What somebody says by hand. */
+/** Facts given by the user. */
 export type Wishes = {
   readonly calendar: Partial<CalendarSpec>
   readonly by?: string
@@ -27,17 +30,17 @@ export type Wishes = {
 }
 
 export type SaidArchive = {
-  /** As the archive has it. */
+  /** As in the archive. */
   readonly noted: Omit<ArchiveRecord, 'partitions'>
-  /** The same with the columns that the table has now. */
+  /** The same with the table's present columns. */
   readonly present: Omit<ArchiveRecord, 'partitions'>
   readonly said: ReturnType<typeof readProperties>
 }
 
 /**
  * @param natives partitions of the source; null for a plain table
- * @throws SluiceError BAD_FLAG where something has to be said by hand; PLAN_CHANGED where the archive says something else, or the table is another one;
- * ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
+ * @throws SluiceError BAD_FLAG if the user must give facts; PLAN_CHANGED if the archive contradicts them, or the table
+ * is another one; ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
  */
 export async function saidArchive(
   table: TableSpec,
@@ -111,7 +114,7 @@ function cutBy(
   if (asked !== null && asked !== calendar)
     refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_HINT)
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
-  // A table that was partitioned later has an archive of rows, and of partitions since.
+  // The archive of a table that was partitioned later holds rows, and partitions archived since.
   if (natives !== null && own === null) return { calendar, timeColumn: null }
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
@@ -125,7 +128,7 @@ function cutBy(
 
 const ANOTHER = 'nothing was changed; bring the table back as it was archived, or archive it into another folder'
 
-/** Columns of an archive that does not say them: those of the table, where they make the very schema that the log has. */
+/** For an archive without recorded columns: those of the table, if they produce exactly the schema of the log. */
 async function storedBefore(
   table: TableSpec,
   archive: string,

@@ -1,4 +1,4 @@
-/** Partitions of which the newest version of an archive names no files: restored, expired, or held before anything of them was published. */
+/** Partitions without files in the newest version of an archive: restored, expired, or held before publishing. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-ledger.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
@@ -23,12 +23,12 @@ export type Unpublished = { readonly finding: readonly Finding[]; readonly parti
 
 type Sides = { readonly state: LogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
 
-/** Who has let a partition expire is in no log. */
+/** The log does not record who expired a partition. */
 const SOMEBODY = 'unknown: the ledger was made anew'
 
 /**
- * @param departed what older commits say of it; absent where an erasure has ended the history, or nothing was ever published
- * @returns no partition where neither archive nor source have anything of it
+ * @param departed facts from older commits; undefined if an erasure ended the history, or nothing was ever published
+ * @returns no partition if neither archive nor source have anything of it
  */
 export async function unpublished(
   context: ArchiveContext,
@@ -50,13 +50,13 @@ export async function unpublished(
   const planned = { ...plannedPartition(candidate, said.noted.stored.columns), label, held }
   if (fence === undefined) return { finding: [], partition: planned }
   const restored = { ...(before ?? planned), native: candidate.native, state: 'RESTORED' as const, held, fence }
-  // Where no proof is left, the ledger gets to know what is there.
+  // Without a recorded proof, the ledger gets the digest of the present rows.
   const digest = restored.digest ?? (await digestOf(context, restored))
   const version = departed?.version ?? state.version
   return { finding: [], partition: { ...restored, digest, retracted: true, version, logged: [] } }
 }
 
-/** Its files may be swept once the retention is over: it can come back as long as they are all there, and are read then. */
+/** Its files may have been swept: it can be restored if all are there; they are read then. */
 async function expired(
   { reader, interrupt }: ArchiveContext,
   before: ArchivedPartition,
@@ -91,7 +91,7 @@ function departedPartition(
   return 'finding' in found ? null : found
 }
 
-/** Where a partition stands that was brought back; null where its table is not there. */
+/** The place of a restored partition; null if its table does not exist. */
 function standingNow(before: ArchivedPartition, { natives }: Sides): NewPartition | null {
   if (natives === null) return before
   const { from, to, label } = before
@@ -101,7 +101,7 @@ function standingNow(before: ArchivedPartition, { natives }: Sides): NewPartitio
     : { label, from, to, native: { table: found.table.table, identity: found.identity } }
 }
 
-/** The partition as the source has it; null where it has none of that name. */
+/** The partition in the source; null if it has none of that name. */
 async function candidateOf(
   { store, table, interrupt }: ArchiveContext,
   label: string,
@@ -115,7 +115,7 @@ async function candidateOf(
     return values.find((one) => one.label === label) ?? null
   }
   const wanted = { asked, until: null, calendar, isLogged: true } as const
-  // A further part whose history is gone has the name of no period.
+  // The label of a further part without history is not that of a period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =
     natives === null

@@ -1,4 +1,4 @@
-/** Where the rows of a published partition are now: in the table, in one of their own that has left it, or in the archive alone. */
+/** Finds where the rows of a published partition are: in the table, in a detached table, or in the archive alone. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
 import { partitionsOf } from '../steps/detached-table.ts'
@@ -11,7 +11,7 @@ import type { NativePartition, NativePartitions } from '../../model/archive/port
 import { digestNow, expectedNow } from '../plan/not-removed.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
-/** `accepted`: what it is where somebody says that it may differ; absent where nobody can say that. */
+/** `accepted`: the partition if the user accepts the difference; absent if it cannot be accepted. */
 export type Whereabouts =
   { readonly partition: ArchivedPartition } | { readonly finding: Finding; readonly accepted?: ArchivedPartition }
 
@@ -21,11 +21,7 @@ export type Surroundings = {
   readonly late: FindLate
 }
 
-/**
- * @param parts all of one period, PUBLISHED, as the log has them
- * @returns by label
- * @throws SluiceError of reading the source
- */
+/** @param parts all parts of one period, PUBLISHED, as in the log @returns by label @throws SluiceError of the store */
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -62,7 +58,7 @@ async function ofNative(
   return found
 }
 
-/** @param standing rows between its bounds that are those of other parts */
+/** @param standing rows between its bounds that belong to other parts */
 async function ofLeft(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -82,7 +78,7 @@ async function ofLeft(
   return { finding: differing(logged, detail), accepted: found.partition }
 }
 
-/** Rows between the bounds are those of one part at most: the others have gone. */
+/** Rows between the bounds belong to one part at most; the others were removed. */
 async function ofPlain(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -105,7 +101,7 @@ async function ofPlain(
   }
   const [one, ...more] = rest
   if (one === undefined) {
-    // All that is there came late.
+    // All rows in the table came late.
     const last = parts.at(-1) ?? first
     const detail = `${now?.rows ?? 0n} rows of its period are in the table, and none of them is archived`
     return found.set(last.label, { finding: differing(last, detail), accepted: { ...last, state: 'DROPPED' } })
@@ -130,13 +126,13 @@ async function ofRest(
   const finding = differing(part, rowsText(rows, proofOf(part).rows))
   if (rows.kind !== 'told') return { finding }
   if (rows.missing.rows === 0n) return { finding, accepted: part }
-  // Rows that are in the archive alone: as a drop leaves it that was broken off.
+  // Some rows are in the archive alone, as after an interrupted removal.
   const isRest = rows.changed.rows === 0n && rows.late.rows === 0n && now !== null
   const removed = isRest ? less(await expectedNow(context, part), now) : null
   return removed === null ? { finding } : { finding, accepted: { ...part, state: 'DETACHED', removed } }
 }
 
-/** Null where another table stands between its bounds. */
+/** Null if another table has its bounds. */
 async function ofAttached(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -147,7 +143,7 @@ async function ofAttached(
   const now = await digestOrNull(context, partition)
   if (isOwn && now !== null && now.rows === 0n) return { partition: { ...partition, state: 'DROPPED' } }
   if (now !== null && equalDigests(now, await expectedNow(context, partition))) return { partition }
-  // Another table that stands in its place, if it is not the same one in a database that was copied.
+  // Another table in its place, unless it is the same one in a copied database.
   if (!isOwn && logged.native !== null) return null
   return { finding: differing(logged, countsText(now, logged)), accepted: partition }
 }
@@ -170,12 +166,12 @@ async function ofDetached(
   const detached: ArchivedPartition = { ...logged, state: 'DETACHED' }
   const now = await digestOrNull(context, detached)
   if (now !== null && equalDigests(now, proofOf(logged))) return { partition: detached }
-  // As it left: its rows count where they stand, and the next run exports them again.
+  // As after the detach: its rows count in the detached table, and the next run exports them again.
   const detail = `in its detached table: ${countsText(now, logged)}`
   return { finding: differing(logged, detail), accepted: { ...logged, state: 'DETACHING', away: true } }
 }
 
-/** A table of another database has another number, and the same bounds. */
+/** In another database a table has another identity, but the same bounds. */
 function attachedAs({ partitions }: NativePartitions, { native, from, to }: ArchivedPartition): NativePartition | null {
   const own = partitions.find(({ identity }) => identity === native?.identity)
   if (own !== undefined) return own
@@ -194,7 +190,7 @@ async function rowsInParent(
   return (await view.extent(table, condition, true)).rows
 }
 
-/** Null where a row holds a value that is none of its type: it was in no row that was proved. */
+/** Null if a row has a value outside its type: such a row cannot have been proved. */
 async function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   try {
     return await digestNow(context, partition)
@@ -216,7 +212,7 @@ function countsText(now: Digest | null, { digest }: ArchivedPartition): string {
     : `${now.rows} rows in the database, ${rows} in the archive`
 }
 
-/** Of the rows that are missing; null where the rest is no part of all. */
+/** Digest of the missing rows; null if the rest cannot be a part of all. */
 function less(all: Digest, rest: Digest): Digest | null {
   const sum = BigInt(`0x${all.sum}`) - BigInt(`0x${rest.sum}`)
   return sum < 0n ? null : { rows: all.rows - rest.rows, sum: sum.toString(16).padStart(16, '0') }

@@ -1,4 +1,4 @@
-/** Brings one partition as far as it may go. Every step is harmless when it is done again, and the state in the ledger says which one is next. */
+/** Advances one partition as far as allowed. Steps can be repeated; the ledger's state decides the next. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
@@ -24,26 +24,26 @@ import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
 export type Wish = {
-  /** Go on to DETACHED. */
+  /** Continue to DETACHED. */
   readonly detach: boolean
-  /** Go on to DROPPED, as soon as the grace is over. */
+  /** Continue to DROPPED once the grace period is over. */
   readonly drop: boolean
-  /** Archive it again, though it was restored. */
+  /** Archive it again although it was restored. */
   readonly again: boolean
 }
 
 export type Surroundings = {
-  /** The partition as the ledger has it now. */
+  /** The partition from the current ledger. */
   readonly reload: () => Promise<ArchivedPartition>
-  /** The table that it is now, where partitions are tables: in its parent, or where it has gone. */
+  /** Its table, if partitions are tables: attached, or detached. */
   readonly native: () => Promise<PartitionTable | null>
   readonly beside: Beside
 }
 
-/** Exports that are tried before somebody has to look who writes into the partition. */
+/** Most exports of a changing partition, before the run fails. */
 const MOST_EXPORTS = 3
 
-/** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
+/** @returns the state that was reached @throws SluiceError, which is also recorded in the ledger */
 export async function advance(
   context: ArchiveContext<Advancing>,
   first: Held,
@@ -78,7 +78,7 @@ export async function advance(
       examined = await step(context, work, next, examined, surroundings)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // What was exported is not what is there: once more, from the beginning.
+      // The export does not match the rows: start again from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
         if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lostRows)
         else warn(context, `${error.message}; it is exported again`)
@@ -94,7 +94,7 @@ export async function advance(
       await note(context, work, error)
       throw error
     }
-    // The log has its word for this fence: what is archived again is published under a newer one.
+    // The log has a transaction with this fence: a partition archived again needs a newer one.
     if (next === 'retract') held = await heldAnew(context, held)
     const after = await reload()
     attempts = attemptsOf(context)
@@ -103,12 +103,15 @@ export async function advance(
   }
 }
 
-/** Whether its files are published, and its rows count in the source. */
+/** True if its files are published, and its rows count in the source. */
 function isOut({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
 
-/** Of what an earlier run published, rows that are gone count as lost; what this run exported a moment ago is exported as it is now, unless nothing is left of it. */
+/**
+ * For rows published by an earlier run, missing rows count as lost. Rows exported by this run are exported again as
+ * they are now, unless none is left.
+ */
 async function lostNow(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -129,9 +132,10 @@ async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<
 }
 
 /**
- * What was exported is not what is there: once more, from the beginning.
- * @returns the lease to go on under
- * @throws SluiceError PARTITION_CHANGED where the source lacks published rows that only the archive may have; the ledger has it too then
+ * Starts the export again, because it does not match the rows.
+ * @returns the claim to continue with
+ * @throws SluiceError PARTITION_CHANGED if the source lacks published rows that only the archive may have; also
+ * recorded in the ledger
  */
 async function toExportAgain(
   context: ArchiveContext,
@@ -148,7 +152,7 @@ async function toExportAgain(
   }
   warn(context, `${why}; it is exported again`)
   await context.ledger.move(held, partition.state, 'PLANNED', { error })
-  // Under a new fence: files of the old one are published, and the log has its word.
+  // Needs a new fence: files with the old one are published, and the log has its transaction.
   return isOut(partition) ? heldAnew(context, held) : held
 }
 
@@ -156,7 +160,7 @@ function attemptsOf({ store, clock }: ArchiveContext): Attempts {
   return new Attempts(store.can.retryMs, clock)
 }
 
-/** Somebody holds a lock, a line broke, a server starts again. Whoever leaves has waited for locks as long as he may. */
+/** Temporary error: a lock, a broken connection, a restarting server. `leave` has its own lock timeout. */
 function passes({ retryable, code }: SluiceError, next: Step): boolean {
   if (next === 'leave' && code === 'TARGET_BUSY') return false
   return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
@@ -172,17 +176,17 @@ async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Prom
   throw lost(name, { label })
 }
 
-/** What is exported and has not left: the columns of the table count, and not those of the export. */
+/** Steps that compare columns: for an exported partition still in its table, present columns count. */
 const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
-/** Whether rows leave the table by a step, or cease to count there. What has left before goes on to DETACHED, though it is held by now. */
+/** True if a step removes rows from the table, or ends that they count. A detached one proceeds despite a hold. */
 function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }
 
-/** What comes next for a partition; null where it is as far as it may go. */
+/** The next step of a partition; null if it is as far as allowed. */
 export function nextStep(
   { state, restoring, retracted, graceOver, native }: ArchivedPartition,
   { detach, drop, again }: Wish,
@@ -245,7 +249,7 @@ async function step(
       return proved
     }
     case 'publish': {
-      // Statistics of the files are not kept in the ledger: a run that goes on reads them again, and proves them by that.
+      // Statistics of files are not in the ledger: a resumed run reads the files again, which also proves them.
       const files = examined ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
       await refuseDoubledFiles(context, partition, files, folder, beside)
@@ -272,7 +276,7 @@ async function step(
   }
 }
 
-/** Files of a run that was broken off may be gone with its spool folder, or cut: then the partition is exported again. */
+/** Files of an interrupted run may be lost with its spool folder, or cut: then the partition is exported again. */
 async function provedOrAgain(
   context: ArchiveContext,
   { partition, held }: Work,
@@ -290,20 +294,20 @@ async function provedOrAgain(
   }
 }
 
-/** Before it is published a partition has failed; afterwards it stays what it is, with the reason beside it. */
+/** An unpublished partition becomes FAILED; a published one keeps its state and gets the error. */
 async function note({ ledger }: ArchiveContext, { partition, held }: Work, error: SluiceError): Promise<void> {
   if (error.kind === 'stopped' || error.code === 'LEASE_LOST') return
   const { state } = partition
   const unpublished = state === 'PLANNED' || state === 'EXPORTED' || state === 'VERIFIED' || state === 'FAILED'
   try {
     if (unpublished && !error.retryable) {
-      // The step may have moved it on before it failed.
+      // The step may have changed the state before it failed.
       await ledger
         .move(held, state, 'FAILED', { error })
         .catch(() => ledger.move(held, 'EXPORTING', 'FAILED', { error }))
     } else await ledger.move(held, state, state, { error })
   } catch {
-    // The database is away, or somebody else has the partition: the error itself is told anyway.
+    // The database is unavailable, or another program holds the partition: the error itself is reported anyway.
   }
 }
 

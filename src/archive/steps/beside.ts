@@ -1,4 +1,7 @@
-/** A partition beside the others of its table: no row is archived twice, and of a period of a plain table one part is on its way at a time. */
+/**
+ * Checks a partition against the others of its table: no row may be archived twice, and only one part of a plain
+ * table's period may be in progress.
+ */
 import { join } from 'node:path'
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { KeyedFiles, SameKeys } from '../../model/archive/parquet-port.ts'
@@ -14,13 +17,13 @@ import { localFiles } from './local-files.ts'
 import { restoreCommand } from './refusals.ts'
 
 export type Beside = {
-  /** Parts of the period of a partition, itself among them, as the ledger has them now. */
+  /** All parts of a partition's period, from the current ledger. */
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
-  /** Periods of a plain table whose archived rows still stand in it, as the ledger has them now. */
+  /** Periods of a plain table whose archived rows are still in it, from the current ledger. */
   readonly detached: () => Promise<readonly ArchivedPartition[]>
-  /** Those of them of which the table has fewer rows by now, by a count; none where counting takes more than about a second. */
+  /** Those with fewer rows in the table than archived, by a count; empty if counting takes more than about a second. */
   readonly shrunken: () => Promise<readonly ArchivedPartition[]>
-  /** Rows of the source that files of other partitions have too, by key; null where the key is missing on a side. */
+  /** Rows of the source that files of other partitions have too, by key; null if a side lacks the key. */
   readonly doubled: (
     partition: ArchivedPartition,
     others: readonly ArchivedPartition[],
@@ -29,7 +32,8 @@ export type Beside = {
 }
 
 /**
- * Rows between the bounds of a plain table are those of one part. Whoever goes on holds the period, so that no other program begins another one.
+ * Rows between the bounds belong to one part of a plain table. The caller holds the period, so no other program starts
+ * another part.
  * @throws SluiceError PARTITION_STATE
  */
 export async function refuseOpenBeside(
@@ -46,7 +50,11 @@ export async function refuseOpenBeside(
   })
 }
 
-/** Before anything is written. @throws SluiceError PARTITION_CHANGED where keys of its rows are archived already; UNSUPPORTED_KEY where nobody can tell */
+/**
+ * Call before anything is written.
+ * @throws SluiceError PARTITION_CHANGED if keys of its rows are already archived; UNSUPPORTED_KEY if this cannot be
+ * checked
+ */
 export async function refuseDoubledRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -59,8 +67,8 @@ export async function refuseDoubledRows(
 }
 
 /**
- * Of the files that have just been proved, so that nothing can come between: what they hold is what is published, and what leaves the source.
- * @param folder where they stand
+ * The same check on the files just proved, which are what is published and later removed from the source.
+ * @param folder of the files
  * @throws as `refuseDoubledRows`; SOURCE_IO
  */
 export async function refuseDoubledFiles(
@@ -74,7 +82,7 @@ export async function refuseDoubledFiles(
   await refuseDoubled(context, partition, beside, (others) => sameKeys(context, { ...partition, paths }, others))
 }
 
-/** @param find rows that files of these others have too, by key; null where nobody can tell */
+/** @param find rows that files of the others have too, by key; null if it cannot be checked */
 async function refuseDoubled(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -90,9 +98,9 @@ async function refuseDoubled(
 }
 
 /**
- * Rows of files of one partition whose key stands in files of others.
- * @param one with the absolute paths of its files, where they are here already
- * @returns null where the key is not whole on a side
+ * Rows in files of one partition whose key is also in files of others.
+ * @param one with absolute paths of its files, if they are local already
+ * @returns null if a side lacks a key column
  */
 export async function sameKeys(
   context: ArchiveContext,
@@ -116,14 +124,14 @@ export async function sameKeys(
   return parquet.sameKeys(own, keyed, context.interrupt.abort)
 }
 
-/** Columns of files that are the key of the table now; null where one is missing. */
+/** Columns of files that form the present key of the table; null if one is missing. */
 function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly StoredColumn[] | null {
   const { shared } = fitNow(context, partition)
   const key = context.table.key.flatMap((name) => shared.find(({ now }) => now.name === name)?.file ?? [])
   return key.length === 0 || key.length < context.table.key.length ? null : key
 }
 
-/** What may hold rows of the partition in the archive, too: other parts of its period, and periods whose rows somebody has moved. */
+/** Partitions that may have archived the same rows: other parts of the period, and periods whose rows were moved. */
 async function mayHaveThem(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -140,8 +148,9 @@ async function mayHaveThem(
 }
 
 /**
- * Detached periods whose drop is refused, and would never be told why, once a row that was moved here has left with this partition. Most periods are archived one after
- * the other and nobody moves a row: those that still have as many rows as were archived are compared with late rows only, which are few.
+ * Detached periods from which rows may have been moved here: if such a row left with this partition, their drop would
+ * be refused without an explanation. Rows are rarely moved: periods with as many rows as archived are only compared
+ * with late rows, which are few.
  */
 async function mayBeMovedFrom(
   { table }: ArchiveContext,

@@ -1,4 +1,4 @@
-/** Rows of the archive go back into a table, some at a time: each transaction proves that all of its rows stand there with their values. */
+/** Writes archived rows back in batches: each transaction proves that its rows are in the table with their values. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
@@ -14,13 +14,15 @@ import { proofOf } from './take-out.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
 import { Naming, type NamedRows } from './named-rows.ts'
 
-/** Rows that are brought back in one transaction. */
+/** Rows per transaction. */
 const ROWS = 5000
 
 /**
- * DETACHED and restoring, or PUBLISHED: rows whose key is free are inserted, those that are there already have to be the same.
- * @param except rows whose key has other values in the table stay as they are there
- * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; what was brought until then stays, and does not count yet
+ * For a partition that is DETACHED and restoring, or PUBLISHED: rows with a free key are inserted; existing rows must
+ * be equal.
+ * @param except `changed`: rows with other values in the table stay as they are there
+ * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but do not count
+ * yet
  */
 export async function bringRows(
   context: ArchiveContext,
@@ -54,7 +56,7 @@ export async function bringRows(
   }
 }
 
-/** @throws SluiceError UNSUPPORTED_KEY where rows cannot be told apart */
+/** @throws SluiceError UNSUPPORTED_KEY if rows have no usable key */
 export function requireKey(context: ArchiveContext, { table, shared }: Into): void {
   const columns = shared.filter(({ now }) => now.column.generated !== true)
   const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))
@@ -66,7 +68,7 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
   )
 }
 
-/** Without columns that the database computes. */
+/** Leaves out columns that the database computes. */
 async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Promise<KeyedTable> {
   const { table, shared } = writtenOf(into).into
   return {
@@ -79,8 +81,8 @@ async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Prom
 }
 
 /**
- * Why rows of a partition could not come back: two of them have one key in the table. Asked while none of them stands in it.
- * @returns null where that was not the cause, or is not known
+ * Error if two rows of a partition have the same key in the table. Call it while none of them is in the table.
+ * @returns null if this was not the cause, or is unknown
  */
 export async function oneKeyRefusal(
   context: ArchiveContext,
@@ -97,7 +99,7 @@ export async function oneKeyRefusal(
   return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
 }
 
-/** Why not all of these rows stand in the table, each of whose keys was free or had its values before. */
+/** Error: not all these rows are in the table, although each key was free or had its values before. */
 async function notTaken(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -116,8 +118,8 @@ async function notTaken(
 }
 
 /**
- * Archived rows that a table does not take by its key, although none stands in it under theirs. The rows that the table
- * leaves out, each tried by itself in a transaction that is rolled back.
+ * Archived rows that the table does not accept although their key is free. Each is tried alone in a transaction that is
+ * rolled back.
  * @param rows whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
@@ -144,7 +146,7 @@ async function findKeptOut(
   return kept.named()
 }
 
-/** @returns whether all rows stand in the table now; otherwise the transaction was rolled back */
+/** @returns true if all rows are in the table now; otherwise the transaction was rolled back */
 async function bringSome(
   { ledger, name }: ArchiveContext,
   { partition, held }: Work,
@@ -155,7 +157,7 @@ async function bringSome(
   const written = rows.map(writtenOf(into).row)
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
   const keys = written.map((row) => rowKeyOf(row, key))
-  // What the table computes is compared, too.
+  // Computed columns are compared, too.
   const all = computedNames(into.shared).length === 0 ? {} : { columns: sharedColumns(into.shared) }
   return await withWriter(
     target,

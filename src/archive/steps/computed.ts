@@ -1,4 +1,4 @@
-/** Columns that the table computes: a restore never writes them, and compares what the table computes with the archived values. */
+/** Computed columns: a restore never writes them, but compares the computed values with the archived ones. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
@@ -13,12 +13,12 @@ import type { Into } from './rows-now.ts'
 
 const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
 
-/** Names of the columns that the table computes, of those that are compared. */
+/** Names of the compared columns that the table computes. */
 export function computedNames(shared: readonly SharedColumn[]): readonly string[] {
   return shared.filter(isComputed).map(({ now }) => now.name)
 }
 
-/** The columns that a restore writes. @property row a row of all columns as one of these */
+/** The columns that a restore writes. @property row converts a row of all columns to these */
 export function writtenOf({ table, shared }: Into): { readonly into: Into; readonly row: (row: Row) => Row } {
   const written = shared.filter((one) => !isComputed(one))
   const places = written.map((one) => shared.indexOf(one))
@@ -29,7 +29,7 @@ export function writtenOf({ table, shared }: Into): { readonly into: Into; reado
 }
 
 /**
- * Names of columns for which the table computes other values than the archived ones, found in a transaction that is rolled back.
+ * Names of columns whose computed values differ from the archived ones, found in a transaction that is rolled back.
  * @param rows of all columns, whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
@@ -55,7 +55,7 @@ export async function otherwiseComputed(
   })
 }
 
-/** What the table computes is not what was archived: the rows do not come back as long as these columns are compared. */
+/** Error: computed values differ from archived ones, so the rows cannot be restored if these columns are compared. */
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
   const same = `give ${what} the expression that ${names.length === 1 ? 'it' : 'they'} had, then run the same command again`
@@ -70,7 +70,7 @@ export function computedRefusal(name: string, partition: ArchivedPartition, name
   )
 }
 
-/** Rows that were brought into a table of their own are not those of the archive. @param how in words */
+/** Error: rows written into their own table differ from the archive. @param how as text */
 export function otherRows(context: ArchiveContext, partition: ArchivedPartition, how: string): SluiceError {
   const names = computedNames(fitNow(context, partition).shared)
   return names.length === 0

@@ -1,4 +1,4 @@
-/** What every step on the way of a partition needs. */
+/** Context of all archive steps. */
 import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { keyMayBeNull, type TableSpec } from '../../model/copy/column-type.ts'
@@ -18,15 +18,15 @@ import { cutCondition } from './cut-condition.ts'
 import { travelsAs } from '../types/index.ts'
 import { fitOf, type Fit, type SharedColumn } from '../types/fit.ts'
 
-/** What looking at an archive may tell. */
+/** Events of read-only steps. */
 export type Looking = 'archive.progress' | 'log'
-/** What may be told by what changes it, too. */
+/** Events of steps that change the archive. */
 export type Advancing = Looking | 'archive.state'
 
-/** @param bytes of text that came out, or about as many as are removed or added up @param signal ends the wait */
+/** @param bytes of text read, or about as many as are removed or added up @param signal ends the wait */
 export type Pace = (bytes: number, signal: AbortSignal) => Promise<void>
 
-/** Does one thing after the other. */
+/** Serialises calls. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
 
 export type ArchiveContext<E extends EventType = Looking> = {
@@ -34,15 +34,16 @@ export type ArchiveContext<E extends EventType = Looking> = {
   readonly name: string
   readonly table: TableSpec
   readonly archived: ArchivedTable
-  /** Columns that the table computes, and that are not compared with their archived values. */
+  /** Computed columns that are not compared with their archived values. */
   readonly uncompared?: ReadonlySet<string>
-  /** Whether the ledger knows of anything that was published: then there has to be a log. */
+  /** True if the ledger knows published files: then a log must exist. */
   readonly published: boolean
   readonly store: CopyStore
   readonly ledger: PartitionLedger
   /**
-   * Asked while the partition is held: a stream asks for leases once it has left its mark, so that one of the two sees the other.
-   * @throws SluiceError TABLE_FOLLOWED where a stream reads from the table or writes into it
+   * Call while the partition is claimed: a stream checks leases after it has left its mark, so that one of the two
+   * notices the other.
+   * @throws SluiceError TABLE_FOLLOWED if a stream reads from the table or writes into it
    */
   readonly refuseFollowed: () => Promise<void>
   readonly heads: HeadLedger
@@ -53,11 +54,11 @@ export type ArchiveContext<E extends EventType = Looking> = {
   /** Private folder of this run, for files on their way to or from a bucket. */
   readonly spool: string
   readonly fileBytes: number
-  /** Waits until so many bytes of the source may be read or removed; null where nobody has set a rate. */
+  /** Waits until this many bytes of the source may be read or removed; null without a rate limit. */
   readonly pace: Pace | null
-  /** Of partitions that leave their parent side by side, one wants its locks at a time: nobody else waits for two of them in a row. */
+  /** Serialises detaches of parallel workers: other sessions then wait for one lock at a time. */
   readonly leaving: InTurn
-  /** How locks are waited for where a partition leaves its parent. */
+  /** Lock timeout and retry limit for a detach. */
   readonly waits: { readonly patienceMs: number; readonly budgetMs: number }
   readonly emit: Emit<E>
   readonly clock: Clock
@@ -66,10 +67,10 @@ export type ArchiveContext<E extends EventType = Looking> = {
   readonly runId: string
 }
 
-/** A partition that this program holds. */
+/** A partition claimed by this program. */
 export type Work = { readonly partition: ArchivedPartition; readonly held: Held }
 
-/** Which rows of the source a partition is, with the columns that its proof covers and that the table still has. */
+/** The rows of a partition in the source, with the columns that its proof covers and the table still has. */
 export function requestOf(context: ArchiveContext, partition: ArchivedPartition, table: TableSpec): RowRequest {
   return {
     table,
@@ -80,7 +81,10 @@ export function requestOf(context: ArchiveContext, partition: ArchivedPartition,
   }
 }
 
-/** The columns of a partition's files beside those of the table. A table that is gone has all of them; one that is not compared counts as one that came later. */
+/**
+ * Matches the columns of a partition's files with those of the table. For a missing table all match; a column that is
+ * not compared counts as added later.
+ */
 export function fitNow(
   { archived, uncompared }: Pick<ArchiveContext, 'archived' | 'uncompared'>,
   { columns }: Pick<ArchivedPartition, 'columns'>,
@@ -94,7 +98,7 @@ export function fitNow(
   }
 }
 
-/** Columns of the table as it is now, whose values travel and are summed as those of the files. */
+/** Columns of the present table, read and summed in the form of the files. */
 export function sharedColumns(shared: readonly SharedColumn[]): readonly ReadColumn[] {
   return shared.map(({ file, now }) => ({ name: now.name, as: travelsAs(file), column: now.column, exact: true }))
 }
@@ -103,19 +107,19 @@ export function readColumns(columns: readonly StoredColumn[]): readonly ReadColu
   return columns.map((one) => ({ name: one.name, as: travelsAs(one), column: one.column, exact: true }))
 }
 
-/** The condition of a partition of a plain table, in the words of the source. */
+/** The condition of a plain table's partition in the SQL of the source. */
 export function conditionOf({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
   const condition = cutCondition(store, table, archived, partition)
   if (condition !== null) return condition
   throw new Error(`the column ${archived.timeColumn} cuts the table no more`)
 }
 
-/** All rows of a table, those without a key among them. */
+/** All rows of a table, including those without a key. */
 export function wholeOf(table: TableSpec): Range {
   return table.key.length > 0 && keyMayBeNull(table).length === 0 ? EVERY_KEY : { by: 'all' }
 }
 
-/** Tells how far a step is, a few times a second at most. */
+/** Reports the progress of a step, at most five times a second. */
 export function progress(
   { emit, name, clock }: ArchiveContext,
   { label }: Pick<ArchivedPartition, 'label'>,

@@ -1,4 +1,4 @@
-/** Which rows of a plain table one of its partitions is, in the SQL of its system. */
+/** Condition for the rows of a plain table's partition, in the SQL of its system. */
 import type { RowTest } from '../../model/archive/row-test.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -8,8 +8,9 @@ import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 type Cutting = Pick<CopyStore, 'timeCondition' | 'rowCondition'>
 
 /**
- * @param cut the column that says where a row belongs, and whether by time or by value
- * @returns null where the table has no such column any more, or its type says no time, or its values are not compared exactly by this system
+ * @param cut the partitioning column, and whether by time or by value
+ * @returns null if the table no longer has the column, its type is not a time, or this system does not compare its
+ * values exactly
  */
 export function cutCondition(
   store: Cutting,
@@ -22,7 +23,7 @@ export function cutCondition(
   return isByValue(cut) ? valueCondition(store, column, from) : (store.timeCondition?.(column, from, to) ?? null)
 }
 
-/** True of exactly the rows with this value, byte by byte. @param value canonical text; null is NULL */
+/** True for exactly the rows with this value, byte by byte. @param value canonical text; null is NULL */
 export function valueCondition(store: Cutting, column: Column, value: string | null): string | null {
   const test: RowTest =
     value === null ? { kind: 'null', column: column.name } : { kind: 'compare', column: column.name, op: '=', value }

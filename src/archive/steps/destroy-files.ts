@@ -1,4 +1,4 @@
-/** Files of an archive go for good, each only while no ledger says that rows are in it alone. */
+/** Destroys files of an archive, each only while no ledger holds that rows are in it alone. */
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -18,10 +18,10 @@ export type CountingLedger = {
   readonly table: TableName
 }
 
-/** Ledgers that the log names besides its own. */
+/** Ledgers in the log other than its own. */
 export type Others = {
   readonly asked: readonly CountingLedger[]
-  /** One that a file may be of and that was not asked; null for none. */
+  /** A ledger to which a file may belong and that was not asked; null if there is none. */
   keeper(path: string): NamedLedger | null
 }
 
@@ -39,11 +39,12 @@ export class Destroyer {
   }
 
   /**
-   * Removes one file. Log and ledgers are read again wherever a ledger says anything else than before the file that went last, and what they say is on the disks of
-   * their servers before the file goes.
+   * Removes one file. Log and ledgers are read again if any ledger has changed since the previous file, and are flushed
+   * to the disks of their servers before the file is removed.
    * @param path relative to the root
-   * @throws SluiceError ARCHIVE_CONFLICT where the newest version names it, a ledger counts on it, or it may be of one that was not asked; ARCHIVE_FOREIGN where the log
-   * has gone on from another head than the ledger's; TARGET_DENIED, CONNECTION_LOST, SOURCE_IO
+   * @throws SluiceError ARCHIVE_CONFLICT if the newest version names it, a ledger counts on it, or it may belong to a
+   * ledger that was not asked; ARCHIVE_FOREIGN if the log has another ownership token than the ledger; TARGET_DENIED,
+   * CONNECTION_LOST, SOURCE_IO
    */
   async remove(path: string): Promise<void> {
     const { interrupt, writer } = this.#owned
@@ -81,11 +82,10 @@ export class Destroyer {
 }
 
 /**
- * What a decision about an archive rests on, in few bytes: asked again before each step that cannot be taken back.
- * Heads of the log, and of each partition its state, its fence and whether the log has let go of it. The same text is
- * the same ledger: heads are random numbers, so that a database that came back from a backup and went on does not come
- * to it again.
- * @throws SluiceError CONNECTION_LOST … where the database does not answer
+ * The facts on which decisions about an archive rest, as a short text that is read again before each irreversible step:
+ * ownership tokens of the log, and state, fence and `retracted` of each partition. Equal texts mean the same ledger:
+ * tokens are random, so a database restored from a backup that has moved on never has the same text.
+ * @throws SluiceError CONNECTION_LOST … if the database does not answer
  */
 async function ledgerWord(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {
   const { castText } = ledgerDialect(database.dialect).types

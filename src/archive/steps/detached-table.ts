@@ -1,4 +1,4 @@
-/** The table of a partition, in its parent or wherever it stands since it left. */
+/** Finds the table of a partition, attached or detached. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, Origin } from '../../model/copy/port.ts'
@@ -7,7 +7,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { attached, gone, moved } from './refusals.ts'
 
-/** Null where somebody dropped it. @throws SluiceError PARTITION_CHANGED where it stands elsewhere: nothing may be said of its rows */
+/** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it is at another place: its rows are unknown */
 export async function detachedTable(context: ArchiveContext, partition: ArchivedPartition): Promise<TableSpec | null> {
   const { native, label } = partition
   if (native === null) throw new Error(`${label} is no table of its own`)
@@ -18,7 +18,7 @@ export async function detachedTable(context: ArchiveContext, partition: Archived
   throw await movedNow(context, partition)
 }
 
-/** The table of a partition that has not left, found by its number: one of its name that is no partition any more is in no query. Null where it is none. */
+/** The table of an attached partition, by identity; null if not attached. A detached namesake does not count. */
 export async function partitionNow(
   context: ArchiveContext,
   { identity }: NonNullable<ArchivedPartition['native']>,
@@ -26,7 +26,7 @@ export async function partitionNow(
   return (await partitionsNow(context)).get(identity) ?? null
 }
 
-/** Tables of partitions that are attached, by their numbers. */
+/** Tables of attached partitions, by identity. */
 export async function partitionsNow({
   store,
   table,
@@ -36,7 +36,7 @@ export async function partitionsNow({
   return new Map((found?.partitions ?? []).map((one) => [one.identity, one.table]))
 }
 
-/** What a table that has left is called, where it was attached to its parent again by hand; null where it stands elsewhere, or has not left. */
+/** Name of a detached table that was attached again by hand; null if it was not, or has not been detached. */
 export async function attachedByHand(
   { store, table, archived, interrupt }: ArchiveContext,
   partition: ArchivedPartition,
@@ -45,7 +45,7 @@ export async function attachedByHand(
   return found.get(partition.label) ?? null
 }
 
-/** What tables that have left are called, by the labels of their partitions, as far as they were attached to their parent again by hand. @param origin as the ledger notes it */
+/** Names of detached tables that were attached again by hand, by partition label. @param origin as in the ledger */
 export async function attachedNow(
   store: CopyStore,
   parent: TableName,
@@ -68,7 +68,7 @@ export async function attachedNow(
   )
 }
 
-/** Why nothing can be done with a table that has left, and does not stand where it was put. */
+/** Error: a detached table is not where it was put, so nothing can be done with it. */
 export async function movedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError> {
   const { native } = partition
   if (native === null) return gone(context.name, partition)

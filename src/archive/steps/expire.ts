@@ -1,4 +1,4 @@
-/** An archived partition leaves the archive for good. The ledger says so first, one commit lets go of its files, and these stay until they are swept. */
+/** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
@@ -7,9 +7,9 @@ import { publishAgain, retractFiles } from './publish.ts'
 import { destroyed, lost } from './refusals.ts'
 
 /**
- * DROPPED → EXPIRED, or to the end of an expiry that was broken off. The ledger moves only while nobody holds the partition.
- * @param by who says so
- * @throws SluiceError ARCHIVE_CONFLICT where the log does not name its files; ARCHIVE_FOREIGN, LEASE_LOST
+ * DROPPED → EXPIRED, or the end of an interrupted expiry. The state changes only if the partition has no hold.
+ * @param by user who asked for it
+ * @throws SluiceError ARCHIVE_CONFLICT if the log does not name its files; ARCHIVE_FOREIGN, LEASE_LOST
  */
 export async function expirePartition(context: ArchiveContext, { partition, held }: Work, by: string): Promise<void> {
   if (partition.state === 'DROPPED') {
@@ -22,18 +22,18 @@ export async function expirePartition(context: ArchiveContext, { partition, held
   })
 }
 
-/** EXPIRED: the Delta table lets go of its files, where that is not done yet. */
+/** EXPIRED: removes its files from the Delta table, if this was not done yet. */
 export async function endExpiry(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   if (partition.retracted) return
-  // Files are kept by the clock of the database, as everything here is.
+  // The retention counts by the clock of the database, as all times here.
   await retractFiles(context, { partition, held }, 'expire', await context.ledger.now())
   await context.ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: true, logged: [] })
 }
 
 /**
- * Files that the ledger counts on, and that the log has let go, are named by it again. The state stays.
- * @param examined the files as they were just read
- * @throws SluiceError LEASE_LOST where another program works on it, or the ledger calls it something else by now; ARCHIVE_CONFLICT
+ * Adds files again that the ledger counts on and the log has removed. The state does not change.
+ * @param examined the files as just read
+ * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now; ARCHIVE_CONFLICT
  */
 export async function nameAgain(
   context: ArchiveContext,
@@ -53,9 +53,9 @@ export async function nameAgain(
 }
 
 /**
- * EXPIRED → DROPPED: its files are read whole, and named by the Delta table again.
- * @returns what is held now: the log has had its word for the fence before
- * @throws SluiceError PROOF_FAILED, ARCHIVE_CONFLICT where a file is not what was proved; PARTITION_STATE, LEASE_LOST
+ * EXPIRED → DROPPED: reads its files completely, and adds them to the Delta table again.
+ * @returns the new claim: the log already has a transaction with the old fence
+ * @throws SluiceError PROOF_FAILED, ARCHIVE_CONFLICT if a file is not the proved one; PARTITION_STATE, LEASE_LOST
  */
 export async function unexpire(
   context: ArchiveContext,
@@ -65,7 +65,7 @@ export async function unexpire(
   const { ledger, name } = context
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   const paths = partition.files.map(({ path }) => path)
-  // Whoever goes on after a kill, or erases, finds the log as it may be.
+  // Record this first, so that a run after a kill, or an erasure, knows what the log may name.
   await ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: false, logged: paths })
   const examined = await proveArchived(context, partition)
   const { version } = await publishAgain(context, { partition: await reload(), held }, examined)

@@ -1,4 +1,4 @@
-/** Rows of a partition into Parquet files, and what the source says that they come to. */
+/** Exports rows of a partition to Parquet files, with their digest as computed by the source. */
 import { readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -27,14 +27,14 @@ export type Exported = {
   readonly files: readonly WrittenFile[]
   readonly prefix: string
   readonly digest: Digest
-  /** Of text that came out of the source. */
+  /** Bytes of text read from the source. */
   readonly bytes: bigint
   readonly point: ReadPoint
-  /** Until the files were whole; the source may have been adding up its rows for longer. */
+  /** Time until the files were complete; the source may have computed the digest for longer. */
   readonly ms: number
 }
 
-/** A table that has left its parent keeps the columns that it had; any other partition has those of the table. */
+/** A detached table keeps its own columns; any other partition has those of the table. */
 export function exportColumns(
   { archived }: ArchiveContext,
   { away, leaving, columns }: Pick<ArchivedPartition, 'away' | 'leaving' | 'columns'>,
@@ -42,12 +42,13 @@ export function exportColumns(
   return away || leaving ? columns : archived.stored.columns
 }
 
-/** Rows of one batch, where a source prints none itself. */
+/** Rows of one batch, if the source prints no text itself. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
- * Files stand in their final place where the archive lies on a disk, and wait in a spool folder otherwise.
- * @throws SluiceError PARTITION_CHANGED where the source gave other rows than it summed up; UNSUPPORTED_KEY for rows without a key; VALUE_REFUSED, NO_SPACE …
+ * Writes the files to their final place if the archive is on a disk, otherwise to a spool folder.
+ * @throws SluiceError PARTITION_CHANGED if the source returned other rows than it summed; UNSUPPORTED_KEY for rows
+ * without a key; VALUE_REFUSED, NO_SPACE …
  */
 export async function exportPartition(
   context: ArchiveContext,
@@ -59,7 +60,7 @@ export async function exportPartition(
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
     throw gone(context.name, partition)
   }
-  // A bucket in which a commit could be overwritten is refused before a row is read.
+  // Refuse a bucket in which a commit could be overwritten before any row is read.
   await context.writer.ready?.(context.interrupt.abort)
   const prefix = `part-${context.runId}-${held.fence}`
   await removeLeftovers(context, work)
@@ -96,7 +97,7 @@ type BothWays = {
   readonly ms: number
 }
 
-/** Once as text for the files, once as a sum that the source makes of its own columns; whichever fails ends the other. */
+/** Reads the rows twice: as text for files, and as the source's digest. If one fails, the other is aborted. */
 async function bothWays(
   context: ArchiveContext,
   { partition }: Work,
@@ -110,7 +111,7 @@ async function bothWays(
   const stored = { ...noted, columns, sortBy: noted.sortBy.filter(isThere) }
   const failed = new AbortController()
   const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
-  // Of a table that is one whole nobody has counted the rows of a period: what it holds in all is another number.
+  // The number of rows of a period in a plain table is unknown.
   const rows = partition.native === null ? 0n : request.table.rows
   const tell = progress(context, partition, 'exporting', rows)
   const seen = { rows: -1n, bytes: 0n }
@@ -131,7 +132,7 @@ async function bothWays(
     ms = context.clock.ticks() - begun
     return files
   })
-  // Both at once keep four processors busy; fewer are busy with either.
+  // Both at once use four processors, so with fewer they run one after the other.
   const sum = (availableParallelism() < 4 ? written.then(() => undefined) : Promise.resolve()).then(() =>
     pacedDigest(context, partition, view, request, signal),
   )
@@ -151,21 +152,21 @@ async function bothWays(
   return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes, ms }
 }
 
-/** Where files of a partition are written: their final place, or a spool folder for a bucket. */
+/** Folder for new files of a partition: the final place, or a spool folder for a bucket. */
 export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
   await makeFolder(folder)
   return folder
 }
 
-/** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
+/** Deletes incomplete files of a failed attempt: they take space that the next attempt may need, nothing names them. */
 async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
 }
 
-/** @param thrown by an export; one of a full disk gets to say what would be enough */
+/** Adds the needed space to a disk-full error. @param thrown by an export */
 async function withRoomNeeded(thrown: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || !isDiskExhausted(thrown)) return thrown
   const free = await statfs(folder).catch(() => null)
@@ -221,7 +222,7 @@ async function* counted(
       return
     }
     seen.bytes += BigInt(next.value.length)
-    // Good enough to show: the rows themselves are counted by those who print and write them.
+    // An estimate is enough for the progress; the exact rows are counted where they are printed and written.
     if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
     tell(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
     await pace?.(next.value.length, signal)
@@ -235,14 +236,17 @@ function linesOf(text: Buffer): number {
   return lines
 }
 
-/** Files of an attempt that was broken off; never one that the log names, and none where another ledger may count on it: those are left to a sweep, which asks. */
+/**
+ * Removes files of an interrupted attempt; never one that the log names, and none that another ledger may count on: a
+ * sweep handles those, after asking that ledger.
+ */
 export async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
   const { filePrefix, label, state } = partition
   // Files of a restored partition belong to older versions of the archive.
   if (filePrefix === null || state === 'RESTORED') return
   const { writer, interrupt, archived } = context
   const logged = await (await context.log()).own(interrupt.abort)
-  // The ledger of a copy has the names of files that the original has written.
+  // The ledger of a copied database has names of files that the original has written.
   const own = (await context.heads.name())?.id
   const ledgers = [...(logged?.txns.keys() ?? [])].flatMap((appId) => ledgerOfApp(appId) ?? [])
   if (ledgers.some(({ id }) => id !== own)) return

@@ -1,4 +1,4 @@
-/** A ledger that is older than the archive: it counts on files that the log let go of and a sweep has destroyed. */
+/** Handles a ledger that is older than the archive: it needs files that the log removed and a sweep destroyed. */
 import { dec } from '../../model/run/event.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
@@ -9,15 +9,16 @@ import { attachAgain } from './restore.ts'
 /** Rows that were only in the files. */
 export type LostRows = {
   readonly rows: bigint
-  /** Not one is left in the source: `rows` are all. */
+  /** True if the source has none of them: `rows` are all. */
   readonly all: boolean
-  /** Some were brought back already, and how many is not known. */
+  /** True if an unknown number of them was already restored. */
   readonly atMost: boolean
 }
 
 /**
- * What is lost of a partition whose files are gone: all of it where it was dropped, or where the table that it was is nowhere any more; what was taken out of a plain table.
- * @throws SluiceError PARTITION_CHANGED where its table has left its parent and stands elsewhere
+ * Rows lost with the files of a partition: all if it was dropped, or if its detached table is gone; for a plain table
+ * those that were removed.
+ * @throws SluiceError PARTITION_CHANGED if its detached table is at another place
  */
 export async function lostRows(context: ArchiveContext, partition: ArchivedPartition): Promise<LostRows> {
   const { state, native, digest, removed, restoring, away } = partition
@@ -27,16 +28,18 @@ export async function lostRows(context: ArchiveContext, partition: ArchivedParti
   return { rows: native === null && state === 'DETACHED' ? removed.rows : 0n, all: false, atMost: restoring }
 }
 
-/** In words for people; empty where none is lost. */
+/** As text for the user; empty if no row is lost. */
 export function lostText({ rows, all, atMost }: LostRows): string {
   if (rows === 0n) return ''
   return `${all ? 'all of its' : atMost ? 'up to' : ''} ${dec(rows)} rows are neither in the table nor in the archive`.trim()
 }
 
 /**
- * → EXPIRED, whose files are destroyed, where all of its rows are lost. Any other one → RESTORED: the rows that the source has count, whatever they are; a table that has left is attached again.
- * @param by who says so
- * @throws SluiceError LEASE_LOST where another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a table that has left
+ * If all rows are lost: → EXPIRED with destroyed files. Otherwise → RESTORED: the rows in the source count as they are,
+ * and a detached table is attached again.
+ * @param by user who asked for it
+ * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a
+ * detached table
  */
 export async function withoutFiles(
   context: ArchiveContext,

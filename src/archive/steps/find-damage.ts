@@ -1,4 +1,4 @@
-/** What in an archive is not as it was proved: in its log, in its files, byte by byte and row by row. */
+/** Finds differences between an archive and its proof: in its log and its files, byte by byte and row by row. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
@@ -14,10 +14,10 @@ import { localFiles } from './local-files.ts'
 import type { LoggedFile, LogState } from './log.ts'
 
 export type Finding = Omit<ArchiveFindingEvent, 'type' | 'table'>
-/** A partition was read through. */
+/** What was read of a partition. */
 export type Read = { readonly files: number; readonly rows: bigint }
 
-/** Reads every partition that is published; each ends with what was read of it. A log of somebody else is told before. */
+/** Reads every published partition; each ends with a `Read`. A log continued by another database is reported first. */
 export async function* findings(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
@@ -50,7 +50,7 @@ export async function* findings(
   }
 }
 
-/** What is read of such an archive may be well, and is not what this ledger has proved. */
+/** A foreign archive may be sound, but it is not what this ledger has proved. */
 async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<Finding | null> {
   try {
     await (await log()).own(signal, { tableId: archived.archiveId })
@@ -62,7 +62,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
   }
 }
 
-/** A program that was ended between the commit and the ledger, or is not done with taking the files out of the log. */
+/** True if the log may still name the files: a program was killed between commit and ledger, or has yet to commit. */
 function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }
@@ -89,7 +89,7 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
   }
 }
 
-/** Reads all files of a partition. The last one is what was read. */
+/** Reads all files of a partition. The last element is the `Read`. */
 export async function fileFindings(
   context: ArchiveContext,
   partition: ArchivedPartition,

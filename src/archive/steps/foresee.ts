@@ -1,4 +1,4 @@
-/** What a restore of a partition comes to, found out before anything is changed. */
+/** Finds out what a restore of a partition would do, before anything is changed. */
 import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Unsure } from '../types/index.ts'
@@ -18,29 +18,29 @@ import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
 
 export type RestoreWishes = {
-  /** Rows of the source count as they are now, also where they have other values than the archived ones. */
+  /** Rows of the source count as they are, even if their values differ from the archived ones. */
   readonly asChanged: boolean
-  /** Columns that the table has no more, whose values stay in older versions of the archive. */
+  /** Columns that the table no longer has; their values stay in older versions of the archive. */
   readonly without?: ReadonlySet<string>
-  /** Columns of which it is not sure whether the table has lost them. */
+  /** Columns that the table may have lost; not certain. */
   readonly unsure: Unsure | null
   readonly late: FindLate
 }
 
 export type Foreseen = {
-  /** Where the rows come back to; null where none are compared one by one. */
+  /** Where the rows are restored to; null if none are compared one by one. */
   readonly place: Place | null
-  /** Null where nobody has looked. */
+  /** Null if nothing was compared. */
   readonly found: RowsNow | null
-  /** In words, for people. */
+  /** Text for the user. */
   readonly text: string
-  /** What becomes of columns that are others by now; empty where they are the same. */
+  /** Text about changed columns; empty if there are none. */
   readonly columns: string
-  /** Whether its table is made anew from the files. */
+  /** The table is created again from the files. */
   readonly isMade?: true
-  /** Whether they come into another partition, which stands between its bounds. */
+  /** The rows go into another partition that covers their range. */
   readonly isBeside?: true
-  /** Whether its table was attached again by hand: its rows are in the parent already. */
+  /** The table was attached again by hand: its rows are already in the parent. */
   readonly isAttached?: true
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
@@ -95,7 +95,8 @@ async function foreseeRows(
     }
   }
   if (isDropped) {
-    // Once the archive answers, the table held nothing that the files have not. Before that, it may have.
+    // If the archive already counts, the files have everything the table held; before that, the table may have held
+    // more.
     return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
@@ -125,9 +126,9 @@ async function foreseeRows(
 }
 
 /**
- * Of rows that count in their table, those that are missing there come back; values that were changed there count as they are.
- * @param tables what stands in the place of a partition that is gone
- * @returns null where all of its rows have to come back
+ * For rows that count in their table: missing ones are restored, changed ones stay as they are.
+ * @param tables partitions in the place of a missing one
+ * @returns null if all its rows must be restored
  */
 async function published(
   context: ArchiveContext,
@@ -158,7 +159,7 @@ async function published(
     if (!(thrown instanceof SluiceError)) throw thrown
     if (thrown.code === 'PARTITION_CHANGED')
       return { place: null, found: null, text: thrown.message, columns, refusal: thrown }
-    // Files that cannot be read say nothing of rows that were changed.
+    // Unreadable files cannot show whether rows were changed.
     if (thrown.code !== 'ARCHIVE_CONFLICT' && thrown.code !== 'PROOF_FAILED') throw thrown
     what = thrown.message
   }
@@ -168,7 +169,7 @@ async function published(
   return { place: null, found: null, text: refusal.message, columns, refusal }
 }
 
-/** Its table stands in its parent again: nothing has to move, and a restore compares the rows with the archive. */
+/** Its table is attached again: nothing has to move, and a restore only compares the rows with the archive. */
 async function attachedAlready(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -177,7 +178,7 @@ async function attachedAlready(
 ): Promise<Foreseen> {
   const { name, store, interrupt } = context
   const what = `its table was attached again by hand, and stays ${tableText(again)}`
-  // The archive has not answered for it yet.
+  // The archive does not count for it yet.
   const counting = partition.away ? await published(context, partition, [], wishes) : null
   if (counting !== null) {
     return {
@@ -216,7 +217,7 @@ async function besideOthers(
   const text = refusal?.message ?? besideText(tables)
   return { place: null, found: null, text, columns, isBeside: true, ...(isMade ? { isMade } : {}), refusal }
 
-  /** Why the rows of the detached table are not those that were archived. */
+  /** Error if the rows of the detached table differ from the archived ones. */
   async function changedThere(): Promise<SluiceError | null> {
     const place = await placeOf(context, partition)
     if (place === null) return await movedNow(context, partition)
@@ -236,7 +237,7 @@ async function besideOthers(
   }
 }
 
-/** What keeps the files of a partition from coming back; null where all of them are as they were proved, and their texts mean the same values. */
+/** Error that blocks a restore from the files; null if all are as proved, and their texts mean the same values. */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
   const other = meaningRefusal(context, partition)
   if (other !== null) return other
@@ -254,7 +255,7 @@ const ATTACHED_AGAIN = 'its table has left the partitioned one, and is attached 
 const MADE_ANEW =
   'its table was dropped by hand; it is made anew, filled from its files, and compared before it is attached'
 
-/** Whether a table that had left its parent is nowhere any more, and its files are those of the archive. */
+/** True if a detached table is gone, and its files are in the archive. */
 async function isDroppedByHand(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   const { state, native, away } = partition
   const isPublished = state === 'DETACHED' || state === 'PUBLISHED' || (away && state === 'DETACHING')
@@ -299,7 +300,7 @@ function refusalOf(
 ): SluiceError | null {
   const { name } = context
   const what = rowsText(found, proofOf(partition).rows)
-  // A table of its own comes back with its columns as they are.
+  // A native table is restored with its columns unchanged.
   const computed = place.isOwn === true ? [] : computedNames(sharedAt(context, partition, place))
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
@@ -310,11 +311,11 @@ function refusalOf(
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
     return asChanged ? null : otherValues(name, partition, what, { rows: proofOf(partition).rows })
   }
-  // Rows have to come back, and cannot be told from those that are there.
+  // Rows must be restored, but cannot be distinguished from those in the table.
   return rowsRefusal(context, partition, place) ?? otherColumns(name, partition, what)
 }
 
-/** Why no row of the files can come into the table. */
+/** Error if no row of the files can go into the table. */
 function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {
   return (
     valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, partition, place)
@@ -331,7 +332,7 @@ function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place
   }
 }
 
-/** Whether all archived rows stand in the source, as far as they have to be those that were archived. */
+/** True if all archived rows are in the source, unchanged as far as required. */
 export function isSettled(found: RowsNow, { asChanged }: RestoreWishes): boolean {
   if (found.kind === 'equal') return true
   return found.kind === 'told' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
@@ -343,7 +344,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   if (found.kind === 'untold') {
     return `compared now: ${rowsText(found, archived)}${asChanged ? `; they count as they are, and ${ceaseText(archived)}` : ''}`
   }
-  // Where nothing is to be there, all of it has to come back, and that is no news.
+  // If no row is expected in the table, a full restore is the normal case.
   const isPlainReturn =
     found.rows === 0n &&
     found.changed.rows === 0n &&

@@ -1,4 +1,4 @@
-/** A partition that is a table leaves its parent first, and is proved after, where nobody waits for that: PUBLISHED → DETACHING → DETACHED. */
+/** Detaches a native partition, then proves it without locking others: PUBLISHED → DETACHING → DETACHED. */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -10,15 +10,16 @@ import { changed, changedAway, droppedByHand, mustStay } from './refusals.ts'
 import { detached, difference, partitionRequest, proofOf, provePublished, settled } from './take-out.ts'
 
 /**
- * PUBLISHED → DETACHING, in the transaction in which its table leaves its parent. From then on nobody reaches its rows, and they count where the table stands now.
- * @param proved whether this run has just read all of its files
- * @throws SluiceError TARGET_BUSY where locks were not to be had, STOPPED, PARTITION_CHANGED where it is not there or has other columns, LEASE_LOST,
- * ARCHIVE_CONFLICT, PROOF_FAILED
+ * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on queries of the parent do not reach
+ * its rows; they count in the detached table.
+ * @param proved this run has just read all its files
+ * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if it is missing or has other
+ * columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function leaveParent(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
   await provePublished(context, partition, proved)
   const { ledger, emit, name, waits, interrupt, leaving } = context
-  // What was exported again after it had left has nothing to leave any more.
+  // A partition exported again after the detach is already detached.
   if (partition.away) return ledger.move(held, 'PUBLISHED', 'DETACHING', { error: null })
   if (partition.leaving && (await endLeaving(context, { partition, held })) === 'left') return
   if (partition.held !== null) throw mustStay(context, partition)
@@ -29,7 +30,7 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
       ...waits,
       stop: interrupt.stop,
       keep: ledger.keeping(held),
-      // Noted before it begins: killed anywhere behind that, whoever comes next asks the system how far it is.
+      // Recorded before it begins: after a kill the next run asks the system how far it is.
       begun: ledger.closing(held, 'PUBLISHED', 'PUBLISHED', { leaving: true, error: null, unheld: true }),
       left: ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
     }),
@@ -41,9 +42,10 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
 }
 
 /**
- * Ends a detach that an earlier run began outside of a transaction, or forgets that it was about to.
- * @returns `left`: PUBLISHED → DETACHING; `in`: its table has never left
- * @throws SluiceError TARGET_BUSY where statements that began before it are still running, PARTITION_CHANGED where the table is not there, LEASE_LOST
+ * Ends a detach that an earlier run began outside of a transaction, or clears the mark if it never began.
+ * @returns `left`: PUBLISHED → DETACHING; `in`: its table was not detached
+ * @throws SluiceError TARGET_BUSY if statements that began earlier are still running, PARTITION_CHANGED if the table is
+ * missing, LEASE_LOST
  */
 export async function endLeaving(context: ArchiveContext, { partition, held }: Work): Promise<'left' | 'in'> {
   const { ledger, name, waits, interrupt } = context
@@ -67,9 +69,9 @@ export async function endLeaving(context: ArchiveContext, { partition, held }: W
 }
 
 /**
- * DETACHING → DETACHED, once the rows of the table that has left come to the proof. No lock is taken that anybody else would feel.
- * @param proved whether this run has just read all of its files
- * @throws SluiceError PARTITION_CHANGED where its rows are others: they were changed between the export and the leave
+ * DETACHING → DETACHED, once the rows of the detached table equal the proof. Takes no lock that affects other sessions.
+ * @param proved this run has just read all its files
+ * @throws SluiceError PARTITION_CHANGED if its rows were changed between export and detach
  */
 export async function proveAway(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
   await provePublished(context, partition, proved)
@@ -86,7 +88,7 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })
 }
 
-/** Null where a row holds a value that is none of its type. @throws SluiceError PARTITION_CHANGED where the table is not there */
+/** Null if a row has a value outside its type. @throws SluiceError PARTITION_CHANGED if the table is missing */
 async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, interrupt, name } = context
   const table = await detachedTable(context, partition)

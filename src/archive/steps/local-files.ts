@@ -1,4 +1,4 @@
-/** Files of the archive where a program can open them: in their place on a disk, or fetched from a bucket. */
+/** Makes files of the archive available on this machine: in their place on a disk, or fetched from a bucket. */
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -34,7 +34,7 @@ export async function localFiles(
   return { folder, paths, [Symbol.asyncDispose]: dispose }
 }
 
-/** Of the bytes that stand in a bucket, as 64 hexadecimal digits. @param etag of the object that is meant; null for whatever is there */
+/** Sha256 of the stored bytes, as 64 hexadecimal digits. @param etag reads only with this ETag; null for any */
 export async function sha256InPlace(
   { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
   path: string,

@@ -1,4 +1,4 @@
-/** What the way of a partition needs of the archive's Delta log. */
+/** Interface of the archive's Delta log for the archive steps. */
 import type { ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
@@ -7,44 +7,44 @@ import type { Claim } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
-/** A file that the newest version of the archive names. */
+/** A file of the newest version of the archive. */
 export type LoggedFile = {
-  /** Relative to the root, as it stands on the disk. */
+  /** Relative to the root, as on disk. */
   readonly path: string
   readonly size: bigint
   readonly rows: bigint | null
   readonly tags: Readonly<Record<string, string>>
-  /** Version of the commit that names it; null where only a checkpoint tells. */
+  /** Version of the commit that added it; null if only a checkpoint has it. */
   readonly addedVersion: number | null
 }
 
 export type LogState = {
   readonly tableId: string
   readonly version: number
-  /** Null before the first commit of a program that knows heads. */
+  /** Ownership token; null before the first commit of a program that knows tokens. */
   readonly head: bigint | null
   /** Active files by the value of the partition column. */
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
-  /** Versions of transactions by application id: of a partition, the fence of its last commit. */
+  /** Versions of transactions by application id; for a partition the fence of its last commit. */
   readonly txns: ReadonlyMap<string, bigint>
   readonly protocol: ProtocolAction
   readonly metadata: MetadataAction
 }
 
-/** Files of a partition that were taken out of the archive. */
+/** Files of a partition that were removed from the archive. */
 export type Departed = {
   readonly step: 'restore' | 'expire'
-  /** When, ms since the epoch; 0 where no file was named then. */
+  /** Time of the removal, ms since the epoch; 0 if no file was removed then. */
   readonly at: number
   readonly version: number
-  /** None where the history no longer says which. */
+  /** Empty if the history no longer has them. */
   readonly files: readonly LoggedFile[]
 }
 
 export type Telling = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
-  /** What is not in the ledger yet, or still is. */
+  /** Changes that are not in the ledger yet, or are still in it. */
   readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 
@@ -57,51 +57,51 @@ export type Publication = {
   readonly partition: string
   /** `name` is relative to the root. */
   readonly files: readonly ExaminedFile[]
-  /** Of each file, by its name: the proof that stays in the log for ever. */
+  /** Tags of each file: the proof that stays in the log for ever. */
   readonly tags: (file: ExaminedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }
-  /** Paths that may be taken out of the table; null where an older program kept no list of them: then any of the partition. */
+  /** Paths that may be removed from the table; null if an older program kept no list: then any of the partition. */
   readonly known: ReadonlySet<string> | null
-  /** What the caller holds; the head of the commit is stored only while it does. */
+  /** The caller's claim; the token of the commit is stored only while it is valid. */
   readonly claim: Claim | null
-  /** The table has all columns of the files: they were in it before. */
+  /** The table already has all columns of the files. */
   readonly keepsShape?: true
 }
 
-/** @property ledger what the adopting one is called in the log */
+/** @property ledger name of the adopting ledger in the log */
 export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: LedgerName }
 
 export interface ArchiveLog {
   /** Null where there is no log yet. */
   state(signal: AbortSignal): Promise<LogState | null>
-  /** The same for a caller that acts on it. @throws SluiceError ARCHIVE_FOREIGN where another database has gone on with the log */
+  /** The same for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
   own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<LogState | null>
   publish(
     publication: Publication,
     signal: AbortSignal,
   ): Promise<{ readonly version: number; readonly outcome: 'published' | 'already' }>
-  /** Takes the files of a partition out of the table. */
+  /** Removes the files of a partition from the table. */
   retract(
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'> & { readonly at?: number },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** Paths of active files that hold no row of a condition for certain. */
+  /** Paths of active files that certainly hold no row of a condition. */
   without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
-  /** Puts files in the place of others of a partition; `kept` stay. */
+  /** Replaces files of a partition; `kept` stay. */
   replace(
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim' | 'tags' | 'files'> & {
       readonly kept: ReadonlySet<string>
     },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** A commit with a checkpoint: a reader needs nothing that is older. */
+  /** A commit with a checkpoint: readers need nothing older. */
   milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
-  /** What the log still says of partitions whose files it does not name any more, by label. */
+  /** Facts in the log about partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
-  /** Has the table say of itself what the ledger says. */
+  /** Updates the table's properties from the ledger. */
   tell(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
-  /** Gives the log another head, so that every other ledger is refused from then on. */
+  /** Gives the log another ownership token, so that every other ledger is refused from then on. */
   adopt(
     what: Adoption,
     judge: (state: LogState) => Promise<ArchiveProperties | null>,

@@ -1,4 +1,4 @@
-/** A value larger than an archive takes, named where an export failed by it. */
+/** Names the value after an export failed because a value was too large. */
 import { constants } from 'node:buffer'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
@@ -7,11 +7,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, RowRequest } from '../../model/copy/port.ts'
 import type { ArchiveContext } from './context.ts'
 
-/** Bytes of a value that is archived on every system: their hexadecimal digits fit into one string of Node, with room for what stands beside them. */
+/** Largest value for every system, bytes: its hexadecimal digits fit into a Node string with the rest of the row. */
 const MOST_BYTES = 256_000_000
 const ONE_ROW = { rows: 1, bytes: 1 }
 
-/** What Node and PostgreSQL say of a text that is longer than any of theirs. */
+/** Messages of Node and PostgreSQL for a text above their limit. */
 const TOO_LONG =
   /^(?:Cannot create a string longer than|Invalid string length|invalid memory alloc request size|cannot enlarge string buffer|string buffer exceeds maximum)/i
 
@@ -21,8 +21,8 @@ function isTooLong(thrown: unknown): boolean {
 
 /**
  * @param thrown by an export
- * @returns VALUE_REFUSED with key, column and limit where a value was too large; else null. The rows are read once more, up to that value: where they cannot be, it is
- * not named
+ * @returns VALUE_REFUSED with key, column and limit if a value was too large; otherwise null. Reads the rows again up
+ * to that value; if this fails, the value is not named
  */
 export async function longValueError(
   thrown: unknown,
@@ -33,7 +33,7 @@ export async function longValueError(
   return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
 }
 
-/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits no string of Node holds: no sum of them can be made */
+/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits exceed a string of Node: no checksum exists */
 export function refuseLongBytes(
   rows: readonly Row[],
   request: RowRequest,

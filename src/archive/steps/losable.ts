@@ -1,4 +1,7 @@
-/** Tables whose rows a crash of the server may take away: as the only copy of archived rows they would be lost, so the archive keeps its files. */
+/**
+ * Tables whose rows may be lost in a server crash (such as unlogged ones): they must not hold the only copy of archived
+ * rows, so the archive keeps its files.
+ */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -6,7 +9,7 @@ import { partitionsOf } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
 import { elsewhereCommand } from './refusals.ts'
 
-/** Why the rows of a partition must not be in the source alone; null where a crash leaves them there. */
+/** Error if the rows of a partition must not be in the source alone; null if they survive a crash. */
 export async function losableRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -23,7 +26,7 @@ export async function losableRefusal(
   })
 }
 
-/** Tables in the source that hold its rows, or are going to. One that is made anew is made so that its rows last. */
+/** Tables of the source that hold its rows, or will. A table that is created again is always crash-safe. */
 async function placesOf(
   context: ArchiveContext,
   { native, from, to }: ArchivedPartition,

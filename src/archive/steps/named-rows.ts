@@ -1,17 +1,17 @@
-/** Rows that a message counts, and names some of by their keys. */
+/** Counts rows for a message, and names some by key. */
 import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 
 /** Rows of one kind, and the keys of some of them. */
 export type NamedRows = {
   readonly rows: bigint
   readonly keys: readonly string[]
-  /** The first of them whose key the table spells in another way: as it was archived, and as it stands there. */
+  /** The first one whose key is spelled differently in the table: as archived, and as in the table. */
   readonly spelled?: { readonly archived: string; readonly there: string }
-  /** Those of them that stand outside of the bounds of the partition. */
+  /** Those outside of the bounds of the partition. */
   readonly outside?: NamedRows
 }
 
-/** Keys that a sentence names. */
+/** Number of keys that a sentence names. */
 const NAMED = 5
 
 /** Counts rows, and keeps the keys of some of them. */
@@ -20,7 +20,7 @@ export class Naming {
   readonly #keys: string[] = []
   #spelled: NamedRows['spelled']
 
-  /** @param there its key in the table, where that is spelled in another way */
+  /** @param there its key in the table, if spelled differently */
   add(key: RowKey, there?: RowKey): void {
     this.rows++
     const text = rowKeyText(key)

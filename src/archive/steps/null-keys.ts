@@ -1,10 +1,10 @@
-/** Rows of which a column of the key is NULL: a key tells none of them from another one, so that no archive holds them. */
+/** Rows with NULL in a key column: the key does not identify them, so they cannot be archived. */
 import { keyMayBeNull, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/port.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** @returns how many of the rows of a request have no key @throws as `SourceView.digest` */
+/** @returns number of rows of a request without a key @throws as `SourceView.digest` */
 export async function nullKeyRows(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
   const { table } = request
   if (keyMayBeNull(table).length === 0) return 0n
@@ -13,16 +13,16 @@ export async function nullKeyRows(view: SourceView, request: RowRequest, signal:
   return rows
 }
 
-/** `2020-Q1 has 1 row with NULL in its key (email)`. */
+/** Text such as `2020-Q1 has 1 row with NULL in its key (email)`. */
 export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequest, 'table'>): string {
   return `${label} has ${countText(rows, 'row')} with NULL in ${rows === 1n ? 'its key' : 'their keys'} (${keyMayBeNull(table).join(', ')})`
 }
 
-/** What ends a refusal for such rows, and for a column of the key. */
+/** Hint of refusals for such rows. */
 export const NULL_KEY_HINT =
   'give these rows a key, or remove them, and run the same command again; a key of columns that are NOT NULL keeps further ones out'
 
-/** @throws SluiceError UNSUPPORTED_KEY where a row has no key: it could neither be removed by its key nor be told from others when it comes back */
+/** @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could not be removed or recognised by it */
 export async function refuseNullKeys(
   label: string,
   view: SourceView,

@@ -1,4 +1,4 @@
-/** Archived rows whose keys a table takes for one: its key compares texts in another way than when the rows were archived. */
+/** Finds archived rows whose keys a table treats as equal: texts compare in another way than at archiving. */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
@@ -6,7 +6,7 @@ import type { CopyTarget, WriteColumn } from '../../model/copy/port.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
 import type { SharedColumn } from '../types/fit.ts'
 
-/** A table that rows are written into, and the columns that they have. */
+/** A table to write to, and the columns of the rows. */
 export type KeyedTable = {
   readonly target: CopyTarget
   readonly table: TableSpec
@@ -20,15 +20,15 @@ export type OneKey = { readonly keys: readonly [string, string]; readonly by: st
 
 type Keyed = { readonly row: Row; readonly key: RowKey }
 
-/** Keys that are kept at once, and pairs that the table is asked for. */
+/** Most keys kept in memory, and most pairs tried in the table. */
 const MOST_KEYS = 1_000_000
 const MOST_PAIRS = 100
 
 /**
- * Two rows whose keys the table takes for one, as far as letters, digits and their order tell: the table is asked for each such pair, in a transaction that is
- * rolled back.
+ * Two rows whose keys the table treats as equal, among pairs with the same letters and digits: each pair is tried in a
+ * transaction that is rolled back.
  * @param rows whose keys are free in the table
- * @returns null where no pair was found; a collation may take other texts for one
+ * @returns null if no pair was found; a collation may treat other texts as equal, too
  */
 export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: KeyedTable): Promise<OneKey | null> {
   const { table, columns } = into
@@ -43,7 +43,7 @@ export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: Keye
   return null
 }
 
-/** Rows whose keys have the same letters and digits. */
+/** Pairs of rows whose keys have the same letters and digits. */
 async function* alikePairs(
   rows: AsyncIterable<readonly Row[]>,
   places: readonly number[],
@@ -60,7 +60,7 @@ async function* alikePairs(
   }
 }
 
-/** Its letters and digits without case and accents. */
+/** Letters and digits of a text, without case and accents. */
 function folded(text: string): string {
   return text
     .normalize('NFKD')
@@ -68,7 +68,7 @@ function folded(text: string): string {
     .toUpperCase()
 }
 
-/** Of two rows whose keys are free, the table takes one. */
+/** True if the table accepts only one of two rows with free keys. */
 async function areOne(
   { target, table, columns, pastTriggers = false, signal }: KeyedTable,
   one: Keyed,
@@ -91,7 +91,7 @@ async function areOne(
   )
 }
 
-/** Columns of the key whose texts are compared in another way than when they were archived, in words; empty where there are none. */
+/** Text about key columns that compare texts in another way than when they were archived; empty if there are none. */
 export function comparedOtherwise(key: readonly string[], shared: readonly SharedColumn[]): string {
   const by = ({ column: { collation, sortsOnly } }: SharedColumn['now']): string =>
     collation === undefined || sortsOnly === true ? 'its bytes' : collation
@@ -106,7 +106,7 @@ export function comparedOtherwise(key: readonly string[], shared: readonly Share
     .join('; ')
 }
 
-/** `k by utf8mb4_general_ci`; empty where no column of the key has a collation of its own. */
+/** Text such as `k by utf8mb4_general_ci`; empty if no key column has its own collation. */
 function comparedBy(
   key: readonly string[],
   columns: readonly { readonly name: string; readonly column: Pick<Column, 'collation' | 'sortsOnly'> }[],
@@ -118,7 +118,7 @@ function comparedBy(
     .join(', ')
 }
 
-/** `the key takes a and A for one (k by utf8mb4_general_ci)`. */
+/** Text such as `the key takes a and A for one (k by utf8mb4_general_ci)`. */
 export function oneKeyText({ keys: [one, other], by }: OneKey): string {
   return `the key takes ${one} and ${other} for one${by === '' ? '' : ` (${by})`}`
 }

@@ -1,4 +1,4 @@
-/** A partition whose files have other columns than its table has now: what a restore gives back, what it cannot, and what a drop would lose. */
+/** Partitions with other columns than their table: what a restore brings back or cannot, and what a drop loses. */
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,7 +9,7 @@ import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.t
 import { restoreCommand, runCommand } from './refusals.ts'
 import { doubtOf } from './unsure-columns.ts'
 
-/** What becomes of each column in a restore, in words; empty where the columns are the same. */
+/** Text about each changed column in a restore; empty if the columns are the same. */
 export function restoredColumns(context: ArchiveContext, partition: ArchivedPartition): string {
   const { shared, lost, fresh } = fitNow(context, partition)
   const isWhole = isWholeInTable(partition)
@@ -30,7 +30,10 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
   ].join('; ')
 }
 
-/** That a column has another expression since, which may compute the same values all the same. Servers of two versions may print one expression in two ways. */
+/**
+ * Text about a changed expression, which may still compute the same values. Servers of different versions may print the
+ * same expression differently.
+ */
 function otherwiseText({ computed: then }: StoredColumn, { name, computed: now }: StoredColumn): readonly string[] {
   if (then === undefined || now === undefined || then.sql === now.sql || then.printedBy !== now.printedBy) return []
   return [
@@ -39,8 +42,8 @@ function otherwiseText({ computed: then }: StoredColumn, { name, computed: now }
 }
 
 /**
- * Why the rows of a partition cannot come back into the columns of the table.
- * @param without names of columns whose values the user gives up; of none that may have another name in the table
+ * Error if the rows of a partition cannot be restored into the table's columns.
+ * @param without columns whose values the user gives up; none of them may just have another name in the table
  */
 export function columnRefusal(
   context: ArchiveContext,
@@ -58,7 +61,7 @@ export function columnRefusal(
   const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
   if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
   const retyped = kept.flatMap((column) => retypedNow(now, column) ?? [])
-  // A column that is added again is another one where the source numbers its columns.
+  // If the source numbers its columns, a column added again is another one.
   const again =
     retyped.length === kept.length
       ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, and change the type then; or `
@@ -70,7 +73,7 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** Rows that are brought back have no value in a column that has to have one; null where each has. */
+/** Error if restored rows would lack a value in a column that needs one; otherwise null. */
 export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
   const needed = fitNow(context, partition).fresh.find(
     ({ column }) => !column.nullable && column.hasDefault !== true && column.generated !== true && !column.identity,
@@ -82,7 +85,7 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
 }
 
-/** Archived texts would come back as other values than those that were archived; null where none would, or nothing is noted of the types. */
+/** Error if archived texts would become other values; null if none would, or members were not recorded. */
 export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
   for (const { file, now } of fitNow(context, partition).shared) {
     const other = otherMeaning(file, now)
@@ -94,7 +97,7 @@ export function meaningRefusal(context: ArchiveContext, partition: ArchivedParti
   return null
 }
 
-/** A key that others have now leaves archived rows no place in the table. */
+/** If other rows have the key now, archived rows cannot go into the table. */
 function elsewhereHint({ name }: ArchiveContext, partition: ArchivedPartition): string {
   return `give the key its earlier type, then run the same command; or bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
 }
@@ -106,7 +109,7 @@ function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: s
   })
 }
 
-/** Whether no row of a plain table has left it since the archive answers for them: as long as none is missing, a restore brings none. */
+/** True if no archived row was removed from the plain table: while none is missing, a restore writes none. */
 function isWholeInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && native === null && removed.rows === 0n && !restoring
 }
@@ -115,7 +118,7 @@ function withoutFlags(lost: readonly StoredColumn[]): readonly string[] {
   return lost.flatMap((column) => ['--without', column.name])
 }
 
-/** The column of the table that has another type since. */
+/** The column of the table that replaced it with another type. */
 function retypedNow(now: readonly StoredColumn[], { physical }: StoredColumn): StoredColumn | undefined {
   return now.find(({ was }) => was?.includes(physical) === true)
 }
@@ -131,7 +134,8 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
 }
 
 /**
- * Before rows go: columns that came since they were archived hold the same value in all of them, as a default does, so that no value of them is lost.
+ * Before rows are removed: columns added since the export must hold the same value in all of them, such as a default,
+ * so that no value is lost.
  * @throws SluiceError PARTITION_CHANGED
  */
 export async function refuseFreshValues(

@@ -1,16 +1,17 @@
-/** The sum that the source makes of a partition, no faster than a rate allows. */
+/** The digest of a partition as computed by the source, within a rate limit. */
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../model/copy/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { added, NO_ROWS } from '../../model/copy/row-hash.ts'
 import type { ArchiveContext } from './context.ts'
 
-/** Rows that are added up at once: about a second of a rate that anybody sets. */
+/** Rows per range: about a second at usual rates. */
 const ROWS = 50_000
 
 /**
- * Without a rate it is one statement, which the system may work on with several processes. With one, a partition that is a table is added up by ranges of its
- * blocks, which no row of one view is in two of. A part of a plain table is one statement all the same: nothing cuts it without reading the rest again and again.
+ * Without a rate it is one statement, which the system may run in parallel. With a rate, a native partition is summed
+ * by ranges of blocks; within one view no row is in two of them. A period of a plain table is always one statement:
+ * cutting it would scan the table for each range.
  * @throws as `SourceView.digest`
  */
 export async function pacedDigest(

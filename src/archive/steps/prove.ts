@@ -1,4 +1,4 @@
-/** The files of a partition are read back whole, and their rows compared with what the source said. */
+/** Reads the files of a partition back completely, and compares their rows with the digest of the source. */
 import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -12,10 +12,10 @@ import { localFiles, sha256InPlace } from './local-files.ts'
 import { damagedFile, notLogged, otherArchive } from './refusals.ts'
 
 /**
- * Reads every byte and every column of files on this machine.
- * @param names relative to the folder
- * @returns the files with path relative to the root, in their order
- * @throws SluiceError PROOF_FAILED where their rows are not those of the source
+ * Reads every byte and every column of local files.
+ * @param paths relative to the folder
+ * @returns the files in order, with paths relative to the root
+ * @throws SluiceError PROOF_FAILED if their rows are not those of the source
  */
 export async function proveFiles(
   context: ArchiveContext,
@@ -46,19 +46,20 @@ export async function proveFiles(
 }
 
 /**
- * Reads the published files of a partition once more, in their place, before something is done that cannot be undone.
- * @throws SluiceError ARCHIVE_CONFLICT for files that are not the ones that were proved, or that the log does not name; PROOF_FAILED
+ * Reads the published files of a partition again, in their place, before an irreversible step.
+ * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones, or that the log does not name;
+ * PROOF_FAILED
  */
 export async function proveArchived(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<readonly ExaminedFile[]> {
-  // What has expired is named by older versions only.
+  // Expired files are named by older versions only.
   if (partition.state !== 'EXPIRED') await proveLogged(context, partition)
   return proveInPlace(context, partition)
 }
 
-/** The same, whatever the log names. @throws SluiceError as `proveArchived` */
+/** The same, independent of the log. @throws SluiceError as `proveArchived` */
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -73,24 +74,21 @@ export async function proveInPlace(
   })
 }
 
-/** Reads files of a partition by `work`. What fails because one of them is damaged ends with the name of that file. */
+/** Runs `work` on files of a partition. If it fails because a file is damaged, the error names that file. */
 async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (thrown) {
     throwIfAborted(context.interrupt.abort)
     await requireWhole(context, partition).catch((found: unknown) => {
-      // A store that does not answer says nothing of its files.
+      // If the store does not answer, keep the original error.
       if (asSluiceError(found).code === 'ARCHIVE_CONFLICT') throw found
     })
     throw thrown
   }
 }
 
-/**
- * Every file of the partition has the bytes that were proved.
- * @throws SluiceError ARCHIVE_CONFLICT, which names the first one that has not
- */
+/** Checks that a partition's files have the proved bytes. @throws SluiceError ARCHIVE_CONFLICT naming the first bad */
 export async function requireWhole(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -106,8 +104,9 @@ export async function requireWhole(
 }
 
 /**
- * The sum of some columns of a partition, as the types that they travel as: its proof where these are all that the files have, else what its files say, which are proved first.
- * @throws SluiceError PROOF_FAILED where the rows of the files are not those of the proof
+ * Digest of some columns of a partition, in their travel types: the proof if these are all columns of the files,
+ * otherwise computed from the files, which are proved first.
+ * @throws SluiceError PROOF_FAILED if the rows of the files are not those of the proof
  */
 export async function proofOver(
   context: ArchiveContext,
@@ -132,13 +131,13 @@ export async function proofOver(
   })
 }
 
-/** The proof was made of its values as the same type. */
+/** True if the proof covers the column as the same type. */
 function isProved({ physical, as }: StoredColumn, { columns }: Pick<ArchivedPartition, 'columns'>): boolean {
   const proved = columns.find((column) => column.physical === physical)
   return proved !== undefined && JSON.stringify(proved.as) === JSON.stringify(as)
 }
 
-/** The newest version of the Delta table names exactly the files of the partition. */
+/** Checks that the newest version of the Delta table names exactly the files of the partition. */
 export async function proveLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
   const state = await (await context.log()).own(context.interrupt.abort)
   const logged = state?.files.get(partition.label) ?? []

@@ -1,4 +1,4 @@
-/** Proved files become part of the Delta table, in one commit. */
+/** Adds proved files to the Delta table, in one commit. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
@@ -13,7 +13,7 @@ import { otherArchive } from './refusals.ts'
 
 /**
  * @param files with paths relative to the root
- * @returns the version of the Delta table that names them, and the files as the ledger keeps them
+ * @returns the version of the Delta table with these files, and the files in the form of the ledger
  * @throws SluiceError ARCHIVE_CONFLICT, TARGET_DENIED, NO_SPACE, TARGET_IO
  */
 export async function publishFiles(
@@ -22,7 +22,7 @@ export async function publishFiles(
   files: readonly ExaminedFile[],
 ): Promise<{ readonly version: number; readonly files: readonly ArchivedFile[] }> {
   const log = await context.log()
-  // Another table in its place would be one that has forgotten all other partitions.
+  // A new table in its place would lack all other partitions.
   if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
@@ -32,8 +32,8 @@ export async function publishFiles(
 }
 
 /**
- * Files that an older version of the Delta table names, and that are in their place, become part of it again. Its columns stay as they are.
- * @throws SluiceError PARTITION_CHANGED where a file is not in its place; ARCHIVE_CONFLICT
+ * Adds existing files of an older version to the Delta table again, without changing its columns.
+ * @throws SluiceError PARTITION_CHANGED if a file is missing; ARCHIVE_CONFLICT
  */
 export async function publishAgain(
   context: ArchiveContext,
@@ -44,12 +44,12 @@ export async function publishAgain(
   return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
 }
 
-/** What the ledger says before the log lets go. */
+/** State in the ledger before the log removes the files. */
 const AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
 
 /**
- * Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept.
- * @param at when they ceased to be part of it, ms since the epoch; the time of the commit when absent
+ * Removes the files of a partition from the Delta table; the files stay until a sweep.
+ * @param at time of the removal, ms since the epoch; default: the time of the commit
  */
 export async function retractFiles(
   context: ArchiveContext,
@@ -58,7 +58,7 @@ export async function retractFiles(
   at?: number,
 ): Promise<void> {
   const log = await context.log()
-  // A crash must not take back what the ledger and the source say once the log names the files no more.
+  // Flush first: a crash must not lose the state in ledger and source after the log has removed the files.
   await context.store.flushed?.(context.interrupt.abort)
   await log.retract(
     {
@@ -74,7 +74,7 @@ export async function retractFiles(
   )
 }
 
-/** Files for a bucket come from the spool folder; what stands there afterwards is read once more. @returns its ETags by name, where the store has them */
+/** Uploads files from the spool folder to a bucket, reads them back. @returns ETags by name, if the store has them */
 export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -103,7 +103,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
     tableId: archived.archiveId,
     stored: archived.stored,
     name,
-    // Of a table that is there already its id tells; a source may be known by another address by now.
+    // An existing table is identified by its id; the address of the source may have changed.
     configuration: context.published ? {} : { 'sluice.source': source, 'sluice.table': name },
     partition: partition.label,
     files,
@@ -115,7 +115,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
   }
 }
 
-/** The proof of a file that stays in the log for ever. */
+/** Tags with the proof of a file, which stay in the log for ever. */
 export function tagsOf(
   { store, name, tool, runId }: ArchiveContext,
   { label, period, part, from, to, native, columns, chosenBy }: ArchivedPartition,
@@ -127,10 +127,11 @@ export function tagsOf(
     ...(part === 1 ? {} : { 'sluice.period': period, 'sluice.part': String(part) }),
     ...(from === null ? {} : { 'sluice.from': from }),
     ...(to === null ? {} : { 'sluice.to': to }),
-    // docs/CANONICAL.md says what it is.
+    // Defined in docs/CANONICAL.md.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
-    // What a lost ledger is made anew from: columns of the file, by their name among the table's properties, and the table that the partition was.
+    // For rebuilding a lost ledger: the columns of the file, by their name among the table's properties, and the native
+    // table of the partition.
     'sluice.columns': columnsName(columns),
     ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
     ...(chosenBy === null ? {} : { 'sluice.chosenBy': chosenBy }),
@@ -147,7 +148,7 @@ export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | nu
   return logged === null ? null : new Set(logged)
 }
 
-/** Files of an attempt that was killed may have been published, too. */
+/** Files of a killed attempt may have been published, too. */
 export function loggedWith({ logged }: ArchivedPartition, files: readonly ExaminedFile[]): readonly string[] | null {
   return logged === null ? null : [...new Set([...logged, ...files.map(({ name }) => name)])]
 }
@@ -164,7 +165,7 @@ function infoOf(
   }
 }
 
-/** Names whoever publishes this partition: a later fence wins over an earlier one. */
+/** Application id of a partition's transactions: a later fence wins over an earlier one. */
 export function appIdOf({ name }: Pick<ArchiveContext, 'name'>, label: string): string {
   return `sluice/${name}/${label}`
 }

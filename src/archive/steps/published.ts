@@ -1,4 +1,7 @@
-/** Rows of a partition that is PUBLISHED, or has left its table and was not summed yet, count in the source: they are compared there before the archive lets go of its files. */
+/**
+ * Rows of a partition that is PUBLISHED, or detached and not yet proved, count in the source: they are compared there
+ * before the archive removes its files.
+ */
 import type { SameKeys } from '../../model/archive/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
@@ -10,9 +13,10 @@ import { rowsNow, rowsText, type Place } from './rows-now.ts'
 import { attachedByHand, detachedTable, partitionNow } from './detached-table.ts'
 
 /**
- * @param standing tables between the bounds of a partition that is gone; none of one that is a table still
- * @returns null where its rows are to be brought back from the files, into a table of their own or beside others
- * @throws SluiceError PARTITION_CHANGED where its table is there and no partition of this table, or has left it and was moved
+ * @param standing tables in the range of a missing partition; empty if it is still a table
+ * @returns null if its rows must be restored from the files, into their own table or together with others
+ * @throws SluiceError PARTITION_CHANGED if its table exists but is not a partition of this table, or was detached and
+ * moved
  */
 export async function publishedPlace(
   context: ArchiveContext,
@@ -30,10 +34,13 @@ export async function publishedPlace(
 }
 
 /**
- * Why a partition whose rows count in the source is not exported again: archived rows are gone there, and the export would take the place of what may be their only copy.
- * Rows that were changed or came later are no reason, nor is one that a plain table has in another period. A row that got another key is taken for one that is gone.
- * @param same counts rows that stand there under keys of archived ones; null where this run exported them: then only a partition that was emptied is refused
- * @returns null where none is gone, none was archived, or the partition is not there; without a key, where it has as many rows as were archived, or more
+ * Error if a partition whose rows count in the source must not be exported again: archived rows are missing there, and
+ * the export would replace what may be their only copy. Changed and late rows are no reason, nor is a row that a plain
+ * table has in another period. A row with a changed key counts as missing.
+ * @param same counts rows with keys of archived ones; null if this run exported them: then only an emptied partition is
+ * refused
+ * @returns null if no row is missing or was archived, or the partition does not exist; without a key, if it has at
+ * least as many rows as archived
  * @throws SluiceError as `rowsNow`
  */
 export async function lostRefusal(
@@ -53,14 +60,14 @@ export async function lostRefusal(
   return isLost ? removed(context, partition, rowsText(found, archived)) : null
 }
 
-/** Whether fewer rows than were archived stand in the table of a partition that has not begun to leave, by a count. */
+/** True if the table of a partition that is not being detached has fewer rows than archived, by a count. */
 export async function hasFewer(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   if (partition.away || partition.leaving) return false
   const there = await standingRows(context, partition)
   return there !== null && there.rows < (partition.digest?.rows ?? 0n)
 }
 
-/** Null where the partition is not there. */
+/** Null if the partition does not exist. */
 async function standingRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -72,7 +79,7 @@ async function standingRows(
   return { place, rows }
 }
 
-/** Where a table stands that has left its parent, or was attached to it again by hand; null where it was dropped. @throws SluiceError PARTITION_CHANGED where it was moved */
+/** Place of a detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
 async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
   const again = await attachedByHand(context, partition)
   const attached = again === null ? null : await tableNamed(context, again)
@@ -81,12 +88,12 @@ async function placeAway(context: ArchiveContext, partition: ArchivedPartition):
   return table === null ? null : { table, where: null, isOwn: true }
 }
 
-/** None of the archived rows stands in the source any more. */
+/** Error: the source has none of the archived rows any more. */
 export function emptied(context: Pick<ArchiveContext, 'name' | 'table'>, partition: ArchivedPartition): SluiceError {
   return removed(context, partition, 'none of its rows is there any more')
 }
 
-/** Rows of a plain table with a key come back by a restore; others only into another table. */
+/** Error with the remedy: rows of a plain table with a key can be restored; others only into another table. */
 function removed(
   { name, table }: Pick<ArchiveContext, 'name' | 'table'>,
   partition: ArchivedPartition,
@@ -96,7 +103,7 @@ function removed(
   return onlyCopy(name, partition, what)
 }
 
-/** The table lacks rows that only the archive may have. @param what of them, in words */
+/** Error: the table lacks rows that only the archive may have. @param what text about them */
 export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
   const into = `to have the archived rows, bring them into another table: ${elsewhereCommand(name, partition)}`
   const asChanged = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)

@@ -1,4 +1,4 @@
-/** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
+/** Errors for partitions that cannot continue, in one wording. Commands in hints can be pasted into a shell. */
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -10,29 +10,29 @@ import type { NamedRows } from './named-rows.ts'
 
 type Named = Pick<ArchivedPartition, 'label'>
 
-/** `sluice restore --table public.visits --partition 2020-Q1`, with more words behind. */
+/** Command such as `sluice restore --table public.visits --partition 2020-Q1`, with further words. */
 export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
   return ['sluice', 'restore', ...flag('--table', name), ...flag('--partition', label), ...more]
     .map(shellQuote)
     .join(' ')
 }
 
-/** `sluice archive run --table public.visits --partition 2020-Q1`. */
+/** Command such as `sluice archive run --table public.visits --partition 2020-Q1`. */
 export function runCommand(name: string, { label }: Named): string {
   return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
 }
 
-/** The run that goes on with the drop of one partition. */
+/** Command that continues the drop of one partition. */
 export function dropCommand(name: string, partition: Named): string {
   return `${runCommand(name, partition)} --drop --confirm=${shellQuote(name)}`
 }
 
-/** A value that begins like a flag is taken for one, unless it stands in the same word. */
+/** A value that begins like a flag must be in the same word as its flag. */
 export function flag(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
 }
 
-/** Rows of the source are not what they were. */
+/** Error: rows of the source have changed. */
 export function changed(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
     where: `${name}, ${label}`,
@@ -41,7 +41,7 @@ export function changed(name: string, { label }: Named, how: string): SluiceErro
   })
 }
 
-/** The source lacks rows that only the archive may have. @param what of them, in words */
+/** Error: the source lacks rows that only the archive may have. @param what text about them */
 export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is not in the table as it was archived: ${what}`, {
     where: `${name}, ${label}`,
@@ -50,14 +50,14 @@ export function notAsArchived(name: string, { label }: Named, what: string, hint
   })
 }
 
-/** Rows of a plain table were removed when they were published, and had not left. @param what in words */
+/** Error: rows of a published partition were removed from a plain table by hand. @param what text about them */
 export function removedByHand(name: string, partition: Named, what: string): SluiceError {
   const back = `${restoreCommand(name, partition)} brings them back from the archive`
   const again = `${runCommand(name, partition)} archives them again, or what is left of them`
   return notAsArchived(name, partition, what, `${back}; then ${again}`)
 }
 
-/** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */
+/** Error: rows of a detached table differ from the export. They cannot change any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
     where: `${name}, ${label}`,
@@ -66,7 +66,7 @@ export function changedAway(name: string, { label }: Named, how: string): Sluice
   })
 }
 
-/** The table of a partition is not there, or is another one under its name. */
+/** Error: the table of a partition is missing, or another one has its name. */
 export function gone(
   name: string,
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
@@ -86,7 +86,7 @@ export function gone(
   )
 }
 
-/** A detached table stands where nobody looks for it. @param to where it is looked for */
+/** Error: a detached table is not where it was put. @param to where it should be */
 export function moved(name: string, { label }: Named, to: TableName): SluiceError {
   return new SluiceError(
     'PARTITION_CHANGED',
@@ -98,7 +98,7 @@ export function moved(name: string, { label }: Named, to: TableName): SluiceErro
   )
 }
 
-/** A detached table is a partition of its parent again, and the archive has its rows as well. */
+/** Error: a detached table is attached to its parent again, and the archive has its rows as well. */
 export function attached(
   name: string,
   partition: Named,
@@ -117,7 +117,7 @@ function quotedTable({ schema, name }: TableName): string {
   return [...(schema === undefined ? [] : [schema]), name].map(quotedName).join('.')
 }
 
-/** A detached table whose rows still counted is gone: the archive has what was exported before it left. */
+/** Error: a detached table whose rows still counted is gone; the archive has the rows exported before. */
 export function droppedByHand(name: string, partition: Named): SluiceError {
   const command = asChangedCommand(name, partition)
   return new SluiceError(
@@ -131,7 +131,7 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
   )
 }
 
-/** Rows that were archived are not the rows that are in the source now; only some of them may still be there. */
+/** Error: the rows in the source differ from the archived ones; maybe only some of them are left. */
 export function changedAfter(name: string, partition: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
     where: `${name}, ${partition.label}`,
@@ -139,24 +139,24 @@ export function changedAfter(name: string, partition: Named, how: string): Sluic
   })
 }
 
-/** The way out that keeps archived rows whatever stands in the table. */
+/** Remedy: keep archived rows whatever is in the table. */
 export function elsewhereCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--into', 'NEW_TABLE')
 }
 
-/** The way out that counts what the table computes in these columns. */
+/** Remedy: accept the values that the table computes in these columns. */
 export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
   const flags = columns.flatMap((column) => ['--without', column])
   return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
 }
 
-/** The way out that lets archived rows go whose keys other rows of the table have. */
+/** Remedy: give up archived rows whose keys other rows of the table have. */
 export function asChangedCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
 }
 
 /**
- * Rows with keys of archived ones have other values, and the user has not decided which of them count.
+ * Error: rows with keys of archived ones have other values, and the user must decide which count.
  * @param changed the rows of the table
  * @param computed names of compared columns that the table computes
  */
@@ -183,12 +183,12 @@ export function otherValues(
   })
 }
 
-/** What becomes of archived rows whose keys other rows have. */
+/** Text about archived rows whose keys other rows have. */
 export function ceaseText(rows: bigint): string {
   return rows === 1n ? '1 archived row ceases to count' : `${rows} archived rows cease to count`
 }
 
-/** The table does not take archived rows although none stands under their keys: another row keeps them out by its key. */
+/** Error: the table does not accept archived rows although their keys are free, because another row excludes them. */
 export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
   const more = rows > BigInt(keys.length) ? ' …' : ''
   return new SluiceError(
@@ -202,7 +202,7 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
   )
 }
 
-/** Two archived rows have one key in the table as it is now. @param what in words, with both keys */
+/** Error: two archived rows have the same key in the present table. @param what text with both keys */
 export function keysAlike(name: string, partition: Named, what: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
     where: `${name}, ${partition.label}`,
@@ -211,12 +211,12 @@ export function keysAlike(name: string, partition: Named, what: string): SluiceE
   })
 }
 
-/** Reads what is in a table and in its archive, and changes neither. */
+/** Command that reads table and archive, and changes nothing. */
 export function queryCommand(name: string): string {
   return `sluice query ${shellQuote(name)} ${shellQuote(`SELECT * FROM ${name} LIMIT 10`)}`
 }
 
-/** Archived rows have columns that the table has not, so that they cannot come back. */
+/** Error: archived rows have columns that the table lacks, so they cannot be restored. */
 export function otherColumns(name: string, partition: Named, what: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
     where: `${name}, ${partition.label}`,
@@ -224,7 +224,7 @@ export function otherColumns(name: string, partition: Named, what: string): Slui
   })
 }
 
-/** Somebody wrote into it while its rows were brought back. */
+/** Error: rows were written during the restore. */
 export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
   const ours = `where rows of the table that were changed meanwhile are the right ones: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
@@ -234,7 +234,7 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
   })
 }
 
-/** It has expired, and its files go or are gone. */
+/** Error: it has expired, and its files are being destroyed or are gone. */
 export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
   const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired for good${when}`, {
@@ -243,7 +243,7 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
   })
 }
 
-/** Its lease ran out, and somebody else has taken it over. */
+/** Error: its lease expired, and another program has taken it over. */
 export function lost(name: string, { label }: Named): SluiceError {
   return new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
 }
@@ -259,7 +259,7 @@ export function otherArchive(name: string, { label }: Named, how: string): Sluic
   )
 }
 
-/** A file is not as it was proved. @param how in words, and `path` says which file it is */
+/** Error: a file differs from its proof. @param how text @param path the file */
 export function damagedFile(
   name: string,
   { label, state, removed, restoring }: Pick<ArchivedPartition, 'label' | 'state' | 'removed' | 'restoring'>,
@@ -278,12 +278,12 @@ export function damagedFile(
   })
 }
 
-/** The way out where the ledger counts on files that the log names no more. */
+/** Remedy if the ledger counts on files that the log no longer names. */
 export function adoptHint(name: string): string {
   return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and has the log name them again`
 }
 
-/** The ledger counts on files that the log has let go: the ledger came back from a backup, or the server forgot a commit. */
+/** Error: the ledger needs files that the log removed, as it comes from a backup, or the server lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',
@@ -296,7 +296,7 @@ export function notLogged(name: string, { label, state }: Pick<ArchivedPartition
   )
 }
 
-/** Somebody holds it where it is. */
+/** Error: the partition has a hold. */
 export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
   return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
     where: `${name}, ${label}`,

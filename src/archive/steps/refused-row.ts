@@ -1,4 +1,4 @@
-/** Archived rows that a table does not take, in the words of a restore: those of a copy speak of a source that may have no such row any more. */
+/** Errors for archived rows that a table refuses. Unlike a copy's errors they mention no source, which may be gone. */
 import { MemberRefused } from '../../stores/common/refusals.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -6,9 +6,9 @@ import type { ArchiveContext } from './context.ts'
 import { elsewhereCommand } from './refusals.ts'
 
 /**
- * Rows on their way back into their table.
- * @throws SluiceError PARTITION_CHANGED for a value that is no member of its enum now: as a further member it would be another value than that of the rows that have
- * stayed; ROW_REFUSED, VALUE_REFUSED
+ * For rows restored into their own table.
+ * @throws SluiceError PARTITION_CHANGED for a value that is no longer a member of its enum: adding it again would not
+ * equal the value in the remaining rows; ROW_REFUSED, VALUE_REFUSED
  */
 export async function inOwnTable(
   { name }: Pick<ArchiveContext, 'name'>,
@@ -38,7 +38,7 @@ function noMember(what: string, thrown: MemberRefused, into: string): SluiceErro
   })
 }
 
-/** Rows on their way into another table. @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
+/** For rows written into another table. @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
 export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   try {
     return await rows
@@ -51,8 +51,8 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
 }
 
 /**
- * A hint for a row that a store refuses, where it has none or speaks of copies; anything else stays as it is.
- * @param behind stands behind the hint of the store, too
+ * Replaces the hint for a refused row if it is missing or speaks of copies; other errors are returned unchanged.
+ * @param behind appended to the hint of the store, too
  */
 function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!(thrown instanceof SluiceError)) return thrown

@@ -1,18 +1,18 @@
-/** A value that its source holds and no archive does: said with its column, and the flag that stores it all the same. */
+/** Errors for a value that the source can hold and an archive cannot: names the column, and the flag that stores it. */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
-/** The error of an export, by the column that a store names in `where`; what names none stays as it is. */
+/** The error of an export, with the column named in the store's `where`; unchanged if none is named. */
 export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]): unknown {
   if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') return thrown
   const { where = '', message, hint = '', reason, kind } = thrown
   const bytes = hint.includes('the type BLOB')
     ? columns.find(({ name }) => where.includes(`.${name}, row `))
     : undefined
-  // What is no text has none that could be stored, and as bytes it has a spelling.
+  // Invalid text cannot be stored as text; it can be stored as bytes.
   if (bytes !== undefined) return noText(thrown, bytes)
   if (hint.includes('--as-text')) return thrown
   const column = columns.find(({ name, as }) => isNamed(where, name, as))
@@ -26,7 +26,10 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
   })
 }
 
-/** Stores name a column in their own way. A text that the source prints has no other text; only of SQLite, which holds columns to no type, has it. */
+/**
+ * Stores name a column differently. A value already archived as printed text has no other text; the exception is
+ * SQLite, which does not enforce column types.
+ */
 function isNamed(where: string, name: string, as: ColumnType): boolean {
   if (where.includes(`.${name}, row `)) return as.kind !== 'native' || as.name !== 'any'
   return as.kind !== 'native' && ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`))

@@ -1,6 +1,6 @@
 /**
- * Rows of a plain table leave it beside rows that came late: each archived row is told by its key, and goes only while it has the values that were archived. The
- * late ones stay.
+ * Removes archived rows of a plain table one by one, if late rows are among them: each is found by its key, and deleted
+ * only while it has the archived values. Late rows stay.
  */
 import { added, NO_ROWS, subtracted, sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
@@ -16,13 +16,13 @@ import { keyPlaces, rowsText, standingOf, type Into } from './rows-now.ts'
 import { difference, settled } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 
-/** Rows of one transaction: short enough for those who wait for its locks. */
+/** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 5000
 
 /**
- * DETACHED → DROPPED. Before the first row goes, all archived rows that have not gone yet stand in the table as they were archived.
- * @param whole what the archived rows come to, in the columns that files and table share
- * @param found rows between the bounds, and what they come to with those that have gone
+ * DETACHED → DROPPED. Before the first row is removed, all remaining archived rows must be in the table unchanged.
+ * @param whole digest of the archived rows, in the columns that files and table share
+ * @param found number of rows in the range, and their digest including removed rows
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED
  */
 export async function removeArchived(
@@ -37,11 +37,11 @@ export async function removeArchived(
   const places = keyPlaces(shared, table)
   if (places === null) throw changedAfter(name, partition, difference(found.sum, whole))
   const there = await standing(context, partition, into)
-  // Values of columns that came later would go with their rows.
+  // Values of columns added later would be deleted with the rows.
   if (there.same.rows > 0n && fresh.some(({ column }) => column.generated !== true)) {
     throw changedAfter(name, partition, difference(found.sum, whole))
   }
-  // Where all had gone, rows that stand there with their archived values were put back since.
+  // If all were removed before, rows with their archived values were put back since.
   const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
   if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {
     const late = { rows: 0n, keys: [] }
@@ -86,7 +86,7 @@ type Standing = {
   readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
 }
 
-/** @param by the columns by which a row is the same one; the sum is over those of `into` */
+/** @param by columns by which a row is compared; the digest covers those of `into` */
 async function standing(
   context: ArchiveContext,
   partition: Work['partition'],
@@ -100,31 +100,31 @@ async function standing(
     const some: Row[] = []
     for (const [at, { key, how, there }] of (await standingOf(context, by.into, view, rows.map(by.row))).entries()) {
       if (how === 'same') some.push(rows[at] ?? [])
-      // A row under another spelling of the key may have come once the archived one had gone.
+      // A row with another spelling of the key may have been added after the archived one was removed.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
     same = added(same, sumOfRows(some))
   }
-  // What has gone already is missing, and should be.
+  // Rows already removed are expected to be missing.
   const isBegun = partition.removed.rows > 0n
   return { same, missing: isBegun ? [] : missing.named().keys, changed: changed.named() }
 }
 
 /**
- * DETACHED, restoring → the state before: DROPPED where all had gone, and DETACHED else, as long as rows stand in the table under keys of archived ones. The
- * archive answers all the time. What was brought goes out again, each row only while it has the values that were written; what the table computes may be
- * another value by now.
- * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore goes on with it then
+ * DETACHED, restoring → the state before the restore: DROPPED if all rows had been removed, but DETACHED while rows of
+ * the table have keys of archived ones. The archive counts all the time. Restored rows are deleted again, each only
+ * while it has the values that were written; computed values may differ by now.
+ * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore then continues it
  */
 export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
   const { into } = writtenOf({ table, shared: fitNow(context, partition).shared })
   const places = keyPlaces(into.shared, table)
-  // In a table of its own they stand where they stood before.
+  // In a native table the rows are where they were before.
   if (partition.native !== null || places === null)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   if (!isAllRemoved(partition)) {
-    // What stands there as it was archived does not count, and goes with the next drop.
+    // Archived rows that are in the table unchanged do not count, and are removed by the next drop.
     const removed = await removedNow(context, partition)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
@@ -143,14 +143,15 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
   if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
-  // Whether such a row came back and was changed since, or was put there by others, cannot be told. DROPPED, both it and the archived one would count.
+  // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED both it
+  // and the archived one would count.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const rows = changed.rows === 1n ? 'row stands' : 'rows stand'
   const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values under keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} has these count`
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-/** What the archived rows come to, in the columns that files and table share. */
+/** Digest of the archived rows, in the columns that files and table share. */
 function wholeNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
   return proofOver(
     context,
@@ -159,7 +160,7 @@ function wholeNow(context: ArchiveContext, partition: Work['partition']): Promis
   )
 }
 
-/** The archived rows of a plain table that do not stand in it with the values that a restore writes. */
+/** Digest of the archived rows that are not in the plain table with the values that a restore writes. */
 export async function removedNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
   const into: Into = { table: context.table, shared: fitNow(context, partition).shared }
   const { same } = await standing(context, partition, into, writtenOf(into))

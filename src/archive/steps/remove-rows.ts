@@ -1,6 +1,7 @@
 /**
- * Rows of a plain table leave it in ranges. Before the first of them goes, the sums of all ranges have to add up to what is archived and still there: then no
- * range holds a row that the archive has not, and each is removed only while it comes to its sum. Where they do not, rows go by their keys (`remove-archived`).
+ * Removes rows of a plain table in ranges. Before the first row is removed, the digests of all ranges must add up to
+ * the archived rows that are left: then no range has a row that is not archived, and each range is removed only while
+ * its digest is unchanged. Otherwise rows are removed by key (`remove-archived`).
  */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { keyMayBeNull } from '../../model/copy/column-type.ts'
@@ -25,7 +26,7 @@ import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
 import { settled } from './step-end.ts'
 
-/** Rows of one transaction: short enough for those who wait for its locks. */
+/** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
@@ -37,16 +38,17 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     partition,
     shared.map(({ file }) => file),
   )
-  // Without transactions a range may be half gone, and its store alone knows that the rest of it was proved: it is always asked for the same one.
+  // Without transactions a range may be half removed, and only its store knows that the rest was proved: always use the
+  // same range.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   const found =
     store.can.atomic === 'row'
       ? { ranges: [{ range: wholeOf(table), digest: whole }], sum: whole, rows: whole.rows }
       : await summedRanges(context, partition, bytesOfRow)
-  // Where all had gone, a row that came back may have been moved out of the bounds: it is found by its key alone.
+  // If all were removed before, a row that came back may have been moved out of the range: it is found only by its key.
   const isByKey =
     store.can.atomic !== 'row' && isAllRemoved(partition) && whole.rows > 0n && keyPlaces(shared, table) !== null
-  // Other rows stand among those that were archived: only these go, each told by its key.
+  // Other rows are among the archived ones: remove only the archived ones, by key.
   if (isByKey || !equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
   const { ranges } = found
   const target = store.target()
@@ -63,7 +65,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
     const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
     if (end === 'differs' && store.can.atomic !== 'row') {
-      // A row came, or went, since they were summed.
+      // A row was added or removed since the digests.
       const now = { ...partition, removed }
       return removeArchived(context, { partition: now, held }, whole, await summedRanges(context, now, bytesOfRow))
     }
@@ -76,7 +78,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
 
 type Proved = { readonly range: Range; readonly digest: Digest }
 
-/** `sum`: of all rows between the bounds, and of those that have gone already; `rows`: how many are there. */
+/** `sum`: digest of all rows in the range and of those already removed; `rows`: number of rows in the table. */
 type Summed = { readonly ranges: readonly Proved[]; readonly sum: Digest; readonly rows: bigint }
 
 async function summedRanges(
@@ -97,7 +99,7 @@ async function summedRanges(
     if (digest.rows > 0n) ranges.push({ range, digest })
   }
   for await (const range of view.cut(table, EVERY_KEY, request.where, ROWS, interrupt.abort)) await add(range)
-  // A row without a key came after the export, which refuses them: with it the sums differ.
+  // A row without a key was added after the export, which refuses such rows; the digests then differ.
   if (keyMayBeNull(table).length > 0) await add({ by: 'nullKey' })
   return { ranges, sum, rows: sum.rows - partition.removed.rows }
 }

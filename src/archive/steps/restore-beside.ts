@@ -1,4 +1,4 @@
-/** Archived rows come back where another partition stands between their bounds by now: into that one, in one transaction that compares them there. */
+/** Restores archived rows if another partition has their range now: into that one, compared in one transaction. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -16,10 +16,10 @@ import { standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, proofOf, settled } from './take-out.ts'
 
-/** Keys that are looked up at once. */
+/** Keys per lookup. */
 const AT_ONCE = 1000
 
-/** Other tables that stand between the bounds of a partition that is a table and has left; none where its place is free. */
+/** Other tables in the range of a detached native partition; empty if its range is free. */
 export async function standingThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -32,13 +32,13 @@ export async function standingThere(
   return own === null ? tables : tables.filter((one) => tableText(one) !== tableText(own))
 }
 
-/** `its rows come into public.visits_late, which stands between its bounds now`. */
+/** Text such as `its rows come into public.visits_late, which stands between its bounds now`. */
 export function besideText(tables: readonly TableName[]): string {
   const names = tables.map(tableText).join(', ')
   return `its rows come into ${names}, which ${tables.length === 1 ? 'stands' : 'stand'} between its bounds now; what it had of its own stays away`
 }
 
-/** Why its rows cannot come beside others; null where all of its keys are free. @throws SluiceError as `rowsNow` */
+/** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */
 export async function besideRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -84,8 +84,8 @@ export async function besideRefusal(
 }
 
 /**
- * DETACHED or DROPPED → RESTORED, or nothing.
- * @param isMade whether its rows come from the files; else from the detached table, which goes
+ * DETACHED or DROPPED → RESTORED, or no change.
+ * @param isMade its rows come from the files; otherwise from the detached table, which is dropped
  * @throws SluiceError PARTITION_CHANGED, TABLE_REFUSED, LEASE_LOST, ARCHIVE_CONFLICT
  */
 export async function restoreBeside(

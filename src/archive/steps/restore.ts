@@ -1,4 +1,4 @@
-/** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
+/** Restores archived rows into the source, compared with their proof; then removes their files from the Delta table. */
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
@@ -25,12 +25,13 @@ import { partitionRequest, proofOf, settled } from './take-out.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
 
-/** Rows that this run has compared with their proof, or brought back; null where it looked at none. */
+/** Number of rows that this run compared with their proof, or restored; null if it compared none. */
 export type Restored = { readonly rows: bigint | null }
 
 /**
- * PUBLISHED, DETACHED, DROPPED, EXPIRED as long as its files are there, or whatever has left its parent and still counts, → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
- * @param reload the partition as the ledger has it now
+ * PUBLISHED, DETACHED, DROPPED, EXPIRED with existing files, or a detached partition that still counts in the source →
+ * RESTORED, from wherever an earlier attempt ended. Refusals come before any change.
+ * @param reload the partition from the current ledger
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function restorePartition(
@@ -39,7 +40,7 @@ export async function restorePartition(
   reload: () => Promise<ArchivedPartition>,
   wishes: RestoreWishes,
 ): Promise<Restored> {
-  // What has begun to leave comes to an end first: from there it can come back.
+  // A detach that has begun is ended first: from there it can be restored.
   if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
     await endLeaving(context, work)
     work = { held: work.held, partition: await reload() }
@@ -70,14 +71,14 @@ export async function restorePartition(
   }
   await retract(context, { held, partition: await reload() })
   const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
-  // Rows that stayed with other values are none of those.
+  // Rows that kept other values are not among them.
   const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
   return { rows: isLooked ? proofOf(partition).rows - changed : null }
 }
 
 /**
- * Ends what a restore has left to do in the Delta table.
- * @throws SluiceError TABLE_REFUSED where a crash of the server may take the rows away: the log goes on naming the files
+ * Does what is left of a restore in the Delta table.
+ * @throws SluiceError TABLE_REFUSED if a server crash could lose the rows: then the log keeps naming the files
  */
 export async function retract(context: ArchiveContext, work: Work): Promise<void> {
   if (work.partition.retracted) return
@@ -87,7 +88,7 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 
-/** A table that has left becomes a partition again. @param expect what its rows have to come to behind the lock; null: they count, whatever they are */
+/** Attaches a detached table again. @param expect digest of its rows, compared under the lock; null: any rows */
 export async function attachAgain(
   context: ArchiveContext,
   { partition, held }: Work,
@@ -102,12 +103,12 @@ export async function attachAgain(
   settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
 
-/** No archived row has to be brought back. */
+/** True if no archived row is missing. */
 function isWhole({ found }: Foreseen): boolean {
   return found === null || found.kind !== 'told' || found.missing.rows === 0n
 }
 
-/** The same restore would end in the same way, until the rows, the constraints or the rights of the table change. */
+/** Errors that the same restore would meet again, until rows, constraints or rights of the table change. */
 const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PARTITION_CHANGED',
   'ROW_REFUSED',
@@ -117,9 +118,9 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /**
- * Rows that have come back go out again where the table does not take the rest: else the partition would stay between two states, and each command would name the
- * other one.
- * @returns the error, with what became of the rows
+ * Deletes restored rows again if the table does not accept the rest: otherwise the partition would stay between two
+ * states, and each command would refer to the other one.
+ * @returns the error, with the state of the rows
  */
 async function backedOut(
   context: ArchiveContext,
@@ -131,10 +132,10 @@ async function backedOut(
   if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
   const out = await backOut(context, { held, partition }).then(
     async () => outText(await reload()),
-    // The first error says what to mend: the same restore goes on with these rows then.
+    // The first error is more useful: after its repair the same restore continues with these rows.
     (thrown: unknown) => `what was brought back stays, and does not count yet: ${asSluiceError(thrown).message}`,
   )
-  // That of a changed partition says what becomes of rows that stay.
+  // The reason of PARTITION_CHANGED is about rows that stay, so it is replaced.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
     kind: error.kind,
@@ -159,14 +160,14 @@ function outText(partition: ArchivedPartition): string {
 /** The rows in the source count again. */
 async function countAgain(context: ArchiveContext, { partition, held }: Work, { found }: Foreseen): Promise<void> {
   if (partition.native !== null) {
-    // Behind the lock the rows have to be those that were compared.
+    // Under the lock, the rows must be those that were compared.
     return attachAgain(context, { partition, held }, found?.now ?? proofOf(partition))
   }
   const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
   return context.ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
 }
 
-/** Rows of a plain table that were removed by hand come back where the others have counted all the time. */
+/** Restores rows that were removed from a plain table by hand, while the other rows count. */
 async function bringMissing(
   context: ArchiveContext,
   { partition, held }: Work,
@@ -182,8 +183,8 @@ async function bringMissing(
 }
 
 /**
- * Rows that came back, and refer by a foreign key to rows that are gone: a system that enforces keys refuses them.
- * Warns of such rows, by key; they stay, since the archive holds no other form of them.
+ * Warns of restored rows with foreign keys to missing rows, by key; a system that enforces keys refuses them. They
+ * stay, because the archive has them so.
  */
 async function warnOfDangling(
   { store, name, emit, interrupt }: ArchiveContext,
@@ -202,7 +203,7 @@ async function warnOfDangling(
   }
 }
 
-/** Missing rows are brought back while the archive still answers; then all is compared again. */
+/** Restores missing rows while the archive still counts; then compares everything again. */
 async function fill(
   context: ArchiveContext,
   { partition, held }: Work,
@@ -213,9 +214,9 @@ async function fill(
   if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
-  // From now on what is in the source already does not count, as long as it is not all of it.
+  // From now on rows in the source do not count until all are there.
   if (!partition.restoring) {
-    // Others have put some of the rows back: those never go out with what this restore brings.
+    // Rows put back by other programs must not be deleted if this restore is undone.
     const mayStand = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
     const removed = mayStand ? await removedNow(context, partition) : proofOf(partition)
     const some = removed.rows < proofOf(partition).rows ? { removed } : {}
@@ -240,7 +241,7 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
   const { ledger, interrupt } = context
   const { shared } = fitNow(context, partition)
   const columns = shared.map(({ file }) => file)
-  // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
+  // The files need not be read first: the rows are summed again in the transaction that restores them.
   await proveLogged(context, partition)
   const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   await using local = await localFiles(context, partition.files)
@@ -261,7 +262,7 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
   settled(end, context, partition, (how) => otherRows(context, partition, how))
 }
 
-/** What a table that has left has to become before it is a partition again. */
+/** Changes that a detached table needs before it can be attached again. */
 function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): Reshape {
   const { shared, lost } = fitNow({ archived: context.archived }, partition)
   return {

@@ -1,4 +1,4 @@
-/** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
+/** Compares the present rows of an archived partition in the source with the archived ones, by key before a restore. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
 import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
@@ -14,24 +14,24 @@ import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
+/** Where rows of a partition are: in the table itself, or in a detached table, which keeps its columns of that time. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
-/** @property back other parts of the period that were brought back: rows of theirs are among these */
+/** @property back other parts of the period that were restored: their rows are among these */
 export type LateRows = NamedRows & { readonly back?: readonly string[] }
 
-/** Rows of a place whose key the archive has not; null where nobody can tell them. */
+/** Rows of a place whose key is not in the archive; null if this cannot be decided. */
 export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<LateRows | null>
 
 export type RowsNow =
-  /** By count and sum. */
+  /** Equal by count and checksum. */
   | { readonly kind: 'equal'; readonly now: Digest }
-  /** They are not those that were archived, and without a key nobody can tell which are. */
+  /** Different from the archived ones; without a key it is unknown which rows. */
   | { readonly kind: 'untold'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
-  /** `same` and `changed` stand under their keys, `missing` do not, and `late` stand there besides. */
+  /** By key: `same` and `changed` are in the table, `missing` are not, and `late` are there in addition. */
   | {
       readonly kind: 'told'
-      /** Null where a row holds a value that is none of its type. */
+      /** Null if a row has a value outside its type. */
       readonly now: Digest | null
       readonly rows: bigint
       readonly same: bigint
@@ -40,14 +40,15 @@ export type RowsNow =
       readonly late: LateRows
     }
 
-/** Keys that are looked up at once. */
+/** Keys per lookup. */
 const AT_ONCE = 1000
 const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
 
 /**
- * Compares all columns of all rows. The files are read only where the sums differ, and their rows are looked up by key in the whole table, since somebody
- * may have moved one to another period.
- * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that are not those that were proved; CONNECTION_LOST, SOURCE_IO …
+ * Compares all columns of all rows. The files are read only if the digests differ; then their rows are searched by key
+ * in the whole table, because a row may have been moved to another period.
+ * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that are not the proved ones; CONNECTION_LOST, SOURCE_IO
+ * …
  */
 export async function rowsNow(
   context: ArchiveContext,
@@ -77,7 +78,7 @@ export async function rowsNow(
     }
   }
   if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
-  // A damaged file would make changes of rows that nobody has changed.
+  // A damaged file would show unchanged rows as changed.
   await proveArchived(context, partition)
   const found = await lookedUp(context, partition, { table, shared, where }, view)
   const besides = rows - found.same
@@ -87,7 +88,7 @@ export async function rowsNow(
   return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
 }
 
-/** The columns in which archived rows and those of a place are compared. */
+/** The columns that are compared between archived rows and those of a place. */
 export function sharedAt(
   context: ArchiveContext,
   partition: Pick<ArchivedPartition, 'columns'>,
@@ -97,7 +98,7 @@ export function sharedAt(
   return fitNow(context, partition).shared
 }
 
-/** Null where a row holds a value that is none of its type, and so was never archived. */
+/** Null if a row has a value outside its type, so it was never archived. */
 async function digestOf(
   { interrupt }: ArchiveContext,
   view: SourceView,
@@ -119,7 +120,7 @@ async function digestOf(
   }
 }
 
-/** Where the columns of the key stand in a row; null without a key, or where the archive has not all of it. */
+/** Positions of the key columns in a row; null without a key, or if the archive lacks a key column. */
 export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): readonly number[] | null {
   const places = key.map((name) => shared.findIndex(({ now }) => now.name === name))
   return places.length === 0 || places.includes(-1) ? null : places
@@ -153,7 +154,7 @@ async function lookedUp(
   return { same, missing: missing.named(), changed: { ...changed.named(), ...others } }
 }
 
-/** Those keys of rows of the table that no row within the bounds has; none where a value of a key cannot be read. */
+/** Keys of rows that the table has only outside of the range; empty if a key value cannot be read. */
 async function outsideOf(
   { interrupt }: ArchiveContext,
   { table, shared, where }: Into & Pick<Place, 'where'>,
@@ -182,14 +183,14 @@ type Standing = {
   readonly row: Row
   readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
-  /** Of a changed row: its key in the table, where a collation takes the two for one. */
+  /** For a changed row: its key in the table, if a collation treats the two as equal. */
   readonly there?: RowKey
 }
 
-/** A table, and the columns in which it and archived rows are compared. */
+/** A table, and the columns that are compared with archived rows. */
 export type Into = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
 
-/** How archived rows stand in a table, by their keys. @param rows of the shared columns */
+/** Compares archived rows with those of a table, by key. @param rows of the shared columns */
 export async function standingOf(
   context: ArchiveContext,
   { table, shared }: Into,
@@ -201,7 +202,7 @@ export async function standingOf(
   const asked = new Set(rows.map((row) => JSON.stringify(keyOf(row))))
   const found = new Map<string, string>()
   let refused = 0
-  /** @returns keys of rows that stand there for those that were asked for, and are spelled in another way */
+  /** @returns keys of found rows that are spelled differently from the requested ones */
   const look = async (keys: readonly RowKey[]): Promise<readonly RowKey[]> => {
     const request = {
       table,
@@ -227,7 +228,7 @@ export async function standingOf(
     const key = keyOf(row)
     const name = JSON.stringify(key)
     if (!found.has(name) && (refused > 0 || others > 0)) {
-      // Neither a row that could not be read nor one with another spelling says for which key it came: each is asked for alone.
+      // An unreadable row, or one with another spelling, does not show which key it matched: read each key alone.
       const before = refused
       const [there] = await look([key])
       if (there !== undefined) {
@@ -243,7 +244,7 @@ export async function standingOf(
   return standing
 }
 
-/** What is not as it was archived: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
+/** Differences as text: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
 export function rowsText(found: RowsNow, archived: bigint): string {
   if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
   if (found.kind === 'untold')
@@ -258,7 +259,7 @@ export function rowsText(found: RowsNow, archived: bigint): string {
   return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
 }
 
-/** A row outside of the bounds is another row that was given the key, or the archived one with another time. */
+/** A row outside of the range is another row with the same key, or the archived one with another time. */
 function outsideText(outside: NamedRows, changed: bigint): string {
   if (outside.rows === changed)
     return changed === 1n ? 'which stands outside of the partition' : 'all of them outside of the partition'

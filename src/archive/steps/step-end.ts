@@ -1,4 +1,4 @@
-/** How a step of the source came out, against the proof of the partition. */
+/** Results of a step in the source, against the proof of the partition. */
 import type { Digest } from '../../model/copy/rows.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { StepEnd } from '../../model/archive/port.ts'
@@ -11,7 +11,7 @@ export function proofOf({ digest, label }: ArchivedPartition): Digest {
   return digest
 }
 
-/** @throws SluiceError for whatever is not done */
+/** @throws SluiceError unless it is done */
 export function settled(
   end: StepEnd,
   { name }: ArchiveContext,

@@ -5,7 +5,12 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
 
-/** Rows of the files of a partition, in canonical form. @param columns of the files @param atOnce rows of one piece @param test which rows, by the names of the files' columns; all when absent */
+/**
+ * Rows of the files of a partition, in canonical form.
+ * @param columns of the files
+ * @param atOnce rows per batch
+ * @param test which rows, with the column names of the files; default: all
+ */
 export async function* storedRows(
   context: ArchiveContext,
   { files, columns: all }: Pick<ArchivedPartition, 'files' | 'columns'>,

@@ -1,4 +1,4 @@
-/** From PUBLISHED on: the archive begins to answer for a partition, and in the end the source lets go of it. */
+/** Steps after PUBLISHED: the archive begins to count for a partition, and in the end the source removes its rows. */
 import { equalDigests } from '../../model/copy/rows.ts'
 import type { PartitionRequest } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/copy/port.ts'
@@ -14,15 +14,16 @@ import { difference, proofOf, settled } from './step-end.ts'
 export { difference, proofOf, settled } from './step-end.ts'
 
 /**
- * PUBLISHED → DETACHED of a plain table: its rows stay where they are, and no longer count.
- * @param proved whether this run has just read all of its files; what an earlier one has published is read again, because from now on it answers
- * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
+ * PUBLISHED → DETACHED for a plain table: its rows stay, but no longer count.
+ * @param proved this run has just read all its files; files published by an earlier run are read again, because they
+ * count from now on
+ * @throws SluiceError PARTITION_CHANGED if its rows differ from the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function detachRows(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
   await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
-  // An export of nothing would take the place of the only copy.
+  // Exporting no rows would replace the only copy.
   if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changed(context.name, partition, difference(now, proofOf(partition)))
@@ -35,9 +36,9 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
 }
 
 /**
- * DETACHED → DROPPED, after all of the archive was read once more. Rows of a plain table go range by range, each proved in the transaction that
- * removes it.
- * @throws SluiceError PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED: nothing (more) is removed then
+ * DETACHED → DROPPED, after reading the whole archive again. Rows of a plain table are removed range by range, each
+ * proved in the transaction that removes it.
+ * @throws SluiceError PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED: then nothing (more) is removed
  */
 export async function dropPartition(context: ArchiveContext, work: Work): Promise<void> {
   const { partition, held } = work
@@ -52,7 +53,7 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
   const end = await partitionsOf(context).drop({
     ...partitionRequest(context, partition, closing),
-    // An older program detached it and kept nothing.
+    // An older program detached it and recorded no definitions.
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
   })
   if (end === 'gone') {
@@ -61,7 +62,7 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
 }
 
-/** All files are read once more, unless this run has just read them. */
+/** Reads all files again, unless this run has just read them. */
 export async function provePublished(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -71,7 +72,7 @@ export async function provePublished(
   else await proveArchived(context, partition)
 }
 
-/** What is noted where the archive begins to answer: the grace counts from here. */
+/** Facts to record when the archive begins to count: the grace period starts here. */
 export function detached({ archived }: ArchiveContext): { readonly graceMs: number; readonly error: null } {
   return { graceMs: archived.graceMs, error: null }
 }
@@ -87,7 +88,7 @@ export function partitionRequest(
     parent: table.table,
     partition: partition.native.table,
     identity: partition.native.identity,
-    // A table that has left keeps the columns that it had.
+    // A detached table keeps its columns.
     columns: readColumns(partition.columns),
     expect: proofOf(partition),
     closing,

@@ -1,6 +1,6 @@
 /**
- * Columns of which it is not sure whether they were renamed: the table has lost one and got another one, and its system does not number columns. One judge for
- * every command that reads archived values by the names of the table.
+ * Columns that may have been renamed: the table lost one and got another, and its system does not number columns. Every
+ * command that reads archived values by column names must use this check.
  */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
@@ -11,14 +11,14 @@ import type { Unsure } from '../types/index.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { flag } from './refusals.ts'
 
-/** What the user has said of columns: `OLD=NEW`, and names. */
+/** The user's statements about columns: `OLD=NEW`, and names. */
 type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }
 
 /**
- * Whether archived values cannot be read by the names of now: one of the columns may be another one of the archive that was renamed.
+ * Decides whether archived values can be read by the present names: one of the columns may be a renamed one.
  * @param names columns that are read; null for all
  * @param partitions archived rows that are read
- * @returns the refusal; null where no file of these partitions has a column that is unsure, or none of them is read
+ * @returns the refusal; null if no file of these partitions has an uncertain column, or none of these is read
  */
 export function doubtOf(
   table: Pick<TableSpec, 'table' | 'columns'>,
@@ -34,7 +34,7 @@ export function doubtOf(
   return isRead ? unsureError(table, unsure) : null
 }
 
-/** Warns where archived values cannot be read by the names of now, of a command that reads none by name. */
+/** Warns about uncertain columns, for a command that reads no column by name. */
 export function tellDoubt(
   table: Pick<TableSpec, 'table' | 'columns'>,
   unsure: Unsure | null,
@@ -47,11 +47,7 @@ export function tellDoubt(
   emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
 }
 
-/**
- * Why a command would have to guess.
- * @param words what the user has said of other columns already
- * @param hint where no run can settle it
- */
+/** Error instead of a guess. @param words the user's statements on other columns @param hint if no run can help */
 export function unsureError(
   { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
   { gone: lost, fresh }: Unsure,
@@ -89,10 +85,10 @@ export function unsureError(
 }
 
 /**
- * Which columns may be which. A new one may be an old one where their values are of one kind; a pair that is not the
- * only one of both is none.
- * @returns `open`: old columns with several such new ones, or with one that several may be; `without`: those that no
- * new one may be
+ * Finds which new column may be which old one: their values must be of the same kind, and a pair counts only if it is
+ * the only one for both.
+ * @returns `open`: old columns with several candidates, or with one that several may be; `without`: old columns without
+ * a candidate
  */
 function paired(
   gone: Unsure['gone'],
@@ -121,7 +117,7 @@ function paired(
   }
 }
 
-/** `sluice archive run --table public.visits --renamed note=remark`: the run that notes what became of columns; nothing has to be due. */
+/** Command such as `sluice archive run --table public.visits --renamed note=remark`, which records changed columns. */
 function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
   const words = [
     ...renamed.flatMap((text) => flag('--renamed', text)),

@@ -1,9 +1,9 @@
-/** Whether texts of enums and composites still mean the values that were archived. */
+/** Checks that texts of enums and composites still mean the archived values. */
 import type { DeclaredType, StoredColumn } from '../../model/archive/stored-column.ts'
 
 /**
- * Why archived texts of a column would come back as other values of the type that it has now; null where they would not, or an older program noted no types.
- * A type that was created again, or restored from a dump, is compared by the names of its parts.
+ * Text about archived values that the column's present type would read differently; null if there are none, or an older
+ * program recorded no types. A type created again, or restored from a dump, is compared by the names of its parts.
  */
 export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<StoredColumn, 'declared'>): string | null {
   for (const before of then.declared ?? []) {
@@ -19,7 +19,7 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
   return null
 }
 
-/** A member that has lost its name is none that a text could be taken for: the server refuses it. */
+/** A text of a renamed member cannot be mistaken for another one: the server refuses it. */
 function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean): string | null {
   if (isSame) {
     const other = before.parts.find(({ number, name }) => {
@@ -35,7 +35,7 @@ function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean
     : `the members of ${after.name} stand in another order now`
 }
 
-/** The text of a composite gives its attributes by their places, so that their names do not count as long as their numbers tell them. */
+/** The text of a composite lists attributes by position, so names do not matter if their numbers identify them. */
 function otherPlaces(before: DeclaredType, after: DeclaredType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
@@ -45,7 +45,7 @@ function otherPlaces(before: DeclaredType, after: DeclaredType, isSame: boolean)
     : `the attributes of ${after.name} were (${named(before)}) and are (${named(after)}) now`
 }
 
-/** Without what depends on the search_path of a session, and without lengths: a value that is too long is refused by the server. */
+/** Without the schema, which depends on the search_path, and without lengths: the server refuses too long values. */
 function plainType(type: string | undefined): string | undefined {
   return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

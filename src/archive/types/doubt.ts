@@ -1,14 +1,14 @@
-/** Columns whose values may need a word before they are archived. */
+/** Columns that may hold values that cannot be archived. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
 export type Doubt = {
   readonly column: StoredColumn
-  /** What it may hold that an archive does not, in words; null where such values are kept. */
+  /** Such values, as text; null if they can be kept. */
   readonly why: string | null
 }
 
-/** Columns whose source should be asked before a new archive is begun: what it would be refused for is better known at once. */
+/** Columns to check in the source before a new archive is begun, so that a refusal is known early. */
 export function doubtful({ columns }: StoredTable): readonly Doubt[] {
   return columns.flatMap((column): readonly Doubt[] => {
     const { as } = column

@@ -1,6 +1,7 @@
 /**
- * What an archive becomes when the columns of its table change. A column keeps its physical name as long as it lives, so that older files stay readable:
- * the name of the Delta table is mapped to it. What was dropped, and earlier types of a column, keep theirs for ever.
+ * Evolves an archive when the columns of its table change. A column keeps its physical name as long as it exists, so
+ * that older files stay readable; column mapping maps the Delta table's name to it. Dropped columns, and earlier types
+ * of a column, keep theirs for ever.
  */
 import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -15,47 +16,47 @@ export type ColumnChange =
   | { readonly kind: 'added'; readonly column: StoredColumn }
   | { readonly kind: 'dropped'; readonly column: StoredColumn }
   | { readonly kind: 'renamed'; readonly from: string; readonly column: StoredColumn }
-  /** `kept`: the column of the earlier type, under the name that the Delta table has for it. */
+  /** `kept`: the column with the earlier type, under its name in the Delta table. */
   | { readonly kind: 'retyped'; readonly kept: StoredColumn; readonly column: StoredColumn }
   | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
 export type EvolveWishes = {
-  /** Null where the source has no such numbers. */
+  /** Null if the source does not number columns. */
   readonly numbers: ColumnNumbers | null
-  /** New names of columns by old ones, where the source cannot tell. */
+  /** New names by old ones, for sources that cannot identify renamed columns. */
   readonly renamed: ReadonlyMap<string, string>
-  /** Columns that are gone for good, where the source cannot tell. */
+  /** Columns dropped for good, for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
   /** `StoreAbilities.looseTypes` of the source. */
   readonly isLoose: boolean
-  /** A column with a wider type stays the field that it is, which readers without type widening refuse. */
+  /** A column with a wider type stays the same field, which readers without type widening refuse. */
   readonly widen: boolean
   readonly comments: Readonly<Record<string, string>>
 }
 
-/** Columns that the table has lost, and names that are new in it, where a renamed column cannot be told from a dropped and an added one. */
+/** Columns removed from the table, and new names in it, if a rename may also be drop and add. */
 export type Unsure = { readonly gone: readonly StoredColumn[]; readonly fresh: readonly string[] }
 
 export type Evolved = {
   readonly stored: StoredTable
   readonly changes: readonly ColumnChange[]
-  /** Null where it is sure. */
+  /** Null if all columns are certain. */
   readonly unsure: Unsure | null
 }
 
-/** A column of the table now, and the one of the archive that it is. */
+/** A present column, and the archive's column that it is. */
 type Match = { readonly column: Column; readonly old: StoredColumn | null }
 
-/** @throws SluiceError UNSUPPORTED_TYPE, PLAN_CHANGED where a column would have the name of the partition column */
+/** @throws SluiceError UNSUPPORTED_TYPE, PLAN_CHANGED if a column would have the name of the partition column */
 export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWishes): Evolved {
-  // An archive that was mapped when it was made has its ids by the places of its columns.
+  // An archive created with column mapping numbers its columns by position.
   const stored = before.mapped ? numbered(before) : before
   const { matches, gone, unsure } = matched(table, stored, wishes)
   refusePartitionName(table, stored)
   const { asText, isLoose } = wishes
-  // What a source without types is taken to hold depends on its rows: the type in which the archive has the column stays.
+  // In a source without types the detected type depends on the rows, so the type in the archive is kept.
   const stays = (old: StoredColumn | null, { name, native }: Column): old is StoredColumn =>
     isLoose && old !== null && old.column.native === native && !asText.includes(name)
   const changes: ColumnChange[] = []
@@ -117,7 +118,7 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
   return { stored: changes.length === 0 && !next.mapped ? next : numbered(next), changes, unsure }
 }
 
-/** `Evolved.unsure`, also of a table that has a column which no archive can hold. */
+/** `Evolved.unsure`, also for a table with a column that no archive can hold. */
 export function unsureOf(table: TableSpec, stored: StoredTable, numbers: ColumnNumbers | null): Unsure | null {
   return matched(table, stored, { numbers, renamed: new Map(), dropped: new Set() }).unsure
 }
@@ -143,14 +144,14 @@ function matched(
   return { matches, gone, unsure: unsaid.length > 0 && fresh.length > 0 ? { gone: unsaid, fresh } : null }
 }
 
-/** Notes what the source calls the columns of a table. */
+/** Records the source's column numbers and declared types. */
 export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null): StoredTable {
   if (numbers === null) return stored
   const columns = stored.columns.map((column): StoredColumn => ({ ...column, ...notedOf(numbers, column.name) }))
   return { ...stored, columns, numbersOf: numbers.of }
 }
 
-/** The column, noted with what it is computed from now; without such a note where that is not known. */
+/** The column with its present expression; without one if it is unknown. */
 export function recomputed({ computed: _, ...column }: StoredColumn, now: Expression | undefined): StoredColumn {
   return now === undefined ? column : { ...column, computed: now }
 }
@@ -161,7 +162,7 @@ function notedOf(noted: ColumnNumbers | null, name: string): Pick<StoredColumn, 
   return { ...(number === undefined ? {} : { number }), ...(declared === undefined ? {} : { declared }) }
 }
 
-/** Names that are taken: in the Delta table, and in any file. */
+/** Names in use: in the Delta table, and in any file. */
 class Names {
   readonly #physical: Set<string>
   readonly #logical: Set<string>
@@ -178,7 +179,7 @@ class Names {
     this.#next = (stored.lastId ?? all.length + 1) + 1
   }
 
-  /** A name that no file has yet: the column's own where that is one. */
+  /** A name that no file has used: the column's own if possible. */
   physical(name: string): Pick<StoredColumn, 'physical'> {
     let physical = name
     while (!isFreeName(physical, this.#physical)) physical = `col-${this.#next++}`
@@ -186,7 +187,7 @@ class Names {
     return { physical }
   }
 
-  /** A name of a column of the Delta table that is none of the source. */
+  /** A name in the Delta table that no column of the source has. */
   logical(name: string): string {
     let free = name
     for (let i = 2; this.#logical.has(folded(free)); i++) free = `${name}_${i}`
@@ -195,7 +196,7 @@ class Names {
   }
 }
 
-/** With an id for each column, where the names of any are mapped. */
+/** Adds an id to each column, if any column needs mapping. */
 function numbered(stored: StoredTable): StoredTable {
   const all = [...stored.columns, ...(stored.kept ?? [])]
   const isMapped =
@@ -209,12 +210,12 @@ function numbered(stored: StoredTable): StoredTable {
   return { ...stored, mapped: true, columns, ...(kept.length === 0 ? {} : { kept }), partitionId, lastId: last }
 }
 
-/** Somebody has asked for the text of it. */
+/** True if the column is stored as text on request. */
 export function isAsText({ as, column }: StoredColumn): boolean {
   return as.kind === 'native' && JSON.stringify(ruleFor(column, false)?.as) !== JSON.stringify(as)
 }
 
-/** `numeric(10,2)` becomes `numeric_10_2`. */
+/** Example: `numeric(10,2)` becomes `numeric_10_2`. */
 function typeWord(native: string): string {
   return (
     native
@@ -237,7 +238,7 @@ function refusePartitionName({ table, columns }: TableSpec, { partitionColumn }:
   )
 }
 
-/** What a column of another type was and is, for people: the type of the table where that is another one, and otherwise how it is stored. */
+/** Text about a changed type: the types in the table if these differ, otherwise the stored types. */
 export function retypedText(was: StoredColumn, now: StoredColumn): string {
   const typeOf = ({ column }: StoredColumn): string => (column.native === '' ? 'without a type' : column.native)
   if (was.column.native !== now.column.native) return `${now.name} was ${typeOf(was)} and is ${typeOf(now)}`

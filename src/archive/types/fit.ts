@@ -1,19 +1,19 @@
-/** How the columns of archived files stand beside those of the table as it is now. A column keeps its physical name whatever it is called. */
+/** Matches the columns of archived files with those of the table. A column keeps its physical name under any name. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { returnsAs } from './same-type.ts'
 
-/** `file`: as the files have it, and as which its values travel into the table; `now`: as the table has it. */
+/** `file`: as in the files, with the type in which its values travel into the table; `now`: as in the table. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
 export type Fit = {
   readonly shared: readonly SharedColumn[]
-  /** Columns of the files whose values the table cannot hold: it has dropped them, or has them in another type. */
+  /** Columns of the files whose values the table cannot hold: they were dropped, or have another type. */
   readonly lost: readonly StoredColumn[]
   /** Columns of the table that the files lack. */
   readonly fresh: readonly StoredColumn[]
 }
 
-/** @param files columns of the files @param table columns of the table now */
+/** @param files columns of the files @param table columns of the present table */
 export function fitOf(files: readonly StoredColumn[], table: readonly StoredColumn[]): Fit {
   const now = new Map(table.map((column) => [column.physical, column]))
   const shared: SharedColumn[] = []
@@ -27,7 +27,7 @@ export function fitOf(files: readonly StoredColumn[], table: readonly StoredColu
   return { shared, lost, fresh: table.filter((column) => !shared.some((one) => one.now === column)) }
 }
 
-/** A column under an earlier type, whose values are values of the type that it has now; or that only the archive stores in another way. */
+/** A column with an earlier type whose values fit the present type, or one that only the archive stores differently. */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null
@@ -36,7 +36,7 @@ function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColu
   return as === null ? null : { file: as === file.as ? file : { ...file, as }, now }
 }
 
-/** Whether files of these columns are what an export of the table would write now. */
+/** True if an export of the table would now write files with these columns. */
 export function isSameShape(files: readonly StoredColumn[], table: readonly StoredColumn[]): boolean {
   return (
     files.length === table.length &&

@@ -1,4 +1,4 @@
-/** How the columns of any table are stored in an archive, and under which names. */
+/** Maps the columns of a table to those of an archive: types and names. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
@@ -18,15 +18,17 @@ export type StoringOptions = {
   readonly asText: readonly string[]
   /** `StoreAbilities.looseTypes` of the source. */
   readonly isLoose?: boolean
-  /** What people have written about columns, by name. */
+  /** Comments of columns, by name. */
   readonly comments: Readonly<Record<string, string>>
-  /** Names of columns that rows of a file are sorted by. */
+  /** Columns by which the rows of a file are sorted. */
   readonly sortBy: readonly string[]
 }
 
 /**
- * The archive's form of a table. Generated columns are stored as values like all others; whoever restores skips those with `column.generated`.
- * @throws SluiceError UNSUPPORTED_TYPE for a column whose type has no rule, and a table without columns; BAD_FLAG where an option names no column
+ * The archive's form of a table. Generated columns are stored as values like all others; a restore skips those with
+ * `column.generated`.
+ * @throws SluiceError UNSUPPORTED_TYPE for a column whose type has no rule, and a table without columns; BAD_FLAG if an
+ * option names an unknown column
  */
 export function storedTable(table: TableSpec, options: StoringOptions): StoredTable {
   const where = tableText(table.table)

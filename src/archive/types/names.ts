@@ -1,13 +1,10 @@
 /** Names of columns in Parquet files. */
 
-/** PROTOCOL.md, "Column Mapping": what names in Parquet files may not hold unless they are mapped. */
+/** Characters that names in Parquet files must not contain without column mapping (PROTOCOL.md, "Column Mapping"). */
 const FORBIDDEN = /[ ,;{}()\n\t=]/
 const PARTITION = 'sluice_partition'
 
-/**
- * The names themselves where Parquet and every reader take all of them, else numbered ones for all.
- * Readers tell names apart without regard to case.
- */
+/** The names themselves if Parquet and all readers accept all of them, otherwise numbered ones. Case is ignored. */
 export function physicalNames(names: readonly string[]): {
   readonly physical: readonly string[]
   readonly mapped: boolean
@@ -17,12 +14,12 @@ export function physicalNames(names: readonly string[]): {
   return { physical: mapped ? names.map((_, i) => `col-${i + 1}`) : names, mapped }
 }
 
-/** Whether files can have a column of this name beside others. @param taken names in lower case */
+/** True if files can have another column of this name. @param taken names in lower case */
 export function isFreeName(name: string, taken: ReadonlySet<string>): boolean {
   return name !== '' && !FORBIDDEN.test(name) && !taken.has(folded(name))
 }
 
-/** A name for the column of partitions that no column of the source has. */
+/** A name for the partition column that no column of the source has. */
 export function partitionColumnBeside(names: readonly string[]): string {
   const taken = new Set(names.map(folded))
   let name = PARTITION

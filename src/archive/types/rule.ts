@@ -1,16 +1,17 @@
-/** Which type of a Delta schema holds the values of a column exactly. */
+/** The type of a Delta schema that holds the values of a column exactly. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 
 type Rule = Pick<StoredColumn, 'as' | 'stored'>
 
-/** Digits that decimals of Delta and Parquet have at most. */
+/** Largest precision of decimals in Delta and Parquet. */
 const MOST_PRECISION = 38
-/** Digits of a second that timestamps of Delta have. */
+/** Fractional digits of a second in Delta timestamps. */
 const MOST_DIGITS = 6
 
 /**
- * @param isLoose the source holds its columns to no type: then a text says of which type a value is, as SQL spells it
+ * @param isLoose the source does not enforce column types: the text is then the SQL literal, which shows the type of a
+ * value
  * @returns null for a type without a rule
  */
 export function ruleFor({ type, native }: Column, asText: boolean, isLoose = false): Rule | null {
@@ -22,7 +23,7 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
       return { as: type, stored: wholeType(type) }
     case 'decimal': {
       const { precision, scale = 0 } = type
-      // The text, because the zeros that an unbounded number shows at its end are part of what it says.
+      // As text, because trailing zeros of an unbounded number are part of its value.
       if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
         return textOf(native)
       }
@@ -31,7 +32,7 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
     case 'float':
       return { as: type, stored: type.bits === 32 ? 'float' : 'double' }
     case 'text':
-      // Without a length the server fills nothing up: blanks at the end are those that were written.
+      // Without a length the server does not pad: trailing blanks were written by the user.
       return type.padded === true && type.most === undefined ? textOf(native) : { as: type, stored: 'string' }
     case 'uuid':
     case 'time':
@@ -48,38 +49,38 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
     case 'list':
       return namesObjects(type) ? null : textOf(native)
     case 'native':
-      // Of values that each have a type of their own a text would not say which.
+      // If each value has its own type, a plain text would not show it.
       return isAny(type) || namesObjects(type) ? null : textOf(native, type)
   }
 }
 
-/** Of a value of any type its literal in SQL. */
+/** A value of any type as its SQL literal. */
 const ANY: ColumnType = { kind: 'native', name: 'any' }
 
 function isAny(type: ColumnType): boolean {
   return type.kind === 'native' && type.name === 'any'
 }
 
-/** Types of PostgreSQL that print the name which an object of the database has now: `regclass`, `regrole`, … */
+/** PostgreSQL types that print the present name of a database object: `regclass`, `regrole`, … */
 const OBJECT =
   /^(?:pg_catalog\.)?(?:aclitem|reg(?:class|collation|config|database|dictionary|namespace|oper|operator|proc|procedure|role|type))$/
 
-/** Whether texts of the type are names of objects, and come back as what has that name by then. */
+/** True if texts of the type are names of objects: a restored text means the object that has the name then. */
 export function namesObjects(type: ColumnType): boolean {
   return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }
 
-/** As which type values of a column travel. Older ledgers call literals of a column without a type by the empty name of that type. */
+/** The type in which values of a column travel. Older ledgers store untyped literals under an empty name. */
 export function travelsAs({ as, column }: Pick<StoredColumn, 'as' | 'column'>): ColumnType {
   return as.kind === 'native' && isAny(column.type) ? ANY : as
 }
 
-/** The text that the source prints and takes again. */
+/** The text that the source prints and accepts. */
 function textOf(native: string, as: ColumnType = { kind: 'native', name: native }): Rule {
   return { as, stored: 'string' }
 }
 
-/** Delta has no whole numbers without a sign, and none of 24 bits. */
+/** Delta has no unsigned and no 24-bit integers. */
 function wholeType({ bits, unsigned }: ColumnType & { readonly kind: 'int' }): StoredType {
   const needed = unsigned === true ? bits + 1 : bits
   if (needed <= 8) return 'byte'

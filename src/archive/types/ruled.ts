@@ -1,4 +1,4 @@
-/** The type that a column is stored as, or why it cannot be. */
+/** The type in which a column is stored, or an error if it cannot be. */
 import type { Column } from '../../model/copy/column-type.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'

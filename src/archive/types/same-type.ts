@@ -1,4 +1,4 @@
-/** Whether values of two types of a column can stand in one column of an archive, and whether those of one go back into the other as they are. */
+/** Compares two column types: can one archive column hold both, and do values of one fit unchanged into the other. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../model/copy/members.ts'
@@ -7,7 +7,7 @@ import { travelsAs } from './rule.ts'
 type Typed = Pick<StoredColumn, 'as' | 'stored'>
 type Native = Typed & { readonly column: Pick<Column, 'native'> }
 
-/** One column of the Delta table holds both, and their values have the same canonical texts. */
+/** True if one column of the Delta table holds both, and their values have the same canonical texts. */
 export function isSameType(from: Typed, to: Typed): boolean {
   if (from.stored !== to.stored) return false
   const [a, b] = [from.as, to.as]
@@ -17,10 +17,10 @@ export function isSameType(from: Typed, to: Typed): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** Whole numbers of Delta, by their bits. */
+/** Delta's integer types, by size. */
 const WHOLE: readonly StoredType[] = ['byte', 'short', 'integer', 'long']
 
-/** A field of the first type may become one of the second, and its files stay as they are (PROTOCOL.md, "Type Widening"). */
+/** True if a field may change from the first type to the second without new files (PROTOCOL.md, "Type Widening"). */
 export function isWidening(from: Typed, to: Typed): boolean {
   if (from.stored === to.stored || !isCarried(from.as, to.as)) return false
   const [before, after] = [WHOLE.indexOf(from.stored), WHOLE.indexOf(to.stored)]
@@ -28,14 +28,15 @@ export function isWidening(from: Typed, to: Typed): boolean {
   return from.stored.startsWith('decimal') && to.stored.startsWith('decimal')
 }
 
-/** Numbers that MySQL prints in another way than as digits. */
+/** MySQL types whose numbers are not printed as plain digits. */
 const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
-/** Of PostgreSQL; values keep their text in a type with more room. */
+/** PostgreSQL arrays; their values keep their text in a larger type. */
 const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
 /**
- * Whether a query shows archived values of the first type in a column of the second: each is the value that the system itself makes of it when the column gets
- * that type, though its text may be another one. What a system spells in another way (an interval as text, json as jsonb) is not shown: a comparison would miss it.
+ * True if a query can show archived values of the first type in a column of the second: each is the value that the
+ * system itself converts to, though its text may differ. Values that a system spells differently after conversion (an
+ * interval as text, json as jsonb) are excluded: comparisons would miss them.
  */
 export function isShownAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
@@ -49,9 +50,9 @@ export function isShownAs(from: Native, to: Native): boolean {
   }
   if (b.kind === 'int' && a.kind === 'bool') return true
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
-  // A numeric without digits prints those that a value had.
+  // A numeric without a scale keeps the digits of each value.
   if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'
-  // The column is the same, and its values are stored as the text of the source now.
+  // The same column, whose values are now stored as the source's text.
   if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
     return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date' || a.kind === 'text'
   if (a.kind === 'native' && b.kind === 'native') {
@@ -60,7 +61,7 @@ export function isShownAs(from: Native, to: Native): boolean {
   return b.kind === 'text' && isTextOf(from, b)
 }
 
-/** Whether the system makes of each value of the first type the text that the archive has of it. */
+/** True if the system converts each value of the first type to exactly the archived text. */
 function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly kind: 'text' }): boolean {
   if (padded === true) return as.kind === 'text' && as.padded === true
   if (as.kind === 'int' || as.kind === 'decimal') return !PRINTED_OTHERWISE.test(column.native)
@@ -68,21 +69,22 @@ function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly ki
   return as.kind === 'text' || as.kind === 'date' || as.kind === 'uuid'
 }
 
-/** Digits that the largest whole number of so many bits has. */
+/** Digits of the largest integer with this many bits. */
 function wholeDigits({ bits, unsigned }: ColumnType & { readonly kind: 'int' }): number {
   return (2n ** BigInt(unsigned === true ? bits : bits - 1)).toString().length
 }
 
 /**
- * As which type archived values of a column go into that column once it has another type; null where they do not.
- * Each becomes the value that ALTER TABLE makes of it, and both have the same canonical text as that type: the proof of the files holds for the table.
+ * The type in which archived values go into a column that has another type now; null if they do not fit. Each becomes
+ * the value that ALTER TABLE makes of it, with the same canonical text on both sides: the proof of the files is valid
+ * for the table.
  */
 export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | null {
   const [a, b] = [travelsAs(from), travelsAs(to)]
   if (isCarried(a, b)) return a
   if (a.kind === 'float' && b.kind === 'float') return b.bits >= a.bits ? b : null
   if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
-  // The zeros behind the point belong to a number without a scale: it travels as its system prints it.
+  // A number without a scale keeps its trailing zeros, so it travels as its system prints it.
   if (a.kind === 'decimal' && b.kind === 'native') return isAnyDecimal(to.column.type) ? b : null
   if (a.kind === 'native' && b.kind === 'native')
     return isGrown(a.name, b.name) || (a.name === 'json' && b.name === 'jsonb') ? b : null
@@ -93,19 +95,19 @@ function isAnyDecimal(type: ColumnType): boolean {
   return type.kind === 'decimal' && type.precision === undefined
 }
 
-/** Two enums of MySQL, or two sets. */
+/** True for two MySQL enums, or two MySQL sets. */
 function areMembered(a: string, b: string): boolean {
   return isMembered(a) && isMembered(b) && isEnum(a) === isEnum(b)
 }
 
-/** An enum or a set of MySQL with further members behind those that it had: texts and numbers of these stay. */
+/** A MySQL enum or set with members appended: texts and numbers of the old members do not change. */
 function isGrown(from: string, to: string): boolean {
   if (!areMembered(from, to)) return false
   const [before, after] = [membersOf(from), membersOf(to)]
   return before.every((name, i) => name === after[i]) && zeroText(before) === zeroText(after)
 }
 
-/** Every value of the first type is one of the second, under the same canonical text. */
+/** True if every value of the first type is one of the second, with the same canonical text. */
 export function isCarried(from: ColumnType, to: ColumnType): boolean {
   if (from.kind === 'int' && to.kind === 'int') {
     if (from.unsigned === to.unsigned) return to.bits >= from.bits

@@ -1,4 +1,4 @@
-/** Partitions, by as many lanes as are wanted, each as far as it may go. What hinders one hinders no other. */
+/** Processes partitions with several workers, each as far as allowed. An error of one does not stop the others. */
 import { advance, nextStep, type Wish } from '../steps/advance.ts'
 import { conditionOf, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
@@ -17,7 +17,7 @@ import { beatOfArchive } from './owner.ts'
 import { nativeNow } from '../plan/plan.ts'
 import type { Beside } from '../steps/beside.ts'
 
-/** What became of one partition. */
+/** The result for one partition. */
 export type Outcome = {
   readonly label: string
   readonly before: ArchiveState
@@ -32,10 +32,10 @@ export type Work = (
   context: ArchiveContext<Advancing>,
 ) => Promise<void>
 
-/** One or more. Each works on a partition of its own; they share the archive. */
+/** One or more workers. Each processes its own partition; they share the archive. */
 export type Lanes = readonly ArchiveContext<Advancing>[]
 
-/** Archives partitions. @returns one outcome each, up to those where it was stopped */
+/** Archives partitions. @returns one outcome each, until the run was stopped */
 export async function advanceAll(
   lanes: Lanes,
   database: LedgerDatabase,
@@ -52,7 +52,7 @@ export async function advanceAll(
   return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
-/** A partition beside the others of its table, for whoever archives it. */
+/** Compares a partition with the others of its table. */
 function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
   const { store, archived, interrupt, reader } = context
   return {
@@ -73,7 +73,7 @@ function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
       const where = native === null ? conditionOf(context, partition) : null
       const archive = { reader, open: openArchiveQuery }
       const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
-      // A table that has left keeps the columns that it had.
+      // A detached table keeps its columns.
       const columns = partition.away
         ? fitNow(context, partition).shared.map(({ file }) => file)
         : archived.stored.columns
@@ -83,12 +83,13 @@ function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
   }
 }
 
-/** What is done with each partition, and whether nothing of it is left to do. */
+/** What to do with each partition, and the test that nothing is left to do. */
 export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedPartition) => boolean }
 
 /**
- * Holds each partition while something is done with it, by the lane that is free first. One that another program works on is looked at again at the end.
- * @returns one outcome each, up to those where it was stopped; LEDGER_BUSY of those that others hold, and that are not where they were wanted
+ * Claims each partition while a worker processes it. One that another program holds is tried again at the end.
+ * @returns one outcome each, until the run was stopped; LEDGER_BUSY for those that others still hold and that are not
+ * finished
  */
 export async function eachPartition(
   lanes: Lanes,
@@ -103,7 +104,7 @@ export async function eachPartition(
   try {
     const queue = await byPeriods(labels, database, context)
     const round = new Round({ context, database, run, aim, queue })
-    // Each goes on as far as it can: what ended one is thrown when all of them have ended.
+    // Each worker continues as far as it can: an error is thrown after all have ended.
     const ends = await Promise.allSettled(lanes.map((lane) => round.work(lane)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     await round.end()
@@ -118,26 +119,26 @@ type RoundParts = {
   readonly database: LedgerDatabase
   readonly run: Run
   readonly aim: Aim
-  /** Labels by periods: taken off as they are begun. */
+  /** Labels by period; removed when they are begun. */
   readonly queue: string[][]
 }
 
-/** Partitions of a table that lanes take one by one, and what became of each. */
+/** Partitions of a table that workers take one by one, and their outcomes. */
 class Round {
   readonly outcomes: Outcome[] = []
   readonly #parts: RoundParts
-  /** Those that other programs worked on. */
+  /** Partitions held by other programs. */
   readonly #others: string[] = []
-  /** Nothing else has room where one had none. */
+  /** The disk is full: no other partition would fit either. */
   #isFull = false
-  /** Partitions of periods that a lane had begun. */
+  /** Number of unprocessed partitions in periods that a worker had begun. */
   #left = 0
 
   constructor(parts: RoundParts) {
     this.#parts = parts
   }
 
-  /** One lane, until nothing is left, the run is stopped or the disk is full. */
+  /** One worker; runs until nothing is left, the run is stopped or the disk is full. */
   async work(lane: ArchiveContext<Advancing>): Promise<void> {
     for (let parts = this.#parts.queue.shift(); parts !== undefined; parts = this.#next(this.#parts.queue)) {
       for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {
@@ -152,7 +153,7 @@ class Round {
     }
   }
 
-  /** What other programs worked on is tried once more, unless the run was stopped or the disk is full. */
+  /** Tries partitions held by other programs once more, unless the run was stopped or the disk is full. */
   async end(): Promise<void> {
     if (this.#isFull) {
       const left = this.#left + this.#parts.queue.flat().length + this.#others.length
@@ -166,14 +167,14 @@ class Round {
       if (done) continue
       const partition = await this.#now(label)
       const error = this.#parts.aim.isThere(partition) ? null : busy(this.#parts.context, partition)
-      // What another program did is no work of this run.
+      // Work of another program is not counted for this run.
       this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
       if (error === null) this.#say('note', `${label}: another program brought it where it was wanted`)
       else this.#say('warn', `${label}: ${holderText(partition)} still works on it`)
     }
   }
 
-  /** @returns false where another program has it; null where it was stopped */
+  /** @returns false if another program holds it; null if the run was stopped */
   async #try(label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> {
     await whilePaused(this.#parts.run)
     if (this.#parts.run.interrupt.stop.aborted) return null
@@ -190,7 +191,7 @@ class Round {
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {
-      // Where the database is away, the end of the lease settles it.
+      // If the database is unavailable, the lease expires.
       if (held !== null) await ledger.release(held).catch(() => undefined)
     }
     if (error?.kind === 'stopped') return null
@@ -216,7 +217,7 @@ class Round {
   }
 }
 
-/** Parts of one period are worked on one after the other. */
+/** Parts of one period are processed one after the other. */
 async function byPeriods(
   labels: readonly string[],
   database: LedgerDatabase,
@@ -233,8 +234,8 @@ async function byPeriods(
 }
 
 /**
- * Whether no other program works on another part of the period. Called once the part itself is held, so that of two programs one sees the other. What somebody has
- * left behind is taken from him: should he wake up, he changes nothing.
+ * True if no other program works on another part of the period. Call it after claiming the part itself, so that one of
+ * two programs notices the other. Expired leases are taken over: their former owners cannot change anything any more.
  */
 async function holdsPeriod(
   { archived, ledger }: ArchiveContext,

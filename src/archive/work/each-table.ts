@@ -1,4 +1,4 @@
-/** The tables that an operation on archives is about. */
+/** Finds the tables of an archive operation. */
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -15,7 +15,7 @@ import { namePattern, type LetterCase } from '../../shared/name-pattern.ts'
 
 export type { Opened } from './find-ledger.ts'
 
-/** A database with its ledgers of archives. `database` is the one that streams and new archives are noted in. */
+/** A database with its archive ledgers. `database` is the ledger that records streams and new archives. */
 export type OpenSource = AsyncDisposable &
   Opened & {
     readonly ledgers: Ledgers
@@ -68,8 +68,8 @@ export async function tablesOf(
 }
 
 /**
- * One table that is archived.
- * @param hint what to do where nothing of it ever was
+ * One archived table.
+ * @param hint what to do if it was never archived
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE; as `archiveOf`
  */
 export async function archivedTable(
@@ -96,7 +96,7 @@ export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, si
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
 }
 
-/** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
+/** The table of an archive; without columns if it no longer exists in the source, since its archive is still valid. */
 export async function tableNow(
   { store }: Pick<Opened, 'store'>,
   table: TableName,
@@ -106,12 +106,13 @@ export async function tableNow(
   return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }
 
-/** `name`: what the table is called now, also one that is gone. */
+/** `name`: present name of the table, also if it no longer exists. */
 export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: Opened }
 
 /**
- * Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given.
- * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; PLAN_CHANGED for a name that another table has by now; as `Ledgers.of`
+ * Archives by names or patterns of their tables, including missing tables; all if no pattern is given.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; PLAN_CHANGED for a name that another table has now; as
+ * `Ledgers.of`
  */
 export async function recordsOf(
   source: OpenSource,
@@ -144,8 +145,8 @@ export async function recordsOf(
 }
 
 /**
- * Names of tables in the ledger, as people write them. The test that a pattern means a table: its name, with or without
- * the schema, `*` for any characters, or both in double quotes as in SQL.
+ * Test whether a pattern, as users write it, matches a table: its name, with or without the schema, `*` for any
+ * characters, or both in double quotes as in SQL.
  */
 function tablePattern(pattern: string, letters: LetterCase): (table: TableName) => boolean {
   const fits = namePattern(pattern, letters)
@@ -168,13 +169,13 @@ async function calledNow(source: OpenSource, signal: AbortSignal): Promise<reado
   return all.map((archived) => ({ archived, name: names.get(tableText(archived.table)) ?? archived.table }))
 }
 
-/** An archive is found by the name that its table had, too, as long as no other table has that. */
+/** An archive can also be found by the former name of its table, as long as no other table has it. */
 async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
   const there = await source.store.tables(tableText(archived.table), signal)
   if (there.length > 0) throw otherTable(source.store, archived, name)
 }
 
-/** Says that a listing of all archives may lack some. */
+/** Warns that a listing of all archives may be incomplete. */
 export async function tellUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
   for (const schema of await ledgers.unread(interrupt.abort)) {
     const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`

@@ -1,4 +1,4 @@
-/** Which archive is that of a table: a table may have another name since it was archived, and another table its old one. */
+/** Finds the archive of a table: the table may have been renamed since, and another table may have its old name. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
@@ -11,15 +11,16 @@ import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/c
 import type { Ledgers, Opened } from './find-ledger.ts'
 import { hasNotedRow, witnessed } from './witness.ts'
 
-/** A database with its ledgers, as `OpenSource` is one. */
+/** A database with its ledgers; `OpenSource` is one. */
 export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
 
-/** `name`: under which the ledger has the table, or is to have it. */
+/** `name`: name of the table in the ledger, now or after it is added. */
 export type ArchiveOf = { readonly opened: Opened; readonly name: TableName; readonly record: ArchiveRecord | null }
 
 /**
- * The archive of a table, whatever the table was called when it was archived.
- * @throws SluiceError PLAN_CHANGED where the ledger has its name for a table that is called otherwise by now; as `Ledgers.of`
+ * The archive of a table, whatever its name was.
+ * @throws SluiceError PLAN_CHANGED if the ledger has this name for another table that was renamed since; as
+ * `Ledgers.of`
  */
 export async function archiveOf(
   sought: Sought,
@@ -32,8 +33,8 @@ export async function archiveOf(
 }
 
 /**
- * As `archiveOf`, for those to whom a table under the old name of an archived one is a table without an archive.
- * @returns `other`: the archive that has the name of the table, and what its own table is called by now; null where there is none
+ * As `archiveOf`, for callers that treat a table with the old name of an archived one as a table without an archive.
+ * @returns `other`: the archive under the table's name, and the present name of its own table; null if there is none
  * @throws as `Ledgers.of`
  */
 export async function findArchive(
@@ -62,8 +63,9 @@ export async function findArchive(
 }
 
 /**
- * What the tables of archives are called by now, by `tableText` of what the ledger calls them: the same, unless the system knows them under another name, by
- * their number or their witness. A table that `cutover` has parked gave its archive to the one that took its name.
+ * Present names of archived tables, by `tableText` of their name in the ledger: equal, unless the system identifies
+ * them under another name, by number or witness. A table kept as the old one after `cutover` gave its archive to the
+ * table with its name.
  */
 export async function namesNow(
   { store, ledgers }: Sought,
@@ -88,7 +90,7 @@ function isParked({ status }: SwitchRow): boolean {
   return hasSwitched(status)
 }
 
-/** Names by the numbers that tables have for as long as they exist. */
+/** Names by table numbers, which last as long as the tables. */
 async function numbered(
   store: CopyStore,
   numbers: TableIdentities & { readonly by: 'number' },
@@ -107,15 +109,15 @@ async function numbered(
   return found
 }
 
-/** Numbers of a database that was copied may be those of another table: its columns have to agree, too. */
+/** In a copied database the number may belong to another table: its columns must match, too. */
 function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): boolean {
   return stored.columns.some(({ name, number }) => number !== undefined && numbers.get(name) === number)
 }
 
-/** For the name of an archived table that another table has by now. */
+/** Error for the name of an archived table that another table has now. */
 export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
-  // A number is never that of a copy. A witness may be, and a living table is never to be dropped because of it.
+  // A number is never that of a copy, but a witness may be: the hint must not lead to dropping a live table.
   const otherwise =
     store.identities?.().by === 'number'
       ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
@@ -128,8 +130,8 @@ export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, 
 }
 
 /**
- * For tables without a number and a witness, and those that are known by neither any more.
- * @throws SluiceError PARTITION_STATE where a table without an archive may be an archived one under another name
+ * For tables without number and witness, and for those that neither identifies any more.
+ * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(
   { store, ledgers }: Sought,
@@ -150,7 +152,7 @@ export async function refusePerhapsRenamed(
   }
 }
 
-/** Whether the table has all columns of the archive. */
+/** True if the table has all columns of the archive. */
 function isAlike({ stored }: ArchivedTable, { columns }: TableSpec): boolean {
   return stored.columns.every(({ name, column: { native } }) =>
     columns.some((column) => column.name === name && column.native === native),

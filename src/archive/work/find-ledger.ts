@@ -1,4 +1,4 @@
-/** Which ledger of a database names a table that is archived: each login may have made one in the first schema of its search_path. */
+/** Finds the ledger of an archived table: each login may have created one in the first schema of its search_path. */
 import { archivedTables, isUnpublished, readArchive, type ArchivedTable } from '../ledger/record.ts'
 import { prepareArchiveLedger, refuseNewer } from '../ledger/schema.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
@@ -14,11 +14,11 @@ const grantOf = (rights: string): string =>
 export const READ_HINT = grantOf('SELECT')
 const CHANGE_HINT = grantOf('SELECT, INSERT, UPDATE, DELETE')
 
-/** A database and the ledger that names the archive of one table. */
+/** A database, and the ledger with the archive of one table. */
 export type Opened = { readonly store: CopyStore; readonly database: LedgerDatabase }
 
 export class Ledgers implements AsyncDisposable {
-  /** The one of the URL or of the login, in which a new archive is noted. */
+  /** The ledger of the URL or the login, which records new archives. */
   readonly own: LedgerDatabase
   readonly #store: CopyStore
   readonly #changes: boolean
@@ -34,7 +34,7 @@ export class Ledgers implements AsyncDisposable {
     this.#places = new LedgerPlaces(store, own, (ledger) => (changes ? ledger : readingLedger(ledger)))
   }
 
-  /** @param changes whether ledgers may be written to @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
+  /** @param changes ledgers may be written @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
   static async open(store: CopyStore, changes: boolean): Promise<Ledgers> {
     const ledger = await store.ledger()
     const own = changes ? ledger : readingLedger(ledger)
@@ -48,7 +48,8 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * Reads, beside a run that goes on to use its own ledger of this store: that one stays open, since a file has one ledger and one lock.
+   * Reads ledgers during a run that keeps using its own ledger of this store: that one stays open, because a file has
+   * one ledger and one lock.
    * @throws SluiceError LEDGER_NEWER
    */
   static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
@@ -58,8 +59,10 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * The ledger that names a table, brought to this version where it may be written to, and a store whose steps end in it; the login's own where none does.
-   * @throws SluiceError ARCHIVE_CONFLICT where two name it; TABLE_REFUSED where one that may name it cannot be read, or not be written to; LEDGER_NEWER
+   * The ledger of a table, upgraded to this version if it may be written, and a store whose steps end in it; the
+   * login's own ledger if none has the table.
+   * @throws SluiceError ARCHIVE_CONFLICT if two have it; TABLE_REFUSED if one that may have it cannot be read, or not
+   * be written; LEDGER_NEWER
    */
   async of(table: TableName, signal: AbortSignal): Promise<Opened> {
     const { store, database } = await this.#naming(table, signal)
@@ -68,7 +71,7 @@ export class Ledgers implements AsyncDisposable {
     return { store, database }
   }
 
-  /** Tables that any ledger names which this login can read, by name. */
+  /** Tables of all ledgers that this login can read, by name. */
   async tables(signal: AbortSignal): Promise<readonly ArchivedTable[]> {
     const found = new Map<string, ArchivedTable>()
     for (const database of await this.all(signal))
@@ -96,7 +99,8 @@ export class Ledgers implements AsyncDisposable {
       const record = await readArchive(place.database, table)
       if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
     }
-    // An older program that did not find the ledger has begun one, and was refused before it published anything.
+    // An older program that did not find the ledger may have begun another one, and was refused before it published
+    // anything.
     const published = named.filter((one) => !one.isUnpublished)
     const [first, second] = published.length > 0 ? published : named
     if (first !== undefined && second !== undefined) throw this.#twice(table, first, second)
@@ -105,7 +109,7 @@ export class Ledgers implements AsyncDisposable {
     return first ?? this.#places.own
   }
 
-  /** Refused before anything is planned: a run that cannot note what it does must not begin. */
+  /** Refuse before anything is planned: a run that cannot record its work must not begin. */
   async #prepare(database: LedgerDatabase): Promise<void> {
     const prepared =
       this.#prepared.get(database) ??
@@ -143,10 +147,7 @@ export class Ledgers implements AsyncDisposable {
   }
 }
 
-/**
- * A database that is open for reading takes no batches. What is read here stands in one row, or in rows of one
- * statement.
- */
+/** A database opened read-only accepts no batches. Each read here needs one row, or the rows of one statement. */
 function readingLedger(database: LedgerDatabase): LedgerDatabase {
   const all: LedgerDatabase['all'] = async (sql, parameters) => {
     try {
@@ -170,7 +171,7 @@ function readingLedger(database: LedgerDatabase): LedgerDatabase {
   }
 }
 
-/** The refusal of a server names one table of the ledger, where the login needs the same right on all of them. */
+/** The server's error names one ledger table, but the login needs the same right on all of them. */
 function ledgerDenied(error: unknown, { dialect, label }: LedgerDatabase, use: 'read' | 'change'): unknown {
   if (dialect !== 'postgresql' || !(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') return error
   const reason = `this login may not ${use} the ledger of archives${error.reason === undefined ? '' : `: ${error.reason}`}`

@@ -1,4 +1,4 @@
-/** Partitions that the ledger knows, and those that were found, in one list. */
+/** Merges partitions of the ledger and those found in the source into one list. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { byPeriod, otherParts } from '../ledger/parts.ts'
 import { restoreCommand } from '../steps/refusals.ts'
@@ -9,7 +9,7 @@ import { standing, type PlannedPartition } from '../plan/planned-standing.ts'
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 
-/** Known ones by their bounds, a further part behind the others of its period, and last what is new. */
+/** Known ones by their bounds, a further part after the others of its period, new ones last. */
 export function merged(
   name: string,
   candidates: readonly Candidate[],
@@ -56,7 +56,7 @@ export function merged(
     })
 }
 
-/** What a planned partition is called, and the period that it is a part of. */
+/** Name of a planned partition, and the period that it is a part of. */
 export function nameOf({ known, candidate, label }: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
   const { period, part } = known ?? candidate ?? { period: label, part: 1 }
   return { label, period, part }

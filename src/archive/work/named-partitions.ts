@@ -1,4 +1,4 @@
-/** Partitions that somebody named: a period means all of its parts, a part means that one. */
+/** Partitions named by the user: a period means all its parts, a part only itself. */
 import { partLabel } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
@@ -10,8 +10,8 @@ export type Asked = { readonly label: string; readonly period: string; readonly 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
 
 /**
- * @param calendar null where partitions are values of a column
- * @param known partitions of the ledger: their labels are taken as they stand
+ * @param calendar null if partitions are values of a column
+ * @param known partitions of the ledger; their labels are matched exactly
  * @throws SluiceError BAD_FLAG for a name that may mean two periods
  */
 export function askedFor(calendar: CalendarSpec | null, text: string, known: readonly Part[]): Asked {
@@ -30,7 +30,7 @@ export function askedFor(calendar: CalendarSpec | null, text: string, known: rea
   return { label, period: label, whole: true }
 }
 
-/** Whether somebody named it, its period, or nothing at all. */
+/** True if it or its period was named, or nothing was named. */
 export function isWanted(asked: readonly Asked[], part: Pick<Part, 'label' | 'period'>): boolean {
   return asked.length === 0 || isAsked(asked, part)
 }

@@ -1,4 +1,4 @@
-/** The archive of a table says what the ledger knows of it, so that holds and the calendar do not go with a ledger that is lost. */
+/** Writes the ledger's facts to the archive of a table, so that holds and calendar survive a lost ledger. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { Telling } from '../steps/log.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -8,9 +8,10 @@ import { openOwned } from './open.ts'
 import { requireOrigin } from './require-origin.ts'
 
 /**
- * No commit where the archive says it already; nothing at all where none was published.
- * @param change what is not in the ledger yet, or still is
- * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … where the archive cannot be read or written
+ * Makes no commit if the archive is up to date, or nothing was published.
+ * @param change changes that are not in the ledger yet, or are still in it
+ * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … if the archive
+ * cannot be read or written
  */
 export async function tellArchive(
   archived: ArchivedTable,

@@ -1,4 +1,4 @@
-/** Everything that works on the archive of one table is opened here, and handed on. */
+/** Opens everything that works on the archive of one table. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { EventType } from '../../model/run/event.ts'
@@ -32,40 +32,40 @@ import { Throttle } from '../../engine/copy/workers/throttle.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isAlive, thisProcess } from '../../shared/owner.ts'
 
-/** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
+/** Approximate size of a file: large enough for scans, small enough to be rewritten and fetched. */
 export const FILE_BYTES = 256 * 1024 * 1024
-/** Of the engine that writes and reads Parquet. */
+/** Memory of the engine that writes and reads Parquet, bytes. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-/** Of a partition that leaves its parent: most that others should wait because of one try, and for how long it is tried. */
+/** For a detach: longest time that other sessions should wait for one attempt, and how long it is retried, ms. */
 export const PATIENCE_MS = 100
 export const BUDGET_MS = 60_000
 
 export type ArchiveSizes = {
   readonly fileBytes?: number
   readonly memoryBytes?: number
-  /** Most that others wait because of one try for a lock, and how long locks are tried for, ms. */
+  /** Longest time that other sessions wait because of one lock attempt, and how long locks are retried, ms. */
   readonly patienceMs?: number
   readonly budgetMs?: number
-  /** Bytes of the source that may be read or removed a second, by all lanes together. */
+  /** Bytes of the source that all workers together may read or remove per second. */
   readonly rate?: number
-  /** Lanes, which share the memory; one when absent. */
+  /** Number of workers, which share the memory; default 1. */
   readonly workers?: number
   /** As `ArchiveContext.uncompared`. */
   readonly uncompared?: ReadonlySet<string>
-  /** Nothing is written: a folder that is not there is not made. */
+  /** Nothing is written: a missing folder is not created. */
   readonly reads?: true
-  /** Heads of the log that are taken for own; those of the ledger when absent. */
+  /** Ownership tokens that count as own; default: those of the ledger. */
   readonly heads?: Pick<HeadBook, 'read'>
 }
 
-/** A table and the partitions that the ledger knows, none of a new one. */
+/** A table and its partitions in the ledger; none for a new table. */
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
-/** Closing it waits for the engine, and removes what was spooled. */
+/** Closing it waits for the engine, and removes spooled files. */
 export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
   readonly context: ArchiveContext<E>
-  /** The same for each of those who work side by side, with an engine and a spool folder of their own; the first one is `context`. */
+  /** The same context for each worker, with its own engine and spool folder; the first one is `context`. */
   readonly lanes: readonly ArchiveContext<E>[]
 }
 
@@ -73,16 +73,19 @@ type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
   readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[]
 }
 
-/** Of this host name: several machines may share a folder. */
+/** Includes the host name: several machines may share a folder. */
 const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
-/** Containers of one host name have other processes under the same numbers; null where the system does not tell. */
+/** Containers with the same host name have other processes under the same pids; null without a machine id. */
 const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
-/** The machine, which older programs do not name, and the number of a process. */
+/** The machine, which older programs do not write, and the pid. */
 const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
-/** When a folder of which nobody can tell whether its program lives is taken for a dead one's, ms. */
+/** Age at which a folder is abandoned if it is unknown whether its program is running, ms. */
 const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
-/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED where columns are hidden; ARCHIVE_CONFLICT where its folder has gone and something would be written */
+/**
+ * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED if columns are hidden; ARCHIVE_CONFLICT
+ * if its folder is missing and something would be written
+ */
 export async function openArchive<E extends EventType>(
   table: TableSpec,
   archived: Known,
@@ -143,10 +146,9 @@ export async function openArchive<E extends EventType>(
 }
 
 /**
- * The folder of an archive in which something was published has to be there: where its disk is not mounted, a new one
- * would hide that.
- * @throws SluiceError ARCHIVE_CONFLICT where the ledger knows of a publication and the folder on the disk is gone;
- *   never for a bucket
+ * The folder of an archive with published files must exist: if its disk is not mounted, a new folder would hide that.
+ * @throws SluiceError ARCHIVE_CONFLICT if the ledger has a publication and the folder on the disk is missing; never for
+ * a bucket
  */
 function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): void {
   const place = parseLakeUrl(pathOfLocation(archive))
@@ -179,12 +181,12 @@ async function openDesk(memoryBytes: number): Promise<Desk> {
 }
 
 /**
- * A private folder for files on their way to or from a bucket, and for what the engine spills. Makes one, and removes
- * those of programs that were killed: they may be as large as a partition.
+ * Creates a private folder for files of a bucket and spilled data of the engine, and removes those of killed programs:
+ * they may be as large as a partition.
  */
 export async function makeSpool(root = tmpdir()): Promise<string> {
   for (const name of await readdir(root)) {
-    // Of another user's, nothing is ours to remove.
+    // Folders of other users cannot be removed.
     if (await isAbandoned(root, name))
       await rm(join(root, name), { recursive: true, force: true }).catch(() => undefined)
   }
@@ -210,10 +212,10 @@ function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
   return (bytes, signal) => throttle.take(bytes, signal)
 }
 
-/** A context of an archive has it, too. */
+/** Also part of the context of an archive. */
 export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
 
-/** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. @throws SluiceError as `openArchive` */
+/** Access to an archive's log, not its files: for owner and unnamed files. @throws SluiceError as `openArchive` */
 export async function openOwned(
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
@@ -228,9 +230,9 @@ export async function openOwned(
 }
 
 /**
- * The Delta table itself, to read and to write.
- * @param archive as the ledger has it: a path, or the URI of a prefix, in which `%20` is a space
- * @param mode `write`: a folder on a disk is made
+ * The Delta table, to read and to write.
+ * @param archive as in the ledger: a path, or the URI of a prefix, in which `%20` is a space
+ * @param mode `write`: a folder on a disk is created
  */
 async function openFolder(
   archive: string,

@@ -1,6 +1,7 @@
 /**
- * Ledgers that the log of an archive names besides its own: databases that it was moved from, or copied. Those whose database the user names are asked; of all others
- * files stay, since a log is not trusted to name a host that credentials go to.
+ * Ledgers in the log of an archive other than its own: of databases that it was moved from, or copied. Those whose
+ * database the user names are asked; files of all others stay, because a log must not decide to which host credentials
+ * are sent.
  */
 import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { CountingLedger } from '../steps/destroy-files.ts'
@@ -22,11 +23,11 @@ type Asked = CountingLedger & {
   readonly record: ArchiveRecord
   readonly named: NamedLedger
   readonly url: string
-  /** By path: the label of the partition whose rows may be in that file alone. */
+  /** By path: label of the partition whose rows may be in that file alone. */
   readonly only: ReadonlyMap<string, string>
 }
 
-/** Why a file stays, and what to do. @property back the command that brings rows back where an asked ledger calls the file their only copy */
+/** Why a file stays, and what to do. @property back command that restores the rows, if it is their only copy */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
 
 export class OtherLedgers implements AsyncDisposable {
@@ -34,7 +35,7 @@ export class OtherLedgers implements AsyncDisposable {
   readonly #writers: Writers
   readonly #opened: OpenSource[] = []
   readonly asked: Asked[] = []
-  /** Ids of those that were asked, or are gone. */
+  /** Ids of ledgers that were asked, or are gone. */
   readonly #known = new Set<string>()
   readonly #kept = new Map<string, Reason & { readonly bytes: bigint }>()
 
@@ -44,9 +45,9 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reads the log, and asks the ledgers that are named.
-   * @param wanted URLs of databases, or ids behind `gone:`; one of neither kind that the log names is said as a warning
-   * @throws SluiceError CONNECT_FAILED … of a database that is named; of reading the log
+   * Reads the log, and asks the ledgers of the given databases.
+   * @param wanted URLs of databases, or ids after `gone:`; warns about one that matches no ledger of the log
+   * @throws SluiceError CONNECT_FAILED … of a named database; of reading the log
    */
   static async ask(
     owned: OwnedFolder,
@@ -75,24 +76,24 @@ export class OtherLedgers implements AsyncDisposable {
     }
   }
 
-  /** Named by the log, and not asked. */
+  /** In the log, but not asked. */
   get unasked(): readonly NamedLedger[] {
     return this.#writers.others.filter(({ id }) => !this.#known.has(id))
   }
 
-  /** The first ledger that a file may be of and that was not asked; null where it is free of them. */
+  /** The first ledger to which a file may belong and that was not asked; null if there is none. */
   keeper(path: string): NamedLedger | null {
     return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
   }
 
-  /** Whether a file stays for another ledger, asked or not; `tell` says so. */
+  /** True if a file stays for another ledger, asked or not; `tell` reports it. */
   keeps(path: string, bytes: bigint): boolean {
     const why = this.reason(path)
     if (why !== null) this.#kept.set(path, { ...why, bytes })
     return why !== null
   }
 
-  /** Why a file has to stay for another ledger; null where it has not. */
+  /** Why a file must stay for another ledger; null if it need not. */
   reason(path: string): Reason | null {
     for (const { record, named, url, only } of this.asked) {
       const label = only.get(path)
@@ -110,13 +111,17 @@ export class OtherLedgers implements AsyncDisposable {
     return { why, hint: askHint(`sluice archive sweep --table ${shellQuote(this.#owned.name)}`, keeper) }
   }
 
-  /** Partitions of asked ledgers, as they are now. */
+  /** Partitions of the asked ledgers, in their present state. */
   async partitions(): Promise<readonly ArchivedPartition[]> {
     const records = await Promise.all(this.asked.map(({ database, table }) => readArchive(database, table)))
     return records.flatMap((record) => record?.partitions ?? [])
   }
 
-  /** Says which files stay for ledgers that were not asked, and the next command; of a log that began without names, which ledgers were asked. @param files that go, or would */
+  /**
+   * Reports files that stay for ledgers that were not asked, and the next command; for a log with unnamed commits also
+   * which ledgers were asked.
+   * @param files number of files that are removed, or would be
+   */
   tell(files: number, run: Run<'log'>): void {
     const { name } = this.#owned
     const all = [...this.#kept.values()]
@@ -140,14 +145,14 @@ export class OtherLedgers implements AsyncDisposable {
     return this.#askIn(source, url, run)
   }
 
-  /** Of ledgers that lay in this very database nothing has to be named: they are asked, or are gone where none of its ledgers is one of them. */
+  /** Ledgers of this database need not be named: they are asked; an id that none of them has counts as gone. */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
     if (this.#writers.others.length === 0) return
     const origin = await originNow({ store, interrupt: run.interrupt })
     const database = databaseDigest(origin)
     const here = this.#writers.others.filter((one) => one.database === database)
-    // Without a fact all databases are alike.
+    // Without any fact all databases would look equal.
     if (here.length === 0 || Object.keys(origin).length === 0) return
     await this.#askIn(source, store.label, run)
     if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return
@@ -191,7 +196,7 @@ export class OtherLedgers implements AsyncDisposable {
   }
 }
 
-/** @returns a SluiceError ARCHIVE_CONFLICT that names the ledgers which have to be asked before a history may end */
+/** @returns a SluiceError ARCHIVE_CONFLICT naming the ledgers that must be asked before the history may end */
 export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
   if (first === undefined) return null
   const others = more.length === 0 ? '' : `, and ${more.length} more`

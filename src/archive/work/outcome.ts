@@ -1,4 +1,4 @@
-/** What operations on partitions came to. */
+/** Totals and error of an operation on partitions. */
 import { dec, type Dec } from '../../model/run/event.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -7,7 +7,7 @@ import type { Outcome } from './advance-all.ts'
 
 const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
 
-/** @param stopped before all of them were looked at */
+/** @param stopped before all partitions were processed */
 export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): Ending {
   const reached = (state: ArchiveState): Dec =>
     dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
@@ -41,7 +41,7 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
   return to >= at && from < at
 }
 
-/** One partition that failed alone says it itself. What others work on is no failure. */
+/** A single failed partition gives its own error. Partitions held by other programs are not failures. */
 function failureOf(
   outcomes: readonly Outcome[],
   failed: readonly Outcome[],

@@ -1,4 +1,4 @@
-/** Who works on a partition, in the ledger. */
+/** The owner of a partition, for the ledger. */
 import { LEASE_MS, type ArchiveOwner, type PartitionLedger } from '../ledger/partition-ledger.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import type { Run } from '../../engine/run/run-context.ts'
@@ -7,7 +7,7 @@ export function ownerOf({ runId, owner }: Pick<Run, 'runId' | 'owner'>): Archive
   return { ...owner, runId: BigInt(runId) }
 }
 
-/** Renews what this program holds, until it is cleared. */
+/** Renews the leases of this program, until it is cleared. */
 export function beatOfArchive(ledger: PartitionLedger): NodeJS.Timeout {
   return beat(LEASE_MS / 3, () => ledger.renew())
 }

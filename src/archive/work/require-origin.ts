@@ -1,4 +1,4 @@
-/** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until somebody says that they go on with it. */
+/** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until adoption. */
 import { randomUUID } from 'node:crypto'
 import { isBeingRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore, Origin } from '../../model/copy/port.ts'
 
-/** In words, for messages. */
+/** Names of facts, for messages. */
 const FACTS: Readonly<Record<string, string>> = {
   system: 'system identifier',
   database: 'database',
@@ -21,12 +21,14 @@ const FACTS: Readonly<Record<string, string>> = {
   ledger: 'id of the ledger',
 }
 
-/** What whoever asks for the standing of an archive needs of it. */
+/** Context for checks of an archive's owner. */
 export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'heads' | 'log'>
 
 /**
- * Before anything of the archive, or anything that relies on it, is changed. A ledger of an older program gets its origin here where nothing was published.
- * @throws SluiceError ARCHIVE_FOREIGN where the database is not the one that the ledger names, or the ledger names none; as `ArchiveLog.own`
+ * Call before changing the archive, or anything that relies on it. A ledger of an older program gets its origin here,
+ * if nothing was published.
+ * @throws SluiceError ARCHIVE_FOREIGN if the database is not the one in the ledger, or the ledger has none; as
+ * `ArchiveLog.own`
  */
 export async function requireOrigin(context: Owned): Promise<void> {
   const now = await originNow(context)
@@ -34,29 +36,26 @@ export async function requireOrigin(context: Owned): Promise<void> {
   await nameLedger(context, now)
 }
 
-/** From now on the log names this ledger with each commit. */
+/** From now on every commit of the log names this ledger. */
 async function nameLedger({ archived, store, heads }: Owned, now: Origin): Promise<void> {
   if (archived.ledger === undefined) await heads.setName(ledgerName(null, store, now))
 }
 
 /**
- * What this ledger is called in the archive's log from an adoption on: as before, unless it is that of a copy of the database that it was named for. After a failover or a
- * restore nothing tells it from a copy, and it gets a name of its own, too.
+ * Name of this ledger in the archive's log after an adoption: unchanged, unless its database is a copy of the one it
+ * was named for. After a failover or a restore it cannot be distinguished from a copy, so it gets a new name, too.
  */
 export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore, 'label'>, now: Origin): LedgerName {
   if (before !== null && changedFacts(before.of, now).length === 0) return before
   return { id: randomUUID(), at: placeOfUrl(label), of: now }
 }
 
-/**
- * The same, and nothing is changed.
- * @throws SluiceError as `requireOrigin`
- */
+/** The same check without changes. @throws SluiceError as `requireOrigin` */
 export async function lookAtOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
   await lookedAt(context, await originNow(context))
 }
 
-/** @returns `new` where nothing was published yet, so that the archive is this database's as soon as it says so */
+/** @returns `new` if nothing was published yet: the archive then belongs to the database that claims it first */
 async function lookedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<'own' | 'new'> {
   const { archived, interrupt } = context
   if (archived.origin === null) {
@@ -70,7 +69,7 @@ async function lookedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<'ow
   return 'own'
 }
 
-/** Why a run would refuse, where the ledger names another database than this one; null where it names this one, or none. */
+/** Error if the ledger names another database; null if it names this one, or none. */
 export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'>, now: Origin): SluiceError | null {
   const { archived, store } = context
   const changes = archived.origin === null ? [] : changedFacts(archived.origin, now)
@@ -82,7 +81,7 @@ export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'stor
   return (await store.origin?.(interrupt.abort)) ?? {}
 }
 
-/** A fact that one side does not know says nothing; where no fact is known to both, nothing is known to be equal. */
+/** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
   const both = Object.keys(then).filter((name) => now[name] !== undefined)
   if (both.length === 0) return ['nothing that the ledger noted of it can be asked for any more']

@@ -1,7 +1,8 @@
 /**
- * A stream and the archive of one of its tables do not pass each other. An archive commits its lease of a partition, asks for streams, and then moves rows. A
- * stream commits its mark (a row in the ledger of the target; publication or triggers at the source), asks for leases, and then copies. Each of them commits
- * before it asks, so that at least one sees the other: the archive is refused, the stream waits. An archive never waits for a stream, so neither waits for ever.
+ * Keeps a stream and the archive of one of its tables apart. An archive commits its lease of a partition, checks for
+ * streams, and then moves rows. A stream commits its mark (a row in the ledger of the target; publication or triggers
+ * at the source), checks for leases, and then copies. Each commits before it checks, so at least one notices the other:
+ * the archive is refused, the stream waits. An archive never waits for a stream, so there is no deadlock.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { workedPartitions, type WorkedPartition } from '../ledger/work-leases.ts'
@@ -18,7 +19,8 @@ const LOOK_MS = 1000
 type Waiting = Pick<StreamBegun, 'run' | 'stopping'>
 
 /**
- * Returns when no program works on an archived partition of these tables, at the source or in the target. A lease that is not renewed ends after 30 s.
+ * Returns when no program works on an archived partition of these tables, in source or target. A lease that is not
+ * renewed expires after 30 s.
  * @throws the reason of the signal
  */
 export async function waitForArchives({ from, to, ledger, ...waiting }: StreamBegun): Promise<void> {
@@ -26,7 +28,7 @@ export async function waitForArchives({ from, to, ledger, ...waiting }: StreamBe
   await waitAt(to.store, () => Ledgers.beside(to.store, ledger), to.tables, waiting)
 }
 
-/** An archive's ledger that this login cannot read keeps no stream from its tables: each partition asks for streams by itself. */
+/** Errors of an unreadable archive ledger: streams start anyway, because each partition checks for streams itself. */
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LEDGER_DAMAGED',
   'LEDGER_NEWER',
@@ -68,7 +70,7 @@ async function workedOf(
   const worked: WorkedPartition[] = []
   for (const database of await ledgers.all(interrupt.abort)) worked.push(...(await workedPartitions(database, owner)))
   if (worked.length === 0) return null
-  // A table may have another name since it was archived.
+  // A table may have been renamed since it was archived.
   const names = await namesNow({ store, ledgers }, await ledgers.tables(interrupt.abort), interrupt.abort)
   const isMeant = ({ table, native }: WorkedPartition): boolean => {
     const now = names.get(tableText(table)) ?? table
@@ -77,7 +79,7 @@ async function workedOf(
   return worked.find(isMeant) ?? null
 }
 
-/** A name without a schema may be that of any. */
+/** A name without a schema matches any schema. */
 function isSame(a: TableName, b: TableName): boolean {
   return a.name === b.name && (a.schema === undefined || b.schema === undefined || a.schema === b.schema)
 }

@@ -1,4 +1,7 @@
-/** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and some rows that stayed. */
+/**
+ * Identifies tables without a number by facts recorded at the end of their last run: their schema fingerprint (`mark`),
+ * and some rows that stayed.
+ */
 import { createHash } from 'node:crypto'
 import type { ArchivedTable, Witness, WitnessRow } from '../ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -17,17 +20,21 @@ export type Marks = TableIdentities & { readonly by: 'mark' }
 
 type Noted = ArchivedTable & { readonly witness: Witness }
 
-/** Rows with the lowest keys, beside the last one: several, so that one that is deleted says nothing. */
+/** Number of rows with the lowest keys, in addition to the last one: several, because some may be deleted. */
 const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
- * What the tables of these archives are called by now, by `tableText` of what the ledger calls them. The first rule that fits decides:
+ * Present names of the tables of these archives, by `tableText` of the name in the ledger. The first rule that fits
+ * decides:
  * 1. The table of the noted name with the noted mark is the archived one.
- * 2. So is a table of the noted name that has any of the noted rows, as far as their values are spelled alike by now, or that cannot be asked.
- * 3. So is the one other table that has the key, each noted column, all noted rows with all of their values, and, where marks last, the noted mark.
- * 4. Where marks last and the noted name is gone: the one table of rule 3 with any mark, since one statement may rename and alter.
- * 5. Every doubt is decided for the name: the noted one where there is such a table, and else the one of the ledger.
+ * 2. So is a table of the noted name with any of the noted rows, compared by the values whose spelling is unchanged, or
+ * one that cannot be read.
+ * 3. So is the only other table with the key, each noted column, all noted rows with all of their values, and, if marks
+ * last, the noted mark.
+ * 4. If marks last and the noted name is gone: the only table of rule 3 with any mark, because one statement may rename
+ * and alter.
+ * 5. In doubt the name decides: the noted one if such a table exists, otherwise that of the ledger.
  */
 export async function witnessed(
   store: CopyStore,
@@ -42,7 +49,7 @@ export async function witnessed(
     noted.map(({ witness }) => witness.table),
     signal,
   )
-  /** Listed once, and only where an archive is searched for. */
+  /** Listed once, and only if an archive is searched. */
   let all: Promise<readonly TableSpec[]> | null = null
   const everyTable = (): Promise<readonly TableSpec[]> => (all ??= store.tables('*', signal))
   for (const one of noted) {
@@ -81,7 +88,7 @@ async function searched(
   return holder ?? own?.table ?? archived.table
 }
 
-/** The table that has all of the noted rows with all of their values; null where none has, or several. */
+/** The only table with all noted rows and all their values; null if there is none, or several. */
 async function onlyHolder(
   view: SourceView,
   tables: readonly TableSpec[],
@@ -94,7 +101,7 @@ async function onlyHolder(
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
-/** Whether a table may be the noted one: it has a noted row, as far as that can be compared. False where nothing was noted. */
+/** True if a table has one of the noted rows, as far as they can be compared. False if nothing was noted. */
 export async function hasNotedRow(
   store: CopyStore,
   table: TableSpec,
@@ -106,7 +113,7 @@ export async function hasNotedRow(
   return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
-/** Whether it has the key and the noted columns; where none is noted beside the key, all columns of the archive: ids alone say nothing. */
+/** True if it has the key and the noted columns; without noted ones all columns: ids alone identify nothing. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
   const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
@@ -116,13 +123,16 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
 
 /** How many of the noted rows a table has. */
 type Held = {
-  /** With their key, and without another value in any column whose values are spelled as they were. A key alone is not enough, since ids begin with 1 in any table. */
+  /**
+   * Rows with their key, and no different value in a column whose spelling is unchanged. A key alone is not enough,
+   * because ids begin with 1 in any table.
+   */
   readonly alike: number
-  /** With their key and all of their values. */
+  /** Rows with their key and all of their values. */
   readonly whole: number
 }
 
-/** Null where that is not known: it has another key, or this login may not read it. */
+/** Null if unknown: the table has another key, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
@@ -160,27 +170,27 @@ async function heldRows(
   return held
 }
 
-/** Kinds of values that are spelled alike whatever their width. */
+/** Types whose values are spelled alike, independent of their size. */
 const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
 
-/** Of these no sum is kept: they may be large. */
+/** Types without a stored checksum: their values may be large. */
 export const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
 const MOST_COLUMNS = 32
 
-/** The columns of a witness: its key, and others beside it. */
+/** The columns of a witness: its key, and others. */
 function columnsOf({ columns, key }: TableSpec): readonly Column[] {
   const others = columns.filter(({ name, type }) => !key.includes(name) && !LARGE.has(type.kind))
   return [...columns.filter(({ name }) => key.includes(name)), ...others.slice(0, MOST_COLUMNS)]
 }
 
-/** A text cannot be told from it, and NULL has one of its own. */
+/** Different for NULL and the text 'NULL'. */
 const sumOf = (text: string | null): string =>
   createHash('sha256')
     .update(text === null ? 'NULL' : `=${text}`)
     .digest('hex')
     .slice(0, 16)
 
-/** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
+/** Rows of a range, or the first few of all by key. @param columns including the key */
 export async function readRows(
   view: SourceView,
   table: TableSpec,
@@ -200,14 +210,17 @@ export async function readRows(
   return found
 }
 
-/** What tells the values of a row beside its key from others, without the values. */
+/** Digests of the values outside the key, which identify them without storing them. */
 function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     columns.flatMap(({ name }, at) => (key.includes(at) ? [] : [[name, sumOf(keyPart(row[at] ?? null))]])),
   )
 }
 
-/** Notes the witness of a table whose run has ended, in place of the one before. A failure is a line of the log: the name tells the table then. */
+/**
+ * Records the witness of a table at the end of a run, in place of the previous one. A failure is only logged: the table
+ * is then identified by its name.
+ */
 export async function renewWitness(
   { store, database }: Opened,
   table: TableSpec,
@@ -227,10 +240,7 @@ export async function renewWitness(
   }
 }
 
-/**
- * By what a table is known under another name, in the ledger. Takes the place of the witness before.
- * @param witness null where the table has none: its name alone tells it then
- */
+/** Replaces the witness in the ledger. @param witness null if the table has none: then only its name identifies it */
 async function noteWitness(
   database: LedgerDatabase,
   { schema, name }: TableName,

@@ -1,4 +1,4 @@
-/** Migration 2 of the DuckDB catalog; like its other large relations, ranges have no keys. */
+/** Migration 2 of the DuckDB catalog; ranges have no keys, like its other large relations. */
 import { rangesAndViews } from '../migration-2.ts'
 
 export const sql = rangesAndViews(

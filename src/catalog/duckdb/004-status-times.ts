@@ -1,10 +1,10 @@
 /**
- * Migration 4 of the DuckDB catalog. The table is made anew: what DuckDB 1.5.5 notes of a change of type that calls functions it cannot read again after a
- * kill, and the file stays shut for good.
+ * Migration 4 of the DuckDB catalog. Creates the table again, because ALTER TYPE with function calls is unsafe: after a
+ * kill DuckDB 1.5.5 cannot replay it, and the file can never be opened again.
  */
 import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'
 
-/** A text without a zone would be of the zone that this machine is in. */
+/** Adds `Z` to a text without a zone; otherwise it would be read in the zone of this machine. */
 function timeOf(column: string): string {
   const text = `CAST(${column} AS VARCHAR)`
   const zoned = `CASE WHEN regexp_matches(${text}, '(Z|[+-][0-9:]+)$') THEN ${text} ELSE ${text} || 'Z' END`

@@ -1,6 +1,6 @@
 /**
- * The catalog in a DuckDB file, for people who open it in DuckDB afterwards. No indexes: its scans skip row groups by their own
- * minima and maxima, and an ART index would have to fit in memory and double the time of a load.
+ * The catalog in a DuckDB file, for users who open it in DuckDB afterwards. It has no indexes: scans skip row groups by
+ * their minima and maxima, and an ART index must fit into memory and would double the load time.
  */
 import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
@@ -22,7 +22,7 @@ const relations = catalogSql({
   uniqueLocation: { inline: '', statement: '' },
   orReplace: 'OR REPLACE',
 })
-  // Keys stay where rows are few. On the others they would cost what indexes cost.
+  // Keep keys only on small relations; on the others they cost as much as indexes.
   .replace(/(CREATE TABLE IF NOT EXISTS delta_(?:actions|commits|partitions) [^;]*?), PRIMARY KEY \([^)]*\)/gs, '$1')
 
 export const duckdbDialect: CatalogDialect = {

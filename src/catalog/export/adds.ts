@@ -3,7 +3,7 @@ import type { SqlRow } from '../../model/run/sql-port.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { rebuildAddLine, type AddColumns } from '../rebuild.ts'
 
-/** Columns of `delta_files` that an `AddRecord` is made of, the key of the pages first. */
+/** Columns of `delta_files` for an `AddRecord`, starting with the paging key. */
 export const ADD_COLUMNS = `file_no, line, from_checkpoint, path, partition_values, tags, deletion_vector, stats, size, modification_time,
   data_change, base_row_id, default_row_commit_version, clustering_provider, add_raw`
 
@@ -11,7 +11,7 @@ export type AddRecord = {
   readonly line: number
   readonly fromCheckpoint: boolean
   readonly columns: AddColumns
-  /** The line as it was read, where the columns do not give it back. */
+  /** The line as it was read, if the columns cannot reproduce it. */
   readonly raw: Uint8Array | null
 }
 
@@ -40,19 +40,20 @@ export function addRecord(row: SqlRow): AddRecord {
   }
 }
 
-/** The line of the commit. */
+/** The line for a commit. */
 export function commitLine({ columns, raw }: AddRecord): string {
   return raw === null ? rebuildAddLine(columns) : utf8(raw)
 }
 
 /**
- * The row of a checkpoint. What was read from a checkpoint keeps its `dataChange`; to a reader of this one, nothing else is a change.
- * @throws SluiceError BAD_ACTION when the stored line is none
+ * The line for a checkpoint. Rows read from a checkpoint keep their `dataChange`; for others it is false, because rows
+ * of a checkpoint are not changes.
+ * @throws SluiceError BAD_ACTION if the stored line is invalid
  */
 export function checkpointLine({ columns, raw, fromCheckpoint }: AddRecord): string {
   const dataChange = fromCheckpoint && columns.dataChange
   if (raw === null) return rebuildAddLine({ ...columns, dataChange })
-  // The columns of a database may hold a replacement for what is no character; the line has what the writer wrote.
+  // Database columns may hold replacements of invalid characters; the line has the original text.
   const action = parseAction(utf8(raw), () => `add ${columns.path}`)
   if (action.kind !== 'add') return rebuildAddLine({ ...columns, dataChange })
   const { add } = action
@@ -68,7 +69,7 @@ export function checkpointLine({ columns, raw, fromCheckpoint }: AddRecord): str
   })
 }
 
-/** Half a surrogate pair in JSON text can only stand in a string, where its escape means the same and is plain text. */
+/** Replaces lone surrogates by their JSON escapes, which mean the same; they can only occur in strings. */
 function withoutHalves(json: string): string {
   return json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }

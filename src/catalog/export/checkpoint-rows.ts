@@ -1,6 +1,7 @@
 /**
- * The state of a version as rows of a checkpoint. Where the catalog began with a checkpoint, that one's own rows come again in their own
- * order, so that an import of the export is the same catalog; elsewhere the rows are made from what is in force.
+ * The state of a version as rows of a checkpoint. If the catalog began with a checkpoint, its original rows are
+ * returned in their order, so that importing the export gives the same catalog; otherwise the rows are built from the
+ * present state.
  */
 import {
   VECTOR_FIELDS,
@@ -35,12 +36,12 @@ export class CheckpointRows {
   readonly #table: Table
   readonly #nowMs: number
   readonly version: number
-  /** Rows of `add` that were handed out. */
+  /** Number of `add` rows returned. */
   adds = 0
-  /** Kinds of actions, and fields of deletion vectors, that a classic checkpoint has no column for, with how many were left out. */
+  /** Action kinds and vector fields for which a classic checkpoint has no column, with the number of omissions. */
   readonly leftOut = new Map<string, number>()
 
-  /** @param nowMs by which tombstones have expired or not */
+  /** @param nowMs decides which tombstones have expired */
   constructor(reader: SqlReader, table: Table, version: number, nowMs: number) {
     this.#reader = reader
     this.#table = table
@@ -48,10 +49,7 @@ export class CheckpointRows {
     this.#nowMs = nowMs
   }
 
-  /**
-   * All rows, once.
-   * @throws SluiceError TARGET_CORRUPT when the catalog's files are not as many as it has counted, or protocol or metadata are missing
-   */
+  /** All rows. @throws SluiceError TARGET_CORRUPT for another number of files, or without protocol or metadata */
   async *pages(): AsyncGenerator<readonly CheckpointRow[]> {
     const { tableId, historyFrom } = this.#table
     const based = (await this.#reader.all(IS_OWN, [tableId, historyFrom])).length > 0
@@ -68,7 +66,7 @@ export class CheckpointRows {
     }
   }
 
-  /** What the base checkpoint held beside its files. */
+  /** Rows of the base checkpoint other than its files. */
   async *#ownRows(): AsyncGenerator<readonly Row[]> {
     for await (const page of keyedPages(this.#reader, OWN, [this.#table.tableId, this.version])) {
       const rows: Row[] = []
@@ -77,7 +75,7 @@ export class CheckpointRows {
         if (kind === undefined) {
           const unknown = String(name).replace(/^unknown:/, '')
           this.#leaveOut(unknown)
-          // A line break outside of strings, which is where JSON may have one, means nothing.
+          // JSON may have line breaks outside of strings, where they mean nothing.
         } else rows.push({ line: line as number, kind, json: utf8(raw as Uint8Array).replaceAll(/[\r\n]+/g, ' ') })
       }
       yield rows
@@ -101,7 +99,7 @@ export class CheckpointRows {
 
   async *#activeAdds(): AsyncGenerator<readonly Row[]> {
     const { tableId } = this.#table
-    // Files are numbered in the order of their versions: those of later ones need not be looked at.
+    // Files are numbered in the order of versions, so skip those of later versions.
     const [later] = await this.#reader.all(LATER_FILES, [tableId, this.version])
     const end = (later?.[0] ?? Number.MAX_SAFE_INTEGER) as number
     for await (const page of keyedPages(this.#reader, ACTIVE, [tableId, this.version, this.version, end])) {
@@ -146,13 +144,13 @@ function metadataRow(metadata: MetadataAction): CheckpointRow {
   return row('metaData', metadata)
 }
 
-/** The version is put in as text: it may be more than a double can hold. */
+/** The version is inserted as text: a double may not hold it. */
 function txnRow({ appId, version, lastUpdated }: TxnAction): CheckpointRow {
   const updated = lastUpdated === null || lastUpdated === undefined ? '' : `,"lastUpdated":${lastUpdated}`
   return { kind: 'txn', json: `{"txn":{"appId":${JSON.stringify(appId)},"version":${version}${updated}}}` }
 }
 
-/** To a reader of a checkpoint nothing is a change. */
+/** `dataChange` is false: rows of a checkpoint are not changes. */
 function removeRow(remove: RemoveAction): CheckpointRow {
   return row('remove', { ...remove, dataChange: false })
 }

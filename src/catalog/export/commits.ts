@@ -1,6 +1,6 @@
 /**
- * The commits of a log, rebuilt from the catalog: every line, in order and byte for byte. Lines come in pages, so that no commit is too
- * large; each has its number, which tells where blank lines were.
+ * Rebuilds the commits of a log from the catalog: every line, in order and byte for byte. Lines come in pages, so that
+ * memory does not grow with a commit; line numbers show where blank lines were.
  */
 import { bytesOrNull, numberOrNull, textOrNull } from '../../stores/common/cells.ts'
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
@@ -11,14 +11,14 @@ export type ExportedLine = AtLine & { readonly raw: string }
 
 export type HeldCommit = {
   readonly version: number
-  /** ms since the epoch, for the file's own time. */
+  /** ms since the epoch, for the time of the file. */
   readonly modified: number | null
-  /** Size and sha256 of the file it was read from, or null where they are not held. */
+  /** Size and sha256 of the original file, or null if not stored. */
   readonly bytes: number | null
   readonly digest: Uint8Array | null
-  /** Lines that are no blank ones, as they were counted when it was read; null where they were not. */
+  /** Non-blank lines, as counted when it was read; null if not counted. */
   readonly numLines: number | null
-  /** In the order of the file; may be asked for again. */
+  /** In the order of the file; can be called again. */
   lines(): AsyncIterable<readonly ExportedLine[]>
 }
 
@@ -28,11 +28,12 @@ const ADDS = `SELECT ${ADD_COLUMNS} FROM delta_files
   WHERE table_id = ? AND added_version = ? AND from_checkpoint = 0 AND file_no < ? AND file_no > ? ORDER BY file_no LIMIT ?`
 const ACTIONS =
   'SELECT line, raw FROM delta_actions WHERE table_id = ? AND version = ? AND source = 0 AND line > ? ORDER BY line LIMIT ?'
-// Files of a version are numbered before those of later ones: without these bounds every commit would look through all files.
+// Files of a version are numbered before those of later ones: without these bounds every commit would scan all files.
 const COMMITS = `SELECT version, commit_info, commit_info_line, commit_time, in_commit_time, file_mtime, log_bytes, log_digest, num_lines, first_file_no,
     min(first_file_no) OVER (ORDER BY version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
   FROM delta_commits WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
-// A commit below the base was kept with all its lines. What a killed sweep leaves of a commit has neither adds nor its commitInfo, and must not pass for one.
+// A commit below the base was stored with all its lines. The rest of a commit after a killed sweep has neither adds nor
+// its commitInfo, and must not count as a commit.
 const ORPHANS = `SELECT DISTINCT version FROM delta_actions
   WHERE table_id = ? AND source = 0 AND version < ? AND kind IN ('add', 'commitInfo') ORDER BY version`
 
@@ -47,13 +48,13 @@ function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest
     bytes: numberOrNull(bytes),
     digest: bytesOrNull(digest),
     numLines: numberOrNull(numLines),
-    /** Number of its first file, and that of the first file of any commit behind it. */
+    /** Number of its first file, and of the first file of any later commit. */
     first: numberOrNull(first),
     next: numberOrNull(next),
   }
 }
 
-/** Commits the catalog holds, ascending; those below `historyFrom` are the log's own leftovers. */
+/** Commits in the catalog, ascending; those below `historyFrom` are remains in the log. */
 export async function* heldCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<HeldCommit> {
   const { tableId, historyFrom, latest } = table
   for (const [orphan] of await reader.all(ORPHANS, [tableId, historyFrom])) {
@@ -67,7 +68,7 @@ export async function* heldCommits(reader: SqlReader, table: ExportedTable): Asy
     for (const commit of commits) {
       const { version, info, infoLine, time, inCommit, mtime, bytes, digest, numLines, first, next } = commitOf(commit)
       after = version
-      // A base that stands in a checkpoint alone has no commit of its own.
+      // A base that exists only as a checkpoint has no commit.
       if (bytes === null) continue
       const own = info === null || infoLine === null ? [] : [{ line: infoLine, raw: info }]
       const lines = (): AsyncIterable<readonly ExportedLine[]> => {
@@ -81,14 +82,14 @@ export async function* heldCommits(reader: SqlReader, table: ExportedTable): Asy
 }
 
 /**
- * The time that the file of a version gets, ms. Times of commits grow from version to version; what that added to the first one, when there
- * were others before it, must be in its file, for nothing else tells of it.
+ * Time of the exported file of a version, ms. Commit times grow from version to version; the amount that earlier
+ * commits added to the first one must be in its file time, because nothing else has it.
  */
 function fileTime(first: boolean, time: number | null, inCommit: number, modified: number | null): number | null {
   return first && inCommit === 0 ? time : modified
 }
 
-/** The time that the file of a checkpoint gets: where it stands without its commit, it tells when the version was made. */
+/** Time of the exported checkpoint file: without its commit, it is the time of the version. */
 export async function checkpointTime(
   reader: SqlReader,
   { tableId, historyFrom }: ExportedTable,

@@ -1,15 +1,16 @@
-/** Rows of the catalog in the order of their lines: pages by key, and two sorted streams of pages as one. */
+/** Reads rows of the catalog in line order: pages by key, and the merge of two sorted streams of pages. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 
-/** Something that stood at a line of a commit, or in a row of a checkpoint. */
+/** Something at a line of a commit, or in a row of a checkpoint. */
 export type AtLine = { readonly line: number }
 
 const PAGE_ROWS = 2_000
 
 /**
- * All rows of a query, page by page. Each page is a statement of its own, so that two queries can take turns on one connection.
- * @param above where the first page begins, exclusive
- * @param sql ends in `> ? ORDER BY … LIMIT ?`, with a whole number as the first column, by which the rows are ordered
+ * All rows of a query, page by page. Each page is its own statement, so that two queries can alternate on one
+ * connection.
+ * @param above start of the first page, exclusive
+ * @param sql ends in `> ? ORDER BY … LIMIT ?`; its first column is a whole number by which the rows are ordered
  */
 export async function* keyedPages(
   reader: SqlReader,
@@ -25,7 +26,7 @@ export async function* keyedPages(
   }
 }
 
-/** One at a time from a stream of pages. */
+/** Reads single items from a stream of pages. */
 class Cursor<T> {
   readonly #pages: AsyncIterator<readonly T[]>
   #page: readonly T[] = []
@@ -43,7 +44,7 @@ class Cursor<T> {
     this.#at++
   }
 
-  /** True while there is something to look at. */
+  /** True while there is another item. */
   async fill(): Promise<boolean> {
     while (this.#at >= this.#page.length) {
       const { value, done } = await this.#pages.next()
@@ -55,7 +56,7 @@ class Cursor<T> {
   }
 }
 
-/** Two streams, each ordered by line, as one. Of equal lines the first stream's comes first. */
+/** Merges two streams, each ordered by line. For equal lines the first stream comes first. */
 export async function* mergeByLine<T extends AtLine>(
   first: AsyncIterable<readonly T[]>,
   second: AsyncIterable<readonly T[]>,

@@ -1,6 +1,6 @@
 /**
- * Removes that a checkpoint must still tell of (PROTOCOL.md, "Action Reconciliation"): of each file the newest word is a remove, and the time
- * for which removed files are kept has not passed. VACUUM spares what they name.
+ * Removes that a checkpoint must still contain (PROTOCOL.md, "Action Reconciliation"): the latest action of the file is
+ * a remove, and the retention has not passed. VACUUM keeps the files that they name.
  */
 import type { RemoveAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
@@ -17,9 +17,9 @@ const REMOVES = `SELECT version, source, line, raw FROM delta_actions
   ORDER BY version DESC, source DESC, line DESC LIMIT ?`
 
 /**
- * Removes in force at a version, newest first.
- * @param baseSource which rows speak for the first version: those of its checkpoint, or of its commit
- * @param after removes from before this time (ms) have expired
+ * Removes that are valid at a version, newest first.
+ * @param baseSource rows that count for the first version: those of its checkpoint, or of its commit
+ * @param after removes up to this time (ms) have expired
  */
 export async function* tombstonesAt(
   reader: SqlReader,
@@ -67,7 +67,7 @@ type Candidate = {
   readonly path: string
   readonly dv: string | null
   readonly hash: number
-  /** Two hashes of the key: 85 bits stand for it where a million keys must be remembered. */
+  /** Two hashes of the key, 85 bits in total, because a million keys must be remembered. */
   readonly id: string
 }
 
@@ -80,7 +80,7 @@ function candidateOf(remove: RemoveAction, root: string): Candidate {
   return { remove, path, dv, hash: pair.a, id: `${pair.a}:${pair.b}` }
 }
 
-/** Ids of the candidates whose file is there at the version: it was added again. */
+/** Ids of candidates whose file is active at the version: it was added again. */
 async function activeAmong(
   reader: SqlReader,
   table: { readonly tableId: string; readonly location: string },

@@ -1,6 +1,6 @@
 /**
- * What an import has read and not yet written. A batch is written in one transaction together with the table's new current version, so a
- * reader sees whole versions only and a killed import loses at most one batch.
+ * Rows that an import has read and not yet written. A batch is written in one transaction with the table's new current
+ * version, so readers see whole versions only, and a killed import loses at most one batch.
  */
 import type { SqlReader, SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
 import { dialectOf } from '../dialect.ts'
@@ -21,20 +21,20 @@ import { FILE, type FileRow } from './rows.ts'
 import { setMany } from './set-many.ts'
 
 const { first_file_no: FIRST_FILE_NO } = placesOf(COMMIT_COLUMNS)
-/** Distinct partitions remembered; above it the memory is dropped and the table asked again. */
+/** Partitions remembered at most; above this the memory is cleared and the table is queried again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
 const HASHES_A_QUESTION = 400
 
 export class Batch {
   readonly files: FileRow[] = []
-  /** A commit row with the place of its first file among `files` (or null): its `first_file_no` is known when the batch is written. */
+  /** A commit row, and the index of its first file in `files` (or null): its `first_file_no` is known at writing. */
   readonly commits: { readonly row: SqlValue[]; readonly firstFile: number | null }[] = []
   readonly actions: SqlValue[][] = []
   readonly metadata: SqlValue[][] = []
   readonly protocols: SqlValue[][] = []
   readonly txns: SqlValue[][] = []
   readonly domains: SqlValue[][] = []
-  /** Lives from before this import that end: row number and version. */
+  /** Files added by an earlier import and removed by this one: row number and version. */
   readonly closes: { readonly fileNo: number; readonly version: number }[] = []
 
   /** Rows that count towards the batch size. */
@@ -42,7 +42,7 @@ export class Batch {
     return this.files.length + this.actions.length + this.closes.length + this.commits.length
   }
 
-  /** The rows so far, as a batch of their own; this one is empty afterwards. */
+  /** Moves the rows into a new batch; this one is empty afterwards. */
   take(): Batch {
     const taken = new Batch()
     moveRows(this.files, taken.files)
@@ -57,7 +57,7 @@ export class Batch {
   }
 }
 
-/** Numbers of files, and of partitions by the texts of their values, remembered over batches: nobody else writes this table. */
+/** Numbers of files, and of partitions by their values, kept across batches: only the import writes this table. */
 export class Numbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
@@ -67,7 +67,7 @@ export class Numbers {
     this.#tableId = tableId
   }
 
-  /** Gives every file row its partition number, making rows for partitions that are new. */
+  /** Sets the partition number of every file row, and creates rows for new partitions. */
   async assignPartitions(transaction: SqlTransaction, files: readonly FileRow[]): Promise<void> {
     if (this.#numbers.size > MAX_REMEMBERED_PARTITIONS) this.#numbers.clear()
     const unknown = new Set<string>()
@@ -80,7 +80,7 @@ export class Numbers {
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
-    // Several texts may be one partition: its row has the first.
+    // Several texts may mean one partition: its row has the first one.
     const partitions = new Map<string, string[]>()
     for (const text of unknown) {
       const values = canonicalValues(text)
@@ -89,7 +89,7 @@ export class Numbers {
       else texts.push(text)
     }
     const numbers = new Map<string, number>()
-    // A row of an older program is found by the hash of the text that its writer gave.
+    // Rows of older programs are found by the hash of the original text.
     const hashes = [...new Set([...partitions].flatMap(([values, texts]) => [values, ...texts]))].map(valuesHash)
     for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
       const some = hashes.slice(start, start + HASHES_A_QUESTION)
@@ -124,14 +124,14 @@ export class Numbers {
     }
   }
 
-  /** Numbers for so many files, where a table counts for itself. A table that loads without indexes is looked through once, and not at every batch. */
+  /** Reserves file numbers, if they count per table. Queries the table only once: it has no index while it loads. */
   async reserveFiles(reader: SqlReader, count: number): Promise<number> {
     const first = this.#nextFile ?? (await nextNumber(reader, this.#tableId, 'delta_files', 'file_no'))
     this.#nextFile = first + count
     return first
   }
 
-  /** A rolled-back transaction took the partitions that it made with it. */
+  /** A rollback also removed the partitions that the transaction created. */
   forgetPartitions(): void {
     this.#numbers.clear()
   }
@@ -144,8 +144,8 @@ function moveRows<T>(from: T[], to: T[]): void {
 
 /**
  * Writes all rows of a batch; the caller moves the table's head in the same transaction.
- * @param reserved number of the first file row; null where numbers are taken from the database in this transaction
- * @returns the number of the first file row, or null when there is none
+ * @param reserved number of the first file row; null if numbers are taken from the database in this transaction
+ * @returns the number of the first file row, or null if there is none
  */
 export async function writeBatch(
   transaction: SqlTransaction,
@@ -186,7 +186,7 @@ export async function writeBatch(
   return firstNumber
 }
 
-/** Where numbers are unique in the whole database, only one writer runs at a time; elsewhere each table counts for itself. */
+/** If numbers are unique in the database, only one writer runs at a time; otherwise each table has its own. */
 async function nextNumber(reader: SqlReader, tableId: string, relation: string, column: string): Promise<number> {
   const ofTable = dialectOf(reader).numbering === 'table'
   const [row] = await reader.all(

@@ -1,6 +1,7 @@
 /**
- * Commit times (PROTOCOL.md, "In-Commit Timestamps"). The rule of the newest version gives the times of all versions: the time inside the commit where the
- * table keeps them, else the file's own time, made to grow from version to version as Spark does it. So time travel has one answer.
+ * Commit times (PROTOCOL.md, "In-Commit Timestamps"). The rule of the newest version decides the times of all versions:
+ * the time in the commit if the table keeps it, otherwise the file's time, made to grow from version to version as
+ * Spark does. So time travel has one answer.
  */
 import type { CommitInfoAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CommitFile } from '../../delta/listing.ts'
@@ -10,7 +11,7 @@ import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
 
-/** Milliseconds since the epoch, and whether the commit itself says them. */
+/** Milliseconds since the epoch, and whether the time comes from the commit itself. */
 export type CommitTime = { readonly time: number; readonly inCommit: boolean }
 
 type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null }
@@ -19,7 +20,7 @@ type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: M
 export type Versions = { readonly tableId: string; readonly from: number; readonly to: number }
 
 const PAGE_ROWS = 5000
-/** No version is in-commit. */
+/** No version has an in-commit time. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
 /** First version whose commits hold their own time. */
@@ -28,7 +29,7 @@ function ruledFrom({ protocol, metadata }: Declared): number {
   return rule?.fromVersion ?? NEVER
 }
 
-/** What files of commits up to a version are ahead of their versions at most, of those that a reader of the log counts. */
+/** Largest value of (file time minus version) of the commits up to a version, among those that readers count. */
 function aheadUpTo(commits: readonly CommitFile[], version: number): number {
   return commits.reduce(
     (most, one) => (one.version <= version ? Math.max(most, Math.floor(one.modified) - one.version) : most),
@@ -36,17 +37,18 @@ function aheadUpTo(commits: readonly CommitFile[], version: number): number {
   )
 }
 
-/** The rule of a batch's newest version, where it is another one than that of the versions before. */
+/** The rule of a batch's newest version, if it differs from that of the versions before. */
 export type ChangedRule = {
-  /** First version whose commit's own time is its time. */
+  /** First version whose time is the commit's own. */
   readonly inCommitFrom: number
-  /** That a reader of the log counts. */
+  /** Commits that a reader of the log counts. */
   readonly commits: readonly CommitFile[]
 }
 
 /**
- * Times of the versions of an import, by the rule of each. The time of a file is its version and the most that its own file, or one before it, is ahead of its
- * version: files that a reader of the log no longer knows, and those that the catalog has pruned, are in what the newest stored time says.
+ * Times of the imported versions, by the rule of each. A file time is the version plus the largest lead (file time
+ * minus version) of its own file and all earlier ones. The newest stored time includes the lead of files that the log
+ * no longer has, and of versions pruned from the catalog.
  */
 export class CommitClock {
   #ruledFrom: number | null
@@ -57,9 +59,9 @@ export class CommitClock {
   readonly #commits: () => Promise<readonly CommitFile[]>
 
   /**
-   * @param declared at the newest version in the catalog
-   * @param stored versions that the catalog holds, or null
-   * @param commits lists those that a reader of the log counts; called only where the catalog does not say what it needs
+   * @param declared protocol and metadata of the newest version in the catalog
+   * @param stored versions in the catalog, or null
+   * @param commits lists those that a reader of the log counts; called only if the catalog is not sufficient
    */
   constructor(
     database: SqlReader,
@@ -74,9 +76,9 @@ export class CommitClock {
   }
 
   /**
-   * The time of the version that comes next, by what is declared up to it.
+   * The time of the next version, by the protocol and metadata up to it.
    * @param modified time of its file, ms
-   * @param hasCommit false where a checkpoint stands without its commit: the checkpoint's time pushes no later one
+   * @param hasCommit false for a checkpoint without its commit: its time does not move later ones
    */
   async next(
     version: number,
@@ -100,7 +102,7 @@ export class CommitClock {
     return { time: version + this.#ahead, inCommit: false }
   }
 
-  /** The new rule, where it changed since the last question: the times of earlier versions are others now. */
+  /** The new rule, if it changed since the last call: the times of earlier versions are then different. */
   takeChange(): ChangedRule | null {
     const changed = this.#changed
     this.#changed = null
@@ -110,14 +112,14 @@ export class CommitClock {
   async #change(version: number, inCommitFrom: number): Promise<void> {
     const commits = await this.#commits()
     this.#changed = { inCommitFrom, commits }
-    // Where the log no longer holds together, the stored times alone say what earlier commits pushed.
+    // If the log has gaps, only the stored times have the lead of earlier commits.
     if (commits.length === 0) return
     this.#ahead = aheadUpTo(commits, version)
     this.#stored = null
   }
 }
 
-/** What stored times of files are ahead of their versions, or null where no time is one of a file. */
+/** Largest lead of stored file times over their versions, or null if no time is a file time. */
 async function storedAhead(reader: SqlReader, { tableId, from, to }: Versions): Promise<number | null> {
   const ofTable = 'table_id = ? AND version >= ? AND version <= ? AND log_bytes IS NOT NULL'
   const [newest] = await reader.all(
@@ -133,17 +135,17 @@ async function storedAhead(reader: SqlReader, { tableId, from, to }: Versions): 
   return Math.max(time - version, Number(above?.[0] ?? -Infinity))
 }
 
-/** What `retime` changed. */
+/** Result of `retime`. */
 export type Retimed = {
   /** Time of the newest version. */
   readonly time: number | null
-  /** Versions that have another time now. */
+  /** Number of versions with a new time. */
   readonly versions: number
 }
 
 /**
- * Computes the stored times of versions again, by the rule of the newest, as a reader of the log has them; of versions that it no longer has, as one had them
- * while they were there.
+ * Computes the stored times of versions again by the rule of the newest version, as a reader of the log would; for
+ * versions that the log no longer has, as when it had them.
  */
 export async function retime(
   transaction: SqlTransaction,
@@ -171,7 +173,7 @@ export async function retime(
         string | null,
       ]
       if (version === inLogFrom) ahead = -Infinity
-      // What the log lacks as well: commits before the first are gone, and what they had pushed its time to is left in it.
+      // For the first version, if the log lacks it too: its stored time contains the lead of commits that are gone.
       const isPushed = version === from && version < inLogFrom && inCommit === 0
       const file = modified === null || isPushed ? time : modified
       if (bytes !== null) ahead = Math.max(ahead, file - version)
@@ -198,9 +200,10 @@ function commitInfoOf(raw: string): CommitInfoAction | null {
 }
 
 /**
- * Computes stored times again where an older program stored each by the rule of its own version, and the newest version has another.
+ * Computes stored times again, if an older program stored each by the rule of its own version and the newest version
+ * has another rule.
  * @param commits as of `CommitClock`
- * @returns the time of the newest where it changed, else null
+ * @returns the time of the newest version if it changed, otherwise null
  */
 export async function retimeStale(
   database: SqlDatabase,
@@ -225,7 +228,9 @@ export async function retimeStale(
 
 /**
  * Computes all times of a table again.
- * @param versions all of them @param declared at the newest @param commits that a reader of the log counts
+ * @param versions all of them
+ * @param declared protocol and metadata of the newest
+ * @param commits that a reader of the log counts
  */
 export async function retimeTable(
   transaction: SqlTransaction,

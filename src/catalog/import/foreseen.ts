@@ -1,4 +1,4 @@
-/** What an import would refuse before it writes, for its plan. */
+/** Finds out for a plan what an import would refuse. */
 import { listLog } from '../../delta/listing.ts'
 import { keysFrom } from './moved.ts'
 import type { ImportOptions } from './options.ts'
@@ -7,7 +7,7 @@ import { soundStart } from './sound-start.ts'
 type Foreseen = Pick<ImportOptions, 'database' | 'log' | 'parquet' | 'tableId' | 'moved' | 'interrupt'>
 
 /**
- * Writes nothing, and leaves the notes to the import.
+ * Read-only; notes are left to the import.
  * @throws SluiceError as `soundStart` and `followLog`: TABLE_ID_TAKEN, NO_SUCH_TABLE, LOG_REWRITTEN, LOG_GAP …
  */
 export async function refuseImport(options: Foreseen): Promise<void> {

@@ -1,4 +1,4 @@
-/** Where a table stands in the catalog: its head row, whether its import is whole, and what an interrupted one left behind. */
+/** State of a table in the catalog: its head row, whether its import ended, and the remains of an interrupted one. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -6,28 +6,28 @@ import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
 
-/** How far an unfinished import has come. Moved in the batch's own transaction. */
+/** Progress of an unfinished import. Updated in the batch's own transaction. */
 export type Cursor = {
   readonly importId: string
-  /** Actions done and to do, for progress after a resume. */
+  /** Actions done and in total, for the progress after a resume. */
   readonly done: number
   readonly total: number
-  /** Rows of the base checkpoint that are written already, while its version is not whole. */
+  /** Rows of the base checkpoint already written, while its version is not complete. */
   readonly checkpointRows?: number
-  /** Files that this import has written, over all of its runs; and how many of them up to the current version. */
+  /** Files written by all runs of this import; and how many of them up to the current version. */
   readonly files?: number
   readonly wholeFiles?: number
-  /** Identity of that checkpoint: rows are only skipped when it is still the same. */
+  /** Identity of that checkpoint: rows are skipped only if it is unchanged. */
   readonly checkpoint?: string
-  /** The run that workers share and that works on it, and how many actions were done when that began. */
+  /** The distributed run that works on it, and the number of actions done when it began. */
   readonly shared?: { readonly run: string; readonly from: number }
-  /** Version of the checkpoint that becomes the table's new base; what lies below it goes before this import is complete. */
+  /** Version of the checkpoint that becomes the table's new base; rows below it are removed before it completes. */
   readonly rebase?: number
 }
 
 export type Totals = { files: number; bytes: number; records: number; withoutRecords: number }
 
-/** What a table is found by: its id, or the URI of its root. */
+/** Key of a table: its id, or the URI of its root. */
 export type TableKey = { readonly tableId: string } | { readonly location: string }
 
 export type Head = {
@@ -75,8 +75,9 @@ export async function readHead(reader: SqlReader, by: TableKey): Promise<Head | 
 export type Wholeness = 'whole' | 'unfinished' | 'broken'
 
 /**
- * A table is whole only if `migration_status` has a completed row for its import and its files are there. That is what makes the two
- * DELETEs of the guide's manual rollback harmless: what they leave is `broken`, reads refuse it and an import starts from nothing.
+ * A table is whole only if `migration_status` has a completed row for its import and its files exist. So the two
+ * DELETEs of the guide's manual rollback are harmless: they leave a `broken` table, which reads refuse, and an import
+ * starts from nothing.
  */
 export async function wholeness(reader: SqlReader, head: Head): Promise<Wholeness> {
   const importId = head.importId ?? head.cursor?.importId ?? null
@@ -95,7 +96,7 @@ export async function wholeness(reader: SqlReader, head: Head): Promise<Wholenes
   return status === 'completed' ? 'whole' : 'broken'
 }
 
-/** Everything the catalog holds of a table, in the order in which it may be deleted. */
+/** All relations with rows of a table, in the order in which they may be deleted. */
 export const RELATIONS_OF_TABLE = [
   'delta_files',
   'delta_range_columns',
@@ -114,8 +115,9 @@ export const RELATIONS_OF_TABLE = [
 const PURGE_ROWS = 50_000
 
 /**
- * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first of them on.
- * @param importId of the unfinished import that goes on after it, which keeps its row in `migration_status`
+ * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first one
+ * on.
+ * @param importId unfinished import that continues afterwards and keeps its row in `migration_status`
  */
 export async function purgeTable(
   database: SqlDatabase,
@@ -123,7 +125,7 @@ export async function purgeTable(
   importId: string | null,
   lease: Lease,
 ): Promise<void> {
-  // Whoever slept past the lease would clear away what another has imported since.
+  // Each transaction checks the lease: a program that lost it must not delete rows imported since.
   const write = (body: (transaction: SqlTransaction) => Promise<unknown>): Promise<unknown> =>
     writeUnderLease(database, lease, body)
   const cursor: Cursor | null = importId === null ? null : { importId, done: 0, total: 0 }
@@ -154,8 +156,8 @@ export async function purgeTable(
 }
 
 /**
- * Takes back what an interrupted import wrote above its last whole version: rows of later versions go, and ends that were set ahead of
- * their commits are opened again, because the log may have changed since.
+ * Removes what an interrupted import wrote above its last whole version: rows of later versions are deleted, and
+ * lifetimes closed ahead of their commits are opened again, because the log may have changed since.
  */
 export async function discardAbove(
   transaction: SqlTransaction,
@@ -197,12 +199,12 @@ export type HeadState = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
   readonly refused: string | null
-  /** As it is stored. */
+  /** JSON text as stored. */
   readonly cursor: string | null
   readonly nowMs: number
 }
 
-/** Moves the head. The old version is part of the condition: it must touch one row, or somebody else wrote this table. */
+/** Moves the head. The condition includes the old version: if no row matches, another program wrote this table. */
 export async function moveHead(
   transaction: SqlTransaction,
   tableId: string,
@@ -239,7 +241,7 @@ export async function moveHead(
   return changed === 1
 }
 
-/** Running totals, protocol and metadata at the head, to go on from. */
+/** Running totals, protocol and metadata at the head, for a resume. */
 export async function resumePoint(
   reader: SqlReader,
   head: Head,

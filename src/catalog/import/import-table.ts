@@ -1,6 +1,7 @@
 /**
- * Imports the log of one table: everything it still holds, streamed, in batches that end on a version boundary. Killed anywhere and started
- * again it ends in the catalog of an undisturbed run. This file reads; `record.ts` writes.
+ * Imports the log of one table: streams everything it still has, in batches that end on a version boundary. An import
+ * that was killed and started again ends with the same catalog as an undisturbed one. This file reads; `record.ts`
+ * writes.
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
@@ -32,12 +33,12 @@ import { checkpointIdentity, type Start } from './start.ts'
 
 export type { ImportOptions, ImportResult } from './options.ts'
 
-/** File rows held at most while one version is read; a larger version is written in parts behind the current version. */
+/** Most file rows held while one version is read; a larger version is written in parts above the current version. */
 const MAX_ROWS_OF_A_VERSION = 25_000
 
 /**
- * @throws SluiceError of the log (LOG_GAP, BAD_ACTION, TABLE_FEATURE …), of the catalog (TABLE_LOCKED, LEASE_LOST, NO_SPACE …);
- * the failure is recorded in `migration_status` where the catalog can still be written
+ * @throws SluiceError of the log (LOG_GAP, BAD_ACTION, TABLE_FEATURE …), of the catalog (TABLE_LOCKED, LEASE_LOST,
+ * NO_SPACE …); the failure is recorded in `migration_status` if the catalog can still be written
  */
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
   const lease = await waitForLease(options)
@@ -122,9 +123,9 @@ class ImportRun {
   }
 
   /**
-   * Brings what older programs stored to what this one stores. It reads every commit and partition of the table in the catalog, so it does nothing
-   * where the caller asks for new commits alone: a sync may do that for each of them.
-   * @returns the time of the newest version where it changed, else null
+   * Upgrades rows stored by older programs. It reads every commit and partition of the table in the catalog, so it does
+   * nothing if the caller only wants new commits: a sync may call it for each of them.
+   * @returns the time of the newest version if it changed, otherwise null
    */
   async #mendStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
     const { database, tableId, olderCompared } = this.#o
@@ -133,7 +134,7 @@ class ImportRun {
     return retimeStale(database, this.#lease, stored, await stateAt(database, tableId, stored.to), commits)
   }
 
-  /** Commits that a reader of the log counts; none where only the catalog still holds what the log goes on from. */
+  /** Commits that a reader of the log counts; none if the log has a gap that only the catalog fills. */
   async #commitsOfLog(listing: LogListing): Promise<readonly CommitFile[]> {
     const { log, interrupt, olderCompared } = this.#o
     const whole = olderCompared === true ? await listLog(log, { signal: interrupt.abort, attributes: true }) : listing
@@ -145,7 +146,7 @@ class ImportRun {
     }
   }
 
-  /** The base checkpoint, then commits, stretch by stretch. */
+  /** Loads the base checkpoint, then the commits, range by range. */
   async #load(
     replay: Replay,
     start: {
@@ -158,7 +159,8 @@ class ImportRun {
     first: Stretch,
   ): Promise<void> {
     const { indexes } = this.#o
-    // Files from before this import are looked up by their key when they end; above a base that it loads, all ends are known beforehand.
+    // When files from before this import end, they are found by key; above a base loaded now, all ends are known
+    // beforehand.
     const lookUp = start.kind !== 'fresh' && start.kind !== 'rebase'
     if (lookUp) await indexes.ensure(this.#o.tableId)
     replay.begin(first.index, lookUp)
@@ -184,7 +186,7 @@ class ImportRun {
 
   #checkReadable(protocol: ProtocolAction | null, metadata: MetadataAction | null, whole: boolean): void {
     const { log, allowRefused, onNote } = this.#o
-    // A first stretch of a very long log may come before a later change of protocol: what it lacks may still come.
+    // The first range of a very long log may lack protocol or metadata that come later.
     if (!whole && (protocol === null || metadata === null)) return
     const refusal = refusalOf(protocol, metadata, log.label)
     if (refusal === null) return
@@ -193,7 +195,7 @@ class ImportRun {
     onNote(`imported as unreadable: ${refusal.message}`)
   }
 
-  /** The base checkpoint, row by row, behind the current version; then the row of its version. */
+  /** Loads the base checkpoint row by row, above the current version; then the row of its version. */
   async #loadBase(replay: Replay, checkpoint: CheckpointFiles, history: History, skipRows: number): Promise<void> {
     const { log, parquet, interrupt, database, tableId, batchSize } = this.#o
     const { record } = this
@@ -226,7 +228,7 @@ class ImportRun {
     if (record.batch.size >= batchSize) await record.flush(replay, null)
   }
 
-  /** Commits below the base lead nowhere, but they are part of the log and can be written out again. */
+  /** No version can be built from commits below the base, but they are part of the log and can be exported again. */
   async #loadOrphans(replay: Replay, orphans: readonly CommitFile[], checkpoint: string): Promise<void> {
     const { log, interrupt, batchSize } = this.#o
     for (const orphan of orphans) {
@@ -258,7 +260,7 @@ class ImportRun {
         if (record.batch.files.length >= Math.max(MAX_ROWS_OF_A_VERSION, batchSize)) await record.flush(replay, {})
       }
       if ((read as CommitBytes | null)?.bytes !== commit.size) throw new LookupMismatch()
-      // Allowed, and yet more often a write that a crash cut off than a commit without actions.
+      // Allowed, but more often a write cut off by a crash than a commit without actions.
       if (record.done === before)
         onNote(`commit ${commit.version} is empty: it was taken for a version without actions`)
       await replay.finishVersion(commit.version, commit, read, commit.modified)
@@ -273,7 +275,7 @@ class ImportRun {
       status,
       importId: record.importId,
       version: record.version,
-      // A stop before the move to a new base leaves the old one in force.
+      // After a stop before the move to a new base, the old base is still valid.
       historyFrom: record.version !== null && record.version < record.historyFrom ? null : record.historyFrom,
       files: replay?.totals.files ?? 0,
       bytes: replay?.totals.bytes ?? 0,
@@ -283,7 +285,7 @@ class ImportRun {
   }
 }
 
-/** Versions that the catalog holds and this import goes on from, or null. A new base begins its own history. */
+/** Versions in the catalog that this import continues, or null. A new base begins its own history. */
 function storedVersions({ kind, head }: Start): Versions | null {
   if (kind === 'rebase' || head === null || head.currentVersion === null) return null
   return { tableId: head.tableId, from: head.historyFrom ?? 0, to: head.currentVersion }

@@ -1,6 +1,7 @@
 /**
- * When the indexes of `delta_files` exist. A load into an empty catalog, or into a partition of its own, builds them last; whoever has to look
- * files up by key before that builds them first. A killed import leaves some missing, which is slow but right, and the next import ends with them.
+ * Decides when the indexes of `delta_files` exist. A load into an empty catalog, or into its own partition, builds them
+ * last; code that queries files by key before that builds them first. A killed import may leave some missing, which is
+ * slow but correct, and the next import builds them.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { REPEATABLE, type SqlDatabase } from '../../model/run/sql-port.ts'
@@ -8,17 +9,14 @@ import { dialectOf } from '../dialect.ts'
 
 export class FileIndexes {
   readonly #database: SqlDatabase
-  /** Rows were loaded while indexes were missing or statistics old. */
+  /** Rows were loaded while indexes were missing or statistics outdated. */
   #stale = false
 
   constructor(database: SqlDatabase) {
     this.#database = database
   }
 
-  /**
-   * Prepares the first load of a table, before its first row.
-   * @param rows that are about to come, roughly
-   */
+  /** Prepares the first load of a table; call before its first row. @param rows approximate number of rows to load */
   async beforeLoad(tableId: string, rows: number): Promise<void> {
     const { files } = dialectOf(this.#database)
     this.#stale = true
@@ -38,12 +36,12 @@ export class FileIndexes {
     )
   }
 
-  /** Says that many rows were loaded, so that `finish` refreshes statistics. */
+  /** Notes that many rows were loaded, so that `finish` refreshes statistics. */
   loaded(): void {
     this.#stale = true
   }
 
-  /** Makes all indexes exist that look-ups in a table need; cheap when they do. */
+  /** Creates all indexes that look-ups in a table need; cheap if they exist. */
   async ensure(tableId: string): Promise<void> {
     const { files } = dialectOf(this.#database)
     if (files.kind === 'partitions') {
@@ -65,7 +63,7 @@ export class FileIndexes {
     )
   }
 
-  /** Ends a load: indexes there, for tables too that a killed import left without, and statistics fresh. */
+  /** Ends a load: builds missing indexes, also for tables of killed imports, and refreshes statistics. */
   async finish(): Promise<void> {
     const { files } = dialectOf(this.#database)
     if (files.kind === 'shared') await this.ensure('')
@@ -77,7 +75,7 @@ export class FileIndexes {
     this.#stale = false
   }
 
-  /** Where DDL commits by itself, nothing keeps another worker or program from doing the same meanwhile: then it is done. */
+  /** If DDL commits by itself, another worker or program may do the same at the same time: then it is done. */
   async #orElsewhere(work: Promise<void>, name: string, wanted: boolean): Promise<void> {
     try {
       await work
@@ -90,7 +88,7 @@ export class FileIndexes {
     return new Set((await this.#database.all(dialectOf(this.#database).objectNames)).map(([name]) => name))
   }
 
-  /** Indexes and statistics make things fast, not right: without the rights for them, or behind a long lock, the import goes on all the same. */
+  /** Indexes and statistics affect only speed: without rights for them, or after a long lock, imports continue. */
   async #tryTo(body: (database: SqlDatabase) => Promise<unknown>): Promise<void> {
     try {
       await body(this.#database)

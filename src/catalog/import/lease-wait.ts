@@ -1,4 +1,4 @@
-/** Taking a table's lease, waiting for its holder as long as the caller will. */
+/** Takes a table's lease, and waits for its owner up to the caller's timeout. */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { patientFor } from '../../shared/patient.ts'

@@ -1,4 +1,4 @@
-/** Partitions that have several rows in the catalog become one: an older program made a row for each order in which a writer put the keys. */
+/** Merges partitions with several rows in the catalog: an older program made a row for each key order of a writer. */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
@@ -12,8 +12,8 @@ const PAGE_ROWS = 5_000
 const ROWS_A_STATEMENT = 500
 
 /**
- * Gives every row the hash that it is found by, and the files of a partition the number of its first row.
- * Reads every partition of the table, in pages. A transaction a partition: a reader that asks in one transaction sees the same files at each.
+ * Gives every row its present hash, and the files of a partition the number of its first row. Reads every partition of
+ * the table, in pages. One transaction per partition: a reader in one transaction always sees the same files.
  * @throws SluiceError LEASE_LOST; the signal's reason
  */
 export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
@@ -36,7 +36,7 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/** Rows of one partition have the same hash afterwards, so the database finds them and no map of all partitions is kept. */
+/** Afterwards rows of one partition have the same hash, so the database finds them without a map of all. */
 async function setHashes(at: Place, lease: Lease): Promise<void> {
   const { database, tableId } = at
   const column = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const
@@ -54,7 +54,7 @@ async function setHashes(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/** The number of the first row of each partition that has several, and the numbers of its other rows. */
+/** For each partition with several rows: the number of its first row, and the numbers of the others. */
 async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
   for (let after = -1; ;) {
     const hashes = await database.all(
@@ -76,7 +76,7 @@ async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [
       if (known === undefined) partitions.set(values, [number, []])
       else known[1].push(number)
     }
-    // Partitions whose hashes are equal by chance have no others.
+    // Different partitions may have the same hash by chance; they have no other rows.
     for (const partition of partitions.values()) if (partition[1].length > 0) yield partition
     after = hashes.at(-1)?.[0] as number
   }

@@ -1,6 +1,6 @@
 /**
- * A table of the catalog whose folder lies elsewhere now. Paths that are absolute, or lead out of the folder, may name other files from there: the keys that
- * files are found by are made again, and a log whose history would be another one is refused.
+ * Handles a table whose folder was moved. Paths that are absolute, or leave the folder, may then name other files: the
+ * keys of files are computed again, and a log whose history would change is refused.
  */
 import { checkpointModified, type CommitFile, type LogListing } from '../../delta/listing.ts'
 import { parseAction } from '../../delta/parse-action.ts'
@@ -20,24 +20,25 @@ import { setMany } from './set-many.ts'
 
 const PAGE_ROWS = 5000
 
-/** What the catalog holds of a table whose rows stay. */
+/** The catalog's data of a table whose rows stay. */
 export type Followed = {
-  /** Where the table was. */
+  /** Former location of the table. */
   readonly before: string
   readonly stored: Versions | null
-  /** Of the whole log. */
+  /** Listing of the whole log. */
   readonly listing: LogListing
-  /** That a reader of the log counts. */
+  /** Commits that a reader of the log counts. */
   readonly commits: readonly CommitFile[]
 }
 
 type FileTime = readonly [version: number, modified: number]
 
 /**
- * Makes the place of the log that of the table, and takes over the times of its files. That it is the log which was imported has been found out before.
- * @param from null where no row stays
- * @returns the time of the newest version where rows stay, else null
- * @throws SluiceError LOG_REWRITTEN where paths that name one file from one place name two from the other; LEASE_LOST
+ * Sets the table's location to that of the log, and takes over its file times. The caller has checked that it is the
+ * imported log.
+ * @param from null if no row stays
+ * @returns the time of the newest version if rows stay, otherwise null
+ * @throws SluiceError LOG_REWRITTEN if paths that name one file at one location name two at the other; LEASE_LOST
  */
 export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
   const { database, tableId, log, clock, onNote } = options
@@ -61,9 +62,9 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
 }
 
 /**
- * Times of commit files that a copy of the folder or a restore has changed: a reader of the log travels by those.
- * Versions whose file has another time than the catalog holds, with the one of the log, ms. Versions that the log does
- * not hold any more are left out.
+ * Commit files whose time was changed by a copy of the folder or a restore; time travel uses these times. Returns
+ * versions whose file has another time than in the catalog, with the log's time, ms. Versions that the log no longer
+ * has are left out.
  */
 async function changedFileTimes(
   reader: SqlReader,
@@ -84,18 +85,14 @@ async function changedFileTimes(
   })
 }
 
-/** Stores them; commit times are to be computed again afterwards. */
+/** Stores them; commit times must be computed again afterwards. */
 function storeFileTimes(transaction: SqlTransaction, tableId: string, times: readonly FileTime[]): Promise<void> {
   return setMany(transaction, { relation: 'delta_commits', key: 'version', column: 'file_mtime', tableId }, times)
 }
 
 type FileKey = readonly [fileNo: number, hash: number]
 
-/**
- * Files whose stored key is not the one that they have below the log's root.
- * @param before where the table was
- * @throws SluiceError LOG_REWRITTEN as `followLog`
- */
+/** Files with another key below the log's root. @param before former location @throws SluiceError LOG_REWRITTEN */
 export async function keysFrom(
   reader: SqlReader,
   { database, tableId, log, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'log' | 'interrupt'>,
@@ -127,7 +124,7 @@ export async function keysFrom(
   return found
 }
 
-/** Every path that the history of a table adds or removes, as the log has it. */
+/** All paths that the history of a table adds or removes, as in the log. */
 async function* pathsOf(reader: SqlReader, tableId: string, signal: AbortSignal): AsyncIterable<readonly string[]> {
   for await (const page of reader.pages('SELECT path FROM delta_files WHERE table_id = ?', [tableId], PAGE_ROWS)) {
     throwIfAborted(signal)
@@ -146,9 +143,9 @@ async function* pathsOf(reader: SqlReader, tableId: string, signal: AbortSignal)
 type Named = { readonly path: string; readonly other: string }
 
 /**
- * Whether paths are one file from one root and two from the other: then adds and removes meet differently. Remembers the paths that the roots resolve differently,
- * which are few but where a writer names all files by their whole place.
- * @returns two of them in words, or null
+ * Finds paths that are one file with one root and two with the other: adds and removes would then match differently.
+ * Remembers only paths that the roots resolve differently, which are few unless a writer uses absolute paths.
+ * @returns two of them as text, or null
  */
 async function readApart(
   paths: () => AsyncIterable<readonly string[]>,

@@ -1,4 +1,4 @@
-/** What an import is given, and what it comes to. */
+/** Options and result of an import. */
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import type { Interrupt } from '../../shared/abort.ts'
@@ -20,9 +20,9 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
-  /** The catalog may have the table at another place: it is followed to that of `log`. */
+  /** The catalog may have another location for the table: it is changed to that of `log`. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with the log's. */
+  /** The caller has compared the commits below the known version with those of the log. */
   readonly olderCompared?: boolean
   /** A transaction ends on a version boundary at or above this many rows. */
   readonly batchSize: number
@@ -31,11 +31,11 @@ export type ImportOptions = {
   readonly clock: Clock
   readonly holder: Holder
   readonly waitMs: number
-  /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
+  /** Id of the row in `migration_status`, unless an unfinished import continues with its own. */
   readonly importId: string
-  /** Of a slot: the run that workers share. */
+  /** For a share of a distributed run: the id of that run. */
   readonly sharedRun?: string
-  /** False leaves no row in `migration_status` for a failure before anything was written; absent means true. */
+  /** `false`: do not record a failure that happened before the first write (default `true`). */
   readonly noteFailure?: boolean
   readonly onStart: (start: {
     fromVersion: number
@@ -43,16 +43,16 @@ export type ImportOptions = {
     resumed: boolean
     total: number
     done: number
-    /** Of `done`, what slots of the same shared run have brought in before. */
+    /** The part of `done` that other shares of the same distributed run have imported. */
     shared: number
   }) => void
   readonly onProgress: (progress: ImportProgress) => void
   readonly onNote: (message: string) => void
-  /** Resolves when the run may go on; asked after every batch. */
+  /** Resolves when the run may continue; called after every batch. */
   readonly whilePaused?: () => Promise<void>
-  /** Events in memory at most; smaller in tests. */
+  /** Most events in memory; smaller in tests. */
   readonly maxEvents?: number
-  /** File rows set aside, swept or given ranges in one transaction; smaller in tests. */
+  /** File rows discarded, swept or given ranges in one transaction; smaller in tests. */
   readonly stepRows?: number
 }
 
@@ -63,7 +63,7 @@ export type ImportResult = {
   readonly historyFrom: number | null
   readonly files: number
   readonly bytes: number
-  /** Lines of the log that this run brought in. */
+  /** Lines of the log imported by this run. */
   readonly actions: number
   readonly resumed: boolean
 }

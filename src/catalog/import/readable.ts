@@ -1,14 +1,11 @@
-/** Whether a log's own declarations allow it to be read at all; asked before anything is written. */
+/** Checks whether the log's protocol allows it to be read; call before anything is written. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import type { ActionKind } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 
-/**
- * @returns the refusal of a table that needs more than this reader has, or null
- * @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA
- */
+/** @returns the refusal for unsupported requirements, or null @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA */
 export function refusalOf(
   protocol: ProtocolAction | null,
   metadata: MetadataAction | null,
@@ -46,9 +43,9 @@ const LONG = {
 } as const
 
 /**
- * Refuses an action that could be imported, and never be validated.
+ * Refuses an action that could be imported but not validated.
  * @param raw the line of the action
- * @param place where it stands: a version, or a file with the number of a line
+ * @param place a version, or a file with the number of a line
  * @throws SluiceError BAD_ACTION
  */
 export function refuseLong(raw: string, kind: ActionKind | null, place: string, label: string): void {

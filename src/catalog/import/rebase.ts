@@ -1,7 +1,7 @@
 /**
- * A new base for a table that readers go on reading. The log was cleaned past the catalog's version, and a checkpoint above it is all that is
- * left of what lies between. Everything up to the move is invisible: open lives get the new base's version as their end, the base is written
- * behind the current version, and the transaction that makes it current drops the old history.
+ * A new base for a table that stays readable. The log was cleaned up past the catalog's version, and only a checkpoint
+ * above it is left. Everything before the switch is invisible: open file lifetimes end at the new base's version, the
+ * base is written above the current version, and the transaction that makes it current deletes the old history.
  */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
@@ -9,7 +9,8 @@ import { sweepStep, type Sweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'
 
 /**
- * Prepares the move: what an earlier try wrote above the current version goes, and every life that is open there ends with the new base.
+ * Prepares the switch: deletes rows that an earlier try wrote above the current version, and ends every open lifetime
+ * at the new base.
  * @param current version that readers see
  * @param base version of the checkpoint, above it
  */
@@ -38,8 +39,8 @@ export async function setAside(at: Sweep, current: number, base: number): Promis
 }
 
 /**
- * Part of the transaction that makes the new base current. What is in force is asked for by key over all versions: a transaction or domain that
- * the base does not name must not come back to life.
+ * Part of the transaction that makes the new base current. Valid state is queried by key over all versions: a
+ * transaction or domain that the base does not have must not become valid again.
  */
 export async function dropOldState(transaction: SqlTransaction, tableId: string, base: number): Promise<void> {
   for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {

@@ -1,7 +1,4 @@
-/**
- * The durable side of an import: every transaction it makes. The rows of a batch, the table's head, the cursor, the status row and the lease
- * move together or not at all.
- */
+/** Write transactions of an import: a batch, the head, the cursor, the status and the lease change together or not. */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -18,38 +15,38 @@ import { dropOldState, setAside } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
 
-/** How far the rows of the base checkpoint are written, while its version is not whole. */
+/** Progress of the base checkpoint, while its version is not complete. */
 export type CheckpointPart = Pick<Cursor, 'checkpointRows' | 'checkpoint'>
 
 type Step = {
   readonly batch: Batch
-  /** Number of the first file; null where the transaction takes it. */
+  /** Number of the first file; null if the transaction assigns it. */
   readonly reserved: number | null
   readonly isPart: boolean
   readonly from: number | null
   readonly head: HeadState
   readonly cursor: string
   readonly files: number
-  /** Where the rule of times changed with this batch: stored times are computed again. */
+  /** Set if the rule of times changed with this batch: stored times are then computed again. */
   readonly changedRule: ChangedRule | null
 }
 
-/** The batch is written and a stop was asked for. */
+/** Thrown after the batch is written, if a stop was requested. */
 export class StopHere extends Error {}
 
 export class ImportRecord {
   readonly batch = new Batch()
   /** The table's current version in the catalog. */
   version: number | null = null
-  /** Version that the next whole batch makes current. */
+  /** Version that the next complete batch makes current. */
   pending: number | null = null
   historyFrom = 0
-  /** Actions done, those of an interrupted import included. */
+  /** Actions done, including those of an interrupted import. */
   done = 0
   baseline = 0
-  /** Why the table's data cannot be read, where it is imported all the same. */
+  /** Why the table's data cannot be read; it is imported anyway. */
   refused: string | null = null
-  /** Since when the shared run that this is a slot of has worked on the import. */
+  /** The distributed run of which this is a share, and the progress when it began. */
   #shared: Cursor['shared']
   readonly #o: ImportOptions
   readonly #lease: Lease
@@ -57,13 +54,13 @@ export class ImportRecord {
   #importId: string
   #hasStatus = false
   #total = 0
-  /** Version that the transactions so far make current, the one under way included. */
+  /** Version that the transactions so far make current, including the running one. */
   #aim: number | null = null
   #writing: Promise<number | null> | null = null
-  /** Version of a new base, from the moment it is aimed at until nothing of the old history is left. */
+  /** Version of a new base, until nothing of the old history is left. */
   #rebase: number | null = null
 
-  /** Files that earlier runs of this import have written, that all of them have, and that they have up to the current version. */
+  /** Files written by earlier runs of this import, by all of them, and by all up to the current version. */
   #filesBefore = 0
   #files = 0
   #wholeFiles = 0
@@ -79,7 +76,7 @@ export class ImportRecord {
     return this.#importId
   }
 
-  /** Writes the rows that say an import is under way. Nothing was written before this. */
+  /** Writes the rows that mark a running import. Nothing is written before this. */
   async open(start: Exclude<Start, { kind: 'current' }>, latest: number, actions: number): Promise<void> {
     const { database, tableId, log, clock, indexes, onStart, onNote, sharedRun } = this.#o
     if (start.importId !== null) this.#importId = start.importId
@@ -90,7 +87,7 @@ export class ImportRecord {
     this.done = start.done
     this.#total = start.done + actions
     this.#rebase = start.sweep
-    // Without rows to skip, what lies above the current version is discarded and counted again.
+    // Without rows to skip, rows above the current version are discarded and counted again.
     const before = start.purge ? null : start.head?.cursor
     if (sharedRun !== undefined) {
       const known = before?.shared?.run === sharedRun ? before.shared.from : start.done
@@ -135,10 +132,11 @@ export class ImportRecord {
   }
 
   /**
-   * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the current version and the
-   * cursor says how far they reach. Where a server does the writing, this resolves while it works: the next lines are read meanwhile, and
-   * one transaction follows the other.
-   * @throws StopHere when a stop was asked for and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of this batch or the one before
+   * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the
+   * current version and the cursor says how far they reach. If a server does the writing, this resolves while it works:
+   * the next lines are read meanwhile; transactions run one after the other.
+   * @throws StopHere if a stop was requested and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of this
+   * batch or the previous one
    */
   async flush(replay: Replay, part: CheckpointPart | null, last = false): Promise<void> {
     const { database, interrupt, onProgress, whilePaused } = this.#o
@@ -157,7 +155,7 @@ export class ImportRecord {
       if (part !== null && !database.parallelWrites) replay.partWritten(first)
     } else this.#writing.catch(() => undefined)
     onProgress({ done: this.done, total: Math.max(this.#total, this.done), version: this.version, files: replay.files })
-    // Timers, signals and other lanes have their turn between two transactions.
+    // Lets timers, signals and other workers run between two transactions.
     await breathe()
     await whilePaused?.()
     throwIfAborted(interrupt.abort)
@@ -167,7 +165,7 @@ export class ImportRecord {
     }
   }
 
-  /** Waits for the transaction that is under way. @returns the number of its first file @throws what it throws */
+  /** Waits for the running transaction. @returns the number of its first file @throws what it throws */
   async settled(): Promise<number | null> {
     const writing = this.#writing
     this.#writing = null
@@ -181,7 +179,7 @@ export class ImportRecord {
     await writeUnderLease(this.#o.database, this.#lease, (transaction) => setStatus(transaction, this.#importId, to))
   }
 
-  /** Makes the table readable. @throws SluiceError INTERNAL when the import did not reach the log's end */
+  /** Makes the table readable. @throws SluiceError INTERNAL if the import did not reach the log's end */
   async complete(replay: Replay, latest: number): Promise<void> {
     const { database, tableId } = this.#o
     await this.settled()
@@ -198,7 +196,7 @@ export class ImportRecord {
     })
   }
 
-  /** Brings ranges up to the new files. They are a shortcut: where a stop cuts this short, the next import goes on with it. */
+  /** Extends ranges to the new files. They are optional: after a stop the next import continues them. */
   async extendRanges(): Promise<void> {
     const { database, tableId, interrupt, stepRows } = this.#o
     const window = stepRows === undefined ? {} : { windowFiles: stepRows }
@@ -211,7 +209,7 @@ export class ImportRecord {
     }
   }
 
-  /** Records why an import ended, where the catalog can still be written. */
+  /** Records why an import ended, if the catalog can still be written. */
   async failed(error: SluiceError, replay: Replay | null): Promise<void> {
     const { database, tableId, clock, noteFailure } = this.#o
     const status = error.kind === 'stopped' ? 'stopped' : 'failed'
@@ -220,12 +218,12 @@ export class ImportRecord {
     try {
       await this.settled()
     } catch {
-      // It is the failure being recorded, or one that came of it.
+      // This is the failure to record, or a consequence of it.
     }
     try {
       const now = await database.now()
       await database.write(async (transaction) => {
-        // Whoever took the table over goes on under the same import id, and its row is not ours to touch.
+        // Checks the lease first: another owner may continue with the same import id and its row.
         await renewLease(transaction, this.#lease, now)
         if (!this.#hasStatus) await startStatus(transaction, this.#importId, tableId, clock.now())
         await setStatus(transaction, this.#importId, {
@@ -234,11 +232,11 @@ export class ImportRecord {
         })
       })
     } catch {
-      // The catalog cannot be written: that is the failure being reported, and the next run mends the row.
+      // The catalog cannot be written: that failure is reported, and the next run repairs the row.
     }
   }
 
-  /** What a transaction writes, as it stands now: the replay goes on while a server works. */
+  /** A copy of the values to write, because the replay continues while the server works. */
   #step(batch: Batch, replay: Replay, part: CheckpointPart | null, reserved: number | null): Step {
     const from = this.#aim
     const to = this.pending ?? from
@@ -329,7 +327,7 @@ export class ImportRecord {
     }
   }
 
-  /** The cursor as it is stored. */
+  /** The cursor as stored text. */
   #cursor({ checkpointRows, checkpoint }: CheckpointPart): string {
     const cursor: Cursor = {
       importId: this.#importId,
@@ -346,7 +344,7 @@ export class ImportRecord {
   }
 }
 
-/** Every batch leaves another cursor or another version behind: seen again, they say that its transaction was committed. */
+/** Each batch leaves a different cursor or version: finding them shows that its transaction was committed. */
 function landedAt(tableId: string, cursor: string, version: number | null): Landed {
   return async (reader) => {
     const [row] = await reader.all('SELECT "cursor", current_version FROM delta_tables WHERE table_id = ?', [tableId])

@@ -1,4 +1,4 @@
-/** Second pass: actions in log order become rows of a batch, with running totals by version. */
+/** Second pass: turns actions in log order into rows of a batch, with running totals per version. */
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import type {
   ActionLine,
@@ -34,16 +34,16 @@ export class Replay {
   readonly #batch: Batch
   readonly #key: HashPair = { a: 0, b: 0 }
   #index = new CloseIndex()
-  /** The catalog held rows of this table before this stretch: open lives must be looked up. */
+  /** The catalog had rows of this table before this range: open lifetimes must be queried. */
   #lookUp = false
-  /** Open lives of the lines that come next, by key hash. */
+  /** Open lifetimes for the next lines, by key hash. */
   readonly #openRows = new Map<number, OpenRow[]>()
   #tally = emptyTally()
   readonly totals: Totals
   readonly times: CommitClock
   protocol: ProtocolAction | null
   metadata: MetadataAction | null
-  /** Time of the last whole version, ms. */
+  /** Time of the last complete version, ms. */
   time: number | null
   files = 0
 
@@ -62,18 +62,18 @@ export class Replay {
     this.time = from.time
   }
 
-  /** The commits that come next. `lookUp` when files of this table from before them are in the catalog. */
+  /** Starts the next range of commits. `lookUp`: the catalog has earlier files of this table. */
   begin(index: CloseIndex, lookUp: boolean): void {
     this.#index = index
     this.#lookUp = lookUp
   }
 
-  /** Goes on in a version of which an interrupted import has written files already. */
+  /** Continues a version of which an interrupted import has already written files. */
   continueVersion(firstFileNo: number | null): void {
     this.#tally.firstFileNo = firstFileNo
   }
 
-  /** One row of the base checkpoint; `write` is false for rows that an interrupted import has written already. */
+  /** One row of the base checkpoint; `write` is false for rows already written by an interrupted import. */
   takeCheckpointLine(version: number, { line, raw, action }: ActionLine, write: boolean): void {
     const { kind } = action
     if (kind === 'add') {
@@ -84,7 +84,7 @@ export class Replay {
       const slot = this.#index.slotOf(this.#key)
       const live = liveRecords(action.add, records)
       this.#opened(action.add, live)
-      // Rows that are written already get their end by an UPDATE, the others with the INSERT.
+      // Rows already written get their end by an UPDATE, the others with the INSERT.
       if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null })
       if (write)
         this.#pushFile(
@@ -107,7 +107,7 @@ export class Replay {
     this.#keep(version, SOURCE.checkpoint, line, raw, action)
   }
 
-  /** A line of a commit that only tells history (below the base, or the base's own): kept raw, counted, without effect on files. */
+  /** A line of a commit at or below the base, which is only history: stored raw, counted, without effect on files. */
   takeRawLine(version: number, { line, raw, action }: ActionLine, ofBase: boolean): void {
     if (ofBase) {
       this.#tally.lines++
@@ -126,7 +126,7 @@ export class Replay {
     this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, kind, raw))
   }
 
-  /** Asks the catalog for the open lives that lines will end, many at once: a server's answer takes longer than its work. */
+  /** Queries the open lifetimes that the next lines will end, many at once, because of the server's latency. */
   async lookAhead(lines: readonly ActionLine[]): Promise<void> {
     this.#openRows.clear()
     if (!this.#lookUp) return
@@ -146,10 +146,7 @@ export class Replay {
     }
   }
 
-  /**
-   * One line of a commit above the base.
-   * @returns a promise only where the catalog had to be asked: waiting a million times for nothing costs as much as parsing
-   */
+  /** A line above the base. @returns a promise only for a query: a million needless awaits cost as much as parsing */
   takeLine(version: number, line: ActionLine): Promise<void> | undefined {
     const tally = this.#tally
     const { action } = line
@@ -164,7 +161,7 @@ export class Replay {
     return undefined
   }
 
-  /** All lines of a version are taken: its row of `delta_commits`. `file` is null where a checkpoint stands without its commit. */
+  /** Ends a version: adds its row of `delta_commits`. `file` is null for a checkpoint without its commit. */
   async finishVersion(
     version: number,
     file: CommitFile | null,
@@ -210,7 +207,7 @@ export class Replay {
     this.#tally = emptyTally()
   }
 
-  /** Part of the running version was written: the batch is empty and the first file's number is known. */
+  /** A part of the running version was written: the batch is empty and the first file's number is known. */
   partWritten(firstFileNo: number | null): void {
     const tally = this.#tally
     if (tally.firstFile !== null && firstFileNo !== null) tally.firstFileNo ??= firstFileNo + tally.firstFile
@@ -317,7 +314,7 @@ export class Replay {
     this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
   }
 
-  /** Ends the open life of a key at `version`. */
+  /** Ends the open lifetime of a key at `version`. */
   #close(slot: number, version: number, life: OpenLife): void {
     this.totals.files--
     this.totals.bytes -= life.size
@@ -357,7 +354,7 @@ export class Replay {
   }
 }
 
-/** A file of the catalog whose life has not ended. */
+/** A file of the catalog with an open lifetime. */
 type OpenRow = {
   readonly keyHash: number
   readonly fileNo: number
@@ -369,7 +366,7 @@ type OpenRow = {
   readonly vector: string | null
 }
 
-/** Rows that a reader sees: what a deletion vector hides is taken off. */
+/** Visible rows: without those that a deletion vector hides. */
 function liveRecords(file: Pick<AddAction, 'deletionVector'>, records: number | null): number | null {
   return records === null ? null : records - (file.deletionVector?.cardinality ?? 0)
 }

@@ -1,4 +1,4 @@
-/** Actions of the log as rows of the catalog, by the names of their columns. */
+/** Converts actions of the log to rows of the catalog. */
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import {
@@ -16,7 +16,7 @@ import { isRebuilt } from '../rebuild.ts'
 
 export type FileRow = SqlValue[]
 
-// There is one of these for every file and every remove: values go to their places, for an object that is made and taken apart costs more.
+// Rows are filled by position, because objects per file and remove would cost more.
 export const FILE = placesOf(FILE_COLUMNS)
 const ACTION = placesOf(ACTION_COLUMNS)
 const NO_FILE: readonly SqlValue[] = FILE_COLUMNS.map(() => null)
@@ -36,7 +36,7 @@ export type FileFacts = {
   readonly fromCheckpoint: boolean
 }
 
-/** What one version adds up to while its lines are read. */
+/** Sums over the lines of one version. */
 type Tally = {
   adds: number
   removes: number
@@ -45,11 +45,10 @@ type Tally = {
   lines: number
   info: { readonly line: number; readonly raw: string; readonly value: Readonly<Record<string, unknown>> } | null
   firstFile: number | null
-  /** Number of the first file when an earlier part of this version is written already. */
+  /** Number of the first file, if an earlier part of this version is already written. */
   firstFileNo: number | null
 }
 
-/** What the lines of one version add up to. */
 export const emptyTally = (): Tally => ({
   adds: 0,
   removes: 0,
@@ -61,7 +60,7 @@ export const emptyTally = (): Tally => ({
   firstFileNo: null,
 })
 
-/** A life of a file; `file_no` and `partition_no` are still null. */
+/** A file row; `file_no` and `partition_no` are still null. */
 export function fileRow(facts: FileFacts): FileRow {
   const { add } = facts
   const tags = jsonOrNull(add.tags)

@@ -1,4 +1,4 @@
-/** Whether log and catalog hold the same files, where the commit that would say so is gone: two histories must never be mixed. */
+/** Checks that log and catalog have the same files, if the commit to compare is gone: histories must not mix. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'
@@ -11,14 +11,14 @@ import { isLame, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
 import { activeFiles } from '../query/files.ts'
 
 type File = SetFile & {
-  /** As the log has it. */
+  /** As in the log. */
   readonly raw: string
 }
 
-/** Files that are named where many differ. */
+/** Number of files that a message names. */
 const NAMED = 4
 
-/** Active files of the catalog. @param root of the log, as paths in it are meant */
+/** Active files of the catalog. @param root root of the log, for resolving paths */
 export function filesOfCatalog(
   database: SqlReader,
   tableId: string,
@@ -39,22 +39,22 @@ export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => Async
   }
 }
 
-/** What both sides say of the table at one version of the log. */
+/** Result of comparing both sides at one version of the log. */
 export type Comparison = {
   readonly version: number
-  /** Of the table's metadata in the log. */
+  /** Id in the log's metadata. */
   readonly metadataId: string
-  /** Files that only one side has, in words; empty where there are none. */
+  /** Text about files that only one side has; empty if there are none. */
   readonly apart: string
 }
 
 type Catalog = { readonly database: SqlReader; readonly tableId: string; readonly current: number }
 
 /**
- * Compares the files of the catalog's version with the log's: at that version, or at the first checkpoint above it that can be read. There, files that commits between
- * the two add or remove are left out on both sides.
+ * Compares the files of the catalog's version with the log's: at that version, or at the first readable checkpoint
+ * above it. In that case, files that commits between the two add or remove are left out on both sides.
  * @param catalog `current`: its version of the table
- * @returns null where the log gives neither that version nor one behind it
+ * @returns null if the log can build neither that version nor a later one
  * @throws SluiceError SOURCE_IO, SOURCE_GONE, BAD_ACTION …
  */
 export async function compareFiles(
@@ -95,7 +95,7 @@ async function comparedAt(
   return { version, metadataId: metadata.id, apart: aloneText(one, other) }
 }
 
-/** The version itself where the log still gives it, else that of the first checkpoint above it. */
+/** The version itself if the log can build it, otherwise that of the first checkpoint above it. */
 function firstReadable({ listing, unreadable }: SnapshotContext, version: number): number | null {
   try {
     return segmentAt(listing, version, unreadable).version
@@ -105,7 +105,7 @@ function firstReadable({ listing, unreadable }: SnapshotContext, version: number
   return listing.checkpoints.find((one) => one.version > version && !unreadable.has(one))?.version ?? null
 }
 
-/** Keys of the files that commits above `from`, up to `to`, add or remove. */
+/** Keys of files that commits above `from`, up to `to`, add or remove. */
 async function changedBetween(
   { commits }: LogListing,
   { store, from, to }: { readonly store: SnapshotContext['store']; readonly from: number; readonly to: number },
@@ -134,7 +134,7 @@ function without(
   }
 }
 
-/** Files that only the log, and files that only the catalog has, in words. */
+/** Text about files that only the log, and files that only the catalog has. */
 export function aloneText(log: readonly string[], catalog: readonly string[]): string {
   const side = (name: string, paths: readonly string[]): readonly string[] =>
     paths.length === 0

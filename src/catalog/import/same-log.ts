@@ -1,4 +1,4 @@
-/** Whether a log still is the one that was imported: two histories must never be mixed. */
+/** Checks that a log is still the imported one: two histories must never be mixed. */
 import { createHash } from 'node:crypto'
 import type { MetadataAction } from '../../delta/actions.ts'
 import type { CommitFile, LogListing } from '../../delta/listing.ts'
@@ -9,7 +9,7 @@ import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { againIfRight } from '../ways-out.ts'
 import type { Head } from './head.ts'
 
-/** Older commits with another file time that an import reads to compare their bytes, at most. */
+/** Most older commits with a changed file time that an import reads to compare their bytes. */
 const MAX_READ = 100
 
 type At = {
@@ -18,7 +18,7 @@ type At = {
   readonly listing: LogListing
   readonly log: LogStore
   readonly database: SqlDatabase
-  /** The log lies elsewhere now, and the times of its files are taken over: nothing would see later which bytes were never compared. */
+  /** The log was moved, with new file times: later checks could not find out which bytes were never compared. */
   readonly moved?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
@@ -26,14 +26,14 @@ type At = {
 
 type Known = { readonly bytes: number | null; readonly modified: number | null; readonly digest: Uint8Array | null }
 
-/** The newest commit that is in the catalog. `bytes` and `digest` are null where a checkpoint stands for it, or in rows of older programs. */
+/** The newest commit in the catalog. `bytes` and `digest` are null if it is only in a checkpoint, or in old rows. */
 export type NewestKnown = {
   readonly version: number
   readonly bytes: number | null
   readonly digest: Uint8Array | null
 }
 
-/** What became of the newest commit that is in the catalog: `gone` where only its file is, as after a cleanup behind a checkpoint. */
+/** State of the catalog's newest commit in the log: `gone` if only its file is missing, as after a cleanup. */
 export type Newest =
   | { readonly is: 'same' }
   | { readonly is: 'gone' }
@@ -50,7 +50,7 @@ export async function newestKnown(database: SqlReader, tableId: string, version:
 }
 
 /**
- * Compares the newest commit that is in the catalog with the log's, by size and digest. Reads that commit.
+ * Compares the catalog's newest commit with the log's, by size and digest. Reads that commit.
  * @param listing from the known version on, or of the whole log
  */
 export async function newestOf(
@@ -71,15 +71,15 @@ export async function newestOf(
   return { is: 'other', why: `commit ${version} has other bytes than it had`, cut: false }
 }
 
-/** What is true of a log that ends below the catalog's version. */
+/** Text about a log that ends below the catalog's version. */
 export function cutText(latest: number, current: number): string {
   const lost = latest + 1 === current ? `commit ${current} is` : `commits ${latest + 1} to ${current} are`
   return `it ends at version ${latest}, the catalog holds ${current}: ${lost} gone from its end`
 }
 
 /**
- * Compares the newest commit that is in the catalog with the log's, by size and digest.
- * @returns whether the log still has that commit
+ * Compares the catalog's newest commit with the log's, by size and digest.
+ * @returns true if the log still has that commit
  * @throws SluiceError LOG_REWRITTEN
  */
 export async function checkNewest({ head, current, listing, log, database, signal }: At): Promise<boolean> {
@@ -89,9 +89,9 @@ export async function checkNewest({ head, current, listing, log, database, signa
 }
 
 /**
- * Compares older commits that both sides hold by what the listing says of them. Those with another time, as after a copy of the lake, are
- * read, up to a number that keeps this cheap; all are read of a log that is moved.
- * @param most of them that are read
+ * Compares older commits of both sides by size. Those with another file time, as after a copy of the lake, are read, up
+ * to a limit that keeps this cheap; for a moved log all are read.
+ * @param most commits to read
  * @throws SluiceError LOG_REWRITTEN
  */
 export async function checkOlder(
@@ -117,7 +117,7 @@ export async function checkOlder(
     return [{ commit, ...held }]
   })
   const others = both.filter(({ commit, modified }) => modified !== Math.floor(commit.modified))
-  // A row of an older program has no digest: there is nothing to compare its bytes with.
+  // Rows of older programs have no digest to compare with.
   const chosen = (moved === true ? both : spread(others, most)).filter(({ digest }) => digest !== null)
   log.ahead?.(
     chosen.map(({ commit }) => logPathOf(commit.name)),
@@ -133,19 +133,16 @@ export async function checkOlder(
   )
 }
 
-/** At most so many of them, from all over. */
+/** At most this many items, evenly spread. */
 function spread<T>(all: readonly T[], most: number): readonly T[] {
   const step = all.length / most
   return step <= 1 ? all : Array.from({ length: most }, (_, i) => all[Math.floor(i * step)] as T)
 }
 
-/** What a comparison of all commits found: those of the log whose bytes are not the ones that were imported, ascending, and how many were compared. */
+/** Log commits whose bytes differ from the imported ones, ascending, and the number compared. */
 export type ComparedCommits = { readonly compared: number; readonly other: readonly number[] }
 
-/**
- * Compares every commit that both sides hold by its bytes. Reads all of them.
- * @throws SluiceError of a log that cannot be read
- */
+/** Compares all commits of both sides by their bytes; reads all of them. @throws SluiceError for an unreadable log */
 export async function compareCommits(
   database: SqlReader,
   tableId: string,
@@ -169,14 +166,14 @@ export async function compareCommits(
   for (const commit of both) {
     const held = known.get(commit.version)
     if (held === undefined) continue
-    // It is read all the same: what was announced is kept until it is.
+    // Read it even if the size differs: the store keeps an announced file until it is read.
     const same = await hasDigest(log, commit, held.digest, signal)
     if (!same || held.bytes !== commit.size) other.push(commit.version)
   }
   return { compared: both.length, other }
 }
 
-/** Whether any commit has another size or time than when it was brought in: of a table that nobody could read yet, all can be thrown away. */
+/** True if any commit has another size or time than when it was imported. A never readable table can be discarded. */
 export async function changedSince(database: SqlReader, { tableId }: Head, listing: LogListing): Promise<boolean> {
   const rows = await database.all(
     'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
@@ -190,7 +187,7 @@ export async function changedSince(database: SqlReader, { tableId }: Head, listi
   )
 }
 
-/** Compares the id that a checkpoint declares with the catalog's, where nothing better is left. @throws SluiceError LOG_REWRITTEN */
+/** Compares a checkpoint's table id with the catalog's, if nothing better is left. @throws SluiceError LOG_REWRITTEN */
 export function checkSameTable(
   head: Head,
   { log, database: { label } }: Pick<At, 'log' | 'database'>,
@@ -212,7 +209,7 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
   return hash.digest().equals(digest)
 }
 
-/** @param head of the table @param url of the catalog, as it may be shown @param cut whether only its end is gone */
+/** @param head of the table @param url of the catalog, redacted @param cut only the end of the log is gone */
 export function rewritten(
   head: Pick<Head, 'tableId'>,
   log: Pick<LogStore, 'label'>,

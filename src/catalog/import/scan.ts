@@ -1,4 +1,4 @@
-/** First pass over a stretch of commits: which key is added or removed when, and what the log says of itself at the end. */
+/** First pass over a range of commits: which key is added or removed when, and the last protocol and metadata. */
 import type { HashPair } from '../../shared/hash.ts'
 import { hashInto } from '../../shared/hash.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -11,7 +11,7 @@ import { breathe, type Interrupt } from '../../shared/abort.ts'
 import { CloseIndex } from './close-index.ts'
 import { refuseLong } from './readable.ts'
 
-/** Events kept in memory at most (about 50 bytes each); a longer log is imported in several stretches. */
+/** Most events in memory (about 50 bytes each); a longer log is imported in several ranges. */
 export const MAX_EVENTS = 4_000_000
 
 const LINES_A_BREATH = 20_000
@@ -19,18 +19,18 @@ const LINES_A_BREATH = 20_000
 export type Stretch = {
   readonly commits: readonly CommitFile[]
   readonly index: CloseIndex
-  /** Lines of all kinds. */
+  /** Number of lines of all kinds. */
   readonly lines: number
-  /** The last ones of the stretch, or null. */
+  /** The last ones of the range, or null. */
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
-  /** False when `maxEvents` cut it short. */
+  /** False if `maxEvents` ended it early. */
   readonly whole: boolean
 }
 
 /**
- * Reads commits until they end or the index is full.
- * @throws SluiceError what reading a commit throws; BAD_ACTION as `refuseLong`; the stop or abort reason of the interrupt
+ * Reads commits until their end or until the index is full.
+ * @throws SluiceError of reading a commit; BAD_ACTION as `refuseLong`; the stop or abort reason of the interrupt
  */
 export async function scanStretch(
   log: LogStore,
@@ -84,8 +84,8 @@ export async function scanStretch(
 }
 
 /**
- * Notes keys in the order of the lines, though they come by two ways: most are cut out of their text as it passes, the others wait for a block of
- * parsed lines. From the first line that waits, the quick ones wait too.
+ * Notes keys in line order, although they arrive on two ways: most are cut out of the raw text, the others come in
+ * blocks of parsed lines. After the first line of the second kind, the others wait for the block, too.
  */
 class KeyNotes {
   readonly #index: CloseIndex
@@ -106,7 +106,7 @@ class KeyNotes {
     this.#waits = false
   }
 
-  /** Sees the text of each line first; true when nothing more is to be done with it. */
+  /** Gets the text of each line first; true if the line is done. */
   readonly takeText = (raw: string, line: number): boolean => {
     const path = plainPath(raw)
     if (path === null) {
@@ -129,7 +129,7 @@ class KeyNotes {
       else if (action.kind === 'remove') this.#note(action.remove.path, dvId(action.remove.deletionVector))
     }
     this.#waiting.splice(0, at)
-    // Every line that has passed so far is in this block or waits here: nothing earlier can come any more.
+    // All lines so far are in this block or wait here, so no earlier one can follow.
     this.end()
   }
 
@@ -148,13 +148,14 @@ const ADD = '{"add":{"path":"'
 const REMOVE = '{"remove":{"path":"'
 
 /**
- * The path of a file action, cut out of a line that begins as most writers begin it and cannot hold a deletion vector; else null. What else may
- * be wrong with the line is for the second pass to find, which parses all of it and must meet the same keys.
+ * The path of a file action, cut out of a line that begins as most writers begin it and cannot contain a deletion
+ * vector; otherwise null. Other faults of the line are found by the second pass, which parses all of it and must find
+ * the same keys.
  */
 function plainPath(raw: string): string | null {
   const isAdd = raw.startsWith(ADD)
   if (!isAdd && !raw.startsWith(REMOVE)) return null
-  // The start of an action that goes on in the next line.
+  // The beginning of an action that continues on the next line.
   if (!raw.endsWith('}}')) return null
   const start = isAdd ? ADD.length : REMOVE.length
   const end = raw.indexOf('"', start)

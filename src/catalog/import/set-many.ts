@@ -1,7 +1,7 @@
-/** One column of many rows, each with its own value. */
+/** Sets one column of many rows, each to its own value. */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 
-/** Many a statement, because a server's answer takes longer than the change itself. */
+/** Many rows per statement, because a server's reply takes longer than the change itself. */
 const ROWS_A_STATEMENT = 200
 
 type Column = {
@@ -11,7 +11,7 @@ type Column = {
   readonly tableId: string
 }
 
-/** Sets whole numbers in rows of a table that are there. @param values key of the row and its new value */
+/** Sets whole numbers in existing rows. @param values key of the row and its new value */
 export async function setMany(
   transaction: SqlTransaction,
   { relation, key, column, tableId }: Column,

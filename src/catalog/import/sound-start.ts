@@ -1,4 +1,7 @@
-/** Where an import begins, with a base checkpoint that was read through first: a corrupt one gives way to the next, before anything is written. */
+/**
+ * Finds the start of an import, with a base checkpoint that was read to its end first: a corrupt one is replaced by the
+ * next, before anything is written.
+ */
 import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { proveCheckpoint, readCheckpoint } from '../../delta/checkpoint.ts'
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
@@ -13,7 +16,7 @@ import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from
 import { compareFiles } from './same-files.ts'
 import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
 
-/** What a base checkpoint says of the table, and how many rows it has. */
+/** Protocol and metadata in a base checkpoint, and its number of rows. */
 export type Declarations = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
@@ -26,11 +29,11 @@ export type SoundStart = {
   readonly declared: Declarations | null
   /** Newest version of the log. */
   readonly latest: number
-  /** What was listed last: of the whole log, or from the known version on. */
+  /** The latest listing: of the whole log, or from the known version on. */
   readonly listing: LogListing
 }
 
-/** Lists the log, from a version on when one is given. */
+/** Lists the log, from a given version on. */
 export type ListFrom = (from?: number) => Promise<LogListing>
 
 type At = {
@@ -38,18 +41,19 @@ type At = {
   readonly parquet: () => Promise<ParquetRows>
   readonly database: SqlDatabase
   readonly tableId: string
-  /** The table may lie elsewhere by the catalog; then it must be proved that this is its log. */
+  /** The catalog may have another location: then the log must be identified by its content. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with the log's: then what is new is enough. */
+  /** The caller has compared the commits below the known version with the log's: then only new ones are needed. */
   readonly olderCompared?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
 
 /**
- * A table whose older commits the caller has compared is listed from its version on: where that holds the known commit and all above it, nothing else
- * is needed. Else older commits are compared by size and time.
- * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT when no other checkpoint can stand in
+ * If the caller has compared older commits, the log is listed from the table's version on; that is enough if it has the
+ * known commit and all above it. Otherwise older commits are compared by size and time.
+ * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT if no other
+ * checkpoint can replace it
  */
 export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart> {
   const head = await ownHead(at)
@@ -93,13 +97,13 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
   }
 }
 
-/** The start by what is new alone, or null when that does not hold the known commit and everything above it. */
+/** The start from new commits alone, or null if the listing lacks the known commit or one above it. */
 async function shortStart(list: ListFrom, head: Head, current: number, at: At): Promise<SoundStart | null> {
   let listing: LogListing
   try {
     listing = await list(current)
   } catch (error) {
-    // Nothing of that version or above is left: the whole log says why.
+    // The log has nothing at or above that version: the whole log shows why.
     if (error instanceof SluiceError && error.code === 'NO_LOG') return null
     throw error
   }
@@ -117,8 +121,9 @@ async function shortStart(list: ListFrom, head: Head, current: number, at: At): 
 }
 
 /**
- * Whether the log still is the one that was imported.
- * @returns `unknown` where the newest known commit is gone; `changed` where it is not, and nobody could read what was imported
+ * Checks that the log is still the imported one.
+ * @returns `unknown` if the newest known commit is gone; `changed` if it is another log, but the import was never
+ * readable
  * @throws SluiceError LOG_REWRITTEN
  */
 async function sameLog(
@@ -136,8 +141,9 @@ async function sameLog(
 }
 
 /**
- * The newest known commit cannot be compared: what the log says of the files at that version, or at a checkpoint above it, decides whether it still is the same one.
- * @throws SluiceError LOG_REWRITTEN, and where nothing is left that says so
+ * The newest known commit cannot be compared: the log's files at that version, or at a checkpoint above it, decide
+ * whether it is the same log.
+ * @throws SluiceError LOG_REWRITTEN, also if nothing is left to compare
  */
 async function checkFiles(listing: LogListing, head: Head, unreadable: Set<CheckpointFiles>, at: At): Promise<void> {
   const { log, parquet, database, tableId, signal, onNote } = at
@@ -156,7 +162,7 @@ async function checkFiles(listing: LogListing, head: Head, unreadable: Set<Check
   if (apart !== '') refuse(`version ${version} has other files: ${apart}`)
 }
 
-/** The head row of this very table; an id or a location that belongs to another is refused. */
+/** The head row of this table; an id or location of another table is refused. */
 async function ownHead({ database, tableId, log, moved }: At): Promise<Head | null> {
   const byId = await readHead(database, { tableId })
   const byLocation = await readHead(database, { location: log.root })

@@ -1,4 +1,4 @@
-/** Where an import begins: from nothing, on after a kill, with new commits only, from a new base, or not at all. */
+/** Start of an import: from nothing, after a kill, with new commits only, from a new base, or not at all. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
@@ -12,23 +12,23 @@ export type Point = {
 }
 
 type Work = {
-  /** The head row as it will be when the import begins; null where there is none yet. */
+  /** The head row as it will be when the import begins; null if there is none yet. */
   readonly head: Head | null
   readonly history: History
   readonly historyFrom: number
-  /** Commits to bring in, ascending. */
+  /** Commits to import, ascending. */
   readonly commits: readonly CommitFile[]
   readonly resume: Point
-  /** Rows of the table must be removed first; `note` says why when a person should know. */
+  /** True if the table's rows must be removed first; `note` gives the reason if the user should know it. */
   readonly purge: boolean
   readonly note: string | null
-  /** Id of an unfinished import that goes on, or null. */
+  /** Id of an unfinished import that is resumed, or null. */
   readonly importId: string | null
   /** Actions that were done before. */
   readonly done: number
-  /** Rows of the base checkpoint that are in the catalog already. */
+  /** Rows of the base checkpoint that are already in the catalog. */
   readonly skipRows: number
-  /** What lies below this version, and was left behind by a move to a new base, has to go at the end; null when there is nothing. */
+  /** Rows below this version, left by a move to a new base, are deleted at the end; null if there are none. */
   readonly sweep: number | null
 }
 
@@ -37,7 +37,7 @@ export type Start =
   | ({ readonly kind: 'fresh' } & Work)
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
-  /** The log was cleaned past the current version: a checkpoint above it becomes the base, while readers stay where they are. */
+  /** The log was cleaned past the current version: a checkpoint above it becomes the base; readers keep the old one. */
   | ({ readonly kind: 'rebase' } & Work)
 
 const NOTHING: Point = {
@@ -46,20 +46,14 @@ const NOTHING: Point = {
   metadata: null,
 }
 
-/**
- * The log's commits above a version, when nothing is missing between it and the newest version; else null. A listing that leaves out what is
- * older will do.
- */
+/** Commits above a version, or null if one up to the newest is missing. The listing may leave out older ones. */
 export function commitsAbove(listing: LogListing, current: number): readonly CommitFile[] | null {
   const above = listing.commits.filter(({ version }) => version > current)
   const whole = above.every(({ version }, i) => version === current + 1 + i)
   return whole && current + above.length === listing.latest ? above : null
 }
 
-/**
- * Whether this is the log that was imported is for the caller to find out.
- * @param options.changed commits of an import that nobody could read yet are others now
- */
+/** The caller checks that this is the imported log. @param options.changed a never readable import's commits changed */
 export async function startOf(options: {
   readonly head: Head | null
   readonly wholeness: Wholeness | null
@@ -99,7 +93,7 @@ export async function startOf(options: {
   const commits = commitsAbove(listing, current)
   if (commits === null) {
     const note = `the log was cleaned past version ${current}: history now begins at version ${history.from}`
-    // Nobody reads an import that never was whole: nothing needs to stay readable.
+    // An import that was never complete has no readers: nothing needs to stay readable.
     if (head.importId === null) return fresh(history, head, { purge: true, note, importId })
     return { ...workFrom(history, { head, importId, note }), kind: 'rebase', sweep: history.from }
   }
@@ -112,18 +106,18 @@ export async function startOf(options: {
     commits,
     resume: await resumePoint(database, head),
     done: unfinished?.done ?? 0,
-    // Before the move itself there is nothing to be swept: what was written ahead is discarded like any other.
+    // Before the move itself nothing needs a sweep: rows written ahead are discarded as usual.
     sweep: base !== null && base <= current ? head.historyFrom : null,
   }
 }
 
-/** The checkpoint that has to be loaded before the commits, or null. */
+/** The checkpoint that must be loaded before the commits, or null. */
 export function baseOf(start: Exclude<Start, { kind: 'current' }>): CheckpointFiles | null {
   const loads = start.kind === 'rebase' || start.head === null || start.head.currentVersion === null
   return loads ? start.history.checkpoint : null
 }
 
-/** Names, sizes and times of a checkpoint's files: rows of it are only skipped on resume while this is the same. */
+/** Names, sizes and times of a checkpoint's files; a resumed import skips its rows only while they are the same. */
 export function checkpointIdentity(checkpoint: CheckpointFiles): string {
   return checkpoint.files.map((file) => `${file.name}:${file.size}:${file.modified}`).join('|')
 }
@@ -140,7 +134,7 @@ function fresh(
   return { ...workFrom(history, { ...how, head: cleared }), kind: 'fresh', purge: how.purge }
 }
 
-/** The whole of a history, of which nothing is done yet. */
+/** A whole history, nothing of it done yet. */
 function workFrom(
   history: History,
   at: { readonly head: Head | null; readonly importId: string | null; readonly note: string | null },

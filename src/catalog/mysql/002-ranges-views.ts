@@ -14,7 +14,7 @@ export const sql = rangesAndViews(
   },
   {
     create: 'CREATE OR REPLACE VIEW',
-    // FROM_UNIXTIME goes by the session's time zone.
+    // FROM_UNIXTIME uses the session's time zone.
     iso: (ms) =>
       `concat(left(date_format(timestampadd(MICROSECOND, ${ms} * 1000, timestamp '1970-01-01 00:00:00'), '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`,
     quotient: (a, b) => `(${a}) DIV ${b}`,

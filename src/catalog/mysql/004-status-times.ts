@@ -1,11 +1,12 @@
 /**
- * Migration 4 of the catalog in MySQL and MariaDB: DATETIME(6) in UTC, because a TIMESTAMP ends in 2038. Every statement commits by itself: the texts are brought
- * into the form that the new type takes, and the whole can run again after each of its statements, the last one too. An import of an older
- * program that runs meanwhile is refused its last statement by the server; the same import again goes on where it stood.
+ * Migration 4 of the catalog in MySQL and MariaDB: DATETIME(6) in UTC, because a TIMESTAMP ends in 2038. Every
+ * statement commits by itself: the texts are first changed to the form of the new type, and the whole can run again
+ * after each statement, also the last. If an older program imports meanwhile, the server refuses its last statement;
+ * repeating that import resumes it.
  */
 import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'
 
-/** Nested, because a strict server ends the statement at a function of what is no date. */
+/** Nested, because a strict server fails the statement if a function gets a text that is not a date. */
 function timeOf(column: string): string {
   const moment = `concat(replace(left(${column}, 19), 'T', ' '), coalesce(regexp_substr(substr(${column}, 20), '^[.][0-9]+'), ''))`
   const zone = `regexp_substr(substr(${column}, 20), '[+-][0-9:]+$')`

@@ -1,4 +1,4 @@
-/** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again where a migration was cut off. */
+/** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after a kill. */
 import { isoTime } from '../../shared/clock.ts'
 import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
@@ -14,9 +14,9 @@ import { mysqlRights } from './rights.ts'
 const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
 
 const relations = catalogSql({
-  // TEXT ends at 64 KB, and only a strict server says so.
+  // TEXT ends at 64 KB, and only a strict server reports it.
   text: 'longtext',
-  // A key of InnoDB holds 3,072 bytes, a character up to four.
+  // A key of InnoDB holds 3,072 bytes, and a character takes up to four.
   key: 'varchar(500)',
   bytes: 'longblob',
   end: END,

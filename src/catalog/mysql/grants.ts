@@ -8,7 +8,7 @@ import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
 import { ADMIN_PRIVILEGES } from './rights.ts'
 
-/** Backticks mean a name whatever the sql_mode of the session that runs the statement. */
+/** Backticks quote a name in every sql_mode of the session that runs the statement. */
 const quoted = (name: string): string => nameForSql(name, '`')
 
 const ROWS = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
@@ -62,7 +62,7 @@ export async function mysqlGrants(
 /** A role of MariaDB has no host. */
 type Account = { readonly name: string; readonly host: string }
 
-/** @throws SluiceError BAD_FLAG when there is no such user, or several that the name may mean */
+/** @throws SluiceError BAD_FLAG if no user or several users match the name */
 async function accountOf(
   reader: SqlReader,
   to: string,
@@ -96,7 +96,7 @@ async function accountOf(
   return { account }
 }
 
-/** In a grant on a whole database `_` and `%` are wildcards, unless the server takes revokes from parts. */
+/** In a grant on a whole database `_` and `%` are wildcards, unless the server has partial_revokes. */
 async function databasePattern(reader: SqlReader, database: string): Promise<string> {
   const [[, partial] = []] = await reader.all("SHOW VARIABLES LIKE 'partial_revokes'")
   return quoted(partial === 'ON' ? database : database.replaceAll(/[\\_%]/g, String.raw`\$&`))

@@ -1,4 +1,4 @@
-/** What a user may do with a catalog in MySQL or MariaDB, read from SHOW GRANTS: the tables of grants themselves are for administrators. */
+/** User rights on a catalog in MySQL or MariaDB, from SHOW GRANTS: only administrators may read the grant tables. */
 import { regexText } from '../../shared/name-pattern.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
@@ -28,7 +28,7 @@ export async function mysqlRights(reader: SqlReader, { tables, views }: Relation
   })
 }
 
-/** MySQL lists the privileges of roles only when they are named; MariaDB lists those of the role in use. */
+/** MySQL lists the privileges of roles only if they are named; MariaDB lists those of the current role. */
 async function showGrants(reader: SqlReader): Promise<readonly string[]> {
   const texts = (rows: readonly (readonly unknown[])[]): string[] => rows.map(([text]) => String(text))
   const [[version, role] = []] = await reader.all('SELECT version(), current_role()')
@@ -43,7 +43,7 @@ export type Grants = { allows(privilege: string, database: string, table: string
 const NAME = String.raw`(\*|(?:\`(?:[^\`]|\`\`)*\`)|(?:"(?:[^"]|"")*"))`
 const LINE = new RegExp(String.raw`^(GRANT|REVOKE) (.+?) ON (?:TABLE )?${NAME}\.${NAME} (?:TO|FROM) `, 's')
 
-/** The lines of SHOW GRANTS. Rights on single columns count for nothing here. */
+/** The lines of SHOW GRANTS. Rights on single columns are ignored. */
 export function parseGrants(lines: readonly string[]): Grants {
   const granted: Grant[] = []
   const revoked: Grant[] = []
@@ -86,7 +86,7 @@ function literally(name: string): RegExp {
   return new RegExp(`^${regexText(name)}$`, 's')
 }
 
-/** In a grant on a whole database `_` and `%` are wildcards unless a backslash stands before them. */
+/** In a grant on a whole database `_` and `%` are wildcards unless a backslash precedes them. */
 function pattern(name: string): RegExp {
   const text = name.replaceAll(/\\?[^]/g, (part) => {
     if (part === '_') return '.'

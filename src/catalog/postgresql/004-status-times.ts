@@ -4,7 +4,7 @@ import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'
 
 const NAMES = STATUS_TIMES.map(literal).join(', ')
 
-/** Nested, because a cast of what is no time ends the statement, and AND promises no order. Sessions are in UTC. */
+/** Nested, because a failed cast ends the statement, and AND has no fixed order. Sessions are in UTC. */
 function timeOf(column: string): string {
   const text = `${column}::text`
   const lastDay = `make_date(substr(${text}, 1, 4)::int, substr(${text}, 6, 2)::int, 1) + interval '1 month' - interval '1 day'`
@@ -16,7 +16,7 @@ export const sql = `ALTER TABLE migration_status ALTER COLUMN started_at DROP NO
 ALTER TABLE migration_status ${STATUS_TIMES.map((column) => `ALTER COLUMN ${column} TYPE timestamptz USING ${timeOf(column)}`).join(',\n  ')};
 `
 
-/** The server changes no type of a column that a view, a rule, a policy or a trigger of somebody's refers to. */
+/** The server does not change a column's type while a view, rule, policy or trigger refers to it. */
 export const blockers = `SELECT DISTINCT coalesce('view ' || v.relname, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
   FROM pg_catalog.pg_depend d
     JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attname IN (${NAMES})

@@ -1,6 +1,7 @@
 /**
- * Migration 6 of the PostgreSQL catalog: the functions that run with their owner's rights look nothing up in the schema of the catalog, where a login that may create could put an
- * operator that fits better than the server's own (CVE-2018-1058). Its relations are named with it instead. Never edited after a release.
+ * Migration 6 of the PostgreSQL catalog: functions with their owner's rights resolve no name in the catalog's schema,
+ * because a login that may create objects there could add an operator that matches better than the server's own
+ * (CVE-2018-1058). The catalog's relations are named with their schema instead. Never edited after a release.
  */
 import type { Migration } from '../dialect-port.ts'
 

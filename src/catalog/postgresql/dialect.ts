@@ -12,7 +12,7 @@ import { postgresqlGrants } from './grants.ts'
 import { postgresqlRights } from './rights.ts'
 
 const relations = catalogSql({
-  // Bytes decide order and equality, whatever the locale of the database.
+  // Order and equality by bytes, in every locale of the database.
   text: 'text COLLATE "C"',
   key: 'text COLLATE "C"',
   bytes: 'bytea',
@@ -23,7 +23,7 @@ const relations = catalogSql({
   index: (name, relation, columns) => `CREATE INDEX IF NOT EXISTS ${name} ON ${relation}(${columns});\n`,
   uniqueLocation: {
     inline: '',
-    // A B-tree key holds 2,704 bytes, a path more.
+    // A B-tree key holds 2,704 bytes; a path can be longer.
     statement: 'CREATE UNIQUE INDEX IF NOT EXISTS delta_tables_location ON delta_tables(md5(location));\n',
   },
   orReplace: 'OR REPLACE',

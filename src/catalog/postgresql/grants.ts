@@ -51,13 +51,13 @@ type Catalog = {
   readonly ownerIsSuperuser: boolean
   readonly tables: readonly string[]
   readonly views: readonly string[]
-  /** Each with the types of its arguments. */
+  /** Each with its argument types. */
   readonly functions: readonly { readonly name: string; readonly types: string }[]
-  /** Relations of the schema that are not the catalog's. */
+  /** Number of other relations in the schema. */
   readonly others: number
 }
 
-/** Where the catalog is or will be. @throws SluiceError BAD_FLAG when there is no such role */
+/** Schema of the existing or future catalog. @throws SluiceError BAD_FLAG if there is no such role */
 async function placeOf(reader: SqlReader, role: string): Promise<Place> {
   const [[database, schema, wished, mayConnect] = []] = await reader.all(
     `SELECT current_database()::text, current_schema()::text,

@@ -1,4 +1,4 @@
-/** What a role may do with a catalog in PostgreSQL. */
+/** Rights of a role on a catalog in PostgreSQL. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
 import type { RelationNames } from '../dialect-port.ts'
@@ -14,7 +14,7 @@ export const IMPORT_FUNCTIONS = [
 
 const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
 
-/** @param role another role than the login's own, which must exist */
+/** @param role if not the login's own; must exist */
 export async function postgresqlRights(
   reader: SqlReader,
   { tables, views }: RelationNames,

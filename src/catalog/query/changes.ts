@@ -1,4 +1,4 @@
-/** What happened after one version up to another: every action of those commits but commitInfo. */
+/** Changes after one version up to another: every action of those commits except commitInfo. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { ADD_COLUMNS, addRecord, utf8, type AddRecord } from '../export/adds.ts'
 
@@ -13,7 +13,7 @@ export type ChangeRecord = {
   readonly size: number | null
   readonly rows: number | null
   readonly dataChange: boolean | null
-  /** The raw line, for all but an add. */
+  /** The raw line; null for an add. */
   readonly raw: string | null
 }
 
@@ -58,15 +58,15 @@ export async function* changesBetween(
   }
 }
 
-/** A change with all that its line said. */
+/** A change with the full content of its line. */
 export type WholeChange = {
   readonly version: number
   readonly line: number
   readonly kind: string
-  /** Of an add, as its row has it. */
+  /** Of an add, as stored in its row. */
   readonly dvId: string | null
   readonly add: AddRecord | null
-  /** The raw line, for all but an add. */
+  /** The raw line; null for an add. */
   readonly raw: string | null
 }
 
@@ -74,7 +74,7 @@ const NO_ADD = ADD_COLUMNS.split(',')
   .map((column) => (column.trim() === 'line' ? 'line' : 'NULL'))
   .join(', ')
 
-/** The changes that `changesBetween` gives, whole: as many bytes as a reader of the log gets. */
+/** The changes of `changesBetween`, complete: as many bytes as a reader of the log gets. */
 export async function* wholeChangesBetween(
   reader: SqlReader,
   tableId: string,

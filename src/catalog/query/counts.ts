@@ -1,4 +1,4 @@
-/** Counts at any version, from the running totals of `delta_commits`: any old version costs what the latest costs. */
+/** Counts at any version, from the running totals of `delta_commits`: an old version costs the same as the latest. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type Counts = {

@@ -1,4 +1,4 @@
-/** Active files of a version. A snapshot is one range predicate; no replay, whatever the version. */
+/** Active files of a version. A snapshot is one range predicate, without replay, at every version. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -26,7 +26,7 @@ export type FileRecord = {
 const COLUMNS = `file_no, path, dv_id, size, modification_time, num_records, added_version, partition_values, deletion_vector, stats,
   tags, base_row_id, default_row_commit_version, clustering_provider`
 export const ACTIVE = 'added_version <= ? AND (removed_version IS NULL OR removed_version > ?)'
-/** Partition numbers a statement, well below every store's limit of parameters. */
+/** Partition numbers per statement, well below every database's limit of parameters. */
 const IDS_A_STATEMENT = 500
 const PAGE_ROWS = 5_000
 
@@ -36,7 +36,8 @@ export async function* activeFiles(
   tableId: string,
   version: number,
 ): AsyncGenerator<readonly FileRecord[]> {
-  // The order leads the planner to the index by table, which reads pages once; the partition index would fetch them back and forth.
+  // This order makes the planner use the table's index, which reads pages once; the partition index reads them at
+  // random.
   const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND ${ACTIVE} ORDER BY file_no`
   for await (const page of reader.pages(sql, [tableId, version, version], PAGE_ROWS)) yield page.map(fileRecord)
 }
@@ -72,7 +73,7 @@ export async function filesByNumber(
   return files
 }
 
-/** What numbers of files speak for, as `candidateFiles` gives them. */
+/** Files that a list of file numbers covers, as `candidateFiles` gives them. */
 export type Numbered = {
   readonly numbers: readonly number[]
   readonly builtTo: number
@@ -80,7 +81,7 @@ export type Numbered = {
   readonly restFrom: number
 }
 
-/** Active files by their numbers, leaving out those the numbers do not speak for, in pages. */
+/** Active files by their numbers, without those that the numbers do not cover, in pages. */
 export async function* numberedFiles(
   reader: SqlReader,
   tableId: string,
@@ -98,7 +99,7 @@ export async function* numberedFiles(
   }
 }
 
-/** The active files that those numbers do not speak for, in pages. */
+/** Active files that the numbers do not cover, in pages. */
 export async function* uncoveredFiles(
   reader: SqlReader,
   tableId: string,
@@ -134,7 +135,7 @@ export async function sumOfPartitions(
   return sum
 }
 
-/** Partitions that a table has or had: number and values as JSON text. */
+/** Past and present partitions of a table: number, and values as JSON text. */
 export async function partitionsOf(
   reader: SqlReader,
   tableId: string,
@@ -172,7 +173,7 @@ export async function partitionTotals(
   })
 }
 
-/** Lives of one file (path and deletion vector) in the catalog, oldest first. */
+/** Lifetimes of one file (path and deletion vector) in the catalog, oldest first. */
 export async function livesOf(
   reader: SqlReader,
   table: { readonly tableId: string; readonly location: string },

@@ -1,7 +1,7 @@
 /**
- * Files that a condition cannot rule out. Partitions are judged once each, by their values; the statistics of the files that remain are
- * judged one by one, exactly. Where columns have ranges, these say in SQL which statistics need not be read at all. No file that could match
- * is ever dropped.
+ * Files that a condition cannot rule out. Partitions are judged once each by their values, the statistics of the
+ * remaining files one by one, exactly. Ranges of columns tell SQL which statistics need not be read. A file that could
+ * match is never dropped.
  */
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { parsePredicate } from '../../model/lake/predicate.ts'
@@ -20,12 +20,12 @@ import {
 } from './files.ts'
 import { schemaAt } from './state.ts'
 
-/** A condition bound to a table, with what it was made from. */
+/** A condition bound to a table, with its predicate and schema. */
 export type TablePruning = Pruning & { readonly bound: BoundCondition }
 
-/** Statistics of fewer files are read faster than ranges are asked. */
+/** For fewer files, reading the statistics is faster than querying the ranges. */
 const FEW_FILES = 2_000
-/** Fetching files one by one by their numbers pays up to this share of all. */
+/** Fetching files one by one by their numbers is faster up to this share of all. */
 const MOST_SHARE = 0.25
 
 /** Binds a condition to the table as it was at a version. @throws SluiceError BAD_PREDICATE */
@@ -68,7 +68,10 @@ export async function totalsByPartition(
   return sumOfPartitions(database, tableId, version, partitions.chosen)
 }
 
-/** Active files that may hold a matching row, in pages. With a condition it takes several statements: only the reader of a transaction gives one state of the catalog. */
+/**
+ * Active files that may hold a matching row, in pages. A condition needs several statements: only the reader of a
+ * transaction sees one state of the catalog.
+ */
 export async function* prunedFiles(
   database: SqlReader,
   tableId: string,

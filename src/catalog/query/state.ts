@@ -1,4 +1,4 @@
-/** Protocol, metadata, transactions and domains of a table at a version: the greatest row at or below it. */
+/** Protocol, metadata, transactions and domains of a table at a version: the newest row at or below it. */
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import { schemaOf, type StructType } from '../../delta/schema.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,7 +9,7 @@ export type CatalogState = {
   readonly metadata: MetadataAction | null
 }
 
-/** The newest row of `relation` at or below a version; commit lines win over checkpoint rows of the same version. */
+/** The newest row of `relation` at or below a version; of the same version, a commit line precedes a checkpoint row. */
 function newest(relation: string, columns: string): string {
   return `SELECT ${columns} FROM ${relation} WHERE table_id = ? AND version <= ? ORDER BY version DESC, source ASC, line DESC LIMIT 1`
 }
@@ -29,7 +29,7 @@ export async function stateAt(reader: SqlReader, tableId: string, version: numbe
   }
 }
 
-/** Schema of a table at a version, and the logical names of its partition columns. @throws SluiceError HISTORY_MISSING */
+/** Schema of a table at a version, and logical names of its partition columns. @throws SluiceError HISTORY_MISSING */
 export async function schemaAt(
   reader: SqlReader,
   tableId: string,
@@ -61,7 +61,7 @@ const DOMAINS = `SELECT domain, configuration FROM (
     FROM delta_domains WHERE table_id = ? AND version <= ?) AS ranked
   WHERE nth = 1 AND removed = 0 ORDER BY domain`
 
-/** Domains in force: the newest row of each, without those it removes. */
+/** Domains in force: the newest row of each, without removed ones. */
 export async function domainsAt(
   reader: SqlReader,
   tableId: string,

@@ -1,6 +1,7 @@
 /**
- * Builds and extends ranges: windows of some thousand files, each a transaction that moves `built_to` with the rows it covers. Killed anywhere it
- * goes on from there; two builders at once stand in line at that move, and the later one looks again.
+ * Builds and extends ranges in windows of some thousand files; each is a transaction that writes the rows and advances
+ * `built_to`. After a kill the build continues from there; of two concurrent builders, one waits at that update and
+ * then reads the columns again.
  */
 import { leafColumns, schemaOf } from '../../delta/schema.ts'
 import { statsReader } from '../../delta/stats.ts'
@@ -15,9 +16,9 @@ export type ExtendOptions = {
   readonly signal?: AbortSignal
   /** Runs first in every transaction: renews a lease. */
   readonly guard?: (transaction: SqlTransaction) => Promise<void>
-  /** After each window: files that were read since the beginning. */
+  /** After each window: number of files read so far. */
   readonly onProgress?: (files: number) => void
-  /** Numbers of files in one transaction, in whole zones and at least one; smaller in tests. */
+  /** Numbers of files in one transaction, in whole zones, at least one; smaller in tests. */
   readonly windowFiles?: number
 }
 
@@ -25,7 +26,7 @@ const WINDOW_FILES = 16 * ZONE_FILES
 const PAGE_ROWS = 2_000
 
 /**
- * Brings the ranges of a table up to its current version. Costs two look-ups where it has none, or none that are behind.
+ * Extends the ranges of a table to its current version. Costs two queries if it has none, or all are up to date.
  * @returns files that were read
  * @throws SluiceError of the catalog; the signal's reason
  */
@@ -49,11 +50,11 @@ export async function extendRanges(
 type Behind = {
   readonly columns: readonly RangeColumn[]
   readonly version: number
-  /** Number of the last file there is. */
+  /** Number of the table's last file. */
   readonly last: number
 }
 
-/** Columns that stand at the same place, the least of all, or null when all are up to date. */
+/** The columns that are furthest behind, all at the same position, or null if all are up to date. */
 async function columnsBehind(database: SqlDatabase, tableId: string): Promise<Behind | null> {
   const columns = await rangeColumns(database, tableId)
   if (columns.length === 0) return null
@@ -104,7 +105,7 @@ async function extendTogether(
   }
 }
 
-/** Where to begin: at the zone of the first file that is new, whose number may be one that a removed file had. */
+/** The build begins at the zone of the first new file, which may have reused a removed file's number. */
 async function beginAt(
   database: SqlDatabase,
   tableId: string,
@@ -117,7 +118,7 @@ async function beginAt(
     const current = classes.get(JSON.stringify(column.physicalPath))
     if (current === undefined) return { ...column, builtVersion: version }
     const isOther = current.kind !== null && current.kind !== column.kind
-    // Texts of another kind of value say something else: the column begins anew.
+    // Texts of another type mean something else: the column is built from the start.
     return {
       ...column,
       name: current.name,
@@ -141,7 +142,7 @@ async function beginAt(
          WHERE table_id = ? AND column_no = ? AND built_to = ? AND built_version = ?`,
           [column.builtTo, column.builtVersion, column.kind, column.name, tableId, columnNo, builtTo, builtVersion],
         )
-        // A server that counts changed rows only says 0 for a row that was already as it should be.
+        // A server that counts only changed rows says 0 for a row that already had these values.
         if (changed !== 1 && !(await columnsStand(transaction, tableId, [column]))) return false
         await deleteFrom(transaction, tableId, columnNo, from)
       }

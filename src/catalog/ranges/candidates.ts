@@ -1,4 +1,4 @@
-/** Which files their ranges cannot rule out: zones of 1,024 files first, then the files of the zones that remain. */
+/** Files that their ranges cannot rule out: first zones of 1,024 files, then the files of the remaining zones. */
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { rangeTest, testedColumns, type BoundCondition, type RangeTest } from './condition.ts'
@@ -6,10 +6,10 @@ import { rangeTest, testedColumns, type BoundCondition, type RangeTest } from '.
 export type Candidates = {
   /** Numbers of files that may match, ascending within their zones. */
   readonly numbers: readonly number[]
-  /** What the numbers speak for: files up to `builtTo` that were added up to `builtVersion`. */
+  /** The numbers cover files up to `builtTo` that were added up to `builtVersion`. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** No file they do not speak for has a lower number. */
+  /** No file outside that cover has a lower number. */
   readonly restFrom: number
 }
 
@@ -19,8 +19,8 @@ const ZONES_A_STATEMENT = 500
 const PAGE_ROWS = 20_000
 
 /**
- * Null where ranges say nothing about the condition, or do not narrow it to `most` files: then statistics are read as they stand.
- * Never leaves out a file that `pruning.byFile` would keep.
+ * Null if ranges say nothing about the condition, or leave more than `most` files: then statistics are read. Never
+ * leaves out a file that `pruning.byFile` would keep.
  */
 export async function candidateFiles(
   reader: SqlReader,
@@ -35,7 +35,7 @@ export async function candidateFiles(
   const columns = testedColumns(test)
   const builtTo = Math.min(...columns.map((column) => column.builtTo))
   const builtVersion = Math.min(...columns.map((column) => column.builtVersion))
-  // A condition that nothing meets needs no ranges, and no file.
+  // A condition that no row can meet needs no ranges and no file.
   if (test.kind === 'none') return NOTHING_MATCHES
   const firstNew = await firstFileAfter(reader, tableId, builtVersion)
   if (builtTo < 0 || firstNew === 'unknown') return null
@@ -52,7 +52,7 @@ export async function candidateFiles(
       if (numbers.length > most) return null
     }
   }
-  // Ranges that were dropped or built again while they were read may have been read in part.
+  // Ranges that were dropped or rebuilt during the read may have been read in part.
   if (!(await columnsStand(reader, tableId, columns))) return null
   return { numbers, builtTo, builtVersion, restFrom: Math.min(builtTo + 1, firstNew ?? Infinity) }
 }
@@ -82,7 +82,7 @@ function joins(relation: string, columns: readonly RangeColumn[], keys: readonly
     .join('')
 }
 
-/** For the joins and the first two places behind WHERE. */
+/** For the joins and the first two placeholders after WHERE. */
 function headParameters(columns: readonly RangeColumn[], tableId: string): SqlValue[] {
   const [first, ...others] = columns
   return [...others.flatMap(({ columnNo }) => [tableId, columnNo]), tableId, (first as RangeColumn).columnNo]

@@ -1,4 +1,4 @@
-/** Which columns can have ranges, and the keys of their bounds. What a class says of a bound is what src/delta/pruning.ts would believe. */
+/** Columns that can have ranges, and the keys of their bounds. Bounds mean the same here as in src/delta/pruning.ts. */
 import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Field } from '../../delta/schema.ts'
 import {
@@ -11,15 +11,15 @@ import {
 } from '../../delta/values/domains.ts'
 import { booleanKey, integerKey, numberKey, textKey, textKeyBeyond, timeKey, type Direction } from './keys.ts'
 
-/** How the values of a column become keys. All numeric types share one, so that a widened column keeps its ranges. */
+/** How a column's values become keys. All numeric types share one class, so that a widened column keeps its ranges. */
 export type RangeClass = 'number' | 'date' | 'timestamp' | 'timestamp_ntz' | 'string' | 'boolean'
 
-/** Null is unbounded. */
+/** Null means unbounded. */
 export type KeySpan = { readonly low: Buffer | null; readonly high: Buffer | null }
 
 export const DAY_MICROS = 86_400_000_000n
 
-/** Null for types without an order or without bounds: structs, arrays, maps, binaries, variants, collated text. */
+/** Null for types without order or bounds: structs, arrays, maps, binaries, variants, collated text. */
 export function rangeClassOf({ type, metadata }: Field): RangeClass | null {
   if (type.kind === 'decimal') return 'number'
   if (type.kind !== 'primitive') return null
@@ -43,7 +43,7 @@ export function rangeClassOf({ type, metadata }: Field): RangeClass | null {
   }
 }
 
-/** Whether ranges that were built for one class may be asked about a column of another: a date may have become a timestamp. */
+/** True if ranges of one class are valid for a column of another: a date may have become a timestamp. */
 export function answersFor(built: RangeClass, asked: RangeClass | null): boolean {
   return built === asked || (built === 'date' && asked === 'timestamp_ntz')
 }
@@ -78,7 +78,7 @@ export function spanKeys(kind: RangeClass, min: string | undefined, max: string 
   }
 }
 
-/** Exactly the text's number, whatever the type: rounding is the business of whoever asks. NaN and the infinities bound nothing. */
+/** Exactly the number in the text, whatever the type: callers do the rounding. NaN and infinities give no bound. */
 function numericBound(piece: string | undefined, direction: Direction): Buffer | null {
   if (piece === undefined) return null
   const text = bare(piece)

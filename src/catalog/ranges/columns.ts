@@ -1,27 +1,27 @@
-/** `delta_range_columns`: which columns of a table have ranges, and how far those go. */
+/** `delta_range_columns`: the columns of a table that have ranges, and how far these are built. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import type { RangeClass } from './classes.ts'
 
 export type RangeColumn = {
   readonly columnNo: number
-  /** Logical name when the ranges were last built. */
+  /** Logical name at the last build. */
   readonly name: string
-  /** Names in the files' stats from the outside in: what a rename does not change, and a new column of an old name does not share. */
+  /** Names in the files' stats, outermost first: a rename keeps them, and a new column of an old name has others. */
   readonly physicalPath: readonly string[]
   readonly kind: RangeClass
   /** Files up to this number that were added at or before `builtVersion` have ranges. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** When it was asked for, ISO: tells it from one that was dropped and asked for again. */
+  /** Time of the request, ISO: distinguishes it from a column that was dropped and requested again. */
   readonly createdAt: string
 }
 
-/** Files of one entry of `delta_range_zones`: those whose numbers have the same quotient by this. */
+/** Files per row of `delta_range_zones`: those whose numbers have the same quotient by this. */
 export const ZONE_FILES = 1_024
 
 const RANGES_SINCE = 2
 
-/** Columns of a table that have ranges; none in a catalog from before there were ranges. */
+/** Columns of a table that have ranges; none in a catalog older than ranges. */
 export async function rangeColumns(reader: SqlReader, tableId: string): Promise<readonly RangeColumn[]> {
   const [migrated] = await reader.all('SELECT version FROM catalog_migrations WHERE version = ?', [RANGES_SINCE])
   return migrated === undefined ? [] : readColumns(reader, tableId)
@@ -47,16 +47,16 @@ async function readColumns(reader: SqlReader, tableId: string): Promise<readonly
   })
 }
 
-/** The ranges of a column, by the names in the files' stats. */
+/** The ranges of a column, by its names in the files' stats. */
 export function columnOf(columns: readonly RangeColumn[], physicalPath: readonly string[]): RangeColumn | null {
   const path = JSON.stringify(physicalPath)
   return columns.find((column) => JSON.stringify(column.physicalPath) === path) ?? null
 }
 
 /**
- * Number of the first file that came after a version; null when none did. A removed file's number may be given to a new one, so this can be below
- * numbers that have ranges.
- * @returns `unknown` when the catalog no longer holds all the commits since
+ * Number of the first file added after a version; null if none was. A new file can reuse a removed file's number, so
+ * this can be below numbers that have ranges.
+ * @returns `unknown` if the catalog no longer has all commits since
  */
 export async function firstFileAfter(
   reader: SqlReader,
@@ -71,7 +71,7 @@ export async function firstFileAfter(
   return next !== null && next !== version + 1 ? 'unknown' : first
 }
 
-/** Whether columns that have ranges stand in the catalog exactly so. */
+/** True if the catalog has exactly these columns with ranges. */
 export async function columnsStand(
   reader: SqlReader,
   tableId: string,

@@ -1,6 +1,6 @@
 /**
- * A condition as far as ranges can judge it: what is left is true wherever the exact judgement of src/delta/pruning.ts may be, and mostly not
- * much more often. Parts on other columns fall out of an AND, and make an OR useless.
+ * A condition as far as ranges can judge it: true wherever the exact judgement of src/delta/pruning.ts may be, and
+ * mostly not much more often. Parts on other columns are dropped from an AND, and make an OR useless.
  */
 import { resolveColumn } from '../../delta/columns.ts'
 import type { LeafColumn, StructType } from '../../delta/schema.ts'
@@ -25,7 +25,7 @@ export type RangeTest =
   | { readonly kind: 'nulls'; readonly column: RangeColumn; readonly negated: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RangeTest[] }
 
-/** What a condition is about. */
+/** A condition and its table. */
 export type BoundCondition = {
   readonly predicate: Predicate
   readonly schema: StructType
@@ -35,15 +35,15 @@ export type BoundCondition = {
 
 const ALL: RangeTest = { kind: 'all' }
 const NONE: RangeTest = { kind: 'none' }
-/** More values of an IN than this are taken as one range from the least to the greatest. */
+/** An IN with more values than this is treated as one range from the least to the greatest. */
 const MOST_VALUES = 16
 
-/** The condition must have been compiled for pruning before: what does not fit its column has been refused there. */
+/** The condition must have been compiled for pruning before: that refuses values of the wrong type. */
 export function rangeTest(bound: BoundCondition, columns: readonly RangeColumn[]): RangeTest {
   return testOf({ ...bound, columns }, bound.predicate.root, false)
 }
 
-/** The columns that a test asks about, each once. */
+/** The columns in a test, each once. */
 export function testedColumns(test: RangeTest): readonly RangeColumn[] {
   if ('parts' in test) return [...new Set(test.parts.flatMap(testedColumns))]
   return 'column' in test ? [test.column] : []
@@ -138,7 +138,7 @@ function joined(kind: 'and' | 'or', given: readonly RangeTest[]): RangeTest {
   return parts.length === 1 ? (parts[0] as RangeTest) : { kind, parts }
 }
 
-/** Text before the first wildcard; a backslash takes the next character literally. */
+/** Text before the first wildcard; a backslash makes the next character literal. */
 function prefixOf(pattern: string): string {
   let prefix = ''
   for (let i = 0; i < pattern.length; i++) {

@@ -1,30 +1,27 @@
-/**
- * Values as bytes that sort as the values do, compared by memcmp, which is what all four databases do with binary columns. A key that had to be
- * cut stands for a bound further out, never further in.
- */
+/** Values as bytes that sort likewise under memcmp, as in all four databases. A cut key is a bound further out. */
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 
-/** Which way a bound may move where it cannot be kept exactly. */
+/** Direction in which an inexact bound may move. */
 export type Direction = 'down' | 'up'
 
 const MOST_DIGITS = 40
 const MOST_TEXT_BYTES = 64
 const FARTHEST_EXPONENT = 2_000
-/** Exponents that take a single byte, which is all that most columns hold. */
+/** Exponents that take one byte; enough for most columns. */
 const SHORT_LEAST = -40
 const SHORT_MOST = 60
 const SHORT_BASE = 0x90
 const LONG_BELOW = 0x8f
 const LONG_ABOVE = SHORT_BASE + SHORT_MOST - SHORT_LEAST + 1
 const ZERO = Buffer.from([0x80])
-/** Behind every digit and every byte of UTF-8. */
+/** Sorts after every digit and every byte of UTF-8. */
 const BEYOND = 0xff
 const PLAIN_INTEGER = /^-?\d{1,15}$/
 
 /**
- * One encoding for all numeric types: `0.d1d2… × 10^e` as a byte of sign and exponent and two digits a byte; below zero all bits are
- * turned. Null for numbers further from zero, or nearer to it, than any type reaches.
+ * One encoding for all numeric types: `0.d1d2… × 10^e` as a byte of sign and exponent, then two digits per byte; below
+ * zero all bits are inverted. Null for numbers further from zero, or nearer to it, than any type allows.
  */
 export function numberKey({ unscaled, scale }: ExactNumber, direction: Direction): Buffer | null {
   if (unscaled === 0n) return ZERO
@@ -32,7 +29,7 @@ export function numberKey({ unscaled, scale }: ExactNumber, direction: Direction
   return keyOfDigits((isNegative ? -unscaled : unscaled).toString(), scale, isNegative, direction)
 }
 
-/** The same for a whole number of at most 15 digits as text, without a detour; null for other texts. */
+/** The same, faster, for a whole number of at most 15 digits as text; null for other texts. */
 export function integerKey(text: string): Buffer | null {
   if (!PLAIN_INTEGER.test(text)) return null
   const isNegative = text.startsWith('-')
@@ -56,7 +53,7 @@ function keyOfDigits(digits: string, scale: number, isNegative: boolean, directi
   }
   const growsAway = (direction === 'up') !== isNegative
   if (isCut && growsAway) bytes.push(BEYOND)
-  // Of two magnitudes that begin alike the longer one is greater, and below zero it must sort first.
+  // Of two magnitudes with the same beginning the longer is greater, and below zero it must sort first.
   return Buffer.from(isNegative ? [...bytes.map((byte) => 0xff - byte), BEYOND] : bytes)
 }
 
@@ -64,7 +61,7 @@ function twoBytes(value: number): [number, number] {
   return [value >> 8, value & 0xff]
 }
 
-/** Microseconds since the epoch; dates are those of their midnight. Null beyond 64 bits. */
+/** Microseconds since the epoch; a date counts as its midnight. Null beyond 64 bits. */
 export function timeKey(micros: bigint): Buffer | null {
   if (micros < -(2n ** 63n) || micros >= 2n ** 63n) return null
   const key = Buffer.alloc(8)

@@ -1,6 +1,6 @@
 /**
- * What a literal asks of a file's keys. Where the exact judgement allows for rounding (floats, decimals that went through a double, timestamps
- * cut to milliseconds), the literal reaches that much further here.
+ * The keys that a file needs to match a literal. If the exact judgement allows for rounding (floats, decimals that went
+ * through a double, timestamps cut to milliseconds), the limits are wider by as much.
  */
 import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
@@ -10,15 +10,15 @@ import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 
-/** A file can match only if its max key is at or above `reach` and its min key at or below `start`; null asks nothing. */
+/** A file matches only if its max key is at or above `reach` and its min key at or below `start`; null is no limit. */
 export type Wanted = { readonly reach: Buffer | null; readonly start: Buffer | null }
 
 const NOTHING: Wanted = { reach: null, start: null }
-/** Decimals of more digits may have lost some on their way through a double. */
+/** Longer decimals may have lost digits in a double. */
 const SAFE_DIGITS = 15
 const CUT_MICROS = 999n
 
-/** For `column op literal`, where the types fit each other. */
+/** For `column op literal`, if the types match. */
 export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Wanted {
   if (op === '<>') return NOTHING
   const around = keysAround(field, value)
@@ -30,7 +30,7 @@ export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Wan
     case '<=':
       return { reach: null, start }
     default:
-      // A NaN above max is left out by many writers.
+      // Many writers leave a NaN out of max.
       return isFloating(field) ? NOTHING : { reach, start: null }
   }
 }
@@ -45,7 +45,7 @@ export function wantedByPrefix(prefix: string): Wanted {
   return { reach: textKey(prefix, 'down'), start: textKeyBeyond(prefix) }
 }
 
-/** Keys at or below, and at or above, everything that may count as this literal. */
+/** Keys at or below, and at or above, all values that may equal this literal. */
 function keysAround(field: Field, value: LiteralValue): Wanted {
   const { type } = field
   if (type.kind === 'decimal') return numberAround(value, type.precision > SAFE_DIGITS)
@@ -99,7 +99,7 @@ function numberAround(value: LiteralValue, isWide: boolean): Wanted {
 
 const SHIFT_DIGITS = 19
 
-/** Further by one part in 2^50 and a little more, where the judgement allows for one in 2^52. */
+/** Wider by one part in 2^50 and a little more; the exact judgement allows for one in 2^52. */
 function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNumber {
   const fine = unscaled * 10n ** BigInt(SHIFT_DIGITS)
   const step = ((fine < 0n ? -fine : fine) >> 50n) + 10n ** BigInt(scale)
@@ -110,7 +110,7 @@ function timesAround(micros: bigint): Wanted {
   return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
 }
 
-/** As far as the neighbours of the number among those that a float, or a double, can hold. */
+/** As far as the next smaller and greater float, or double. */
 function doubleAround(value: LiteralValue, isFloat: boolean): Wanted {
   const text = textOf(value, 'number', 'string')
   const number = text === null ? null : parseDouble(text)

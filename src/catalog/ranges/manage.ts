@@ -1,4 +1,4 @@
-/** Which columns of a table have ranges: adding some, taking some away. */
+/** Adds and removes columns that have ranges. */
 import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import type { RangeClass } from './classes.ts'
@@ -10,7 +10,7 @@ export type WantedColumn = {
   readonly kind: RangeClass
 }
 
-/** Notes columns that ranges are wanted for; `extendRanges` builds them. Columns that have some already are left as they are. */
+/** Requests ranges for columns; `extendRanges` builds them. Columns that already have some are left as they are. */
 export async function addRangeColumns(
   database: SqlDatabase,
   tableId: string,
@@ -38,7 +38,7 @@ export async function addRangeColumns(
   )
 }
 
-/** Takes the ranges of a column away; from its first statement on nobody uses them. */
+/** Deletes the ranges of a column; none is used from the first statement on. */
 export async function dropRangeColumn(
   database: SqlDatabase,
   tableId: string,

@@ -17,7 +17,7 @@ export const RANGE_COLUMNS = [
 export const ZONE_COLUMNS = ['table_id', 'column_no', 'zone_no', 'min_key', 'max_key', 'has_nulls', 'has_values']
 const LOAD_ROWS = 10_000
 
-/** Bounds of the files that may hold a value: one of nulls alone must not open those of its zone. */
+/** Bounds of the files that may hold a value; a file of nulls alone must not widen its zone's bounds. */
 type Zone = {
   readonly columnNo: number
   readonly zoneNo: number
@@ -40,18 +40,18 @@ export class RangeRows {
     this.#columns = columns
   }
 
-  /** @param stats null where there are none or they cannot be read: then anything may be in the file */
+  /** @param stats null if missing or unreadable: then the file may hold anything */
   add(fileNo: number, stats: StatsPieces | null): void {
     this.files++
     const zoneNo = Math.floor(fileNo / ZONE_FILES)
     for (const [slot, { columnNo, kind }] of this.#columns.entries()) {
       const min = stats?.min[slot]
       const max = stats?.max[slot]
-      // Without both, nothing is known, not even that a boolean is one of two.
+      // Without both, nothing is known, not even the two values of a boolean.
       const { low, high } =
         min === undefined && max === undefined ? { low: null, high: null } : spanKeys(kind, min, max)
       const nulls = stats?.nulls[slot]
-      // Counts of nulls are believed as src/delta/pruning.ts believes them.
+      // Counts of nulls are trusted under the same condition as in src/delta/pruning.ts.
       const hasNulls = stats?.tightBounds === true && nulls === '0' ? 0 : 1
       const hasValues = stats?.tightBounds === true && nulls !== undefined && nulls === stats.numRecords ? 0 : 1
       this.#rows.push([this.#tableId, columnNo, zoneNo, fileNo, low, high, hasNulls, hasValues])

@@ -13,7 +13,7 @@ export const sqliteDialect: CatalogDialect = {
     owners,
   ],
   transactionalDdl: true,
-  // The row id is the key: nothing is smaller or faster.
+  // The row id is the key: the smallest and fastest.
   numbering: 'database',
   files: {
     kind: 'shared',
@@ -28,7 +28,7 @@ export const sqliteDialect: CatalogDialect = {
   jsonText: (column, path) => `${column} -> ${literal(jsonPath(path))}`,
 }
 
-/** A path for SQLite's JSON functions; every name is quoted, so dots and brackets in column names are plain text. */
+/** A path for SQLite's JSON functions; every name is quoted, so dots and brackets in names are plain text. */
 function jsonPath(path: readonly string[]): string {
   return `$${path.map((name) => `."${name.replaceAll('"', '\\"')}"`).join('')}`
 }

@@ -1,7 +1,8 @@
 /**
- * A checkpoint against the replay of the log at its version, action by action. Checkpoints are not copies of the commits: of 153 real
- * checkpoint adds 146 flip dataChange, 22 drop stats and 4 write them anew. So what PROTOCOL.md, "Action Reconciliation" keeps must be
- * the same, statistics and partition values are compared by the types of their columns, the former where both sides have them, and what had expired may be missing.
+ * Compares a checkpoint with the replay of the log at its version, action by action. Checkpoints are not copies of the
+ * commits: of 153 real checkpoint adds 146 flip dataChange, 22 drop stats and 4 rewrite them. So fields that
+ * PROTOCOL.md, "Action Reconciliation" keeps must be equal; statistics (if both sides have them) and partition values
+ * are compared by the types of their columns; expired actions may be missing.
  */
 import { LINE_SOURCE } from './scratch.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
@@ -9,7 +10,7 @@ import { columnsOf, type ParsedKind } from './state-checks.ts'
 import { same, VECTOR_OF_CHECKPOINT } from './checks.ts'
 import type { Comparison, Field } from './compare.ts'
 
-/** Before which instants (ms) a removed file and a transaction have expired; -Infinity: never. */
+/** Removed files and transactions before these instants (ms) have expired; -Infinity: never. */
 export type Expiry = { readonly removes: number; readonly txns: number }
 
 const KEYED = `SELECT a.*, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, count(*) OVER (PARTITION BY coalesce(k.key, a.path), a.dv_id) AS copies`
@@ -65,7 +66,7 @@ const filesComparison = (version: number): Comparison => ({
   ],
 })
 
-/** A remove that has expired may be in a checkpoint or not, but never beside the file itself. */
+/** An expired remove may be in a checkpoint or not, but never together with the file itself. */
 function tombstonesComparison(version: number, { removes }: Expiry): Comparison {
   const alive = removes === -Infinity ? 'true' : `deletion_timestamp > ${removes}`
   const [theirs, ours] = [CHECKPOINT_REMOVES, tombstonesAt(version)]
@@ -85,7 +86,7 @@ function tombstonesComparison(version: number, { removes }: Expiry): Comparison 
   }
 }
 
-/** A JSON text that a writer may have written anew: white space means nothing. */
+/** A JSON text that a writer may have rewritten: white space means nothing. */
 const minified = (name: string): Field => {
   const text = (side: string): string => `coalesce(CAST(TRY(json(${side}."${name}")) AS VARCHAR), ${side}."${name}")`
   return { name, log: text('l'), catalog: text('c'), mode: 'json' }
@@ -124,7 +125,7 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): C
   const theirs = `SELECT *, count(*) OVER (${over}) AS rows, 1 AS present FROM (
     SELECT ${columnsOf(kind)} FROM log_other WHERE kind = '${kind}' AND source = ${LINE_SOURCE.witness})`
   const ours = `SELECT ${columnsOf(kind)}, 1 AS rows, 1 AS present FROM (${replay(version)})`
-  // A transaction without a time expires at once where the table gives a retention (delta-spark, InMemoryLogReplay).
+  // If the table sets a retention, a transaction without a time expires at once (delta-spark, InMemoryLogReplay).
   const expired =
     kind === 'txn' && txns !== -Infinity ? `coalesce(TRY_CAST(last_updated AS BIGINT), 0) <= ${txns}` : 'false'
   return {
@@ -141,7 +142,7 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): C
   }
 }
 
-/** Comparisons of the checkpoint that is loaded as a witness: its rows stand on the side of the log, the replay on the other. */
+/** Comparisons of the checkpoint loaded as second source: its rows are the side of the log, the replay the other. */
 export function checkpointComparisons(version: number, expiry: Expiry): readonly Comparison[] {
   const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))
   return [...states, filesComparison(version), tombstonesComparison(version, expiry)]

@@ -1,4 +1,4 @@
-/** Which checkpoints can be judged, and the comparison of each with the replay of the log at its version. One lies in the scratch database at a time. */
+/** Compares chosen checkpoints with the replay of the log at their versions, one at a time in the scratch database. */
 import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
@@ -21,9 +21,9 @@ export type CheckpointsLooked = {
   readonly looked: number
   /** Checkpoints that could not be read: each is a difference. */
   readonly unreadable: number
-  /** Complete checkpoints up to the version that was validated. */
+  /** Complete checkpoints up to the validated version. */
   readonly all: number
-  /** Those that no commits stand beside, so that nothing can contradict them. */
+  /** Checkpoints without their commits, so that nothing can contradict them. */
   readonly notJudged: number
 }
 
@@ -35,9 +35,10 @@ type At = {
 }
 
 /**
- * Compares up to `limit` checkpoints: the newest, the oldest, and others by chance. A checkpoint that cannot be read is a difference.
+ * Compares up to `limit` checkpoints: the newest, the oldest, and random others. One that cannot be read is a
+ * difference.
  * @param now ms since the epoch; decides which tombstones and transactions have expired
- * @throws SluiceError SOURCE_IO and others that may pass by themselves; the interrupt's reason
+ * @throws SluiceError SOURCE_IO and other transient ones; the interrupt's reason
  */
 export async function checkCheckpoints(
   at: At,
@@ -57,7 +58,7 @@ export async function checkCheckpoints(
     if (able.includes(one)) continue
     report.notes.push(`checkpoint ${one.version} is not judged: the commits that it stands for are gone`)
   }
-  // What is known to be unreadable is told whatever the limit says.
+  // Checkpoints known to be unreadable are reported whatever the limit.
   const unread = able.filter((one) => broken.has(one))
   const sound = able.filter((one) => !broken.has(one))
   const chosen = choose(sound, limit, random)
@@ -73,7 +74,7 @@ export async function checkCheckpoints(
   return { looked, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
-/** @returns whether it could be read, and was compared */
+/** @returns true if it could be read, and was compared */
 async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<boolean> {
   const { log, scratch, report } = at
   const { version } = checkpoint
@@ -104,7 +105,7 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
   }
 }
 
-/** Retentions as the table's own metadata gives them at a version. */
+/** Retentions from the table's own metadata at a version. */
 async function expiryAt(scratch: SqlDatabase, version: number, now: number): Promise<Expiry> {
   const property = (name: string): string => `raw->>'$.metaData.configuration."delta.${name}"'`
   const [row] = await scratch.all(
@@ -121,7 +122,7 @@ function choose(from: readonly Checkpoint[], limit: number, random: () => number
   if (from.length <= limit) return from
   const chosen = new Set([from.at(-1), from[0]].slice(0, limit))
   for (let i = 0; chosen.size < limit; i++) {
-    // Draws may hit what is chosen already; after many of them the next one in order will do.
+    // A draw may repeat a chosen one; after many draws the next in order is taken.
     const at = i < limit * 4 ? Math.min(from.length - 1, Math.floor(random() * from.length)) : i % from.length
     chosen.add(from[at])
   }

@@ -1,9 +1,9 @@
-/** The log against the catalog, relation by relation and column by column. */
+/** Compares log and catalog, relation by relation and column by column. */
 import { VECTOR_FIELDS } from '../../delta/actions.ts'
 import type { Comparison, Field } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
-/** Versions that both sides know. `sameStart` is false when one of them begins earlier: then the first version is a border, not a fact. */
+/** Versions in both sides. If one side begins earlier, `sameStart` is false: its first version has no exact history. */
 export type Range = { readonly from: number; readonly version: number; readonly sameStart: boolean }
 
 /** Fields with the same name on both sides. */
@@ -14,7 +14,7 @@ export const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
 const vectorOf = (side: string): string =>
   `CASE WHEN nullif(${side}.deletion_vector, 'null') IS NOT NULL THEN CAST(json_object(${VECTOR_FIELDS.map((name) => `'${name}', json_extract(${side}.deletion_vector, '$.${name}')`).join(', ')}) AS VARCHAR) END`
 
-/** Where one side, or both, has it from a checkpoint. */
+/** For comparisons in which at least one side comes from a checkpoint. */
 export const VECTOR_OF_CHECKPOINT: Field = {
   name: 'deletion_vector',
   log: vectorOf('l'),
@@ -25,7 +25,7 @@ export const VECTOR_OF_CHECKPOINT: Field = {
 const LOG_LIVES = `
 SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
 
-/** Fields that a checkpoint says as well as a commit. */
+/** Fields that are the same in a checkpoint as in a commit. */
 const STATE_FIELDS: readonly Field[] = [
   ...same(['size', 'modification_time']),
   {
@@ -40,7 +40,7 @@ const STATE_FIELDS: readonly Field[] = [
   { name: 'key_hash', log: 'c.expected_hash', catalog: 'c.key_hash' },
 ]
 
-/** Stats of a file whose checkpoint holds them in columns have no text of their own: their values are compared. */
+/** If a checkpoint holds a file's stats in columns, there is no text: the values are compared. */
 const STATS_FIELDS: readonly Field[] = [
   {
     name: 'stats',
@@ -78,14 +78,14 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
     fields: [...EXACT_FIELDS, ...STATS_FIELDS, ...STATE_FIELDS],
   }
   if (sameStart) return [exact]
-  // Files that both sides have at the border: where their lives began is known to one side only.
+  // Files in both sides at the first version: only one side knows where their lifetimes began.
   const atBorder: Comparison = {
     ...common,
     on: 'l.key = c.key AND l.dv = c.dv',
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
-      // One side has what a checkpoint's writer spelled, the other what a commit did.
+      // One side has the spelling of a checkpoint's writer, the other that of a commit.
       ...STATE_FIELDS.map((field): Field => {
         if (field.name === 'deletion_vector') return VECTOR_OF_CHECKPOINT
         return field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field
@@ -153,9 +153,9 @@ export function compareCommits({ from, version, sameStart }: Range): Comparison 
   }
 }
 
-/** Lines that are in no other relation, word for word; rows of a checkpoint have no words and are compared by value. */
+/** Lines in no other relation, byte for byte; a checkpoint's rows have no text and are compared by value. */
 export function compareActions({ from, sameStart }: Range): readonly Comparison[] {
-  // Commits below the first version lead nowhere: a catalog that moved to a new base does not hold them.
+  // Commits below the first version are not replayed: a catalog that moved to a new base lacks them.
   const known = `(o.version >= ${from} OR CAST(o.version AS VARCHAR) IN (SELECT version FROM cat_actions))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
     FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)
@@ -172,10 +172,10 @@ export function compareActions({ from, sameStart }: Range): readonly Comparison[
   }))
 }
 
-/** Values with NULL for '', which is one partition. No text of JSON but such a value has a colon and two quotes before its comma or its end. */
+/** NULL instead of '': the same partition. In JSON only such a value has a colon and two quotes before `,` or `}`. */
 export const emptyAsNull = (values: string): string => `regexp_replace(${values}, ':""([,}])', ':null\\1', 'g')`
 
-/** A file's partition row must say what the file says, and be found by its hash. */
+/** A file's partition row must have the file's values, and the hash that belongs to them. */
 export const comparePartitions: Comparison = {
   check: 'partitions',
   version: 'c.added',

@@ -1,13 +1,14 @@
 /**
- * Comparing two relations as sets, in SQL: every row that one side lacks and every field that differs becomes a row of `difference`.
- * Texts that differ but mean the same (by the field's mode) are taken out again afterwards.
+ * Compares two relations as sets, in SQL: each row that one side lacks and each field that differs becomes a row of
+ * `difference`. Texts that differ but mean the same (by the field's mode) are removed again afterwards.
  */
 import { literal } from '../../shared/sql-text.ts'
 
 /**
- * How two texts are the same: `text` byte for byte, `values` as JSON objects whose nulls count, `json` as JSON without nulls,
- * `stats` as JSON whose numbers and times are equal, `shared` like `stats` where both sides have the field, `spelled` like `values` for partition
- * values that two writers wrote. What is left of the last three is judged by the types of the columns (`settle-by-type`).
+ * When two texts are the same: `text` byte for byte, `values` as JSON objects including nulls, `json` as JSON without
+ * nulls, `stats` as JSON with equal numbers and times, `shared` like `stats` if both sides have the field, `spelled`
+ * like `values` for partition values from two writers. Remaining differences of the last three are judged by the
+ * columns' types (`settle-by-type`).
  */
 export type Mode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
 
@@ -15,7 +16,7 @@ export type Field = { readonly name: string; readonly log: string; readonly cata
 
 export type Comparison = {
   readonly check: string
-  /** SQL expressions over `l` and `c`; of a row that one side lacks, that side is all NULL. */
+  /** SQL expressions over `l` and `c`; if one side lacks a row, that side is all NULL. */
   readonly version: string
   readonly path: string
   readonly log: string
@@ -23,13 +24,13 @@ export type Comparison = {
   /** Join condition; must be an equality of expressions. */
   readonly on: string
   readonly fields: readonly Field[]
-  /** Its rows are not what a reader wants counted. */
+  /** Its rows are left out of the counts shown to users. */
   readonly uncounted?: true
 }
 
 const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`
 
-/** Statement that adds the differences of two relations to `difference`. Both need a column `present`, which is always 1. */
+/** Statement that adds the differences of two relations to `difference`. Both need a column `present`, always 1. */
 export function compareSql(comparison: Comparison): string {
   const { check, version, path, log, catalog, on, fields } = comparison
   const entry = (name: string, mode: Mode, left: string, right: string): string =>
@@ -53,7 +54,7 @@ WHERE d IS NOT NULL`
 
 const JSON_MODES = "'values', 'json', 'stats', 'shared', 'spelled'"
 
-/** Numbers by value, times by instant, everything else as it stands. HUGEINT would round a fraction, so only whole numbers pass it. */
+/** Numbers by value, times by instant, all else by text. HUGEINT would round a fraction, so only integers use it. */
 const SAME_ATOM = `CASE
   WHEN atom IS NULL THEN 'null'
   WHEN starts_with(atom, '"') AND regexp_matches(atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')
@@ -70,10 +71,10 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
     WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
   WHERE t.atom IS NOT NULL OR (d.mode IN ('values', 'spelled') AND t.type = 'NULL'))`
 
-/** The catalog writes JSON without white space; a text with some was not written by an import, whatever it means. */
+/** The catalog writes JSON without white space; a text with some was not written by an import. */
 export const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 
-/** Statements that take out of \`difference\` what only reads differently. */
+/** Statements that remove from `difference` values that only differ in spelling. */
 export const SETTLE: readonly string[] = [
   `CREATE OR REPLACE TEMP TABLE log_leaf AS ${leaves('log')}`,
   `CREATE OR REPLACE TEMP TABLE cat_leaf AS ${leaves('catalog')}`,
@@ -87,5 +88,5 @@ export const SETTLE: readonly string[] = [
   `DELETE FROM difference WHERE mode = 'shared' AND (log IS NULL OR catalog IS NULL)`,
 ]
 
-/** What is a difference by now stays one. */
+/** The remaining differences are final. */
 export const SETTLED = `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`

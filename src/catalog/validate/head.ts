@@ -1,4 +1,4 @@
-/** The table's own row in the catalog: what it promises, and whether it agrees with everything below it. */
+/** The table's own row in the catalog, and its comparison with the rows below it. */
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
@@ -11,7 +11,7 @@ import type { Report } from './report.ts'
 export type CatalogHead = {
   readonly version: number
   readonly historyFrom: number
-  /** How far an import has come that is under way, or null: rows above `version` are its own and count for nobody yet. */
+  /** Progress of a running import, or null: rows above `version` are its own and not yet visible to readers. */
   readonly cursor: string | null
   readonly importId: string | null
 }
@@ -35,9 +35,9 @@ export async function headOf(scratch: SqlDatabase, tableId: string): Promise<Cat
 }
 
 /**
- * Whether the catalog's rows of its first version were read from a checkpoint. A table that was pruned to this version has none, though its
- * log may have been cleaned to the very same one. A checkpoint has protocol and metadata, so that three relations say it; the majority
- * decides, and the comparison then finds the rows that say otherwise.
+ * True if the catalog's first version was read from a checkpoint. Not so for a table pruned to this version, even if
+ * its log was cleaned to the same one. A checkpoint has protocol and metadata, so three relations show it; the majority
+ * decides, and the comparison then finds rows that disagree.
  */
 export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
   const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']
@@ -48,7 +48,7 @@ export async function beganAtBase(scratch: SqlDatabase, version: number): Promis
   return Number(row?.[0]) >= 2
 }
 
-/** Takes out of the copies what an unfinished import has written ahead of the current version. */
+/** Removes from the copies the rows that an unfinished import has written above the current version. */
 export const hideAhead = (version: number): readonly string[] => [
   ...['commits', 'actions', 'metadata', 'protocols', 'txns', 'domains'].map(
     (relation) => `DELETE FROM cat_${relation} WHERE TRY_CAST(version AS BIGINT) > ${version}`,
@@ -59,7 +59,7 @@ export const hideAhead = (version: number): readonly string[] => [
 
 const ISO = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'
 
-/** Everything the row says, from the log's lines and from the relations below it. */
+/** The whole row, derived from the log's lines and the relations below it. */
 const headComparison = (version: number, root: string): Comparison => ({
   check: 'table',
   version: `${version}`,
@@ -97,7 +97,7 @@ const headComparison = (version: number, root: string): Comparison => ({
       mode: 'values',
     },
     { name: 'protocol', log: "l.protocol->>'$.protocol'", catalog: 'c.protocol', mode: 'json' },
-    // Times and notes of the import itself: nothing in the log says them, but they have a form.
+    // Times and notes of the import itself are not in the log, but have a fixed form.
     {
       name: 'created_at',
       log: `CASE WHEN regexp_matches(c.created_at, '${ISO}') AND c.created_at <= c.updated_at THEN c.created_at END`,
@@ -116,7 +116,7 @@ const headComparison = (version: number, root: string): Comparison => ({
   ],
 })
 
-/** Checks the row of `delta_tables`; `sameStart` as of `Range`. */
+/** Checks the row of `delta_tables`; `sameStart` as in `Range`. */
 export async function checkHead(report: Report, head: CatalogHead, root: string, sameStart: boolean): Promise<void> {
   const comparison = headComparison(head.version, root)
   const isKnown = sameStart ? 'true' : 'l.has_commit'
@@ -128,7 +128,10 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
   await report.compare(head.version, 'table', '_delta_log', [{ ...comparison, fields: [...comparison.fields, time] }])
 }
 
-/** A table counts as imported only by the completed row of its import. Both are of one state of the catalog: an import may have gone on since. */
+/**
+ * A table counts as imported only if its import's row is completed. Both rows are of one state of the catalog: an
+ * import may have continued since.
+ */
 export async function checkImport(report: Report, scratch: SqlDatabase, head: CatalogHead): Promise<void> {
   const rows = await scratch.all(`SELECT import_id, status, version FROM ${copyOf('migration_status')}`)
   if (head.cursor !== null) {
@@ -143,7 +146,7 @@ export async function checkImport(report: Report, scratch: SqlDatabase, head: Ca
   await report.value(head.version, 'import', 'migration_status', 'version', String(head.version), row?.[2])
 }
 
-/** The import id that a cursor names; a damaged cursor names none. */
+/** The import id in a cursor; null if the cursor is damaged. */
 function idIn(cursor: string | null): string | null {
   return /"importId":"(\d+)"/.exec(cursor ?? '')?.[1] ?? null
 }

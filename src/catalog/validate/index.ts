@@ -1,8 +1,8 @@
 /**
- * Proves that the catalog says what the log says. The log is read and replayed again by DuckDB in SQL; the catalog's rows are loaded beside
- * it, and both are compared as sets: every life of a file, every commit, every line, at the latest version and at older ones. Then come
- * checksum files and `_last_checkpoint`, and every checkpoint is compared with the replay. Ranges are proved against the statistics they
- * were made from.
+ * Proves that the catalog agrees with the log. DuckDB reads and replays the log again in SQL; the catalog's rows are
+ * loaded, too, and both are compared as sets: every file lifetime, commit and line, at the latest version and at older
+ * ones. Then checksum files and `_last_checkpoint` are compared, every checkpoint with the replay, and ranges with the
+ * statistics they were made from.
  */
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { Emit } from '../../model/run/event.ts'
@@ -45,13 +45,13 @@ export type ValidationOptions = {
   readonly log: LogStore
   /** A fresh, empty DuckDB in memory; it is closed when the validation ends. */
   readonly scratch: () => Promise<SqlDatabase>
-  /** Older versions to check beside the latest. */
+  /** Older versions to check in addition to the latest. */
   readonly samples: number
-  /** Checkpoints to compare with the commits at most; Infinity: all. */
+  /** Most checkpoints to compare with the commits; Infinity: all. */
   readonly checkpoints: number
   /** ms since the epoch; decides what has expired from a checkpoint. */
   readonly now: number
-  /** From 0 up to 1, to choose versions and checkpoints. */
+  /** From 0 to below 1; chooses versions and checkpoints. */
   readonly random: () => number
   readonly interrupt: Interrupt
   readonly emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
@@ -67,11 +67,11 @@ export type ValidationResult = {
   readonly checks: number
   readonly differences: number
   readonly checkpoints: CheckpointsLooked
-  /** How many of them are only times of commits: copies of a folder have other file times. */
+  /** Those of them that are only commit times: copies of a folder have other file times. */
   readonly timeDifferences: number
-  /** How many of the differences are with checksum files, `_last_checkpoint` and checkpoints. */
+  /** Those of the differences that are with checksum files, `_last_checkpoint` and checkpoints. */
   readonly witnessDifferences: number
-  /** Files of the log that agreed or not: `_delta_log`, checksum files, checkpoints. */
+  /** Compared files of the log: `_delta_log`, checksum files, checkpoints. */
   readonly witnesses: readonly string[]
   readonly notes: readonly string[]
 }
@@ -85,9 +85,9 @@ const STATE_AT = {
 } as const
 
 /**
- * Compares the catalog's image of a table with its log. Differences are events and counted, not thrown.
- * @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED; NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT when the log itself cannot be read;
- * what the stores throw; the interrupt's reason
+ * Compares a table in the catalog with its log. Differences are emitted and counted, not thrown.
+ * @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED; NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT if the log itself
+ * cannot be read; errors of the stores; the interrupt's reason
  */
 export async function validateTable(options: ValidationOptions): Promise<ValidationResult> {
   const long = new LongLines(options.tableId, options.log.label)
@@ -159,7 +159,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
-  // A folder of that name is not listed, where there are folders.
+  // In stores with folders, a folder of that name is not listed.
   if (loaded.folder.hasLastCheckpoint || log.requests === undefined) {
     await checkLastCheckpoint(at, loaded.folder, range.from, range.version).catch((error: unknown) => {
       const failed = asSluiceError(error)
@@ -188,8 +188,8 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 }
 
 /**
- * Whether both sides begin with a checkpoint, or both with a commit. A catalog can have begun with checkpoint 0 only where there is one: without
- * it, rows that say so are damage, and must be compared.
+ * True if both sides begin with a checkpoint, or both with a commit. A catalog can begin with checkpoint 0 only if
+ * there is one: otherwise rows that claim it are damaged, and must be compared.
  */
 async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog): Promise<boolean> {
   const { start, base } = window
@@ -197,7 +197,7 @@ async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog):
   return (await beganAtBase(scratch, start)) === (base !== null)
 }
 
-/** The catalog says what the log says to readers that decode paths; others may have other files. */
+/** The catalog has the files of readers that decode paths; other readers may have others. */
 async function noteSpellings(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
   const [row] = await scratch.all(spelledApartAt(version))
   const count = Number(row?.[0] ?? 0)
@@ -208,7 +208,7 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   )
 }
 
-/** Log and catalog agree on times that do not grow, and a reader may take another version for a time all the same. */
+/** Log and catalog agree on times that do not increase; readers may still disagree on the version at a time. */
 async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
   const [row] = await scratch.all(UNTIMELY)
   const count = Number(row?.[0] ?? 0)
@@ -245,7 +245,7 @@ async function checkVersion(report: Report, version: number, range: Range): Prom
   }
 }
 
-/** The latest version, the first, the one before the latest, and random ones between. */
+/** The latest version, the first, the one before the latest, and random others. */
 export function chooseVersions(
   range: { from: number; version: number },
   samples: number,
@@ -256,7 +256,7 @@ export function chooseVersions(
   if (all <= samples + 1) return Array.from({ length: all }, (_, i) => from + i)
   const chosen = new Set([version])
   for (const one of [from, version - 1]) if (one >= from && chosen.size <= samples) chosen.add(one)
-  // Twice as many draws as wanted: a draw may hit what is chosen already.
+  // Twice as many draws as needed: a draw may repeat a chosen version.
   for (let draw = 0; draw < samples * 2 && chosen.size <= samples && chosen.size < all; draw++) {
     chosen.add(from + Math.min(all - 1, Math.floor(random() * all)))
   }

@@ -1,4 +1,4 @@
-/** The catalog's rows of one table in the scratch database, every value as text: what is compared is what is stored. */
+/** Copies the catalog's rows of one table to the scratch database, every value as text, to compare what is stored. */
 import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -46,7 +46,7 @@ export const TABLE_COLUMNS = [
   'updated_at',
 ] as const
 
-/** Integers of the log that may pass 2^53, and of others what a damaged catalog may hold there: they travel as text. */
+/** Columns of bytes. All others are read as text: integers may pass 2^53, and a damaged catalog may hold any value. */
 const BINARY = new Set(['raw', 'add_raw', 'log_digest'])
 
 type Texts = readonly (string | null)[]
@@ -76,7 +76,7 @@ const RELATIONS: readonly Relation[] = [
 /** Name of a relation's copy. */
 export const copyOf = (relation: string): string => relation.replace('delta_', 'cat_')
 
-/** Copies the rows of a table out of the catalog, in one read transaction; each relation's number of rows is proved. */
+/** Copies the rows of a table from the catalog in one read transaction; each relation's number of rows is checked. */
 export async function loadCatalog(
   catalog: SqlDatabase,
   scratch: SqlDatabase,
@@ -129,7 +129,7 @@ async function copy(
   }
 }
 
-/** Bytes that are text as text, others in hexadecimal: damaged ones must differ, not be repaired on the way. */
+/** UTF-8 bytes as text, others in hexadecimal: damaged values must differ, not be repaired here. */
 function asText(value: SqlValue, inHex: boolean): string | null {
   if (value === null || typeof value === 'string') return value
   if (!(value instanceof Uint8Array)) return String(value)
@@ -140,7 +140,7 @@ function asText(value: SqlValue, inHex: boolean): string | null {
 
 const FILE = placesOf(FILE_COLUMNS)
 
-/** Canonical path, the key hash that belongs to it, and the digest of the line that the row gives back. */
+/** Canonical path, its key hash, and the digest of the line that the row rebuilds. */
 function fileExtra(row: SqlRow, root: string): Texts {
   const string = (i: number): string | null => (row[i] as string | null) ?? null
   const key = canonicalPath(string(FILE.path) ?? '', root)
@@ -171,7 +171,7 @@ function fileExtra(row: SqlRow, root: string): Texts {
 
 const PARTITION = placesOf(PARTITION_COLUMNS)
 
-/** The hash by which the row is found; of a row that an older program wrote that of its text, until an import makes it again. */
+/** The hash of the row's values; the hash of the stored text is also right, in rows of older programs. */
 function partitionExtra(row: SqlRow): Texts {
   const text = String(row[PARTITION.partition_values])
   const stored = String(row[PARTITION.values_hash])

@@ -1,4 +1,4 @@
-/** A checkpoint in the scratch database: its rows as JSON, rendered by DuckDB from the Parquet types, and then read like any line. */
+/** Loads a checkpoint into the scratch database: DuckDB renders its Parquet rows as JSON, and reads them like lines. */
 import { LOG_FOLDER, SIDECAR_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -9,10 +9,10 @@ import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
 import type { Checkpoint } from './window.ts'
 
-/** Rows of a checkpoint rendered at once. */
+/** Checkpoint rows per statement. */
 const BATCH_ROWS = 100_000
 
-/** Columns that are not rendered: both repeat what other fields say, and cost most of the time. */
+/** Columns that are not rendered: both repeat other fields, and take most of the time. */
 const REPEATED = new Set(['partitionValues_parsed', 'stats_parsed'])
 
 type At = {
@@ -25,7 +25,7 @@ type At = {
 /**
  * Loads all rows of a checkpoint, those of its sidecars after those of its own files.
  * @returns number of rows in its own files, and in the sidecars
- * @throws SluiceError BAD_CHECKPOINT when a file cannot be read to its end
+ * @throws SluiceError BAD_CHECKPOINT if a file cannot be read to its end
  */
 export async function loadCheckpoint(
   at: At,
@@ -48,9 +48,7 @@ export async function loadCheckpoint(
   return { own, sidecars: rows - own }
 }
 
-/**
- * Numbers the rows as the catalog does: one after the other over all files, without those that only say how the checkpoint is built.
- */
+/** Numbers the rows as the catalog does: across all files, without those that only describe the checkpoint. */
 export const RENUMBER: readonly string[] = [
   `DELETE FROM log_other WHERE source IN (1, 2) AND (kind IN ('sidecar', 'checkpointMetadata') OR kind = 'unknown:' OR raw = '{}')`,
   `CREATE TEMP TABLE numbered AS SELECT version, source, line, row_number() OVER (PARTITION BY version, source ORDER BY line) AS row
@@ -62,7 +60,7 @@ export const RENUMBER: readonly string[] = [
   'DROP TABLE numbered',
 ]
 
-/** Forgets what was read of a checkpoint that turned out to be broken. */
+/** Deletes the rows of a checkpoint that is broken or no longer needed. */
 export async function forgetCheckpoint(scratch: SqlDatabase, version: number, source: number): Promise<void> {
   await scratch.write(async (transaction) => {
     for (const table of ['log_add', 'log_remove', 'log_other']) {
@@ -93,14 +91,15 @@ async function sidecarsOf(
   )
   return rows.map(([path, bytes]) => {
     const text = String(path)
-    // Usually a bare name; otherwise a path to where the log lives.
+    // Usually a bare name; otherwise a path relative to the table.
     const place = text.includes('/') ? canonicalPath(text, log.root) : `${SIDECAR_FOLDER}/${decodeOnce(text)}`
     return { path: place, bytes: Number(bytes) }
   })
 }
 
 /**
- * What a loaded V2 checkpoint says of itself: its version, and how large its sidecars are. Readers that check either of them refuse it.
+ * Checks what a loaded V2 checkpoint states: its version, and the sizes of its sidecars. Readers that check either
+ * refuse it.
  * @throws SluiceError BAD_CHECKPOINT
  */
 export async function refuseContradicted(
@@ -146,7 +145,7 @@ async function loadParquet(at: At, path: string, version: number, source: number
   }
 }
 
-/** SQL expression for one row as the JSON object that a commit line would be. */
+/** SQL expression for one row as the JSON object of a commit line. */
 async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<string> {
   const columns = await transaction.all(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)
   const parts: string[] = []
@@ -158,7 +157,7 @@ async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<st
   return `json_object(${parts.join(', ')})`
 }
 
-/** The `add` column without what only repeats; stats_parsed stays for rows that have no stats. */
+/** The `add` column without repeated fields; stats_parsed stays for rows without stats. */
 async function addAsStruct(transaction: SqlTransaction, from: string): Promise<string> {
   const names = await transaction.all(
     `SELECT unnest(json_keys(to_json("add"))) FROM (SELECT "add" FROM ${from} WHERE "add" IS NOT NULL LIMIT 1)`,
@@ -176,7 +175,7 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   return `CASE WHEN "add" IS NOT NULL THEN json_object(${kept.join(', ')}) END`
 }
 
-/** DuckDB takes some characters of a file name for a pattern. */
+/** DuckDB reads some characters of a file name as a pattern. */
 function literally(file: string): string {
   return file.replace(/[*?[]/g, '[$&]')
 }

@@ -1,4 +1,4 @@
-/** The log in the scratch database: lines of commits and rows of checkpoints, taken apart by DuckDB's own JSON and Parquet readers. */
+/** Loads the log into the scratch database: DuckDB parses commit lines and checkpoint rows. */
 import { createHash } from 'node:crypto'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -9,7 +9,7 @@ import { badFile, objectsOf, piecesOf } from './read-lines.ts'
 import { loadCounted } from './scratch.ts'
 import type { LogFile } from './window.ts'
 
-/** Bytes of log in one statement: bounds memory, and 10,000 small commits still need a few dozen statements only. */
+/** Bytes of log per statement: bounds memory, and 10,000 small commits need only a few dozen statements. */
 const BATCH_BYTES = 16 << 20
 const BATCH_PIECES = 4000
 
@@ -35,7 +35,7 @@ const OTHER_KINDS = [
 ]
 const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionVector":"JSON","deletionTimestamp":"JSON","size":"JSON","partitionValues":"JSON"},${OTHER_KINDS.map((kind) => `"${kind}":"JSON"`).join()}}`
 
-/** A line that DuckDB cannot read gives NULL here and is dealt with apart; an error would hide which line it was. */
+/** A line that DuckDB cannot read gives NULL here and is handled separately; an error would not name the line. */
 const PARSE = `
 CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, digest, TRY(from_json(text, '${STRUCTURE}')) AS a FROM line`
 
@@ -73,7 +73,7 @@ export const EMPTY: readonly string[] = ['DELETE FROM piece', 'DELETE FROM line'
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 
-/** Collects pieces of files and takes them apart in batches. */
+/** Collects pieces of files and parses them in batches. */
 export class LogLoader {
   readonly #log: LogStore
   readonly #scratch: SqlDatabase
@@ -97,7 +97,7 @@ export class LogLoader {
     return this.#marked
   }
 
-  /** Adds a file of JSON lines: a commit, or the JSON form of a checkpoint. */
+  /** Adds a file of JSON lines: a commit, or a checkpoint in JSON. */
   async add(file: LogFile, source: number): Promise<void> {
     throwIfAborted(this.#signal)
     const path = `${LOG_FOLDER}/${file.name}`
@@ -133,14 +133,14 @@ export class LogLoader {
     for (const [version, source] of unreadable) await this.#loadObjects(Number(version), Number(source))
   }
 
-  /** Loads a file again whose lines are not all JSON by themselves. */
+  /** Loads a file again if not every line is JSON by itself. */
   async #loadObjects(version: number, source: number): Promise<void> {
     const path = this.#names.get(`${version}/${source}`) ?? ''
     const chunks: Buffer[] = []
     for await (const chunk of this.#log.read(path, { signal: this.#signal })) chunks.push(chunk)
     const content = Buffer.concat(chunks).toString('utf8')
     const objects = objectsOf(content.startsWith('\ufeff') ? content.slice(1) : content, path)
-    // What DuckDB reads is the repaired text; the digest is that of the line as it stands in the file.
+    // DuckDB reads the repaired text; the digest is of the original line in the file.
     const rows = objects.map(({ line, raw, text }) => [version, source, line, text, raw, md5(raw)])
     await this.#scratch.write(async (transaction) => {
       for (const table of ['log_add', 'log_remove', 'log_other']) {

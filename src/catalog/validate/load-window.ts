@@ -1,4 +1,4 @@
-/** Everything of the log that a validation needs, in the scratch database: base, commits and history. */
+/** Loads all of the log that a validation needs into the scratch database: base, commits and history. */
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -16,15 +16,13 @@ const PAGE_ROWS = 10_000
 export type LoadedLog = {
   readonly folder: LogFolder
   readonly window: Window
-  /** Checkpoints that the replay could not start from, with what was wrong. */
+  /** Checkpoints unusable as the start of the replay, each with its error message. */
   readonly broken: ReadonlyMap<Checkpoint, string>
   /** Names of JSON files that begin with a byte order mark. */
   readonly marked: readonly string[]
 }
 
-/**
- * @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT
- */
+/** @throws SluiceError NO_LOG, LOG_GAP, BAD_ACTION, BAD_CHECKPOINT */
 export async function loadLog(
   log: LogStore,
   scratch: SqlDatabase,
@@ -49,7 +47,7 @@ export async function loadLog(
   await nameVersions(scratch, window)
   return { folder, window, broken, marked: loader.marked }
 
-  /** A checkpoint that cannot be read is passed over for the next one, as an import does it. */
+  /** An unreadable checkpoint is replaced by the next one, as in an import. */
   async function loadBase(): Promise<Window> {
     for (;;) {
       const found = windowOf(folder, version, broken)
@@ -70,7 +68,7 @@ export async function loadLog(
   }
 }
 
-/** Paths that may be written in several ways get their canonical form; JavaScript knows it, SQL only looks it up. May be called again for new rows. */
+/** Stores canonical forms of paths with several spellings: JavaScript computes, SQL reads them. Repeatable. */
 export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
   for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
     const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])
@@ -78,7 +76,7 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
   }
 }
 
-/** One row a version of the window, with the time of its file: the commit's, or the checkpoint's where that is all there is. */
+/** One row per version of the window, with the time of the commit file, or the checkpoint if it is missing. */
 async function nameVersions(scratch: SqlDatabase, { start, version, base, commits, history }: Window): Promise<void> {
   const times = new Map([...history, ...commits].map((file) => [file.version, file.modified]))
   const hasCommit = times.has(start)

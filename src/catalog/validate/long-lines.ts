@@ -1,4 +1,4 @@
-/** Lines above the limit of an import: catalogs of older programs have them, and the validator may have no room for them. */
+/** Lines above the import's limit: catalogs of older programs have them, and the validator may lack memory for them. */
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 import { forgetCommand } from '../ways-out.ts'
@@ -18,7 +18,7 @@ export class LongLines {
     this.#label = label
   }
 
-  /** Takes note of lines of a file of the log. */
+  /** Notes long lines of a log file. */
   piece(path: string, { firstLine, body }: Piece): void {
     if (body.length <= MOST_CHARACTERS.metaData) return
     for (let [start, line] = [0, firstLine]; start < body.length; line++) {
@@ -34,13 +34,13 @@ export class LongLines {
     }
   }
 
-  /** Takes note of a line, or of a value of the catalog. Of two of one length the later one is named: the log's, which is loaded last. */
+  /** Notes a long line or value. Of two with one length the later is named: the log's, which is loaded last. */
   text(place: string, { length: characters }: string, most: number = MOST_CHARACTERS.other): void {
     if (characters <= most || characters < (this.#longest?.characters ?? 0)) return
     this.#longest = { place, characters, most }
   }
 
-  /** @returns what to throw for an error of the validation: lack of room is put down to the longest line, where one is above the limit */
+  /** @returns the error to throw: if memory ran out and a line is above the limit, one that names the longest line */
   explain(thrown: unknown): unknown {
     const long = this.#longest
     if (long === null || !(thrown instanceof SluiceError) || thrown.code !== 'NO_SPACE') return thrown

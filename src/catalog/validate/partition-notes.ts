@@ -1,4 +1,4 @@
-/** Partition values of the newest version that other readers take otherwise, or not at all. The catalog says what the log says: these are notes. */
+/** Notes on partition values of the newest version that other readers read differently, or refuse: no differences. */
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
@@ -25,7 +25,7 @@ SELECT count(*), min(first) FROM (
     FROM (SELECT ${emptyAsNull('partition_values')} AS text FROM cat_partitions))
   GROUP BY sorted HAVING count(*) > 1)`
 
-/** Adds a note where the catalog has several rows for one partition: what is counted by partition says less of each. */
+/** Adds a note if the catalog has several rows for one partition: counts by partition are then split. */
 export async function noteDoubled(scratch: SqlDatabase, report: Report, tableId: string): Promise<void> {
   const [row] = await scratch.all(DOUBLED)
   const count = Number(row?.[0] ?? 0)
@@ -36,7 +36,7 @@ export async function noteDoubled(scratch: SqlDatabase, report: Report, tableId:
   )
 }
 
-/** Adds a note for each kind of finding that `fsck` has for partition values: how many files it concerns, and the first of them. */
+/** Adds a note for each kind of `fsck` finding on partition values, with the number of files and the first of them. */
 export async function notePartitions(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
   const table = await tableAt(scratch, version)
   if (table === null || table.partitionColumns.length === 0) return

@@ -1,20 +1,21 @@
 /**
- * Bounds of a column: what statistics allow, and what a stored key stands for. Keys are read back to values here and never made, so that nothing is
- * shared with src/catalog/ranges, which makes them. What statistics are worth is said in src/delta/values/domains.ts and written again below.
+ * Bounds of a column: those that statistics allow, and those of a stored key. Keys are only decoded here, never made,
+ * so that no code is shared with src/catalog/ranges, which makes them. The rules for statistics are those of
+ * src/delta/values/domains.ts, written again below.
  */
 import type { ColumnFacts } from './range-stats.ts'
 
 /** `unscaled` / 10^`scale`; times are microseconds, booleans 0 and 1. */
 export type Exact = { readonly unscaled: bigint; readonly scale: number }
-/** Text is its UTF-8, because bytes are what the database compares. */
+/** Text is its UTF-8, because the database compares bytes. */
 export type Bound = Exact | Buffer
-/** Null is no bound. */
+/** Null means no bound. */
 export type Bounds = { readonly low: Bound | null; readonly high: Bound | null }
 
 export type BoundsRule = {
-  /** Values in the file may lie anywhere from `low` to `high`. */
+  /** Values in the file may be anywhere from `low` to `high`. */
   allowed(facts: ColumnFacts): Bounds
-  /** Null for bytes that are no key. */
+  /** Null if the bytes are not a key. */
   decoded(key: Uint8Array): Bound | null
   shown(bound: Bound): string
 }
@@ -23,12 +24,12 @@ const NOTHING: Bounds = { low: null, high: null }
 const DAY_MICROS = 86_400_000_000n
 /** Writers cut times to milliseconds, towards zero. */
 const CUT_MICROS = 999n
-/** The furthest that a wall clock ever was from UTC. */
+/** More than any time zone's distance from UTC, now or in the past. */
 const ZONE_MICROS = 16n * 3_600_000_000n
 
 const whole = (unscaled: bigint): Exact => ({ unscaled, scale: 0 })
 
-/** Below zero, zero or above, as `a` is below, at or above `b`. Both must come of one rule. */
+/** Negative, zero or positive, if `a` is below, at or above `b`. Both must come from one rule. */
 export function compareBounds(a: Bound, b: Bound): number {
   if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) return Buffer.compare(a as Buffer, b as Buffer)
   const scale = Math.max(a.scale, b.scale)
@@ -36,7 +37,7 @@ export function compareBounds(a: Bound, b: Bound): number {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0
 }
 
-/** The text of a JSON string, of anything else the text as it is; null for a string that is broken. */
+/** The text of a JSON string, or other text as it is; null for a broken string. */
 function unquoted(piece: string): string | null {
   if (!piece.startsWith('"')) return piece
   if (!piece.includes('\\')) return piece.slice(1, -1)
@@ -73,7 +74,7 @@ function numberOf(text: string): Exact | null {
 const PAIRS_AT_MOST = 20
 const EXPONENTS = { least: -40, most: 60, at: 0x90, below: 0x8f, above: 0xf5, farthest: 2_000 }
 
-/** Sign and exponent, then two digits a byte, of `0.d1d2… × 10^exponent`; all bits turned below zero. */
+/** Sign and exponent, then two digits per byte, of `0.d1d2… × 10^exponent`; all bits inverted below zero. */
 function numberIn(key: Uint8Array): Exact | null {
   if (key.length === 1 && key[0] === 0x80) return whole(0n)
   const isNegative = (key[0] ?? 0x80) < 0x80
@@ -91,7 +92,7 @@ function numberIn(key: Uint8Array): Exact | null {
   if (!isCanonical || pairs.length > PAIRS_AT_MOST || pairs.some((pair) => pair < 1 || pair > 100)) return null
   if (isBeyond && pairs.length < PAIRS_AT_MOST) return null
   const digits = Array.from(pairs, (pair) => String(pair - 1).padStart(2, '0')).join('')
-  // Beyond all numbers that begin with these digits is the next number of as many.
+  // The number above all that begin with these digits is the next one of that length.
   const magnitude = BigInt(digits) + (isBeyond ? 1n : 0n)
   const scale = digits.length - exponent
   const unscaled = (isNegative ? -magnitude : magnitude) * 10n ** BigInt(Math.max(0, -scale))
@@ -121,7 +122,7 @@ function momentOf(text: string): Moment | null {
   return { micros, zoned, isDay: match[4] === undefined && !zoned }
 }
 
-/** Days since 1970-01-01, counted in years that begin in March; null for a day that no month has. */
+/** Days since 1970-01-01, counted in years that begin in March; null for an invalid day. */
 function dayNumber(year: number, month: number, day: number): number | null {
   const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
   const length = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
@@ -153,7 +154,7 @@ const days: BoundsRule = {
   shown: (bound) => showExact(whole((bound as Exact).unscaled / DAY_MICROS)).concat(' days'),
 }
 
-/** @param isInstant whether the column's values are moments, which need a zone, or wall clocks, which have none */
+/** @param isInstant true for instants, which need a zone; false for wall clocks, which have none */
 function times(isInstant: boolean): BoundsRule {
   return {
     allowed(facts) {
@@ -177,9 +178,9 @@ function times(isInstant: boolean): BoundsRule {
 
 // Text and flags.
 
-/** Marks that writers put behind a max they cut, and what became of half a character. */
+/** Marks that writers put after a shortened max, and replacements of half a character. */
 const CUT_MARKS = /(?:[?\u{7f}\u{7fff}\u{fffd}\u{ffff}\u{10ffff}]|\p{Surrogate})+$/u
-/** Above every byte that UTF-8 can go on with. */
+/** Above every byte that can continue UTF-8. */
 const ABOVE_UTF8 = Buffer.from([0xf5])
 
 const texts: BoundsRule = {
@@ -189,7 +190,7 @@ const texts: BoundsRule = {
     const bytes = (value: string | null): Buffer | null =>
       value === null || /\p{Surrogate}/u.test(value) ? null : Buffer.from(value)
     const high = bytes(text(facts.max)?.replace(CUT_MARKS, '') ?? null)
-    // The value may be the beginning of longer ones.
+    // The value may be a prefix of longer ones.
     return { low: bytes(text(facts.min)), high: high === null ? null : Buffer.concat([high, ABOVE_UTF8]) }
   },
   decoded: (key) => Buffer.from(key),
@@ -211,12 +212,12 @@ const RULES: Readonly<Record<string, BoundsRule>> = {
   boolean: flags,
 }
 
-/** Null for a kind that there is not. */
+/** Null for an unknown kind. */
 export function boundsRule(kind: unknown): BoundsRule | null {
   return typeof kind === 'string' && Object.hasOwn(RULES, kind) ? (RULES[kind] ?? null) : null
 }
 
-/** The outer of two; no bound is the outermost. */
+/** The outer of both bounds on each side; no bound is the outermost. */
 export function outerBounds(a: Bounds, b: Bounds): Bounds {
   const { low, high } = a
   if (low === null && high === null) return NOTHING

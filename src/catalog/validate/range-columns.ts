@@ -1,11 +1,11 @@
-/** `delta_range_columns` as the catalog holds it, and whether what it says can be. */
+/** Reads `delta_range_columns` and checks that its values are possible. */
 import { leafColumns, parseSchema } from '../../delta/schema.ts'
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { boundsRule, type BoundsRule } from './range-bounds.ts'
 import { NO_SCHEMA } from './state-checks.ts'
 import type { Difference } from './report.ts'
 
-/** A column whose ranges can be asked, with what they promise. */
+/** A column with usable ranges, and what they cover. */
 export type ProvedColumn = {
   readonly columnNo: number
   readonly name: string
@@ -14,21 +14,21 @@ export type ProvedColumn = {
   readonly builtTo: number
   readonly builtVersion: number
   /**
-   * Least number of a file that came after `builtVersion`, as commits have it; null when none did, and `unknown` where some of these commits are
-   * gone: then nobody asks the ranges before they are built again.
+   * Lowest number of a file added after `builtVersion`, from the commits; null if there is none, `unknown` if some of
+   * these commits are gone: then no query uses the ranges before they are built again.
    */
   readonly firstNew: number | null | 'unknown'
 }
 
 export type Tell = (difference: Difference) => Promise<void>
 
-/** Migration that brought ranges. */
+/** Migration that added ranges. */
 const RANGES_SINCE = 2
 /** As in the relations themselves. */
 export const ZONE_FILES = 1_024
 const ISO = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/
 
-/** The columns, after telling what is wrong with them; null where the table has neither columns nor rows of any. */
+/** The columns, after reporting their differences; null if the table has neither such columns nor rows of any. */
 export async function provedColumns(
   reader: SqlReader,
   tableId: string,
@@ -63,7 +63,7 @@ export async function provedColumns(
     const physicalPath = pathOf(path)
     if (physicalPath === null) await say('physical_path', 'a list of names', path)
     else if (historyFrom === 0) {
-      // Schemas of versions that are no longer kept are gone, and a column that only they had is not wrong for that.
+      // Schemas of removed versions are gone, so a column that only they had is not wrong.
       const known = names.get(JSON.stringify(physicalPath))
       if (known === undefined) await say('physical_path', 'no column of any schema', path)
       else if (!known.has(String(name))) await say('name', [...known].join(' or '), name)
@@ -92,7 +92,7 @@ function pathOf(text: SqlValue | undefined): readonly string[] | null {
   }
 }
 
-/** Rows of columns that there are not: the next column of that number would get them. */
+/** Rows without a column: the next column of that number would get them. */
 async function tellStrays(
   reader: SqlReader,
   tableId: string,
@@ -119,7 +119,7 @@ async function tellStrays(
   return strays
 }
 
-/** Logical names by physical path, of all schemas that the catalog holds, whichever way their columns are mapped. */
+/** Logical names by physical path, from all schemas in the catalog, under both kinds of column mapping. */
 async function columnNames(reader: SqlReader, tableId: string): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const names = new Map<string, Set<string>>()
   let last = ''

@@ -1,13 +1,13 @@
 /**
- * What a file's statistics say of a column, for the proof of ranges. The engine parses them, whole; where that could round a number, scalars are turned
- * into texts before. Slower than src/delta/stats.ts, and another way, so that one bug does not hide in both.
+ * A file's statistics for a column, for the check of ranges. JSON.parse reads them whole; if that could round a number,
+ * scalars become texts first. Slower than src/delta/stats.ts and a different method, so that one bug is not in both.
  */
 
-/** Scalars as they stand in the text, strings with their quotes. */
+/** Scalars as written in the text, strings with their quotes. */
 export type ColumnFacts = { readonly min: string | null; readonly max: string | null; readonly nulls: string | null }
 
 export type FileFacts = {
-  /** False where rows may be gone that min, max and the counts still count. */
+  /** False if min, max and the counts may include deleted rows. */
   readonly tight: boolean
   readonly records: string | null
   of(physicalPath: readonly string[]): ColumnFacts
@@ -16,12 +16,12 @@ export type FileFacts = {
 type Tree = null | string | number | boolean | readonly Tree[] | { readonly [key: string]: Tree }
 type Members = { readonly [key: string]: Tree }
 
-/** Numbers that a double may not hold as they are written. */
+/** Numbers that a double may not hold exactly. */
 const LONG_NUMBER = /[\d.]{16}|\d[eE]/
-/** A string with what makes it a key, or any other scalar. */
+/** A string, with its colon if it is a key, or any other scalar. */
 const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[^\s",:{}[\]]+/gs
 
-/** Null where the text is no JSON object: then nothing is known of the file. */
+/** Null if the text is not a JSON object: then nothing is known about the file. */
 export function factsOf(stats: string | null): FileFacts | null {
   if (stats === null) return null
   const plain = LONG_NUMBER.test(stats) ? null : objectIn(stats)
@@ -45,7 +45,7 @@ function isObject(tree: Tree | undefined): tree is Members {
   return typeof tree === 'object' && tree !== null && !Array.isArray(tree)
 }
 
-/** @param written a scalar as it stood in the text */
+/** @param written gives a scalar as it was in the text */
 function factsIn(root: Members, written: (leaf: string | number | boolean) => string): FileFacts {
   const at = (tree: Tree | undefined, name: string): Tree | undefined =>
     isObject(tree) && Object.hasOwn(tree, name) ? tree[name] : undefined

@@ -1,6 +1,7 @@
 /**
- * Proves the ranges of a table: no key may lie further in than the statistics of the file allow, or a question would miss that file. Keys that lie
- * further out, and rows of files that are gone, hide nothing and are no difference. The statistics themselves are proved against the log apart.
+ * Compares a table's ranges with the statistics: no key may be further in than a file's statistics allow, or a query
+ * would miss that file. Keys further out, and rows of removed files, hide nothing and are no difference. The statistics
+ * themselves are compared with the log elsewhere.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
@@ -9,14 +10,14 @@ import { provedColumns, ZONE_FILES, type ProvedColumn, type Tell } from './range
 import { factsOf } from './range-stats.ts'
 import type { Difference, Report } from './report.ts'
 
-/** What was looked at: pairs of a column and a file that its ranges speak for, and how many of them have their row. */
+/** Number of pairs of a column and a file that its ranges cover, and how many of them have their row. */
 export type RangesSeen = { readonly covered: number; readonly found: number }
 
 const WINDOW_ZONES = 4
 const PAGE_ROWS = 1_000
 const MOST_WAITING = 1_000
 
-/** One check of a table that has ranges; none of others. */
+/** One check if the table has ranges; otherwise none. */
 export async function checkRanges(
   report: Report,
   catalog: SqlDatabase,
@@ -42,8 +43,9 @@ export async function checkRanges(
 }
 
 /**
- * Tells every place where ranges could hide a file; memory is bounded by a window of files. Null for a table without ranges.
- * @throws what the reader throws; the signal's reason
+ * Reports every place where ranges could hide a file; memory is bounded by a window of files. Null for a table without
+ * ranges.
+ * @throws errors of the reader; the signal's reason
  */
 export async function proveRanges(
   reader: SqlReader,
@@ -109,7 +111,7 @@ type ProvedFile = {
   readonly facts: ReturnType<typeof factsOf>
 }
 
-/** What may be in a file, or in some: bounds of the values that may be there, and whether any value or null may. */
+/** Possible content of one or more files: bounds of the values, and flags for values and nulls. */
 type Content = Bounds & { readonly mayHaveNulls: boolean; readonly mayHaveValues: boolean }
 
 /** Keys and flags as stored. */
@@ -117,7 +119,7 @@ type Stored = readonly [low: SqlValue, high: SqlValue, hasNulls: SqlValue, hasVa
 
 const EMPTY: Content = { low: null, high: null, mayHaveNulls: false, mayHaveValues: false }
 
-/** The rows of one column in a window of zones, and what its files say. */
+/** The rows of one column in a window of zones, and the statistics of its files. */
 class ColumnProof {
   covered = 0
   found = 0
@@ -132,7 +134,7 @@ class ColumnProof {
     const keys = 'min_key, max_key, has_nulls, has_values'
     const files = await reader.all(`SELECT zone_no, file_no, ${keys} FROM delta_file_ranges ${where}`, parameters)
     const zones = await reader.all(`SELECT zone_no, ${keys} FROM delta_range_zones ${where}`, parameters)
-    // A row in a zone that is not its file's is found by no question.
+    // No query finds a row in a zone other than its file's.
     const atHome = files.filter(([zone, file]) => Math.floor(Number(file) / ZONE_FILES) === zone)
     return new ColumnProof(column, byNumber(atHome.map((row) => row.slice(1))), byNumber(zones))
   }
@@ -151,7 +153,7 @@ class ColumnProof {
     const { name, builtTo, builtVersion, firstNew } = this.#column
     if (fileNo > builtTo) return
     if (added > builtVersion) {
-      // Such a file is looked for from the first new number on.
+      // Queries read such files from the first new number on.
       if (firstNew !== 'unknown' && (firstNew === null || fileNo < firstNew))
         told.push({ path, field: `first_file_no for ${name}`, log: fileNo, catalog: firstNew })
       return
@@ -165,7 +167,7 @@ class ColumnProof {
     this.#judge(path, content, rows, told)
   }
 
-  /** After all files of the window. */
+  /** Call after all files of the window. */
   async zones(tell: Tell): Promise<void> {
     const told: Difference[] = []
     for (const [zone, content] of this.#hulls) {
@@ -201,7 +203,7 @@ class ColumnProof {
     }
   }
 
-  /** @param inward sign of `key` compared with `bound` where the key lies further in */
+  /** @param inward sign of `key` compared with `bound` if the key is further in */
   #judgeKey(
     at: Pick<Difference, 'path' | 'field'>,
     key: SqlValue,
@@ -230,7 +232,7 @@ function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[
   return found
 }
 
-/** Files of nulls alone say nothing of where values lie. */
+/** Files of nulls alone have no bounds of values. */
 function together(a: Content, b: Content): Content {
   const flags = {
     mayHaveNulls: a.mayHaveNulls || b.mayHaveNulls,

@@ -1,17 +1,17 @@
-/** Bytes of a JSON file of the log: cut into pieces at line breaks for the scratch database, or into objects where lines are not whole. */
+/** Splits a JSON file of the log into pieces at line breaks for the scratch database, or into multi-line objects. */
 import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type Piece = { readonly firstLine: number; readonly body: Buffer }
-/** @property isMarked it begins with a byte order mark, which is no part of the pieces */
+/** @property isMarked true if it begins with a byte order mark, which is not in the pieces */
 export type FileFacts = { readonly bytes: number; readonly digest: string; readonly isMarked: boolean }
 
 const LF = 10
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
-/** Pieces of whole lines, and at the end size and sha256 of exactly the bytes that were read. */
+/** Pieces of whole lines; at the end, size and sha256 of exactly the bytes read. */
 export async function* piecesOf(
   log: LogStore,
   path: string,
@@ -61,12 +61,12 @@ export type JsonText = {
   readonly line: number
   /** The text between the line breaks; lines of one object are joined by a line feed. */
   readonly raw: string
-  /** The same with lone surrogates replaced, which DuckDB refuses and no database of text can hold. */
+  /** The same with lone surrogates replaced, which DuckDB refuses and no text column can hold. */
   readonly text: string
 }
 
 /**
- * Objects of a file whose lines are not all JSON by themselves: pretty-printed actions, or escapes that are half a character.
+ * Objects of a file whose lines are not all JSON by themselves: pretty-printed actions, or escapes of half a character.
  * @throws SluiceError BAD_ACTION
  */
 export function objectsOf(content: string, path: string): readonly JsonText[] {
@@ -87,7 +87,7 @@ export function objectsOf(content: string, path: string): readonly JsonText[] {
   return found
 }
 
-/** By how much a line opens more brackets than it closes. A JSON string cannot go over the end of a line. */
+/** Number of brackets that a line opens minus those that it closes. A JSON string cannot span lines. */
 function depthOf(line: string): number {
   let depth = 0
   for (const token of line.match(/"(?:[^"\\]|\\.)*"|[{}[\]]/g) ?? []) {

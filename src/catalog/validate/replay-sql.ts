@@ -1,11 +1,11 @@
-/** The replay, in window functions: lives of files, totals and times of every version. Statements for DuckDB, run in this order. */
+/** The replay, in window functions: file lifetimes, totals and times of every version. DuckDB statements, in order. */
 
-/** Paths that need no canonical form are their own key. */
+/** Paths that may have another canonical form; all others are their own key. */
 export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
 
-/** Every add and remove that changes the state, in the order of the log. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
+/** Every add and remove that counts, in log order. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
 const EVENTS = `
 CREATE TABLE log_event AS
 SELECT a.version, a.source, a.line, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, true AS is_add
@@ -14,14 +14,14 @@ UNION ALL
 SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, ''), false
 FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
-/** A life ends with the next event of its key, whichever it is; \`nth\` tells lives apart that begin in one version. */
+/** A lifetime ends with the next event of its key, of either kind; `nth` numbers those that begin in one version. */
 const LIVES = `
 CREATE TABLE log_life AS
 SELECT version, source, line, key, dv, removed_version, row_number() OVER (PARTITION BY key, dv, version ORDER BY line) AS nth
 FROM (SELECT *, lead(version) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version FROM log_event)
 WHERE is_add`
 
-/** Keys that begin more than one life in a version, which is legal and rare. */
+/** Keys with more than one lifetime that begins in a version, which is legal and rare. */
 const REPEATED = `
 CREATE TABLE cat_repeated AS
 SELECT file_no, row_number() OVER (PARTITION BY key, dv_id, added_version ORDER BY TRY_CAST(line AS BIGINT)) AS nth
@@ -35,8 +35,8 @@ SELECT f.*, coalesce(f.dv_id, '') AS dv, TRY_CAST(f.added_version AS BIGINT) AS 
 FROM cat_files f LEFT JOIN cat_repeated r USING (file_no)`
 
 /**
- * Running totals: what each version adds to and takes from the active files, summed up. Records are rows that can be read: those of the
- * file without those that its deletion vector marks.
+ * Running totals: the sums of what each version adds to and removes from the active files. Records are readable rows:
+ * those of the file without those marked in its deletion vector.
  */
 const TOTALS = `
 CREATE TABLE log_total AS
@@ -62,9 +62,9 @@ SELECT version, arg_min(raw, line) AS raw, min(line) AS line FROM log_other
 WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(version) FROM log_version) GROUP BY version`
 
 /**
- * Commit times, all by what the newest version declares: the in-commit timestamp, else the file's own time, at least 1 ms after the version
- * before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The time of a checkpoint that stands without its commit
- * is its own and pushes none.
+ * Commit times, all by the newest version's configuration: the in-commit timestamp, else the file's own time, at least
+ * 1 ms after the version before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The time
+ * of a checkpoint without its commit does not move later ones.
  */
 const TIMES = `
 CREATE TABLE log_time AS
@@ -88,13 +88,13 @@ seen AS (
   FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
 SELECT version, inside IS NOT NULL AS in_commit, modified, has_commit, coalesce(inside, by_file) AS commit_time FROM seen`
 
-/** How many in-commit timestamps are not above the one before, and the first version of those. */
+/** Number of in-commit timestamps that are not above the one before, and the first such version. */
 export const UNTIMELY = `
 SELECT count(*), min(version) FROM (
   SELECT version, commit_time, lag(commit_time) OVER (ORDER BY version) AS before FROM log_time WHERE in_commit)
 WHERE commit_time <= before`
 
-/** What each commit says and does. The base's own commit has no effect on files: its actions are counted as they stand in its lines. */
+/** Facts and effects of each commit. The base's own does not change files: its actions are counted from its lines. */
 const COMMITS = `
 CREATE TABLE log_commit AS
 WITH lines AS (
@@ -126,7 +126,7 @@ LEFT JOIN first_files ff ON ff.version = v.version`
 /** Needs `log_version(version, modified, has_commit)`: every version of the window with the time of its file. */
 export const REPLAY: readonly string[] = [EVENTS, LIVES, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
 
-/** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */
+/** State at a version: the newest row of each key; a commit's line precedes a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `
 SELECT raw FROM log_other WHERE kind = '${kind}' AND source IN (0, 1) AND version <= ${version}
 QUALIFY row_number() OVER (PARTITION BY ${partition} ORDER BY version DESC, source, line DESC) = 1`
@@ -137,17 +137,17 @@ export const logTxnsAt = (version: number): string => newest('txn', `raw->>'$.tx
 export const logDomainsAt = (version: number): string =>
   `SELECT raw FROM (${newest('domainMetadata', `raw->>'$.domainMetadata.domain'`, version)}) WHERE coalesce(raw->>'$.domainMetadata.removed', 'false') <> 'true'`
 
-/** Active files at a version by the other way to say it: the newest event of a key is an add. */
+/** Active files at a version, defined in another way: the newest event of a key is an add. */
 export const logActiveAt = (version: number): string => `
 SELECT e.*, a.size, a.num_records, a.path FROM (
   SELECT * FROM log_event WHERE version <= ${version} QUALIFY row_number() OVER (PARTITION BY key, dv ORDER BY version DESC, line DESC) = 1) e
 JOIN log_add a USING (version, source, line) WHERE e.is_add`
 
-/** Active files of the catalog at a version, by the predicate that docs/CATALOG.md gives to everybody. */
+/** Active files of the catalog at a version, by the predicate of docs/CATALOG.md. */
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 
-/** Files that readers have otherwise at a version who compare paths as they are written: once more than the replay, or at all where it has none. */
+/** Number of files that readers without path decoding have differently: more copies, or any if the replay has none. */
 export const spelledApartAt = (version: number): string => `
 SELECT count(*) FROM (
   SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (

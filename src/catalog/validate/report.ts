@@ -1,15 +1,15 @@
-/** What the checks found, as events: each check with both counts, each difference with both values, up to a bound. */
+/** Emits the results as events: each check with both counts, each difference with both values, up to a limit. */
 import { dec, type Emit } from '../../model/run/event.ts'
 import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import { compareSql, SETTLE, SETTLED, type Comparison } from './compare.ts'
 import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
 
-/** Differences shown at most; all of them are counted. */
+/** Most differences shown; all of them are counted. */
 export const MAX_SHOWN = 1000
 const MAX_TEXT = 400
 
-/** A difference that was found without SQL. */
+/** A difference found without SQL. */
 export type Difference = {
   readonly path: string | null
   readonly field: string
@@ -37,7 +37,7 @@ export class Report {
     this.#emit = emit
   }
 
-  /** Runs comparisons that make up one check. What a reader sees of it are the rows counted on both sides. */
+  /** Runs the comparisons of one check. Its event shows the rows counted on both sides. */
   async compare(
     version: number,
     check: string,
@@ -74,7 +74,7 @@ export class Report {
     await this.#settled(version, check, witness, ...texts, differs, sides)
   }
 
-  /** How many differences so far are times of commits. */
+  /** Number of differences so far that are commit times. */
   async ofTimes(): Promise<number> {
     const [row] = await this.#scratch.all(
       `SELECT count(*) FROM difference WHERE "check" IN ('commits', 'table') AND field IN ('commit_time', 'in_commit_time', 'file_mtime', 'current_commit_time')`,
@@ -82,7 +82,7 @@ export class Report {
     return Number(row?.[0] ?? 0)
   }
 
-  /** Takes differences of a check that `noted` ends; in bounded numbers, so that all of them may be wrong. */
+  /** Adds differences of a check that `noted` ends; call it with a bounded number, since every row may differ. */
   async note(version: number, check: string, found: readonly Difference[]): Promise<void> {
     if (found.length === 0) return
     const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']
@@ -112,7 +112,7 @@ export class Report {
     await this.#settled(version, check, witness, log, catalog, suspected)
   }
 
-  /** Emits what the statements of a check left in `difference`. */
+  /** Emits the differences that the statements of a check left in `difference`. */
   async #settled(
     version: number,
     check: string,

@@ -1,19 +1,19 @@
 /**
- * Relations of the scratch database in which the log and the catalog meet. The validator replays in DuckDB's SQL, because the importer
- * replays in JavaScript: two pieces of code that share nothing are unlikely to be wrong in the same way.
+ * Relations of the scratch database that hold log and catalog. The validator replays in DuckDB's SQL, because the
+ * importer replays in JavaScript: two implementations without shared code are unlikely to have the same bug.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
 
-/** Where a line of the log was read, and what it counts for. */
+/** Source of a log line, and its effect. */
 export const LINE_SOURCE = {
   /** A commit above the base: replayed. */
   commit: 0,
-  /** The base checkpoint: the state that the replay starts from. */
+  /** The base checkpoint: the state from which the replay starts. */
   base: 1,
-  /** Another checkpoint, held only while it is compared with the replay. */
+  /** Another checkpoint, kept only during its comparison with the replay. */
   witness: 2,
-  /** A commit at or below the base: kept word for word, without effect on files. */
+  /** A commit at or below the base: kept byte for byte, without effect on files. */
   history: 3,
 } as const
 
@@ -39,10 +39,7 @@ export async function prepareScratch(scratch: SqlDatabase): Promise<void> {
   await scratch.write((transaction) => transaction.script(TABLES))
 }
 
-/**
- * Runs statements in one transaction; they raise when they fail half-way, which a stream of rows would not.
- * @returns number of rows that they changed
- */
+/** Runs statements in one transaction; unlike a stream, they throw if they fail halfway. @returns changed rows */
 export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<number> {
   return scratch.write(async (transaction) => {
     let changed = 0
@@ -51,7 +48,7 @@ export async function runAll(scratch: SqlDatabase, statements: readonly string[]
   })
 }
 
-/** Loads rows and proves by a count of its own that all of them arrived. */
+/** Loads rows and checks by a separate count that all of them arrived. */
 export async function loadCounted(
   transaction: SqlTransaction,
   table: string,
@@ -67,12 +64,12 @@ export async function loadCounted(
   }
 }
 
-/** Separators of a packed page, and what stands for NULL. JSON and paths of sane writers never hold them; others go the slow way. */
+/** Separators of a packed page, and its NULL mark. JSON and normal paths never hold them; others load the slow way. */
 const [NOTHING, ROW, CELL] = ['\x1d', '\x1e', '\x1f']
 
 /**
- * Loads rows of text as one text that DuckDB takes apart, which is several times faster than handing over cell by cell. A page whose
- * values hold a separator comes apart wrongly, is noticed by its counts, and is loaded cell by cell instead.
+ * Loads rows of text as one text that DuckDB splits, several times faster than cell by cell. If a value holds a
+ * separator, the counts show it, and the page is loaded cell by cell instead.
  */
 export async function loadPacked(
   scratch: SqlDatabase,

@@ -1,6 +1,7 @@
 /**
- * Takes out of `difference` what means the same by the types of the columns: a float that a struct holds as 0.10000000149, `"Infinity"`, `1E+20`, `1.50`
- * and `1.5`, NULL and the empty text as a partition value. Texts of two writers come here alone; the catalog's own text is compared word for word.
+ * Removes from `difference` values that are equal by the columns' types: a float that a struct holds as 0.10000000149,
+ * `"Infinity"`, `1E+20`, `1.50` and `1.5`, NULL and the empty text as a partition value. Only for texts from two
+ * writers; the catalog's own text is compared byte for byte.
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { leafColumns, schemaOf, type StructType } from '../../delta/schema.ts'
@@ -48,7 +49,7 @@ async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
   }
 }
 
-/** Schema and partition columns (logical names) in force at a version; null where the log has no schema that can be read. */
+/** Schema and partition columns (logical names) in force at a version; null if the log has no readable schema. */
 export async function tableAt(
   scratch: SqlDatabase,
   version: number,
@@ -64,7 +65,7 @@ export async function tableAt(
   }
 }
 
-/** Partition values by name; null where the text is no JSON. */
+/** Partition values by name; null if the text is not JSON. */
 export function mapOf(text: string): PartitionMap | null {
   try {
     return JSON.parse(text) as PartitionMap | null

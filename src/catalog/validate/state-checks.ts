@@ -1,17 +1,17 @@
-/** Protocol, metadata, transactions and domains: every row beside its line, and what is in force at a version. */
+/** Compares protocol, metadata, transactions and domains: each row with its line, and the state at a version. */
 import type { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
 import { same, type Range } from './checks.ts'
 import type { Comparison, Field } from './compare.ts'
 
 const json = (path: string): string => `json_extract_string(raw, '${path}')`
 const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1' ELSE '0' END`
-/** A time that is only shown; what is no whole number was none. */
+/** A time that is only displayed; NULL if it is not a whole number. */
 const time = (path: string): string => `nullif(regexp_extract(${json(path)}, '^-?[0-9]{1,16}$'), '')`
 
-/** What old tables that never had a schema are taken to have. */
+/** The schema assumed for old tables that never had one. */
 export const NO_SCHEMA = '{"type":"struct","fields":[]}'
 
-/** Columns of the parsed relations, taken from the raw lines by DuckDB's JSON. */
+/** Columns of the parsed relations, extracted from the raw lines by DuckDB's JSON functions. */
 const PARSED = {
   metaData: {
     relation: 'cat_metadata',
@@ -66,13 +66,13 @@ const fieldsOf = (kind: ParsedKind): Field[] =>
     same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
   )
 
-/** SQL columns of a parsed relation, out of `raw`. */
+/** SQL columns of a parsed relation, extracted from `raw`. */
 export const columnsOf = (kind: ParsedKind): string =>
   Object.entries(PARSED[kind].columns)
     .map(([name, sql]) => `${sql} AS "${name}"`)
     .join(', ')
 
-/** All rows of a parsed relation, each beside its line. */
+/** All rows of a parsed relation, each with its line. */
 export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Comparison {
   return {
     check: PARSED[kind].relation.slice(4),
@@ -87,8 +87,8 @@ export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Com
 }
 
 /**
- * What is in force at a version: one row of protocol and metadata, one a key of the others.
- * @param given compare only the keys that the log names, because it may have dropped others
+ * The state in force at a version: one row of protocol and of metadata, one per key of the others.
+ * @param given compare only the keys in the log, which may have dropped others
  */
 export function compareState(
   kind: ParsedKind,

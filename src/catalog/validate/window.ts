@@ -1,4 +1,4 @@
-/** Which versions log and catalog both know, and from which files of the log they can be built. Own listing, own rules. */
+/** Versions known to both log and catalog, and the log files that build them, listed by rules of its own. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -18,13 +18,13 @@ export type Checkpoint = {
 
 export type LogFolder = {
   readonly commits: ReadonlyMap<number, LogFile>
-  /** Complete ones by version; where a version has several, the one that Spark would choose comes first. */
+  /** Complete checkpoints by version; if a version has several, the one that Spark would choose comes first. */
   readonly checkpoints: readonly Checkpoint[]
-  /** Checkpoints in parts of which some are missing. */
+  /** Multi-part checkpoints with missing parts. */
   readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly found: number }[]
   readonly crcs: ReadonlyMap<number, LogFile>
   readonly hasLastCheckpoint: boolean
-  /** Log compaction files, which nothing of a validation reads. */
+  /** Number of log compaction files, which a validation does not read. */
   readonly compacted: number
   readonly latest: number
 }
@@ -86,14 +86,15 @@ export type Window = {
   readonly base: Checkpoint | null
   /** Commits above the base, without a gap. */
   readonly commits: readonly LogFile[]
-  /** Commits at or below the base, which tell history only. */
+  /** Commits at or below the base, used for the history only. */
   readonly history: readonly LogFile[]
 }
 
 /**
- * The longest run of versions that ends at `version`: from 0 when all commits are there, else from the first checkpoint they reach.
+ * The longest run of versions that ends at `version`: from 0 if all commits exist, else from the first checkpoint that
+ * joins them.
  * @param without checkpoints that could not be read
- * @throws SluiceError LOG_GAP when `version` cannot be built
+ * @throws SluiceError LOG_GAP if `version` cannot be built
  */
 export function windowOf(folder: LogFolder, version: number, without: Pick<ReadonlySet<Checkpoint>, 'has'>): Window {
   let low = version + 1

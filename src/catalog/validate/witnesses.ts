@@ -8,7 +8,7 @@ import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
 import type { LogFolder } from './window.ts'
 
-/** Checksum files may list all files of a table (`allFiles`). */
+/** Checksum files may list all files of a table (`allFiles`), hence the high limit. */
 const MAX_CRC_BYTES = 256 << 20
 
 type At = {
@@ -18,7 +18,7 @@ type At = {
   readonly signal: AbortSignal
 }
 
-/** The text of a witness, or its size in bytes where that is above `bound`. */
+/** The text of such a file, or its size in bytes if that is above `bound`. */
 async function textOf({ log, signal }: At, name: string, bound: number): Promise<string | number> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -31,7 +31,7 @@ async function textOf({ log, signal }: At, name: string, bound: number): Promise
 }
 
 /**
- * Loads the text where it is JSON; a broken witness is a note, not a difference of the catalog.
+ * Loads the text if it is a JSON object; a broken one is a note, not a difference of the catalog.
  * @returns the size in bytes of a file above `bound`, which was not read
  */
 async function hear(at: At, name: string, bound: number): Promise<boolean | number> {
@@ -73,7 +73,7 @@ const CRC_STATES: readonly { readonly kind: ParsedKind; readonly field: string; 
   },
 ]
 
-/** PROTOCOL.md, "Version Checksum File". Fields that are absent or null say nothing. */
+/** PROTOCOL.md, "Version Checksum File". Absent and null fields are not compared. */
 export async function checkCrc(at: At, version: number): Promise<void> {
   const name = crcName(version)
   const heard = await hear(at, name, MAX_CRC_BYTES)
@@ -96,8 +96,8 @@ export async function checkCrc(at: At, version: number): Promise<void> {
 }
 
 /**
- * The hint names a checkpoint by version; only its number of files says anything about a state. One that leads nowhere is a note: the table is
- * the same without it, but real readers that follow it do not open the table.
+ * The hint names a checkpoint by version; only its number of files describes a state. A hint to a missing checkpoint is
+ * a note: the table is the same without it, but real readers that follow it do not open the table.
  */
 export async function checkLastCheckpoint(at: At, folder: LogFolder, from: number, to: number): Promise<void> {
   const heard = await hear(at, LAST_CHECKPOINT, MAX_HINT_BYTES)

@@ -1,7 +1,8 @@
 /**
- * Values of a file beside the statistics of the log. A value is out of bounds where a condition on it would skip the file, so it is judged by
- * the code that skips files: whatever that forgives (times cut to milliseconds, NaN) is forgiven here. Not forgiven is what other readers skip
- * a file for: a text above its max, and a decimal beyond a bound that went through a double.
+ * Compares values of a file with the statistics of the log. A value is out of bounds if a condition on it would skip
+ * the file, so the code that skips files decides: what that code tolerates (times cut to milliseconds, NaN) is
+ * tolerated here. Not tolerated is what makes other readers skip a file: a text above its max, and a decimal beyond a
+ * bound that was rounded to a double.
  */
 import { parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
@@ -18,18 +19,18 @@ export type Misstated = {
   readonly detail: string
 }
 
-/** What is known of a column of one file. */
+/** Facts about a column of one file. */
 export type ColumnFacts = {
-  /** Null where it is not known, or is no count of the column's nulls. */
+  /** Null if it is unknown, or is not a count of the column's nulls. */
   readonly nulls: number | null
-  /** Values that occur in rows that the statistics speak of. */
+  /** Values of rows that the statistics cover. */
   readonly values: readonly string[]
 }
 
 export type StatsOfFile = {
   readonly numRecords: string | undefined
   readonly tightBounds: boolean
-  /** Columns of which the log states a bound or a count of nulls. */
+  /** Columns for which the log has a bound or a null count. */
   readonly columns: readonly {
     readonly column: LeafColumn
     readonly min: string | undefined
@@ -38,7 +39,7 @@ export type StatsOfFile = {
   }[]
 }
 
-/** A reader of statistics for the columns of one schema; null for a text that is no statistics. */
+/** A reader of statistics for the columns of one schema; it returns null for a text that is not statistics. */
 export function statsOfFiles(columns: readonly LeafColumn[]): (stats: string) => StatsOfFile | null {
   const reader = statsReader(columns.map(({ physicalPath }) => physicalPath))
   return (stats) => {
@@ -55,8 +56,8 @@ export function statsOfFiles(columns: readonly LeafColumn[]): (stats: string) =>
 const COUNT = /^\d+$/
 
 /**
- * Bounds and counts that are no values of the column's type in JSON: readers that parse them fail, or go without.
- * @returns with the piece of the log as it is written
+ * Bounds and counts that are not JSON values of the column's type: readers that parse them fail, or ignore them.
+ * @returns with the text of the log unchanged
  */
 export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][number]): readonly Misstated[] {
   const name = column.physicalPath.join('.')
@@ -77,12 +78,12 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
   return wrong
 }
 
-/** Whether bounds of this type are compared at all. */
+/** True if bounds of this type can be compared. */
 export function hasBounds({ field }: LeafColumn): boolean {
   return typeof checksOf(field) !== 'string'
 }
 
-/** Rows of a file, those that no deletion vector hides, and whether counts of nulls are exact. */
+/** Rows of a file; those that no deletion vector hides; whether null counts are exact. */
 export type RowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
 
 export function misstatements(
@@ -108,7 +109,7 @@ export function misstatements(
   return found
 }
 
-/** Wide statistics know none, all and some (PROTOCOL.md, "Per-file Statistics"): some is no claim. */
+/** With wide bounds a null count means none, all or some (PROTOCOL.md, "Per-file Statistics"); some is unchecked. */
 function claimedNulls(nulls: number, { rows, visible, isTight }: RowCounts): number | null {
   if (isTight || nulls === 0) return nulls
   return nulls >= rows ? visible : null
@@ -120,7 +121,7 @@ function shown(text: string): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
 }
 
-/** Whether `column = value` would read the file; true where that cannot be told. */
+/** True if `column = value` would read the file, or if this cannot be decided. */
 function mayHold(column: LeafColumn, value: string, min: string | undefined, max: string | undefined): boolean {
   const checks = checksOf(column.field, 'exact')
   if (typeof checks === 'string') return true
@@ -136,12 +137,13 @@ function isPlainText({ field }: LeafColumn): boolean {
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * Whether a text is at most its max, by code points, which is the order of UTF-8 bytes. A max that was cut has to be raised: what only begins
- * the value is below it, and other readers skip the file, though ours does not.
+ * True if a text is at most its max, by code points, which is the order of UTF-8 bytes. A writer that cuts a max must
+ * raise it: a max that is only the beginning of the value is below it, and other readers skip the file, though ours
+ * does not.
  */
 function isBelow(value: string, max: string): boolean {
   const text = jsonText(max)
-  // Half a character is what became of a whole one on its way into JSON.
+  // A lone surrogate in a bound was a whole character before it was written as JSON.
   return text === null || LONE_SURROGATE.test(text) || compareCodePoints(value, text) <= 0
 }
 
@@ -160,7 +162,7 @@ function literalOf(column: LeafColumn, value: string): LiteralValue | null {
     case 'timestamp':
     case 'timestamp_ntz': {
       const instant = parseTimestamp(value)
-      // Digits below the microsecond are cut like those of the statistics.
+      // Cut digits below the microsecond, as the statistics do.
       return instant === null ? null : { kind: 'string', text: microsText(instant.micros, name === 'timestamp') }
     }
     default:

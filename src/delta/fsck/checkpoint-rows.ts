@@ -1,4 +1,4 @@
-/** Rows of a checkpoint beside each other: files that stand in it twice, and structs that contradict the texts they repeat. */
+/** Checks rows of a checkpoint against each other: doubled files, and structs that contradict the texts they repeat. */
 import { eachScalar, memberText } from '../../model/lake/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'
@@ -25,7 +25,7 @@ export class CheckpointRows {
     this.#stats = statsComparer(leafColumns(schema))
   }
 
-  /** Tombstones and files share their keys: a file is in a checkpoint once, as one of both. */
+  /** Tombstones and files share their keys: a file occurs once in a checkpoint, as one of the two. */
   row(file: AddAction | RemoveAction): readonly Finding[] {
     const key = fileKey(canonicalPath(file.path, this.#root), dvId(file.deletionVector))
     if (!this.#seen.has(key)) {
@@ -38,7 +38,7 @@ export class CheckpointRows {
 
   /**
    * @param add with its structs as JSON texts, or as objects of its own line
-   * @param raw text of the line, which has their numbers digit by digit
+   * @param raw text of the line, which has all digits of the numbers
    */
   structsOf(add: AddAction, raw: string): readonly Finding[] {
     const { path, stats, partitionValues } = add
@@ -48,7 +48,7 @@ export class CheckpointRows {
     if (parsedStats !== null && stats != null) apart.push(...(this.#stats(stats, parsedStats) ?? []))
     if (parsedValues !== null) {
       const parsed = valuesOf(parsedValues)
-      // How the struct holds bytes is the writer's affair.
+      // The form of bytes in the struct is up to the writer, so binary columns are not compared.
       const judged = this.#schema.fields.filter(
         ({ physicalName, type }) => Object.hasOwn(partitionValues ?? {}, physicalName) && kindOf(type) !== 'binary',
       )
@@ -70,7 +70,7 @@ export class CheckpointRows {
   }
 }
 
-/** A struct as JSON text; null where the row has none. */
+/** A struct as JSON text; null if the row has none. */
 function structText(add: AddAction, name: 'stats_parsed' | 'partitionValues_parsed', raw: string): string | null {
   const struct = add[name]
   if (typeof struct === 'string') return struct

@@ -1,6 +1,6 @@
 /**
- * What a log compaction file has to say, beside what it says: the newest word of its commits on each file, protocol, metadata, transaction and domain
- * (PROTOCOL.md, "Log Compaction Files"). Readers may take it for the commits.
+ * Compares a log compaction file with its commits: it must hold their latest action for each file, protocol, metadata,
+ * transaction and domain (PROTOCOL.md, "Log Compaction Files"). Readers may read it instead of the commits.
  */
 import type { ActionLine, AddAction, MetadataAction, ProtocolAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'
@@ -11,11 +11,11 @@ import { partitionsApart, statsComparer, type Apart } from '../values/same.ts'
 
 type FileWord = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
-/** The newest word on everything that commits name. */
+/** The latest action for everything that commits name. */
 export class Words {
   readonly #root: string
   readonly files = new Map<string, FileWord>()
-  /** Protocol, metadata, transactions and domains as comparable texts, by what they are of. */
+  /** Protocol, metadata, transactions and domains as comparable texts, by what they describe. */
   readonly state = new Map<string, string>()
   /** Keys of files that were named more than once. */
   readonly doubled = new Set<string>()
@@ -77,19 +77,15 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
   try {
     schema = sorted(JSON.parse(schemaString))
   } catch {
-    // Compared as it stands.
+    // Not JSON: compared as text.
   }
   return JSON.stringify([id, schema, partitionColumns ?? [], sorted(configuration ?? {})])
 }
 
-/** A difference of a compaction file from its commits. */
+/** A difference between a compaction file and its commits. */
 export type Departure = { readonly path?: string; readonly detail: string }
 
-/**
- * @param commits what the commits come to
- * @param compacted what the file says
- * @param schema of the version that is looked at
- */
+/** @param commits resulting state @param compacted the file's content @param schema of the checked version */
 export function departures(commits: Words, compacted: Words, schema: StructType): readonly Departure[] {
   const found: Departure[] = []
   const compare = fileComparer(leafColumns(schema), schema)
@@ -97,7 +93,7 @@ export function departures(commits: Words, compacted: Words, schema: StructType)
     const { path } = word
     const said = compacted.files.get(key)
     if (said === undefined) {
-      // A file that came and went within the commits may be left out.
+      // A file added and removed within the commits may be left out.
       if (word.add !== null) found.push({ path, detail: 'it lacks a file that its commits add' })
       else if (!word.wasAdded) found.push({ path, detail: 'it lacks a file that its commits remove' })
     } else if ((word.add === null) !== (said.add === null)) {

@@ -1,6 +1,7 @@
 /**
- * What one commit says more than once: of a file (path and vector), of the table's schema or protocol, of a transaction or a domain. The protocol allows
- * one action of each in a commit, and their order means nothing; readers that believe the first line and those that believe the last have different tables.
+ * Finds what one commit states more than once: for a file (path and vector), for the table's schema or protocol, for a
+ * transaction or a domain. The protocol allows one action of each in a commit, and the order of actions means nothing.
+ * Readers that use the first line and readers that use the last one get different tables.
  */
 import { createHash } from 'node:crypto'
 import type { Action, ActionKind } from '../actions.ts'
@@ -9,7 +10,7 @@ import type { Finding } from './finding.ts'
 type Kind = Extract<ActionKind, 'add' | 'remove' | 'metaData' | 'protocol' | 'txn' | 'domainMetadata'>
 type Named = {
   readonly path: string
-  /** What is said twice where it is no file: `metaData`, `txn of "app"`. */
+  /** What occurs twice if it is not a file: `metaData`, `txn of "app"`. */
   readonly state: string | null
   readonly kinds: Kind[]
   readonly digests: Set<string>
@@ -18,11 +19,11 @@ type Named = {
 export class DoubledActions {
   readonly #decides: (version: number) => boolean
   readonly #commit = new Map<string, Named>()
-  /** Findings that no later commit has made history, by key. */
+  /** Findings that no later commit has replaced, by key. */
   readonly #open = new Map<string, Finding>()
   readonly #past: Finding[] = []
 
-  /** @param decides whether readers of the version in question read this commit */
+  /** @param decides true if readers of the checked version read this commit */
   constructor(decides: (version: number) => boolean) {
     this.#decides = decides
   }
@@ -32,10 +33,10 @@ export class DoubledActions {
     this.#take(kind, key, path, null, raw)
   }
 
-  /** Passes over actions that are neither of schema and protocol nor of transactions and domains. @param commit path of its file */
+  /** Ignores all actions except those of schema, protocol, transactions and domains. @param commit path of its file */
   state(action: Action, commit: string, raw: string): void {
     const said = stateOf(action)
-    // No path begins with NUL.
+    // A key cannot collide with a path: no path begins with NUL.
     if (said !== null) this.#take(said.kind, `\0${said.text}`, commit, said.text, raw)
   }
 
@@ -49,7 +50,7 @@ export class DoubledActions {
     }
   }
 
-  /** Commits have to end in the order of their versions. */
+  /** Call in the order of the versions. */
   endCommit(version: number): void {
     for (const [key, named] of this.#commit) {
       const before = this.#open.get(key)
@@ -86,7 +87,7 @@ function stateOf(action: Action): { readonly kind: Kind; readonly text: string }
   }
 }
 
-/** Both readings of what a commit says twice; null where every reader has the same. */
+/** Describes both readings of what a commit states twice; null if all readers read the same. */
 function readings(version: number, { state, kinds, digests }: Named): string | null {
   const [first, last] = [kinds[0], kinds.at(-1)]
   if (kinds.length < 2) return null

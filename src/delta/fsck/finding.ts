@@ -1,6 +1,6 @@
-/** What `fsck` can find: a closed list, each kind with what helps against it. */
+/** The closed list of what `fsck` can find; each kind with its remedy. */
 
-/** `finding`: the table cannot be read rightly. `note`: worth knowing, and nothing is wrong with the version that was looked at. */
+/** `finding`: the table cannot be read correctly. `note`: worth knowing, but the checked version is correct. */
 export type Level = 'finding' | 'note'
 
 export const FINDINGS = {
@@ -70,16 +70,16 @@ export type FindingKind = keyof typeof FINDINGS
 export type Finding = {
   readonly level: Level
   readonly kind: FindingKind
-  /** As the log or the listing names it. */
+  /** As in the log or the listing. */
   readonly path?: string
   /** Physical name, with dots between the parts. */
   readonly column?: string
-  /** What the log says. */
+  /** The value in the log. */
   readonly log?: string
-  /** What is there. */
+  /** The value found. */
   readonly found?: string
   readonly detail: string
   readonly bytes?: bigint
-  /** Path below the root of what is missing: where an old version was asked for, the newest decides what that means. */
+  /** Path of the missing file, below the root: for an old version, the newest version decides what this means. */
   readonly absent?: string
 }

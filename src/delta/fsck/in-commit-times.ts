@@ -1,6 +1,6 @@
 /**
- * In-commit timestamps that do not grow (PROTOCOL.md, "In-Commit Timestamps": each is above the one before). A reader that searches by halves and one that
- * reads all of them find other versions for a time.
+ * Finds in-commit timestamps that do not grow (PROTOCOL.md, "In-Commit Timestamps": each is above the one before). A
+ * reader with binary search and one that reads all of them then find different versions for a time.
  */
 import type { CommitInfoAction } from '../actions.ts'
 import { inCommitTimeOf, type InCommitRule } from '../timestamps.ts'
@@ -17,7 +17,7 @@ export class InCommitTimes {
     this.#rule = rule
   }
 
-  /** Commits in the order of their versions. @param path of its file */
+  /** Call in the order of the versions. @param path of the commit's file */
   take(version: number, path: string, commitInfo: CommitInfoAction): void {
     const time = inCommitTimeOf(commitInfo)
     if (this.#rule === null || version < this.#rule.fromVersion || time === null) return

@@ -1,6 +1,6 @@
-/** What a listing of a table's folder gave, about 100 bytes an object, and which of it the log refers to. */
+/** The listing of a table's folder, about 100 bytes per object, and which objects the log refers to. */
 
-/** Who refers to an object. */
+/** Which part of the log refers to an object. */
 export const MARKS = { active: 1, kept: 2, expired: 4 } as const
 
 export type Listed = { readonly path: string; readonly size: number; readonly modified: number; readonly marks: number }
@@ -31,17 +31,17 @@ export class ListedFiles {
     this.#count++
   }
 
-  /** Notes a folder that was not listed, so that nothing is known of what lies in it. */
+  /** Notes a folder that was not listed: its content is unknown. */
   close(folder: string): void {
     this.#closed.push(`${folder}/`)
   }
 
-  /** Whether a path lies in a folder that was not listed. */
+  /** True if a path is in a folder that was not listed. */
   isUnknown(path: string): boolean {
     return this.#closed.some((folder) => path.startsWith(folder))
   }
 
-  /** Number of an object, or null when it was not listed. */
+  /** Number of an object, or null if it was not listed. */
   find(path: string): number | null {
     const [folder, name] = split(path)
     return this.#folders.get(folder)?.get(name) ?? null

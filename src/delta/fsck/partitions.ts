@@ -1,4 +1,4 @@
-/** Partition values of a file beside the partition columns of its table. */
+/** Checks partition values of a file against the partition columns of its table. */
 import type { Field, StructType } from '../schema.ts'
 import { typeText } from '../schema.ts'
 import { isKernelText, isPartitionText } from '../values/typed.ts'
@@ -7,7 +7,7 @@ import type { Finding } from './finding.ts'
 type Values = Readonly<Record<string, string | null>>
 
 /**
- * A check of partition values: of their keys, and whether readers can make values of the columns' types out of them.
+ * A check of the keys of partition values, and that readers can convert them to the columns' types.
  * @param partitionColumns logical names
  */
 export function partitionCheck(

@@ -1,15 +1,12 @@
-/** Texts of a log that stand where the path of a file should, and that no store can have a file for. */
+/** Finds texts in the place of a file path for which no store can have a file. */
 import { parseLakeUrl, urlScheme } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { decodeOnce } from '../paths.ts'
 
-/** Pages, and no places that a table's files lie in. */
+/** Schemes of web pages; a table's files are never there. */
 const WEB: ReadonlySet<string> = new Set(['http', 'https', 'ftp'])
 
-/**
- * Why a path of a log names no file, whatever store the table lies in; null where it may name one. Nothing is opened.
- * @param path as the log has it
- */
+/** Why a path of a log names no file in any store; null if it may name one. Opens nothing. @param path as in the log */
 export function pathFault(path: string): string | null {
   const decoded = decodeOnce(path)
   if (decoded.includes('\0')) return 'its path holds a NUL character, which no name of a file may'

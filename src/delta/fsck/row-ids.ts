@@ -1,4 +1,4 @@
-/** Row ids of active files (PROTOCOL.md, "Row Tracking"): no two rows have the same, and none is above the high water mark. */
+/** Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. */
 import { numRecordsOf } from '../stats.ts'
 import type { Finding } from './finding.ts'
 
@@ -10,7 +10,7 @@ type Ids = { readonly path: string; readonly first: number; readonly last: numbe
 export class RowIds {
   readonly #files: Ids[] = []
 
-  /** A file without a base id, or of an unknown number of rows, is passed over. */
+  /** Ignores a file without a base id or with an unknown number of rows. */
   add(path: string, baseRowId: number | null, stats: string | null): void {
     const rows = numRecordsOf(stats)
     if (baseRowId !== null && rows !== null && rows > 0) {
@@ -22,7 +22,7 @@ export class RowIds {
     return this.#files.length
   }
 
-  /** @param configuration of the domain of row tracking; null where it is not in force */
+  /** @param configuration of the row tracking domain; null if the domain is not active */
   findings(configuration: string | null): readonly Finding[] {
     const wrong = { level: 'finding', kind: 'row-ids' } as const
     const mark = highWaterMark(configuration)
@@ -31,7 +31,7 @@ export class RowIds {
     for (const ids of this.#files.toSorted((a, b) => a.first - b.first || a.last - b.last)) {
       const { path, first, last } = ids
       const range = `${first} to ${last}`
-      // A file that is active twice is a finding of its own.
+      // A file that is active twice is reported as another finding.
       if (before !== null && first <= before.last && path !== before.path) {
         const detail = `its rows have the ids ${range}, those of ${before.path} ${before.first} to ${before.last}`
         findings.push({ ...wrong, path, log: range, found: before.path, detail })

@@ -1,4 +1,4 @@
-/** A sample that the same seed draws again: the items whose hashes are smallest. */
+/** A reproducible sample: the items with the smallest hashes; the same seed draws the same items. */
 import { createHash } from 'node:crypto'
 
 type Drawn<T> = { readonly rank: string; readonly item: T }
@@ -13,7 +13,7 @@ export class Sample<T> {
     this.#seed = seed
   }
 
-  /** @param key tells items apart; the order of the calls makes no difference */
+  /** @param key identifies the item; the order of the calls makes no difference */
   offer(key: string, item: T): void {
     this.#drawn.push({ rank: createHash('sha256').update(`${this.#seed}\0${key}`).digest('hex'), item })
     if (this.#drawn.length >= 2 * this.#size + 1000) this.#cut()

@@ -1,28 +1,28 @@
-/** Whether the columns of a data file fit the schema of a table (PROTOCOL.md, "Column Mapping", "Type Widening", "Reader Requirements"). */
+/** Checks that a data file fits the schema (PROTOCOL.md, "Column Mapping", "Type Widening", "Reader Requirements"). */
 import type { FooterField } from '../../model/lake/parquet-footers.ts'
 import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType, TypeChange } from '../schema.ts'
 import { typeText } from '../schema.ts'
 
-/** A column of the file that readers cannot take for the column of the table. */
+/** A column of the file that readers cannot read as the column of the table. */
 export type Misfit = { readonly column: string; readonly table: string; readonly file: string }
 
-/** A column that the file lacks, beside one that the table does not know: together they are one that lost its name. */
+/** A column that the file lacks, and one that the table does not know: probably one column that lost its name. */
 export type Renamed = { readonly column: string; readonly unknown: string }
 
 export type Fit = {
   readonly misfits: readonly Misfit[]
   readonly renamed: readonly Renamed[]
-  /** Columns that the file has twice. */
+  /** Columns that occur twice in the file. */
   readonly doubled: readonly string[]
-  /** Columns of the table that the file has; those added later are absent from older files. */
+  /** Number of columns of the table that the file has; older files lack columns that were added later. */
   readonly present: number
-  /** Leaf of the file for each column with statistics; null where the file has not got it. */
+  /** Leaf of the file for a column with statistics; null if the file does not have it. */
   readonly leafOf: (column: LeafColumn) => { readonly field: FooterField; readonly names: readonly string[] } | null
 }
 
 const DECIMAL = /^DECIMAL\((\d+),\s*(\d+)\)$/
 const ZONED = 'TIMESTAMP WITH TIME ZONE'
-/** DuckDB's names for what writers store a type as. */
+/** DuckDB's names of the types in which writers store each Delta type. */
 const STORED: Readonly<Record<string, readonly string[]>> = {
   byte: ['TINYINT'],
   short: ['SMALLINT'],
@@ -41,9 +41,10 @@ const STORED: Readonly<Record<string, readonly string[]>> = {
 type Found = { readonly misfits: Misfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
 
 /**
- * @param partitionColumns logical names; their values come from the log, so a file may hold anything under their names
- * @param beside.hidden columns that the table has beside its schema, such as row ids
- * @param beside.writer as the footer names it
+ * @param partitionColumns logical names; their values come from the log, so the file may hold anything under their
+ * names
+ * @param beside.hidden columns of the table outside its schema, such as row ids
+ * @param beside.writer as named in the footer
  */
 export function fitOf(
   schema: StructType,
@@ -53,7 +54,7 @@ export function fitOf(
   beside: { readonly hidden: ReadonlySet<string>; readonly writer: string | null },
 ): Fit {
   const { hidden, writer } = beside
-  // delta-rs wrote instants without saying that they are.
+  // delta-rs wrote instants without marking them as UTC.
   const hasZoneless = writer?.startsWith('parquet-rs ') === true
   const into: Found = { misfits: [], renamed: [], doubled: [] }
   const inFile = schema.fields.filter(({ name }) => !partitionColumns.has(name))
@@ -72,7 +73,7 @@ export function fitOf(
   }
 }
 
-/** By id in mode `id`, else by name; readers of names differ in case, so an exact one comes first. */
+/** By id in mode `id`, otherwise by name. Readers differ in whether case counts, so an exact match is preferred. */
 function findField(field: Field, fields: readonly FooterField[], mode: ColumnMappingMode): FooterField | null {
   if (mode === 'id') return fields.find(({ id }) => id !== null && id === field.id) ?? null
   const { physicalName } = field
@@ -113,15 +114,15 @@ type At = {
   readonly path: readonly string[]
   readonly mode: ColumnMappingMode
   readonly hasZoneless: boolean
-  /** Those of the field that the type belongs to. */
+  /** Type changes of the field that the type belongs to. */
   readonly changes: readonly TypeChange[]
   readonly into: Found
 }
 
 /**
- * A missing column alone was added later, an unknown one alone is nobody's business. With mapped names columns may be dropped and renamed, so
- * only what id and name agree on is told there.
- * @param wanted of `known`, those that the file is to hold
+ * A missing column alone was added later; an unknown one alone is allowed. With mapped names columns may be dropped and
+ * renamed, so only pairs with the same id or name are reported.
+ * @param wanted those of `known` that the file should hold
  */
 function lookAtNames(
   known: readonly Field[],
@@ -192,9 +193,9 @@ function compare(type: DeltaType, found: FooterField, at: At): void {
   }
 }
 
-/** Element of a list, in the three layers of today and the two of old writers (Parquet, "LogicalTypes", backward compatibility). */
+/** Element of a list, in the three-level form or the old two-level one (Parquet, "LogicalTypes", compatibility). */
 function elementOf(list: FooterField): FooterField | null {
-  // A repeated field without a list around it is a list itself.
+  // A repeated field that is not inside a list is a list itself.
   if (list.isRepeated && list.converted !== 'LIST') return { ...list, isRepeated: false }
   const repeated = list.fields[0]
   if (list.leaf !== null || repeated === undefined || !repeated.isRepeated) return null
@@ -206,7 +207,7 @@ function elementOf(list: FooterField): FooterField | null {
   return isElement ? { ...repeated, isRepeated: false } : (repeated.fields[0] ?? null)
 }
 
-/** Whether a leaf is stored as writers store the type. Files from before a type was widened have one of its earlier types. */
+/** True if writers store the column's type in the leaf's type. Files from before a widening have an earlier type. */
 function leafFits(type: DeltaType, { type: name, physical, isRepeated }: FooterField, hasZoneless: boolean): boolean {
   if (name === null || isRepeated) return false
   if (type.kind === 'decimal') {
@@ -214,7 +215,7 @@ function leafFits(type: DeltaType, { type: name, physical, isRepeated }: FooterF
     return decimal !== null && Number(decimal[1]) === type.precision && Number(decimal[2]) === type.scale
   }
   if (type.kind !== 'primitive') return true
-  // Spark's old instants have neither a unit nor a zone.
+  // Spark's old instants (INT96) have neither a unit nor a zone.
   if (physical === 'INT96') return type.name === 'timestamp' || type.name === 'timestamp_ntz'
   if (type.name === 'timestamp' && name === 'TIMESTAMP') return hasZoneless
   return STORED[type.name]?.includes(name) ?? true

@@ -1,11 +1,11 @@
-/** What VACUUM would delete: everything old enough in folders that are not hidden, but what the newest version or its retention needs. */
+/** Finds what VACUUM deletes: old objects outside hidden folders that neither newest version nor retention needs. */
 import { MARKS, type Listed, type ListedFiles } from './listed-files.ts'
 
 const NEVER_HIDDEN = ['_change_data', '_delta_index']
 
 /**
- * Whether VACUUM passes over an object: a part of its path starts with `.` or `_`, and is neither a partition nor a folder of change data
- * (Delta, `DeltaTableUtils.isHiddenDirectory`).
+ * True if VACUUM skips an object: a part of its path starts with `.` or `_`, and is neither a partition nor a folder of
+ * change data (Delta, `DeltaTableUtils.isHiddenDirectory`).
  * @param partitionColumns physical names
  */
 export function isHidden(path: string, partitionColumns: readonly string[]): boolean {
@@ -19,15 +19,15 @@ export function isHidden(path: string, partitionColumns: readonly string[]): boo
 export type VacuumFacts = { readonly files: number; readonly bytes: bigint }
 
 export type Leftovers = {
-  /** Old enough, and needed by no version within the retention. */
+  /** Old enough, and not needed by any version within the retention. */
   readonly free: VacuumFacts
-  /** Of those: versions of the log still refer to them. */
+  /** The part of `free` that older versions of the log still refer to. */
   readonly expired: VacuumFacts
 }
 
 /**
- * @param deleteBefore ms since the epoch: younger objects stay
- * @param orphan gets each object that no version refers to, and whether it is old enough
+ * @param deleteBefore ms since the epoch; younger objects are kept
+ * @param orphan called with each object that no version refers to, and whether it is old enough
  */
 export function leftovers(
   listed: ListedFiles,

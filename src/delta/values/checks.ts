@@ -1,4 +1,4 @@
-/** Whether a file's bounds leave room for a value that meets a condition: false only where none can. */
+/** Decides whether a file's bounds allow a value that meets a condition: false only if none can. */
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { floatDomain, numericDomain } from './numbers.ts'
 import type { PartitionValue } from './partition-values.ts'
@@ -7,21 +7,21 @@ import { binaryDomain, booleanDomain, collatedDomain, dateDomain, stringDomain, 
 import type { Domain, Point, Span } from './domains.ts'
 import { hasBeenFloat } from './typed.ts'
 
-/** One condition on the values of one column. Values that are null are the caller's business. */
+/** One condition on the values of one column. The caller handles nulls. */
 export type Check = {
-  /** `any` and `null` never come here. */
+  /** Never called with `any` or `null`. */
   partition(value: PartitionValue): boolean
-  /** At least one of the two pieces is there. */
+  /** At least one of the two is present. */
   stats(min: string | undefined, max: string | undefined): boolean
 }
 
-/** Conditions for one column's type; null where it cannot be compared with the literal. */
+/** Conditions for one column's type; null if it cannot be compared with the literal. */
 export type ColumnChecks = {
   compare(op: Comparison, value: LiteralValue): Check | null
   between(low: LiteralValue, high: LiteralValue): Check | null
 }
 
-/** Whether some value of the span is at or above the point. */
+/** True if some value of the span is at or above the value. */
 function reaches<V>(domain: Domain<V>, span: Span<V>, value: V): boolean {
   if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
   return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true
@@ -31,7 +31,7 @@ function isWithin<V>(domain: Domain<V>, span: Span<V>, from: V, to: V): boolean 
   return (span.low === undefined || domain.compare(span.low, to) <= 0) && reaches(domain, span, from)
 }
 
-/** Whether every value of the span is the literal. */
+/** True if every value of the span equals the literal. */
 function isOnly<V>(domain: Domain<V>, span: Span<V>, point: Point<V>): boolean {
   if (span.low === undefined || span.high === undefined || span.beyond !== undefined) return false
   if (domain.compare(point.low, point.high) !== 0) return false
@@ -81,14 +81,14 @@ function checksOver<V>(domain: Domain<V>): ColumnChecks {
   }
 }
 
-/** Digits of a decimal that survive the way through a double. */
+/** Digits of a decimal that survive a conversion to double. */
 const SAFE_DIGITS = 15
 
 /**
  * Conditions for a column.
- * @param decimals `exact` believes decimal bounds to the last digit, as other readers do, whatever a writer's double may have rounded
- * @returns `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for those that nothing is
- * known about.
+ * @param decimals `exact` uses decimal bounds to the last digit, as other readers do, even if a writer rounded them to
+ * a double
+ * @returns `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for unknown types
  */
 export function checksOf(field: Field, decimals: 'rounded' | 'exact' = 'rounded'): ColumnChecks | 'never' | 'any' {
   const { type } = field
@@ -128,7 +128,7 @@ export function checksOf(field: Field, decimals: 'rounded' | 'exact' = 'rounded'
 type LikePattern = {
   /** Text before the first wildcard. */
   readonly prefix: string
-  /** `prefix%` and nothing more. */
+  /** The pattern is `prefix%` only. */
   readonly isPrefixOnly: boolean
   readonly whole: RegExp
 }
@@ -144,7 +144,7 @@ function parseLike(pattern: string): LikePattern {
       source += char === '%' ? '.*' : '.'
       continue
     }
-    // The last backslash has nothing to escape and is one.
+    // A backslash at the end escapes nothing and is a plain character.
     if (char === '\\' && i + 1 < pattern.length) char = pattern.charAt(++i)
     if (wildcards === '') prefix += char
     else wildcards += 'x'
@@ -153,7 +153,7 @@ function parseLike(pattern: string): LikePattern {
   return { prefix, isPrefixOnly: wildcards === '%', whole: new RegExp(`^${source}$`, 'su') }
 }
 
-/** `LIKE`, with case, on a text column. */
+/** Case-sensitive `LIKE` on a text column. */
 export function likeCheck(pattern: string, negated: boolean, isCollated: boolean): Check {
   const { prefix, isPrefixOnly, whole } = parseLike(pattern)
   return {
@@ -162,7 +162,7 @@ export function likeCheck(pattern: string, negated: boolean, isCollated: boolean
       if (isCollated) return true
       const span = stringDomain.stats(min, max)
       if (negated) {
-        // Only where all values lie between two that have the prefix do all of them have it.
+        // All values have the prefix only if both bounds have it.
         const hasPrefix = (bound: string | undefined) => bound !== undefined && bound.startsWith(prefix)
         return !(isPrefixOnly && hasPrefix(span.low) && hasPrefix(span.high))
       }

@@ -1,6 +1,6 @@
 /**
- * How the values of each column type are ordered, and what a file's bounds are worth. A span never claims more than is certain: where
- * a writer may have rounded, cut or left something out, it reaches further than the text says.
+ * The order of the values of each column type, and how far a file's bounds can be trusted. A span never claims more
+ * than is certain: if a writer may have rounded, cut or left out a value, the span is wider than the text.
  */
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
@@ -9,24 +9,24 @@ import type { PartitionValue } from './partition-values.ts'
 import type { DeltaType } from '../schema.ts'
 import { jsonText } from '../stats.ts'
 
-/** Where the values of a column in one file lie; an absent bound is unknown. */
+/** Range of the values of a column in one file; a missing bound is unknown. */
 export type Span<V> = {
   readonly low: V | undefined
   readonly high: V | undefined
-  /** Values may go on behind `high`: it is the beginning of a longer text, or a NaN hides above it. */
+  /** Values may exceed `high`: it is the beginning of a longer text, or NaN sorts above it. */
   readonly beyond?: 'prefix' | 'nan'
 }
 
-/** A literal as its column's type takes it: one value, or two where rounding leaves a doubt. */
+/** A literal converted to the column's type: one value, or two if rounding leaves a doubt. */
 export type Point<V> = { readonly low: V; readonly high: V }
 
 export type Domain<V> = {
   compare(a: V, b: V): number
-  /** Null when a literal of this kind cannot be compared with the type. */
+  /** Null if a literal of this kind cannot be compared with the type. */
   literal(value: LiteralValue): Point<V> | null
-  /** `any` and `null` never come here. Null when nothing is known. */
+  /** Never called with `any` or `null`. Null if nothing is known. */
   partition(value: PartitionValue): Span<V> | null
-  /** From the pieces of the stats' JSON text. */
+  /** From the texts of min and max in the stats. */
   stats(min: string | undefined, max: string | undefined): Span<V>
   /** For `beyond: 'prefix'`. */
   startsWith?(value: V, start: V): boolean
@@ -34,7 +34,7 @@ export type Domain<V> = {
 
 const NO_BOUNDS: Span<never> = { low: undefined, high: undefined }
 
-/** Plain text of a piece, quoted or not. */
+/** Plain text of a piece of JSON, quoted or not. */
 export function bare(piece: string): string {
   return jsonText(piece) ?? piece
 }
@@ -53,7 +53,8 @@ export function compareOrdered(a: number | bigint, b: number | bigint): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-// Text. Delta orders it by UTF-8 bytes, which is the order of code points; JavaScript's < goes by UTF-16 units.
+// Rank of a UTF-16 unit in the order of code points. Delta orders text by UTF-8 bytes, which is that order;
+// JavaScript's < compares UTF-16 units.
 
 function unitRank(unit: number): number {
   if (unit < 0xd800) return unit
@@ -74,8 +75,8 @@ export function compareCodePoints(a: string, b: string): number {
 const CUT_MARKS: ReadonlySet<number> = new Set([0x3f, 0x7f, 0x7fff, 0xfffd, 0xffff])
 
 /**
- * A max without what writers put behind a cut one: the highest character they know, or what became of half a surrogate pair. The
- * rest bounds everything that starts with it, and does so too where the character was the value's own.
+ * A max without the marks that writers append to a cut one: the highest character they know, or the remains of half a
+ * surrogate pair. The rest is a bound for everything that starts with it, even if the mark was part of the value.
  */
 function withoutCutMarks(text: string): string {
   let end = text.length
@@ -108,10 +109,8 @@ export const stringDomain: Domain<string> = {
   startsWith: (value, start) => value.startsWith(start),
 }
 
-/** A collation's order and equality are its own; nothing here may judge it. */
+/** A collation has its own order and equality, so its bounds cannot be used here. */
 export const collatedDomain: Domain<string> = { ...stringDomain, partition: () => null, stats: () => NO_BOUNDS }
-
-// Time.
 
 export const dateDomain: Domain<number> = {
   compare: compareOrdered,
@@ -126,11 +125,11 @@ export const dateDomain: Domain<number> = {
   }),
 }
 
-/** Stats are cut to milliseconds: max is up to 999 us more, and up to 1970 a cut towards zero lifts min as much. */
+/** Stats are cut to milliseconds: the true max is up to 999 µs higher; up to 1970 the cut raised min by as much. */
 const CUT_MICROS = 999n
 const TOO_FINE = /\.\d{7}/
 
-/** A literal without a zone is UTC for `timestamp`; for `timestamp_ntz` it must not have one. */
+/** A literal without a zone is UTC for `timestamp`; for `timestamp_ntz` it must not have a zone. */
 export function timestampDomain(isInstant: boolean): Domain<bigint> {
   const type: DeltaType = { kind: 'primitive', name: isInstant ? 'timestamp' : 'timestamp_ntz' }
   const parse = (piece: string | undefined): Point<bigint> | null => {
@@ -156,8 +155,6 @@ export function timestampDomain(isInstant: boolean): Domain<bigint> {
     },
   }
 }
-
-// The rest.
 
 export const booleanDomain: Domain<number> = {
   compare: compareOrdered,

@@ -5,7 +5,7 @@ import { parseDouble } from './partition-values.ts'
 import { bare, compareOrdered, point, textOf } from './domains.ts'
 import type { Domain, Point } from './domains.ts'
 
-/** A safe integer, which most values are, or anything else exactly. */
+/** A safe integer if possible, otherwise an exact number. */
 type Numeric = number | ExactNumber
 
 const SHORT_INTEGER = /^-?\d{1,15}$/
@@ -27,8 +27,8 @@ const LONGEST_DOUBLE = 17
 const GUARD_DIGITS = 20
 
 /**
- * delta-rs writes decimal stats through a double. Up to 15 digits survive that; a wider type's bound that reads as a double was seen to be off by
- * 1.4 units in its last place. Four are allowed, either way.
+ * delta-rs writes decimal stats through a double. Up to 15 digits survive; bounds of wider types were seen to be wrong
+ * by 1.4 units of the last place of a double. At least four units are allowed in both directions.
  */
 function widened(value: Numeric, direction: 1n | -1n): Numeric {
   const { unscaled, scale } = exact(value)
@@ -57,8 +57,8 @@ export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
 }
 
 /**
- * Float and double; NaN sorts above everything, as in Spark, and many writers leave it out of max. With `isFloat` (now or before a widening)
- * 0.1 may mean the float or the double next to it.
+ * Float and double. NaN sorts above everything, as in Spark, and many writers leave it out of max. With `isFloat` (now
+ * or before a widening) 0.1 may mean the float or the double nearest to it.
  */
 export function floatDomain(isFloat: boolean): Domain<number> {
   const around = (value: number): Point<number> => {

@@ -1,4 +1,4 @@
-/** Partition values (PROTOCOL.md, "Partition Value Serialization"): text in the log, values of the column's type to compare. */
+/** Parses partition values (PROTOCOL.md, "Partition Value Serialization"): log texts to values of the column's type. */
 import { parseExactNumber } from '../../model/run/exact-number.ts'
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
@@ -13,13 +13,13 @@ export type PartitionValue =
   | { readonly kind: 'boolean'; readonly value: boolean }
   /** Days since 1970-01-01. */
   | { readonly kind: 'date'; readonly days: number }
-  /** Microseconds since the epoch; two bounds where the text does not say which zone it means. */
+  /** Microseconds since the epoch; two different bounds if the zone of the text is unknown. */
   | { readonly kind: 'timestamp'; readonly low: bigint; readonly high: bigint }
   | { readonly kind: 'binary'; readonly bytes: Buffer }
-  /** Text that its type cannot explain, or a type that has no order: it may be any value. */
+  /** Text that its type cannot parse, or a type without an order: it may be any value. */
   | { readonly kind: 'any' }
 
-/** No place on earth has ever been further from UTC than this (Manila before 1845: 15:56). */
+/** Largest distance from UTC that any place ever had (Manila before 1845: 15:56). */
 const ZONE_REACH = 16n * 3_600_000_000n
 const DOUBLE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NULL_VALUE: PartitionValue = { kind: 'null' }
@@ -29,12 +29,13 @@ function timestamp(text: string, isInstant: boolean): PartitionValue {
   const parsed = parseTimestamp(text)
   if (!parsed) return ANY
   const { micros, zoned } = parsed
-  // A wall-clock column takes no zone and an instant needs one; where they do not fit, the writer's zone decides, and nobody tells it.
+  // A wall-clock column takes no zone, an instant needs one. If the text does not match, the writer's zone decides, and
+  // it is unknown.
   const reach = zoned === isInstant ? 0n : ZONE_REACH
   return { kind: 'timestamp', low: micros - reach, high: micros + reach }
 }
 
-/** The number a double column would hold for this text, or null when it is none. Knows NaN and the infinities. */
+/** The number of a double column for this text, or null. Accepts NaN and the infinities. */
 export function parseDouble(text: string): number | null {
   if (DOUBLE.test(text)) return Number(text)
   if (text === 'NaN') return NaN
@@ -43,8 +44,8 @@ export function parseDouble(text: string): number | null {
 }
 
 /**
- * A value from `partitionValues` for its column's type. Null and the empty text are null for every type.
- * @param text undefined when the map lacks the column, which says nothing about the value
+ * Parses a value of `partitionValues` for its column's type. Null and the empty text are null for every type.
+ * @param text undefined if the map lacks the column; the value is then unknown
  */
 export function parsePartitionValue(text: string | null | undefined, type: DeltaType): PartitionValue {
   if (text === undefined) return ANY
@@ -79,7 +80,7 @@ export function parsePartitionValue(text: string | null | undefined, type: Delta
     case 'timestamp_ntz':
       return timestamp(text, false)
     case 'binary':
-      // Above ASCII, writers disagree whether a character stands for one byte or for its UTF-8 form.
+      // Above ASCII, writers differ: a character may stand for one byte or for its UTF-8 form.
       return /^[\0-\x7f]*$/.test(text) ? { kind: 'binary', bytes: Buffer.from(text, 'latin1') } : ANY
     default:
       return ANY

@@ -1,6 +1,6 @@
 /**
- * Whether two texts mean the same value of a column: a statistic in a commit and in a checkpoint's struct, a partition value as two writers spell
- * it. Columns that only one side has are no difference.
+ * Decides whether two texts mean the same value of a column: a statistic in a commit and in a checkpoint's struct, a
+ * partition value spelled by two writers. A column that only one side has is no difference.
  */
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import { parseTimestamp } from '../../model/lake/instant.ts'
@@ -13,17 +13,14 @@ import { hasBeenFloat, kindOf } from './typed.ts'
 /** Texts of two sides that mean different values; `what` names the place: `minValues.id`, `partition value p`. */
 export type Apart = { readonly column: string; readonly what: string; readonly one: string; readonly other: string }
 
-/** Significant digits that tell any double from any other. */
+/** Significant digits that identify every double. */
 const DIGITS_OF_DOUBLE = 17
 const MICROS_OF_MS = 1000n
 
-/** What two statistics of one file do not agree in; null where one of them is no JSON object. */
+/** Differences of two statistics of one file; null if one of them is not a JSON object. */
 export type StatsComparer = (one: string, other: string) => readonly Apart[] | null
 
-/**
- * Compares statistics of the same file by the types of its columns.
- * @param missing whether a fact that only one side has is a difference
- */
+/** Compares statistics of a file by column types. @param missing true if a fact of only one side is a difference */
 export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 'apart' = 'same'): StatsComparer {
   const paths = columns.map(({ physicalPath }) => physicalPath)
   const [left, right] = [statsReader(paths), statsReader(paths)]
@@ -54,7 +51,7 @@ function isSameCount(a: string, b: string): boolean {
   return a === b || Number(a) === Number(b)
 }
 
-/** Whether two bounds in JSON mean the same value of a column. */
+/** True if two bounds in JSON mean the same value of a column. */
 function isSamePiece(a: string, b: string, field: Field): boolean {
   if (a === b) return true
   const [left, right] = [bare(a), bare(b)]
@@ -86,7 +83,7 @@ function isSameNumber(a: string, b: string): boolean {
   return left !== null && right !== null && compareExact(left, right) === 0
 }
 
-/** Some writers bring decimals through a double, which leaves no more digits than that. */
+/** Some writers convert decimals to double, which keeps only these digits. */
 function isSameByDouble(a: string, b: string): boolean {
   return Math.min(digitsOf(a), digitsOf(b)) <= DIGITS_OF_DOUBLE && Number(a) === Number(b)
 }
@@ -98,15 +95,15 @@ function digitsOf(number: string): number {
 
 function isSameDouble(a: number | null, b: number | null, isFloat: boolean): boolean {
   if (a === null || b === null) return false
-  // 0 and -0 are one number here; two NaN are.
+  // 0 and -0 are equal here, and NaN equals NaN.
   return a === b || (Number.isNaN(a) && Number.isNaN(b)) || (isFloat && Math.fround(a) === Math.fround(b))
 }
 
-/** Writers cut times to milliseconds in JSON, and may keep all of them in a struct. */
+/** Writers cut times to milliseconds in JSON, and may keep microseconds in a struct. */
 function isSameMoment(a: string, b: string): boolean {
   const [left, right] = [parseTimestamp(a), parseTimestamp(b)]
   if (left === null || right === null) return a === b
-  // A cut text is the earlier moment, before 1970 too; some writers divide, which cuts towards 1970.
+  // A cut text is the earlier instant, before 1970 too; some writers divide, which rounds towards 1970.
   return floorMs(left.micros) === floorMs(right.micros) || left.micros / MICROS_OF_MS === right.micros / MICROS_OF_MS
 }
 
@@ -114,7 +111,7 @@ function floorMs(micros: bigint): bigint {
   return micros / MICROS_OF_MS - (micros % MICROS_OF_MS < 0n ? 1n : 0n)
 }
 
-/** Whether two partition values mean the same: null and the empty text do, and numbers and times in another spelling. */
+/** True if two partition values mean the same: null and the empty text do, as do spellings of one number or time. */
 export function isSamePartitionValue(a: string | null, b: string | null, type: DeltaType): boolean {
   if (a === b) return true
   const [left, right] = [parsePartitionValue(a, type), parsePartitionValue(b, type)]
@@ -135,7 +132,7 @@ function isSameValue(left: PartitionValue, right: PartitionValue, type: DeltaTyp
       return right.kind === 'date' && left.days === right.days
     case 'timestamp': {
       if (right.kind !== 'timestamp') return false
-      // A text without its zone may be any moment within reach: two such texts are compared as they stand.
+      // A text without its zone has two bounds; two such texts are compared exactly.
       const isOpen = left.high !== left.low
       if (isOpen === (right.high !== right.low)) return left.low === right.low
       return left.low <= right.high && right.low <= left.high
@@ -149,7 +146,7 @@ function isSameValue(left: PartitionValue, right: PartitionValue, type: DeltaTyp
 
 export type PartitionMap = Readonly<Record<string, string | null>>
 
-/** @returns what both maps do not agree in, and keys that one of them lacks. Values of other columns are compared as they stand. */
+/** @returns differences of the two maps, and keys that one lacks. Values of unknown columns are compared as text. */
 export function partitionsApart(fields: readonly Field[], one: PartitionMap, other: PartitionMap): readonly Apart[] {
   const types = new Map(fields.map(({ physicalName, type }) => [physicalName, type]))
   const names = new Set([...Object.keys(one), ...Object.keys(other)])

@@ -1,4 +1,4 @@
-/** Whether a text of the log is a value of its column's type: partition values, and bounds in the statistics. */
+/** Checks that a text of the log is a value of its column's type: partition values, and bounds in the statistics. */
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType, Field } from '../schema.ts'
@@ -6,7 +6,7 @@ import { jsonText } from '../stats.ts'
 import { parsePartitionValue } from './partition-values.ts'
 
 const INTEGER_BITS: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, integer: 31n, long: 63n }
-/** Types whose text explains itself, so that one which cannot be read is no value. Binary text depends on the writer. */
+/** Types with a defined text form, so that an unreadable text is not a value. Binary text depends on the writer. */
 const EXPLAINED: ReadonlySet<string> = new Set([
   'byte',
   'short',
@@ -30,12 +30,12 @@ export function kindOf(type: DeltaType): string {
   return type.kind === 'primitive' ? type.name : type.kind
 }
 
-/** Whether a value of the column may have been a float of 4 bytes: its type is, or was before it was widened. */
+/** True if a value of the column may have been a 4-byte float: its type is, or was before a widening. */
 export function hasBeenFloat({ type, typeChanges }: Field): boolean {
   return kindOf(type) === 'float' || typeChanges.some(({ from }) => kindOf(from) === 'float')
 }
 
-/** Whether readers can make a value of the column out of a partition value; null and the empty text are null. */
+/** True if readers can convert a partition value to the column's type; null and the empty text are null. */
 export function isPartitionText(text: string | null, type: DeltaType): boolean {
   const value = parsePartitionValue(text, type)
   if (value.kind === 'any') return !EXPLAINED.has(kindOf(type))
@@ -47,9 +47,9 @@ const KERNEL_TIME = /^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}:\d{2}(?:\.\d+)?$/
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
 
 /**
- * Whether readers on delta-kernel (deltalake, polars, DuckDB) read a partition value too; they refuse the whole table where they do not.
- * They are stricter than `isPartitionText`, which has to hold: no point or exponent in a whole number, exactly the digits of a decimal's scale, a
- * time with seconds.
+ * True if readers based on delta-kernel (deltalake, polars, DuckDB) can read a partition value too; otherwise they
+ * refuse the whole table. They are stricter than `isPartitionText`, which must hold as well: no point or exponent in a
+ * whole number, exactly the digits of a decimal's scale, a time with seconds.
  */
 export function isKernelText(text: string | null, type: DeltaType): boolean {
   if (text === null || text === '') return true
@@ -70,14 +70,14 @@ export function isKernelText(text: string | null, type: DeltaType): boolean {
   }
 }
 
-/** Digits behind the point that a number is written with; below zero where its exponent adds zeros. */
+/** Digits after the decimal point as written; negative if the exponent adds zeros. */
 function writtenScale(text: string): number {
   const [digits = '', exponent = '0'] = text.split(/e/i)
   const point = digits.indexOf('.')
   return (point === -1 ? 0 : digits.length - point - 1) - Number(exponent)
 }
 
-/** Whether a number is one of its type. Of digits behind a decimal's scale some readers make another value, and others refuse the table. */
+/** True if a number is in range. Digits beyond a decimal's scale: some readers change the value, others refuse. */
 function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   const unit = 10n ** BigInt(scale)
   const magnitude = unscaled < 0n ? -unscaled : unscaled
@@ -91,7 +91,7 @@ function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   return isWhole && magnitude / unit <= (unscaled < 0n ? 1n << bits : (1n << bits) - 1n)
 }
 
-/** Whether a bound is written as statistics in JSON write the type. @param piece JSON text of a scalar */
+/** True if a bound has the JSON form that statistics use for the type. @param piece JSON text of a scalar */
 export function isStatsPiece(piece: string, type: DeltaType): boolean {
   const text = jsonText(piece)
   switch (kindOf(type)) {
@@ -104,7 +104,7 @@ export function isStatsPiece(piece: string, type: DeltaType): boolean {
     case 'double':
       return NUMBER.test(piece) || NO_NUMBER.test(piece) || /^-?(nan|infinity)$/i.test(piece)
     case 'decimal':
-      // Some writers quote decimals, so that no reader rounds them.
+      // Some writers quote decimals so that no reader rounds them.
       return NUMBER.test(text ?? piece)
     case 'string':
     case 'binary':

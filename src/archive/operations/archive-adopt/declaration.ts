@@ -4,21 +4,21 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Goes on with the archive of a table under this database; every other database is refused from then on. */
+/** Continues the archive of a table with this database; every other database is refused from then on. */
 export type ArchiveAdoptOperation = {
   readonly kind: 'archive-adopt'
   readonly from: string
   readonly table: string
-  /** Name of the table, once more. */
+  /** Name of the table, repeated. */
   readonly confirm?: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]
-  /** The archive, or the folder that it was made in: where the ledger knows nothing of it, the ledger is made anew from it. */
+  /** The archive, or the folder it was made in: if the ledger does not have it, the ledger is rebuilt from it. */
   readonly to?: string
-  /** What an archive of an older program does not say of itself: calendar, and the column of a plain table that says when a row belongs. */
+  /** Facts that an archive of an older program lacks: calendar, and a plain table's partition column. */
   readonly calendar?: Partial<CalendarSpec>
   readonly by?: string
-  /** How long a detached partition is kept, ms; what the archive says when absent. */
+  /** How long a detached partition is kept, ms; default: the value in the archive. */
   readonly graceMs?: number
   /** Compare only. */
   readonly dryRun: boolean

@@ -1,4 +1,4 @@
-/** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
+/** `archive adopt`: takes an archive over from another database, which is then refused, or after a failover. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
@@ -35,8 +35,9 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 type ArchiveAdoptRun = RunOf<typeof declared>
 
 /**
- * Compares first, and changes nothing where a partition differs. A ledger that knows nothing of the archive is made anew.
- * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs; as `rebuildLedger`
+ * Compares first, and changes nothing if a partition differs. A ledger that does not have the archive is rebuilt.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED if a partition
+ * differs; as `rebuildLedger`
  */
 export async function archiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
   const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
@@ -58,7 +59,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
   return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
 }
 
-/** A run without a ledger begins a new archive, finds one in its place, and is refused: it has noted nothing that is worth keeping. */
+/** A run without a ledger starts a new archive, finds another in its place, and is refused without ledger rows. */
 async function isOfAnother(record: ArchiveRecord, opened: Opened, run: ArchiveAdoptRun): Promise<boolean> {
   if (!isUnpublished(record)) return false
   const owned = await openOwned(record, opened, run)
@@ -119,7 +120,7 @@ async function takeOver(
     run.interrupt.abort,
   )
   for (const one of adoption.compared) await adoption.note(one)
-  // Last: a program that is killed before it is refused, and adopts again.
+  // Last: if the program is killed before this, the database is still refused, and adopts again.
   await context.heads.setOrigin(origin)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical' }
 }
@@ -128,22 +129,22 @@ type AdoptionParts = {
   readonly asked: { readonly from: string; readonly named: string; readonly dryRun: boolean }
   readonly table: TableSpec
   readonly record: ArchiveRecord
-  /** Findings by labels: partitions of which several tables may be the one that left. */
+  /** Findings by label: partitions for which several tables may be the detached one. */
   readonly unclear: ReadonlyMap<string, Finding>
-  /** Labels of partitions that are taken over though they differ. */
+  /** Labels of partitions that are taken over despite differences. */
   readonly accepted: readonly string[]
   readonly context: ArchiveContext
   readonly opened: Opened
   readonly run: ArchiveAdoptRun
 }
 
-/** An archive that is compared with the database, and taken over partition by partition. */
+/** Compares an archive with the database, and takes it over partition by partition. */
 class Adoption {
   readonly #parts: AdoptionParts
   readonly #ledger: PartitionLedger
   readonly #name: string
   compared: readonly Compared[] = []
-  /** Reasons of holds that were set after this ledger was saved, by labels. */
+  /** Reasons of holds that are missing in the ledger because they were set after its backup, by label. */
   #back: ReadonlyMap<string, string> = new Map()
 
   constructor(parts: AdoptionParts) {
@@ -152,10 +153,7 @@ class Adoption {
     this.#name = tableText(parts.table.table)
   }
 
-  /**
-   * @returns what the log is to say of the table from then on; null where the ledger does not know it
-   * @throws SluiceError PROOF_FAILED
-   */
+  /** @returns properties for the table from then on; null if not in the ledger @throws SluiceError PROOF_FAILED */
   async judge(state: LogState): Promise<ArchiveProperties | null> {
     const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: Compared[] = []
@@ -179,7 +177,7 @@ class Adoption {
     return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
 
-  /** Files that the log does not name any more, and that are there. */
+  /** Reports files that exist but that the log no longer names. */
   #tellUnnamed(): void {
     const names = this.#parts.asked.dryRun ? 'would name' : 'names'
     for (const { label, unnamed } of this.compared) {
@@ -191,7 +189,7 @@ class Adoption {
     }
   }
 
-  /** The partition as a plan of the table has it; null where there is none of that label. */
+  /** The partition as planned for the table; null if there is none of that label. */
   async #candidate(label: string): Promise<Awaited<ReturnType<FindCandidate>>> {
     const { asked, table, record, opened, run } = this.#parts
     const operation = {
@@ -217,7 +215,7 @@ class Adoption {
     return this.#parts.record.partitions.some((one) => one.label === label)
   }
 
-  /** Notes the holds that only the archive knows. */
+  /** Records the holds that only the archive has. */
   async holdAgain(): Promise<void> {
     for (const [label, reason] of this.#back) {
       const isKnown = this.#isKnown(label)
@@ -231,7 +229,7 @@ class Adoption {
     }
   }
 
-  /** The ledger takes a partition over as the log has it. */
+  /** Takes a partition over into the ledger as the log has it. */
   async note({ label, files, fence, unnamed, gone }: Compared): Promise<void> {
     const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {
@@ -241,7 +239,8 @@ class Adoption {
     }
     if (!this.#isKnown(label))
       await this.#ledger.addPartition((await this.#candidate(label)) ?? { label, from: null, to: null, native: null })
-    // What the ledger says of its files stays: those of a partition without any are looked for once more where a program was killed here.
+    // The ledger keeps its list of files: if the program is killed here, the files of a partition without any are
+    // searched again.
     if (gone === null) await context.heads.takeOver(label, files, fence, unnamed?.outdated)
     else {
       await context.heads.takeOver(label, gone.files, fence)

@@ -3,18 +3,18 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Rows about somebody go out of a table and of its archive, with every older version of it. */
+/** Erases rows about a person from a table and its archive, with every older version of the archive. */
 export type ArchiveEraseOperation = {
   readonly kind: 'archive-erase'
   readonly from: string
   readonly table: string
-  /** Which rows: `customer_id = 42`. It may name a person, and is kept nowhere. */
+  /** Condition for the rows: `customer_id = 42`. It may name a person, and is not stored. */
   readonly where: string
-  /** A ticket: it stands in the certificate, and names an erasure that was broken off. */
+  /** A ticket: written to the certificate, and identifies an interrupted erasure. */
   readonly reason: string
-  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
   readonly ledgers?: readonly string[] | undefined
-  /** Name of the table, once more. */
+  /** Name of the table, repeated. */
   readonly confirm?: string
   /** Count only. */
   readonly dryRun: boolean

@@ -1,4 +1,4 @@
-/** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
+/** `archive erase`: erases rows about a person from a table and its archive; no older archive version keeps them. */
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { ErasureLedger, type Erasure } from '../../ledger/erasure-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../ledger/record.ts'
@@ -40,7 +40,10 @@ const NOT_LOOKED =
 
 const SALT_BYTES = 32
 
-/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED,
+ * TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED
+ */
 export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
   const { from, table: named, where, dryRun } = operation
   refuseUnconfirmed(operation)
@@ -48,7 +51,7 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   await using source = await openSource(from, !dryRun)
   const found = await archivedTable(source, named, run.interrupt.abort)
   const begun = await new ErasureLedger(found.opened.database, found.record.table, run.owner).unfinished()
-  // What is left of one that destroys older versions reads no rows.
+  // An erasure that is already destroying older versions reads no rows.
   if (begun?.state !== 'destroying') await refuseOtherNames(predicate, found, begun !== null, run.interrupt.abort)
   const test = rowTest(
     predicate,
@@ -59,7 +62,7 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
     const ending = await erase(operation, { ...found, source, test }, quiet)
-    // Its witness may be rows that are gone.
+    // Rows of the table's witness may be erased.
     if (!dryRun) await renewWitness(found.opened, found.table, found.record, quiet)
     return ending
   } catch (thrown) {
@@ -68,9 +71,10 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
 }
 
 /**
- * The condition is compared with the files by the names that the ledger has noted, and with rows of the table by those of now.
- * @param isBegun the erasure has begun: its condition names columns as they were then
- * @throws SluiceError PLAN_CHANGED where it names a column that has, or may have, another name in the table
+ * The condition is compared with files by the column names in the ledger, and with rows of the table by the present
+ * names.
+ * @param isBegun the erasure has begun: its condition uses the names of that time
+ * @throws SluiceError PLAN_CHANGED if it uses a column that has, or may have, another name in the table
  */
 async function refuseOtherNames(
   predicate: Predicate,
@@ -139,14 +143,14 @@ async function erase(
   const look = await lookAround(context, record, wanted)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
   const history = await historyNow(context, counting)
-  // Files of which another ledger says so would stop the erasure at its end, behind rows that are erased.
+  // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
   const refusal = look.refusal ?? unasked ?? keptBy(others, context.name, [...history, ...rewritten(look)])
   if (dryRun) {
     const totals = { ...foundTotals(look), files: dec(history.length) }
     return { totals, ...(refusal === null ? {} : { error: refusal }) }
   }
   if (refusal !== null) throw refusal
-  // Older versions may have what the newest one and the table have not any more.
+  // Older versions may hold rows that the newest one and the table no longer have.
   if (before === null && isNothing(look) && history.length === 0) {
     return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
@@ -159,8 +163,8 @@ async function erase(
 }
 
 /**
- * Twice: an export that began before the rows left the table may have them, and is found on its way behind that.
- * @returns false where it was stopped
+ * Two passes: an export that began before the rows left the table may hold them; the second pass finds it in progress.
+ * @returns false if it was stopped
  */
 async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord, first: EraseLook): Promise<boolean> {
   const { context, wanted, run } = erasing
@@ -175,7 +179,7 @@ async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord,
   return !run.interrupt.stop.aborted
 }
 
-/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */
+/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED if another erasure is unfinished, or began with another condition */
 function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
   if (reason !== asked) {
     throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {
@@ -193,8 +197,8 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
 }
 
 /**
- * Tells whether an erasure that goes on has the condition that it began with, without keeping that: a slow hash under a
- * salt, as of passwords. `salt:hash`, hexadecimal.
+ * Checks that a resumed erasure has the condition it began with, without storing the condition: a slow salted hash, as
+ * for passwords. `salt:hash`, hexadecimal.
  */
 export function conditionHash(test: RowTest, salt = randomBytes(SALT_BYTES)): string {
   return `${salt.toString('hex')}:${scryptSync(JSON.stringify(test), salt, SALT_BYTES).toString('hex')}`
@@ -219,7 +223,7 @@ function rewritten({ partitions }: EraseLook): readonly string[] {
   return partitions.flatMap(({ files }) => files)
 }
 
-/** Null where no other ledger needs one of these files. */
+/** Null if no other ledger needs one of these files. */
 function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
   for (const path of paths) {
     const kept = others.reason(path)
@@ -271,7 +275,7 @@ function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): v
   )
 }
 
-/** A free text may name the same person in a row that the condition does not mean. */
+/** Warns that free texts may name the same person in rows that the condition does not match. */
 function tellTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
   const tested = new Set(testedColumns(test))
   const free = stored.columns.filter(

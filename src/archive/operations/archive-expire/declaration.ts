@@ -4,19 +4,19 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Archived partitions whose period is long over leave the archive for good; their files stay until a retention is over. */
+/** Removes archived partitions with old periods from the archive; their files stay until the retention has passed. */
 export type ArchiveExpireOperation = {
   readonly kind: 'archive-expire'
   readonly from: string
   readonly table: string
-  /** `10y`: what is older than so many whole periods before the one of today. */
+  /** Such as `10y`: older than this many whole periods before today's. */
   readonly olderThan: string
   readonly epoch?: Epoch
-  /** Only these, by label; all that are old enough when empty. */
+  /** Only these, by label; empty means all that are old enough. */
   readonly partitions: readonly string[]
-  /** How long files stay that the archive does not name any more, ms; what the ledger has when absent. */
+  /** Retention of files that the archive no longer names, ms; default: that of the ledger. */
   readonly retentionMs?: number
-  /** Name of the table, once more. */
+  /** Name of the table, repeated. */
   readonly confirm?: string
   readonly alert?: AlertWish
   readonly dryRun: boolean

@@ -1,4 +1,4 @@
-/** `archive expire`: partitions of which the archive has the last copy leave it for good, and can come back as long as their files stay. */
+/** `archive expire`: removes partitions left only in the archive, restorable until their files are destroyed. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
@@ -27,7 +27,10 @@ import type { archiveExpire as declared, ArchiveExpireOperation } from './declar
 
 type ArchiveExpireRun = RunOf<typeof declared>
 
-/** @throws SluiceError NO_SUCH_TABLE, MISSING_CONFIRM, BAD_FLAG, PLAN_CHANGED, PARTITION_STATE, PARTITION_HELD, PARTITIONS_BLOCKED, TABLE_FOLLOWED, ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, LEDGER_BUSY */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, MISSING_CONFIRM, BAD_FLAG, PLAN_CHANGED, PARTITION_STATE, PARTITION_HELD,
+ * PARTITIONS_BLOCKED, TABLE_FOLLOWED, ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, LEDGER_BUSY
+ */
 export async function archiveExpire(operation: ArchiveExpireOperation, run: ArchiveExpireRun): Promise<Ending> {
   const { from, table: named, dryRun } = operation
   refuseUnconfirmed(operation)
@@ -65,7 +68,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   await keepRetention(context, record, retentionMs)
   const work: Work = async (held, reload) => {
     const partition = await reload()
-    // Somebody may have held it, brought it back, or begun an erasure, since it was looked at.
+    // It may have been held or restored, or an erasure may have begun, since it was inspected.
     await refuseNow(context, partition, erasures)
     try {
       await expirePartition(context, { partition, held }, run.actor)
@@ -93,7 +96,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
 const NOT_CHECKED =
   'files were not read: the log names them, and nothing else of them was looked at; copies of the archive and backups have them still'
 
-/** @throws SluiceError BAD_FLAG where partitions are values */
+/** @throws SluiceError BAD_FLAG if partitions are by value */
 function refuseAgeless(record: ArchiveRecord): void {
   if (!isByValue(record)) return
   const name = tableText(record.table)
@@ -104,7 +107,7 @@ function refuseAgeless(record: ArchiveRecord): void {
   })
 }
 
-/** What bounds of partitions are values of, by the table as it is now. */
+/** Type of the partition bounds, by the current table. */
 async function kindOf(
   { store }: Opened,
   table: TableSpec,
@@ -152,7 +155,7 @@ async function refuseNow(
   if (refusal !== null) throw refusal
 }
 
-/** Whoever names a partition means it: one that cannot go ends the command before anything is changed. */
+/** A named partition that cannot expire ends the command before anything is changed. */
 function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan: readonly PlannedExpiry[]): void {
   if (partitions.length === 0) return
   const [first] = plan.filter(({ status }) => status === 'held' || status === 'blocked' || status === 'later')

@@ -3,13 +3,13 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Keeps partitions where they are, or lets them go again. */
+/** Sets or removes holds on partitions. */
 export type ArchiveHoldOperation = {
   readonly kind: 'archive-hold'
   readonly from: string
   readonly table: string
   readonly partitions: readonly string[]
-  /** Why; null takes the hold away. */
+  /** Reason of the hold; null removes it. */
   readonly reason: string | null
   readonly alert?: AlertWish
 }
@@ -21,7 +21,7 @@ const HELD = {
   alert: words.alert,
 }
 
-/** What was held is said by its number alone, at the end. */
+/** The result is only a number, at the end. */
 const EVENTS = [] as const
 
 export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {

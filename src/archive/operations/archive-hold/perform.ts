@@ -1,4 +1,4 @@
-/** `archive hold` and `archive release`: partitions that have to stay where they are, and that may go again. */
+/** `archive hold` and `archive release`: set and remove holds on partitions. */
 import { destroyed } from '../../steps/refusals.ts'
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
@@ -20,21 +20,22 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveHoldRun = RunOf<typeof declared>
 
-/** Which partition a label means is said by the calendar, and that is noted with the archive. */
+/** The calendar decides which partition a label means, and it is recorded with the archive. */
 const FIRST =
   'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
 
 /**
- * A partition that the ledger does not know yet can be held too, if the source has it. The ledger holds it at once; the archive says so too, for the
- * ledger may be lost.
- * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition; whatever keeps the archive from saying it
+ * A partition that the ledger does not have can be held too, if the source has it. The hold is written to the ledger at
+ * once, and to the archive as well, because the ledger may be lost.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for a label that is not a partition; errors of writing
+ * to the archive
  */
 export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
   await using source = await openSource(from, true)
   const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
   const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
-  // All are found before the first is touched.
+  // Find all partitions before the first one is changed.
   const found: Found[] = []
   for (const text of partitions) {
     const known = knownAs(record, text)
@@ -45,7 +46,7 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
     }
   }
   const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
-  // A program that is killed in between leaves a hold rather than none.
+  // Archive first: a kill in between leaves a hold rather than none.
   if (reason === null) await toldWithout(labels, { table, record, opened, run })
   for (const { label, isPeriod, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
@@ -62,7 +63,7 @@ type About = {
   readonly run: ArchiveHoldRun
 }
 
-/** @throws SluiceError as `tellArchive`; nothing is released then */
+/** @throws SluiceError as `tellArchive`; then nothing is released */
 async function toldWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
   const change = (properties: ArchiveProperties): ArchiveProperties => ({
     ...properties,
@@ -81,7 +82,7 @@ async function toldWithout(labels: readonly string[], { table, record, opened, r
   }
 }
 
-/** What is in the ledger is said in the archive. @throws SluiceError as `tellArchive`; the ledger has it then */
+/** Writes the ledger's holds to the archive. @throws SluiceError as `tellArchive`; then only the ledger has them */
 async function told({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
     await tellArchive(record, opened, run)
@@ -100,7 +101,7 @@ async function told({ table, record, opened, run }: About, what: 'held' | 'relea
   }
 }
 
-/** Why the archive could not be written says what to do first. */
+/** The hint of the original error comes first. */
 function againText({ hint }: SluiceError): string {
   const again = 'run the same command again when the archive can be written'
   return hint === undefined ? again : `${hint}; then ${again}`
@@ -112,7 +113,7 @@ function named({ table }: TableSpec): string {
 
 type Found = {
   readonly label: string
-  /** All parts of a period are meant, and those that come later. */
+  /** Means all parts of a period, and later ones. */
   readonly isPeriod: boolean
   readonly parts: readonly ArchivedPartition[]
   readonly planned: PlannedPartition | null
@@ -124,7 +125,7 @@ function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found |
   return parts.length === 0 ? null : { label: asked.label, isPeriod: asked.whole, parts, planned: null }
 }
 
-/** A hold keeps what was dropped from its expiry, and what has expired from being swept. */
+/** A hold protects dropped partitions from expiring, and expired ones from a sweep. */
 function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reason: string | null): void {
   const swept = reason === null ? undefined : parts.find(({ sweptMs }) => sweptMs !== null)
   if (swept !== undefined) throw destroyed(tableText(table.table), swept)

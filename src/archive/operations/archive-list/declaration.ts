@@ -5,7 +5,7 @@ export type ArchiveListOperation = {
   readonly kind: 'archive-list'
   readonly from: string
   readonly tables: readonly string[]
-  /** Count the rows that tables still hold of archived periods, whatever it takes; else only where that takes about a second. */
+  /** Count the rows of archived periods still in tables, at any cost; otherwise only if it takes about a second. */
   readonly count: boolean
 }
 

@@ -1,4 +1,4 @@
-/** `archive list`: what the ledger of a source says of its archives. */
+/** `archive list`: shows the archives in the ledger of a source. */
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import type { ArchivedEvent } from '../../../model/archive/events.ts'
 import { dec, type Dec } from '../../../model/run/event.ts'
@@ -74,7 +74,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   }
 }
 
-/** The certificate of a partition that has left the archive for good. */
+/** The certificate of an expired partition. */
 function expiredFields(
   { state, expired, sweptMs, digest }: ArchivedPartition,
   retentionMs: number | null,

@@ -1,4 +1,4 @@
-/** The stage of an archive run that says what it is going to do, and refuses what has no aim or no way on. */
+/** Stage of a run that reports its plan, and refuses a run without an aim or with all due partitions blocked. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -28,7 +28,7 @@ export async function agree({ operation, run, plans }: Planned): Promise<void> {
 const ONE_WORKER =
   'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
 
-/** A table that the ledger knows is gone on with; of a new one the command has to say what is due. */
+/** A table in the ledger is resumed; for a new one the command must say what is due. */
 function refuseAimless(plans: readonly TablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
@@ -40,7 +40,7 @@ function refuseAimless(plans: readonly TablePlan[], { olderThan, partitions }: A
 
 type Blocked = { readonly plan: TablePlan; readonly text: string }
 
-/** Partitions that are due and hold rows, but cannot go, each with the reason. */
+/** Due partitions with rows that are blocked, each with the reason. */
 function blockersOf(plans: readonly TablePlan[]): readonly Blocked[] {
   return plans.flatMap((plan) =>
     plan.partitions

@@ -7,62 +7,62 @@ import { BETWEEN } from '../../../engine/run/operations/shared-options.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Plans (`dryRun`) or runs. Partitions that an earlier run left on their way are gone on with. */
+/** Plans (`dryRun`) or runs. Partitions that an earlier run did not finish are resumed. */
 export type ArchiveOperation = {
   readonly kind: 'archive'
   /** URL of the store. */
   readonly from: string
   /** Names or patterns. */
   readonly tables: readonly string[]
-  /** Folder or `s3://bucket/prefix`; below it each table has a folder of its own. What the ledger has when absent. */
+  /** Folder or `s3://bucket/prefix`; each table has its own folder below it. Default: that of the ledger. */
   readonly to?: string
-  /** Column of a plain table that says when a row belongs; a partitioned table says it itself. */
+  /** Time column of a plain table, which decides the partition of a row; a partitioned table defines it itself. */
   readonly by?: string
-  /** Column of a plain table each of whose values is a partition, in place of periods of time. */
+  /** Column of a plain table: each of its values is a partition, instead of periods. */
   readonly byValue?: string
-  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  /** Unit of whole numbers that count since 1970, if neither bounds nor ledger define it. */
   readonly epoch?: Epoch
-  /** What the ledger has when absent, and calendar quarters in a table that it does not know. */
+  /** Default: that of the ledger, and calendar quarters for a new table. */
   readonly calendar?: CalendarSpec
-  /** `8q`: what is older than so many whole periods before the one of today. */
+  /** Such as `8q`: older than this many whole periods before today's. */
   readonly olderThan?: string
-  /** Only these, by label; all that are due when empty. */
+  /** Only these, by label; empty means all that are due. */
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
-  /** A column with a wider type stays one column of the archive, which older readers refuse to read then. */
+  /** A column with a wider type stays one column of the archive; older readers then refuse to read it. */
   readonly widen?: true
-  /** A plan looks at every value that an archive may not hold. */
+  /** The plan reads all values that an archive may not be able to hold. */
   readonly exact?: true
-  /** `OLD=NEW`: columns that have another name now, where the source cannot tell. */
+  /** `OLD=NEW`: renamed columns, if the source cannot identify them. */
   readonly renamed?: readonly string[]
-  /** Columns that were dropped beside others that were added, where the source cannot tell. */
+  /** Columns that were dropped while others were added, if the source cannot identify them. */
   readonly dropped?: readonly string[]
-  /** Take partitions out of the source at once, and drop them as soon as their grace is over. */
+  /** Detach partitions from the source after they are published. */
   readonly detach: boolean
-  /** Drop what is detached and past its grace. */
+  /** Drop detached partitions whose grace period is over. */
   readonly drop: boolean
-  /** Name of the table, where somebody has to say twice that he means it. */
+  /** Name of the table, where the user must confirm. */
   readonly confirm?: string
-  /** How long a detached partition is kept, ms; what the ledger has when absent, and 7 days. */
+  /** How long a detached partition is kept, ms; default: that of the ledger, otherwise 7 days. */
   readonly graceMs?: number
-  /** About so large a file becomes. */
+  /** Approximate size of a file, bytes. */
   readonly fileBytes?: number
-  /** Of the engine that writes Parquet. */
+  /** Memory of the engine that writes Parquet, bytes. */
   readonly memoryBytes?: number
-  /** Partitions that are worked on side by side; one when absent. They share the memory. */
+  /** Partitions processed in parallel; default 1. They share the memory. */
   readonly workers?: number
-  /** Bytes a second that are read out of the source or removed from it, at most; no limit when absent. */
+  /** Most bytes per second read from the source or removed from it; default: no limit. */
   readonly rate?: number
-  /** Most that others wait because of one try for a lock, ms; 100 when absent. */
+  /** Longest time that other sessions wait because of one lock attempt, ms; default 100. */
   readonly patienceMs?: number
-  /** How long locks of one partition are tried for, ms; a minute when absent. */
+  /** How long the locks of one partition are retried, ms; default: a minute. */
   readonly budgetMs?: number
   readonly dryRun: boolean
   readonly alert?: AlertWish
 }
 
-/** What `plan` and `run` take. */
+/** Flags of `plan` and `run`. */
 const PLANNED = [
   'from',
   'table',

@@ -1,4 +1,4 @@
-/** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
+/** `archive plan` and `archive run`: move old partitions to a Delta table, prove them, and drop them at the source. */
 import { shellQuote } from '../../../shared/shell.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'
@@ -11,8 +11,8 @@ import { work } from './run.ts'
 import { show } from './show.ts'
 
 /**
- * The stages, each from what the one before it has found out.
- * @throws SluiceError whatever keeps it from starting; what hinders single partitions is told with them
+ * Runs the stages; each uses the result of the one before.
+ * @throws SluiceError if the run cannot start; errors of single partitions are reported with them
  */
 export async function archive(operation: ArchiveOperation, run: ArchiveRun): Promise<Ending> {
   refuseUnconfirmed(operation)

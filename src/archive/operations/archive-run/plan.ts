@@ -1,4 +1,4 @@
-/** The stage of an archive run that plans every table before the first partition is touched. */
+/** Stage of an archive run that plans all tables before the first partition is changed. */
 import { isUnpublished } from '../../ledger/record.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
@@ -18,13 +18,13 @@ export type ArchiveRun = RunOf<typeof archiveRun>
 
 type Begun = { readonly operation: ArchiveOperation; readonly run: ArchiveRun; readonly source: OpenSource }
 
-/** A table, and the database whose ledger has it. */
+/** A planned table, and the database with its ledger. */
 export type TablePlan = PlannedArchive & { readonly opened: Opened }
 
-/** An archive run whose tables are planned: one at least is not refused. */
+/** An archive run with planned tables; at least one is not refused. */
 export type Planned = Begun & { readonly plans: readonly TablePlan[]; readonly refused: RefusedTables }
 
-/** @throws SluiceError what hinders all tables, or the only one */
+/** @throws SluiceError the error that all tables share, or that of the only one */
 export async function plan(begun: Begun): Promise<Planned> {
   const { operation, run, source } = begun
   const signal = run.interrupt.abort
@@ -61,7 +61,7 @@ async function planTable(table: TableSpec, { operation, run, source }: Begun): P
   return { ...planned, opened }
 }
 
-/** What is wrong with one table, and says nothing of the others. */
+/** Errors of one table that do not affect the others. */
 const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ARCHIVE_CONFLICT',
   'ARCHIVE_FOREIGN',
@@ -75,19 +75,19 @@ const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNSUPPORTED_TYPE',
 ])
 
-/** Tables of several that are refused by themselves, so that the others go on. */
+/** Collects refused tables, so that a run of several tables continues with the others. */
 export class RefusedTables {
   readonly #tables: number
   readonly #run: ArchiveRun
   first: SluiceError | undefined
 
-  /** @param tables how many the run is about */
+  /** @param tables number of tables in the run */
   constructor(tables: number, run: ArchiveRun) {
     this.#tables = tables
     this.#run = run
   }
 
-  /** @throws SluiceError what keeps all of them, or the only one */
+  /** @throws SluiceError an error that affects all tables, or that of the only one */
   add(table: Pick<TableSpec, 'table'>, thrown: unknown): void {
     const error = asSluiceError(thrown)
     if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
@@ -96,7 +96,7 @@ export class RefusedTables {
   }
 }
 
-/** A table's store and ledger, as planning takes them. */
+/** Store and ledger of a table, in the form that planning needs. */
 export function aroundOf(
   opened: Opened,
   { clock, interrupt }: ArchiveRun,
@@ -104,17 +104,20 @@ export function aroundOf(
   return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
 }
 
-/** Whether a run does something with it. */
+/** True if a run processes the partition. */
 export function moves({ status }: PlannedPartition): boolean {
   return status === 'due' || status === 'resume' || status === 'drop'
 }
 
-/** Whether rows leave one by one: those of a table without partitions, or what had begun before it was partitioned. */
+/** True if rows are deleted one by one: from a table without partitions, or for a partition begun before that. */
 function takesRows({ isNative, partitions }: PlannedArchive): boolean {
   return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }
 
-/** Reading a partition that is partitioned itself locks the table above it until the transaction ends: no other partition could leave meanwhile. */
+/**
+ * One worker if a partition is itself partitioned: reading it locks the parent table until the transaction ends, so
+ * that no other partition could be detached.
+ */
 export function workersOf({ partitions }: PlannedArchive, { workers = 1 }: ArchiveOperation): number {
   return partitions.some((one) => moves(one) && one.candidate?.isDivided === true) ? 1 : workers
 }

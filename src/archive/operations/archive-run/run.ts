@@ -1,4 +1,4 @@
-/** The stage of an archive run in which it works: table by table, up to where the run is asked to stop. */
+/** Stage of an archive run that does the work, table by table, until the run is asked to stop. */
 import type { Outcome } from '../../work/advance-all.ts'
 import { endOfArchive } from '../../work/outcome.ts'
 import { renewWitness } from '../../work/witness.ts'
@@ -6,7 +6,7 @@ import type { Ending } from '../../../engine/run/run-context.ts'
 import type { Planned } from './plan.ts'
 import { archiveTable } from './table.ts'
 
-/** @throws SluiceError what keeps the run as a whole from going on; what hinders a partition is in its outcome */
+/** @throws SluiceError if the whole run cannot continue; the error of a partition is in its outcome */
 export async function work({ operation, run, plans, refused }: Planned): Promise<Ending> {
   const outcomes: Outcome[] = []
   for (const plan of plans) {

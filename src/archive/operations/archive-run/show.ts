@@ -1,4 +1,4 @@
-/** The end of an archive run that only shows its plan: nothing is moved, and no ledger is made. */
+/** End of an archive run that only shows its plan: it moves nothing and creates no ledger. */
 import { dec } from '../../../model/run/event.ts'
 import { tellDoubtful } from '../../plan/unfit-values.ts'
 import { Looked } from '../../plan/counted.ts'

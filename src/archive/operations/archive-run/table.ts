@@ -1,4 +1,4 @@
-/** One table of an archive run: noted in the ledger, and each of its partitions brought as far as it may go. */
+/** One table of an archive run: records it in the ledger, and advances each of its partitions as far as it may. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
 import type { Wish } from '../../steps/advance.ts'
@@ -16,13 +16,13 @@ import { tell } from './tell.ts'
 
 type Work = Pick<Planned, 'operation' | 'run'>
 
-/** @returns what became of each partition that was to move; none where there was none */
+/** @returns an outcome for each partition that was to move; empty if there was none */
 export async function archiveTable(plan: TablePlan, { operation, run }: Work): Promise<readonly Outcome[]> {
   const { table, archived, opened } = plan
   const ledger = new PartitionLedger(opened.database, archived.table, ownerOf(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
-    // Another run may have been first: then this is its archive, with its place and its types.
+    // Another run may have created the archive first: then use its place and its types.
     if ((await readArchive(opened.database, archived.table))?.archiveId !== archived.archiveId) {
       const around = { ...aroundOf(opened, run), name: archived.table }
       return archiveTable({ ...(await planArchive(table, operation, around)), opened }, { operation, run })
@@ -46,12 +46,13 @@ export async function archiveTable(plan: TablePlan, { operation, run }: Work): P
   const wish = (label: string): Wish => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
   const outcomes = await advanceAll(open.lanes, opened.database, labels, wish, run)
-  // Most often its commits have said it: a hold whose command could not write the archive, or an archive of an older program, is told here.
+  // Usually the commits have written the properties. This covers a hold whose command could not write to the archive,
+  // and an archive of an older program.
   if (!run.interrupt.stop.aborted) await tellAtLast(plan, run)
   return outcomes
 }
 
-/** The ledger knows the columns before the first file has them. */
+/** Record the columns in the ledger before the first file has them. */
 async function noteColumns({ archived, before }: TablePlan, ledger: PartitionLedger): Promise<void> {
   if (before === null || JSON.stringify(before.stored) === JSON.stringify(archived.stored)) return
   await ledger.changeColumns(before.stored.columns, archived)
@@ -60,8 +61,9 @@ async function noteColumns({ archived, before }: TablePlan, ledger: PartitionLed
 const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARCHIVE_CONFLICT'])
 
 /**
- * A run that goes by itself says at once that an archive is not this database's, or has gone, and not when something is due.
- * @returns whether the archive could be read, and is this database's
+ * A scheduled run reports at once, and not only when a partition is due, that the archive is gone or belongs to another
+ * database.
+ * @returns true if the archive could be read and belongs to this database
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
  */
 async function lookAtStanding({ archived, opened }: TablePlan, run: ArchiveRun): Promise<boolean> {
@@ -71,7 +73,7 @@ async function lookAtStanding({ archived, opened }: TablePlan, run: ArchiveRun):
   return standing.kind === 'own'
 }
 
-/** What was archived stands, whether or not the archive says all that the ledger says of it. */
+/** A failure only warns: archived partitions are valid even if the archive lacks some properties. */
 async function tellAtLast({ archived, opened }: TablePlan, run: ArchiveRun): Promise<void> {
   try {
     await tellArchive(archived, opened, run)

@@ -1,4 +1,4 @@
-/** What an archive run, and its plan, say of a table in the log. */
+/** Messages about a table in the log of an archive run or plan. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -23,10 +23,7 @@ export function tell(
   emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
 }
 
-/**
- * Names tables that an age says nothing of: they are left alone.
- * @throws SluiceError UNSUPPORTED_TYPE where that is all of them
- */
+/** Reports and skips tables without a time, which have no age. @throws SluiceError UNSUPPORTED_TYPE if all are such */
 export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
@@ -39,28 +36,28 @@ export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): voi
   }
 }
 
-/** Whether a run does something with it, or says why it does not. */
+/** True if a run processes it, or reports why it does not. */
 function isNoted({ status, known }: PlannedPartition): boolean {
   return known !== null && status !== 'done' && status !== 'later'
 }
 
-/** No query would look for them in an archive otherwise. */
+/** Reports rows that no query can find by period in an archive. */
 export function tellUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
   if (unplaced !== null) tell(run, 'note', table, unplaced)
 }
 
-/** A value has no age by which it would be due. */
+/** Values have no age, so none is due by itself. */
 export function tellValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
   if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
   tell(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
 }
 
-/** Rows of other tables keep rows from leaving. */
+/** Rows of other tables may prevent rows from being removed. */
 export function tellReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
   for (const referrer of referred.referrers) tell(run, 'note', table, referrerText(referrer, isNative))
 }
 
-/** What the next publication changes in the columns of the archive. */
+/** Changes that the next publication makes to the columns of the archive. */
 export function tellChanges({ table, changes }: PlannedArchive, run: Teller): void {
   for (const message of changeTexts(changes)) tell(run, 'note', table, message)
 }
@@ -69,7 +66,7 @@ export function tellUnsure({ table, unsure }: PlannedArchive, run: Teller): void
   if (unsure !== null) tell(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
 }
 
-/** Why what was asked to be dropped stays, and that another grace says nothing of what is detached already. */
+/** Reports why partitions are not dropped yet, and that no other grace period applies to detached ones. */
 export function tellGrace(
   { table, partitions }: PlannedArchive,
   { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,

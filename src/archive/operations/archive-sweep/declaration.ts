@@ -4,24 +4,24 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Removes files that no version of the archive names and that nobody is writing, and those that no version within the retention names. */
+/** Removes files that no archive version names and no program writes, and those outside the retention. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string
   readonly tables: readonly string[]
-  /** Only files that are older, ms. */
+  /** Minimum age of the files, ms. */
   readonly olderThanMs: number
-  /** How long files of older versions stay, ms; what the ledger has when absent, and for ever where it has nothing. */
+  /** Retention of files of older versions, ms; default: that of the ledger, and for ever if it has none. */
   readonly retentionMs?: number
-  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
   readonly ledgers?: readonly string[] | undefined
-  /** Name of the table, or `all` where it is not one: said twice. */
+  /** Name of the table, or `all` for several; confirms the command. */
   readonly confirm?: string
   readonly alert?: AlertWish
   readonly dryRun: boolean
 }
 
-/** What `archive sweep` takes, of which other actions of `archive` take some. */
+/** Options of `archive sweep`; other actions of `archive` share some. */
 export const SWEEP_OPTIONS: readonly Option[] = [
   {
     name: 'age',

@@ -1,4 +1,7 @@
-/** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
+/**
+ * `archive sweep`: removes files below an archive that no version names and no program is writing, and those that no
+ * version within the retention names.
+ */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { filePrefixes, onlyCopies, readArchive } from '../../ledger/record.ts'
 import { Destroyer } from '../../steps/destroy-files.ts'
@@ -28,7 +31,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
     const name = tableText(called)
     const owned = await openOwned(record, opened, run)
     const { reader, writer } = owned
-    // Files on their way to the log belong to the database whose ledger names them.
+    // Only the database that owns the archive knows which files are not yet in the log.
     if (!dryRun) await requireOrigin(owned)
     const retentionMs = asked === undefined ? record.retentionMs : wantedRetention(record, asked)
     if (!dryRun && retentionMs !== null && record.partitions.some(({ version }) => version !== null)) {
@@ -49,7 +52,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       olderThanMs,
       tableId: record.archiveId,
       kept: new Set(onlyCopies(record.partitions).keys()),
-      // Of partitions on their way to the log, files are named by the ledger only.
+      // Files of unpublished partitions are named by the ledger only.
       awaited: async () => {
         const own = (await readArchive(opened.database, record.table))?.partitions ?? []
         return filePrefixes([...own, ...(await others.partitions())])

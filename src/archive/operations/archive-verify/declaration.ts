@@ -7,7 +7,7 @@ export type ArchiveVerifyOperation = {
   readonly from: string
   readonly tables: readonly string[]
   readonly partitions: readonly string[]
-  /** Compare with rows that are still in the source, too. */
+  /** Also compare with rows that are still in the source. */
   readonly deep: boolean
   readonly alert?: AlertWish
 }

@@ -1,4 +1,4 @@
-/** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
+/** `archive verify`: reads a whole archive again and compares it with its recorded proof, and with source rows. */
 import { findings, type Finding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -26,7 +26,7 @@ import type { ArchiveContext } from '../../steps/context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof declared>
 
-/** @property notCompared what a reader might take for compared, and is not; null where each commit was */
+/** @property notCompared commits that were not compared, as text; null if each one was */
 type ChangedCommits = { readonly findings: readonly Finding[]; readonly notCompared: string | null }
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
@@ -86,7 +86,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
       operation.deep,
       looked,
     )) {
-      // Another command may have moved it on since the ledger was read: then it is another state that should have been found.
+      // Another command may have changed its state since the ledger was read: the finding is then not valid.
       const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
       if (moved) movedOn.add(`${found.partition ?? ''} of ${name}`)
       else told(found)
@@ -102,7 +102,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
   const sentences = [...notCompared, ...notJudged, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
   const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
-  // Where nothing was read, nothing is proved.
+  // No proof if nothing was read.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
   if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
   const error =
@@ -111,10 +111,9 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
 }
 
 /**
- * Commits of an archive's log that are not what this ledger wrote.
- * @param isForeign whether another ledger has gone on with the log: which of its commits that one wrote in the place of
- *   ours is not ours to judge
- * @throws SluiceError where the ledger cannot be read
+ * Commits of an archive's log that differ from those that this ledger wrote.
+ * @param isForeign another ledger has continued the log, so differing commits may be its own and are not findings
+ * @throws SluiceError if the ledger cannot be read
  */
 async function changedCommits(
   { heads, reader, interrupt, name }: Pick<ArchiveContext, 'heads' | 'reader' | 'interrupt' | 'name'>,
@@ -143,7 +142,7 @@ async function changedCommits(
   }
 }
 
-/** Whether a partition stands otherwise in the ledger than the record says. */
+/** True if the partition's state in the ledger has changed since the record was read. */
 async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: string): Promise<boolean> {
   const then = record.partitions.find((one) => one.label === label)
   const now = await readPartition(database, record.table, label)
@@ -159,7 +158,7 @@ function damageError(found: number, foreign: readonly string[]): SluiceError {
   })
 }
 
-/** Nothing that was read is damaged; rows wait to be archived. */
+/** Error: nothing that was read is damaged, but rows wait to be archived. */
 function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
   return new SluiceError('PROOF_FAILED', `${late} archived ${periods} rows in the table that came late`, {
@@ -177,7 +176,7 @@ function ownHint(name: string): string {
 
 const DEEP = 'sluice archive verify --deep compares values'
 
-/** A name that no ledger knows would be a partition that nobody has looked at. @throws SluiceError PARTITION_STATE */
+/** Refuses unknown names: the user would take such a partition for verified. @throws SluiceError PARTITION_STATE */
 function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string[]): void {
   const known = records.flatMap(({ partitions }) => partitions.map(({ label }) => label))
   for (const text of texts) {

@@ -4,7 +4,7 @@ import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.t
 import { PAGES } from '../../../engine/run/operations/pages.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** One statement over what is in the source and what is in its archives. */
+/** One statement over a table of the source and its archive. */
 export type QueryOperation = {
   readonly kind: 'query'
   readonly from: string
@@ -13,7 +13,7 @@ export type QueryOperation = {
   readonly limit: number
   readonly format: RowFormat
   readonly timeoutMs?: number
-  /** Compare the sha256 of each file before it is read. */
+  /** Compare the sha256 of each file before reading it. */
   readonly verifyFiles?: boolean
 }
 

@@ -1,4 +1,4 @@
-/** `query`: one statement over a table of a database and its archive. It changes nothing. */
+/** `query`: one statement over a table of a database and its archive. Read-only. */
 import { dec, type Dec } from '../../../model/run/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { renamedText } from '../../../shared/unique-names.ts'
@@ -18,13 +18,13 @@ type QueryRun = RunOf<typeof declared>
 export async function query(operation: QueryOperation, run: QueryRun): Promise<Ending> {
   const { limit } = operation
   await using store = await openSourceStore(operation.from)
-  // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
+  // A query has nothing to finish: the first stop request cancels it.
   using deadline = new Deadline(run.interrupt.stop, operation.timeoutMs, store.label)
   const { signal } = deadline
   const table = await tableNamed(store, operation.table, signal)
   let rows = 0
   let verified: Dec | undefined
-  // One more than is shown tells whether there are more.
+  // One row more than shown, to know whether there are more.
   const question = {
     store,
     table,
@@ -75,14 +75,14 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
 const WITHOUT_ARCHIVE =
   'this database has no ledger of an archive of the table: the answer has the rows of the database only'
 
-/** @param by how the system knows a table under another name */
+/** @param by how the system identifies a renamed table */
 function renamed(former: string, by: TableIdentities['by'] | undefined): string {
   const how =
     by === 'number' ? "the table's number" : 'what its ledger noted of the table: its mark, or keys of rows that stay'
   return `the table was called ${former} when it was archived: its archive was found by ${how}`
 }
 
-/** Fires when a query is no longer wanted, and when its time is over. */
+/** Aborts a query that is stopped or whose timeout has passed. */
 class Deadline implements Disposable {
   readonly #controller = new AbortController()
   readonly #stop: AbortSignal

@@ -1,4 +1,4 @@
-/** The partitions that a restore is about: of a period, all of its parts. */
+/** Selects the partitions of a restore; for a period all its parts. */
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
 import { isPublished } from '../../../model/archive/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -9,7 +9,7 @@ import { nearestText } from '../../plan/label-named.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { RestoreOperation } from './declaration.ts'
 
-/** @throws SluiceError PARTITION_STATE for one that is not archived */
+/** @throws SluiceError PARTITION_STATE for a partition that is not archived */
 export function chosenOf(
   { partitions: named }: Pick<RestoreOperation, 'partitions'>,
   { table }: Pick<TableSpec, 'table'>,
@@ -20,7 +20,7 @@ export function chosenOf(
   for (const text of named) {
     const asked = askedFor(spec, text, partitions)
     const found = partitions.filter((one) => isAsked([asked], one))
-    // Of several parts those that have anything to bring back.
+    // Of several parts only those with rows to restore.
     const some = found.filter(
       ({ state, away, retracted }) => isPublished(state) || away || (state === 'RESTORED' && !retracted),
     )

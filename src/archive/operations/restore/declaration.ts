@@ -9,17 +9,17 @@ export type RestoreOperation = {
   readonly from: string
   readonly table: string
   readonly partitions: readonly string[]
-  /** Rows of the source that have other values than archived ones count as they are; without it they keep a partition from being restored. */
+  /** Keep rows of the source whose values differ from the archived ones; without this they prevent the restore. */
   readonly asChanged?: boolean
-  /** Columns that the table has no more, or computes: their archived values do not come back, and are not compared. */
+  /** Columns that the table no longer has, or computes: their archived values are neither restored nor compared. */
   readonly without?: readonly string[]
-  /** Table that rows go into instead of their own, `name` or `schema.name`; one of the same name in another database when absent. */
+  /** Target table instead of their own, `name` or `schema.name`; default: the same name in another database. */
   readonly into?: string
-  /** URL of another database that they go into. */
+  /** URL of another database as the target. */
   readonly intoUrl?: string
-  /** Which rows: `customer_id = 42`; only into another table. It may name a person, and is kept nowhere. */
+  /** Condition for the rows: `customer_id = 42`; only for another target. It may name a person, and is not stored. */
   readonly where?: string
-  /** Name of the table, where archived values cease to count. */
+  /** Name of the table; confirms that archived values are given up. */
   readonly confirm?: string
   readonly dryRun: boolean
   readonly alert?: AlertWish

@@ -1,4 +1,4 @@
-/** `restore --into`: archived rows into another table, or another database. The archive goes on answering for them. */
+/** `restore --into`: writes archived rows into another table or another database. The archive still counts for them. */
 import { fileTest } from '../../erase/found.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import type { Held } from '../../ledger/partition-ledger.ts'
@@ -36,7 +36,10 @@ import { countText } from '../../../shared/figures.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
-/** Whether rows go elsewhere than back into their table. @throws SluiceError BAD_FLAG for flags that mean nothing there, or nothing here */
+/**
+ * True if rows go into another table instead of back into their own.
+ * @throws SluiceError BAD_FLAG for flags that do not apply in one of the two cases
+ */
 export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
   if (into === undefined && intoUrl === undefined) {
     if (where === undefined) return false
@@ -51,7 +54,10 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
   })
 }
 
-/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED, PROOF_FAILED … */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED,
+ * PROOF_FAILED …
+ */
 export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
   await using source = await openSource(operation.from, !operation.dryRun)
@@ -69,7 +75,7 @@ export async function restoreElsewhere(operation: RestoreOperation, run: Restore
   }
 }
 
-/** Also of a table that is gone. */
+/** Works for a table that no longer exists, too. */
 async function archiveOf(
   source: OpenSource,
   name: string,
@@ -151,7 +157,7 @@ function besides({ computed }: Planned): string {
   return computed.length === 0 ? '' : ` in all columns but ${computed.join(', ')}`
 }
 
-/** What no run writes there, and so nothing of this one has compared. */
+/** Columns that the target computes itself: neither written nor compared. */
 export function notCompared(table: string, computed: readonly string[]): { readonly notChecked?: string } {
   if (computed.length === 0) return {}
   const what = computed.join(', ')
@@ -174,11 +180,11 @@ async function plannedOf(
   return { planned, name: found?.table ?? name, found }
 }
 
-/** @throws SluiceError PARTITION_STATE where the log names no file of it */
+/** @throws SluiceError PARTITION_STATE if the log names no file of the partition */
 function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition, asked: RestoreOperation): void {
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  // Of a table that has left, the log names files until they are replaced: `partOf` compares them with it.
+  // For a detached table the log names files until they are replaced: `partOf` compares them with the table.
   if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
@@ -197,7 +203,7 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
   )
 }
 
-/** Where the rows were to go, as a copy is told. */
+/** The target of the rows as arguments of `sluice copy`. */
 function placeOf({ from, into, intoUrl = from }: RestoreOperation): string {
   return `${shellQuote(redactUrl(intoUrl))}${into === undefined ? '' : ` --to-table ${shellQuote(into)}`}`
 }
@@ -216,7 +222,7 @@ async function partsOf(
   return parts
 }
 
-/** What would come, and what is in the way; nothing is changed. */
+/** Shows which rows would come, and what prevents it; changes nothing. */
 async function foretold(
   context: ArchiveContext,
   chosen: readonly ArchivedPartition[],
@@ -263,7 +269,7 @@ async function foretold(
   }
 }
 
-/** Partitions that nobody else may change as long as their files are read. Their states stay as they are. */
+/** Claims partitions while their files are read, so that no other program changes them. Their states do not change. */
 class Holding {
   readonly #context: ArchiveContext
   readonly #opened: Opened
@@ -275,7 +281,7 @@ class Holding {
     this.#opened = opened
   }
 
-  /** @returns the partitions as they are now @throws SluiceError LEDGER_BUSY */
+  /** @returns the partitions in their present state @throws SluiceError LEDGER_BUSY */
   async take(chosen: readonly ArchivedPartition[]): Promise<readonly ArchivedPartition[]> {
     const { ledger, archived, name } = this.#context
     this.#timer = beatOfArchive(ledger)
@@ -298,7 +304,7 @@ class Holding {
 
   async release(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer)
-    // Where the database is away, the end of the lease settles it.
+    // If the database is unavailable, the leases expire.
     for (const held of this.#held) await this.#context.ledger.release(held).catch(() => undefined)
   }
 }

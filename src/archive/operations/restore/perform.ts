@@ -1,4 +1,4 @@
-/** `restore`: archived partitions back into the live table, compared with what was proved of them. */
+/** `restore`: brings archived partitions back into the live table, compared with their recorded proof. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../steps/foresee.ts'
 import { computedNames } from '../../steps/computed.ts'
 import { fitNow, type ArchiveContext } from '../../steps/context.ts'
@@ -85,9 +85,8 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
 }
 
 /**
- * Rows of a period that was archived out of a plain table come back after the table was partitioned. That its rows
- * stand in the default partition, and what has them archived again; null where they stand in partitions of their own,
- * or in a plain table.
+ * For rows of a plain table's period restored after the table was partitioned: says that they are in the default
+ * partition, and how to have them archived again. Null if they are in partitions of their own, or in a plain table.
  */
 async function cameToDefault(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,
@@ -105,27 +104,27 @@ async function cameToDefault(
       hint: `a partition from ${from ?? 'MINVALUE'} to ${to ?? 'MAXVALUE'} has them archived again: take these rows out of ${tableText(rest.table.table)}, make the partition by hand, and put the rows in again, in one transaction`,
     }
   } catch (error) {
-    // The rows are there: what cannot be found out is no fault of the restore.
+    // The restore has succeeded, so errors of this check are ignored.
     if (error instanceof SluiceError && error.code !== 'STOPPED') return null
     throw error
   }
 }
 
-/** Columns of these partitions that the table computes, and that the command leaves out of the comparison. */
+/** Computed columns of these partitions that the command excludes from the comparison. */
 function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartition[]): readonly string[] {
   const { archived, uncompared } = context
   const had = new Set(chosen.flatMap((partition) => computedNames(fitNow({ archived }, partition).shared)))
   return [...had].filter((name) => uncompared?.has(name) === true)
 }
 
-/** Whether rows come back one by one: into a plain table, or where another partition stands between their bounds. */
+/** True if rows come back one by one: into a plain table, or if another partition covers some of their range. */
 async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
   for (const partition of chosen)
     if (partition.native === null || (await standingThere(context, partition)).length > 0) return true
   return false
 }
 
-/** Parts that have left the archive, of a period whose other parts come back. */
+/** Warnings about expired parts of periods whose other parts are restored. */
 function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: ArchiveRecord): readonly string[] {
   const periods = new Set(chosen.map(({ period }) => period))
   const beside = partitions.filter((one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one))
@@ -139,7 +138,7 @@ function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: Arc
   })
 }
 
-/** Whoever gives up archived values says the name of the table twice. */
+/** The user must confirm with the table's name that archived values are given up. */
 function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
   const name = tableText(table)
   if (asChanged !== true || dryRun || confirm === given || confirm === name) return
@@ -149,7 +148,7 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
   })
 }
 
-/** Rows of its period that stand in the default partition come into a native partition with it, unless it has their keys. */
+/** Moves late rows from the default partition into the restored native partition, unless it has their keys. */
 async function besideDefault(
   { context }: OpenArchive,
   record: ArchiveRecord,
@@ -190,7 +189,7 @@ type Asked = {
   readonly wishes: RestoreWishes
 }
 
-/** What a restore would find and do; nothing is changed. */
+/** Shows what a restore would find and do; changes nothing. */
 async function foretold(
   { table, record, chosen, wishes }: Asked,
   { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },

@@ -1,4 +1,4 @@
-/** Archived rows are written into a table that is not theirs, in one transaction with the proof that they stand there; the archive stays as it is. */
+/** Writes archived rows into another table, in a transaction with the proof that they are there; the archive stays. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { added, NO_ROWS, RowSum } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -12,20 +12,21 @@ import { findOneKey, oneKeyText } from '../one-key.ts'
 import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
 import { rowsOf, type Part } from './part.ts'
 
-/** No ledger has a part in it. Whether a transaction whose answer was lost has ended is found out by a look at the rows. */
+/** No ledger takes part. If the reply to a commit is lost, the rows are read to find out whether it landed. */
 const NOTHING: Closing = {
   statements: [],
   guard: { sql: 'SELECT 1', parameters: [] },
   landed: { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] },
 }
 
-/** Rows of all parts, as they stand in the table. `there`: they stood there before. */
+/** Digest of the rows of all parts, as they are in the table. `there`: they were there before. */
 export type Brought = { readonly digest: Digest; readonly there: boolean }
 
 /**
- * All rows of all parts, or none.
- * @param into a table that is there
- * @throws SluiceError TARGET_NOT_EMPTY, PROOF_FAILED, ROW_REFUSED, VALUE_REFUSED; as `standingIn`: nothing is changed then
+ * Writes all rows of all parts, or none.
+ * @param into an existing table
+ * @throws SluiceError TARGET_NOT_EMPTY, PROOF_FAILED, ROW_REFUSED, VALUE_REFUSED; as `standingIn`: then nothing is
+ * changed
  */
 export async function bringElsewhere(
   context: ArchiveContext,
@@ -45,7 +46,7 @@ export async function bringElsewhere(
   }
 }
 
-/** Why the table did not take all rows: its key takes those of two of them for one. Null where that was not the cause, or is not known. */
+/** Error if the table refused rows because its key treats two of them as equal. Null for another or unknown cause. */
 async function keysAlike(
   context: ArchiveContext,
   parts: readonly Part[],
@@ -73,7 +74,7 @@ async function keysAlike(
   )
 }
 
-/** Nobody knows whether the transaction has ended. */
+/** It is unknown whether the transaction has ended. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'COMMIT_UNKNOWN'])
 
 async function written(
@@ -84,7 +85,7 @@ async function written(
 ): Promise<Digest> {
   const { table, columns, store } = into
   const kept: readonly WriteColumn[] = columns
-  // Rows that are few are told from others by their keys; otherwise the whole table is added up before and behind.
+  // A small number of rows is selected by keys; otherwise the whole table is summed before and after.
   const keys = before.kind === 'free' ? before.keys : null
   const range: Range = keys === null ? { by: 'all' } : { by: 'keys', keys }
   const isEmpty = before.kind === 'empty'

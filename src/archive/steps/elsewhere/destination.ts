@@ -1,4 +1,4 @@
-/** A table that archived rows go into and that is not theirs, and how it stands before they come. */
+/** The table that archived rows are written into, and which of them it already has. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
@@ -12,32 +12,33 @@ import { countText } from '../../../shared/figures.ts'
 
 export type Destination = {
   readonly store: CopyStore
-  /** As it is there. */
+  /** As it exists. */
   readonly table: TableSpec
-  /** Those that rows are given, and as what. */
+  /** Columns to write, and their types. */
   readonly columns: readonly ReadColumn[]
-  /** A row of the files of a partition as a row of these columns. @throws (the function) SluiceError VALUE_REFUSED */
+  /** Converts a row of a partition's files to these columns. @throws (the function) SluiceError VALUE_REFUSED */
   readonly rowOf: (partition: ArchivedPartition) => (row: Row) => Row
 }
 
-/** Rows that are looked up, or written, at once; so many can be told from all others by their keys alone. */
+/** Rows that are read or written at once, and the most rows that are selected by their keys. */
 export const ROWS = 5000
-/** Keys that a sentence names. */
+/** Number of keys that a sentence names. */
 const NAMED = 5
 
-/** `empty`: the table. `free`: it has rows, and none of them under these keys. `there`: all of these rows stand in it with their values. */
+/** `empty`: no rows. `free`: rows, but none with these keys. `there`: all of these rows with their values. */
 export type Standing =
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'free'
-      /** Of all rows; null where those are too many to be named. */
+      /** Keys of all rows; null if there are too many. */
       readonly keys: readonly RowKey[] | null
     }
   | { readonly kind: 'there'; readonly digest: Digest }
 
 /**
- * How the rows of some parts stand in a table that is there.
- * @throws SluiceError TARGET_NOT_EMPTY where keys are taken, or rows cannot be told from those that it has; as `rowsOf`
+ * Finds which rows of the parts an existing table has.
+ * @throws SluiceError TARGET_NOT_EMPTY if keys are taken, or rows cannot be distinguished from those in the table; as
+ * `rowsOf`
  */
 export async function standingIn(
   context: ArchiveContext,
@@ -50,7 +51,7 @@ export async function standingIn(
   return places === null ? await whole(context, parts, into, view) : await byKey(context, parts, into, { view, places })
 }
 
-/** Where the columns of its key stand in a row; null where rows do not say their key, or it need not tell them apart. */
+/** Positions of the key columns in a row; null if the rows lack a key column, or the key may not be unique. */
 function keyPlaces({ table, columns }: Destination): readonly number[] | null {
   const places = table.key.map((name) =>
     columns.findIndex((column) => column.name === name && (table.primary || !column.column.nullable)),
@@ -70,7 +71,7 @@ async function isEmpty(
     range: { by: 'all' } as const,
     where: null,
     ordered: false,
-    // A value that is none of its type stands in a row all the same.
+    // A row with a value outside its type counts as a row.
     aside: () => void (seen = true),
   }
   for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
@@ -80,7 +81,7 @@ async function isEmpty(
   return !seen
 }
 
-/** Without a key: the table holds exactly these rows, as another run has left them, or others. */
+/** Without a key: the table must hold exactly these rows, as left by another run. */
 async function whole(
   context: ArchiveContext,
   parts: readonly Part[],
@@ -125,7 +126,7 @@ async function byKey(
       const asked = rows.map((one) => rowKeyOf(one, places))
       const found = await standing(context, view, into, asked, places)
       const names = new Set(asked.map((key) => JSON.stringify(key)))
-      // The collation of the table takes their keys for those of these rows.
+      // The collation of the table treats their keys as equal to keys of these rows.
       const others = [...found.keys()].filter((name) => !names.has(name))
       changed += BigInt(others.length)
       for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))
@@ -148,7 +149,7 @@ async function byKey(
   throw takenError(into, taken, same + changed, changed)
 }
 
-/** Rows of the table by their keys, as a digest each; empty for one that holds a value which is none of its type. */
+/** Digests of rows of the table by key; empty for a row with a value outside its type. */
 async function standing(
   { interrupt }: ArchiveContext,
   view: SourceView,
@@ -171,7 +172,7 @@ async function standing(
   return found
 }
 
-/** @param taken some of the keys @param rows of all that are @param changed those of them with other values */
+/** @param taken some of the keys @param rows number of taken keys @param changed those with other values */
 function takenError(
   { store, table }: Destination,
   taken: readonly string[],

@@ -1,4 +1,4 @@
-/** Rows of the archive that are to go into another table: a whole partition, or those of its rows that a test means. */
+/** Archived rows that go into another table: a whole partition, or the rows that meet a test. */
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
@@ -14,20 +14,21 @@ import { storedRows } from '../stored-rows.ts'
 
 export type Part = {
   readonly partition: ArchivedPartition
-  /** By the names that the columns of its files have; null for all of its rows. */
+  /** With the column names of the files; null for all rows. */
   readonly test: RowTest | null
   /** Files that may hold such rows. */
   readonly files: readonly ArchivedFile[]
-  /** What its rows come to, over all columns of the files. */
+  /** Digest of its rows, over all columns of the files. */
   readonly expect: Digest
-  /** Of its files, as far as these rows are known. */
+  /** Size of its files, as far as known. */
   readonly bytes: bigint
 }
 
 /**
- * What a part comes to. All of a partition is what was proved of it; some of its rows are counted in files that are read and compared with their proof first.
- * @param without paths of files that hold no such row for certain
- * @throws SluiceError ARCHIVE_CONFLICT for files that are not those that were proved; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
+ * The digest of a part. For a whole partition it is the proof; for some rows they are counted in files that are first
+ * read and compared with their proof.
+ * @param without paths of files that certainly hold no such row
+ * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
  */
 export async function partOf(
   context: ArchiveContext,
@@ -65,8 +66,8 @@ async function meantRows(
 }
 
 /**
- * Its rows as the files have them. The last one is followed by a look at the sum of all.
- * @throws SluiceError ARCHIVE_CONFLICT where they do not come to what was proved; as `storedRows`
+ * Its rows as in the files. After the last one their digest is compared.
+ * @throws SluiceError ARCHIVE_CONFLICT if it is not the proved one; as `storedRows`
  */
 export async function* rowsOf(
   context: ArchiveContext,
