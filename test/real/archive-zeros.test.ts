@@ -30,7 +30,7 @@ test.for(['real', 'double precision'])('%s', { timeout: 120_000 }, async (type, 
     await fine(commands.run)
     await fine(commands.drop)
     const erase = { kind: 'archive-erase', from: place.url, table: TABLE, where: 'who = 0', dryRun: false } as const
-    await fine({ ...erase, reason: 'TICKET-4711', confirm: TABLE } as Operation)
+    await fine({ ...erase, reason: 'TICKET-4711', confirm: TABLE })
     await fine(commands.restore)
     expect(await place.rows(bytes)).toEqual(before)
   } finally {

@@ -9,7 +9,7 @@ import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
 import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
 
 const grantOf = (rights: string): string =>
-  `as the owner of the ledger: GRANT USAGE ON SCHEMA and ${rights} ON ALL TABLES IN SCHEMA of it to this login; or connect as its owner`
+  `as the owner of the ledger, give this login ${rights} on all tables of its schema (PostgreSQL: GRANT USAGE ON SCHEMA, and GRANT ${rights} ON ALL TABLES IN SCHEMA); or connect as that owner`
 
 export const READ_HINT = grantOf('SELECT')
 const CHANGE_HINT = grantOf('SELECT, INSERT, UPDATE, DELETE')
@@ -172,8 +172,8 @@ function readingLedger(database: LedgerDatabase): LedgerDatabase {
 }
 
 /** The server's error names one ledger table, but the login needs the same right on all of them. */
-function ledgerDenied(error: unknown, { dialect, label }: LedgerDatabase, use: 'read' | 'change'): unknown {
-  if (dialect !== 'postgresql' || !(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') return error
+function ledgerDenied(error: unknown, { label }: LedgerDatabase, use: 'read' | 'change'): unknown {
+  if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') return error
   const reason = `this login may not ${use} the ledger of archives${error.reason === undefined ? '' : `: ${error.reason}`}`
   const details = { where: label, reason, hint: use === 'read' ? READ_HINT : CHANGE_HINT, cause: error.cause }
   return new SluiceError(...permissionDenied(use === 'read' ? 'SOURCE_DENIED' : 'TARGET_DENIED', details))
