@@ -56,6 +56,7 @@ async function expectRefused(one: Stage, ran: Ran, hint: RegExp): Promise<void> 
   expect(ran.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
   expect(ran.finished.error?.message).toMatch(/was copied while no stream followed it/)
   expect(ran.finished.error?.hint).toMatch(hint)
+  expect(ran.finished).not.toHaveProperty('resumeCommand')
   expect(of(ran.events, 'follow.started')).toEqual([])
   if (one.source.system === 'postgresql') expect(await leftAtSource(one)).toEqual([])
 }
@@ -135,6 +136,28 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     const { finished } = await stream.ended
     if (finished?.exitCode === 0) expect(await one.target.rows(ROWS)).toEqual(NOW)
     else expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
+  })
+
+  test('that goes the other way begins in the table that was the source, and takes nothing over of either', async () => {
+    const one = await stage('slots')
+    const { source, target } = one
+    await ended(streamOf(await caughtUp(one)), one.copy)
+    await target.sql(...MEANWHILE)
+    const back: Stage = {
+      source: target,
+      target: source,
+      names: ['t'],
+      copy: { ...copyOf(target, source, 't'), follow: {} },
+    }
+    expect((await caughtUp(back)).finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
+    const over = await caughtUp({ ...back, copy: { ...back.copy, restart: true, onExisting: 'replace-range' } })
+    expect(over.finished, JSON.stringify(over.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+    expect(await source.rows(ROWS)).toEqual(NOW)
+    await ended(streamOf(over), back.copy)
+    await source.sql('DELETE FROM t WHERE id = 3')
+    await expectRefused(one, await caughtUp(one), /--restart --on-existing replace-range/)
+    await target.sql('DELETE FROM t WHERE id = 4')
+    await expectRefused(back, await caughtUp(back), /--restart --on-existing replace-range/)
   })
 
   test('takes nothing over once the target has lost its table', async () => {
