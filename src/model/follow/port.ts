@@ -16,7 +16,7 @@ export type FollowedTable = {
   readonly columns: readonly ReadColumn[]
   /** Columns by which the source names the row of an UPDATE or DELETE; all of them are among `columns`. Filled in by `examine`. */
   readonly identity: readonly string[]
-  /** Columns of the target that get no values of the source: one that the source had when the stream began was dropped or renamed there. */
+  /** Columns of the target that get no values of the source, and compute none that it has too: one that the source had when the stream began was dropped or renamed there. */
   readonly unwritten?: readonly string[]
   /** Names of generated columns that the target computes too, and that are compared: a change of one is a change of the shape. */
   readonly computed?: readonly string[]

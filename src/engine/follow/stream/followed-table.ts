@@ -79,10 +79,10 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
 }
 
 /** Where all columns of the source are followed, the source had these when the stream began, or never had them. */
-function unwrittenColumns({ chosen, columns, target }: TablePlan): readonly string[] {
-  if (chosen === true) return []
-  const written = new Set(columns.map(({ to }) => to))
-  return target.columns.flatMap(({ name, generated }) => (written.has(name) || generated === true ? [] : [name]))
+function unwrittenColumns(plan: TablePlan): readonly string[] {
+  if (plan.chosen === true) return []
+  const known = new Set(comparedColumns(plan).map(({ to }) => to))
+  return plan.target.columns.flatMap(({ name }) => (known.has(name) ? [] : [name]))
 }
 
 /** What the target computes itself is not written to it. */
