@@ -27,10 +27,6 @@ export const KNOWN: readonly Known[] = [
     is: (_, draw) => isSqlite(draw.from) && some(draw, /^(?:MONEY|CURRENCY)$/),
   },
   {
-    why: 'a key in a TIMESTAMP_MS or TIMESTAMP_S of DuckDB behind the year 294246 ends the plan as a bug',
-    is: (_, draw) => draw.from === 'duckdb' && some(draw, /^TIMESTAMP_M?S$/, /29424[67]/),
-  },
-  {
     why: 'a time of MariaDB whose day is 0000-00-00 is quarantined on its way to MariaDB as well',
     is: (_, draw) => draw.from === 'mysql' && draw.to === 'mysql' && some(draw, /^(?:date|datetime|timestamp)\b/),
   },
