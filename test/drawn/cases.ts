@@ -28,6 +28,12 @@ export const CASES: readonly Case[] = [
     expected: 'UNSUPPORTED_KEY',
   },
   {
+    why: 'a second copy back into a column of SQLite whose type says nothing had another plan',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'MONEY', values: ['2', '1.5'] }],
+  },
+  {
     why: 'a text in a column of SQLite that holds anything was not proved',
     from: 'sqlite',
     to: 'duckdb',

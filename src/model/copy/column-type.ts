@@ -44,6 +44,8 @@ export type Column = {
   readonly type: ColumnType
   /** As the system declares it, with length and precision. */
   readonly native: string
+  /** What the type is while the table holds no rows, where its rows say another one. */
+  readonly typeOfNone?: ColumnType
   readonly nullable: boolean
   /** The system makes its values, and refuses others. */
   readonly generated?: true

@@ -23,10 +23,6 @@ function keyed({ table }: Draw, type: RegExp): boolean {
 
 export const KNOWN: readonly Known[] = [
   {
-    why: 'a column of SQLite whose type says nothing is read by its rows: a second copy into one that was empty is refused as PLAN_CHANGED',
-    is: (_, draw) => isSqlite(draw.from) && some(draw, /^(?:MONEY|CURRENCY)$/),
-  },
-  {
     why: 'a time of MariaDB whose day is 0000-00-00 is quarantined on its way to MariaDB as well',
     is: (_, draw) => draw.from === 'mysql' && draw.to === 'mysql' && some(draw, /^(?:date|datetime|timestamp)\b/),
   },
