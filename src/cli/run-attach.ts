@@ -3,8 +3,10 @@ import path from 'node:path'
 import { joinRun } from '../app/live/join.ts'
 import { runsIn } from '../engine/run/socket-folder.ts'
 import type { JoinedRun } from '../app/workbench.ts'
+import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { controlRun } from './ctl.ts'
+import { bookedRun } from './runs-here.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
@@ -21,7 +23,7 @@ export type Wanted = {
  * @throws SluiceError NO_SUCH_PATH if there is none, or several
  */
 export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<JoinedRun> {
-  if (run !== null) return await joinRun(run, env)
+  if (run !== null) return await joinedOrEnded(run, env)
   const live = await liveRuns(socketPath)
   // A silent run cannot be watched, so it does not count if another one answers.
   const answering = live.filter(({ command }) => command !== null)
@@ -38,6 +40,20 @@ export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<Join
     where: folder,
     hint: `say which: sluice attach ${only.run}`,
   })
+}
+
+async function joinedOrEnded(run: string, env: Wanted['env']): Promise<JoinedRun> {
+  try {
+    return await joinRun(run, env)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const end = error.code === 'NO_SUCH_PATH' ? (await bookedRun(env, run))?.end : null
+    if (end == null) throw error
+    throw new SluiceError('NO_SUCH_PATH', `run ${run} ended ${isoTime(end.endedAt)} with exit ${end.exitCode}`, {
+      ...(end.error === null ? {} : { reason: end.error }),
+      hint: `sluice report ${run} tells of it; sluice runs --here lists the runs of this machine`,
+    })
+  }
 }
 
 /** @property command null if the run does not answer */

@@ -4,6 +4,7 @@ import { LocalRuns } from '../app/live/machine-runs.ts'
 import type { MachineRun } from '../app/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
+import { KEPT_RUNS } from '../model/run/run-book.ts'
 import { bookFolder } from './book-folder.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
@@ -27,6 +28,12 @@ async function runsHere(env: Env, limit: number): Promise<Found> {
   } finally {
     runs.close()
   }
+}
+
+/** @returns the run in the run history of this machine; null if there is none with this id */
+export async function bookedRun(env: Env, id: string): Promise<MachineRun | null> {
+  const { runs } = await runsHere(env, KEPT_RUNS)
+  return runs.find(({ run }) => run === id) ?? null
 }
 
 /** One line per active run here. */

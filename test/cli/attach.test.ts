@@ -110,6 +110,10 @@ it('a run of the background goes on when a viewer is killed, and the next one ha
   expect(view.copy?.chunks()).toMatchObject({ all: 60, proved: 60, pending: 0 })
   expect(view.finished?.totals).toMatchObject({ written: String(ROWS), proved: '60' })
   await expect.poll(() => readFileSync(path.join(logs, `run-${run}.log`), 'utf8')).toMatch(/exit {5}0\n$/)
+  const late = sluice('attach', run, '--ci')
+  expect(await late.code).toBe(2)
+  expect(late.out()).toMatch(new RegExp(`run ${run} ended \\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z with exit 0`))
+  expect(await said('report', run)).toContain(run)
 }, 60_000)
 
 it('of a run that is killed the viewer says that it broke off, and how it goes on', async () => {

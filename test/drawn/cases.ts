@@ -20,6 +20,20 @@ export const CASES: readonly Case[] = [
     expected: 'ROWS_ASIDE',
   },
   {
+    why: 'a key that DuckDB holds and cannot convert ended as a bug',
+    from: 'duckdb',
+    to: 'sqlite',
+    columns: [{ name: 'c0', type: 'TIMESTAMP_MS', values: [`'294247-01-10 04:00:54.775806'`] }],
+    key: [0],
+    expected: 'UNSUPPORTED_KEY',
+  },
+  {
+    why: 'a second copy back into a column of SQLite whose type says nothing had another plan',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'MONEY', values: ['2', '1.5'] }],
+  },
+  {
     why: 'a text in a column of SQLite that holds anything was not proved',
     from: 'sqlite',
     to: 'duckdb',

@@ -7,7 +7,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf, makePlace, perform, placeOn, type Ran } from '../support/copy-systems.ts'
 import { caughtUp, leftAtSource, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { of, startCopy } from './copy-kit.ts'
+import { of, startCopy, untilFrozen } from './copy-kit.ts'
 
 let server: PostgresServer
 const folder = mkdtempSync(join(tmpdir(), 'sluice-gap-'))
@@ -56,6 +56,7 @@ async function expectRefused(one: Stage, ran: Ran, hint: RegExp): Promise<void> 
   expect(ran.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
   expect(ran.finished.error?.message).toMatch(/was copied while no stream followed it/)
   expect(ran.finished.error?.hint).toMatch(hint)
+  expect(ran.finished).not.toHaveProperty('resumeCommand')
   expect(of(ran.events, 'follow.started')).toEqual([])
   if (one.source.system === 'postgresql') expect(await leftAtSource(one)).toEqual([])
 }
@@ -68,6 +69,8 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(`a stream by %s ${POSTGRES_MISSING}`,
     expect(first.finished).toMatchObject({ exitCode: 0 })
     if (before !== 'a copy') await ended(streamOf(first), one.copy)
     await one.source.sql(...MEANWHILE)
+    const planned = await perform({ ...one.copy, dryRun: true })
+    await expectRefused(one, planned, /--restart --on-existing replace-range/)
     await expectRefused(one, await caughtUp(one), /--restart --on-existing replace-range/)
     const anew = await caughtUp({ ...one, copy: { ...one.copy, restart: true, onExisting: 'replace-range' } })
     expect(anew.finished, JSON.stringify(anew.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '1' } })
@@ -97,6 +100,64 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     const child = startCopy({ ...plain, workers: 1 }, { killedBy: { type: 'copy.started', times: 1 } })
     expect((await child.ended).signal).toBe('SIGKILL')
     expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test('leaves nothing to a copy that read before it began, and copies after', async () => {
+    const one = await stage('slots')
+    const { follow: _follow, ...plain } = one.copy
+    const small = { chunkRows: 1, workers: 1 }
+    const before = startCopy({ ...plain, ...small }, { frozenBy: { type: 'copy.started', times: 1 } })
+    await untilFrozen(before)
+    await one.source.sql(...MEANWHILE)
+    const following = { ...one.copy, ...small, follow: { until: 'caught-up' } } as const
+    const stream = startCopy(following, { frozenBy: { type: 'follow.started', times: 1 } })
+    await untilFrozen(stream)
+    before.process.kill('SIGCONT')
+    const refused = await before.ended
+    stream.process.kill('SIGCONT')
+    expect((await stream.ended).finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+    expect(await one.target.rows(ROWS)).toEqual(NOW)
+    expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
+  })
+
+  test.each([8, 11, 14])('takes nothing over of a copy that copied when its step %i was done', async (step) => {
+    const one = await stage('slots')
+    const { follow: _follow, ...plain } = one.copy
+    const small = { chunkRows: 1, workers: 1 }
+    const before = startCopy({ ...plain, ...small }, { frozenBy: { type: 'copy.started', times: 1 } })
+    await untilFrozen(before)
+    await one.source.sql(...MEANWHILE)
+    const following = { ...one.copy, ...small, follow: { until: 'caught-up' } } as const
+    const stream = startCopy(following, { step, when: 'frozen' })
+    await untilFrozen(stream)
+    before.process.kill('SIGCONT')
+    await before.ended
+    stream.process.kill('SIGCONT')
+    const { finished } = await stream.ended
+    if (finished?.exitCode === 0) expect(await one.target.rows(ROWS)).toEqual(NOW)
+    else expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
+  })
+
+  test('that goes the other way begins in the table that was the source, and takes nothing over of either', async () => {
+    const one = await stage('slots')
+    const { source, target } = one
+    await ended(streamOf(await caughtUp(one)), one.copy)
+    await target.sql(...MEANWHILE)
+    const back: Stage = {
+      source: target,
+      target: source,
+      names: ['t'],
+      copy: { ...copyOf(target, source, 't'), follow: {} },
+    }
+    expect((await caughtUp(back)).finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
+    const over = await caughtUp({ ...back, copy: { ...back.copy, restart: true, onExisting: 'replace-range' } })
+    expect(over.finished, JSON.stringify(over.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+    expect(await source.rows(ROWS)).toEqual(NOW)
+    await ended(streamOf(over), back.copy)
+    await source.sql('DELETE FROM t WHERE id = 3')
+    await expectRefused(one, await caughtUp(one), /--restart --on-existing replace-range/)
+    await target.sql('DELETE FROM t WHERE id = 4')
+    await expectRefused(back, await caughtUp(back), /--restart --on-existing replace-range/)
   })
 
   test('takes nothing over once the target has lost its table', async () => {

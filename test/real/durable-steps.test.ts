@@ -90,7 +90,7 @@ describe('what cannot be taken back waits for the disk', () => {
       const { run, drop, restore } = commandsOf(made)
       for (const one of [run, drop]) expect((await perform(one)).finished.error).toBeUndefined()
       const { error } = (await perform({ ...restore, partitions: ['2020-Q1'] } as Operation)).finished
-      expect(error).toMatchObject({ code: 'SOURCE_DENIED', reason: expect.stringContaining('fsync') as string })
+      expect(error).toMatchObject({ code: 'TARGET_DENIED', reason: expect.stringContaining('fsync') as string })
       const files = readdirSync(made.archive, { recursive: true })
         .map(String)
         .filter((name) => /^[^_].*\.parquet$/.test(name))

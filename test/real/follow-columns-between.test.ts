@@ -50,6 +50,22 @@ async function followed(
   return pair
 }
 
+/** A table with a column that both sides compute, followed into the same system, and equal. */
+async function computed(system: 'postgresql' | 'sqlite' | 'mysql', cdc: 'slot' | 'trigger'): Promise<Pair> {
+  const place = (): Promise<Place> =>
+    system === 'postgresql' ? placeOn(system, server.url()) : makePlace(system, folder.path)
+  const [source, target] = [await place(), await place()]
+  for (const side of [source, target])
+    await side.sql(
+      ...(system === 'sqlite' ? ['PRAGMA journal_mode = WAL'] : []),
+      'CREATE TABLE c (id int PRIMARY KEY, w varchar(10), v int GENERATED ALWAYS AS (id * 2) STORED)',
+    )
+  await source.sql(`INSERT INTO c (id, w) VALUES (1, 'w'), (2, 'w')`)
+  const pair = { source, target, copy: copyOf(source, target, 'c', { follow: { cdc } }) }
+  expect((await caughtUp(pair)).finished.error?.message).toBeUndefined()
+  return pair
+}
+
 function caughtUp({ copy }: Pair, more: Partial<CopyOperation['follow']> = {}): Promise<Ran> {
   return perform({ ...copy, follow: { ...copy.follow, ...more, until: 'caught-up' } })
 }
@@ -67,6 +83,19 @@ describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
         const pair = await followed(system, cdc)
         // A target without a column of that name is refused by the plan already.
         await pair.target.sql('ALTER TABLE c ADD COLUMN x text')
+        await pair.source.sql(`ALTER TABLE c ${clause}`, 'DELETE FROM c WHERE id = 1', 'INSERT INTO c (id) VALUES (1)')
+        for (const run of ['the next run', 'the one after it']) {
+          const { finished } = await caughtUp(pair)
+          expect(finished, run).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+          expect(finished.error?.message).toMatch(/^(?:\w+\.)?c: /)
+        }
+      })
+
+      test.each([
+        ['dropped', 'DROP COLUMN v'],
+        ['renamed', 'RENAME COLUMN v TO x'],
+      ])('that both sides compute and that is %s halts its table', { timeout: 60_000 }, async (_what, clause) => {
+        const pair = await computed(system, cdc)
         await pair.source.sql(`ALTER TABLE c ${clause}`, 'DELETE FROM c WHERE id = 1', 'INSERT INTO c (id) VALUES (1)')
         for (const run of ['the next run', 'the one after it']) {
           const { finished } = await caughtUp(pair)

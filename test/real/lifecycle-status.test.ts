@@ -168,6 +168,12 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
       expect(done).toMatchObject({ state: 'done', signedBy: expect.any(String) as string })
       expect(due).toMatchObject({ state: 'due' })
 
+      // As a run leaves it that was killed while it emptied the table.
+      await target.sql(`UPDATE migration_stream_tables SET state = 'resync'`)
+      const [anew] = await look()
+      expect(anew).toMatchObject({ chunks: '0', chunksDone: '0', rows: '0' })
+      await target.sql(`UPDATE migration_stream_tables SET state = 'live'`)
+
       await place.sql(`DROP PUBLICATION sluice_${done?.stream}`)
       await perform({ ...copy, follow: { until: 'caught-up' } })
       const [halted] = await look()

@@ -31,6 +31,11 @@ export type StreamParts = {
   readonly stopping: AbortSignal
 }
 
+/** What is known of a stream before anything is made. */
+export type ExaminedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> & {
+  readonly database: LedgerDatabase | null
+}
+
 /** A stream that has begun: what is committed from here on comes in it. */
 export interface FollowedStream extends AsyncDisposable {
   /** Chunks are taken as long as this gives a row. */
@@ -55,8 +60,12 @@ export interface Companion {
   refuse(operation: CopyOperation): void
   /** @returns the stream that the command goes on with, as the ledger has it; null where there is none */
   wished(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WishedStream | null>
-  /** Looks at both sides before anything is made. @throws SluiceError what keeps tables from being followed */
-  examine(parts: Pick<StreamParts, 'operation' | 'planned' | 'run'>): Promise<void>
+  /**
+   * Looks at both sides before anything is made.
+   * @param parts its ledger: null where there is none
+   * @throws SluiceError what keeps tables from being followed
+   */
+  examine(parts: ExaminedParts): Promise<void>
   /** Begins the stream, or goes on with it, before the first chunk is read. @throws SluiceError; the run ends with it */
   open(parts: StreamParts): Promise<FollowedStream>
   /** @returns why changes are not applied by so many lanes; null where they may be */

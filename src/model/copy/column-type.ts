@@ -44,6 +44,8 @@ export type Column = {
   readonly type: ColumnType
   /** As declared in the system, with length and precision. */
   readonly native: string
+  /** What the type is while the table holds no rows, where its rows say another one. */
+  readonly typeOfNone?: ColumnType
   readonly nullable: boolean
   /** The system computes its values and refuses others. */
   readonly generated?: true

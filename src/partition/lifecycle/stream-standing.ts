@@ -82,7 +82,7 @@ export async function streamStanding(
     state: String(state) as TableState,
     isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).holder(row.id)) !== null,
     lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
-    ...(await chunksOf(database, key)),
+    ...(await chunksOf(database, key, String(state) as TableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),
     ...(await signedOf(database, row.id, source)),
@@ -92,9 +92,11 @@ export async function streamStanding(
 async function chunksOf(
   database: LedgerDatabase,
   { schema, name }: TableKey,
+  state: TableState,
 ): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
   const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
-  if (!(await hasLedger(database))) return none
+  // Chunks of a table that is to be copied anew are retired once it is.
+  if (state === 'resync' || !(await hasLedger(database))) return none
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT status, CAST(COUNT(*) AS ${text}), CAST(COALESCE(SUM(rows_written), 0) AS ${text}) FROM migration_checkpoints

@@ -23,14 +23,6 @@ function keyed({ table }: Draw, type: RegExp): boolean {
 
 export const KNOWN: readonly Known[] = [
   {
-    why: 'a column of SQLite whose type says nothing is read by its rows: a second copy into one that was empty is refused as PLAN_CHANGED',
-    is: (_, draw) => isSqlite(draw.from) && some(draw, /^(?:MONEY|CURRENCY)$/),
-  },
-  {
-    why: 'a key in a TIMESTAMP_MS or TIMESTAMP_S of DuckDB behind the year 294246 ends the plan as a bug',
-    is: (_, draw) => draw.from === 'duckdb' && some(draw, /^TIMESTAMP_M?S$/, /29424[67]/),
-  },
-  {
     why: 'a time of MariaDB whose day is 0000-00-00 is quarantined on its way to MariaDB as well',
     is: (_, draw) => draw.from === 'mysql' && draw.to === 'mysql' && some(draw, /^(?:date|datetime|timestamp)\b/),
   },

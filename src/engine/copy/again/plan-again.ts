@@ -12,15 +12,14 @@ import { MOST_UNASKED } from './delete-extra.ts'
 export async function againPlan(
   { tables }: PlannedCopy,
   operation: CopyOperation,
-  database: LedgerDatabase,
+  database: LedgerDatabase | null,
 ): Promise<readonly (readonly string[])[]> {
   if (operation.again !== true) return []
-  const isThere = await hasLedger(database)
+  const ledger = database !== null && (await hasLedger(database)) ? database : null
   const notes: (readonly string[])[] = []
   for (const { targetName, plan } of tables) {
-    const { chunks, rows } = isThere
-      ? await copiedBefore(database, targetName.schema ?? '', targetName.name)
-      : { chunks: 0n, rows: 0n }
+    const { chunks, rows } =
+      ledger === null ? { chunks: 0n, rows: 0n } : await copiedBefore(ledger, targetName.schema ?? '', targetName.name)
     if (plan === null || chunks === 0n) {
       notes.push(plan === null ? [] : ['no chunk was copied before, so that --again has nothing to compare'])
       continue

@@ -40,6 +40,8 @@ export class ChunkClaims {
   #ends: readonly [number, number] | null = null
   /** Gives a row as long as this program may take chunks; null where nothing forbids it. */
   #fence: Statement | null = null
+  /** Asked behind each claim whether it may stand; null where nothing is asked. */
+  #allowed: (() => Promise<void>) | null = null
   /** Chunks that may be free, where no index leads to them, and where they stood in the table when they were read. */
   #ahead: { readonly id: number; readonly place: bigint }[] = []
 
@@ -69,17 +71,28 @@ export class ChunkClaims {
   }
 
   /**
+   * For a copy that knows nothing of those who forbid it: they note that they do, then look for claims, and a claim is noted before this is asked. So one of both
+   * finds the other.
+   * @param allowed throws where a chunk that was taken is to be given back
+   */
+  askBehind(allowed: () => Promise<void>): void {
+    this.#allowed = allowed
+  }
+
+  /**
    * Takes the next pending chunk, smallest number first. Its fence grows, so that whoever held it before cannot close it.
    * @param part only every nth chunk, where several jobs share a copy
    * @param except numbers of chunks that are left alone
    * @returns null where none is due
-   * @throws SluiceError LEASE_LOST where the fence of `under` is gone
+   * @throws SluiceError LEASE_LOST where the fence of `under` is gone; what `askBehind` throws
    */
   async claim(part: Part | null, except: readonly string[] = []): Promise<Claim | null> {
     this.#asked++
     try {
       const claim = await this.#claim(part, except)
-      if (claim !== null) this.#mine.add(claim.id)
+      if (claim === null) return null
+      this.#mine.add(claim.id)
+      await this.#refuse(claim)
       return claim
     } finally {
       this.#answered++
@@ -89,6 +102,16 @@ export class ChunkClaims {
   /** Nobody here works on the chunk any more, whatever the ledger says of it. */
   drop({ id }: Claim): void {
     this.#mine.delete(id)
+  }
+
+  async #refuse(claim: Claim): Promise<void> {
+    try {
+      await this.#allowed?.()
+    } catch (error) {
+      this.drop(claim)
+      await this.release(claim, 0, null)
+      throw error
+    }
   }
 
   async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {

@@ -4,6 +4,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { TableKey } from './owner.ts'
 import { streamsInto } from './streams-into.ts'
+import type { StreamRow } from './stream-row.ts'
+import { streamsOf } from './streams.ts'
 
 /** What somebody wants in a followed table, and what helps instead. @param stream its id */
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
@@ -35,13 +37,24 @@ export async function refuseFollowed(
   to: CopyStore,
   ledger: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
   keys: readonly TableKey[],
-  { reason, hint }: Instead = WRITE,
+  instead: Instead = WRITE,
 ): Promise<void> {
   if (to.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
-  const [stream] = await streamsInto(to, ledger, [...each.values()])
+  refuseStreams(await streamsInto(to, ledger, [...each.values()]), [...each.values()], instead)
+}
+
+/**
+ * The same for a table that a copy works on: a stream that began since then is in the copy's own ledger.
+ * @throws SluiceError TABLE_FOLLOWED
+ */
+export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {
+  refuseStreams(await streamsOf(database, [key]), [key], WRITE)
+}
+
+function refuseStreams([stream]: readonly StreamRow[], keys: readonly TableKey[], { reason, hint }: Instead): void {
   if (stream === undefined) return
-  const names = [...each.values()].map((key) => (key.schema === '' ? key.name : tableText(key)))
+  const names = keys.map((key) => (key.schema === '' ? key.name : tableText(key)))
   throw new SluiceError(
     'TABLE_FOLLOWED',
     `${names.join(', ')} ${names.length === 1 ? 'belongs' : 'belong'} to stream ${stream.id}`,

@@ -229,7 +229,10 @@ async function planOne(
   }
 }
 
-/** Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns, without the times of collections. */
+/**
+ * Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns, without the times
+ * of collections, without rows in the target that say the types of columns.
+ */
 const BEFORE: readonly Partial<TableWishes>[] = [
   { rewritten: true },
   { key: [] },
@@ -239,6 +242,7 @@ const BEFORE: readonly Partial<TableWishes>[] = [
   { ungenerated: true, key: [] },
   { ungenerated: true, key: [], rewritten: true },
   { rowTimes: true },
+  { intoEmpty: true },
 ]
 
 /** What a plan of today may be refused for where one that was made before was not. */

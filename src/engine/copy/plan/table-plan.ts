@@ -28,17 +28,18 @@ const LEAST_SIZE = 500
 const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
 
 /**
- * @param found the table of the target, or null where it has to be made
+ * @param there the table of the target, or null where it has to be made
  * @throws SluiceError UNSUPPORTED_TYPE, LOSSY_TYPE, TABLE_REFUSED, BAD_FLAG, UNSUPPORTED_KEY
  */
 export function planTable(
   from: CopyStore,
   to: CopyStore,
   given: TableSpec,
-  found: TableSpec | null,
+  there: TableSpec | null,
   targetName: TableName,
   wishes: TableWishes,
 ): TablePlan {
+  const found = wishes.intoEmpty === true && there !== null ? asEmpty(there) : there
   refuseGiven(from, to, given, found, wishes)
   const source = withKey(given, wishes.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
@@ -87,6 +88,10 @@ export function planTable(
     chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
+}
+
+function asEmpty(table: TableSpec): TableSpec {
+  return { ...table, columns: table.columns.map((column) => ({ ...column, type: column.typeOfNone ?? column.type })) }
 }
 
 /** What is refused before the key and the columns are chosen. */

@@ -21,6 +21,8 @@ export type TableWishes = {
   readonly ungenerated?: true
   /** Chunks of the copy were begun by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true
+  /** Columns of the target are read as those of an empty table, as in a copy that was begun into one. */
+  readonly intoEmpty?: true
   /** Values of generated columns are compared, whatever both sides compute them from. */
   readonly anyExpression?: true
   readonly chunkRows?: number

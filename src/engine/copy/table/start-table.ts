@@ -14,6 +14,7 @@ import { notEmpty } from '../chunk/refused-rows.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf } from '../ledger/owner.ts'
 import { Planning } from '../ledger/planning.ts'
+import { refuseFollowedSince } from '../ledger/refuse-followed.ts'
 import type { RunLedger } from '../ledger/runs.ts'
 import { isRanged } from '../look/ranged.ts'
 import { retryMsOf } from '../workers/failure.ts'
@@ -107,6 +108,8 @@ function contextOf(
   const key = tableKeyOf(targetName)
   const ledger = new ChunkLedger(database, key, owner)
   if (around.fence !== undefined) ledger.claims.under(around.fence)
+  else if (from.changeSource !== undefined && to.changeTarget !== undefined)
+    ledger.claims.askBehind(() => refuseFollowedSince(database, key))
   return {
     name,
     plan,

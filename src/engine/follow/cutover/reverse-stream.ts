@@ -6,8 +6,8 @@ import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/fo
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { streamName } from '../stream/end-stream.ts'
-import { keyOf, refuse, sidesOf } from '../stream/exam.ts'
-import { followTable, sourceOf } from '../stream/followed-table.ts'
+import { refuse, sidesOf } from '../stream/exam.ts'
+import { followTable, keyOf, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** What a switch has to know of a stream that is made for it. */

@@ -2,13 +2,15 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
-import type { StreamParts } from '../../copy/companion.ts'
+import type { ExaminedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
-import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
+import { hasLedger } from '../../copy/ledger/schema.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { followTable, keyOf, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
 import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
+import { refuseGap } from './stream-gap.ts'
 import type { Within } from '../progress/watch.ts'
 
 export type FollowingParts = StreamParts & {
@@ -43,12 +45,6 @@ export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
     throw cannotFollow(to.system, to.label)
   }
   return { changes, target }
-}
-
-/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
-export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): FollowTable['key'] {
-  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
-  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }
 
 /**
@@ -144,8 +140,11 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
 }
 
 /** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
-export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
+export async function planFollowing(parts: ExaminedParts): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error
+  const { database, run } = parts
+  if (database !== null && !parts.operation.restart && (await hasLedger(database)))
+    await refuseGap({ ...parts, database, owner: { ...run.owner, runId: BigInt(run.runId) } })
   await examined(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
 }

@@ -5,6 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeTable, FollowedTable } from '../../../model/follow/port.ts'
 import { comparedColumns } from '../../copy/table/context.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
+import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
 
 export type FollowTable = {
   /** Name of the source's table. */
@@ -16,6 +17,12 @@ export type FollowTable = {
   readonly target: ChangeTable
   /** Of a comparison of a part: the condition in the SQL of the target; that of the source is in the plan. */
   readonly targetWhere?: string
+}
+
+/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
+export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): TableKey {
+  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
+  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }
 
 /** As the exam of the source wants it: the identity is what the exam finds. */
@@ -72,10 +79,10 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
 }
 
 /** Where all columns of the source are followed, the source had these when the stream began, or never had them. */
-function unwrittenColumns({ chosen, columns, target }: TablePlan): readonly string[] {
-  if (chosen === true) return []
-  const written = new Set(columns.map(({ to }) => to))
-  return target.columns.flatMap(({ name, generated }) => (written.has(name) || generated === true ? [] : [name]))
+function unwrittenColumns(plan: TablePlan): readonly string[] {
+  if (plan.chosen === true) return []
+  const known = new Set(comparedColumns(plan).map(({ to }) => to))
+  return plan.target.columns.flatMap(({ name }) => (known.has(name) ? [] : [name]))
 }
 
 /** What the target computes itself is not written to it. */

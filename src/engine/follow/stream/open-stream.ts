@@ -158,6 +158,7 @@ async function listen(taken: Taken): Promise<OpenStream> {
   // A command that goes on by the number of the stream wants the same.
   if (found !== null && operation.follow?.fireTriggers === true)
     await ledger.noteWishes(stream, withFiring(held.wishes))
+  if (held.birth === null) await refuseCopiedMeanwhile(taken)
   const begun = held.birth ?? (await born(taken))
   const ordered = withTargetColumns(begun, tables, anew, planned.to.label)
   const known = await noteFollower(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
@@ -205,6 +206,16 @@ function watchOf(
 ): CopyWatch | null {
   if (alerts === null) return null
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
+}
+
+/** Since the stream is noted no other copy takes chunks, and what others held is freed: what is read now was read before it. */
+async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
+  try {
+    await refuseGap(parts)
+  } catch (error) {
+    if (found === null) await ledger.note(stream, 'ended')
+    throw error
+  }
 }
 
 /** Makes publication and slot. */

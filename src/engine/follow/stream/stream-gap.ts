@@ -5,12 +5,13 @@ import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { streamsOf } from '../../copy/ledger/streams.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
-import { keyOf, type FollowingParts } from './exam.ts'
+import type { StreamParts } from '../../copy/companion.ts'
+import { keyOf } from './followed-table.ts'
 
 /** Chunks of which rows are in the target, or may come there from a snapshot that is older than the stream. */
 const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 
-type Parts = Pick<FollowingParts, 'operation' | 'planned' | 'database' | 'owner'>
+type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
 /**
  * For a stream of which nothing is made yet.

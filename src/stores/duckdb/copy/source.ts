@@ -10,6 +10,8 @@ import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView 
 import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { regrouped } from '../../common/regrouped.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { isRowError } from '../errors.ts'
 import { cutKeys } from './cut.ts'
 import { digestOf } from './digest.ts'
 import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
@@ -26,6 +28,7 @@ export class DuckdbView implements SourceView {
     this.#session = session
   }
 
+  /** @throws SluiceError UNSUPPORTED_KEY where DuckDB does not print a key */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const span = table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, SOURCE_KEYS, this.#ask(where)) : null
     const nulls = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
@@ -129,9 +132,23 @@ export class DuckdbView implements SourceView {
   }
 
   #ask(where: string | null, signal?: AbortSignal): (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]> {
-    return (sql, parameters) =>
-      this.#session.rows(sql, parameters, { where, ...(signal === undefined ? {} : { signal }) })
+    return async (sql, parameters) => {
+      try {
+        return await this.#session.rows(sql, parameters, { where, ...(signal === undefined ? {} : { signal }) })
+      } catch (error) {
+        throw isRowError(error) ? unprinted(error) : error
+      }
+    }
   }
+}
+
+/** Nothing but keys is converted in what is asked here. */
+function unprinted(cause: unknown): SluiceError {
+  return new SluiceError('UNSUPPORTED_KEY', 'DuckDB cannot convert a key of a row to text', {
+    reason: 'a time in seconds or milliseconds can be later than the last microsecond that DuckDB counts',
+    hint: 'mend the row at its source, or choose other columns with --key',
+    cause,
+  })
 }
 
 /** As the dialect hands them over. */

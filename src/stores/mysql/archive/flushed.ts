@@ -15,25 +15,25 @@ const POSITIONS = [
 
 /**
  * Returns once all that is committed is on the disk. A commit by itself waits for that where `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
- * @throws SluiceError TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has
+ * @returns TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has; null where all is well
  */
-export async function untilFlushed(session: Session, label: string): Promise<void> {
+export async function untilFlushed(session: Session, label: string): Promise<SluiceError | null> {
   const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
   const setting = String(row?.[0] ?? '1')
-  if (setting !== '0' && setting !== '2') return
+  if (setting !== '0' && setting !== '2') return null
   const wanted = (await positions(session))?.current ?? null
   const asked = await session.command('FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS').then(
     () => true,
     () => false,
   )
   // MariaDB writes nothing then where the setting is 0, and does not sync where it is 2; MySQL does both.
-  if (wanted === null && asked) return
+  if (wanted === null && asked) return null
   for (let waited = 0; wanted !== null && waited < LONGEST_MS; waited += POLL_MS) {
     const now = await positions(session)
-    if (now !== null && now.flushed >= wanted) return
+    if (now !== null && now.flushed >= wanted) return null
     await sleep(POLL_MS)
   }
-  throw new SluiceError('TARGET_DENIED', 'the server does not say that its commits are on its disk', {
+  return new SluiceError('TARGET_DENIED', 'the server does not say that its commits are on its disk', {
     where: label,
     reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may take back what it has answered, and the next step cannot be taken back`,
     hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and innodb_flush_log_at_timeout to 1; then run the same command again',

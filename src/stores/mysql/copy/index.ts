@@ -206,8 +206,9 @@ class Store implements CopyStore {
     }
   }
 
-  flushed(signal: AbortSignal): Promise<void> {
-    return this.#ask(signal, (session) => untilFlushed(session, this.label))
+  async flushed(signal: AbortSignal): Promise<void> {
+    const error = await this.#ask(signal, (session) => untilFlushed(session, this.label))
+    if (error !== null) throw error
   }
 
   losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {

@@ -45,14 +45,14 @@ export async function losableTables(session: CopySession, tables: readonly Table
 }
 
 /**
- * Returns where a commit that waits for the disk gets there: sessions of ours wait (`durableSql`), and the server has
- * to write.
- * @throws SluiceError TARGET_DENIED where `fsync` is off
+ * Whether a commit that waits for the disk gets there: sessions of ours wait (`durableSql`), and the server has to
+ * write.
+ * @returns TARGET_DENIED where `fsync` is off; null where all is well
  */
-export async function refuseUnsynced(session: CopySession, label: string): Promise<void> {
+export async function unsynced(session: CopySession, label: string): Promise<SluiceError | null> {
   const [row] = await session.ask("SELECT pg_catalog.current_setting('fsync')")
-  if (row?.[0] !== 'off') return
-  throw new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
+  if (row?.[0] !== 'off') return null
+  return new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
     where: label,
     reason:
       'fsync is off: a crash of its machine may take back what it has answered, and the next step cannot be taken back',

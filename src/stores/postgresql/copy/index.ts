@@ -75,7 +75,7 @@ import { findTables } from '../server/tables.ts'
 import { PostgresTarget, refuseUnknownTypes } from './target.ts'
 import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../../model/copy/track-port.ts'
-import { columnComments, losableTables, refuseUnsynced } from '../archive/table-facts.ts'
+import { columnComments, losableTables, unsynced } from '../archive/table-facts.ts'
 import { declareType } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { otherLedgers } from '../server/trusted-tables.ts'
@@ -237,11 +237,16 @@ class PostgresCopy implements CopyStore {
 
   /** What the server says of itself is asked once: streams come here for every position. */
   flushed(signal: AbortSignal): Promise<void> {
-    this.#synced ??= this.#ask(signal, (session) => refuseUnsynced(session, this.label)).catch((error: unknown) => {
+    this.#synced ??= this.#refuseUnsynced(signal).catch((error: unknown) => {
       this.#synced = null
       throw error
     })
     return this.#synced
+  }
+
+  async #refuseUnsynced(signal: AbortSignal): Promise<void> {
+    const error = await this.#ask(signal, (session) => unsynced(session, this.label))
+    if (error !== null) throw error
   }
 
   losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {

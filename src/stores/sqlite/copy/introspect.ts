@@ -75,11 +75,13 @@ function columnSpecs(
   )
   return infos.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
     const collation = collations.get(name)
-    const type = inferred.get(name) ?? typeOf(native) ?? ANY
+    const declared = typeOf(native) ?? ANY
+    const type = inferred.get(name) ?? declared
     return {
       name,
       type,
       native,
+      ...(inferred.has(name) ? { typeOfNone: declared } : {}),
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
       nullable: notnull === 0 && name !== alias,

@@ -2,6 +2,7 @@
  * The last stages of a copy: its plan is shown and nothing else; or tables are summed up, changes are followed, and the
  * ledger gets what it came to.
  */
+import type { LedgerDatabase } from '../../../../model/copy/port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
 import type { FollowedStream } from '../../companion.ts'
@@ -23,21 +24,20 @@ import type { Planned } from './plan.ts'
 export async function show(shown: Planned): Promise<Ending> {
   const { operation, companion, run, planned, planHash, again, to, objects, left } = shown
   // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
-  refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
-  await companion?.examine({ operation, planned, run })
-  emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown))
+  const own = await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort)))
+  refuseForeignAmong(own)
+  await using database = own.length === 0 ? null : await to.ledger()
+  await companion?.examine({ operation, planned, run, database })
+  emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown, database))
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
 }
 
 /** The ledger is looked at, and nothing is made in it. */
-async function notesOfAgain({
-  planned,
-  operation,
-  to,
-}: Pick<Planned, 'planned' | 'operation' | 'to'>): Promise<readonly (readonly string[])[]> {
-  if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
-  await using database = await to.ledger()
-  return await againPlan(planned, operation, database)
+async function notesOfAgain(
+  { planned, operation }: Planned,
+  database: LedgerDatabase | null,
+): Promise<readonly (readonly string[])[]> {
+  return planned.tables.every(({ plan }) => plan?.create !== false) ? [] : await againPlan(planned, operation, database)
 }
 
 /** @throws as `endOf`, and what ends a stream */

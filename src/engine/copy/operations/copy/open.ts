@@ -78,7 +78,8 @@ async function isRefusedWhole({ operation, companion, from, planning, run }: Loo
   refuseUnknownTables(operation.acceptDifference ?? [], planned.tables)
   const events: CopyEvent[] = []
   try {
-    await companion?.examine({ operation, planned, run: { ...run, emit: (event) => void events.push(event) } })
+    const quiet = { ...run, emit: (event: CopyEvent) => void events.push(event) }
+    await companion?.examine({ operation, planned, run: quiet, database: null })
   } catch (thrown) {
     // What goes well is told when it is looked at again.
     for (const event of events) run.emit(event)
