@@ -1,4 +1,5 @@
 /** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
+import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
@@ -11,14 +12,11 @@ import { SCHEMA_VARIABLE } from './schema-choice.ts'
 /** Flags that choose a face for this one call; the command is the same without them. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
 /** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
-const URL_FLAGS: ReadonlySet<string> = new Set([
-  '--database-url',
-  ...COMMANDS.flatMap(({ takes }) =>
-    takes.flatMap(({ name, operand, completes }) =>
-      completes === 'database' && operand !== true ? [`--${name}`] : [],
-    ),
+const URL_FLAGS: ReadonlySet<string> = new Set(
+  [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ takes }) => takes)].flatMap(({ name, operand, completes }) =>
+    completes === 'database' && operand !== true ? [`--${name}`] : [],
   ),
-])
+)
 
 /** Of each command those whose value is shown nowhere. */
 const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(

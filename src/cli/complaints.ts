@@ -39,15 +39,11 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
 }
 
 /** `Unknown argument: recursiv` with the flag that was probably meant. */
-export function unknownFlag(
-  words: string,
-  argv: readonly string[],
-  help: string,
-  entry: CommandDeclaration | null,
-): SluiceError {
-  const known = [
-    ...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map((match) => match[1] ?? '').concat(GLOBAL_NAMES)),
-  ]
+export function unknownFlag(words: string, argv: readonly string[], entry: CommandDeclaration | null): SluiceError {
+  const own = (entry?.takes ?? []).flatMap(({ name, alias = name, operand, hidden }) =>
+    operand === true || hidden === true ? [] : [name, alias],
+  )
+  const known = [...new Set([...own, ...GLOBAL_NAMES])]
   const named = words.split(', ').map((word) => {
     const isFlag = argv.some(
       (given) => given.replace(/=.*$/s, '').replace(/^--?(?:no-)?/, '') === word && given.startsWith('-'),

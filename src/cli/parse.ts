@@ -2,6 +2,9 @@
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { isS3Url, parseLakeUrl, urlScheme } from '../model/lake/lake-url.ts'
+import { commandPage, pageWithoutYargs } from './help-page.ts'
+import { hasFlag } from './config-search.ts'
+import { topHelp, toolVersion } from './help.ts'
 import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
@@ -9,6 +12,7 @@ import type { Arguments } from './arguments.ts'
 import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
+import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import { closest } from '../shared/closest.ts'
@@ -16,11 +20,9 @@ import { commandNamed, COMMANDS } from './command-list.ts'
 import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
-import { examplesText } from './examples.ts'
-import { actionsOf, commandNameOf, declarationOf } from '../app/operations/facts.ts'
-import { OPERATIONS, type OperationKind } from '../app/operations/list.ts'
+import { actionsOf } from '../app/operations/facts.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
-import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
+import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { allStores, noSuchStore, placeOr, storeOr } from './named-stores.ts'
@@ -35,9 +37,6 @@ export type Parsed = { readonly request: Request; readonly globals: Globals }
 const LITERAL = '\u0000'
 
 type LocalPlace = 'file' | 'folder'
-
-/** Of every command. */
-const GLOBAL_PLACES: Readonly<Record<string, LocalPlace>> = { config: 'file', 'log-file': 'file' }
 
 /** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
@@ -79,6 +78,7 @@ async function buildParser(
   defaults: ConfigDefaults,
   outcome: Outcome,
   read: (args: Arguments, takes?: readonly Option[]) => Arguments,
+  all: boolean,
 ): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   const parser = yargs()
@@ -100,7 +100,7 @@ async function buildParser(
       command: `${command.name} ${command.operands}`.trim(),
       describe: command.summary,
       builder: (inner) => {
-        declareCommand(inner, command, defaults)
+        declareCommand(inner, command, defaults, all)
         return inner
       },
       handler: async (parsed) => {
@@ -178,10 +178,12 @@ async function buildParser(
  * a command takes of this machine, by option.
  */
 export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
-  const own = (commandNamed(command)?.takes ?? []).flatMap(({ name, completes }) =>
-    completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
+  const options = [...GLOBAL_OPTIONS, ...(commandNamed(command)?.takes ?? [])]
+  return Object.fromEntries(
+    options.flatMap(({ name, completes }) =>
+      completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
+    ),
   )
-  return { ...GLOBAL_PLACES, ...Object.fromEntries(own) }
 }
 
 /** @throws SluiceError BAD_FLAG for a URL where a file or folder of this machine belongs */
@@ -256,34 +258,39 @@ export async function parseCommandLine(
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
+  const help = helpAsked(argv)
+  if (help !== null) {
+    const page = await pageWithoutYargs(word, entry, hasFlag(argv, '--json'))
+    if (page !== null) return { request: { kind: 'help', text: page }, globals: readGlobals({}, {}, {}) }
+  }
   const file = configFlag(argv) ?? (word === 'lifecycle' && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
-  const other = argv.length === 2 && argv[1] === '--help' && entry === null ? otherWord(word ?? '') : null
-  if (other !== null)
-    return { request: { kind: 'help', text: `${word}: ${other}\n` }, globals: readGlobals({}, {}, {}) }
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
-  const { words, reveal } = hideLiterals(argv)
+  // yargs reads `--help=all` as off.
+  const { words, reveal } = hideLiterals(argv.map((one) => one.replace(/^(--help|-h)=all$/, '$1')))
   const read = (args: Arguments, takes: readonly Option[] = []): Arguments => {
     refuseEmptyNumbers(args, words)
     refuseTwice(args, words, takes)
     return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, reveal(value)]))
   }
-  let help = ''
+  let page = ''
   try {
-    const parser = await buildParser(entry, env, defaults, outcome, read)
+    const parser = await buildParser(entry, env, defaults, outcome, read, help === 'all')
     await parser.parseAsync(words.map(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
-      help = output
+      page = output
     })
   } catch (error) {
     // yargs throws some of its complaints past .fail(), such as a flag without its value.
     const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
     const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
     if (unknown === null) throw usage
-    throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry === null ? '' : await commandHelp(entry.name), entry)
+    throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry)
   }
-  if (help !== '')
-    return { request: { kind: 'help', text: withExamples(help, entry) }, globals: readGlobals({}, {}, {}) }
+  if (page !== '') {
+    const text = entry === null ? topHelp(toolVersion()) : commandPage(page, entry, help === 'all')
+    return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
+  }
   if (outcome.request === null || outcome.globals === null)
     throw new Error('the command line was read, but nothing came of it')
   return { request: outcome.request, globals: outcome.globals }
@@ -315,30 +322,13 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** A page of yargs with what it cannot show: lines that are broken where a shell may break them. */
-function withExamples(page: string, entry: CommandDeclaration | null): string {
-  const examples = entry === null ? '' : `${examplesText(entry.name)}\n`
-  const around = entry !== null && canGoOn(entry.name) ? BACKGROUND : ''
-  return `${page.trimEnd()}\n\n${examples}${around}\`sluice --help\` lists the flags of every command.\n`
-}
-
-const BACKGROUND = '--background starts it so that it goes on when the terminal closes:\n`sluice attach` watches it.\n'
-
-/** Whether runs of a command may be left to the background. */
-function canGoOn(command: string): boolean {
-  return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
-    const { shape } = declarationOf(kind)
-    return commandNameOf(kind) === command && (shape === 'long' || shape === 'lines')
-  })
-}
-
 /** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
 function withOwnQuotes(word: string): string {
   return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }
 
-/** The help page of a command. */
-export async function commandHelp(name: string): Promise<string> {
-  const { request } = await parseCommandLine([name, '--help'], {})
+/** The help page of a command. @param all with every option, and not only with those that people use first */
+export async function commandHelp(name: string, all = false): Promise<string> {
+  const { request } = await parseCommandLine([name, all ? '--help=all' : '--help'], {})
   return request.kind === 'help' ? request.text : ''
 }
