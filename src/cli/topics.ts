@@ -57,7 +57,7 @@ function background(): readonly string[] {
   return [
     '--background starts a run that continues when the terminal closes.',
     '',
-    '  sluice copy --from shop --to copy --tables "*" --background',
+    '  sluice import sales/orders --database-url sqlite:///lake.db --background',
     '  sluice attach         watches the run; q leaves it, and it continues',
     '  sluice ctl RUN stop   stops the run after its running chunks',
     '  sluice runs --here    lists the runs of this machine',
