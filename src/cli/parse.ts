@@ -7,7 +7,7 @@ import { hasFlag } from './config-search.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { list, optionalText } from './arguments.ts'
+import { given, list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -25,7 +25,7 @@ import { isCopyUrl } from '../engine/run/systems.ts'
 import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
-import { allStores, noSuchStore, placeOr, storeOr } from './named-stores.ts'
+import { allStores, noSuchStore, placeOr, storeOr, type ConfiguredStore } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
 import { requestOf } from './readers.ts'
@@ -167,7 +167,7 @@ async function buildParser(
         target: targetInSchema(target, globals),
         ...(database === undefined ? {} : { database }),
         ...(await lifecycleFor(args, defaults, env)),
-        ...(defaults.stores === undefined ? {} : { stores: allStores(defaults, env) }),
+        ...given('stores', await storesBeside(target, database, defaults, env)),
       }
     },
   })
@@ -219,6 +219,23 @@ function withNote(request: Request, note: string): Request {
   if (request.kind !== 'operation') return request
   const { told = { printed: {} } } = request
   return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
+}
+
+/**
+ * Stores that the UI lists beside what it is opened on: those of the config file; without any, in a folder that holds no lake, the
+ * database of $DATABASE_URL.
+ */
+async function storesBeside(
+  target: string,
+  database: string | undefined,
+  defaults: ConfigDefaults,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly ConfiguredStore[] | undefined> {
+  if (defaults.stores !== undefined) return allStores(defaults, env)
+  const url = env['DATABASE_URL']?.trim() ?? ''
+  if (database !== undefined || target.includes('://') || !isCopyUrl(url)) return undefined
+  const { holdsTable } = await import('./init/found.ts')
+  return holdsTable(target) ? undefined : [{ name: '$DATABASE_URL', url }]
 }
 
 /** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */

@@ -429,3 +429,30 @@ describe('words of other tools', () => {
     }
   })
 })
+
+describe('the UI on a folder', () => {
+  const SHOP = 'postgresql://app:hunter22@db/shop'
+  const beside = async (variables: Record<string, string>, ...words: readonly string[]): Promise<unknown> => {
+    const { request } = await parseCommandLine(words, variables)
+    return request.kind === 'open' ? request.stores : 'not open'
+  }
+  it('lists the database of $DATABASE_URL by its name, where the folder holds no lake', async () => {
+    const none = path.join(folder, 'none')
+    mkdirSync(none)
+    expect(await beside({ DATABASE_URL: SHOP }, none)).toEqual([{ name: '$DATABASE_URL', url: SHOP }])
+    expect(await beside({ DATABASE_URL: 'nothing' }, none)).toBeUndefined()
+    expect(await beside({}, none)).toBeUndefined()
+    expect(await beside({ DATABASE_URL: SHOP }, none, '--from', DB)).toBeUndefined()
+  })
+  it('lists no database that was not asked for beside a lake or the stores of a config file', async () => {
+    const lake = path.join(folder, 'with lake')
+    mkdirSync(path.join(lake, 'a', 'orders', '_delta_log'), { recursive: true })
+    expect(await beside({ DATABASE_URL: SHOP }, lake)).toBeUndefined()
+    expect(await beside({ DATABASE_URL: SHOP }, path.join(lake, 'a', 'orders'))).toBeUndefined()
+    const file = path.join(folder, 'beside.yaml')
+    writeFileSync(file, 'stores:\n  old: sqlite:///old.db\n')
+    expect(await beside({ DATABASE_URL: SHOP }, folder, '--config', file)).toEqual([
+      { name: 'old', url: 'sqlite:///old.db' },
+    ])
+  })
+})

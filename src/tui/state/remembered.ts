@@ -5,7 +5,8 @@ import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from './tables-list.ts'
 
-const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
+/** Screens that a session may begin with. Not Ask: its first key would type into a statement. */
+const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log']
 /** Longer texts nobody has typed. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
@@ -27,7 +28,7 @@ export function rememberedOf(state: State): Remembered {
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
     // What is open of a queue is opened anew.
-    screen: state.screen === 'queue' ? 'runs' : state.screen,
+    screen: SCREENS.find((one) => one === state.screen) ?? (state.screen === 'queue' ? 'runs' : 'tables'),
     // A row that is gone is given up.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
