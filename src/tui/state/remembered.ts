@@ -5,8 +5,18 @@ import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from './tables-list.ts'
 
-/** Screens that a session may begin with. Not Ask: its first key would type into a statement. */
-const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log']
+/** The screen that the next session begins with, by the one that this session is left on. */
+const NEXT: Readonly<Record<Screen, Screen>> = {
+  tables: 'tables',
+  runs: 'runs',
+  // What is open of a queue is opened anew.
+  queue: 'runs',
+  compare: 'compare',
+  log: 'log',
+  // Its first key would type into a statement.
+  ask: 'tables',
+}
+const SCREENS = Object.keys(NEXT) as readonly Screen[]
 /** Longer texts nobody has typed. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
@@ -27,8 +37,7 @@ export function rememberedOf(state: State): Remembered {
   const { filter, sort, descending } = state.tables
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
-    // What is open of a queue is opened anew.
-    screen: SCREENS.find((one) => one === state.screen) ?? (state.screen === 'queue' ? 'runs' : 'tables'),
+    screen: NEXT[state.screen],
     // A row that is gone is given up.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
@@ -57,7 +66,7 @@ export function readRemembered(value: unknown): Partial<Remembered> | null {
     text('filter'),
   ]
   return {
-    ...(screen === undefined ? {} : { screen }),
+    ...(screen === undefined ? {} : { screen: NEXT[screen] }),
     ...(tab === undefined ? {} : { tab }),
     ...(sort === undefined ? {} : { sort }),
     ...(row === undefined ? {} : { row }),
