@@ -57,14 +57,14 @@ function checkFirstWord(word: string): void {
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
     if (value !== 0 && !(Array.isArray(value) && value.includes(0))) continue
-    const given = `${name.length === 1 ? '-' : '--'}${name}`
+    const typed = `${name.length === 1 ? '-' : '--'}${name}`
     const empty = argv.some(
       (word, index) =>
-        (word === given && argv[index + 1]?.trim() === '') ||
-        (word.startsWith(`${given}=`) && word.slice(given.length + 1).trim() === ''),
+        (word === typed && argv[index + 1]?.trim() === '') ||
+        (word.startsWith(`${typed}=`) && word.slice(typed.length + 1).trim() === ''),
     )
     if (!empty) continue
-    throw new SluiceError('BAD_FLAG', `${given} is empty`, {
+    throw new SluiceError('BAD_FLAG', `${typed} is empty`, {
       hint: 'if it comes from a variable, check that the variable is set',
     })
   }
