@@ -1,4 +1,5 @@
-/** The command line that repeats a run, for a POSIX shell: quoted, complete, without passwords. */
+/** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
+import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
@@ -10,15 +11,12 @@ import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a frontend for one call; printed commands leave them out. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
-/** Flags of any command whose value is or may be a URL; a flag may come before its command. */
-const URL_FLAGS: ReadonlySet<string> = new Set([
-  '--database-url',
-  ...COMMANDS.flatMap(({ takes }) =>
-    takes.flatMap(({ name, operand, completes }) =>
-      completes === 'database' && operand !== true ? [`--${name}`] : [],
-    ),
+/** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
+const URL_FLAGS: ReadonlySet<string> = new Set(
+  [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ takes }) => takes)].flatMap(({ name, operand, completes }) =>
+    completes === 'database' && operand !== true ? [`--${name}`] : [],
   ),
-])
+)
 
 /** Flags whose value is never shown, by command. */
 const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(

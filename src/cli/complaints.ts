@@ -38,16 +38,12 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
   return new SluiceError('BAD_FLAG', flat, { hint: help })
 }
 
-/** Error for `Unknown argument: recursiv`, with the most similar flag. */
-export function unknownFlag(
-  words: string,
-  argv: readonly string[],
-  help: string,
-  entry: CommandDeclaration | null,
-): SluiceError {
-  const known = [
-    ...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map((match) => match[1] ?? '').concat(GLOBAL_NAMES)),
-  ]
+/** `Unknown argument: recursiv` with the flag that was probably meant. */
+export function unknownFlag(words: string, argv: readonly string[], entry: CommandDeclaration | null): SluiceError {
+  const own = (entry?.takes ?? []).flatMap(({ name, alias = name, operand, hidden }) =>
+    operand === true || hidden === true ? [] : [name, alias],
+  )
+  const known = [...new Set([...own, ...GLOBAL_NAMES])]
   const named = words.split(', ').map((word) => {
     const isFlag = argv.some(
       (given) => given.replace(/=.*$/s, '').replace(/^--?(?:no-)?/, '') === word && given.startsWith('-'),

@@ -14,8 +14,10 @@ export function shellRows(line: string, width: number): readonly string[] {
   return rows.map((row, at) => (at < rows.length - 1 ? `${row} \\` : row))
 }
 
-/** Examples shown below the options of a command. */
-export function examplesText(command: string): string {
-  const lines = examplesOf(command).flatMap((line) => shellRows(line, 78).map((row) => `  ${row}`))
+/** What stands below the options of a command. @param most examples to show */
+export function examplesText(command: string, most: number): string {
+  const lines = examplesOf(command)
+    .slice(0, most)
+    .flatMap((line) => shellRows(line, 78).map((row) => `  ${row}`))
   return lines.length === 0 ? '' : `Examples:\n${lines.join('\n')}\n`
 }

@@ -11,6 +11,8 @@ import { chooseQueue, knownQueue, type DistributedWish } from './queue-choice.ts
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
 import { optionalDuration } from './duration.ts'
 import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
+import { flagOf } from './option-flags.ts'
+import { GLOBAL_OPTIONS, needsValue, SLOTS } from '../engine/run/operations/global-options.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Globals = {
@@ -41,28 +43,15 @@ export type Globals = {
   readonly schema: SchemaChoice | null
 }
 
-/** Global flags with a value in the next word; needed to find the command before yargs is loaded. */
-export const VALUE_FLAGS: ReadonlySet<string> = new Set([
-  '--database-url',
-  '--schema',
-  '--config',
-  '--log-file',
-  '--max-runtime',
-  '--confirm',
-  '--connect',
-  '--queue',
-  '--slots',
-  '--metrics',
-])
+/** Global flags whose value is the next word: needed to find the command before yargs is loaded. */
+export const VALUE_FLAGS: ReadonlySet<string> = new Set(
+  GLOBAL_OPTIONS.filter(needsValue).map(({ name }) => `--${name}`),
+)
 
-export const GLOBAL_NAMES: readonly string[] =
-  'database-url schema config no-config ci json tui quit background distributed connect queue slots quiet verbose yes confirm no-input color no-color ascii log-file max-runtime metrics help'.split(
-    ' ',
-  )
-
-/** Default number of workers that share a run. */
-const SLOTS = 4
-const MOST_SLOTS = 1000
+/** Flags that may stand behind any command. */
+export const GLOBAL_NAMES: readonly string[] = GLOBAL_OPTIONS.map(({ name }) => name).filter(
+  (name) => name !== 'version',
+)
 
 /** First word that is neither a flag nor a value of a global flag: the command, or a path. */
 export function firstWord(argv: readonly string[]): string | null {
@@ -87,37 +76,42 @@ export function configFlag(argv: readonly string[]): string | null {
 }
 
 /**
- * Declares the global flags. They are hidden, because `sluice --help` lists them once for all commands.
- * @param own options of the command; they replace global flags of the same name
+ * What `--help` and `-h` ask for, found without yargs, which reads any value of a flag as off: null where no help is asked for.
+ * @throws SluiceError BAD_FLAG for a value that is not `all`, since the command would run
+ */
+export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
+  const end = argv.indexOf('--')
+  let asked: 'first' | 'all' | null = null
+  for (const word of end === -1 ? argv : argv.slice(0, end)) {
+    const [, equals, value] = /^(?:--help|-h)(?:(=)(.*))?$/s.exec(word) ?? [null]
+    if (word === '--help' || word === '-h') asked ??= 'first'
+    else if (value === 'all') asked = 'all'
+    else if (equals !== undefined) {
+      throw new SluiceError('BAD_FLAG', `--help takes all, and not ${value ?? ''}`, {
+        hint: '--help=all shows every option of a command',
+      })
+    }
+  }
+  return asked
+}
+
+/**
+ * Declares the flags; hidden, because `sluice --help` lists them once for all commands.
+ * @param own options of the command, which count
  */
 export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: readonly string[]): void {
-  const hidden = { hidden: true, global: true } as const
-  const onOff = { ...hidden, type: 'boolean', default: false } as const
-  const valued = { ...hidden, type: 'string', requiresArg: true } as const
-  yargs
-    .option('ci', onOff)
-    .option('json', onOff)
-    .option('tui', onOff)
-    .option('quit', onOff)
-    .option('background', onOff)
-    .option('quiet', { ...onOff, alias: 'q' })
-    .option('verbose', { ...onOff, alias: 'v', default: defaults.verbose ?? false })
-    .option('yes', { ...onOff, alias: 'y' })
-    .option('ascii', { ...onOff, default: defaults.ascii ?? false })
-    .option('input', { ...onOff, default: true })
-    // environment.ts has already read it; declared so that yargs accepts it.
-    .option('color', { ...hidden, default: true })
-    .option('confirm', valued)
-    .option('config', valued)
-    .option('database-url', valued)
-    .option('schema', valued)
-    .option('log-file', valued)
-    .option('max-runtime', valued)
-    .option('metrics', valued)
-  if (!own.includes('connect')) yargs.option('connect', valued)
-  if (!own.includes('queue')) yargs.option('queue', valued)
-  if (!own.includes('slots')) yargs.option('slots', { ...hidden, type: 'number', requiresArg: true })
-  if (!own.includes('distributed')) yargs.option('distributed', onOff)
+  const names = GLOBAL_OPTIONS.map(({ name }) => name)
+  for (const option of GLOBAL_OPTIONS) {
+    const { name, bare } = option
+    const on = /^no-(.+)$/.exec(name)?.[1]
+    // yargs itself has the help, and reads `no-` as what turns an option off.
+    if (own.includes(name) || name === 'help' || name === 'version' || names.includes(on ?? '')) continue
+    const hidden = { hidden: true, global: true } as const
+    if (on !== undefined) yargs.option(on, { ...hidden, type: 'boolean', default: true })
+    // Read from the words before anything is loaded (environment.ts); declared so that it is no unknown flag.
+    else if (bare === true) yargs.option(name, { ...hidden, default: true })
+    else yargs.option(name, { ...flagOf(option, defaults), ...hidden })
+  }
 }
 
 /** Resolves the name of a store to its URL. @throws SluiceError BAD_FLAG if there is no such store */
@@ -161,15 +155,15 @@ function distributedWish(
   defaults: ConfigDefaults,
   own: readonly string[],
 ): DistributedWish | null {
-  // Some commands have their own options of these names.
-  const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', 1, MOST_SLOTS)
+  // Some commands have them as options of their own.
+  const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', SLOTS.least, SLOTS.most)
   const queue = own.includes('queue') ? undefined : optionalText(args, 'queue')
   if (!flag(args, 'distributed')) {
     if (slots === undefined && queue === undefined) return null
     throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'slots'} needs --distributed`)
   }
   const stores = allStores(defaults, env).filter(({ error }) => error === undefined)
-  return { connect: chooseQueue(args, defaults, env), queue: queue ?? null, slots: slots ?? SLOTS, stores }
+  return { connect: chooseQueue(args, defaults, env), queue: queue ?? null, slots: slots ?? SLOTS.fallback, stores }
 }
 
 /** Reads the global flags. @param own options of the command, not read here @throws SluiceError BAD_FLAG */

@@ -1,6 +1,7 @@
 /** Help of the program, grouped, which yargs cannot do; a test compares it with the commands. */
 import { readFileSync } from 'node:fs'
 import { GROUPS, PAGES, type CommandPage } from '../engine/run/operations/pages.ts'
+import { GLOBAL_OPTIONS, shownFlag } from '../engine/run/operations/global-options.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 
 const COMMANDS: readonly CommandPage[] = [...Object.values(PAGES), ...OWN_COMMANDS]
@@ -16,32 +17,6 @@ export function toolVersion(): string {
 function operandText(operands: string): string {
   return operands.replaceAll(/[<>]|\.\./g, '').toUpperCase()
 }
-
-export const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
-  ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL or the config file'],
-  ['--schema NAME', 'schema of a PostgreSQL catalog; else $SLUICE_SCHEMA'],
-  ['--config FILE', 'YAML with stores and defaults of flags; else sluice.yaml'],
-  ['--no-config', 'read no sluice.yaml, of this folder, above or yours'],
-  ['--ci', 'plain text, even in a terminal'],
-  ['--json', 'JSON lines on stdout, one object an event'],
-  ['--tui', 'the terminal UI, or an error when there is no terminal'],
-  ['--background', 'start a run that goes on when the terminal closes'],
-  ['--distributed', 'leave a run to workers; --slots N of them, --queue NAME'],
-  ['--connect URL', 'the queue of workers; else connect: of the config file'],
-  ['--quit', 'leave the Run screen when its run has ended'],
-  ['-q, --quiet', 'only errors and the last line'],
-  ['-v, --verbose', 'more detail'],
-  ['-y, --yes', 'answer yes to questions that destroy nothing'],
-  ['--confirm=NAME', 'name of the table that may go (rollback, --drop)'],
-  ['--no-input', 'never ask'],
-  ['--color=WHEN', 'always, never or auto; --no-color is never'],
-  ['--ascii', 'no signs outside ASCII in the terminal UI'],
-  ['--log-file FILE', 'write every event to a file too'],
-  ['--max-runtime DUR', 'a run stops cleanly after 90s, 30m, 2h (exit 75)'],
-  ['--metrics [HOST:]PORT', 'tell Prometheus of a run while it goes on'],
-  ['-h, --help', 'this page, or that of a command'],
-  ['--version', 'the version, as the first word only'],
-]
 
 /** The page that `sluice --help` prints. */
 export function topHelp(version: string): string {
@@ -62,7 +37,7 @@ export function topHelp(version: string): string {
     }
   }
   lines.push('', 'Flags of every command')
-  for (const [flag, meaning] of GLOBAL_FLAGS) lines.push(`  ${flag.padEnd(19)} ${meaning}`)
+  for (const option of GLOBAL_OPTIONS) lines.push(`  ${shownFlag(option).padEnd(19)} ${option.describe}`)
   lines.push(
     '',
     'TABLE is a path with a _delta_log below it, a table id of the catalog, or the',

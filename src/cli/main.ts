@@ -9,7 +9,7 @@ import { commandLine } from './command-line.ts'
 import { hasFlag, searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
-import { configFlag, firstWord } from './globals.ts'
+import { configFlag, firstWord, helpAsked } from './globals.ts'
 import { beginningTold, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
@@ -126,7 +126,7 @@ async function settledTrust(
   const { untrusted, passedOver } = config
   if (untrusted === null) return config
   const { askTrust, notTrusted } = await import('./run-trust.ts')
-  const isHelp = ['--help', '-h', '--version'].some((flag) => hasFlag(argv, flag))
+  const isHelp = helpAsked(argv) !== null || hasFlag(argv, '--version')
   if (!isHelp && canAsk(argv, surroundings) && (await askTrust(untrusted, surroundings)))
     return foundConfig(argv, surroundings)
   const refusal = notTrusted(untrusted, surroundings.env)

@@ -1,24 +1,13 @@
 /** Manual pages in roff, made from the declarations: one for the program and one per command. */
 import { actionsOf } from '../app/operations/facts.ts'
 import { examplesOf } from '../app/operations/examples.ts'
+import { GLOBAL_OPTIONS, shownFlag } from '../engine/run/operations/global-options.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import { GROUPS } from '../engine/run/operations/pages.ts'
 import { COMMANDS } from './command-list.ts'
 import { shellRows } from './examples.ts'
-import { GLOBAL_FLAGS } from './help.ts'
+import { EXIT_CODES } from './exit-codes.ts'
 
-const EXITS: readonly (readonly [code: string, meaning: string])[] = [
-  ['0', 'done and proved'],
-  ['1', 'differences, or tables that failed'],
-  ['2', 'usage or configuration'],
-  ['3', 'the source'],
-  ['4', 'the target'],
-  ['5', 'the state of catalog, ledger or archive'],
-  ['6', 'unsupported'],
-  ['70', 'a bug of sluice'],
-  ['75', 'stopped cleanly: the same command goes on'],
-  ['130, 143', 'ended by a signal'],
-]
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ['SLUICE_DATABASE_URL', 'URL of the catalog, where --database-url does not say it'],
   ['SLUICE_SCHEMA', 'schema of a PostgreSQL catalog'],
@@ -85,13 +74,13 @@ function programPage(version: string): readonly string[] {
       ]),
     ]),
     heading('flags of every command'),
-    ...GLOBAL_FLAGS.flatMap(([flag, meaning]) => ['.TP', bold(flag), roff(meaning)]),
+    ...GLOBAL_OPTIONS.flatMap((option) => ['.TP', bold(shownFlag(option)), roff(option.describe)]),
     ...rest(),
   ]
 }
 
 function commandPage(command: CommandDeclaration, version: string): readonly string[] {
-  const { name, operands, summary, takes, epilogue } = command
+  const { name, operands, summary, takes, epilogue = '', notes = '' } = command
   const words = operands.replaceAll(/[<>]/g, '').toUpperCase()
   const actions = [...new Set(actionsOf(name).map((action) => action.name))]
   const shown = takes.filter(({ hidden }) => hidden !== true)
@@ -106,7 +95,7 @@ function commandPage(command: CommandDeclaration, version: string): readonly str
     ...(actions.length === 0 ? [] : [heading('actions'), roff(actions.join(', '))]),
     ...(positional.length === 0 ? [] : [heading('operands'), ...positional.flatMap(entry)]),
     ...groups.flatMap(([group, options]) => [heading(group.replace(/:$/, '')), ...options.flatMap(entry)]),
-    ...(epilogue === undefined ? [] : [heading('notes'), roff(epilogue.trim())]),
+    ...(`${epilogue}${notes}` === '' ? [] : [heading('notes'), roff(`${epilogue}${notes}`.trim())]),
     heading('examples'),
     '.nf',
     ...examplesOf(name).flatMap((line) => shellRows(line, 72).map(roff)),
@@ -143,7 +132,7 @@ function entry(option: Option): readonly string[] {
 function rest(): readonly string[] {
   return [
     heading('exit status'),
-    ...EXITS.flatMap(([code, meaning]) => ['.TP', bold(code), roff(meaning)]),
+    ...EXIT_CODES.flatMap(({ code, meaning }) => ['.TP', bold(`${code}`), roff(meaning)]),
     heading('environment'),
     ...VARIABLES.flatMap(([name, meaning]) => ['.TP', bold(name), roff(meaning)]),
     heading('files'),

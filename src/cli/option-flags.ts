@@ -1,25 +1,42 @@
 /** Declares options for yargs. */
 import type { Argv, Options } from 'yargs'
+import { ALERT_FLAGS } from '../engine/run/operations/words.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { ConfigDefaults } from './config.ts'
 
 /** Value of an option in the config file. */
 type Configured = string | number | boolean | string[] | undefined
 
-/** Declares the options of a command, with defaults of the config file. */
-export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults): void {
+/**
+ * Declares what a command takes, with the defaults of the config file.
+ * @param all false: the page shows the first options and leaves the rest out
+ */
+export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
+  const left = new Set(all ? [] : laterOptions(command))
   for (const option of command.takes) {
     if (option.operand === true) declareOperand(yargs, option)
-    else yargs.option(option.name, flagOf(option, defaults))
+    else yargs.option(option.name, flagOf({ ...option, ...(left.has(option) ? { hidden: true } : {}) }, defaults))
   }
-  if (command.epilogue !== undefined) yargs.epilogue(command.epilogue)
+  const said = [command.epilogue, ...(all ? [command.notes] : [])].filter((text) => text !== undefined)
+  if (said.length > 0) yargs.epilogue(said.join('\n'))
+}
+
+/** Options that only `--help=all` shows: those of alerts, and where a command names its first ones all others. */
+export function laterOptions({ takes, first }: CommandDeclaration): readonly Option[] {
+  return takes.filter(
+    ({ name, operand, hidden }) =>
+      operand !== true &&
+      hidden !== true &&
+      (ALERT_FLAGS.includes(name) || (first !== undefined && !first.includes(name))),
+  )
 }
 
 function declareOperand(yargs: Argv, { name, type, describe }: Option): void {
   yargs.positional(name, { type: 'string', ...(type === 'list' ? { array: true } : {}), describe })
 }
 
-function flagOf(option: Option, defaults: ConfigDefaults): Options {
+/** One option as yargs takes it. */
+export function flagOf(option: Option, defaults: ConfigDefaults): Options {
   const { alias, group, required, hidden, describe } = option
   const configured = option.config === undefined ? undefined : configuredFor(option.name, defaults)
   const own = option.type === 'list' ? [] : option.default

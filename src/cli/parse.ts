@@ -2,13 +2,17 @@
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { isS3Url, parseLakeUrl, urlScheme } from '../model/lake/lake-url.ts'
+import { commandPage, pageWithoutYargs } from './help-page.ts'
+import { hasFlag } from './config-search.ts'
+import { topHelp, toolVersion } from './help.ts'
 import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { list, optionalText } from './arguments.ts'
+import { given, list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
+import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import { closest } from '../shared/closest.ts'
@@ -16,14 +20,12 @@ import { commandNamed, COMMANDS } from './command-list.ts'
 import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
-import { examplesText } from './examples.ts'
-import { actionsOf, commandNameOf, declarationOf } from '../app/operations/facts.ts'
-import { OPERATIONS, type OperationKind } from '../app/operations/list.ts'
+import { actionsOf } from '../app/operations/facts.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
-import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
+import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
-import { allStores, noSuchStore, placeOr, storeOr } from './named-stores.ts'
+import { allStores, noSuchStore, placeOr, storeOr, type ConfiguredStore } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
 import { requestOf } from './readers.ts'
@@ -36,10 +38,7 @@ const LITERAL = '\u0000'
 
 type LocalPlace = 'file' | 'folder'
 
-/** Local files of global flags. */
-const GLOBAL_PLACES: Readonly<Record<string, LocalPlace>> = { config: 'file', 'log-file': 'file' }
-
-/** The first word must be a command, a path or a URL. @throws SluiceError NO_SUCH_PATH */
+/** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
   if (word.includes('://') || existsSync(word)) return
   const names = COMMANDS.map((command) => command.name)
@@ -58,14 +57,14 @@ function checkFirstWord(word: string): void {
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
     if (value !== 0 && !(Array.isArray(value) && value.includes(0))) continue
-    const given = `${name.length === 1 ? '-' : '--'}${name}`
+    const typed = `${name.length === 1 ? '-' : '--'}${name}`
     const empty = argv.some(
       (word, index) =>
-        (word === given && argv[index + 1]?.trim() === '') ||
-        (word.startsWith(`${given}=`) && word.slice(given.length + 1).trim() === ''),
+        (word === typed && argv[index + 1]?.trim() === '') ||
+        (word.startsWith(`${typed}=`) && word.slice(typed.length + 1).trim() === ''),
     )
     if (!empty) continue
-    throw new SluiceError('BAD_FLAG', `${given} is empty`, {
+    throw new SluiceError('BAD_FLAG', `${typed} is empty`, {
       hint: 'if it comes from a variable, check that the variable is set',
     })
   }
@@ -79,6 +78,7 @@ async function buildParser(
   defaults: ConfigDefaults,
   outcome: Outcome,
   read: (args: Arguments, takes?: readonly Option[]) => Arguments,
+  all: boolean,
 ): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   const parser = yargs()
@@ -100,7 +100,7 @@ async function buildParser(
       command: `${command.name} ${command.operands}`.trim(),
       describe: command.summary,
       builder: (inner) => {
-        declareCommand(inner, command, defaults)
+        declareCommand(inner, command, defaults, all)
         return inner
       },
       handler: async (parsed) => {
@@ -167,7 +167,7 @@ async function buildParser(
         target: targetInSchema(target, globals),
         ...(database === undefined ? {} : { database }),
         ...(await lifecycleFor(args, defaults, env)),
-        ...(defaults.stores === undefined ? {} : { stores: allStores(defaults, env) }),
+        ...given('stores', await storesBeside(target, database, defaults, env)),
       }
     },
   })
@@ -175,10 +175,12 @@ async function buildParser(
 
 /** Options of a command that take a local file or folder. A URL there would create a folder with `:` in its name. */
 export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
-  const own = (commandNamed(command)?.takes ?? []).flatMap(({ name, completes }) =>
-    completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
+  const options = [...GLOBAL_OPTIONS, ...(commandNamed(command)?.takes ?? [])]
+  return Object.fromEntries(
+    options.flatMap(({ name, completes }) =>
+      completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
+    ),
   )
-  return { ...GLOBAL_PLACES, ...Object.fromEntries(own) }
 }
 
 /** @throws SluiceError BAD_FLAG for a URL where a local file or folder is required */
@@ -216,7 +218,24 @@ function withNote(request: Request, note: string): Request {
   return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
 }
 
-/** Lifecycle settings for the UI; empty if a variable of the config file is not set, so that the UI still opens. */
+/**
+ * Stores that the UI lists beside what it is opened on: those of the config file; without any, in a folder that holds no lake, the
+ * database of $DATABASE_URL.
+ */
+async function storesBeside(
+  target: string,
+  database: string | undefined,
+  defaults: ConfigDefaults,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly ConfiguredStore[] | undefined> {
+  if (defaults.stores !== undefined) return allStores(defaults, env)
+  const url = env['DATABASE_URL']?.trim() ?? ''
+  if (database !== undefined || target.includes('://') || !isCopyUrl(url)) return undefined
+  const { holdsTable } = await import('./init/found.ts')
+  return holdsTable(target) ? undefined : [{ name: '$DATABASE_URL', url }]
+}
+
+/** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */
 async function lifecycleFor(
   args: Arguments,
   defaults: ConfigDefaults,
@@ -253,34 +272,39 @@ export async function parseCommandLine(
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
+  const help = helpAsked(argv)
+  if (help !== null) {
+    const page = await pageWithoutYargs(word, entry, hasFlag(argv, '--json'))
+    if (page !== null) return { request: { kind: 'help', text: page }, globals: readGlobals({}, {}, {}) }
+  }
   const file = configFlag(argv) ?? (word === 'lifecycle' && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
-  const other = argv.length === 2 && argv[1] === '--help' && entry === null ? otherWord(word ?? '') : null
-  if (other !== null)
-    return { request: { kind: 'help', text: `${word}: ${other}\n` }, globals: readGlobals({}, {}, {}) }
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
-  const { words, reveal } = hideLiterals(argv)
+  // yargs reads `--help=all` as off.
+  const { words, reveal } = hideLiterals(argv.map((one) => one.replace(/^(--help|-h)=all$/, '$1')))
   const read = (args: Arguments, takes: readonly Option[] = []): Arguments => {
     refuseEmptyNumbers(args, words)
     refuseTwice(args, words, takes)
     return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, reveal(value)]))
   }
-  let help = ''
+  let page = ''
   try {
-    const parser = await buildParser(entry, env, defaults, outcome, read)
+    const parser = await buildParser(entry, env, defaults, outcome, read, help === 'all')
     await parser.parseAsync(words.map(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
-      help = output
+      page = output
     })
   } catch (error) {
     // yargs throws some messages without calling .fail(), such as a flag without its value.
     const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
     const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
     if (unknown === null) throw usage
-    throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry === null ? '' : await commandHelp(entry.name), entry)
+    throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry)
   }
-  if (help !== '')
-    return { request: { kind: 'help', text: withExamples(help, entry) }, globals: readGlobals({}, {}, {}) }
+  if (page !== '') {
+    const text = entry === null ? topHelp(toolVersion()) : commandPage(page, entry, help === 'all')
+    return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
+  }
   if (outcome.request === null || outcome.globals === null)
     throw new Error('the command line was read, but nothing came of it')
   return { request: outcome.request, globals: outcome.globals }
@@ -309,30 +333,13 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** Adds examples to a help page of yargs, broken so that a shell accepts them. */
-function withExamples(page: string, entry: CommandDeclaration | null): string {
-  const examples = entry === null ? '' : `${examplesText(entry.name)}\n`
-  const around = entry !== null && canGoOn(entry.name) ? BACKGROUND : ''
-  return `${page.trimEnd()}\n\n${examples}${around}\`sluice --help\` lists the flags of every command.\n`
-}
-
-const BACKGROUND = '--background starts it so that it goes on when the terminal closes:\n`sluice attach` watches it.\n'
-
-/** Whether runs of a command may continue in the background. */
-function canGoOn(command: string): boolean {
-  return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
-    const { shape } = declarationOf(kind)
-    return commandNameOf(kind) === command && (shape === 'long' || shape === 'lines')
-  })
-}
-
-/** yargs removes quotes of `--flag="value"` that the shell has already processed; add a pair for it to remove. */
+/** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
 function withOwnQuotes(word: string): string {
   return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }
 
-/** The help page of a command. */
-export async function commandHelp(name: string): Promise<string> {
-  const { request } = await parseCommandLine([name, '--help'], {})
+/** The help page of a command. @param all with every option, and not only with those that people use first */
+export async function commandHelp(name: string, all = false): Promise<string> {
+  const { request } = await parseCommandLine([name, all ? '--help=all' : '--help'], {})
   return request.kind === 'help' ? request.text : ''
 }

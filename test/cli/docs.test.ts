@@ -5,14 +5,22 @@ import { format } from 'prettier'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { topHelp, toolVersion } from '../../src/cli/help.ts'
-import { commandHelp } from '../../src/cli/parse.ts'
+import type { CommandLineDocument } from '../../src/cli/help-json.ts'
+import { laterOptions } from '../../src/cli/option-flags.ts'
+import { commandHelp, parseCommandLine } from '../../src/cli/parse.ts'
+import { GLOBAL_OPTIONS } from '../../src/engine/run/operations/global-options.ts'
 import { GROUPS } from '../../src/engine/run/operations/pages.ts'
 import { ERROR_CODES, EXIT_OF_KIND } from '../../src/shared/errors.ts'
+import { commandLineJsonSchema, commandLineSchema, noCommandLineDrift } from './command-line-schema.ts'
 import { EVENT_TYPES, eventJsonSchema, noDrift } from './event-schema.ts'
 import { noSignOffDrift, signOffJsonSchema } from './sign-off-schema.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
+/** Between two pages. */
+const RULE = `${'-'.repeat(80)}\n`
+/** The line of an option on a page; a longer name that begins so is another one. */
+const optionLine = (name: string): RegExp => new RegExp(`^ {2,6}(?:-\\w, )?(?:--[a-z-]+, )?--${name}(?:,| |$)`, 'm')
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
 
 describe('help', () => {
@@ -30,7 +38,113 @@ describe('help', () => {
     const pages: string[] = []
     for (const { name } of COMMANDS) pages.push(await commandHelp(name))
     for (const page of pages) expect(page.split('\n').filter((line) => line.length > 80)).toEqual([])
-    await expect(pages.join(`${'-'.repeat(80)}\n`)).toMatchFileSnapshot(golden('help-of-commands.txt'))
+    await expect(pages.join(RULE)).toMatchFileSnapshot(golden('help-of-commands.txt'))
+  })
+  it('of each command has at most ten options of its own, and says how to see the rest', async () => {
+    for (const command of COMMANDS) {
+      const { name, takes, first } = command
+      const page = await commandHelp(name)
+      const later = laterOptions(command)
+      const shown = takes.filter((one) => one.operand !== true && one.hidden !== true && !later.includes(one))
+      expect(shown.length, name).toBeLessThanOrEqual(10)
+      for (const option of shown) expect(page, name).toMatch(optionLine(option.name))
+      // A line of an example may begin with an option, too.
+      const [options = ''] = page.split('\nExamples:\n')
+      for (const option of later) expect(options, name).not.toMatch(optionLine(option.name))
+      for (const word of first ?? []) expect(shown.map((option) => option.name)).toContain(word)
+      const end = `\`sluice ${name} --help=all\` shows the other ${later.length} options.\n`
+      if (later.length > 0) expect(page.endsWith(`\n${end}`), name).toBe(true)
+      else expect(page).not.toContain('--help=all')
+    }
+  })
+  it('of each command shows every option with --help=all', async () => {
+    const pages: string[] = []
+    for (const { name, takes } of COMMANDS) {
+      const page = await commandHelp(name, true)
+      for (const option of takes)
+        if (option.operand !== true && option.hidden !== true) expect(page, name).toMatch(optionLine(option.name))
+      expect(page.split('\n').filter((line) => line.length > 80)).toEqual([])
+      pages.push(page)
+    }
+    await expect(pages.join(RULE)).toMatchFileSnapshot(golden('help-all-of-commands.txt'))
+  })
+  it.each(['alerts', 'background'])('has a page on %s that commands refer to', async (topic) => {
+    const { request } = await parseCommandLine([topic, '--help'], {})
+    const page = request.kind === 'help' ? request.text : ''
+    await expect(page).toMatchFileSnapshot(golden(`help-${topic}.txt`))
+    expect(page.split('\n').filter((line) => line.length > 80)).toEqual([])
+    expect(await commandHelp('copy')).toContain(`sluice help ${topic}`)
+    expect(await commandHelp('runs')).not.toContain(`sluice help ${topic}`)
+  })
+})
+
+describe('help as JSON', () => {
+  const json = async (...words: readonly string[]): Promise<CommandLineDocument> => {
+    const { request } = await parseCommandLine(words, {})
+    return commandLineSchema.parse(JSON.parse(request.kind === 'help' ? request.text : ''))
+  }
+  it('has every command with every option and positional of its declaration', async () => {
+    const { commands, globalOptions, exitCodes } = await json('--help', '--json')
+    expect(commands.map(({ name }) => name)).toEqual(COMMANDS.map(({ name }) => name))
+    for (const [at, { takes }] of COMMANDS.entries()) {
+      const { options = [], positionals = [], actions = [], name } = commands[at] ?? {}
+      const declared = (operand: boolean): readonly string[] =>
+        takes.filter((one) => (one.operand === true) === operand).map((one) => one.name)
+      expect(
+        options.map((one) => one.name),
+        name,
+      ).toEqual(declared(false))
+      expect(
+        positionals.map((one) => one.name),
+        name,
+      ).toEqual(declared(true))
+      for (const { name: called, type, alias, choices, describe: words } of takes) {
+        expect([...options, ...positionals].find((one) => one.name === called)).toMatchObject({
+          description: words,
+          repeatable: type === 'list',
+          ...(alias === undefined ? {} : { alias }),
+          ...(choices === undefined ? {} : { choices }),
+        })
+      }
+      // An action takes no option that its command lacks.
+      const known = new Set([...options, ...positionals, ...globalOptions].map((one) => one.name))
+      expect(
+        actions.flatMap((action) => action.options.filter((one) => !known.has(one))),
+        name,
+      ).toEqual([])
+    }
+    expect(globalOptions.map(({ name }) => name)).toEqual(GLOBAL_OPTIONS.map(({ name }) => name))
+    expect(exitCodes.map(({ code }) => code)).toEqual(
+      [...new Set([0, ...Object.values(EXIT_OF_KIND), 130, 143])].toSorted((a, b) => a - b),
+    )
+  })
+  it('has defaults, bounds and positionals as the command takes them', async () => {
+    const { commands } = await json('schedule', '--help=all', '--json')
+    expect(commands.map(({ name }) => name)).toEqual(['schedule'])
+    expect(commands[0]).toMatchObject({
+      usage: 'sluice schedule <action> [name] [command..]',
+      positionals: [
+        {
+          name: 'action',
+          required: true,
+          repeatable: false,
+          choices: expect.arrayContaining(['add', 'print']) as unknown,
+        },
+        { name: 'name', required: false, repeatable: false },
+        { name: 'command', required: false, repeatable: true },
+      ],
+    })
+    expect(commands[0]?.options.find(({ name }) => name === 'slots')).toMatchObject({
+      type: 'number',
+      default: 1,
+      first: true,
+    })
+    expect(commands[0]?.options.find(({ name }) => name === 'catch-up')).toMatchObject({ first: false, hidden: false })
+  })
+  it('has a JSON schema that fits the program', async () => {
+    expect(noCommandLineDrift).toBe(true)
+    const schema = await format(commandLineJsonSchema(), { parser: 'json', printWidth: 120 })
+    await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'command-line.schema.json'))
   })
 })
 

@@ -69,7 +69,7 @@ describe('without the engine', () => {
     )
     expect(loaded.length).toBeGreaterThan(0)
     // The lines of the page are data of the engine, and all that is loaded of it.
-    const data = /\/engine\/run\/operations\/pages\.js$/
+    const data = /\/engine\/run\/operations\/(?:pages|global-options)\.js$/
     const heavy = loaded.filter(
       (url) => /node_modules|\/(?:app|partition|archive|engine|catalog|stores|tui)\//.test(url) && !data.test(url),
     )

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stateCatalogFile } from '../../src/cli/catalog-choice.ts'
+import { topHelp, toolVersion } from '../../src/cli/help.ts'
 import { OTHER_WORDS } from '../../src/cli/other-words.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -150,6 +151,39 @@ describe('the other commands', () => {
   })
   it('takes no words at all as the folder it stands in', async () => {
     expect((await parseCommandLine([], env)).request).toEqual({ kind: 'open', target: '.' })
+  })
+})
+
+describe('what --help asks for', () => {
+  const page = async (...words: readonly string[]): Promise<string> => {
+    const { request } = await parseCommandLine(words, env)
+    return request.kind === 'help' ? request.text : 'no page'
+  }
+  it.each(['--help=al', '--help=', '-h=x', '--help=false'])('%s starts nothing', async (word) => {
+    expect(await error(['prune', word, '--database-url', DB])).toMatch(/^BAD_FLAG --help takes all, and not/)
+  })
+  it('is every option with =all, whichever of both comes last', async () => {
+    for (const words of [['--help=all'], ['-h=all'], ['--help=all', '--help'], ['-h', '--help=all']])
+      expect(await page('copy', ...words)).toContain('--cdc')
+    expect(await page('copy', '--help')).not.toContain('--cdc')
+    expect(await page('copy', '-h')).toBe(await page('copy', '--help'))
+  })
+  it('is a topic or a word of another tool beside a config file, too', async () => {
+    const file = path.join(folder, 'help.yaml')
+    writeFileSync(file, 'stores: {}\n')
+    for (const [word, said] of [
+      ['alerts', '--alert-command'],
+      ['cdc', 'sluice follow --help'],
+    ] as const)
+      expect(await page(word, '--help', '--config', file)).toContain(said)
+  })
+  it('is the page of the program where no command is named', async () => {
+    for (const words of [['--help', '--ci'], ['--help=all'], [folder, '--help']])
+      expect(await page(...words)).toBe(topHelp(toolVersion()))
+    await expect(page('nosuch', '--help')).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
+  })
+  it('is of no interest to a value behind --', async () => {
+    await expect(page('files', '--database-url', DB, '--', '--help=x')).resolves.toBe('no page')
   })
 })
 
@@ -393,5 +427,32 @@ describe('words of other tools', () => {
       expect(request).toMatchObject({ kind: 'help', text: expect.stringContaining(`sluice ${command} --help`) })
       await expect(parseCommandLine([word], {})).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
     }
+  })
+})
+
+describe('the UI on a folder', () => {
+  const SHOP = 'postgresql://app:hunter22@db/shop'
+  const beside = async (variables: Record<string, string>, ...words: readonly string[]): Promise<unknown> => {
+    const { request } = await parseCommandLine(words, variables)
+    return request.kind === 'open' ? request.stores : 'not open'
+  }
+  it('lists the database of $DATABASE_URL by its name, where the folder holds no lake', async () => {
+    const none = path.join(folder, 'none')
+    mkdirSync(none)
+    expect(await beside({ DATABASE_URL: SHOP }, none)).toEqual([{ name: '$DATABASE_URL', url: SHOP }])
+    expect(await beside({ DATABASE_URL: 'nothing' }, none)).toBeUndefined()
+    expect(await beside({}, none)).toBeUndefined()
+    expect(await beside({ DATABASE_URL: SHOP }, none, '--from', DB)).toBeUndefined()
+  })
+  it('lists no database that was not asked for beside a lake or the stores of a config file', async () => {
+    const lake = path.join(folder, 'with lake')
+    mkdirSync(path.join(lake, 'a', 'orders', '_delta_log'), { recursive: true })
+    expect(await beside({ DATABASE_URL: SHOP }, lake)).toBeUndefined()
+    expect(await beside({ DATABASE_URL: SHOP }, path.join(lake, 'a', 'orders'))).toBeUndefined()
+    const file = path.join(folder, 'beside.yaml')
+    writeFileSync(file, 'stores:\n  old: sqlite:///old.db\n')
+    expect(await beside({ DATABASE_URL: SHOP }, folder, '--config', file)).toEqual([
+      { name: 'old', url: 'sqlite:///old.db' },
+    ])
   })
 })

@@ -287,3 +287,32 @@ it('takes 80×24 where the terminal says 0×0', async () => {
   expect(app.row(24)).toContain('? all keys')
   expect(app.row(1)).toMatch(/idle$/)
 })
+
+describe.each([
+  [80, 24],
+  [120, 40],
+  [60, 20],
+])('a folder without a lake at %i×%i', (columns, rows) => {
+  const folderWith = (files: boolean) => {
+    const fake = fakeWorkbench()
+    const all = fake.tables.bind(fake)
+    return Object.assign(fake, { tables: async () => (await all()).filter(({ kind }) => files && kind === 'database') })
+  }
+  it('says what can be done, below what was found', async () => {
+    const stores = [{ name: '$DATABASE_URL', url: 'postgresql://app@db/shop' }]
+    const app = start({ columns, rows, fake: folderWith(true), stores })
+    await app.until('No Delta table was found here')
+    await app.settled()
+    expectGolden(`start-found-${columns}x${rows}`, app.screen())
+    // What stands there is what the keys do.
+    await app.press(['a'], 'add (path or URL)')
+    await app.press(['esc', ':'], 'add a store: path or URL')
+  })
+  it('says it also where nothing was found, until something is open or a filter is set', async () => {
+    const app = start({ columns, rows, fake: folderWith(false) })
+    await app.until('sluice demo')
+    await app.settled()
+    expectGolden(`start-nothing-${columns}x${rows}`, app.screen())
+    await app.press(['/', 'x', 'enter'], (screen) => !screen.includes('sluice demo'))
+  })
+})

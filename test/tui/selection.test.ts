@@ -242,14 +242,23 @@ it('keeps the tables of the database it was opened with under their heading in t
     columns: 120,
     rows: 40,
     fake: fakeWorkbench({ database: URL }),
-    memory: { read: () => ({ screen: 'ask' }), write: () => undefined },
   })
   apps.push(app)
-  // Also where the Ask screen is the first that is seen.
-  await app.until('statement')
+  // Also where the Ask screen is seen before the tables are there.
+  await app.press(['5'], 'statement')
   await app.press(['\u000F'], (screen) => screen.includes(`database · ${URL}`))
   await app.press(['esc'], (screen) => !screen.includes('enter takes it'))
   await app.press(['esc', '1'], 'CATALOG')
   await app.press(['a', './second', 'enter'], '▾ ./second')
   await app.until(/postgres…p@db\/shop +ROWS/)
+})
+
+it('opens again on no screen whose first key types', async () => {
+  expect(rememberedOf(play(fresh(), press('screen.ask'))).screen).toBe('tables')
+  expect(rememberedOf(play(fresh(), press('screen.log'))).screen).toBe('log')
+  // A version before this one has kept the Ask screen.
+  const memory = { read: () => ({ screen: 'ask' }), write: () => undefined }
+  const app = openApp({ columns: 120, rows: 40, fake: fakeWorkbench(), memory })
+  apps.push(app)
+  await app.until('[1 Tables]')
 })

@@ -45,7 +45,7 @@ describe('places', () => {
     const unknown = new Set<string>()
     for (const command of COMMANDS) {
       const { name, takes } = command
-      const { request } = await parseCommandLine([name, '--help'], {})
+      const { request } = await parseCommandLine([name, '--help=all'], {})
       const help = request.kind === 'help' ? request.text.replaceAll(/\n {16,}/g, ' ') : ''
       for (const option of textOptions(command)) {
         const known = localPlaces(name)[option] ?? takes.find((declared) => declared.name === option)?.completes

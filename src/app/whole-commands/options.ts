@@ -1,6 +1,7 @@
 /** Options of commands, used to find calls in a text and the stores that they need. */
 import { actionsOf, commandsOfOperations, declarationOf, takenBy } from '../operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../operations/list.ts'
+import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
 import { CALENDAR_FLAGS } from '../../engine/run/operations/words.ts'
 
@@ -13,37 +14,11 @@ export type Callable = {
   readonly takes: ReadonlyMap<string, Option>
 }
 
-/** Options of every command that have a value. */
-export const GLOBAL_VALUES = [
-  'database-url',
-  'schema',
-  'config',
-  'log-file',
-  'max-runtime',
-  'metrics',
-  'confirm',
-  'connect',
-  'queue',
-  'slots',
-] as const
-const GLOBAL_FLAGS = [
-  'no-config',
-  'yes',
-  'json',
-  'ci',
-  'quiet',
-  'verbose',
-  'no-input',
-  'ascii',
-  'help',
-  'distributed',
-  'background',
-  'tui',
-] as const
-const GLOBALS: readonly Option[] = [
-  ...GLOBAL_VALUES.map((name): Option => ({ name, type: 'text', describe: '' })),
-  ...GLOBAL_FLAGS.map((name): Option => ({ name, type: 'flag', describe: '' })),
-]
+/** Options of every command; one whose value may be left out is read as a flag. */
+const GLOBALS: readonly Option[] = GLOBAL_OPTIONS.map((option) => ({
+  ...option,
+  type: needsValue(option) ? 'text' : 'flag',
+}))
 
 /** Steers a run without being an operation: only the queue of a shared run is appended. */
 export const STEERING = 'ctl'

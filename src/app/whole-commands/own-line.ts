@@ -1,7 +1,8 @@
 /** Parses the printed command line of a run: all of its words belong to it, in any order. */
 import { actionsOf } from '../operations/facts.ts'
 import type { Call, Word } from './call.ts'
-import { callable, GLOBAL_VALUES, hasValue, narrowed, type Callable } from './options.ts'
+import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
+import { callable, hasValue, narrowed, type Callable } from './options.ts'
 
 const WORD = /(?:'[^']*'|"(?:\\.|[^"\\])*"|\\[^]|[^\s'"\\])+/g
 const COLORS = /^(?:always|never|auto)$/
@@ -41,7 +42,8 @@ export function ownCall(line: string): Call | null {
 function isFirst(words: readonly Word[], at: number): boolean {
   const before = words[at - 1]?.raw ?? ''
   const isValue =
-    GLOBAL_VALUES.some((name) => before === `--${name}`) || (before === '--color' && COLORS.test(words[at]?.raw ?? ''))
+    GLOBAL_OPTIONS.some((option) => needsValue(option) && before === `--${option.name}`) ||
+    (before === '--color' && COLORS.test(words[at]?.raw ?? ''))
   return !isValue && words[at]?.raw.startsWith('-') === false
 }
 

@@ -5,6 +5,7 @@
 import type { CatalogNamedKind } from '../../app/known-catalog.ts'
 import type { NamedKind } from '../../app/known-names.ts'
 import { actionsOf, takenBy } from '../../app/operations/facts.ts'
+import { GLOBAL_OPTIONS } from '../../engine/run/operations/global-options.ts'
 import type { Completes, Option } from '../../engine/run/operations/option.ts'
 import { commandNamed, COMMANDS } from '../command-list.ts'
 import { readConfig } from '../config.ts'
@@ -38,13 +39,6 @@ export type Wanted = {
 const NOTHING: Completion = { candidates: [], places: null }
 const NAMED: ReadonlySet<Completes> = new Set<NamedKind>(['table', 'column', 'partition'])
 const OF_CATALOG: ReadonlySet<Completes | undefined> = new Set<Completes>(['delta table', 'catalog table'])
-
-/** Values of global flags. */
-const GLOBAL_VALUES: Readonly<Record<string, Partial<Option>>> = {
-  config: { completes: 'file' },
-  'log-file': { completes: 'file' },
-  'database-url': { completes: 'database' },
-}
 
 const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
   file: 'files',
@@ -120,7 +114,10 @@ function takenAfter(
 }
 
 function optionNamed(word: string, takes: readonly Option[]): Partial<Option> | undefined {
-  return takes.find(({ name, alias }) => name === word || alias === word) ?? GLOBAL_VALUES[word]
+  return (
+    takes.find(({ name, alias }) => name === word || alias === word) ??
+    GLOBAL_OPTIONS.find(({ name, alias }) => name === word || alias === word)
+  )
 }
 
 /** Whether the next word is the value of this one. */
@@ -133,7 +130,6 @@ function takesValue(word: string, takes: readonly Option[]): boolean {
 
 function valuesOf(flag: string, takes: readonly Option[], before: readonly string[]): Completion {
   const option = optionNamed(flag, takes)
-  if (flag === 'color') return { candidates: ['always', 'never', 'auto'].map(bare), places: null }
   if (option === undefined) return NOTHING
   return valuesOfOption(option, takes, before)
 }
@@ -186,9 +182,9 @@ function flagsOf(takes: readonly Option[], before: readonly string[]): readonly 
       word: type === 'flag' && (option.default ?? option.fallback) === true ? `--no-${name}` : `--${name}`,
       meaning: describe,
     }))
-  const shared = GLOBAL_NAMES.filter((name) => !takes.some((option) => option.name === name)).map((name) =>
-    bare(`--${name}`),
-  )
+  const shared = GLOBAL_OPTIONS.filter(
+    ({ name }) => GLOBAL_NAMES.includes(name) && !takes.some((option) => option.name === name),
+  ).map(({ name, describe }) => ({ word: `--${name}`, meaning: describe }))
   return [...own, ...shared]
 }
 

@@ -102,7 +102,12 @@ function absoluteUrl(url: string, cwd: string): string {
 
 const absolute = (place: string, cwd: string): string => (place.includes('://') ? place : path.resolve(cwd, place))
 
-/** The subfolder with Delta tables, or the current folder if several have some; null if there are none. */
+/** Whether a Delta table is in a folder or a few folders below it; a folder with very many folders counts as one with none. */
+export function holdsTable(folder: string): boolean {
+  return tablesBelow(folder, DEPTH + 1, { left: MOST_FOLDERS }) > 0
+}
+
+/** The folder that we are in, or one in it, with most tables below; null where there is none. */
 function lakeAt(cwd: string): { readonly folder: string; readonly tables: number } | null {
   const budget = { left: MOST_FOLDERS }
   const below = foldersOf(cwd).map((name) => ({

@@ -86,7 +86,7 @@ export async function uiCommands(
         env,
       )
     },
-    help: ([name = '']) => commandHelp(name),
+    help: ([name = '']) => commandHelp(name, true),
     story: (plan) => {
       const output = new LineOutput()
       const options = { quiet: false, verbose: false, color: false, github: false, redact, dryRun: plan }

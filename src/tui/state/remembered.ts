@@ -5,8 +5,19 @@ import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from './tables-list.ts'
 
-const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
-/** Longest text accepted; nothing longer was typed. */
+/** The screen that the next session begins with, by the one that this session is left on. */
+const NEXT: Readonly<Record<Screen, Screen>> = {
+  tables: 'tables',
+  runs: 'runs',
+  // What is open of a queue is opened anew.
+  queue: 'runs',
+  compare: 'compare',
+  log: 'log',
+  // Its first key would type into a statement.
+  ask: 'tables',
+}
+const SCREENS = Object.keys(NEXT) as readonly Screen[]
+/** Longer texts nobody has typed. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
 
@@ -26,9 +37,8 @@ export function rememberedOf(state: State): Remembered {
   const { filter, sort, descending } = state.tables
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
-    // An open queue screen is not restored.
-    screen: state.screen === 'queue' ? 'runs' : state.screen,
-    // A remembered row that no longer exists is dropped.
+    screen: NEXT[state.screen],
+    // A row that is gone is given up.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
     filter,
@@ -56,7 +66,7 @@ export function readRemembered(value: unknown): Partial<Remembered> | null {
     text('filter'),
   ]
   return {
-    ...(screen === undefined ? {} : { screen }),
+    ...(screen === undefined ? {} : { screen: NEXT[screen] }),
     ...(tab === undefined ? {} : { tab }),
     ...(sort === undefined ? {} : { sort }),
     ...(row === undefined ? {} : { row }),

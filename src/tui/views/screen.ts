@@ -20,6 +20,7 @@ import { queueScreen } from './queue/screen.ts'
 import { runScreen } from './run.ts'
 import { runsScreen } from './runs.ts'
 import { folderBars, needy } from './table-panels.ts'
+import { isStart } from './start-lines.ts'
 import { tablesList } from './table-rows.ts'
 import { tablesSummary } from './table-summary.ts'
 
@@ -45,7 +46,7 @@ function tablesPane(state: State, cells: number): Line[] {
     const list = tablesList(state, cells, tablesHeight(state) + 1)
     return block([...list, ...block(below, cells, below.length === 0 ? 0 : SUMMARY_ROWS)], cells, g.body)
   }
-  const listRows = Math.min(g.body, 1 + Math.max(1, drawnLines(state).length))
+  const listRows = isStart(state) ? g.body : Math.min(g.body, 1 + Math.max(1, drawnLines(state).length))
   const lines = tablesList(state, cells, listRows)
   let left = g.body - listRows - 1
   if (left >= 4) {

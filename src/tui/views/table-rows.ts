@@ -10,6 +10,7 @@ import { clean, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State, TableSort } from '../state/state.ts'
 import { isTree } from '../state/stores.ts'
+import { isStart, startLines } from './start-lines.ts'
 import { storeLine } from './stores.ts'
 import { cursorIndex } from '../state/tables-list.ts'
 import { proofState, syncedState } from './states.ts'
@@ -148,7 +149,10 @@ export function tablesList(state: State, cells: number, rows: number): Line[] {
   // Draw only visible rows: a database may have thousands of tables.
   const lines = drawnLines(state)
   const seen = lines.slice(state.tables.top, state.tables.top + rows).map(draw)
-  if (lines.length === 0) seen.push(...emptyLines(state, cells))
+  if (isStart(state)) {
+    const found = lines.length > 0
+    seen.push(...(found ? [line('')] : []), ...startLines(cells, found))
+  } else if (lines.length === 0) seen.push(...emptyLines(state, cells))
   const head = one ? relationHeading(state, 'TABLE', cells, true) : heading(state, columns, name)
   return [head, ...block(seen, cells, rows - 1)]
 }

@@ -363,12 +363,10 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         completes: 'partition',
         describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
       },
-      ...alertOptions(
-        'failed (the run ends failed or refused), of verify also verify (a file of an archive is damaged or missing)',
-        'all but plan and list:',
-      ),
+      ...alertOptions('failed; of verify also verify', 'all but plan and list:'),
     ],
-    epilogue:
+    first: ['from', 'table', 'to', 'older-than', 'partition', 'by', 'calendar', 'drop', 'deep', 'dry-run'],
+    notes:
       'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back ' +
       'whole, compares it with what the database says of its own rows, publishes it as one commit of a Delta table, and takes' +
       ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +

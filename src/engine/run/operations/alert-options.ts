@@ -15,29 +15,26 @@ export function alertOptions(causes: readonly AlertCause[] | string, group = 'Al
       name: 'alert',
       type: 'text',
       shown: 'none',
-      describe: `tell of these, with commas between: ${
-        typeof causes === 'string' ? causes : formsText(causes)
-      }. Each is told when it begins and when it is over; what outlasts a run is not told again by the next one. A URL in $SLUICE_ALERT_WEBHOOK gets it as JSON`,
+      describe: `report these causes, with commas between: ${typeof causes === 'string' ? causes : formsText(causes)}`,
     },
     {
       name: 'alert-command',
       type: 'text',
       shown: 'none',
-      describe:
-        'with --alert, a command of the shell that is run for each, with SLUICE_ALERT_CAUSE, _STATE, _TABLE, _VALUE, _LIMIT, _RUN and _ABOUT set',
+      describe: 'with --alert, a command of the shell that is run for each alert',
     },
     {
       name: 'alert-exit',
       type: 'flag',
       default: false,
-      describe: 'with --alert, the first one ends the run with exit code 1; the same command goes on',
+      describe: 'with --alert, the first alert ends the run with exit code 1; the same command resumes',
     },
   ])
 }
 
-/** In the order of the list of all: `fsck (a file is not what the log says), failed (…)`. */
+/** In the order of the list of all: `fsck, failed`. */
 export function formsText(causes: readonly AlertCause[]): string {
   return ALERT_CAUSES.filter((cause) => causes.includes(cause))
-    .map((cause) => `${CAUSE_FORMS[cause].form} (${CAUSE_FORMS[cause].means})`)
+    .map((cause) => CAUSE_FORMS[cause].form)
     .join(', ')
 }

@@ -60,6 +60,10 @@ export function inGroup(group: string, options: readonly Option[]): readonly Opt
 export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]
-  /** Below the options. */
+  /** Names of the options that people use first, at most ten; needed where a command has more. `--help=all` shows the rest. */
+  readonly first?: readonly string[]
+  /** One paragraph below the options. */
   readonly epilogue?: string
+  /** The same with details: for `--help=all` and the manual. */
+  readonly notes?: string
 }

@@ -48,7 +48,8 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       ...IN_PLACE_OPTIONS,
       ...DECOMMISSION_OPTIONS,
     ],
-    epilogue:
+    first: ['from', 'table', 'by', 'calendar', 'ahead', 'to', 'into', 'workers', 'until-caught-up', 'dry-run'],
+    notes:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +

@@ -359,7 +359,10 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
       },
     ],
+    first: ['from', 'to', 'table', 'tables', 'where', 'workers', 'with', 'on-existing', 'follow', 'dry-run'],
     epilogue:
+      'Each chunk is compared on both sides before it counts as copied. The same command resumes a copy that stopped or was killed.\n',
+    notes:
       'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, ' +
       'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for ' +
       '--restart; rows are then written over those of equal key (--on-existing upsert). Flags win. The token of D1 is ' +

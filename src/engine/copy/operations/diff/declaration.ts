@@ -142,9 +142,9 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
       },
       ...alertOptions(FAILED),
     ],
+    first: ['from', 'to', 'table', 'tables', 'where', 'key', 'fix', 'delete-extra', 'limit', 'dry-run'],
     epilogue:
-      'Into a table that is followed nobody but its stream writes: diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
-      'waits until they are mended; where no program follows, this one does until it has caught up.\n',
+      'The stream alone writes to a table that is followed: diff --fix --run STREAM with --key, --range or --partition names rows to the stream, and waits until they are equal. Where no program follows the stream, this command follows it until it has caught up.\n',
   },
   shape: 'long',
   doing: 'comparing',

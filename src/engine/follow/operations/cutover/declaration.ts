@@ -103,6 +103,18 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       },
       ...alertOptions(FAILED),
     ],
+    first: [
+      'from',
+      'to',
+      'parked',
+      'pause-budget',
+      'tries-for',
+      'unsigned',
+      'revert',
+      'on-switch',
+      'follow',
+      'dry-run',
+    ],
     epilogue:
       'Every row is compared before the tables change places, and those that were changed since are compared within it. Both happens in one transaction, or not at all. The old table stays, ' +
       'and a stream keeps it equal: cutover RUN --revert goes back, as often as wanted. A run that was killed is run again.\n',

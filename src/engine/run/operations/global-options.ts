@@ -1,0 +1,135 @@
+/** Options that every command takes. They stand apart, as `pages.ts` does, so that `sluice --help` loads nothing else. */
+import type { Option } from './option.ts'
+
+export type GlobalOption = Option & {
+  /** What stands behind the flag on the page, such as ` URL` or `=WHEN`. */
+  readonly value?: string
+  /** The value may be left out. */
+  readonly bare?: true
+}
+
+/** Workers that may share a run, and how many do where nothing is said. */
+export const SLOTS = { least: 1, most: 1000, fallback: 4 } as const
+
+/** In the order of the page. `no-NAME` turns off what is on where nothing is said. */
+export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
+  {
+    name: 'database-url',
+    type: 'text',
+    value: ' URL',
+    completes: 'database',
+    describe: 'the catalog; else $SLUICE_DATABASE_URL or the config file',
+  },
+  {
+    name: 'schema',
+    type: 'text',
+    value: ' NAME',
+    describe: 'schema of a PostgreSQL catalog; else $SLUICE_SCHEMA',
+  },
+  {
+    name: 'config',
+    type: 'text',
+    value: ' FILE',
+    completes: 'file',
+    describe: 'YAML with stores and defaults of flags; else sluice.yaml',
+  },
+  { name: 'no-config', type: 'flag', describe: 'read no sluice.yaml, of this folder, above or yours' },
+  { name: 'ci', type: 'flag', default: false, describe: 'plain text, even in a terminal' },
+  { name: 'json', type: 'flag', default: false, describe: 'JSON lines on stdout, one object an event' },
+  { name: 'tui', type: 'flag', default: false, describe: 'the terminal UI, or an error when there is no terminal' },
+  {
+    name: 'background',
+    type: 'flag',
+    default: false,
+    describe: 'start a run that goes on when the terminal closes',
+  },
+  { name: 'distributed', type: 'flag', default: false, describe: 'leave a run to the workers of a queue' },
+  {
+    name: 'connect',
+    type: 'text',
+    value: ' URL',
+    completes: 'database',
+    describe: 'the queue of workers; else connect: of the config file',
+  },
+  {
+    name: 'queue',
+    type: 'text',
+    value: ' NAME',
+    describe: 'with --distributed, the queue that the run waits in',
+  },
+  {
+    name: 'slots',
+    type: 'number',
+    value: ' N',
+    ...SLOTS,
+    describe: 'with --distributed, workers that may share the run',
+  },
+  { name: 'quit', type: 'flag', default: false, describe: 'leave the Run screen when its run has ended' },
+  { name: 'quiet', alias: 'q', type: 'flag', default: false, describe: 'only errors and the last line' },
+  { name: 'verbose', alias: 'v', type: 'flag', default: false, config: 'default', describe: 'more detail' },
+  {
+    name: 'yes',
+    alias: 'y',
+    type: 'flag',
+    default: false,
+    describe: 'answer yes to questions that destroy nothing',
+  },
+  {
+    name: 'confirm',
+    type: 'text',
+    value: '=NAME',
+    describe: 'name of the table that may go (rollback, --drop)',
+  },
+  { name: 'no-input', type: 'flag', describe: 'never ask' },
+  {
+    name: 'color',
+    type: 'choice',
+    choices: ['always', 'never', 'auto'],
+    value: '=WHEN',
+    bare: true,
+    fallback: 'auto',
+    describe: 'always, never or auto',
+  },
+  { name: 'no-color', type: 'flag', describe: 'the same as --color=never' },
+  {
+    name: 'ascii',
+    type: 'flag',
+    default: false,
+    config: 'default',
+    describe: 'no signs outside ASCII in the terminal UI',
+  },
+  { name: 'log-file', type: 'text', value: ' FILE', completes: 'file', describe: 'write every event to a file too' },
+  {
+    name: 'max-runtime',
+    type: 'text',
+    unit: 'duration',
+    value: ' DUR',
+    describe: 'a run stops cleanly after 90s, 30m, 2h (exit 75)',
+  },
+  {
+    name: 'metrics',
+    type: 'text',
+    value: ' [HOST:]PORT',
+    describe: 'report to Prometheus while a run goes on',
+  },
+  {
+    name: 'help',
+    alias: 'h',
+    type: 'choice',
+    choices: ['all'],
+    value: '[=all]',
+    bare: true,
+    describe: 'this page, or that of a command; all: every option',
+  },
+  { name: 'version', type: 'flag', describe: 'the version, as the first word only' },
+]
+
+/** The flag as pages show it: `-q, --quiet`, `--schema NAME`. */
+export function shownFlag({ name, alias, value = '' }: GlobalOption): string {
+  return `${alias === undefined ? '' : `-${alias}, `}--${name}${value}`
+}
+
+/** Whether a value has to follow. */
+export function needsValue({ type, bare }: GlobalOption): boolean {
+  return type !== 'flag' && bare !== true
+}

@@ -1,0 +1,48 @@
+/** What a person can do where the program was opened on a folder without a lake: lines below the list. */
+import type { Line } from '../draw/line.ts'
+import { line, span } from '../draw/line.ts'
+import type { Command } from '../keymap/bindings.ts'
+import { KEYMAP } from '../keymap/bindings.ts'
+import { shownKey } from '../keymap/lookup.ts'
+import { padEnd, wrap } from '../../render/screen-text.ts'
+import type { State } from '../state/state.ts'
+import { lakeTables } from '../state/stores.ts'
+
+const KEY_CELLS = 7
+const INDENT = 3
+
+/** Whether no Delta table was found, nothing is open beside the folder, and no filter hides a table. */
+export function isStart(state: State): boolean {
+  const { slots, lake, databases, stores, tables } = state
+  if (lake === null || slots.tables.value === null || slots.tables.error !== null || tables.filter !== '') return false
+  if (databases.length > 0 || stores.some(({ open }) => open)) return false
+  return lakeTables(state).every(({ kind }) => kind !== 'delta')
+}
+
+/**
+ * Keys with what they do, and the demo.
+ * @param found whether the list above holds anything that can be opened
+ */
+export function startLines(cells: number, found: boolean): readonly Line[] {
+  const room = cells - INDENT - 1
+  const text = (words: string, tone?: 'muted'): readonly Line[] =>
+    wrap(words, room).map((row) => line(`${' '.repeat(INDENT)}${row}`, tone))
+  const keys: readonly (readonly [command: Command, words: string])[] = [
+    ['store.add', 'add a database or a lake, by path or URL'],
+    ...(found ? ([['open', 'show the tables of what was found here']] as const) : []),
+    ['palette', 'any command by name'],
+    ['help', 'the keys of this screen'],
+  ]
+  return [
+    ...text('No Delta table was found here. You can:', 'muted'),
+    ...keys.map(([command, words]) => [
+      span(`${' '.repeat(INDENT)}${padEnd(keyOf(command), KEY_CELLS)}`, 'strong'),
+      span(words),
+    ]),
+    ...text('`sluice demo` in a shell tries a small lake.', 'muted'),
+  ]
+}
+
+function keyOf(command: Command): string {
+  return shownKey(KEYMAP.find((binding) => binding.command === command)?.keys[0] ?? '')
+}
