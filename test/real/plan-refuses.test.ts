@@ -38,19 +38,15 @@ const REFUSED: readonly (readonly [System, System, name: string, columns: string
 ]
 
 describe('a dry run refuses what a run refuses', () => {
-  test.for(REFUSED)(
-    '%s to %s: %s, %s',
-    { timeout: 60_000 },
-    async ([from, to, name, columns, message], { skip }) => {
-      const [source, target] = await places(from, to, skip)
-      await source.sql(`CREATE TABLE "${name}" (${columns})`)
-      const copy = copyOf(source, target, name)
-      for (const dryRun of [true, false]) {
-        const { finished } = await perform({ ...copy, dryRun })
-        expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED', message: expect.stringMatching(message) })
-      }
-    },
-  )
+  test.for(REFUSED)('%s to %s: %s, %s', { timeout: 60_000 }, async ([from, to, name, columns, message], { skip }) => {
+    const [source, target] = await places(from, to, skip)
+    await source.sql(`CREATE TABLE "${name}" (${columns})`)
+    const copy = copyOf(source, target, name)
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...copy, dryRun })
+      expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED', message: expect.stringMatching(message) })
+    }
+  })
 
   test('a key of whole numbers that holds texts', async () => {
     const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
