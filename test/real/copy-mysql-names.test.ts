@@ -33,6 +33,23 @@ async function caseTwins(): Promise<Place> {
   return source
 }
 
+test('columns whose names the driver takes for those of its objects', { timeout: 90_000 }, async ({ skip }) => {
+  skip(absent !== '', absent)
+  const [source, target] = [await makePlace('mysql', folder), await makePlace('mysql', folder)]
+  await source.sql(
+    'CREATE TABLE t (`__proto__` VARCHAR(9) PRIMARY KEY, `__defineGetter__` INT, `__lookupSetter__` TEXT)',
+    `INSERT INTO t VALUES ('a', 1, 'x'), ('b', 2, 'y'), ('c', 3, NULL)`,
+  )
+  const copy = copyOf(source, target, 't', { chunkRows: 2 })
+  const held = 'SELECT CONCAT(`__proto__`), `__defineGetter__` + 0, CONCAT(`__lookupSetter__`) FROM t ORDER BY 1'
+  const rows = [['a', '1', 'x'], ['b', '2', 'y'], ['c', '3', null]] // prettier-ignore
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
+  expect(await target.rows(held)).toEqual(rows)
+  await target.sql(`DELETE FROM t WHERE 1 = \`__defineGetter__\``)
+  expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0, totals: { mended: '1' } })
+  expect(await target.rows(held)).toEqual(rows)
+})
+
 test('a table is not copied onto itself by the URL of another database', async ({ skip }) => {
   skip(absent !== '', absent)
   const source = await caseTwins()

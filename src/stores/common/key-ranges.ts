@@ -4,6 +4,7 @@ import type { Bound, Range } from '../../model/copy/range.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import type { Side } from './beyond-type.ts'
 
 /** How a system writes keys. */
 export type KeyDialect = {
@@ -21,6 +22,8 @@ export type KeyDialect = {
    * and a range that ends there ends at the smaller text.
    */
   below?(text: string): string | null
+  /** Where a value lies that the column's type cannot hold, and a bound of it would be an error; null of all others. */
+  beyond?(column: Column, text: string): Side | null
   /**
    * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value into a BETWEEN of structs,
    * which its readers of row groups refuse.
@@ -228,8 +231,8 @@ export class Ascent {
   }
 }
 
-/** A system that does not hold its columns to their types may have other things among whole numbers. */
-function wholeKey(table: TableSpec, text: string): bigint {
+/** A system that does not hold its columns to their types may have other things among whole numbers. @throws SluiceError VALUE_REFUSED */
+export function wholeKey(table: TableSpec, text: string): bigint {
   if (/^-?\d+$/.test(text)) return BigInt(text)
   throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
     where: table.table.name,
@@ -253,9 +256,14 @@ function isNull(column: Column, dialect: KeyDialect): string {
   return dialect.isNull?.(name) ?? `${name} IS NULL`
 }
 
+const NONE: Condition = { sql: '1 = 0', parameters: [] }
+const ALL: Condition = { sql: '1 = 1', parameters: [] }
+
 /** A NULL is found by a test for it: no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
-  if (key.some((text) => text !== null && isUnheld(text, dialect))) return { sql: '1 = 0', parameters: [] }
+  const isHeld = (column: Column, text: string | null): boolean =>
+    text === null || (!isUnheld(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)
+  if (!columns.every((column, i) => isHeld(column, key[i] ?? null))) return NONE
   const parameters = columns.flatMap((column, i) => {
     const text = key[i] ?? null
     return text === null ? [] : [dialect.value(column, text)]
@@ -285,6 +293,10 @@ function operator(op: '=' | '>' | '<=', columns: readonly Column[], dialect: Key
 
 /** @param given of the first columns of the key, or of all of them */
 function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+  const at = given.findIndex((text, i) => all[i] !== undefined && (dialect.beyond?.(all[i], text) ?? null) !== null)
+  const far = all[at]
+  if (far !== undefined)
+    return beside(all.slice(0, at), given.slice(0, at), dialect.beyond?.(far, given[at] ?? '') ?? 'above', op, dialect)
   // No row has what cannot be held: what stands behind it in the key decides nothing.
   const end = given.findIndex((text) => isUnheld(text, dialect))
   const columns = all.slice(0, end === -1 ? given.length : end + 1)
@@ -300,6 +312,16 @@ function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialec
   if (columns.length === 1) return { sql: `${names[0]} ${written} ${marks[0]}`, parameters: values }
   if (dialect.byColumns === true) return columnByColumn(names, marks, values, op)
   return { sql: `(${names.join(', ')}) ${written} (${marks.join(', ')})`, parameters: values }
+}
+
+/** The same of a key that goes on with a value beyond all that are there: what stands before that decides. */
+function beside(columns: readonly Column[], bound: Bound, side: Side, op: '>' | '<=', dialect: KeyDialect): Condition {
+  if (columns.length === 0) return (op === '>') === (side === 'below') ? ALL : NONE
+  const apart = comparison(columns, bound, op, dialect)
+  if (side === 'above') return apart
+  const equal = equality(columns, bound, dialect)
+  const sql = op === '>' ? `(${apart.sql} OR ${equal.sql})` : `(${apart.sql} AND NOT ${equal.sql})`
+  return { sql, parameters: [...apart.parameters, ...equal.parameters] }
 }
 
 /** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; the first term lets row groups be skipped. */

@@ -9,6 +9,7 @@ import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import type { Difference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, type Settler } from '../diff/settle.ts'
+import type { MeetingKeys } from '../diff/met-keys.ts'
 import type { Sides } from '../diff/sides.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import { comparePiece, type Piece } from './compare-piece.ts'
@@ -37,7 +38,9 @@ export type Comparison = {
 }
 
 export type Comparing = {
-  readonly sides: Omit<Sides, 'target'>
+  readonly sides: Omit<Sides, 'target' | 'met'>
+  /** Keys of the rows of this range and of others; null where each of them is one row. */
+  readonly met: (() => MeetingKeys) | null
   /** What the target held when the comparison of the table began. */
   readonly target: SourceView
   readonly to: CopyStore
@@ -72,7 +75,8 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
         work.progress('writing', rows)
         await work.settler.settle(waiting.splice(0), settled)
       }
-      const piece = await comparePiece({ ...work.sides, target }, range, work.ring, {
+      const met = work.met === null ? {} : { met: work.met() }
+      const piece = await comparePiece({ ...work.sides, ...met, target }, range, work.ring, {
         found: async (difference) => {
           if (difference.kind === 'extra' ? !work.deletes : work.extraOnly) {
             if (difference.kind === 'extra') extra += 1n

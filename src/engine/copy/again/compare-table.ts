@@ -17,7 +17,8 @@ import { tooManyAside } from '../chunk/refused-rows.ts'
 import type { Difference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
-import { comparesLives } from '../diff/sides.ts'
+import { MetKeys } from '../diff/met-keys.ts'
+import { comparesLives, findsByKey } from '../diff/sides.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind, yieldedText } from '../workers/failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
@@ -41,6 +42,8 @@ const WAIT_MS = 300
 const PROGRESS_MS = 250
 /** Differences of a table that are named; all are counted. */
 const MOST_NAMED = 20
+/** Stands for the number of a chunk where rows lie in none. */
+const BESIDE = -1
 /** Rows that are removed together where the two sides sort differently. */
 const TOGETHER = 1000
 
@@ -78,6 +81,7 @@ class TableComparison {
   readonly #again: AgainWork
   readonly #around: Surroundings
   readonly #compared: Compared
+  readonly #met: MetKeys | null
   /** What is left of chunks by their ids, where anything is: rows that only the target has, rows that are open, and those written later. */
   readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new Numbers()
@@ -92,6 +96,7 @@ class TableComparison {
     this.#again = again
     this.#around = around
     const { plan, signal } = context
+    this.#met = findsByKey(plan) ? null : new MetKeys()
     this.#compared = { plan, signal, ...comparesLives(plan, around.operation.cassandra) }
   }
 
@@ -182,7 +187,7 @@ class TableComparison {
       emit({ type: 'chunk.progress', table: name, chunk: no, worker, done: dec(rows), total, unit: 'row', step })
     }
     const found = await this.#patiently(chunk, (source) =>
-      this.#compare(chunk.range, source, settler, { deletes, extraOnly: false, progress }),
+      this.#compare(chunk.range, source, settler, { deletes, extraOnly: false, progress, part: chunk.no }),
     )
     if (found === null) return
     const { comparison, point } = found
@@ -221,8 +226,11 @@ class TableComparison {
       readonly deletes: boolean
       readonly extraOnly: boolean
       readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
+      /** Number of the chunk. */
+      readonly part: number
     },
   ): Promise<Comparison | null> {
+    const met = this.#met
     const { store, ring, signal } = this.#context
     this.#target ??= store.source(signal)
     const opened = this.#target
@@ -232,6 +240,7 @@ class TableComparison {
         if (this.#target === opened) this.#target = null
         throw error
       }),
+      met: met === null ? null : () => met.pass(how.part),
       to: store,
       ring,
       settler,
@@ -349,7 +358,7 @@ class TableComparison {
     if (ring !== null) return 0n
     let extra = 0n
     for (const range of await rangesBeside(ledger, plan.source)) {
-      const how = { deletes, extraOnly: true, progress: () => undefined }
+      const how = { deletes, extraOnly: true, progress: () => undefined, part: BESIDE }
       const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
       extra += found?.comparison.extra ?? 0n
       this.#again.tally.removed += found?.comparison.removed ?? 0n

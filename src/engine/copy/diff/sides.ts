@@ -10,6 +10,7 @@ import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { comparedColumns, readColumns, targetTable, writeColumns } from '../table/context.ts'
 import { digestOf } from '../chunk/digest.ts'
+import type { MeetingKeys } from './met-keys.ts'
 import type { Timed, TimeWish } from './times.ts'
 
 export type Sides = {
@@ -21,8 +22,8 @@ export type Sides = {
   readonly targetWhere?: string
   /** Compare when values expire, too, where both sides keep that. */
   readonly lives?: true
-  /** Keys of the source that were compared; absent where each of them is one row, or nothing is reported of others. */
-  readonly met?: MetKeys
+  /** Keys of the source that were compared; absent where each of them is one row. */
+  readonly met?: MeetingKeys
 }
 
 /** Kinds of values that every source finds again as they are compared. */
@@ -47,24 +48,6 @@ export function findsByKey(plan: TablePlan): boolean {
   const { ring } = plan.source
   const types = keyTypes(plan).slice(0, ring?.columns)
   return !hasLossyKey(plan) && (ring === undefined || types.every((type) => type !== undefined && EXACT.has(type.kind)))
-}
-
-/** Keys that were met: where several rows of the source have one, the target holds one of them. */
-export class MetKeys {
-  readonly #texts = new Set<string>()
-
-  /** @returns the first row of each key, and the others, of which the target has none */
-  taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] } {
-    const places = keyPlaces(plan)
-    const first = new Set<Row>()
-    for (const row of rows) {
-      const text = keyTextOf(row, places)
-      if (this.#texts.has(text)) continue
-      this.#texts.add(text)
-      first.add(row)
-    }
-    return { first, others: rows.filter((row) => !first.has(row)) }
-  }
 }
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }

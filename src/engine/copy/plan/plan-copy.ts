@@ -1,5 +1,6 @@
 /** The plan of a copy: which tables, where they go, and what keeps some of them from going. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import { wholeKey } from '../../../stores/common/key-ranges.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../model/copy/port.ts'
@@ -205,6 +206,7 @@ async function planOne(
       around.extents?.get(named) ??
       (await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted))))
     around.extents?.set(named, extent)
+    refuseOddKey(keyed, extent)
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
@@ -302,6 +304,14 @@ export async function asBegun(
     kept.push(before ?? one)
   }
   return { ...planned, tables: kept }
+}
+
+/** A key of whole numbers that holds something else at one of its ends cannot be cut. @throws SluiceError VALUE_REFUSED */
+function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
+  const [name, ...more] = table.key
+  const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
+  if (column?.type.kind === 'int' && table.ring === undefined)
+    for (const end of [low, high]) if (end !== null) wholeKey(table, end)
 }
 
 /** Rows of a chunk that were asked for, as a number of ranges. */

@@ -1,4 +1,5 @@
 /** Whether a range of keys of the source is one of the target. */
+import { isDeepStrictEqual } from 'node:util'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -15,6 +16,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
   return source.key.every((name) => {
     const column = columns.find(({ from }) => from === name)
     if (column === undefined || column.source.collation !== column.target.collation) return false
+    if (mayMerge(column)) return false
     if (column.source.asText !== column.target.asText) return false
     // Blanks at the end sort as blanks in one system, and as nothing in another: 'a' and 'a\t' change places.
     if (!sameSystem && isPadded(column.source) && isPadded(column.target)) return false
@@ -51,6 +53,11 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
     reason: `${what} sorts in another way there than at the source, and rows of other chunks would be removed`,
     hint: 'choose --on-existing upsert or append',
   })
+}
+
+/** Two values may become one: behind it, the next column of a key sorts rows that were apart. A time that is taken for UTC stays itself. */
+export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
+  return lossy !== undefined && !isDeepStrictEqual(as, source.type)
 }
 
 function isPadded({ type }: ColumnPlan['source']): boolean {

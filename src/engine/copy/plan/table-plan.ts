@@ -47,6 +47,7 @@ export function planTable(
   // Tokens tell rows of a ring apart.
   if (source.ring === undefined) refuseFloatKey(source)
   const chosen = chosenColumns(source, found, wishes)
+  refuseEmpty(source, chosen)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
   if (found === null) refuseNewKey(target, to)
@@ -125,6 +126,16 @@ function refuseGiven(
       kind: 'source',
     })
   }
+}
+
+/** @throws SluiceError TABLE_REFUSED */
+function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): void {
+  if (chosen.length > 0) return
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no columns with values to copy`, {
+    reason: columns.length === 0 ? 'it has no columns at all' : 'the target makes the values of all of them itself',
+    hint: 'leave the table out, and make it in the target yourself',
+    kind: 'source',
+  })
 }
 
 /** Systems that go on within a batch. */

@@ -6,7 +6,8 @@ import type { Clock } from '../../../shared/clock.ts'
 import type { Difference } from '../../copy/diff/difference.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments, SEGMENT_ROWS } from '../../copy/diff/segments.ts'
-import type { Sides } from '../../copy/diff/sides.ts'
+import { MetKeys } from '../../copy/diff/met-keys.ts'
+import { findsByKey, type Sides } from '../../copy/diff/sides.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { Moment } from './moment.ts'
 import { answerOfRange, TableAnswer } from './range-answer.ts'
@@ -71,7 +72,8 @@ export function sidesAt(
   { source, target }: Pick<Moment, 'source' | 'target'>,
   signal: AbortSignal,
 ): Sides {
-  return { plan, source, target, signal, ...(targetWhere === undefined ? {} : { targetWhere }) }
+  const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
+  return { plan, source, target, signal, ...met, ...(targetWhere === undefined ? {} : { targetWhere }) }
 }
 
 /** What tells how far the comparison of a table is. */

@@ -31,6 +31,8 @@ export async function answerOfRange(sides: Sides, range: Range, progress: Compar
     sides,
     range,
     async (what) => {
+      // Nothing mends it: it is one of those that the counts tell.
+      if (what.kind === 'key' && what.difference.kind === 'missing' && what.difference.unasked !== undefined) return
       if (what.kind === 'key' && what.difference.kind === 'missing') missing++
       if (what.kind === 'key' && what.difference.kind === 'extra') extra++
       if (what.kind === 'unread') unread++

@@ -5,7 +5,8 @@ import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../mo
 import type { ExaminedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
-import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
+import { mayMerge } from '../../copy/plan/sorts-alike.ts'
 import { followTable, keyOf, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
 import { outsideWarnings } from './outside-keys.ts'
@@ -113,6 +114,14 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
       table,
       message: `the source names rows of ${name} by ${target.identity.join(', ')}, and a table that is made for it is unique by ${plan.target.key.join(', ')}`,
       hint: `create the table in the target first, with an index on (${target.identity.join(', ')}) and no other unique one; or use --key ${target.identity.join(',')}`,
+    })
+  }
+  const lossy = plan.columns.find((one) => target.identity.includes(one.to) && mayMerge(one))
+  if (lossy !== undefined) {
+    refusals.push({
+      table,
+      message: `${lossy.from}, by which the source names rows of ${name}, loses something on its way (${lossy.lossy ?? ''}): a change of one row would be made to another one`,
+      hint: `give ${lossy.to} of the target the type of the source, ${lossy.source.native}`,
     })
   }
   const folded = plan.columns.find(

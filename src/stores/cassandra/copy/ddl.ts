@@ -23,7 +23,7 @@ export async function makeTable(
   table: TableSpec,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  refuseNames(table)
+  refuseUncreatable(table)
   const keyspace = table.table.schema ?? link.settings.keyspace ?? ''
   const place = { ...table, table: { schema: keyspace, name: table.table.name } }
   for (const type of table.types ?? []) await makeType(link, keyspace, type, signal)
@@ -57,6 +57,12 @@ function isRefused(error: unknown): boolean {
 /** Every row goes; the table stays. */
 export async function truncate(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
   await changeSchema(link, `TRUNCATE ${tableName(table.table)}`, signal)
+}
+
+/** @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
+export function refuseUncreatable(table: TableSpec): void {
+  refuseNames(table)
+  createTable(table)
 }
 
 /** CREATE TABLE with its key. @param settings `name = value` each @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */

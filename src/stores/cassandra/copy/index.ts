@@ -34,6 +34,7 @@ import { CassandraSource } from './source.ts'
 import { tableId } from './schema-look.ts'
 import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
+import { refuseUncreatable } from './ddl.ts'
 import { CassandraTarget } from './target.ts'
 import type { WriteWish } from './write-wish.ts'
 import { declareCql } from './types.ts'
@@ -172,6 +173,10 @@ class CassandraStore implements CopyStore {
     // One for the store: its writers share what may be under way.
     this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.#wish, this.#clock)
     return this.#target
+  }
+
+  async refuseUncreatable(table: TableSpec): Promise<void> {
+    refuseUncreatable(table)
   }
 
   objects(): ObjectStore {

@@ -2,6 +2,7 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { refuseUnmakeable, unspelled, type NewTableLimits } from '../new-table.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
 export function quote(name: string): string {
@@ -11,16 +12,23 @@ export function quote(name: string): string {
   return quotedName(name)
 }
 
+const LIMITS: NewTableLimits = {
+  title: 'SQLite',
+  columns: 2000,
+  unnamed: (name) => (name.includes('\0') ? unspelled(name) : null),
+}
+
 /**
  * CREATE TABLE of a table with its key. One whole number as the key becomes the rowid itself, which needs no index of its own.
  * @throws SluiceError TABLE_REFUSED for names that SQLite keeps for itself
  */
 export function createTable(table: TableSpec): string {
+  refuseUnmakeable(table, LIMITS)
   const { name } = table.table
   if (/^sqlite_/i.test(name)) {
     throw new SluiceError('TABLE_REFUSED', 'names that begin with sqlite_ belong to SQLite', {
       where: name,
-      hint: 'give the table another name with --rename',
+      hint: 'give the table another name with --to-table',
     })
   }
   if ((table.table.schema ?? 'main') !== 'main') {

@@ -27,7 +27,7 @@ import { D1Ledger } from './ledger.ts'
 import { D1Objects } from './objects.ts'
 import { D1Source } from './source.ts'
 import { tablesOf } from './tables.ts'
-import { D1Target } from './target.ts'
+import { creation, D1Target } from './target.ts'
 
 export type D1CopyOptions = {
   readonly environment?: Environment
@@ -181,6 +181,10 @@ class D1Store implements D1CopyStore {
 
   target(): CopyTarget {
     return new D1Target(this.#client, this.#rowsPerInsert)
+  }
+
+  async refuseUncreatable(table: TableSpec): Promise<void> {
+    creation(table)
   }
 
   objects(): ObjectStore {

@@ -25,16 +25,7 @@ export class D1Target implements CopyTarget {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    refuseName(table)
-    refuseWidth(table)
-    const sql = createTable(table)
-    if (Buffer.byteLength(sql) >= MOST_STATEMENT_BYTES) {
-      throw refused(
-        table,
-        `the statement that makes the table would have ${Buffer.byteLength(sql)} bytes`,
-        `D1 takes less than ${MOST_STATEMENT_BYTES}`,
-      )
-    }
+    const sql = creation(table)
     try {
       await this.#createOnce(table, { sql, params: [] }, signal)
     } catch (error) {
@@ -100,6 +91,20 @@ export class D1Target implements CopyTarget {
       await this.#client.pause(failure, attempt, deadline - performance.now(), signal)
     }
   }
+}
+
+/** @throws SluiceError TABLE_REFUSED for what D1 cannot make */
+export function creation(table: TableSpec): string {
+  refuseName(table)
+  refuseWidth(table)
+  const sql = createTable(table)
+  const bytes = Buffer.byteLength(sql)
+  if (bytes < MOST_STATEMENT_BYTES) return sql
+  throw refused(
+    table,
+    `the statement that makes the table would have ${bytes} bytes`,
+    `D1 takes less than ${MOST_STATEMENT_BYTES}`,
+  )
 }
 
 function refuseWidth(table: TableSpec): void {

@@ -3,6 +3,7 @@ import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { chained } from '../../common/new-table.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { isRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
@@ -19,8 +20,9 @@ export async function digestOf(
 ): Promise<Digest> {
   const { request, condition, parameters, where } = query
   const texts = request.columns.map(({ column, as }) => proofText(column, as, ours))
-  if (texts.length === 0 || texts.includes(null)) return slowDigest(session, query, signal)
-  const sum = `sum(CAST('0x' || substr(md5(${texts.join(' || ')}), 21) AS BIGINT))`
+  const known = texts.flatMap((text) => text ?? [])
+  if (known.length === 0 || known.length < texts.length) return slowDigest(session, query, signal)
+  const sum = `sum(CAST('0x' || substr(md5(${chained(known, '||')}), 21) AS BIGINT))`
   const asked = `SELECT count(*), CAST(coalesce(${sum}, 0) AS VARCHAR) FROM ${fromTable(request.table)} WHERE ${condition}`
   let row: SqlRow | undefined
   try {

@@ -27,7 +27,7 @@ import { DuckdbObjects } from './objects.ts'
 import { CopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
 import { duckText } from './spell.ts'
-import { DuckdbTarget } from './target.ts'
+import { createTable, DuckdbTarget } from './target.ts'
 import { declareType } from './types.ts'
 
 export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
@@ -141,6 +141,10 @@ class DuckdbCopy implements CopyStore {
 
   target(): CopyTarget {
     return new DuckdbTarget(this.#writer, this.#turn, this.label)
+  }
+
+  async refuseUncreatable(table: TableSpec): Promise<void> {
+    createTable(table)
   }
 
   objects(): ObjectStore {

@@ -5,6 +5,7 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
+import { beyondLimits, wholeLimits, type Limits } from '../../common/beyond-type.ts'
 import { keyColumns, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from './spell.ts'
 import { kept, wallClock } from './select.ts'
@@ -27,7 +28,32 @@ export const SOURCE_KEYS: KeyDialect = {
     const value = quotedName(name)
     return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(printedKey(value, type))
   },
+  beyond: ({ type, native }, text) => beyondLimits(type, text, limitsOf(native)),
   byColumns: true,
+}
+
+const WHOLE: Readonly<Record<string, Limits>> = {
+  TINYINT: wholeLimits(8, false),
+  SMALLINT: wholeLimits(16, false),
+  INTEGER: wholeLimits(32, false),
+  BIGINT: wholeLimits(64, false),
+  HUGEINT: wholeLimits(128, false),
+  UTINYINT: wholeLimits(8, true),
+  USMALLINT: wholeLimits(16, true),
+  UINTEGER: wholeLimits(32, true),
+  UBIGINT: wholeLimits(64, true),
+  UHUGEINT: wholeLimits(128, true),
+}
+const DATES: Limits = ['5877642-06-25 BC', '5881580-07-10']
+const TIMES: Limits = ['290309-12-22 00:00:00 BC', '294247-01-10 04:00:54.775806']
+
+function limitsOf(native: string): Limits | null {
+  if (native === 'DATE') return DATES
+  if (native === 'TIMESTAMP' || native === 'TIMESTAMP WITH TIME ZONE') return TIMES
+  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(native) ?? []
+  if (precision === undefined || scale === undefined) return WHOLE[native] ?? null
+  const most = `${'9'.repeat(Number(precision) - Number(scale))}.${'9'.repeat(Number(scale))}`
+  return [`-${most}`, most]
 }
 
 function printedKey(value: string, type: ColumnType): string {
@@ -38,7 +64,11 @@ function printedKey(value: string, type: ColumnType): string {
 
 /** For tables that are written: bounds come from another system, in its spelling. */
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
-  return { ...SOURCE_KEYS, value: (column, text) => boundText(asOf(column), text) }
+  return {
+    ...SOURCE_KEYS,
+    value: (column, text) => boundText(asOf(column), text),
+    beyond: (column, text) => beyondLimits(column.type, boundText(asOf(column), text), limitsOf(column.native)),
+  }
 }
 
 /** Keys from another system as DuckDB reads them; bytes as hexadecimal digits. */

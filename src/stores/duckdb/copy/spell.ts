@@ -43,6 +43,8 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
     }
     case 'date':
       return type.kind === 'text' ? String : (cell) => duckText(as, String(cell))
+    case 'list':
+      return type.kind === 'list' ? (cell) => flat(wellFormed(cell)) : wellFormed
     default:
       return wellFormed
   }
@@ -67,6 +69,12 @@ function withPlaces(text: string, places: number): string {
   const point = text.indexOf('.')
   if (point === -1 || text.length - point - 1 <= places) return text
   return refuse(`the column keeps ${places} digits behind the point`, text)
+}
+
+/** DuckDB makes a text of a list within a list of texts. @param json canonical */
+function flat(json: string): string {
+  const isFlat = !json.includes('[', 1) || !(JSON.parse(json) as readonly unknown[]).some(Array.isArray)
+  return isFlat ? json : refuse('the column takes lists of one dimension', json)
 }
 
 function wellFormed(cell: Present): string {

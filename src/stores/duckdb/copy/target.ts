@@ -1,4 +1,5 @@
 /** A DuckDB file as the target of a copy: one connection writes, one chunk at a time. */
+import { refuseUnmakeable, unspelled } from '../../common/new-table.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -76,11 +77,8 @@ export class DuckdbTarget implements CopyTarget {
 }
 
 /** @throws SluiceError TABLE_REFUSED for names that SQL cannot hold */
-function createTable(table: TableSpec): string {
-  for (const name of [table.table.name, ...table.columns.map((column) => column.name)]) {
-    if (!name.includes('\0')) continue
-    throw new SluiceError('TABLE_REFUSED', 'a name holds the character U+0000', { where: name.replaceAll('\0', '␀') })
-  }
+export function createTable(table: TableSpec): string {
+  refuseUnmakeable(table, { title: 'DuckDB', unnamed: unspelled })
   const columns = table.columns.map((column) => {
     const { name, native, nullable, collation, expression } = column
     // DuckDB computes them when they are read, and has no others.

@@ -7,14 +7,28 @@ import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { quoted } from './names.ts'
 import { baseOf, isOpaque, isText } from './types.ts'
 
 /** The server prints these faster than the driver puts them together from numbers, and without a detour over numbers that are too large. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
 const DATED = new Set(['date', 'datetime', 'timestamp'])
 
-/** @param name the quoted name of the column */
+/** Names of columns that the driver refuses: it ends the connection. */
+const REFUSED = /"(__(?:proto|(?:define|lookup)[GS]etter)__)"$/
+
+/** What stands in the list of a SELECT, under another name where the driver refuses its own. */
+export function handedOver(expression: string): string {
+  const own = REFUSED.exec(expression)?.[1]
+  return own === undefined ? expression : `${expression} AS ${quoted(`value of ${own}`)}`
+}
+
+/** @param name the quoted name of the column @returns for the list of a SELECT */
 export function selected(name: string, column: Column, as: ColumnType = column.type): string {
+  return handedOver(valueSql(name, column, as))
+}
+
+function valueSql(name: string, column: Column, as: ColumnType): string {
   const base = baseOf(column.native)
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`

@@ -5,11 +5,27 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { tableEnd } from '../charset.ts'
 import type { ServerFacts } from '../session.ts'
 import { indexable, isType, KEY_BYTES } from './declare.ts'
-import { quoted, tableSql } from './names.ts'
+import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
+import { isDictionaryName, quoted, tableSql } from './names.ts'
 import { baseOf, isBytes, isText } from './types.ts'
 
-/** @throws SluiceError TABLE_REFUSED for a column that MySQL cannot make, or cannot have in a key */
+/** Columns of a table of InnoDB, and characters of a name. */
+const MOST_COLUMNS = 1017
+const MOST_NAME = 64
+
+const LIMITS: NewTableLimits = {
+  title: 'MySQL',
+  columns: MOST_COLUMNS,
+  unnamed: (name) => {
+    if (!isDictionaryName(name)) return 'its names are of characters up to U+FFFF'
+    if (name.endsWith(' ')) return 'no name ends with a blank'
+    return name.length > MOST_NAME ? `a name has up to ${MOST_NAME} characters` : unspelled(name)
+  },
+}
+
+/** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot make, or cannot have in a key */
 export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
+  refuseUnmakeable(table, LIMITS)
   const room = keyRoom(table)
   const lines = table.columns.map((column) => columnLine(column, table, room))
   if (table.key.length > 0) {

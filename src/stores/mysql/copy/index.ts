@@ -42,6 +42,7 @@ import { openLedger } from './ledger.ts'
 import { MysqlObjects } from './objects.ts'
 import { interruptible, openCopySession } from './sessions.ts'
 import { findTables } from './tables.ts'
+import { createTable } from './ddl.ts'
 import { Target } from './target.ts'
 import { openView } from './view.ts'
 
@@ -159,6 +160,10 @@ class Store implements CopyStore {
 
   target(): CopyTarget {
     return this.#target
+  }
+
+  async refuseUncreatable(table: TableSpec): Promise<void> {
+    createTable(table, { binaryCollation: '' })
   }
 
   objects(): ObjectStore {

@@ -16,7 +16,7 @@ import {
   type KeyDialect,
 } from '../../common/key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import { memberText } from './cells.ts'
+import { handedOver, memberText } from './cells.ts'
 import { isNull, quoted, tableSql } from './names.ts'
 import { baseOf, isOpaque, isWhole } from './types.ts'
 
@@ -243,5 +243,5 @@ function text({ name, native, type }: Column): string {
   if (base === 'bit' || base === 'year') return `CAST(${column} + 0 AS CHAR)`
   if (base === 'binary' || base === 'varbinary' || base.endsWith('blob')) return `CONCAT('\\x', LOWER(HEX(${column})))`
   const isText = base === 'char' || base === 'varchar' || base.endsWith('text')
-  return isText ? column : `CAST(${column} AS CHAR)`
+  return isText ? handedOver(column) : `CAST(${column} AS CHAR)`
 }

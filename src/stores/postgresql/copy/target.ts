@@ -10,6 +10,7 @@ import { removeRows } from '../archive/remove.ts'
 import type { Steps } from '../archive/steps.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { refuseReordered } from '../../common/column-order.ts'
+import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
 import { targetError } from '../server/errors.ts'
@@ -244,8 +245,11 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
   return parts.join(' ')
 }
 
+const LIMITS: NewTableLimits = { title: 'PostgreSQL', columns: 1600, unnamed: unspelled }
+
 /** Of a table that a plan is going to create: nothing is created or changed. All types that are missing are told at once. @throws SluiceError TABLE_REFUSED as the creation would */
 export async function refuseUnknownTypes(table: TableSpec, session: CopySession): Promise<void> {
+  refuseUnmakeable(table, LIMITS)
   refuseLongNames(table)
   const refused: SluiceError[] = []
   await session.ask('BEGIN READ ONLY')

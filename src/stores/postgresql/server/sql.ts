@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
+import { beyondLimits, wholeLimits, type Limits, type Side } from '../../common/beyond-type.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { arrayText } from './array-text.ts'
@@ -52,8 +53,23 @@ export function keyDialect(relation: Relation): KeyDialect {
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
     // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
+    beyond,
     operator: operatorSql,
   }
+}
+
+const DATES: Limits = ['4714-11-24 BC', '5874897-12-31']
+const TIMES: Limits = ['4714-11-24 00:00:00 BC', '294276-12-31 23:59:59.999999']
+/** Bounds are compared as numbers of 64 bits, whatever the column has. */
+const WHOLE = wholeLimits(64, false)
+
+function beyond({ type }: Column, text: string): Side | null {
+  const { kind } = type
+  return beyondLimits(
+    type,
+    text,
+    kind === 'int' ? WHOLE : kind === 'date' ? DATES : kind === 'timestamp' ? TIMES : null,
+  )
 }
 
 /** A list that another system holds is a JSON array; the server prints one with other bounds than 1 as `[0:1]={1,2}`. */
@@ -105,8 +121,9 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
+  const held = keys.filter((key) => columns.every((column, at) => beyond(column, key[at] ?? '') === null))
   const lists = columns.map((column, at) => {
-    const texts = keys.map((key) => keyValue(column, key[at] ?? ''))
+    const texts = held.map((key) => keyValue(column, key[at] ?? ''))
     return `${literal(arrayText(texts))}::text[]`
   })
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')

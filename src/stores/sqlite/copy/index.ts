@@ -44,6 +44,7 @@ import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
 import { SqliteTriggers } from '../follow/triggers/index.ts'
 import { Turn } from '../../../model/run/turn.ts'
+import { createTable } from '../../common/sqlite-dialect/ddl.ts'
 import { declareType } from '../../common/sqlite-dialect/types.ts'
 import { givenAgain, tableMarks } from '../archive/table-facts.ts'
 
@@ -182,8 +183,10 @@ class SqliteCopy implements CopyStore {
     return new SqliteTarget(this.#write, this.#turn, this.label)
   }
 
-  async refuseUncreatable({ table: { name } }: TableSpec, signal: AbortSignal): Promise<void> {
+  async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
+    createTable(table)
+    const { name } = table.table
     try {
       const found = this.#open().prepare(`SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`).pluck()
       const type = found.get(name) as string | undefined

@@ -6,6 +6,7 @@ import type Database from 'better-sqlite3'
 import { cellText } from '../../../model/copy/canonical.ts'
 import { rowText } from '../../../model/copy/row-hash.ts'
 import type { Condition } from '../../common/key-ranges.ts'
+import { chained } from '../../common/new-table.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { CellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { readerOf, type Scan, type ScanColumn } from './rows.ts'
@@ -44,7 +45,7 @@ export class RowTexts {
     let whole: string[] = []
     const endWhole = (): void => {
       if (whole.length === 0) return
-      select.push(whole.join(' || '))
+      select.push(chained(whole, '||'))
       pieces.push(WHOLE)
       whole = []
     }

@@ -14,7 +14,8 @@ import { diffPlain } from '../../diff/plain-table.ts'
 import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
 import { Settler, type Around, type SettleWish } from '../../diff/settle.ts'
-import { comparesLives, findsByKey, MetKeys, type Sides } from '../../diff/sides.ts'
+import { MetKeys } from '../../diff/met-keys.ts'
+import { comparesLives, findsByKey, type Sides } from '../../diff/sides.ts'
 import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
@@ -213,7 +214,7 @@ async function diffTable(
   const { from, database, owner } = stores
   const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
   const lives = comparesLives(plan, operation.cassandra)
-  const met = findsByKey(plan) ? {} : { met: new MetKeys() }
+  const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
   const sides: Sides = { plan, source, target, signal: run.interrupt.abort, ...lives, ...met }
   const told = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const settler = new Settler(settleWish(operation), sides, { ...stores, ...told }, run)

@@ -1,0 +1,93 @@
+/** Keys of the source that were compared: where several rows have one key in the target, the target holds one of them. */
+import { createHash } from 'node:crypto'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Three quarters of the slots of a table of 2^24: 320 MiB. */
+const MOST_KEYS = 12_582_912
+const FIRST_SLOTS = 1024
+/** 32-bit words of a digest. */
+const WORDS = 4
+
+/** One pass over rows. */
+export type MeetingKeys = {
+  /** @returns the first row of each key, and the others, of which the target has none. @throws SluiceError UNSUPPORTED_KEY where there are too many */
+  taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] }
+}
+
+/** Keys by their digests of 128 bits, which no two keys share, each with the last pass that has met it. */
+export class MetKeys {
+  readonly #most: number
+  /** What each pass compares, by its number. Passes count from 1. */
+  readonly #parts: number[] = [0]
+  #digests = new Uint32Array(FIRST_SLOTS * WORDS)
+  #passes = new Uint32Array(FIRST_SLOTS)
+  #size = 0
+
+  /** @param most keys that are kept */
+  constructor(most = MOST_KEYS) {
+    this.#most = most
+  }
+
+  /** @param part number of the rows that are read: passes over the same part meet the same rows */
+  pass(part = 0): MeetingKeys {
+    const pass = this.#parts.push(part) - 1
+    return { taken: (plan, rows) => this.#taken(plan, rows, pass) }
+  }
+
+  #taken(plan: TablePlan, rows: readonly Row[], pass: number): ReturnType<MeetingKeys['taken']> {
+    const places = plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
+    const first = new Set(rows.filter((row) => this.#isFirst(keyTextOf(row, places), pass)))
+    // Past the limit a row with a known key could pass for the first one.
+    if (this.#size > this.#most) throw tooMany(plan, this.#most)
+    return { first, others: rows.filter((row) => !first.has(row)) }
+  }
+
+  #isFirst(text: string, pass: number): boolean {
+    if (this.#size * 4 >= this.#passes.length * 3) this.#grow()
+    const digest = createHash('md5').update(text).digest()
+    const words = Uint32Array.from({ length: WORDS }, (_, i) => digest.readUInt32LE(i * 4))
+    const slot = slotOf(words, this.#digests, this.#passes)
+    const before = this.#passes[slot] ?? 0
+    if (before === 0) {
+      this.#size++
+      this.#digests.set(words, slot * WORDS)
+    } else if (before === pass || this.#parts[before] !== this.#parts[pass]) return false
+    this.#passes[slot] = pass
+    return true
+  }
+
+  #grow(): void {
+    const [digests, passes] = [this.#digests, this.#passes]
+    this.#digests = new Uint32Array(digests.length * 2)
+    this.#passes = new Uint32Array(passes.length * 2)
+    for (const [slot, pass] of passes.entries()) {
+      if (pass === 0) continue
+      const words = digests.subarray(slot * WORDS, (slot + 1) * WORDS)
+      const other = slotOf(words, this.#digests, this.#passes)
+      this.#digests.set(words, other * WORDS)
+      this.#passes[other] = pass
+    }
+  }
+}
+
+/** Of a digest, or the free one that is its. */
+function slotOf(words: Uint32Array, digests: Uint32Array, passes: Uint32Array): number {
+  const mask = passes.length - 1
+  let slot = (words[0] ?? 0) & mask
+  while (passes[slot] !== 0 && words.some((word, i) => digests[slot * WORDS + i] !== word)) slot = (slot + 1) & mask
+  return slot
+}
+
+function tooMany({ source, target }: TablePlan, most: number): SluiceError {
+  return new SluiceError(
+    'UNSUPPORTED_KEY',
+    `more than ${most} rows of ${source.table.name} would have to be compared with each other`,
+    {
+      reason: `the key loses something on its way into ${target.table.name}, and two rows of the source may have one key there`,
+      hint: 'compare the table in parts, each with a --where of its own',
+    },
+  )
+}

@@ -1,0 +1,62 @@
+/** Values of another system that lie beyond everything a column can hold: no row has them, and a comparison with them would be an error. */
+import type { ColumnType } from '../../model/copy/column-type.ts'
+
+export type Side = 'below' | 'above'
+
+/** Smallest and largest value, as canonical texts have them. */
+export type Limits = readonly [low: string, high: string]
+
+/** Limits by a column's native type, or by its kind. */
+export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): Side | null {
+  if (limits === null) return null
+  const compare = kind === 'date' || kind === 'timestamp' ? compareTimes : compareNumbers
+  if (compare(text, limits[0]) < 0) return 'below'
+  return compare(text, limits[1]) > 0 ? 'above' : null
+}
+
+/** Of whole numbers of so many bits. */
+export function wholeLimits(bits: number, unsigned: boolean): Limits {
+  const values = 1n << BigInt(bits)
+  return unsigned ? ['0', String(values - 1n)] : [String(-values / 2n), String(values / 2n - 1n)]
+}
+
+/** Texts that are no number, or no time, lie beyond nothing: the system says what is wrong with them. */
+const NUMBER = /^(-?)0*(\d*)(?:\.(\d*))?$/
+const TIME = /^(\d+)-(\d\d-\d\d(?:[ T][\d:.]+)?)(?:[+-][\d:]+)?( \(?BC\)?)?/
+const ERA = / \(BC\)/
+
+function compareNumbers(a: string, b: string): number {
+  const [x, y] = [NUMBER.exec(a), NUMBER.exec(b)]
+  if (x === null || y === null) return 0
+  const signs = sign(x) - sign(y)
+  if (signs !== 0) return signs
+  const [left = '', right = ''] = [x[2], y[2]]
+  const size = left.length - right.length || order(left, right) || order(fraction(x), fraction(y))
+  return sign(x) * size
+}
+
+function sign([, minus]: RegExpExecArray): number {
+  return minus === '-' ? -1 : 1
+}
+
+function fraction([, , , digits = '']: RegExpExecArray): string {
+  return digits.replace(/0+$/, '')
+}
+
+function compareTimes(a: string, b: string): number {
+  // DuckDB puts the era behind the date.
+  const [x, y] = [a, b].map((text) => TIME.exec(ERA.test(text) ? `${text.replace(ERA, '')} BC` : text)) as [
+    RegExpExecArray | null,
+    RegExpExecArray | null,
+  ]
+  if (x === null || y === null) return 0
+  return yearOf(x) - yearOf(y) || order(x[2] ?? '', y[2] ?? '')
+}
+
+function yearOf([, year, , era]: RegExpExecArray): number {
+  return era === undefined ? Number(year) : 1 - Number(year)
+}
+
+function order(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
+}

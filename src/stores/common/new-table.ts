@@ -1,0 +1,50 @@
+/** What a system cannot have in a new table: a plan asks for it before anything is made. */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+export type NewTableLimits = {
+  /** The system in messages. */
+  readonly title: string
+  /** Columns of one table; absent where memory alone bounds them. */
+  readonly columns?: number
+  /** Why the system takes no such name, in words; null for a name that it takes. */
+  readonly unnamed: (name: string) => string | null
+}
+
+/** @throws SluiceError TABLE_REFUSED for names and a number of columns that the system does not take */
+export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: NewTableLimits): void {
+  const refuse = (what: string, reason: string, hint: string): never => {
+    throw new SluiceError('TABLE_REFUSED', `${title} takes no ${what}`, { where: tableText(table.table), reason, hint })
+  }
+  const inTable = unnamed(table.table.name)
+  if (inTable !== null)
+    refuse(`table named ${JSON.stringify(table.table.name)}`, inTable, 'give it another name with --to-table')
+  for (const { name } of table.columns) {
+    const reason = unnamed(name)
+    if (reason === null) continue
+    const hint = 'give it another name with --rename, or leave it out with --columns'
+    refuse(`column named ${JSON.stringify(name)}`, reason, hint)
+  }
+  const { length } = table.columns
+  if (columns !== undefined && length > columns)
+    refuse(`table of ${length} columns`, `it takes at most ${columns}`, 'copy fewer columns with --columns')
+}
+
+/** Why no SQL of a system with delimited names can spell a name. */
+export function unspelled(name: string): string | null {
+  if (name === '') return 'a name has at least one character'
+  return name.includes('\0') ? 'the name holds the character U+0000' : null
+}
+
+/**
+ * A chain of one operator, bracketed in halves: its depth grows with the logarithm of its terms. Systems bound the depth of an expression, SQLite and DuckDB at 1,000.
+ * @param terms one or more
+ */
+export function chained(terms: readonly string[], operator: string): string {
+  if (terms.length <= SHALLOW) return terms.join(` ${operator} `)
+  const half = terms.length >> 1
+  return `(${chained(terms.slice(0, half), operator)}) ${operator} (${chained(terms.slice(half), operator)})`
+}
+
+/** Terms that are not worth a bracket. */
+const SHALLOW = 500

@@ -1,0 +1,84 @@
+/** What a target cannot hold is refused by the plan, as the run would refuse it: what a dry run passes, goes. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const wide = (more: number): string => Array.from({ length: more }, (_, i) => `c${i} smallint`).join(', ')
+
+async function places(from: System, to: System, skip: (is: boolean, why: string) => void): Promise<[Place, Place]> {
+  for (const system of [from, to]) {
+    const why = await missing(system)
+    skip(why !== '', why)
+  }
+  return [await makePlace(from, folder.path), await makePlace(to, folder.path)]
+}
+
+const REFUSED: readonly (readonly [System, System, name: string, columns: string, message: RegExp])[] = [
+  ['postgresql', 'postgresql', 't', '', /t has no columns with values to copy/],
+  ['postgresql', 'sqlite', 't', '', /t has no columns with values to copy/],
+  ['postgresql', 'mysql', 't', 'k jsonb PRIMARY KEY', /cannot make the column k of type json/],
+  ['postgresql', 'mysql', 't', 'k int[] PRIMARY KEY', /cannot make the column k of type json/],
+  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a😀" text', /no column named "a😀"/],
+  ['postgresql', 'mysql', 't😀', 'k int PRIMARY KEY', /no table named "t😀"/],
+  ['postgresql', 'mysql', 't', `k int PRIMARY KEY, ${wide(1500)}`, /no table of 1501 columns/],
+  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a " text', /no column named "a "/],
+  ['postgresql', 'sqlite', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
+  ['postgresql', 'd1', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
+  ['postgresql', 'd1', 't', `k int PRIMARY KEY, ${wide(100)}`, /has 101 columns/],
+  ['sqlite', 'postgresql', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
+  ['sqlite', 'mysql', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
+  ['sqlite', 'duckdb', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
+  ['sqlite', 'postgresql', 't', `k int PRIMARY KEY, ${wide(1600)}`, /no table of 1601 columns/],
+]
+
+describe('a dry run refuses what a run refuses', () => {
+  test.for(REFUSED)('%s to %s: %s, %s', { timeout: 60_000 }, async ([from, to, name, columns, message], { skip }) => {
+    const [source, target] = await places(from, to, skip)
+    await source.sql(`CREATE TABLE "${name}" (${columns})`)
+    const copy = copyOf(source, target, name)
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...copy, dryRun })
+      expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED', message: expect.stringMatching(message) })
+    }
+  })
+
+  test('a key of whole numbers that holds texts', async () => {
+    const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
+    await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY DESC)', `INSERT INTO t VALUES (1), ('xx')`)
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
+      expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is no whole number: xx' })
+    }
+  })
+})
+
+describe('what may look too much goes', () => {
+  test.for(['postgresql', 'sqlite', 'duckdb'] as const)(
+    '1,200 columns to %s',
+    { timeout: 120_000 },
+    async (to, { skip }) => {
+      const [source, target] = await places('postgresql', to, skip)
+      await source.sql(
+        `CREATE TABLE t (k int PRIMARY KEY, ${wide(1200)})`,
+        'INSERT INTO t (k, c7) VALUES (1, 2), (3, 4)',
+      )
+      const { finished } = await perform(copyOf(source, target, 't'))
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: '2' } })
+      expect(await target.rows('SELECT k, c7 FROM t ORDER BY k')).toEqual([['1', '2'], ['3', '4']]) // prettier-ignore
+    },
+  )
+
+  test('names of any characters', async ({ skip }) => {
+    for (const to of ['postgresql', 'mysql', 'duckdb', 'sqlite'] as const) {
+      const [source, target] = await places('sqlite', to, skip)
+      await source.sql(`CREATE TABLE "t\n'" (k int PRIMARY KEY, "a\nb" text)`, `INSERT INTO "t\n'" VALUES (1, 'x')`)
+      expect((await perform(copyOf(source, target, "t\n'"))).finished.exitCode, to).toBe(0)
+    }
+  })
+})
