@@ -5,7 +5,7 @@ import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../mo
 import type { ExaminedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
-import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { mayMerge } from '../../copy/plan/sorts-alike.ts'
 import { followTable, keyOf, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
