@@ -1,4 +1,7 @@
-/** The id a table gets when nobody gives one: its folder's name and 8 hex digits, so that two tables named alike never collide. */
+/**
+ * Default id of a table: its folder's name and 8 hex digits of its location's SHA-256, so that tables with equal names
+ * never collide.
+ */
 import { createHash } from 'node:crypto'
 
 /** @param location canonical URI of the table root */
