@@ -1,12 +1,12 @@
-/** Options of alerts: who is told, and when, of what a run finds. */
+/** Options of alerts: for which findings of a run an alert is raised, and what receives it. */
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../../model/run/alert.ts'
 import { inGroup, type Option } from './option.ts'
 
-/** Of a command that can tell nothing but how it ends. */
+/** For a command that can only report how it ends. */
 export const FAILED: readonly AlertCause[] = ['failed']
 
 /**
- * @param causes those that the command can raise; of several actions those of each
+ * @param causes those that the command can raise; for several actions those of each
  * @param group heading in the help
  */
 export function alertOptions(causes: readonly AlertCause[] | string, group = 'Alerts:'): readonly Option[] {
@@ -35,7 +35,7 @@ export function alertOptions(causes: readonly AlertCause[] | string, group = 'Al
   ])
 }
 
-/** In the order of the list of all: `fsck (a file is not what the log says), failed (…)`. */
+/** In the order of the list of all causes: `fsck (a file is not what the log says), failed (…)`. */
 export function formsText(causes: readonly AlertCause[]): string {
   return ALERT_CAUSES.filter((cause) => causes.includes(cause))
     .map((cause) => `${CAUSE_FORMS[cause].form} (${CAUSE_FORMS[cause].means})`)

@@ -1,8 +1,8 @@
-/** What a command takes, as data: its flags, its help, the forms of the UI and what completes a word are made from it. */
+/** Options of a command as data: flags, help, the UI's forms and completion are derived from them. */
 
 import type { CommandPage } from './pages.ts'
 
-/** What can stand where a value is wanted. `file`, `folder`: of this machine. `delta table`: a path with a log, or an id of the catalog. */
+/** Completion of a value. `file`, `folder`: local. `delta table`: a path with a log, or an id of the catalog. */
 export type Completes =
   | 'file'
   | 'folder'
@@ -18,17 +18,17 @@ export type Completes =
   | 'command'
 
 export type Option = {
-  /** Without dashes; of an operand the name between its brackets. */
+  /** Without dashes; for an operand the name between its brackets. */
   readonly name: string
   /** A word without a flag in front of it. */
   readonly operand?: true
   readonly alias?: string
   /** `list`: may be repeated, and takes one word each time. */
   readonly type: 'text' | 'number' | 'flag' | 'choice' | 'list'
-  /** What a value counts, or how a text is read: `duration` like 90s or 30d, `bytes` like 64MB. */
+  /** What a value counts, or how a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
-  /** Bounds of a number, 0 and none where nothing is said; of a duration the least, in ms. */
+  /** Bounds of a number, default 0 and none; for a duration the smallest, in ms. */
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
