@@ -1,4 +1,4 @@
-/** Signed requests to S3 with retries: what passes by itself is waited for, everything else is said at once. */
+/** Sends signed requests to S3. Transient errors are retried, all others thrown at once. */
 import { AwsV4Signer } from 'aws4fetch'
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
@@ -29,9 +29,9 @@ export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, 
 export type S3Request = {
   /** `writes` are not counted: readers make none. */
   readonly kind: 'lists' | 'gets' | 'heads' | 'writes'
-  /** Of `writes` only. */
+  /** For `writes` only. */
   readonly method?: 'PUT' | 'POST' | 'DELETE'
-  /** Of `writes` only. */
+  /** For `writes` only. */
   readonly body?: Buffer
   readonly bucket: string
   /** Decoded; '' for the bucket itself. */
@@ -52,10 +52,10 @@ export type S3Answer = {
 
 export type RetryRule = { readonly tries: number; readonly baseMs: number; readonly idleMs: number }
 
-/** Six tries wait some 6 s together at most; a store that answers nothing for half a minute will not. */
+/** Six tries wait about 6 s together at most. `idleMs`: a store that sends nothing for half a minute has failed. */
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
-/** A body is given this long to leave, beside the usual wait: bytes a millisecond. */
+/** Time for sending a body, in addition to the usual wait: bytes per millisecond. */
 const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -65,7 +65,7 @@ class Stalled extends Error {
 
 type Setup = { readonly endpoint: Endpoint; readonly credentials: CredentialSource }
 
-/** One a process is enough: it keeps credentials, regions of buckets and signing keys. */
+/** One per process is enough: it keeps credentials, regions of buckets and signing keys. */
 export class S3Client {
   readonly #env: Env
   readonly #rule: RetryRule
@@ -85,9 +85,11 @@ export class S3Client {
   }
 
   /**
-   * Sends a request until `take` has made something of its answer. `take` runs again after a broken body, so it must begin anew each time.
-   * @param allowed statuses beside 200 and 206 that are answers too
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG without credentials
+   * Sends a request until `take` has processed its answer. `take` runs again after a broken body, so it must start from
+   * the beginning each time.
+   * @param allowed statuses besides 200 and 206 that count as answers
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG
+   * without credentials
    */
   async request<T>(
     request: S3Request,
@@ -95,7 +97,7 @@ export class S3Client {
     allowed: readonly number[] = [],
   ): Promise<T> {
     const where = s3Path(request.bucket, request.key)
-    // One signal is heard by every request under way; Node takes more than ten for a leak.
+    // Every running request listens to the signal; Node warns of a leak above ten listeners.
     setMaxListeners(0, request.signal)
     let refused: Credentials | null | undefined
     let moved = false

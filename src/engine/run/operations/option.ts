@@ -36,23 +36,26 @@ export type Option = {
   readonly fallback?: string | number | boolean
   /** The same in words, where it is no one value. */
   readonly shown?: string
-  /** The config file may say it under the same name: as the default, or, where the command reads that itself, `shown` in the help only. */
+  /**
+   * The config file may set it under the same name: as the default, or `shown` in the help only, if the command reads
+   * it itself.
+   */
   readonly config?: 'default' | 'shown'
   readonly required?: true
   /** Heading in the help. */
   readonly group?: string
   readonly hidden?: true
-  /** Its value may be about a person: a printed command has a variable of the shell in its place. */
+  /** Its value may be personal data: a printed command has a shell variable in its place. */
   readonly withheld?: true
-  /** Of a list: one word may hold several, with commas between them. */
+  /** For a list: one word may hold several values, separated by commas. */
   readonly commas?: true
   readonly completes?: Completes
-  /** Of a run: kinds of operations whose runs it takes, with the flag that they need; of any when absent. */
+  /** For a run: kinds of operations whose runs it accepts, with the flag that they need; any if absent. */
   readonly runsOf?: readonly string[]
   readonly describe: string
 }
 
-/** The same options below a heading, where they have none. */
+/** The same options with a heading, if they have none. */
 export function inGroup(group: string, options: readonly Option[]): readonly Option[] {
   return options.map((option) => ({ group, ...option }))
 }

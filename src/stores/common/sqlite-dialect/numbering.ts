@@ -1,4 +1,4 @@
-/** Numbers that AUTOINCREMENT gives next, in SQLite's SQL. */
+/** Next numbers of AUTOINCREMENT, in SQLite's SQL. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { Query } from './object-list.ts'
