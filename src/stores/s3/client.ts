@@ -173,7 +173,7 @@ export class S3Client {
     const method = request.kind === 'heads' ? 'HEAD' : request.kind === 'writes' ? (request.method ?? 'PUT') : 'GET'
     let headers = new Headers(request.headers)
     if (credentials !== null) {
-      // Part of what is signed: a store refuses a body that changed on its way.
+      // The digest is signed: the store refuses a body that changed on the way.
       const digest = body === null ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex')
       headers.set('x-amz-content-sha256', digest)
       const { accessKeyId, secretAccessKey, sessionToken } = credentials
@@ -190,8 +190,8 @@ export class S3Client {
       })
       headers = (await signer.sign()).headers
     }
-    // A body that is unpacked on the way has another length than the object. With a range fetch says so itself, and saying it twice would not
-    // be what was signed: this header is left out of the signature.
+    // A body that a proxy decompresses has another length than the object. With a range fetch sends this header itself;
+    // sending it twice would break the signature, which does not cover it.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.kind !== 'writes') request.counts[request.kind]++
     const place = requestBegins(request.counts)
@@ -209,7 +209,7 @@ export class S3Client {
   }
 }
 
-/** Ends a transfer when its reader is gone or nothing has come for a while. */
+/** Ends a transfer when its reader is gone, or when nothing has come for `idleMs`. */
 class Watch {
   readonly #controller = new AbortController()
   readonly #outer: AbortSignal
@@ -268,7 +268,7 @@ async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3
   }
 }
 
-/** All of a body as text. */
+/** The whole body as text. */
 export async function textOf(answer: S3Answer): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
@@ -277,7 +277,7 @@ export async function textOf(answer: S3Answer): Promise<string> {
 
 const routed = new WeakMap<Route, S3Client>()
 
-/** The client of this process whose requests take a route to their store. Requests for credentials do not. */
+/** This process's client for a route to a store. Requests for credentials do not take the route. */
 export function routedClient(route: Route): S3Client {
   const known = routed.get(route)
   if (known !== undefined) return known
@@ -288,7 +288,7 @@ export function routedClient(route: Route): S3Client {
 
 let shared: { readonly key: string; readonly client: S3Client } | null = null
 
-/** The client of this process. Another one comes in its place when the settings in the environment change. */
+/** This process's client. Replaced when the settings in the environment change. */
 export function sharedClient(): S3Client {
   const key = JSON.stringify(Object.entries(process.env).filter(([name]) => /^(?:AWS_(?!SDK_)|HOME$)/.test(name)))
   if (shared?.key !== key) shared = { key, client: new S3Client({ ...process.env }) }
