@@ -37,7 +37,7 @@ export function parseCatalogUrl(url: string): CatalogUrl {
   return { system, ...filePlace(system, written.toLowerCase(), rest) }
 }
 
-/** Whether there can be a catalog at all: false for a missing file; for a server only a query can tell. */
+/** Whether there can be a catalog at all: false for a missing file; always true for a server, which must be queried. */
 export function mayHoldCatalog(url: string): boolean {
   const parsed = parseCatalogUrl(url)
   return !('file' in parsed) || existsSync(parsed.file)

@@ -158,7 +158,7 @@ export class S3Client {
     return (await this.#ready()).credentials.get(refused)
   }
 
-  /** @returns whether the region is news */
+  /** @returns whether this region was unknown */
   #follow(bucket: string, refusal: Refusal, region: string): boolean {
     if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)

@@ -32,7 +32,10 @@ export type Option = {
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
-  /** What counts where neither flag nor config file says anything, of an option that is told apart from one that is given. */
+  /**
+   * Effective value if neither flag nor config file sets it, for an option without `default` because an explicit value
+   * means more.
+   */
   readonly fallback?: string | number | boolean
   /** The same in words, where it is no one value. */
   readonly shown?: string

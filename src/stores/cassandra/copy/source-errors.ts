@@ -1,4 +1,7 @@
-/** Failures of a cluster that is read, as the source's: a condition that it does not understand, a table that has changed. */
+/**
+ * Maps failures of a cluster that is read to errors of the source: a condition that it does not understand, a table
+ * that has changed.
+ */
 import { conditionHint } from '../../common/query-errors.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
@@ -13,7 +16,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
 }
 
 /**
- * @param where the condition that a user wrote: mistakes are then his
+ * @param where the user's condition, which is blamed for errors
  * @returns a SluiceError of the source's kind
  */
 export function sourceError(

@@ -87,7 +87,7 @@ function nativeOf(type: ColumnType, wish: 'text' | 'real' | undefined): string {
   }
 }
 
-/** The type that a declared name stands for; null if it gives no type to check values against. */
+/** The type of a declared name; null if the name gives no type to check values against. */
 export function typeOf(declared: string): ColumnType | null {
   const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*([+-]?\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
   if (found === null) return null
