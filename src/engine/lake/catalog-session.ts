@@ -1,7 +1,4 @@
-/**
- * A catalog opened for one run: checked, or made if it is written; writing runs are recorded in its audit; always
- * closed.
- */
+/** A catalog opened for one run: checked, made if needed; writing runs are recorded in its audit; always closed. */
 import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../../catalog/catalog.ts'

@@ -59,10 +59,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
-/**
- * Whether a given path is a folder.
- * @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO
- */
+/** Whether a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
 function isFolder(path: string): boolean {
   try {
     return isFolderHere(path)
@@ -78,10 +75,7 @@ function isFolder(path: string): boolean {
 
 const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)
 
-/**
- * The key of the table in the catalog.
- * @param log of the table, if it is open already
- */
+/** The key of the table in the catalog. @param log of the table, if it is open already */
 export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
   return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
 }

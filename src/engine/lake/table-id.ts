@@ -1,7 +1,4 @@
-/**
- * Default id of a table: its folder's name and 8 hex digits of its location's SHA-256, so that tables with equal names
- * never collide.
- */
+/** Default table id: the folder's name and 8 hex digits of the location's SHA-256, so equal names do not collide. */
 import { createHash } from 'node:crypto'
 
 /** @param location canonical URI of the table root */

@@ -38,10 +38,7 @@ export function nearIn(name: string, places: readonly Place[]): string | null {
   return meant === null ? null : (lower.get(meant) ?? null)
 }
 
-/**
- * Similar local table: a sibling of the typed path, or the typed path below a folder of the current one. Null if none
- * is similar.
- */
+/** Similar local table: a sibling of the typed path, or that path below a folder here. Null if none is similar. */
 export function nearOnDisk(name: string): string | null {
   if (name.startsWith('/') || !name.includes('/')) return besideOnDisk(name)
   const below = foldersOf('.').find((folder) => isTable(join(folder, name)))

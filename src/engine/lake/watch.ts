@@ -41,9 +41,7 @@ export class LogWatch implements Disposable {
     }
   }
 
-  /**
-   * Waits for a change; returns at once when `stop` fires. @returns keys that may have changed, or null if all are due
-   */
+  /** Waits for a change; returns at once when `stop` fires. @returns keys that may have changed; null: all are due */
   async next(stop: AbortSignal): Promise<ReadonlySet<string> | null> {
     const due = this.#polledAt + this.#intervalMs - Date.now()
     if (this.#changed.size === 0 && due > 0 && !stop.aborted) {

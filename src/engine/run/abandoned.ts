@@ -1,9 +1,6 @@
 /** Dropped work that does not end: a hanging server must not keep a run from reporting its end. */
 
-/**
- * How long dropped work is waited for, ms. A program is killed ten seconds after its abort, and could then report
- * nothing.
- */
+/** How long dropped work is waited for, ms: ten seconds after its abort the program is killed, and reports nothing. */
 const DROPPED_MS = 7000
 
 /**

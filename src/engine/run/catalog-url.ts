@@ -15,9 +15,7 @@ export type CatalogUrl = CatalogPlace & {
   readonly system: SystemDeclaration & { readonly catalog: CatalogDeclaration }
 }
 
-/**
- * @throws SluiceError BAD_CONFIG for an empty or malformed URL, UNSUPPORTED_URL for a system without a catalog
- */
+/** @throws SluiceError BAD_CONFIG for an empty or malformed URL, UNSUPPORTED_URL for a system without a catalog */
 export function parseCatalogUrl(url: string): CatalogUrl {
   const match = /^([a-z0-9+]+):\/\/(.*)$/is.exec(url)
   if (match === null) {

@@ -1,7 +1,4 @@
-/**
- * Ledgers of one database: that of the URL or of the login, and those of other logins in the first schemas of their
- * search_path.
- */
+/** Ledgers of one database: that of the URL or login, and those of other logins in the first search_path schemas. */
 import type { CopyStore, LedgerDatabase, LedgerPlace } from '../../model/copy/port.ts'
 
 /** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
@@ -17,10 +14,7 @@ export class LedgerPlaces implements AsyncDisposable {
   readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
   readonly #others = new Map<string, Place>()
 
-  /**
-   * @param own ledger of the store, which stays open
-   * @param opened wraps each further ledger
-   */
+  /** @param own ledger of the store, which stays open @param opened wraps each further ledger */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
     this.own = { where: "this login's own", schema: '', store, database: own }
     this.#opened = opened

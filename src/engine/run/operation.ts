@@ -1,7 +1,4 @@
-/**
- * Context of an operation: steering requests while it runs, and what it needs. The operations themselves are in
- * operations/list.ts.
- */
+/** Context of an operation: steering requests, and what it needs. The operations are in operations/list.ts. */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
@@ -51,10 +48,7 @@ export type OperationContext<E extends EventType = EventType> = {
   readonly readCommand?: ReadWords
   /** Turns an operation into work that can be queued; absent in a part of a run. */
   readonly workOf?: WorkOf
-  /**
-   * Resolves when emitted events have been written: long lists wait for it now and then, so that a slow reader does not
-   * fill memory.
-   */
+  /** Resolves when emitted events are written: long lists wait for it, so that a slow reader does not fill memory. */
   readonly drained?: () => Promise<void>
 }
 

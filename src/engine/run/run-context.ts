@@ -54,9 +54,7 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
-  /**
-   * Returns when no program works on an archived partition of the stream's tables; `runOperation` gives it to each run.
-   */
+  /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
   /** Completes commands in a text with the words of a command line; `runOperation` gives it to each run. */
   readonly wholeBy?: (commandLine: string) => (text: string) => string

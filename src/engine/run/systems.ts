@@ -1,6 +1,4 @@
-/**
- * What a URL says before anything is opened: its system, and what that can hold. Loads declarations only, no driver.
- */
+/** What a URL says before anything is opened: its system and that one's abilities. Loads declarations, no driver. */
 import type { SystemDeclaration } from '../../stores/declaration.ts'
 import { SYSTEMS } from '../../stores/systems.ts'
 
@@ -47,9 +45,7 @@ export function batchesByPartition(url: string): boolean {
   return systemOf(url)?.copies?.batchesByPartition === true
 }
 
-/**
- * Whether the URL of a catalog takes `schema=NAME`; else the alternative in words; null for a system without catalogs.
- */
+/** Whether a catalog URL takes `schema=NAME`; else the alternative in words; null for a system without catalogs. */
 export function schemaOf(url: string): true | { readonly instead: string } | null {
   return systemOf(url)?.catalog?.schema ?? null
 }

@@ -8,10 +8,7 @@ import type { AlertBook, QueueWorker } from '../../model/share/queue-port.ts'
 /** A task of this worker. */
 export type OwnSlot = {
   readonly runId: string
-  /**
-   * Chunks that it works on; empty if it has not reported to the queue lately, because another worker may have them
-   * then.
-   */
+  /** Its chunks; empty if it has not reported to the queue lately: another worker may have them then. */
   readonly standing: readonly StoodChunk[]
   /** Chunks that have advanced within the last `ms`. */
   readonly moved: (ms: number) => readonly MovedChunk[]

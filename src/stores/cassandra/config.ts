@@ -38,10 +38,7 @@ export type CassandraSettings = {
   readonly pageRows: number
   /** Most rows per page that the cluster's guardrail allows this user; absent without one. */
   readonly mostPageRows?: number
-  /**
-   * Time between two syncs of the commit log, if nodes do not report it; 0 if they sync before they acknowledge, null
-   * for the default.
-   */
+  /** Period of commit log syncs for nodes that do not report it; 0: synced before acknowledging; null: default. */
   readonly syncPeriodMs: number | null
   /** Written as `ycql://`: YugabyteDB, which distributes rows by `partition_hash`. */
   readonly ycql: boolean

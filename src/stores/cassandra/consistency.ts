@@ -27,10 +27,7 @@ export const DEFAULT_SERIAL: Level = { name: 'LOCAL_SERIAL', number: LEVELS.LOCA
 export const ONE: number = LEVELS.ONE
 export const ALL: number = LEVELS.ALL
 
-/**
- * @param word in any case, with or without `_`
- * @throws SluiceError BAD_CONFIG if there is no such level
- */
+/** @param word in any case, with or without `_` @throws SluiceError BAD_CONFIG if there is no such level */
 export function consistencyOf(
   word: string,
   said: { readonly where?: string; readonly parameter?: string } = {},
@@ -93,11 +90,7 @@ export class FallBack<Rows> {
     this.#options = options
   }
 
-  /**
-   * @param write does the write at the given level
-   * @param rows passed to `onFallback`
-   * @throws what the last attempt threw
-   */
+  /** @param write writes at the given level @param rows passed to `onFallback` @throws what the last attempt threw */
   async run<T>(write: (level: number) => Promise<T>, rows: Rows): Promise<T> {
     const { patienceMs = 60_000, signal } = this.#options
     let waited = 0

@@ -1,6 +1,4 @@
-/**
- * TLS of the connections to a cluster: which certificates are accepted, and whether nodes use TLS if it is optional.
- */
+/** TLS of the connections to a cluster: which certificates are accepted, and whether nodes use optional TLS. */
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type ConnectionOptions, type PeerCertificate } from 'node:tls'
 import type { CassandraSettings } from './config.ts'
@@ -8,10 +6,7 @@ import type { CassandraSettings } from './config.ts'
 /** Longest wait for the handshake of optional TLS, ms. */
 const PROBE_MS = 3000
 
-/**
- * The driver connects to addresses: a certificate is accepted if it names the node's address, or a host that the user
- * gave.
- */
+/** The driver connects to addresses: a certificate must name the node's address, or a host that the user gave. */
 export function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions {
   const { options } = tls
   if (!tls.verifyHost) return options ?? {}

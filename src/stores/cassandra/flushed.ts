@@ -1,7 +1,4 @@
-/**
- * Waits until acknowledged writes are synced: with `commitlog_sync: periodic` nodes acknowledge before the commit log
- * is on disk.
- */
+/** Waits until acknowledged writes are synced: `commitlog_sync: periodic` acknowledges before the log is on disk. */
 import { types, type Host } from 'cassandra-driver'
 import { restUnder, throwIfAborted } from '../../shared/abort.ts'
 import type { CassandraLink } from './connect.ts'

@@ -25,9 +25,7 @@ export function nodesOf({ client }: CassandraLink): readonly NodeLook[] {
   }))
 }
 
-/**
- * Number of schema versions and of nodes; more than one version while a change is under way, or if a node missed one.
- */
+/** Number of schema versions and of nodes; several versions during a change, or if a node missed one. */
 export async function schemaVersions({ client }: CassandraLink): Promise<{ versions: number; nodes: number }> {
   const [own, others] = await Promise.all([
     client.execute('SELECT schema_version FROM system.local', [], HERE),
@@ -108,10 +106,7 @@ async function isSuperuser(client: CassandraLink['client'], user: string, quoted
   }
 }
 
-/**
- * Largest difference of a node's clock to this machine's, in ms, positive if it is ahead; 0 if within the query's
- * duration.
- */
+/** Largest clock difference of a node to this machine, ms, positive: ahead; 0 if within the query's duration. */
 export async function clockSkew(
   { client }: CassandraLink,
   clock: Pick<Clock, 'now'>,

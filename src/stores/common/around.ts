@@ -1,7 +1,4 @@
-/**
- * For wrappers of a store or a source: optional members that a wrapper lacks must be named, so that a new member of a
- * port is never lost.
- */
+/** Wrappers of a store must name the optional members that they lack, so that a new member of a port is never lost. */
 
 /** Names of the optional members of a port. */
 export type OptionalNames<T> = { [K in keyof T]-?: Pick<T, K> extends Required<Pick<T, K>> ? never : K }[keyof T]

@@ -1,7 +1,4 @@
-/**
- * Target rows with values that are not of their column's type, which only other programs can have written:
- * `RowRequest.asStored`.
- */
+/** Target rows with values that are not of their column's type: other programs wrote them (`RowRequest.asStored`). */
 import { rowText, type RowSum } from '../../model/copy/row-hash.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -33,10 +30,7 @@ export function isRefusedValue(error: unknown): error is SluiceError {
 /** A row key value of a target. If a store reads a target as it reads sources, this error still concerns the target. */
 export class StoredKeyError extends SluiceError {}
 
-/**
- * The error for a value that is not of its type. @param isTarget rows are read `asStored`: only row key values cause
- * this error
- */
+/** Error for a value that is not of its type. @param isTarget rows are read `asStored`: only for row key values */
 export function valueError(
   isTarget: boolean,
   message: string,

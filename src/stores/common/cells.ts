@@ -1,7 +1,4 @@
-/**
- * Typed values of rows, the same for every database: some return 64-bit numbers as bigint, and text columns may hold
- * NULL.
- */
+/** Typed values of rows, for every database: some return 64-bit numbers as bigint; text columns may hold NULL. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
 type Given = SqlValue | undefined

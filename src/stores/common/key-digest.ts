@@ -10,10 +10,7 @@ import { keyColumns } from './key-ranges.ts'
 
 const KEYS_AT_ONCE = 200
 
-/**
- * Keys in the form of ranges. @param only in the form of `keyText` @param columns with the types that their values
- * travelled as
- */
+/** Keys in the form of ranges. @param only as `keyText` @param columns with the types that their values travelled as */
 export function rowKeysOf(
   only: Iterable<string>,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
@@ -24,11 +21,7 @@ export function rowKeysOf(
   )
 }
 
-/**
- * @param keys in the form of ranges
- * @param digest of the rows in a range of keys
- * @param atOnce keys per range
- */
+/** @param keys in the form of ranges @param digest of the rows in a range of keys @param atOnce keys per range */
 export async function digestOfKeys(
   keys: readonly RowKey[],
   digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,

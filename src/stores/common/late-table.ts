@@ -3,10 +3,7 @@ import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { refuseForeignTables } from './ledger-tables.ts'
 import { ownTable } from './own-tables.ts'
 
-/**
- * @param name in the register @param body columns and constraints
- * @throws SluiceError TABLE_REFUSED if a user's table has that name
- */
+/** @param name in the register @param body columns and constraints @throws SluiceError TABLE_REFUSED: a user's table */
 export async function makeLate(database: LedgerDatabase, name: string, body: string): Promise<void> {
   if (ownTable(name) === null) throw new Error(`${name} is not in the register of tables (stores/own-tables)`)
   await refuseForeignTables(database, [name])

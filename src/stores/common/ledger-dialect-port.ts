@@ -1,7 +1,4 @@
-/**
- * Differences between the databases that can hold a ledger, as each declares them. All other SQL of the ledger is
- * common to them.
- */
+/** Differences between the databases that can hold a ledger. All other SQL of the ledger is common to them. */
 
 export type LedgerDialect = {
   /** Milliseconds since the epoch by the clock of the database, when the statement runs. */
@@ -20,10 +17,7 @@ export type LedgerDialect = {
   }
   /** Suffix of a query for the next row to take, so that workers do not wait for each other. */
   readonly skipLocked: string
-  /**
-   * Suffix of a query for a row that must not change before the transaction ends; empty if only one program writes at a
-   * time.
-   */
+  /** Suffix of a query for a row that must not change in this transaction; empty with one writing program at a time. */
   readonly shareLocked: string
   /** Suffix of an INSERT whose key may exist already: then nothing is written. */
   readonly unlessThere: string

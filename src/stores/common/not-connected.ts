@@ -1,7 +1,4 @@
-/**
- * Why no connection to a server was made, as far as the network or the host name explains it. The same texts for every
- * system.
- */
+/** Why no connection was made, as far as the network or the host name explains it. Same texts for every system. */
 
 export type Cause = readonly [reason: string, hint: string]
 

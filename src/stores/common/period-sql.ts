@@ -8,10 +8,7 @@ export function anyOf(conditions: readonly string[]): string {
   return conditions.map((condition) => `(${condition})`).join(' OR ')
 }
 
-/**
- * One row with one count per condition, each looked up separately. @param from the table in SQL @param text makes a
- * text of a count
- */
+/** One row with a count per condition, each looked up separately. @param from table SQL @param text count as text */
 export function countsByIndex(
   from: string,
   conditions: readonly string[],

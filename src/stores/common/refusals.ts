@@ -55,10 +55,7 @@ export function tableRefused({ system, label, table, message, cause }: Refused):
   })
 }
 
-/**
- * Adds to an error which value of which row it is about.
- * @param at position of the value in the row
- */
+/** Adds to an error which value of which row it is about. @param at position of the value in the row */
 export function ofValue(
   error: unknown,
   { table, columns }: Pick<ChunkRequest, 'table' | 'columns'>,

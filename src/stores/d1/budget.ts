@@ -130,8 +130,7 @@ export class RequestBudget {
   }
 
   /**
-   * Milliseconds until the next request may go out. Once half of the budget is used, the rest is spread over the
-   * remaining time.
+   * Milliseconds until the next request. Once half of the budget is used, the rest is spread over the remaining time.
    */
   #delay(now: number): number {
     this.#forget(now)

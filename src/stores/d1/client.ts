@@ -1,7 +1,4 @@
-/**
- * Sends statements to a D1 database over Cloudflare's REST API. One request is one transaction: all of its statements
- * take effect, or none.
- */
+/** Sends statements to D1 over Cloudflare's REST API. A request is one transaction: all of its statements or none. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { pauseBefore } from '../common/retry.ts'
@@ -125,18 +122,12 @@ export class D1Client {
     }
   }
 
-  /**
-   * Statements that may run twice without harm: retried after any failure that may pass. @throws D1Failure; the
-   * signal's reason
-   */
+  /** Statements that may run twice: retried after any failure that may pass. @throws D1Failure; the signal's reason */
   read(statements: readonly D1Statement[], options: SendOptions): Promise<readonly D1Result[]> {
     return this.#repeated(options, async () => (await this.#raw(statements, options)).results)
   }
 
-  /**
-   * As `read`, but aborts an answer that grows beyond `mostBytes`.
-   * @throws D1Failure, of kind `size` for such an answer
-   */
+  /** As `read`, but aborts an answer beyond `mostBytes`. @throws D1Failure, of kind `size` for such an answer */
   async readPage(
     statements: readonly D1Statement[],
     options: SendOptions & { readonly mostBytes: number },

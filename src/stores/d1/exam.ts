@@ -1,7 +1,4 @@
-/**
- * Doctor's checks of a D1 database as the target of copies: whether it answers, and whether the service gives the
- * guarantees that copies need.
- */
+/** Doctor's checks of a D1 database as a target: whether it answers, and gives the guarantees that copies need. */
 import { fail, ok } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
 import type { Checks } from '../common/exam-port.ts'

@@ -46,10 +46,7 @@ export class Ahead<T> {
     this.#pump()
   }
 
-  /**
-   * The object if it is part of the plan, else null. Drops the objects before it in the plan: they are no longer
-   * wanted.
-   */
+  /** The object if it is in the plan, else null. Drops the objects before it in the plan. */
   take(path: string): Promise<T> | null {
     const place = this.#places.get(path)
     if (place === undefined || place < this.#taken) return null

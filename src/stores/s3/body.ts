@@ -1,7 +1,4 @@
-/**
- * Reads the bytes of one object in order. A broken transfer is resumed where it stopped, and never with another
- * object's bytes.
- */
+/** Reads an object's bytes in order. Resumes a broken transfer where it stopped, never with another object's bytes. */
 import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -27,10 +24,7 @@ export type BodyRequest = {
   readonly onFacts?: (facts: ObjectFacts) => void
 }
 
-/**
- * Pieces as they come from the network.
- * @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO
- */
+/** Pieces as they come from the network. @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO */
 export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
   const { bucket, key, signal, counts } = request
   const where = s3Path(bucket, key)

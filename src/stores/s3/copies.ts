@@ -150,9 +150,7 @@ class Copy {
     await this.#fetch(cut(rest, PART), signal)
   }
 
-  /**
-   * The first request: all of a small object; the first part of one that is wanted whole; else its end with the footer.
-   */
+  /** The first request: all of a small object; the first part of one wanted whole; else its end with the footer. */
   async #begin(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const small = this.#knownSize !== null && this.#knownSize <= SMALL
     const range = small ? {} : columns === undefined ? { start: 0, end: PART } : { start: -TAIL }

@@ -32,8 +32,7 @@ export class CredentialSource {
   }
 
   /**
-   * @param refused the keys that the store has just called expired @throws SluiceError BAD_CONFIG, SOURCE_DENIED,
-   * SOURCE_IO
+   * @param refused keys that the store has just called expired @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
    */
   async get(refused?: Credentials | null): Promise<Credentials | null> {
     const current = this.#current

@@ -29,10 +29,7 @@ export function endpointOf(env: Env, profile: Profile): Endpoint {
   return { custom: url.origin + url.pathname.replace(/\/+$/, ''), region }
 }
 
-/**
- * Path-style for other stores, and for bucket names that AWS's certificates do not cover (with dots); else the bucket
- * is part of the host.
- */
+/** Path-style for other stores, and for names that AWS's certificates do not cover (dots); else bucket in the host. */
 export function objectUrl(endpoint: Endpoint, region: string, bucket: string, key: string, query: string): string {
   const path = key.split('/').map(encoded).join('/')
   const tail = query === '' ? '' : `?${query}`

@@ -183,10 +183,7 @@ async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<
   await client.request(request, textOf, [204, 404]).catch(() => undefined)
 }
 
-/**
- * If the existing object has the same bytes, it is from this program: a request whose answer got lost, or an earlier
- * attempt.
- */
+/** An existing object with the same bytes is ours: the answer got lost, or an earlier attempt wrote it. */
 async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
   let position = 0
   for await (const piece of readPieces(at.client, { ...at, signal })) {

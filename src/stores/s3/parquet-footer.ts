@@ -1,7 +1,4 @@
-/**
- * Byte ranges of a Parquet file's columns, from its footer (Apache Parquet format, FileMetaData in Thrift's compact
- * protocol).
- */
+/** Byte ranges of a Parquet file's columns, from its footer (FileMetaData in Thrift's compact protocol). */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 export type ColumnChunk = {

@@ -9,8 +9,7 @@ import { AnswerDigest } from './digest.ts'
 export type { AnswerRow } from './answer-row.ts'
 
 /**
- * Longest time between two turns of the event loop, ms: a store may answer without ever waiting, and a stop must get
- * through.
+ * Longest time without a turn of the event loop, ms: a store may answer without waiting, and a stop must get through.
  */
 export const TURN_MS = 100
 

@@ -1,7 +1,4 @@
-/**
- * Answers the questions from the files of the log. Every answer begins with a listing: a reader of files cannot know
- * what is new.
- */
+/** Answers the questions from the log's files. Each answer begins with a listing: a reader cannot know what is new. */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'

@@ -1,7 +1,4 @@
-/**
- * Answers the questions from the catalog. Every answer begins with the table's head row, which says what is current and
- * readable.
- */
+/** Answers the questions from the catalog. Each answer begins with the head row: what is current and readable. */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { commitLine } from '../../../catalog/export/adds.ts'
 import { wholeChangesBetween, type WholeChange } from '../../../catalog/query/changes.ts'

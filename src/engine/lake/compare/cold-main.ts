@@ -69,10 +69,7 @@ async function ask(request: ColdRequest, latency: Latency, passed: (bytes: numbe
   return done(await catalog.read((reader) => drain(askSql(question, plan, reader, signal))))
 }
 
-/**
- * Asks again with the drivers loaded, everything else fresh, and without a proxy, so that only reads for the answer
- * count.
- */
+/** Asks again with the drivers loaded, all else fresh, and without a proxy, so that only reads for the answer count. */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
   // The same reader that was timed, except for the proxy: its reads are not part of the answer.
   const near: Latency = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }

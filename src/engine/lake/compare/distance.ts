@@ -45,10 +45,7 @@ export class Distance implements AsyncDisposable {
     return lake === 'calls' ? new FarLog(log, this.#calls) : log
   }
 
-  /**
-   * The catalog, for reading; a DuckDB file gets as many threads as Parquet is read with. @throws SluiceError
-   * CONNECT_FAILED …
-   */
+  /** The catalog, for reading; DuckDB gets as many threads as for Parquet. @throws SluiceError CONNECT_FAILED … */
   openCatalog(url: string): Promise<SqlDatabase> {
     const route = this.#latency.sql === 'wire' ? this.#wire?.route : undefined
     return openCatalogDatabase(url, 'read', { route, threads: PARQUET_THREADS })

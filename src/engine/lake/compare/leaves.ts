@@ -13,10 +13,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:/
 
 export type Contradiction = { readonly at: string; readonly files: string; readonly sql: string }
 
-/**
- * The first leaf that both texts have with different values; null if there is none. A text that is not JSON is one
- * leaf.
- */
+/** First leaf with different values that both texts have; null if none. A text that is not JSON is one leaf. */
 export function contradiction(files: string, sql: string): Contradiction | null {
   if (files === sql) return null
   const [mine, theirs] = [leavesOf(files), leavesOf(sql)]

@@ -21,10 +21,7 @@ import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
-/**
- * Questions whose answer is a total, with the question that gives the rows behind it: equal totals do not prove equal
- * files.
- */
+/** Questions that ask for a total, with the question for the rows behind it: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
 
 /** Most cold runs of a side; after `COLD_BUDGET_MS` together no further one begins. */
@@ -142,9 +139,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 
 type Rows = { readonly files: number; readonly sql: number }
 
-/**
- * @returns ms of each run, and per side the row count of a run that differs from the proved one, else the proved one
- */
+/** @returns ms of each run, and per side the row count of a run that differs from the proved one, or the proved one */
 async function timedRuns(
   files: () => Promise<number>,
   sql: () => Promise<number>,

@@ -1,7 +1,4 @@
-/**
- * What exactly is asked of one table. Plain data: the cold child process gets it as JSON, so that all runs ask the
- * same.
- */
+/** What exactly is asked of one table. Plain data: the cold child process gets it as JSON, so all runs ask the same. */
 import type { StructType } from '../../../delta/schema.ts'
 import { QUESTIONS, type Question, type QuestionId } from './questions.ts'
 import type { PartitionValues } from './rows.ts'

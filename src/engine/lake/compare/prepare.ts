@@ -1,7 +1,4 @@
-/**
- * Picks what to ask of a table, before anything is timed: versions that both sides have, a partition, a condition, a
- * file.
- */
+/** Picks what to ask of a table, before any timing: versions that both sides have, a partition, a condition, a file. */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'
 import { stateAt } from '../../../catalog/query/state.ts'
@@ -135,9 +132,7 @@ async function pickPartition(reader: SqlReader, tableId: string, version: number
   return chosen === undefined ? null : parsePartitionValues(chosen.values)
 }
 
-/**
- * A file from the middle of the history, so that neither the newest nor the oldest commit decides what a search costs.
- */
+/** A file from the middle of the history: neither the newest nor the oldest commit decides the cost of a search. */
 function pickOrigin(sample: readonly FileRecord[], firstCommit: number): ComparePlan['origin'] {
   const known = sample.filter(({ addedVersion }) => addedVersion >= firstCommit)
   const byAge = known.toSorted((a, b) => a.addedVersion - b.addedVersion || a.fileNo - b.fileNo)

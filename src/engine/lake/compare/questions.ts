@@ -1,6 +1,4 @@
-/**
- * The questions of `performance-compare`: what is asked, and how either side answers. Pure data, for every frontend.
- */
+/** The questions of `performance-compare`: what is asked, and how either side answers. Pure data for every frontend. */
 
 export type QuestionId =
   | 'latest-version'

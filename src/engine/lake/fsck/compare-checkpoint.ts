@@ -14,10 +14,7 @@ import type { Subject } from './subject.ts'
 
 /** Files that are named. */
 const NAMED = 4
-/**
- * Most bytes of commits that are replayed from the first one on: a replay keeps each file ever named, about as many
- * bytes of heap as of log.
- */
+/** Most bytes of commits replayed from the first one on: a replay needs about as many bytes of heap as of log. */
 const MOST_REPLAYED = 1024 ** 3
 
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }

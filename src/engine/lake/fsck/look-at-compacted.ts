@@ -1,6 +1,5 @@
 /**
- * Compares log compaction files with the commits that they replace. sluice reads commits only; other readers may use
- * either.
+ * Compares log compaction files with the commits that they replace. sluice reads only commits; others may use either.
  */
 import type { ActionKind } from '../../../delta/actions.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
@@ -33,9 +32,7 @@ export type CompactedCounts = {
   readonly notRead: readonly string[]
 }
 
-/**
- * @throws SluiceError of a store, and of commits that cannot be read; bad contents of a compaction file are findings
- */
+/** @throws SluiceError of a store, and of unreadable commits; bad contents of a compaction file are findings */
 export async function lookAtCompacted(
   subject: Subject,
   found: (finding: Finding) => void,

@@ -15,10 +15,7 @@ const interrupter = new Interrupter()
 let paused = false
 const post = (message: LaneMessage): void => parentPort?.postMessage(message)
 
-/**
- * The connection, or null if it failed: then no table is sent to this thread. Never rejects: a rejection would end the
- * thread.
- */
+/** The connection; null if it failed: then no table is sent here. Never rejects: that would end the thread. */
 const opening = open()
 let working: Promise<unknown> = Promise.resolve()
 

@@ -11,7 +11,7 @@ import type { LaneMessage, LaneOrder, LaneStart } from './lane-messages.ts'
 
 const LOOK_EVERY_MS = 40
 /**
- * How long a thread may take to close its connection before it is ended, ms. The catalog survives that like a kill -9.
+ * How long a thread may take to close its connection, ms; then it is ended, which the catalog survives like kill -9.
  */
 const GRACE_MS = 10_000
 
@@ -31,10 +31,7 @@ export class LaneThread {
   #alive = true
   #paused = false
 
-  /**
-   * @param catalog URL with its password, which only the thread gets
-   * @param entry the thread's program
-   */
+  /** @param catalog URL with its password, which only the thread gets @param entry the thread's program */
   constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
@@ -63,9 +60,7 @@ export class LaneThread {
     return this.#alive
   }
 
-  /**
-   * Imports one table, one at a time; never rejects. If the thread dies meanwhile, `table.finished` is emitted here.
-   */
+  /** Imports one table, one at a time; never rejects. If the thread dies, `table.finished` is emitted here. */
   import(target: Target, settings: ImportSettings): Promise<TableOutcome> {
     return new Promise((finish) => {
       this.#pending = { target, begun: this.#run.clock.ticks(), finish }

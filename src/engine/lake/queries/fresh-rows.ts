@@ -21,9 +21,7 @@ const MOST = 100
 export class FreshRows implements Disposable {
   readonly #watch = new LogWatch(Number.POSITIVE_INFINITY, () => undefined)
   #rows: readonly TableRow[] = []
-  /**
-   * Folders that changed at the previous call: a commit that was being written then is read now that it is complete.
-   */
+  /** Folders that changed at the previous call: a commit that was being written then is complete now. */
   #stirred: ReadonlySet<string> = new Set()
   #polledAt = 0
   #catalogAt = 0
@@ -79,10 +77,7 @@ export class FreshRows implements Disposable {
     this.#watch[Symbol.dispose]()
   }
 
-  /**
-   * Tables on the screen whose next commit exists. A log that cannot be read is not reported here: reading the row does
-   * that.
-   */
+  /** Tables on the screen whose next commit exists. Unreadable logs are skipped: reading the row reports them. */
   async #polled(seen: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const keys = new Set(seen)
     const rows = this.#rows.filter(({ key, kind, version }) => keys.has(key) && kind === 'delta' && version !== null)

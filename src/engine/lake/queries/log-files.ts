@@ -1,7 +1,4 @@
-/**
- * The Files and Partitions tabs of a table that is not in the catalog: read from its log into memory, and limited for
- * that reason.
- */
+/** The Files and Partitions tabs of a table outside of the catalog: read from its log into memory, so limited. */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { schemaOf } from '../../../delta/schema.ts'
 import { numRecordsOf, statsRange } from '../../../delta/stats.ts'

@@ -1,7 +1,4 @@
-/**
- * Maps physical column names to those of the schema: files of a table with column mapping are recorded under the
- * physical ones.
- */
+/** Maps physical column names to the schema's: with column mapping, files are recorded under the physical ones. */
 import { schemaOf, type StructType } from '../../../delta/schema.ts'
 import type { PartitionRow } from '../../../model/lake/answers.ts'
 import type { Declared } from './describe.ts'

@@ -81,9 +81,7 @@ const IMPORTS: ReadonlySet<string> = new Set(['import', 'batch-import', 'sync'])
 
 const verbOf = (command: string): string => VERB.exec(command)?.[1] ?? command
 
-/**
- * A path or URL as locations are spelled: links resolved. Other texts, and paths that are gone, are returned unchanged.
- */
+/** A path or URL in the spelling of locations, links resolved. Other texts and missing paths are returned unchanged. */
 function placeOf(subject: string): string {
   try {
     const place = parseLakeUrl(subject)

@@ -180,8 +180,7 @@ async function otherThanImported(
 }
 
 /**
- * A complete table is behind if its log has newer commits, and truncated if its log ends earlier; else the catalog's
- * state.
+ * A complete table is `behind` if its log has newer commits, `truncated` if it ends earlier; else as in the catalog.
  */
 function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
   if (row === undefined) return { state: 'none' }

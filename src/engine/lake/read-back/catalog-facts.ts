@@ -27,10 +27,7 @@ import type { VersionFacts } from './version-facts.ts'
 export type CatalogVersion = {
   readonly table: ReadableTable
   readonly version: number
-  /**
-   * Version of the checkpoint that the other side reads: files up to it have no added version there. -1 if it reads
-   * none.
-   */
+  /** Version of the other side's checkpoint: files up to it have no added version there. -1 without a checkpoint. */
   readonly checkpoint: number
   /** Source of the first version's rows, which decides its removes. */
   readonly baseSource: number

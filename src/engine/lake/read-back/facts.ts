@@ -12,10 +12,7 @@ import { isWellFormed } from '../../../shared/well-formed.ts'
 /** One fact: key and field values; null for an absent value. */
 export type Fact = { readonly key: string; readonly values: readonly (string | null)[] }
 
-/**
- * A file is identified by its path as in the log and its deletion vector: the same path with another vector is another
- * file.
- */
+/** A file is identified by its path as in the log and its deletion vector: another vector makes another file. */
 export const FILE_FIELDS = [
   'path',
   'deletion vector',

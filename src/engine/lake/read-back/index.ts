@@ -22,10 +22,7 @@ import { FIELDS, type What } from './version-facts.ts'
 
 /** Most versions that are read. */
 const MOST_VERSIONS = 8
-/**
- * Limit for the files of all sampled versions but the last, together: this many, or half as many as the last version
- * has.
- */
+/** Limit for the files of all sampled versions but the last: this many, or half as many as the last version has. */
 const FEW_FILES = 50_000
 /** Most differences that are shown; all are counted. */
 const MOST_SHOWN = 1000
@@ -203,10 +200,7 @@ function evenly(from: number, latest: number, count: number): readonly number[] 
   return Array.from({ length: count }, (_, i) => Math.round(latest - (i * (latest - from)) / (count - 1)))
 }
 
-/**
- * Whether the last version can also be built without its own checkpoint: from commits, or from an older checkpoint and
- * commits.
- */
+/** Whether the last version can also be built without its own checkpoint. */
 function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: Exported): boolean {
   return checkpoints.includes(latest) && !(based && latest === historyFrom)
 }

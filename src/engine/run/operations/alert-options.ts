@@ -5,10 +5,7 @@ import { inGroup, type Option } from './option.ts'
 /** For a command that can only report how it ends. */
 export const FAILED: readonly AlertCause[] = ['failed']
 
-/**
- * @param causes those that the command can raise; for several actions those of each
- * @param group heading in the help
- */
+/** @param causes those that the command, or each of its actions, can raise @param group heading in the help */
 export function alertOptions(causes: readonly AlertCause[] | string, group = 'Alerts:'): readonly Option[] {
   return inGroup(group, [
     {

@@ -54,10 +54,7 @@ export type Destruction<O> = {
   readonly named?: NamedBy<O>
   /** The name is not asked for if all counts of the dry run, except that of tables, are 0. */
   readonly counted?: true
-  /**
-   * A wrong name is refused before anything begins, with these words before the right one. Absent: the run compares the
-   * two.
-   */
+  /** A wrong name is refused before the start, with these words before the right one. Absent: the run compares them. */
   readonly against?: string
   /**
    * What the operation does to that name: without a name and a terminal it is refused before anything begins. Absent:
@@ -98,9 +95,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly kind: O['kind']
   /** The command that starts it, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
-  /**
-   * Where its fields are on the command line; parsed by hand (`cli/readers.ts`) if neither this nor `actions` is set.
-   */
+  /** Where its fields are on the command line; without this and `actions`, `cli/readers.ts` parses it by hand. */
   readonly words?: Words<O>
   /** The same for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
@@ -131,9 +126,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     readonly unless?: readonly FieldOf<O>[]
     readonly field?: FieldOf<O>
     readonly stream?: true | FieldOf<O>
-    /**
-     * Field of a store that one machine would find in the ledger, without its password: workers need the store's name.
-     */
+    /** Store field that one machine would find in the ledger, without a password: workers need the store's name. */
     readonly needs?: 'from' & FieldOf<O>
   }
   /**
@@ -149,10 +142,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly comesAgain?: true | FieldOf<O>
   /** Fields with which it runs until stopped: a schedule would never see its end. */
   readonly endless?: readonly FieldOf<O>[]
-  /**
-   * Events of its dry run that describe how it works, not what is due: if they change, a schedule's confirmation is
-   * void.
-   */
+  /** Dry-run events that describe how it works, not what is due: a change of them voids a schedule's confirmation. */
   readonly marks?: readonly E[]
   /** Command that inspects before this one, if the operation has no field for a plan. */
   readonly look?: Look

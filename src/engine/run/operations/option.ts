@@ -32,17 +32,11 @@ export type Option = {
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
-  /**
-   * Effective value if neither flag nor config file sets it, for an option without `default` because an explicit value
-   * means more.
-   */
+  /** Effective value if neither flag nor config file sets an option whose absence differs from any given value. */
   readonly fallback?: string | number | boolean
   /** The same in words, where it is no one value. */
   readonly shown?: string
-  /**
-   * The config file may set it under the same name: as the default, or `shown` in the help only, if the command reads
-   * it itself.
-   */
+  /** Whether the config file may set it under this name: `default` of the flag; `shown`: read by the command itself. */
   readonly config?: 'default' | 'shown'
   readonly required?: true
   /** Heading in the help. */

@@ -39,9 +39,7 @@ export type Word =
   | { readonly as: 'archive place'; readonly option: string }
   /** `--version` or `--timestamp`. */
   | { readonly as: 'as of' }
-  /**
-   * `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: only the given parts of a calendar.
-   */
+  /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: only the given parts. */
   | { readonly as: 'calendar' }
   /** `--alert`, `--alert-command` and `--alert-exit`. */
   | { readonly as: 'alert' }

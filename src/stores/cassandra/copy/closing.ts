@@ -6,10 +6,7 @@ export function fence({ sql, parameters }: Statement): Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, parameters }
 }
 
-/**
- * @param ledger speaks SQLite's SQL
- * @throws what the ledger throws if the chunk is neither closed nor lost
- */
+/** @param ledger speaks SQLite's SQL @throws what the ledger throws if the chunk is neither closed nor lost */
 export async function closeChunk(
   ledger: LedgerDatabase,
   { statements, guard, landed }: Closing,

@@ -87,9 +87,7 @@ function declared({ name, native, static: shared }: Column, clustered: boolean):
   return `${quotedName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
 }
 
-/**
- * Names of tables and types are folder names: Cassandra allows letters, digits and _ there; columns may have any name.
- */
+/** Tables and types are folder names: Cassandra allows letters, digits and _ there; columns may have any name. */
 function refuseNames({ table, columns }: TableSpec): void {
   const { name } = table
   if (!/^\w{1,48}$/.test(name)) {

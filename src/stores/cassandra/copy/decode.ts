@@ -1,6 +1,4 @@
-/**
- * Decodes values of the driver to canonical cells. Types with several values become JSON, in one form for all readers.
- */
+/** Decodes the driver's values to canonical cells. Types with several values become JSON, in one form. */
 import { blobText } from '../../../model/copy/bytes-text.ts'
 import type cassandra from 'cassandra-driver'
 import { isCut, type ColumnType } from '../../../model/copy/column-type.ts'
@@ -144,9 +142,7 @@ function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolea
   }
 }
 
-/**
- * Parts that were added to the type after the value was written are missing in it: null for every system but Cassandra.
- */
+/** Parts added to the type after the value was written are missing in it: null for every system but Cassandra. */
 function tupleJson(parts: readonly CqlType[], spelled: boolean): JsonWriter {
   const writers = parts.map((part) => jsonOf(part, spelled))
   return (value) => {

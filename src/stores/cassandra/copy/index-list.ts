@@ -1,6 +1,4 @@
-/**
- * Secondary indexes of a table, as the cluster's own tables list them. Releases before 3.0 keep them with the columns.
- */
+/** Secondary indexes of a table, from the cluster's own tables. Releases before 3.0 keep them with the columns. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { quotedName } from '../../../shared/sql-text.ts'

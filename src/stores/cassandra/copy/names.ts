@@ -2,10 +2,7 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/**
- * Always quoted, so that names keep their case and may be reserved words: `"keyspace"."table"`, or `"table"` in the
- * current keyspace.
- */
+/** Always quoted, for case and reserved words: `"keyspace"."table"`, or `"table"` in the current keyspace. */
 export function tableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }

@@ -10,10 +10,7 @@ import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
 
-/**
- * Removes the rows that the request's range names.
- * @throws errors of the driver
- */
+/** Removes the rows that the request's range names. @throws errors of the driver */
 export async function removeKeys(
   link: CassandraLink,
   request: ChunkRequest,

@@ -1,7 +1,4 @@
-/**
- * One window of the ring: whole partitions from a token on, until some hundred rows were read; wraps around the end of
- * its piece if needed.
- */
+/** One window of the ring: whole partitions from a token on, some hundred rows; wraps around the end of its piece. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'

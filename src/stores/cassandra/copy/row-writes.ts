@@ -1,7 +1,4 @@
-/**
- * Statements for writing a row: an INSERT for the values with one write time and TTL, and an UPDATE for each other
- * pair.
- */
+/** Statements for a row: an INSERT for the values with one write time and TTL, an UPDATE for each other pair. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,10 +14,7 @@ export type Parameters = readonly (Buffer | null)[]
 export type Write = {
   readonly sql: string
   readonly parameters: Parameters
-  /**
-   * Index of the parameter with the write time, for a write that must not be repeated with the same time: it would
-   * duplicate list elements.
-   */
+  /** Index of the write time's parameter, if a write with the same time must not repeat: list elements would double. */
   readonly timeAt?: number
   /** Index of the parameter with the TTL in seconds, and the second since 1970 at which it ends. */
   readonly lives?: { readonly at: number; readonly until: number }

@@ -1,7 +1,4 @@
-/**
- * Checks that tables of the target stay the same while they are written: if one is dropped and recreated, its rows are
- * gone.
- */
+/** Checks that target tables stay the same while written: the rows of one that is dropped and recreated are gone. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -15,9 +12,7 @@ export class SameTable {
     this.#link = link
   }
 
-  /**
-   * @throws SluiceError TABLE_REFUSED if the table is gone, or is not the one of the first check; errors of the driver
-   */
+  /** @throws SluiceError TABLE_REFUSED if the table is gone, or differs from the first check; errors of the driver */
   async check(table: TableName): Promise<void> {
     const id = await tableId(this.#link, table)
     const name = tableText(table)

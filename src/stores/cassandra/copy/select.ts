@@ -51,10 +51,7 @@ export function byTokens(
   }
 }
 
-/**
- * All rows of one partition, or one row, by the first columns of the key.
- * @param first only the first row that is found
- */
+/** All rows of a partition, or one row, by the first key columns. @param first only the first row that is found */
 export function byKey(
   table: TableSpec,
   what: string,

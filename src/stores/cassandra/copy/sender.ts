@@ -1,6 +1,4 @@
-/**
- * Sends writes of rows: alone, or several of one partition together; retries them, and falls back to ONE if allowed.
- */
+/** Sends writes of rows: alone, or several of one partition together; with retries, and at ONE if allowed. */
 import type { QueryOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { longBytes } from '../long-bytes.ts'
@@ -141,10 +139,7 @@ function stillLiving(writes: readonly Write[]): readonly Write[] {
   })
 }
 
-/**
- * After a lost answer the next attempt is a microsecond later: so it replaces list elements that the first one has
- * written.
- */
+/** After a lost answer the next attempt is a microsecond later, and replaces list elements of the first one. */
 function parametersOf({ parameters, timeAt }: Write, later: bigint): Parameters {
   if (later === 0n || timeAt === undefined) return parameters
   const time = parameters[timeAt]

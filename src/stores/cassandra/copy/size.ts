@@ -16,10 +16,7 @@ export const COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
-/**
- * Estimates, unless the table is so small that the sample has read all of it; 0 if it cannot be sampled: a copy will
- * find out what can be read.
- */
+/** Estimates, exact if the sample has read all rows; 0 if it fails: a copy finds out what can be read. */
 export async function sizeOf(
   link: CassandraLink,
   spec: Omit<TableSpec, 'rows' | 'bytes'>,

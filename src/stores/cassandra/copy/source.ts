@@ -1,7 +1,4 @@
-/**
- * A Cassandra cluster as the source of a copy. It has no snapshots: rows may change while they are read, and the copy
- * reports that.
- */
+/** A Cassandra cluster as a source. No snapshots: rows may change while they are read, which the copy reports. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -29,10 +26,7 @@ export class CassandraSource implements SourceView {
   readonly #signal: AbortSignal
   readonly #pageRows: number | undefined
 
-  /**
-   * @param now milliseconds since 1970
-   * @param options most rows of a page
-   */
+  /** @param now milliseconds since 1970 @param options most rows of a page */
   constructor(link: CassandraLink, now: number, signal: AbortSignal, options: { readonly pageRows?: number } = {}) {
     this.#link = link
     this.#signal = signal

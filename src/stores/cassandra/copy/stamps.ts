@@ -35,10 +35,7 @@ export class Stamping {
   readonly #timesOf: readonly number[] | null
   readonly #livesOf: readonly number[] | null
 
-  /**
-   * @param names columns of the rows
-   * @param now microseconds, for rows of unknown write time
-   */
+  /** @param names columns of the rows @param now microseconds, for rows of unknown write time */
   constructor(names: readonly string[], wish: StampWish, now: bigint) {
     const positions = (some: readonly string[] | undefined): readonly number[] | null =>
       some === undefined ? null : some.map((name) => names.indexOf(name)).filter((at) => at >= 0)

@@ -1,7 +1,4 @@
-/**
- * Texts of the statements that write and read single rows of a table. A text stays the same object, so that the driver
- * finds it prepared.
- */
+/** Statements for single rows of a table. A text stays the same object, so that the driver finds it prepared. */
 import { tableName } from './names.ts'
 import { selected } from './selected.ts'
 import type { TableShape } from './shape.ts'
@@ -33,10 +30,7 @@ export class Statements {
     return this.#cache.has(updateKey(columns, using))
   }
 
-  /**
-   * INSERT of these columns; after their values come write time and TTL. Without `using`: only if the key does not
-   * exist.
-   */
+  /** INSERT of these columns; then write time and TTL. Without `using`: only if the key does not exist. */
   insert(columns: readonly string[], using: Using | null): string {
     return this.#of(insertKey(columns, using), () => {
       this.#sets++

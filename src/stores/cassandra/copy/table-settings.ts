@@ -39,10 +39,7 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   allow_auto_snapshot: [5, 0],
   incremental_backups: [5, 0],
 }
-/**
- * First release in which a write can say that a row never expires although its table has a default TTL
- * (CASSANDRA-11207).
- */
+/** First release whose writes can say that a row never expires in a table with a default TTL (CASSANDRA-11207). */
 const FOREVER: readonly [number, number] = [3, 6]
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {
   read_repair_chance: [4, 0],

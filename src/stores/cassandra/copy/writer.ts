@@ -154,10 +154,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return this.#put(rows)
   }
 
-  /**
-   * Writes all rows, over existing ones.
-   * @returns how many have not expired by then
-   */
+  /** Writes all rows, over existing ones. @returns how many have not expired by then */
   async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, wish } = this.#parts
     const { signal } = this.#request

@@ -1,6 +1,5 @@
 /**
- * One participant's copy of a ledger: brought up to the end of the log, and sometimes saved as a snapshot so that the
- * log can be trimmed.
+ * One participant's copy of a ledger, at the end of the log; sometimes saved as a snapshot, so the log can be trimmed.
  */
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRawSync } from 'node:zlib'

@@ -1,7 +1,4 @@
-/**
- * Checks whether changes can be applied to a table, with the same messages for every system that checks unique indexes
- * at once.
- */
+/** Checks whether changes can be applied to a table, for every system that checks unique indexes at once. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { ChangeTable, FollowRefusal, TargetExam } from '../../../model/follow/port.ts'
@@ -30,10 +27,7 @@ export type LookedColumn = {
 export type ApplyRules = {
   /** Display name: `SQLite`. */
   readonly system: string
-  /**
-   * `unchecked`: the session that applies changes switches them off. `refused`: it cannot, and deletes rows before it
-   * writes them.
-   */
+  /** `unchecked`: the applying session switches them off. `refused`: it cannot; it deletes rows before it writes. */
   readonly foreignKeys: 'unchecked' | 'refused'
   /** Whether a table without an index on the row key can be replicated: all changes of a batch scan it once. */
   readonly scans: boolean

@@ -1,7 +1,4 @@
-/**
- * Which indexes of a table find the row of a change, and which can refuse it, for systems that list indexes as
- * `SchemaObject`s.
- */
+/** Indexes that find the row of a change, and those that can refuse it, if indexes are listed as `SchemaObject`s. */
 import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {

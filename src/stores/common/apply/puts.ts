@@ -1,7 +1,4 @@
-/**
- * Sorts the puts of a batch by what they need: whole rows, rows that keep values, and rows that take values from
- * another row.
- */
+/** Sorts the puts of a batch: whole rows, rows that keep values, and rows that take values from another row. */
 import type { CellBatch, ChangeRow, Put } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'

@@ -1,7 +1,4 @@
-/**
- * Session that applies changes to a database with one writer: a transaction holds the writer's turn from its first call
- * to its end.
- */
+/** Applies changes to a database with one writer: a transaction holds the writer's turn until its end. */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { rowsOf, unpacked } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'

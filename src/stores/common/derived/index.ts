@@ -9,10 +9,7 @@ import { changesNothing, type Derivation } from './wish.ts'
 export { derivedTable } from './tables.ts'
 export type { Derivation } from './wish.ts'
 
-/**
- * Returns the store itself if nothing is derived.
- * @throws (when it is asked for tables) SluiceError BAD_FLAG, UNSUPPORTED_TYPE
- */
+/** Returns the store itself if nothing is derived. @throws (on `tables`) SluiceError BAD_FLAG, UNSUPPORTED_TYPE */
 export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
   if (changesNothing(wish)) return store
   const bases = new Map<string, TableSpec>()

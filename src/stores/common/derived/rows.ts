@@ -27,10 +27,7 @@ export type RowPlan = {
 
 const MAP: ColumnType = { kind: 'json' }
 
-/**
- * @param found columns that identify rows
- * @throws SluiceError VALUE_REFUSED if a constant does not fit its column
- */
+/** @param found columns that identify rows @throws SluiceError VALUE_REFUSED if a constant does not fit its column */
 export function rowPlan(
   wanted: readonly ReadColumn[],
   base: TableSpec,

@@ -1,6 +1,4 @@
-/**
- * Columns of a lease, which are in the row of the leased work: an edit of the row by hand changes the lease with it.
- */
+/** Columns of a lease, in the row of the leased work: an edit of the row by hand changes the lease with it. */
 import { fateOf, type Fate, type Owner, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
@@ -44,10 +42,7 @@ const IS_ID = new RegExp(`^${UUID}$`)
 /** Form in which versions up to 1.0 named a program that divides a table: host, process number, and an id. */
 const OLD_PLANNER = new RegExp(`^(.*)/(\\d+)/${UUID}$`)
 
-/**
- * The lease owner that a row names; null if none.
- * @param row values of `ownerColumns`, numbers also as texts
- */
+/** The lease owner that a row names; null if none. @param row values of `ownerColumns`, numbers also as texts */
 export function holderOf(row: SqlRow): Holder | null {
   const [id, host, pid, machine, started] = row
   if (id == null) return null

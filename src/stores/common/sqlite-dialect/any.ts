@@ -1,7 +1,4 @@
-/**
- * Values of untyped columns as SQL literals: `7` is a whole number, `7.0` a floating point one, `'7'` a text and
- * `x'37'` bytes.
- */
+/** Untyped values as SQL literals: `7` is a whole number, `7.0` a floating point one, `'7'` a text, `x'37'` bytes. */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 

@@ -72,10 +72,7 @@ export function rowidKey(table: TableSpec): string | null {
 
 export type OnConflict = 'fail' | 'skip' | 'overwrite'
 
-/**
- * Start and end of an INSERT, around rows or a SELECT. `skip` and `overwrite` only consider the key: other constraints
- * still fail.
- */
+/** Start and end of an INSERT. `skip` and `overwrite` only consider the key: other constraints still fail. */
 export function insertEnds(
   table: TableSpec,
   columns: readonly string[],

@@ -147,8 +147,7 @@ export function takenQuery({ table }: TableSpec, names: readonly string[]): Quer
 }
 
 /**
- * The object as these systems make it. Constraints that they allow only in CREATE TABLE are refused, unless an index
- * does the same.
+ * The object as these systems make it. Constraints only known to CREATE TABLE are refused, unless an index suffices.
  */
 export function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
   switch (object.kind) {

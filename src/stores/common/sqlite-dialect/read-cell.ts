@@ -76,10 +76,7 @@ function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
   }
 }
 
-/**
- * Whether the column stores the bound value as it was stored before. A stored value is already in the form of the
- * column's affinity.
- */
+/** Whether the bound value is stored as before. A stored value is already in the form of the column's affinity. */
 function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isMoment: boolean): boolean {
   if (typeof stored === 'object')
     return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
@@ -89,10 +86,7 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isM
   return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
 }
 
-/**
- * An archive that began with times without a zone continues so: times with a zone are converted to UTC, as SQLite's
- * functions do.
- */
+/** An archive that began without zones continues so: times with a zone become UTC, as in SQLite's functions. */
 function inUtc(convert: Normalizer): CellReader {
   return (stored) => convert(typeof stored === 'string' ? moment(stored, true) : withoutBytes('timestamp', stored))
 }

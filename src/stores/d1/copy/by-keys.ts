@@ -19,10 +19,7 @@ const MOST_KEYS = 10_000
 const FIRST_KEYS = 2_000
 const KEY_BYTES = 1_000_000
 
-/**
- * @param keys in the form of `keyText`; none with a NULL
- * @throws D1Failure; SluiceError VALUE_REFUSED
- */
+/** @param keys in the form of `keyText`; none with a NULL @throws D1Failure; SluiceError VALUE_REFUSED */
 export async function digestOfKeys(
   client: D1Client,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },

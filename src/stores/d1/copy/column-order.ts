@@ -1,7 +1,4 @@
-/**
- * Order of a table's columns, checked in the request that reads or writes its rows: in D1 only a request is a
- * transaction.
- */
+/** Checks the order of a table's columns in the request that reads or writes its rows: D1's only transaction. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
@@ -13,10 +10,7 @@ export function namesInOrder({ table }: Pick<Planned, 'table'>): D1Statement {
   return { sql: 'SELECT name FROM pragma_table_xinfo(?) ORDER BY cid', params: [table.name] }
 }
 
-/**
- * @param names answer to `namesInOrder` @throws SluiceError SOURCE_GONE, TABLE_REFUSED if planned columns have another
- * order
- */
+/** @param names answer to `namesInOrder` @throws SluiceError SOURCE_GONE, TABLE_REFUSED if the order has changed */
 export function refuseUnordered(
   planned: Planned,
   names: D1Result | undefined,

@@ -9,10 +9,7 @@ import type { PageRequest } from './pages.ts'
 import { MOST_KEY_PARAMETERS, scan, type Scan } from './scan.ts'
 import { d1Statement } from './statements.ts'
 
-/**
- * @param only count only rows with these keys, in the form of `keyText`
- * @throws D1Failure; SluiceError VALUE_REFUSED
- */
+/** @param only count only rows with these keys (`keyText`) @throws D1Failure; SluiceError VALUE_REFUSED */
 export async function canonicalDigest(
   client: D1Client,
   request: Scan,

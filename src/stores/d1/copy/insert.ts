@@ -64,10 +64,7 @@ export class Inserts {
     this.#alias = placeOf(table.columns.find(({ identity }) => identity === true)?.name ?? rowidKey(table) ?? undefined)
   }
 
-  /**
-   * The statements that store these rows.
-   * @throws SluiceError ROW_REFUSED for a row that D1 cannot store unchanged
-   */
+  /** The statements that store these rows. @throws SluiceError ROW_REFUSED for a row that D1 cannot store unchanged */
   of(rows: readonly Row[]): readonly D1Statement[] {
     const statements: D1Statement[] = []
     let some: string[] = []

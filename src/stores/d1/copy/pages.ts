@@ -1,7 +1,4 @@
-/**
- * Reads the rows of a range page by page. Each page is one request with an answer as large as sensible: the API counts
- * requests.
- */
+/** Reads a range page by page. Each page is one request, as large as sensible: the API counts requests. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'

@@ -1,7 +1,4 @@
-/**
- * SELECT expressions of columns, and decoding of their values. Numbers pass through doubles on their way, so whole
- * numbers come as texts.
- */
+/** SELECT expressions and decoding of values. Numbers pass through doubles, so whole numbers come as texts. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { isPlain } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -17,9 +14,7 @@ import type { D1Row, D1Value } from '../client.ts'
 const LONG_BYTES = 990_000
 const LARGEST_DOUBLE = '1.7976931348623157e308'
 
-/**
- * Form of a column: unchanged if it can hold only one storage class; else with a letter for the class before the value.
- */
+/** Form of a column: unchanged if it holds only one storage class; else with the class's letter before the value. */
 type Form = 'text' | 'integer' | 'real' | 'tagged'
 
 function formOf({ column }: ReadColumn): Form {

@@ -1,7 +1,4 @@
-/**
- * A D1 database as the source of a copy. It has no snapshots: rows may change between two requests, and the copy
- * reports that.
- */
+/** A D1 database as a source. No snapshots: rows may change between two requests, which the copy reports. */
 import { conditionHint } from '../../common/query-errors.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'

@@ -1,7 +1,4 @@
-/**
- * Batches that run exactly once: their first statement fails the batch if another worker owns the chunk, or if it has
- * run already.
- */
+/** Batches that run exactly once: the first statement fails if another worker owns the chunk, or if it has run. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'

@@ -7,10 +7,7 @@ import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import type { Shape } from './shape.ts'
 
-/**
- * @param pattern `name` or `main.name`, with `*` for any characters; case is ignored, as in SQLite
- * @throws D1Failure
- */
+/** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function tablesOf(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
   const wanted = tableNamed(pattern)
   const [listed] = await client.read(

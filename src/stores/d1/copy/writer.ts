@@ -169,9 +169,7 @@ export class D1ChunkWriter implements ChunkWriter {
     })
   }
 
-  /**
-   * Without a cursor it is unknown after a lost answer whether rows were stored, so only repeatable writes are retried.
-   */
+  /** Without a cursor a lost answer leaves it unknown whether rows were stored: only repeatable writes are retried. */
   async #writeFreely(statements: readonly D1Statement[]): Promise<readonly number[]> {
     const { onExisting, table, signal } = this.#request
     const repeatable = table.key.length > 0 && (onExisting === 'upsert' || onExisting === 'append')

@@ -5,10 +5,7 @@
 import type { Socket } from 'node:net'
 import { later } from '../later.ts'
 
-/**
- * Most bytes under way, more than the receive window of a usual kernel; beyond it the sender is paused, as a kernel
- * would do.
- */
+/** Most bytes under way, more than a usual kernel's receive window; beyond it the sender is paused. */
 const ON_THE_WAY = 16 << 20
 
 /** `data` null: the sender has ended, or the connection broke. */

@@ -194,9 +194,7 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
   )
 }
 
-/**
- * White space between lines was lost, or a column that a line is made from was changed: the digest does not show which.
- */
+/** White space between lines was lost, or a source column of a line was changed: the digest does not show which. */
 function notTheBytes(versions: readonly number[]): string {
   const some = versions.slice(0, MOST_NAMED).join(', ')
   const more = versions.length > MOST_NAMED ? ` and ${versions.length - MOST_NAMED} more` : ''

@@ -174,8 +174,7 @@ class Check {
   }
 
   /**
-   * A file that only an old version needs may have been deleted with other old files: a finding only if the newest
-   * version needs it.
+   * A missing file that only an old version needs may have been deleted regularly: then it is a note, not a finding.
    */
   async #tellAbsent(): Promise<void> {
     const { table, version } = this.#subject

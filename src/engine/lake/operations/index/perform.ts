@@ -1,7 +1,4 @@
-/**
- * `index`: stores min/max ranges of chosen columns, so that a condition on them reads the statistics of few files; or
- * removes them.
- */
+/** `index`: stores or removes min/max ranges of columns: a condition on them then reads few files' statistics. */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { readHead } from '../../../../catalog/import/head.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'

@@ -1,7 +1,4 @@
-/**
- * `migration-status` and `runs`: what was imported, how far behind each table is, and which commands changed the
- * catalog.
- */
+/** `migration-status` and `runs`: imports, how far behind each table is, and which commands changed the catalog. */
 import { readAudit } from '../../../../catalog/audit.ts'
 import { cutText } from '../../../../catalog/import/same-log.ts'
 import { readStatus } from '../../../../catalog/status.ts'

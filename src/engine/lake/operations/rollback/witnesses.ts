@@ -1,7 +1,4 @@
-/**
- * Second sources that a log is the one a catalog was imported from: the table's id, the bytes of its commits, and the
- * names of its files.
- */
+/** Second sources for the identity of a log: the table's id, the bytes of its commits, and the names of its files. */
 import type { Head } from '../../../../catalog/import/head.ts'
 import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { compareCommits } from '../../../../catalog/import/same-log.ts'
@@ -11,9 +8,7 @@ import type { DeltaTable } from '../../../../delta/table.ts'
 import type { LogStore } from '../../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
-/**
- * The commits are those that were imported, and only the files differ: if the catalog is wrong, nothing would be lost.
- */
+/** The commits are the imported ones, only the files differ: if the catalog is wrong, nothing would be lost. */
 export const DISAGREES = 'the log gives another table than the catalog holds'
 
 /** Ranges of versions that are named. */
@@ -45,10 +40,7 @@ export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<
   return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }
 }
 
-/**
- * Compares every commit and the files of the version on both sides.
- * @throws SluiceError of a log that cannot be read
- */
+/** Compares all commits, and the files of the version, on both sides. @throws SluiceError of an unreadable log */
 export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly Witness[]> {
   const { head, version, database, log, table, snapshot } = sides
   const { metadata } = await snapshot.head(signal)
