@@ -1,4 +1,6 @@
-/** Byte ranges of a Parquet file's columns, from its footer (FileMetaData in Thrift's compact protocol). */
+/**
+ * Byte ranges of columns in a Parquet file, from its footer (Apache Parquet format, FileMetaData in compact Thrift).
+ */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 export type ColumnChunk = {

@@ -51,7 +51,7 @@ export class Alerts {
     }
   }
 
-  /** Raises an alert for an error; `passed` ends it. */
+  /** Raises an alert for an error or a lost replication slot; `passed` ends that of an error. */
   happened(cause: 'error' | 'slot-lost', what: string): void {
     if (this.#wish.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }

@@ -39,7 +39,9 @@ export type Option = {
   /** Whether the config file may set it under this name: `default` of the flag; `shown`: read by the command itself. */
   readonly config?: 'default' | 'shown'
   readonly required?: true
-  /** Heading in the help. */
+  /**
+   * The config file may set it: as the `default`; or it is `shown` in the help only, and the command reads it itself.
+   */
   readonly group?: string
   readonly hidden?: true
   /** Its value may be personal data: a printed command has a shell variable in its place. */

@@ -4,7 +4,7 @@
 const PAGE_BYTES = 1024 * 1024
 /** Rows of the first page, if nothing is known about the rows. */
 const FIRST_ROWS = 200
-/** Larger pages live until they move to the old generation, which costs more than the saved requests. */
+/** Larger pages stay until they move to the old generation, which costs more than the saved requests. */
 const MOST_ROWS = 1000
 const GROWTH = 4
 

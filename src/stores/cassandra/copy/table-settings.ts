@@ -41,6 +41,7 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
 }
 /** First release whose writes can say that a row never expires in a table with a default TTL (CASSANDRA-11207). */
 const FOREVER: readonly [number, number] = [3, 6]
+/** First release that no longer accepts an option. */
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {
   read_repair_chance: [4, 0],
   dclocal_read_repair_chance: [4, 0],

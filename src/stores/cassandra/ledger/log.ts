@@ -1,5 +1,6 @@
 /**
  * The log of a ledger in Cassandra: entries, each naming the previous one, and a head row that names the last.
+ *
  * An entry is written first, without effect. It becomes part of the log when the head row moves on to it, by one
  * lightweight transaction that succeeds only if the head is where the writer expects it. So a log has no forks and no
  * gaps, and a program that is behind the trimmed part cannot write.

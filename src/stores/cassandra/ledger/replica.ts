@@ -1,5 +1,6 @@
 /**
  * One participant's copy of the ledger: an SQLite database in memory, which only entries of the log change.
+ *
  * What SQLite would take from its environment comes from the entry: the clock is the entry's, and random functions are
  * refused. So equal entries make equal databases on every machine.
  */

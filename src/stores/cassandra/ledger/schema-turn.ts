@@ -1,6 +1,7 @@
 /**
  * Lets one program at a time create tables of one name. Old servers check whether a table exists only before they
  * create it: two that are created at the same time are two tables, of which the server loses one at its next start.
+ *
  * Every lock would need a table. So each program first creates a table with a unique name, and continues only while
  * there is no other such table; if two programs see each other, one drops its table again.
  */

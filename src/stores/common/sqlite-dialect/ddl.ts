@@ -72,7 +72,9 @@ export function rowidKey(table: TableSpec): string | null {
 
 export type OnConflict = 'fail' | 'skip' | 'overwrite'
 
-/** Start and end of an INSERT. `skip` and `overwrite` only consider the key: other constraints still fail. */
+/**
+ * Start and end of an INSERT, around rows or a SELECT. `skip`, `overwrite` use only the key: other constraints fail.
+ */
 export function insertEnds(
   table: TableSpec,
   columns: readonly string[],

@@ -24,7 +24,10 @@ export type Round = {
   readonly position: LogPosition
   /** Nothing was noted. */
   readonly isEmpty: boolean
-  /** Durably deletes exactly the emitted notes and records the position, in one transaction. Called once. */
+  /**
+   * Durably deletes exactly the emitted notes, and records the position in the same transaction. Called once, when the
+   * target has them.
+   */
   forget(upTo: LogPosition): Promise<void>
   /** A view that reads the snapshot of the round; only for rounds with `forView`. */
   view(): Promise<SourceView>
