@@ -35,7 +35,7 @@ export type Round = {
 
 /**
  * The changes of a round, without its `commit`; none if nothing is noted. @returns null if nothing was emitted because
- * a table was locked
+ * a table was unavailable
  */
 export type Telling = AsyncGenerator<readonly Change[], Round | null>
 

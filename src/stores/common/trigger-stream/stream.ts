@@ -50,7 +50,7 @@ export class TriggerStream implements MomentStream {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
           this.#telling = null
-          // Return to the caller, which has other work than to wait for a locked table.
+          // Return to the caller, which has other work than to wait for an unavailable table.
           return value === null ? [] : this.#ended(value)
         }
         const idle = await this.#look()
