@@ -1,4 +1,4 @@
-/** A catalog opened for one run: checked or made, audited when it is written, always closed. */
+/** A catalog opened for one run: checked, made if needed; writing runs are recorded in its audit; always closed. */
 import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../../catalog/catalog.ts'
@@ -32,13 +32,13 @@ export async function withCatalog<T>(
 }
 
 /**
- * What a database refused, in terms of the rights that are missing and the command that gives them.
- * @param wants what the command has to do with the catalog
- * @returns a better TARGET_DENIED where a right of the login is missing; else what was thrown
+ * Explains a TARGET_DENIED by the rights that the login lacks and by the command that grants them.
+ * @param wants access level that the command needs
+ * @returns a better TARGET_DENIED if the login lacks a right; else `thrown`
  */
 async function explainDenied(database: SqlDatabase, thrown: unknown, wants: AccessLevel): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_DENIED') return thrown
-  // A server that does not answer this either has said enough.
+  // A server that refuses this query too gives no better error.
   const rights = await rightsOf(database).catch(() => null)
   const lacked = rights === null ? null : missingFor(rights, wants)
   if (rights === null || lacked === null) return thrown
@@ -59,10 +59,13 @@ function missingFor({ missing }: Rights, wants: AccessLevel): readonly [AccessLe
   return null
 }
 
-/** How long a run waits for another program where its operation does not say, ms. */
+/** How long a run waits for another program, ms, if its operation sets no other limit. */
 export const WAIT_MS = 10_000
 
-/** Waits for a program that has the file of a catalog: one at a time may. @param waitMs for all that is tried with it together */
+/**
+ * Waits while another program has the catalog's file open: only one can at a time.
+ * @param waitMs limit for all that is tried with this `Patient` together, ms
+ */
 export function whileHeld({ clock, interrupt, emit }: Run<'log'>, waitMs: number): Patient {
   const onNote = (message: string): void => emit({ type: 'log', level: 'note', message })
   return patientFor('TARGET_BUSY', { clock, waitMs, interrupt, onNote })
@@ -73,7 +76,7 @@ export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes
 /**
  * Opens a catalog for writing, makes or upgrades it, and records the command with its result in the audit.
  * @param subject table or folder that the command is about
- * @param patient opens it, maybe more than once
+ * @param patient opens the catalog; may try more than once
  */
 export async function withWritableCatalog(
   url: string,
@@ -95,7 +98,7 @@ export async function withWritableCatalog(
     throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
   }
   const indexes = new FileIndexes(database)
-  // Whoever may read the catalog reads its audit, years later.
+  // Every reader of the catalog can read its audit, even years later.
   const secrets = [url, subject].flatMap(secretsOfUrl)
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {
@@ -111,7 +114,7 @@ export async function withWritableCatalog(
     return ending
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    // The command's own failure is what matters; a catalog that cannot even note it says so through that failure.
+    // The command's own error is thrown, also if the audit cannot record it.
     await record(error, error.kind === 'stopped').catch(() => undefined)
     throw thrown
   }

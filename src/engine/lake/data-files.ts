@@ -1,6 +1,6 @@
 /**
- * Are the data files of a snapshot there? Answered by listings: no file is opened or asked for by its name, and none outside the table root.
- * A bucket is listed as a whole where that takes fewer requests than its folders would.
+ * Checks that the data files of a snapshot exist, by listings: no file is opened or requested by name, and none outside
+ * the table root is checked. A bucket is listed as a whole if that takes fewer requests than its folders would.
  */
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -12,16 +12,16 @@ export type Presence = {
   readonly checked: number
   readonly missing: readonly string[]
   readonly missingTotal: number
-  /** Files whose path leads out of the table root (shallow clones): never looked at unasked. */
+  /** Files whose path is outside of the table root (shallow clones): never checked unless asked for. */
   readonly outside: number
 }
 
-/** Names that are looked for, by folder. */
+/** Names to find, by folder. */
 type Wanted = ReadonlyMap<string, readonly string[]>
 
 const SAMPLE_FOLDERS = 25
 const MISSING_SHOWN = 10
-/** Objects that one request lists. */
+/** Objects per request of a listing. */
 const PAGE = 1000
 /** Folders of a bucket that are listed at the same time. */
 const PARALLEL_FOLDERS = 8
@@ -77,7 +77,7 @@ async function byFolder(
   return { folders, outside }
 }
 
-/** The names of each folder that no listing had. */
+/** The names of each folder that no listing returned. */
 async function absentOf(
   log: LogStore,
   wanted: Wanted,
@@ -90,7 +90,8 @@ async function absentOf(
     const names = left.get(folder)
     if (names?.delete(name) === true && names.size === 0) left.delete(folder)
   }
-  // Whole pages at least; what nobody refers to any more comes on top, and how much that is nobody knows.
+  // Lower bound of the deep listing's requests: it also returns an unknown number of files that the table no longer
+  // uses.
   const deep = log.listDeep !== undefined && Math.ceil(files / PAGE) < left.size
   if (deep && (await listAll(log, found, () => left.size, signal))) return left
   const lanes = log.requests === undefined ? 1 : PARALLEL_FOLDERS
@@ -107,7 +108,7 @@ async function absentOf(
   return left
 }
 
-/** @returns false when the rest is cheaper by folders: there are far more objects than files of the table */
+/** @returns false if listing the remaining folders is cheaper: there are far more objects than files of the table */
 async function listAll(
   log: LogStore,
   found: (folder: string, name: string) => void,

@@ -1,12 +1,12 @@
-/** Work on a list of items, several at a time, each by the lane that is free first. */
+/** Works on a list of items with several workers; each takes the next item when it is free. */
 import type { LakeRun } from './import/lake-run.ts'
 import { laneOpen } from '../run/pause.ts'
 
 /**
- * Resolves when all items are done, or when those are that were begun before the run was asked to stop. Pauses and numbers of lanes that a
- * person sets are kept to between two items.
- * @param lanes at most; more than there are items make no difference
- * @param work gets the item and the number of its lane, from 1
+ * Resolves when all items are done, or, after a stop, when the started ones are. Pauses and changes of the number of
+ * workers apply between two items.
+ * @param lanes most workers; more than there are items make no difference
+ * @param work gets the item and the number of its worker, from 1
  * @throws what the work throws
  */
 export async function inLanes<T>(
@@ -18,7 +18,7 @@ export async function inLanes<T>(
   const queue = [...items]
   const lane = async (number: number): Promise<void> => {
     while (queue.length > 0 && (await laneOpen(number, run))) {
-      // Another lane may have taken the last one meanwhile.
+      // Another worker may have taken the last one meanwhile.
       const item = queue.shift()
       if (item === undefined) return
       await work(item, number)

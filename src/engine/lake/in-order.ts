@@ -1,17 +1,17 @@
-/** Work on the items of a stream, several at a time, with results in the order of the items. */
+/** Works on the items of a stream, several at a time; results come in the order of the items. */
 import { isS3Url } from '../../model/lake/lake-url.ts'
 
-/** Tables of a bucket that are looked at at the same time: that is mostly waiting. */
+/** Tables of a bucket that are inspected at the same time: that is mostly waiting. */
 const PARALLEL_TABLES = 16
 
-/** How many tables at these places are to be looked at at the same time. */
+/** How many tables at these places are inspected at the same time. */
 export function lanesAt(places: readonly string[]): number {
   return places.some(isS3Url) ? PARALLEL_TABLES : 1
 }
 
 /**
- * @param limit items worked on at most at the same time; 1 works on one after the other, each when its result is asked for
- * @throws what the stream or the work throws, in its turn
+ * @param limit most items at the same time; 1: one after the other, each when its result is asked for
+ * @throws what the stream or the work throws, in the item's turn
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -22,7 +22,7 @@ export async function* inOrder<T, R>(
   try {
     for await (const item of items) {
       const result = work(item)
-      // It is heard of when its turn comes, which may be never where an earlier one fails.
+      // The error is thrown at the item's turn; if an earlier one fails, never.
       result.catch(() => undefined)
       waiting.push(result)
       while (waiting.length >= limit) yield await (waiting.shift() as Promise<R>)

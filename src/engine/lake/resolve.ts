@@ -1,4 +1,7 @@
-/** TABLE on the command line: a path with a `_delta_log` below it, an id of the catalog, or the end of the path of one table of it. The path wins. */
+/**
+ * Resolves TABLE of the command line: a path with a `_delta_log` below it, an id of the catalog, or the end of one
+ * catalog table's path. A path is tried first.
+ */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readHead, type TableKey } from '../../catalog/import/head.ts'
@@ -18,8 +21,8 @@ export type TableRef =
   | { readonly by: 'id'; readonly tableId: string; readonly path: string }
 
 /**
- * @param catalog null when no catalog is at hand: then only a path will do
- * @throws SluiceError NO_LOG for a folder without a log, AMBIGUOUS_TABLE, NO_SUCH_TABLE for what is neither
+ * @param catalog null without a catalog: then only a path is accepted
+ * @throws SluiceError NO_LOG for a folder without a log, AMBIGUOUS_TABLE; NO_SUCH_TABLE for anything else
  */
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
   if (isUrl(table)) return { by: 'path', path: table, note: null }
@@ -56,10 +59,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
-/**
- * Whether a path that somebody gave is a folder.
- * @throws SluiceError SOURCE_DENIED when the folders above may not be entered, SOURCE_IO
- */
+/** Whether a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
 function isFolder(path: string): boolean {
   try {
     return isFolderHere(path)
@@ -75,15 +75,12 @@ function isFolder(path: string): boolean {
 
 const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)
 
-/**
- * What the catalog finds a table by.
- * @param log of the table, where it is open already
- */
+/** The key of the table in the catalog. @param log of the table, if it is open already */
 export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
   return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
 }
 
-/** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */
+/** The path of a table to import: the catalog is queried only if TABLE is not a path, and is never created. */
 export async function resolveForWriting(table: string, catalogUrl: string): Promise<string> {
   const isPath = isUrl(table) || isFolder(join(table, '_delta_log'))
   if (isPath || !mayHoldCatalog(catalogUrl)) return (await resolveTable(table, null)).path

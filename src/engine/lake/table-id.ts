@@ -1,4 +1,4 @@
-/** The id a table gets when nobody gives one: its folder's name and 8 hex digits, so that two tables named alike never collide. */
+/** Default table id: the folder's name and 8 hex digits of the location's SHA-256, so equal names do not collide. */
 import { createHash } from 'node:crypto'
 
 /** @param location canonical URI of the table root */

@@ -1,4 +1,4 @@
-/** Names of tables as people read them in a list: the end of a path, `sales/orders` of `/data/lake/sales/orders`. */
+/** Table names in lists: the end of a path, `sales/orders` of `/data/lake/sales/orders`. */
 import { readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pathOfLocation } from '../../model/lake/lake-url.ts'
@@ -8,10 +8,10 @@ import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type Place = { readonly tableId: string; readonly path: string }
 
-/** Folders that are looked into for a name that is near; a folder with more is no place to look for one table. */
+/** Most folders that are searched for a similar name; a folder with more is skipped. */
 const MOST_FOLDERS = 500
 
-/** All tables of a catalog with where they lie. */
+/** All tables of a catalog with their paths. */
 export async function placesOf(reader: SqlReader): Promise<readonly Place[]> {
   const rows = await reader.all('SELECT table_id, location FROM delta_tables ORDER BY table_id')
   return rows.map(([id, location]) => ({ tableId: String(id), path: pathOfLocation(String(location)) }))
@@ -19,7 +19,7 @@ export async function placesOf(reader: SqlReader): Promise<readonly Place[]> {
 
 const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.')
 
-/** Those whose path ends with the name, part by part. */
+/** Tables whose path ends with the name, part by part. */
 export function endingIn(name: string, places: readonly Place[]): readonly Place[] {
   const wanted = partsOf(name)
   if (wanted.length === 0 || wanted.includes('..')) return []
@@ -29,7 +29,7 @@ export function endingIn(name: string, places: readonly Place[]): readonly Place
   })
 }
 
-/** What was probably meant: an id, or the end of a path with as many parts as were typed. Null where nothing is near. */
+/** Similar name: an id, or the end of a path with as many parts as were typed. Null if none is similar. */
 export function nearIn(name: string, places: readonly Place[]): string | null {
   const length = Math.max(1, partsOf(name).length)
   const names = places.flatMap(({ tableId, path }) => [partsOf(path).slice(-length).join('/'), tableId])
@@ -38,7 +38,7 @@ export function nearIn(name: string, places: readonly Place[]): string | null {
   return meant === null ? null : (lower.get(meant) ?? null)
 }
 
-/** The same among folders of this machine: a table beside the one that was typed, or of a folder below the one that we are in. Null where nothing is near. */
+/** Similar local table: a sibling of the typed path, or that path below a folder here. Null if none is similar. */
 export function nearOnDisk(name: string): string | null {
   if (name.startsWith('/') || !name.includes('/')) return besideOnDisk(name)
   const below = foldersOf('.').find((folder) => isTable(join(folder, name)))

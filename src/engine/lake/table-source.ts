@@ -1,6 +1,6 @@
 /**
- * Where a question about a table is answered: by the catalog when it holds the table, else by the log itself. A table that is named by
- * its path and was never imported is read from its files, and that is said.
+ * Opens a table in the catalog if it is there, else from its log. A table that is named by its path and was never
+ * imported is read from its files, with a note.
  */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { readHead } from '../../catalog/import/head.ts'
@@ -22,7 +22,7 @@ export type TableSource =
   | { readonly from: 'log'; readonly table: DeltaTable }
 
 /**
- * @param reach what the body will ask of a log; by default what `asOf` says
+ * @param reach versions of the log that the body will need; default: by `asOf`
  * @throws SluiceError of resolving the table, or of the catalog that holds it
  */
 export async function withTable<T>(
@@ -48,7 +48,7 @@ export async function withTable<T>(
       }
       run.emit({ type: 'log', level: 'note', message: `${name} is not in the catalog: answered from its log` })
     } else if (catalogUrl !== undefined) {
-      // A mistyped URL must not pass for an answer of the catalog.
+      // With a mistyped URL the user must not believe that the catalog has answered.
       const { label } = parseCatalogUrl(catalogUrl)
       run.emit({
         type: 'log',
@@ -62,7 +62,7 @@ export async function withTable<T>(
   }
 }
 
-/** What a question about a version or time asks of a log. */
+/** Which versions of the log a query for a version or time needs. */
 export function reachOf({ version, timestampMs }: AsOf): Reach {
   return version === undefined && timestampMs === undefined ? 'newest' : 'all'
 }
@@ -81,7 +81,10 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
   )
 }
 
-/** Opens a catalog for reading; null where the database holds none yet. The caller closes it. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED, CONNECT_FAILED … */
+/**
+ * Opens a catalog for reading; null if the database holds none yet. The caller closes it. @throws SluiceError
+ * CATALOG_NEWER, LEDGER_DAMAGED, CONNECT_FAILED …
+ */
 export async function catalogIfThere(url: string | undefined): Promise<SqlDatabase | null> {
   if (url === undefined || !mayHoldCatalog(url)) return null
   const database = await openCatalogDatabase(url, 'read')

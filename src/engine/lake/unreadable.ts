@@ -1,11 +1,11 @@
-/** A table that readers must refuse may be in a catalog (`import --allow-refused`): who asks the catalog about it is warned. */
+/** Warning for tables that readers must refuse, but that a catalog may hold (`import --allow-refused`). */
 import type { ReadableTable } from '../../catalog/catalog.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import type { Run } from '../run/run-context.ts'
 
-/** Warns where the protocol of the version that is answered needs more than this reader has. @param name of the table, as it was asked for */
+/** Warns if the answered version's protocol needs more than this reader supports. @param name as the user gave it */
 export async function warnUnreadable(
   reader: SqlReader,
   { tableId, version }: ReadableTable,

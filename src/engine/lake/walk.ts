@@ -1,6 +1,6 @@
 /**
- * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its folders of data, which may hold millions of files, are not
- * entered, and its other folders are, for they may hold tables of their own.
+ * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its data folders, which may
+ * hold millions of files, are not entered; its other folders are, because they may hold tables.
  */
 import type { FolderLook, LakeItem, LakeStore, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -12,7 +12,7 @@ export type Found =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }
   | {
       readonly kind: 'database'
-      /** By the name of its declaration. */
+      /** Name in the system's declaration. */
       readonly system: string
       readonly name: string
       readonly path: string
@@ -20,7 +20,7 @@ export type Found =
       readonly modified: number
     }
   | { readonly kind: 'excluded'; readonly name: string; readonly word: string }
-  /** A table with so many files that its folders were not all looked for. */
+  /** A table with so many files that its subfolders were not all searched. */
   | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & Unseen)
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 
@@ -28,13 +28,14 @@ type WalkOptions = {
   readonly recursive: boolean
   readonly exclude: readonly string[]
   readonly signal: AbortSignal
-  /** Called for each folder that is no table and whose folders only a recursive walk lists. */
+  /** Called for each folder that is not a table and whose subfolders only a recursive walk lists. */
   readonly onShallow?: (name: string) => void
 }
 
 /**
- * @param recursive false looks at the folder itself and at the folders directly in it
- * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL, SOURCE_DENIED for the folder itself; folders below that cannot be read are reported and passed
+ * @param recursive false: only the folder itself and the folders directly in it
+ * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL, SOURCE_DENIED for the folder itself; unreadable folders below are
+ * reported and skipped
  */
 export async function* walkLake(root: string, options: WalkOptions): AsyncGenerator<Found> {
   const lake = await openLakeStore(root)
@@ -111,7 +112,7 @@ async function* walk(
 }
 
 /**
- * `--exclude WORD`: a substring of the path below the folder, or a glob of it where WORD holds `*`, `?` or `[`.
+ * `--exclude WORD`: a substring of the path below the folder, or a glob of it if WORD holds `*`, `?` or `[`.
  * @returns the first word that excludes `path` ('/' between parts), or null
  */
 function excludedBy(path: string, words: readonly string[]): string | null {
@@ -145,8 +146,8 @@ function globToRegExp(glob: string): RegExp {
 }
 
 /**
- * Folders of a table that may hold tables of their own, as a recursive walk enters them. None where the folder of the table cannot be listed: the table
- * itself was read without that. Links are left out, since they may lead back up.
+ * Folders of a table that may hold tables, as a recursive walk enters them. Empty if the table's folder cannot be
+ * listed: reading the table did not need that. Links are left out, because they may lead back up.
  * @param name of the table in the walk
  */
 export async function foldersInside(
@@ -166,14 +167,14 @@ export async function foldersInside(
   }
 }
 
-/** What is said of a folder that could not be looked into, or not to its end. */
+/** Text for a folder that could not be searched, or not completely. */
 export function lookText(found: Extract<Found, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
   return `tables inside of ${path} were looked for among ${listed.toLocaleString('en')} names, up to ${after}: name the path of one that lies behind`
 }
 
-/** Where looking takes a round trip, the next folders are looked into while this one is. */
+/** If inspecting a folder takes a round trip, the next folders are inspected ahead. */
 function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {
   if (lake.parallel === 1) return
   for (const item of items.slice(from, from + lake.parallel)) {

@@ -1,13 +1,13 @@
 /**
- * Tells when logs may have changed: at once for folders of this machine that the system watches, else by the clock. It never says what changed;
- * a look at the log does.
+ * Signals that logs may have changed: at once for local folders that the system watches, else by the clock. The caller
+ * reads the log to find what changed.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Folders watched at most: every one of them is a handle of the system. */
+/** Most watched folders: each needs a system handle. */
 const MAX_FOLDERS = 4096
-/** A writer makes a commit in several steps, and several commits one after the other: they are looked at together. */
+/** Wait after the first change, ms: a commit takes several steps, and commits come in series. */
 const SETTLE_MS = 60
 
 export class LogWatch implements Disposable {
@@ -20,15 +20,15 @@ export class LogWatch implements Disposable {
   #told = false
 
   /**
-   * @param intervalMs when everything is to be looked at, whatever the system says
-   * @param onNote hears once that the system watches no more folders
+   * @param intervalMs how often all logs are due, whatever the system reports
+   * @param onNote called once if the system watches no more folders
    */
   constructor(intervalMs: number, onNote: (message: string) => void) {
     this.#intervalMs = intervalMs
     this.#onNote = onNote
   }
 
-  /** Watches these folders, by key, and no others. Those that cannot be watched wait for the clock. */
+  /** Watches exactly these folders, by key. Folders that cannot be watched are due by the clock. */
   follow(folders: ReadonlyMap<string, string>): void {
     for (const key of this.#watchers.keys()) if (!folders.has(key)) this.#drop(key)
     for (const [key, folder] of folders) {
@@ -41,7 +41,7 @@ export class LogWatch implements Disposable {
     }
   }
 
-  /** Waits for a change. @returns the keys that may have changed, or null when all are due; at once when `stop` fires */
+  /** Waits for a change; returns at once when `stop` fires. @returns keys that may have changed; null: all are due */
   async next(stop: AbortSignal): Promise<ReadonlySet<string> | null> {
     const due = this.#polledAt + this.#intervalMs - Date.now()
     if (this.#changed.size === 0 && due > 0 && !stop.aborted) {
@@ -62,12 +62,12 @@ export class LogWatch implements Disposable {
     return keys
   }
 
-  /** Whether the system tells of changes of this folder. */
+  /** Whether the system reports changes of this folder. */
   watches(key: string): boolean {
     return this.#watchers.has(key)
   }
 
-  /** What may have changed since this was asked last; it waits for nothing. */
+  /** What may have changed since the last call; does not wait. */
   take(): ReadonlySet<string> {
     const keys = new Set(this.#changed)
     this.#changed.clear()
@@ -87,7 +87,7 @@ export class LogWatch implements Disposable {
       watcher.on('error', () => this.#drop(key))
       this.#watchers.set(key, watcher)
     } catch (error) {
-      // A folder that is gone is told by the look at its log.
+      // A missing folder is reported when its log is read.
       const code = (error as NodeJS.ErrnoException).code ?? ''
       if (['ENOSPC', 'EMFILE', 'ENFILE'].includes(code)) this.#note('the system watches no more folders')
     }

@@ -1,9 +1,12 @@
-/** Work that was dropped, and does not end: a server that stands still must not keep a run from telling its end. */
+/** Dropped work that does not end: a hanging server must not keep a run from reporting its end. */
 
-/** How long dropped work is waited for. A program is ended ten seconds after its abort, and then nobody is told anything. */
+/** How long dropped work is waited for, ms: ten seconds after its abort the program is killed, and reports nothing. */
 const DROPPED_MS = 7000
 
-/** @param abort of the run @throws what the work throws, and the abort's reason where the work has not ended some seconds behind it */
+/**
+ * @param abort of the run @throws what the work throws, or the abort's reason if the work has not ended `patienceMs`
+ * after the abort
+ */
 export async function unlessStuck<T>(work: Promise<T>, abort: AbortSignal, patienceMs = DROPPED_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   let begin = (): void => undefined

@@ -1,6 +1,6 @@
 /**
- * Database URLs as users write them: `sqlite:///relative.db`, `sqlite:////absolute.db`, `duckdb:///file.duckdb`, `postgresql://user@host/db`,
- * `mysql://user@host/db`. What stands behind `?` of a server's URL is for its store to read.
+ * Parses database URLs: `sqlite:///relative.db`, `sqlite:////absolute.db`, `duckdb:///file.duckdb`,
+ * `postgresql://user@host/db`, `mysql://user@host/db`. The part after `?` of a server's URL is parsed by its store.
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -10,14 +10,12 @@ import { redactUrl } from '../../shared/redact.ts'
 import type { CatalogDeclaration, CatalogPlace, SystemDeclaration } from '../../stores/declaration.ts'
 import { catalogExamples, systemOf } from './systems.ts'
 
-/** Where a catalog is, and the system that holds it. */
+/** Place of a catalog, and the system that holds it. */
 export type CatalogUrl = CatalogPlace & {
   readonly system: SystemDeclaration & { readonly catalog: CatalogDeclaration }
 }
 
-/**
- * @throws SluiceError BAD_CONFIG for an empty or malformed URL, UNSUPPORTED_URL for a system without a catalog
- */
+/** @throws SluiceError BAD_CONFIG for an empty or malformed URL, UNSUPPORTED_URL for a system without a catalog */
 export function parseCatalogUrl(url: string): CatalogUrl {
   const match = /^([a-z0-9+]+):\/\/(.*)$/is.exec(url)
   if (match === null) {
@@ -37,7 +35,7 @@ export function parseCatalogUrl(url: string): CatalogUrl {
   return { system, ...filePlace(system, written.toLowerCase(), rest) }
 }
 
-/** Whether there can be a catalog at all: a file that is not there holds none, a server has to be asked. */
+/** Whether there can be a catalog at all: false for a missing file; always true for a server, which must be queried. */
 export function mayHoldCatalog(url: string): boolean {
   const parsed = parseCatalogUrl(url)
   return !('file' in parsed) || existsSync(parsed.file)
@@ -54,7 +52,7 @@ function filePlace(
       hint: `give --database-url as ${catalogExamples()}`,
     })
   }
-  // Taken as part of the name, `?mode=ro` would make a second, empty catalog beside the one that was meant.
+  // As part of the file name, `?mode=ro` would create a second, empty catalog.
   if (/\?\w+=/.test(path)) {
     throw new SluiceError('BAD_CONFIG', `a ${title} URL takes no parameters`, {
       where: `${kind}://${rest}`,

@@ -1,11 +1,12 @@
-/** Databases that are files of this machine. */
+/** Databases that are local files. */
 import { SluiceError } from '../../shared/errors.ts'
 import { looksLikeFolder } from '../../shared/folder.ts'
 
 /**
- * What drivers call an I/O error, or nothing that is known, and that sends people to look at the disk.
+ * Refuses a folder in place of a database file: drivers report it as an I/O error or an unknown one, which suggests a
+ * disk fault.
  * @param label URL of the database, without its password
- * @throws SluiceError BAD_CONFIG where a folder stands in its place
+ * @throws SluiceError BAD_CONFIG if the path is a folder
  */
 export function refuseFolder(file: string, label: string): void {
   if (!looksLikeFolder(file)) return

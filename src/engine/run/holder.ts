@@ -1,4 +1,4 @@
-/** Who holds the lease of a table. */
+/** Holder of a table's lease. */
 import type { Holder } from '../../catalog/lease.ts'
 import type { Run } from './run-context.ts'
 

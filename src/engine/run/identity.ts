@@ -1,12 +1,12 @@
-/** Who runs an operation, as threads are given it. */
+/** Identity of the program that runs an operation, as threads get it. */
 import type { Deadline } from '../../shared/deadline.ts'
 
 export type Identity = {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Folder of the book of this machine's runs. */
+  /** Folder of this machine's run history. */
   readonly book?: string
-  /** Of each run. */
+  /** Applies to each run. */
   readonly deadline?: Deadline
 }

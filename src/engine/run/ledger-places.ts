@@ -1,7 +1,7 @@
-/** Ledgers of one database: that of the URL or of the login, and those that other logins have made in the first schemas of their search_path. */
+/** Ledgers of one database: that of the URL or login, and those of other logins in the first search_path schemas. */
 import type { CopyStore, LedgerDatabase, LedgerPlace } from '../../model/copy/port.ts'
 
-/** A ledger, a store whose steps end in it, and where it is, in words. @property schema '' of the own one */
+/** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
 export type Place = {
   readonly store: CopyStore
   readonly database: LedgerDatabase
@@ -14,16 +14,13 @@ export class LedgerPlaces implements AsyncDisposable {
   readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
   readonly #others = new Map<string, Place>()
 
-  /**
-   * @param own ledger of the store, which stays open
-   * @param opened what is made of each further ledger
-   */
+  /** @param own ledger of the store, which stays open @param opened wraps each further ledger */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
     this.own = { where: "this login's own", schema: '', store, database: own }
     this.#opened = opened
   }
 
-  /** The own one first, then those of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
+  /** The own ledger first, then those of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
   async readable(places: readonly LedgerPlace[]): Promise<readonly Place[]> {
     const all = [this.own]
     for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))

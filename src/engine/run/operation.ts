@@ -1,33 +1,33 @@
-/** What is beside an operation: what people ask of it while it runs, and what it needs. What can be started is in operations/list.ts. */
+/** Context of an operation: steering requests, and what it needs. The operations are in operations/list.ts. */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
 import type { TableWish } from '../../model/run/table-wish.ts'
 
-/** @property shared of a run that several programs share: one that does not have the table leaves it to the others */
+/** @property shared the run is shared by several programs: one without this table leaves it to the others */
 export type SteeredWish = TableWish & { readonly shared?: true }
 
-/** What a person asks of a copy while it runs. */
+/** Steering request for a running copy. */
 export type Wish =
   | SteeredWish
   | { readonly act: 'hold'; readonly held: boolean }
-  /** After the chunks that run. */
+  /** Stop after the chunks that run. */
   | { readonly act: 'stop' }
   | { readonly act: 'workers'; readonly workers: number }
-  /** Of a run that follows: sessions that apply changes. */
+  /** Of a replication stream: number of apply workers. */
   | { readonly act: 'lanes'; readonly lanes: number }
-  /** Rows a second; null for no limit. */
+  /** Rows per second; null for no limit. */
   | { readonly act: 'rate'; readonly rate: number | null }
 
-/** What a person turns while a run goes on; read between batches. */
+/** Steering values of a run, which may change while it runs; read between batches. */
 export type RunControl = {
   readonly paused: boolean
-  /** Lanes that may work now, or null for what the operation says. */
+  /** Workers that may work now; null: as the operation says. */
   readonly lanes: number | null
-  /** Nobody turns the lanes while it runs: there are as many as the operation says. */
+  /** The number of workers cannot be changed while it runs. */
   readonly fixedLanes?: boolean
-  /** Where wishes come one by one: a copy hears them here, those before its listener too, and reads none of the values above. */
+  /** Set if requests come one by one: a copy gets them here, including earlier ones, and ignores the values above. */
   readonly onWish?: (listener: (wish: Wish) => void) => void
 }
 
@@ -41,14 +41,14 @@ export type OperationContext<E extends EventType = EventType> = {
   /** Who runs it, for the audit: user name and host. */
   readonly actor: string
   readonly host: string
-  /** The command line that does the same, without secrets: printed as the resume command. */
+  /** The equivalent command line without secrets: printed as the resume command. */
   readonly commandLine: string
   readonly control?: RunControl
-  /** Reads words of a command line, as they were kept; absent where nobody can. */
+  /** Parses stored words of a command line; absent if no parser is available. */
   readonly readCommand?: ReadWords
-  /** An operation as work that can be queued; absent in a part of a run. */
+  /** Turns an operation into work that can be queued; absent in a part of a run. */
   readonly workOf?: WorkOf
-  /** Resolves when what was emitted has been written: long lists wait for it now and then, or a slow reader would have them in memory. */
+  /** Resolves when emitted events are written: long lists wait for it, so that a slow reader does not fill memory. */
   readonly drained?: () => Promise<void>
 }
 

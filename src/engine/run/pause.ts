@@ -1,4 +1,4 @@
-/** Waiting while a person has paused a run; a stop or an abort ends the wait. */
+/** Waits while the user has paused a run; a stop or an abort ends the wait. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Run } from './run-context.ts'
 
@@ -8,7 +8,7 @@ export async function whilePaused({ control, interrupt }: Run): Promise<void> {
   while (control?.paused === true && !interrupt.stop.aborted) await sleep(LOOK_EVERY_MS)
 }
 
-/** Waits until lane `worker` may take the next table. @returns false when the run is to stop */
+/** Waits until worker number `worker` may take the next table. @returns false if the run is to stop */
 export async function laneOpen(worker: number, { control, interrupt }: Run): Promise<boolean> {
   while (!interrupt.stop.aborted && (control?.paused === true || worker > (control?.lanes ?? Infinity)))
     await sleep(LOOK_EVERY_MS)

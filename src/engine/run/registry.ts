@@ -1,4 +1,4 @@
-/** Which store answers for which path or URL. Every implementation is loaded when it is first asked for, and not before. */
+/** Finds the store for a path or URL. Every implementation is loaded at its first use. */
 import type { LakeStore } from '../../model/lake/lake-store.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
@@ -14,8 +14,8 @@ import { refuseFolder } from './database-file.ts'
 export { parquetFooters, parquetRows, scratchDatabase } from '../../stores/parquet.ts'
 
 /**
- * The log of a table: a folder of this machine, or a prefix of a bucket.
- * @param options.route the way to the store of a bucket
+ * The log of a table: a local folder, or a prefix of a bucket.
+ * @param options.route way to the store of a bucket
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
  */
 export function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
@@ -32,7 +32,7 @@ export function openLogWriter(path: string): Promise<LogWriter> {
   return at(path, (lake, place) => lake.openWriter(place))
 }
 
-/** What kind of place a path or URL means. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+/** The declaration for a path or URL. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
 export function lakeOf(path: string): LakeDeclaration {
   const { kind } = parseLakeUrl(path)
   const found = LAKES.find((lake) => lake.kind === kind)
@@ -40,7 +40,7 @@ export function lakeOf(path: string): LakeDeclaration {
   return found
 }
 
-/** A folder of this machine goes by its path, also where a `file://` URL names it. */
+/** A local folder is opened by its path, also if given as a `file://` URL. */
 async function at<T>(path: string, open: (lake: LakeDeclaration, place: string) => Promise<T>): Promise<T> {
   const place = parseLakeUrl(path)
   return await open(lakeOf(path), place.kind === 'local' ? place.path : path)

@@ -4,7 +4,7 @@ import { access, constants, link, rename, rm, stat, writeFile } from 'node:fs/pr
 import { dirname } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** Said before anything is done: minutes of work should not end in a wrong path. @throws SluiceError BAD_FLAG */
+/** Called before the work: a wrong path should not waste minutes. @throws SluiceError BAD_FLAG */
 export async function checkReport(path: string): Promise<void> {
   try {
     const there = await stat(path).catch(() => null)
@@ -32,14 +32,14 @@ export async function writeReport(path: string, text: string): Promise<void> {
   }
 }
 
-/** Whether a report is asked for as JSON, by the end of its name. */
+/** Whether a report is to be JSON: the name ends with `.json`. */
 export function isJson(path: string): boolean {
   return /\.json$/i.test(path)
 }
 
 /**
- * Before anything is done: the file of a report replaces nothing that it may not, and can be written.
- * @throws SluiceError BAD_FLAG for a file that is there, or cannot be written
+ * Called before the work: the report's file can be written, and exists only with `overwrite`.
+ * @throws SluiceError BAD_FLAG if the file exists or cannot be written
  */
 export async function checkNewFile(path: string, overwrite: boolean): Promise<void> {
   if (!overwrite && (await stat(path).catch(() => null)) !== null) throw isThere(path)
@@ -51,7 +51,7 @@ export async function writeWhole(path: string, text: string, overwrite: boolean)
   const aside = `${path}.${randomUUID()}.part`
   try {
     await writeFile(aside, text, { flag: 'wx' })
-    // A link fails where the name has been taken meanwhile; a rename would replace it.
+    // link fails if the name has been taken meanwhile; rename would replace the file.
     if (overwrite) await rename(aside, path)
     else await link(aside, path)
   } catch (error) {

@@ -2,19 +2,19 @@ import { bytesText } from '../../model/copy/bytes-text.ts'
 import type { RowValue } from '../../model/run/event.ts'
 import type { QueryPage, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 
-/** A value of an answer as JSON has it: whatever JSON would round or does not have is text, such as -0 and NaN. */
+/** A value of an answer as JSON. What JSON would round or cannot hold is text, such as -0 and NaN. */
 function rowValue(value: SqlValue): RowValue {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? value : String(value)
   return value instanceof Uint8Array ? bytesText(value) : value
 }
 
-/** Places of the columns that their database declares as booleans, which drivers hand over as 1 and 0. */
+/** Positions of columns that the database declares as booleans; drivers return them as 1 and 0. */
 export function booleansOf(types: QueryPage['types']): ReadonlySet<number> {
   return new Set((types ?? []).flatMap((type, i) => (type === 'boolean' ? [i] : [])))
 }
 
-/** A row of an answer as JSON has it. @param booleans places of columns whose 1 and 0 are true and false */
+/** A row of an answer as JSON. @param booleans positions of columns whose 1 and 0 are true and false */
 export function rowValues(row: SqlRow, booleans: ReadonlySet<number>): readonly RowValue[] {
   return row.map((value, i) => (booleans.has(i) && value !== null ? value === 1 : rowValue(value)))
 }

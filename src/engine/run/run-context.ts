@@ -1,4 +1,4 @@
-/** What an operation is given while it runs, and what it says when it ends. */
+/** Context of a running operation, and its result. */
 import type { EndedRun, HeardSlot, LedgerTotals } from '../../model/share/distributed.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
@@ -11,65 +11,65 @@ import type { QueueWatch, WatchParts } from './watch-port.ts'
 import type { Steered } from './steered.ts'
 import type { OperationContext } from './operation.ts'
 
-/** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
+/** Result of an operation; `runOperation` adds time, status and exit code. */
 export type Ending = {
   readonly totals: Readonly<Record<string, Dec>>
   readonly proof?: string
-  /** What a reader might take for checked, and is not. */
+  /** What was not checked, although a reader might expect it. */
   readonly notChecked?: string
-  /** Ran to the end, but not everything is well. */
+  /** Ran to the end, but with an error to report. */
   readonly error?: SluiceError
-  /** Ended early as asked; the same command goes on. */
+  /** Ended early on request; the same command resumes it. */
   readonly stopped?: boolean
   readonly wrote?: readonly string[]
-  /** Runs whose rows still wait in the quarantine. */
+  /** Runs that have rows in quarantine. */
   readonly asideRuns?: readonly Dec[]
-  /** What a copy has not brought along. */
+  /** Dependencies that a copy has not brought along. */
   readonly leftBehind?: readonly LeftBehind[]
-  /** What to run next when something is left. */
+  /** Command to run next if something is left. */
   readonly next?: string
 }
 
-/** A stream that begins to copy: its two sides with the tables of each, and the database of its ledger. */
+/** A stream that begins to copy: both sides with their tables, and the database of its ledger. */
 export type StreamBegun = {
   readonly from: { readonly store: CopyStore; readonly tables: readonly TableName[] }
   readonly to: { readonly store: CopyStore; readonly tables: readonly TableName[] }
   readonly ledger: LedgerDatabase
   readonly run: Pick<Run<'log'>, 'emit' | 'owner' | 'interrupt'>
-  /** That the run is to stop. */
+  /** Fires when the run is to stop. */
   readonly stopping: AbortSignal
 }
 
-/** @property owner holds what this run holds, in every database: the same run on another machine is another owner */
+/** @property owner holds this run's leases in every database: the same run on another machine is another owner */
 export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly runId: string
   readonly owner: Owner
-  /** Folder of the book of this machine's runs; none is kept when absent. */
+  /** Folder of this machine's run history; absent: none is kept. */
   readonly book?: string
-  /** Of a slot: the same for all turns of all slots of one shared run. */
+  /** For a task: the same for all turns of all tasks of one shared run. */
   readonly sharedRun?: string
-  /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
+  /** For a task that has a stream: asks other workers to copy or compare with it. */
   readonly callOthers?: () => void
-  /** Of a slot that copies: given what the ledger has of the shared run. */
+  /** For a task that copies: gets the ledger's totals of the shared run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void
-  /** Of a worker: watches all runs of its queue for alerts. */
+  /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
-  /** Returns when no program works on an archived partition of the tables of a stream; given to each run by `runOperation`. */
+  /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
-  /** Commands that a text names, completed by the words of a command line; given to each run by `runOperation`. */
+  /** Completes commands in a text with the words of a command line; `runOperation` gives it to each run. */
   readonly wholeBy?: (commandLine: string) => (text: string) => string
-  /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
+  /** Steers the run over its socket until disposed; absent if there is no socket. */
   readonly steerBy?: (steered: Steered) => Disposable
-  /** Told of the slots that a worker has: what they say are no events of the worker's own run. */
+  /** Gets the events of a worker's tasks: they are not events of the worker's own run. */
   readonly slots?: SlotListener
 }
 
 export type SlotListener = {
-  /** An event of a slot. */
+  /** An event of a task. */
   readonly event: (slot: HeardSlot, event: Event) => void
-  /** A shared run whose end this worker has noted in the queue. */
+  /** A shared run whose end this worker has recorded in the queue. */
   readonly ended: (run: EndedRun) => void
 }
 
-/** The run of an operation: it says what is declared. */
+/** The run of an operation: it can emit only declared events. */
 export type RunOf<D extends { readonly events: readonly EventType[] }> = Run<D['events'][number]>

@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { makeFolderSync } from '../../shared/make-folder.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** Ids of the runs whose sockets stand in the folder, newest first; some may have been left behind by runs that were killed. */
+/** Ids of the runs with sockets in the folder, newest first; killed runs leave their sockets behind. */
 export function runsIn(folder: string): readonly string[] {
   let names: readonly string[]
   try {
@@ -18,22 +18,22 @@ export function runsIn(folder: string): readonly string[] {
 
 const WRITABLE_BY_OTHERS = 0o022
 
-/** A socket is made and listened at in two steps: one as young as this may be between them, ms. */
+/** A socket is created and then listened on: a socket of this age, ms, may be between the two. */
 const YOUNG_MS = 10_000
 
-/** Removes a socket that refused a connection: the run that made it was killed, and nobody else takes it away. Never throws. */
+/** Removes a socket that refused a connection: its run was killed and cannot remove it. Never throws. */
 export function removeDead(socketPath: string): void {
   try {
     const found = lstatSync(socketPath)
     if (found.isSocket() && Date.now() - found.mtimeMs > YOUNG_MS) rmSync(socketPath)
   } catch {
-    // Somebody was faster, or it may not be removed: it is passed over all the same.
+    // Another program was faster, or it may not be removed: it is ignored anyway.
   }
 }
 
 /**
- * In a folder that all may write to, another user could stand in for a run.
- * @throws SluiceError TARGET_DENIED where the folder, or a link in its place, is somebody else's, or others may write to it
+ * Refuses a folder in which another user could impersonate a run.
+ * @throws SluiceError TARGET_DENIED if the folder, or a link in its place, has another owner, or others may write to it
  */
 export function refuseStranger(folder: string): void {
   const found = lstatSync(folder, { throwIfNoEntry: false })
@@ -53,19 +53,19 @@ export function refuseStranger(folder: string): void {
 }
 
 /**
- * The folder as a run needs it: made, or found and this user's alone from now on. One that somebody else has made beforehand would give him the sockets in it,
- * whatever their own rights say: he could exchange them, and rights that are inherited in it let him in.
+ * Makes the folder, or makes an existing one private to this user. In a folder that another user made first, that user
+ * could replace the sockets, whatever their permissions, and inherited permissions could let him in.
  * @throws SluiceError TARGET_DENIED, or the file system's error
  */
 export function makeSocketFolder(folder: string): void {
   makeFolderSync(folder, 0o700)
   const found = lstatSync(folder)
-  // What is ours and too open was opened by hand, and nobody else can have exchanged it.
+  // A folder of ours with too wide permissions was opened by hand: no other user can have replaced it.
   if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
   refuseStranger(folder)
 }
 
-/** @param id as it was asked for */
+/** @param id as the user gave it */
 export function noSuchRun(id: string, where: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
     where,

@@ -3,15 +3,15 @@ import { dec, type EventBody } from '../../model/run/event.ts'
 import type { Wish } from './operation.ts'
 
 export type Steered = {
-  /** As the socket tells it. */
+  /** As the socket reports it. */
   state(): Readonly<Record<string, unknown>>
-  /** The wish as it is going to be heeded. @throws SluiceError BAD_FLAG for one that cannot be */
+  /** The request as it will be applied. @throws SluiceError BAD_FLAG if it cannot be applied */
   checked(wish: Wish): Wish
-  /** @throws SluiceError as `checked` */
+  /** Applies a request. @throws SluiceError as `checked` */
   heed(wish: Wish): void
 }
 
-/** What is told of a wish that is heeded. */
+/** The event for an applied request. */
 export function steeredEvent(wish: Wish): Extract<EventBody, { type: 'run.steered' | 'table.steered' }> {
   switch (wish.act) {
     case 'hold':

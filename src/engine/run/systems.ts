@@ -1,31 +1,31 @@
-/** What a URL says before anything is opened: which system it means, and what that can hold. Loads no driver, and no more than declarations. */
+/** What a URL says before anything is opened: its system and that one's abilities. Loads declarations, no driver. */
 import type { SystemDeclaration } from '../../stores/declaration.ts'
 import { SYSTEMS } from '../../stores/systems.ts'
 
-/** The system of a URL, by its scheme; null where none goes by it. */
+/** The system of a URL, by its scheme; null if no system has it. */
 export function systemOf(url: string): SystemDeclaration | null {
   const scheme = /^([a-z][a-z0-9+]*):\/\//i.exec(url)?.[1]?.toLowerCase()
   return SYSTEMS.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme)) ?? null
 }
 
-/** The system of a file, by its first 16 bytes; null where it is no database. */
+/** The system of a file, by its first 16 bytes; null if it is not a database. */
 export function systemOfFile(head: Buffer): SystemDeclaration | null {
   return SYSTEMS.find(({ file }) => file?.isOne(head) === true) ?? null
 }
 
-/** By the name that stores and dialects have. @throws Error for a name that no declaration has: a store without one */
+/** By the name that stores and dialects use. @throws Error if no declaration has the name: a store without one */
 export function systemNamed(name: string): SystemDeclaration {
   const found = SYSTEMS.find((system) => system.name === name)
   if (found === undefined) throw new Error(`no declaration of ${name}`)
   return found
 }
 
-/** Whether two systems, by their names, print and read each other's texts. */
+/** Whether two systems, by name, print and parse each other's texts. */
 export function sameFamily(one: string, other: string): boolean {
   return systemNamed(one).family === systemNamed(other).family
 }
 
-/** Whether a word is the URL of a database that a catalog can be in. */
+/** Whether a word is the URL of a database that can hold a catalog. */
 export function isCatalogUrl(word: string): boolean {
   return systemOf(word)?.catalog !== undefined
 }
@@ -35,17 +35,17 @@ export function isCopyUrl(word: string): boolean {
   return systemOf(word)?.copies !== undefined
 }
 
-/** Whether the database takes one opener at a time, so that who holds its catalog cannot look at its tables too. */
+/** Whether the database allows one opener at a time: while its catalog is open, its tables cannot be read too. */
 export function hasOneOpener(url: string): boolean {
   return systemOf(url)?.catalog?.oneOpener === true
 }
 
-/** Whether a batch of rows is one of a partition, and not what goes to the target at once. */
+/** Whether a batch holds rows of one partition, instead of rows that go to the target at once. */
 export function batchesByPartition(url: string): boolean {
   return systemOf(url)?.copies?.batchesByPartition === true
 }
 
-/** Whether the URL of a catalog takes `schema=NAME`; else what people do instead, in words, or null for what holds no catalog. */
+/** Whether a catalog URL takes `schema=NAME`; else the alternative in words; null for a system without catalogs. */
 export function schemaOf(url: string): true | { readonly instead: string } | null {
   return systemOf(url)?.catalog?.schema ?? null
 }
@@ -65,17 +65,17 @@ export function copyExamples(): string {
   return listed(SYSTEMS.filter(({ copies }) => copies !== undefined).map(({ example }) => example))
 }
 
-/** A system as people write it, by its name. */
+/** Display name of a system. */
 export function titleOf(name: string): string {
   return systemNamed(name).title
 }
 
-/** Systems that can be asked something, as people write them, for a hint. */
+/** Display names of the matching systems, for a hint. */
 export function titlesOf(which: (system: SystemDeclaration) => boolean): string {
   return listed(SYSTEMS.filter(which).map(({ title }) => title))
 }
 
-/** Systems that can hold the tables of the Cassandra Data Migrator, as people write them, for a hint. */
+/** Display names of systems that can hold the tables of the Cassandra Data Migrator, for a hint. */
 export function trackingTitles(): string {
   return listed(SYSTEMS.flatMap(({ copies }) => copies?.tracks ?? []))
 }

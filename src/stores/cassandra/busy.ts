@@ -1,4 +1,4 @@
-/** Reads that a node refuses because it has too much to do: asked again, later and later. */
+/** Retries reads that an overloaded node refuses, with growing pauses. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { CassandraLink } from './connect.ts'
@@ -8,8 +8,8 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
 
 /**
- * @param read may be done any number of times
- * @throws what `read` throws, unless a node was only overloaded or starting, and not for longer than the link's patience
+ * @param read may run any number of times
+ * @throws what `read` throws, unless a node was only overloaded or starting, and the link's retry limit is not reached
  */
 export async function whileBusy<T>(
   read: () => Promise<T>,

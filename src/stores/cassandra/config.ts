@@ -1,4 +1,4 @@
-/** What a `cassandra://` or `ycql://` URL says about a cluster, checked word by word; user and password may come from the environment. */
+/** Parses and checks a `cassandra://` or `ycql://` URL; user and password may come from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { isLocalHost, tlsModeOf, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
@@ -9,13 +9,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type CassandraSettings = {
   /** URL without password, for messages. */
   readonly label: string
-  /** What must not stand in any message. */
+  /** Texts that no message may contain. */
   readonly secrets: readonly string[]
-  /** Names or addresses that the URL gives, without ports; at least one. */
+  /** Names or addresses in the URL, without ports; at least one. */
   readonly hosts: readonly string[]
   /** The hosts with their ports, as the driver takes them. */
   readonly contactPoints: readonly string[]
-  /** Of the first host; nodes that the cluster tells of are asked here. */
+  /** Of the first host; used for all nodes that the cluster reports. */
   readonly port: number
   readonly keyspace: string | null
   readonly user: string | null
@@ -30,17 +30,17 @@ export type CassandraSettings = {
   readonly connectTimeoutMs: number
   /** How long the answer to one request is waited for. */
   readonly requestTimeoutMs: number
-  /** How long work that failed for a passing cause is repeated. */
+  /** How long work is retried after transient errors. */
   readonly retryMs: number
   /** Connections to each node. */
   readonly poolSize: number
-  /** Rows of one page. */
+  /** Rows per page. */
   readonly pageRows: number
-  /** Rows of the largest page that the cluster's guardrail lets this user ask for; absent without one. */
+  /** Most rows per page that the cluster's guardrail allows this user; absent without one. */
   readonly mostPageRows?: number
-  /** Between two syncs of the commit log, of nodes that do not say so themselves; 0 where they sync before they acknowledge, null for the default. */
+  /** Period of commit log syncs for nodes that do not report it; 0: synced before acknowledging; null: default. */
   readonly syncPeriodMs: number | null
-  /** Written as `ycql://`: YugabyteDB, whose rows lie by `partition_hash`. */
+  /** Written as `ycql://`: YugabyteDB, which distributes rows by `partition_hash`. */
   readonly ycql: boolean
 }
 
@@ -48,7 +48,7 @@ const DEFAULTS = { connect_timeout: 10, request_timeout: 30, retry_seconds: 60, 
 const SYNC = 'commitlog_sync_period'
 const TEXTS = 'dc localDataCenter consistency serial_consistency sslmode sslrootcert sslcert sslkey tls'.split(' ')
 const KNOWN: readonly string[] = [...TEXTS, ...Object.keys(DEFAULTS), SYNC]
-/** Words of `tls`, a short form of `sslmode`. */
+/** Values of `tls`, a short form of `sslmode`. */
 const TLS_WORDS: Readonly<Record<string, TlsMode>> = {
   true: 'verify-full',
   on: 'verify-full',
@@ -152,7 +152,7 @@ type UrlParts = {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** By hand, with the reading of `redactUrl`: what is taken for the password here is what no message shows. */
+/** Parsed by hand, with the same rules as `redactUrl`: exactly the text taken as the password is hidden in messages. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^(cassandra|ycql):\/\/([^?#]*)(?:\?([^#]*))?$/i.exec(url)
   if (match === null) throw bad('this is no URL of a Cassandra cluster', label, SHAPE)

@@ -1,4 +1,4 @@
-/** Makes the connections to a cluster, and reads what has to be known of it before anything else. */
+/** Connects to a cluster, and reads the facts about it that are needed first. */
 import { Client, ExecutionProfile, policies, type ClientOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -15,7 +15,7 @@ export type CassandraLink = AsyncDisposable & {
   readonly settings: CassandraSettings
   /** As '2.1.0'. */
   readonly release: string
-  /** Of the native protocol: 3 from 2.1 on, 4 from 2.2 on. */
+  /** Version of the native protocol: 3 from 2.1 on, 4 from 2.2 on. */
   readonly protocol: number
   readonly partitioner: Partitioner
   /** Name of the cluster, for its identity. */
@@ -23,7 +23,7 @@ export type CassandraLink = AsyncDisposable & {
   readonly datacenter: string
   /** Whether the connections are encrypted. */
   readonly encrypted: boolean
-  /** Numbers of the levels that rows are read and written with. */
+  /** Numbers of the consistency levels for reads and writes. */
   readonly readLevel: number
   readonly writeLevel: number
   readonly serialLevel: number
@@ -33,10 +33,10 @@ export type CassandraLink = AsyncDisposable & {
 export type ConnectOptions = {
   readonly environment?: Environment
   readonly signal?: AbortSignal
-  /** Names of levels; what the URL says, and then LOCAL_QUORUM, when absent. */
+  /** Names of levels; default: the URL's, else LOCAL_QUORUM. */
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** A keyspace of the URL that is not there is no failure. */
+  /** A missing keyspace is no failure. */
   readonly withoutKeyspace?: true
   readonly onRetry?: RetryHeard
 }
@@ -56,8 +56,8 @@ type LocalNode = {
 
 /**
  * @param url `cassandra://user:password@host1:9042,host2/keyspace?dc=…&consistency=…&sslmode=…`, or `ycql://`
- * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (retryable where the cluster may only be starting), TLS_FAILED, UNSUPPORTED_URL for a partitioner
- *   whose ring cannot be split
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (retryable if the cluster may only be starting), TLS_FAILED,
+ * UNSUPPORTED_URL for a partitioner whose ring cannot be split
  */
 export async function connectCassandra(url: string, options: ConnectOptions = {}): Promise<CassandraLink> {
   const settings = cassandraSettings(url, options.environment)
@@ -114,7 +114,7 @@ async function linked(settings: CassandraSettings, options: ConnectOptions): Pro
   }
 }
 
-/** The driver wants to know which nodes are near before it connects: a first connection asks a node where it stands. */
+/** The driver needs the local datacenter before it connects: a first connection asks a node for its own. */
 async function findDatacenter(settings: CassandraSettings, encrypted: boolean, signal?: AbortSignal): Promise<string> {
   const scout = clientOf(settings, encrypted, null, {
     isMetadataSyncEnabled: false,
@@ -133,7 +133,7 @@ async function connected(client: Client, settings: CassandraSettings, signal?: A
   try {
     return await unlessAborted(found, signal)
   } catch (error) {
-    // The driver cannot be stopped while it connects; once it has, nobody else is there to close it.
+    // The driver cannot be stopped while it connects: close the client once it has.
     if (signal?.aborted === true) found.then(() => client.shutdown()).catch(() => undefined)
     throw cassandraError(error, settings, 'connect')
   }
@@ -156,12 +156,12 @@ async function unlessAborted<T>(body: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-/** Of the native protocol: the driver speaks nothing newer with any server. */
+/** Latest version of the native protocol that the driver may use with any server. */
 const MOST_PROTOCOL = 4
-/** Rows of the largest page that any statement asks for. */
+/** Rows of the largest page that any statement requests. */
 const LARGEST_PAGE = 100_000
 
-/** Rows that a guardrail of the cluster (`page_size_fail_threshold`) allows in a page; null where it is another failure. */
+/** Most rows per page by a guardrail of the cluster (`page_size_fail_threshold`); null for another failure. */
 function pageGuardrail(thrown: unknown): number | null {
   const text = thrown instanceof SluiceError ? `${thrown.where ?? ''} ${thrown.reason ?? ''}` : String(thrown)
   const [, most] = /page size \d+ exceeds (?:the )?fail(?:ure)? threshold of (\d+)/i.exec(text) ?? []
@@ -173,7 +173,7 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   const { rows } = await client.execute(
     'SELECT release_version, native_protocol_version, partitioner, cluster_name, data_center FROM system.local',
     [],
-    // A guardrail on pages refuses the first statement already, or none.
+    // With the largest page size: a guardrail on pages refuses this first statement, or none.
     { consistency: 1, fetchSize: settings.mostPageRows ?? LARGEST_PAGE },
   )
   const said = (name: string): string => String(rows[0]?.get(name) ?? '')
@@ -186,7 +186,7 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   }
 }
 
-/** A node that is frozen acknowledges no end of a connection; nobody waits for it longer than this. */
+/** A frozen node acknowledges no end of a connection; longest wait for it, ms. */
 const CLOSE_MS = 1500
 
 async function closed(client: Client): Promise<void> {
@@ -205,7 +205,7 @@ function clientOf(
   const { user, password, connectTimeoutMs, requestTimeoutMs } = settings
   const client = new Client({
     contactPoints: [...settings.contactPoints],
-    // Nothing newer is spoken: with a newer one asked for first, a server that wants a client's certificate drops the connection.
+    // With a newer version tried first, a server that requires a client certificate drops the connection.
     protocolOptions: { port: settings.port, maxVersion: MOST_PROTOCOL },
     applicationName: 'sluice',
     encoding: { useUndefinedAsUnset: true, useBigIntAsLong: true, useBigIntAsVarint: true, map: Map, set: Set },
@@ -214,7 +214,7 @@ function clientOf(
       prepare: false,
       ...(levels === null ? {} : { consistency: levels.readLevel, serialConsistency: levels.serialLevel }),
     },
-    // The read timeout of sockets is for the login and for what the driver asks by itself; requests of ours have that of the profile.
+    // This read timeout is for the login and the driver's own requests; ours have that of the profile.
     socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: connectTimeoutMs, keepAlive: true },
     profiles: [new ExecutionProfile('default', { readTimeout: requestTimeoutMs })],
     monitorReporting: { enabled: false },
@@ -228,7 +228,7 @@ function clientOf(
       ...more.policies,
     },
   })
-  // The driver emits what it could not tell any caller; without a listener that would end the program.
+  // The driver emits errors that belong to no call; without a listener they would end the program.
   client.on('error', () => undefined)
   return client
 }

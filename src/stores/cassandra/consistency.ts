@@ -1,4 +1,4 @@
-/** How many replicas answer: names and the driver's numbers, and writes that go on at ONE where more cannot be had. */
+/** Consistency levels: names and numbers, and writes that fall back to ONE if the level cannot be reached. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
 import { failureOf, type RetryHeard } from './failure.ts'
@@ -21,16 +21,13 @@ const LEVELS = {
 export type LevelName = keyof typeof LEVELS
 export type Level = { readonly name: LevelName; readonly number: number }
 
-/** What the Cassandra Data Migrator uses too. */
+/** The same as the Cassandra Data Migrator's. */
 export const DEFAULT_LEVEL: Level = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
 export const DEFAULT_SERIAL: Level = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
 export const ONE: number = LEVELS.ONE
 export const ALL: number = LEVELS.ALL
 
-/**
- * @param word in any case, with or without `_`
- * @throws SluiceError BAD_CONFIG when there is no such level
- */
+/** @param word in any case, with or without `_` @throws SluiceError BAD_CONFIG if there is no such level */
 export function consistencyOf(
   word: string,
   said: { readonly where?: string; readonly parameter?: string } = {},
@@ -57,12 +54,12 @@ export function levelName(level: number): string {
 }
 
 export type FallBackOptions<Rows> = {
-  /** Number of the level that is asked for. */
+  /** Number of the requested level. */
   readonly level: number
   readonly fallBackToOne: boolean
-  /** Called once for each write that was done at ONE, with what its caller said it writes. */
+  /** Called once for each write that was done at ONE, with the `rows` of its caller. */
   readonly onFallback?: (rows: Rows, why: string) => void
-  /** How long a cluster that is not to be had, or has too much to do, is tried again; in milliseconds. */
+  /** How long an unreachable or overloaded cluster is tried again, ms. */
   readonly patienceMs?: number
   readonly onRetry?: RetryHeard | undefined
   readonly signal?: AbortSignal
@@ -72,15 +69,16 @@ export type FallBackOptions<Rows> = {
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
-/** Attempts at the level that was asked for, before ONE. */
+/** Attempts at the requested level, before ONE. */
 const ATTEMPTS_AT_LEVEL = 3
 
 /**
- * Runs writes at a level. Unavailable and timeouts are tried again, and then at ONE where that is wanted; a cluster that cannot be reached or is
- * overloaded is tried again after pauses that double. Only for writes that may be done twice: not for counters, not for conditions.
+ * Runs writes at a level. Unavailable and timeouts are retried, then at ONE if that is allowed; an unreachable or
+ * overloaded cluster is retried with pauses that double. Only for writes that may be done twice: not for counters, not
+ * for conditions.
  */
 export class FallBack<Rows> {
-  /** Writes that were done at ONE. */
+  /** Number of writes that were done at ONE. */
   fallbacks = 0
   readonly level: number
   readonly fallBackToOne: boolean
@@ -92,11 +90,7 @@ export class FallBack<Rows> {
     this.#options = options
   }
 
-  /**
-   * @param write does the write at the given level
-   * @param rows what is told to `onFallback`
-   * @throws what the last attempt threw
-   */
+  /** @param write writes at the given level @param rows passed to `onFallback` @throws what the last attempt threw */
   async run<T>(write: (level: number) => Promise<T>, rows: Rows): Promise<T> {
     const { patienceMs = 60_000, signal } = this.#options
     let waited = 0

@@ -1,12 +1,12 @@
-/** Encryption of the connections to a cluster: whose certificates are accepted, and whether nodes that need not encrypt do. */
+/** TLS of the connections to a cluster: which certificates are accepted, and whether nodes use optional TLS. */
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type ConnectionOptions, type PeerCertificate } from 'node:tls'
 import type { CassandraSettings } from './config.ts'
 
-/** How long a node may think about a handshake that need not be. */
+/** Longest wait for the handshake of optional TLS, ms. */
 const PROBE_MS = 3000
 
-/** The driver connects to addresses: a certificate is for a node when it names its address, or a host that the user gave. */
+/** The driver connects to addresses: a certificate must name the node's address, or a host that the user gave. */
 export function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions {
   const { options } = tls
   if (!tls.verifyHost) return options ?? {}
@@ -19,7 +19,7 @@ export function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions
   return { ...options, checkServerIdentity: isNamed }
 }
 
-/** Whether the first node that answers takes an encrypted connection; for modes that do without it. */
+/** Whether the first node that answers accepts TLS; for modes in which it is optional. */
 export async function speaksTls({ contactPoints, tls, connectTimeoutMs }: CassandraSettings): Promise<boolean> {
   for (const point of contactPoints) {
     const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(point) ?? []

@@ -1,4 +1,4 @@
-/** Failures of Cassandra as errors of ours, with the guide's words where it has them. */
+/** Maps failures of Cassandra to SluiceErrors, with the guide's texts if it has them. */
 import { asSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
@@ -12,14 +12,14 @@ type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDe
 
 const AGAIN = 'run the same command again: it goes on where it stopped'
 
-/** What is wrong with the statement or the table as a whole, and not with the row it writes. */
+/** Messages about the statement or the table as a whole, not about the written row. */
 const OF_TABLE =
   /unknown (?:identifier|type|property)|undefined (?:column )?name|invalid identifier|no (?:such )?(?:column|index|user type)|column .* (?:not found|does ?n.t exist)|unconfigured|cannot (?:mix|apply)|some partition key parts|missing mandatory|not supported|unable to (?:find|coerce)|invalid null|counter|consistency|already exist/i
 
 /**
- * @param thrown an error of the driver, or one that has such an error as its cause; SluiceErrors pass through
- * @param doing what failed: a connection that is being made, or a statement
- * @returns an error of the target's kind; what is no failure of Cassandra becomes INTERNAL
+ * @param thrown an error of the driver, or one with such a cause; SluiceErrors are returned unchanged
+ * @param doing what failed: connecting, or a statement
+ * @returns an error of the target's kind; INTERNAL if it is not a failure of Cassandra
  */
 export function cassandraError(thrown: unknown, settings: CassandraSettings, doing: Doing = 'read'): SluiceError {
   if (thrown instanceof SluiceError) return thrown
@@ -36,7 +36,7 @@ export function cassandraError(thrown: unknown, settings: CassandraSettings, doi
   })
 }
 
-/** Whether a write may have happened although it failed: a timeout, a broken connection. */
+/** Whether a failed write may have been executed: a timeout, a broken connection. */
 export function isUncertain(thrown: unknown): boolean {
   const { kind } = failureOf(thrown)
   return ['write-timeout', 'write-failure', 'read-timeout', 'no-answer', 'network', 'server'].includes(kind)
@@ -114,7 +114,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
   }
 }
 
-/** Guardrails of a cluster that refuse every statement of a kind, and what this user can do about it. */
+/** Guardrails of a cluster that refuse every statement of a kind, with a hint for this user. */
 const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
   [/page[ _]size/i, 'write page_rows= with no more rows than page_size_fail_threshold of cassandra.yaml into the URL'],
   [
@@ -126,7 +126,7 @@ const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
 function ofGuardrail(message: string): Verdict | null {
   if (!/guardrail/i.test(message)) return null
   const found = GUARDRAILS.find(([name]) => name.test(message))
-  // What a guardrail says of one value is no matter of other rows.
+  // A guardrail about one value does not concern other rows.
   if (found === undefined) return null
   return ['TABLE_REFUSED', 'a guardrail of the cluster refuses the statement', { reason: message, hint: found[1] }]
 }
@@ -148,7 +148,7 @@ function invalid(message: string, doing: Doing): Verdict {
   ]
 }
 
-/** The keyspace that a URL or a table names is not there. */
+/** The keyspace that a URL or a table names does not exist. */
 function keyspaceMissing(name: string): Verdict {
   const options = "{'class': 'NetworkTopologyStrategy', 'DATACENTER': 3}"
   return databaseMissing(
@@ -157,7 +157,7 @@ function keyspaceMissing(name: string): Verdict {
   )
 }
 
-/** The error for a keyspace that a look at the schema did not find. */
+/** The error for a keyspace that the schema does not have. */
 export function noKeyspace(name: string, settings: CassandraSettings): SluiceError {
   const [code, message, details] = keyspaceMissing(name)
   return new SluiceError(code, message, { ...details, where: settings.label })
@@ -234,7 +234,7 @@ function tlsVerdict({ error, message }: Failure, settings: CassandraSettings): S
   )
 }
 
-/** `User u has no SELECT permission on <table ks.t> or any of its parents`, as the statement that helps. */
+/** The statement that grants the right in `User u has no SELECT permission on <table ks.t> or any of its parents`. */
 function grantFor(message: string): string {
   const [, user, right, on] = /User (\S+) has no (\w+) permission on <([^>]+)>/.exec(message) ?? []
   if (user === undefined || right === undefined || on === undefined) return 'GRANT the missing right to this user'

@@ -1,4 +1,4 @@
-/** What the doctor thinks of what a Cassandra cluster says of itself. */
+/** Doctor's verdicts on a Cassandra cluster. */
 import type { Clock } from '../../shared/clock.ts'
 import type { CassandraLink } from './connect.ts'
 import { levelName } from './consistency.ts'
@@ -13,7 +13,7 @@ const SLOW_MS = 50
 const SKEW_WARN_MS = 500
 const SKEW_FAIL_MS = 10_000
 
-/** Median of several. */
+/** Median of several round trips. */
 export async function roundTripVerdict(link: CassandraLink): Promise<Verdict> {
   const times: number[] = []
   for (let i = 0; i < ROUND_TRIPS; i++) {
@@ -76,7 +76,7 @@ export function nodesVerdict(link: CassandraLink): Verdict {
   })
 }
 
-/** Nodes that disagree on the schema refuse or misread what the others take. */
+/** Nodes with different schemas refuse or misread what the others accept. */
 export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   const { versions, nodes } = await schemaVersions(link)
   if (versions <= 1) return ok('the same on all nodes')
@@ -86,7 +86,7 @@ export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   })
 }
 
-/** How many copies of each row there are, and how many of them have to answer. */
+/** Number of copies of each row, and how many of them have to answer. */
 export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   const { settings, datacenter } = link
   const { keyspace } = settings
@@ -137,7 +137,7 @@ export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
   })
 }
 
-/** Of two writes of a row the one with the later time stays, and times come from the nodes and from here. */
+/** Of two writes of a row the later time wins, and times come from the nodes and from this machine. */
 export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now'>): Promise<Verdict> {
   const { ms, address } = await clockSkew(link, clock)
   const amount = Math.abs(ms)

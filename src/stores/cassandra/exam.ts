@@ -1,4 +1,7 @@
-/** A Cassandra cluster as source or target of copies: whether its nodes answer, how rows lie on them, what this login may do. */
+/**
+ * Doctor's checks of a Cassandra cluster as source or target of copies: whether its nodes answer, how rows are
+ * distributed, and what this login may do.
+ */
 import type { Clock } from '../../shared/clock.ts'
 import { ok, type Verdict } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
@@ -56,7 +59,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
   }
 }
 
-/** Connects and gives up within the time of a check. */
+/** The URL with timeouts that end within the time of a check. */
 function impatient(url: string): string {
   const [base = '', query = ''] = url.split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect|request)_timeout=/.test(pair))

@@ -1,4 +1,4 @@
-/** What the driver threw, in one word: the driver has classes for some failures, codes for others, and texts for the rest. */
+/** Classifies errors of the driver: it has classes for some failures, codes for others, and only texts for the rest. */
 import { errors } from 'cassandra-driver'
 
 export type FailureKind =
@@ -15,7 +15,7 @@ export type FailureKind =
   /** A connection broke, or its answer did not come. */
   | 'network'
   | 'no-answer'
-  /** Fewer replicas are up than the level asks for. */
+  /** Fewer replicas are up than the level requires. */
   | 'unavailable'
   | 'read-timeout'
   | 'write-timeout'
@@ -25,16 +25,16 @@ export type FailureKind =
   | 'bootstrapping'
   | 'server'
   | 'syntax'
-  /** A statement or a value that makes no sense to the server. */
+  /** A statement or a value that the server does not accept. */
   | 'invalid'
-  /** Not of the driver's making. */
+  /** Not an error of the driver. */
   | 'other'
 
 export type Failure = {
   readonly kind: FailureKind
-  /** What was said, by the node whose word tells most. */
+  /** The message; with several nodes, the most informative one. */
   readonly message: string
-  /** The error that says it: of one node, where several were asked. */
+  /** The error itself: of one node, if several were asked. */
   readonly error: unknown
   /** SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG or CAS, of a write that timed out. */
   readonly writeType: string | null
@@ -55,7 +55,7 @@ const KINDS: Readonly<Record<number, FailureKind>> = {
   0x1300: 'read-failure',
   0x1400: 'invalid',
   0x1500: 'write-failure',
-  // CAS_WRITE_UNKNOWN of newer servers: as unknown as after a timeout.
+  // CAS_WRITE_UNKNOWN of newer servers: as uncertain as a timeout.
   0x1700: 'write-timeout',
   0x2000: 'syntax',
   0x2100: 'denied',
@@ -73,7 +73,7 @@ const CLOSED = /socket was closed|connection (?:timeout|was closed)|not connecte
 const KEYSPACE_MISSING = /keyspace '?"?[^'"]*"?'? (?:does not exist|not found)|no keyspace/i
 const TABLE_MISSING = /unconfigured (?:columnfamily|table)|(?:table|columnfamily) .* (?:does not exist|not found)/i
 
-/** Which of several nodes' words tells most, first. */
+/** Most informative kinds of several nodes' errors, best first. */
 const TELLING: readonly FailureKind[] = [
   'tls',
   'credentials',
@@ -82,16 +82,16 @@ const TELLING: readonly FailureKind[] = [
   'denied',
   'keyspace',
   'overloaded',
-  // The driver asks another node, and then says only that there is none left.
+  // The driver tries another node, and then reports only that none is left.
   'unavailable',
   'write-timeout',
   'read-timeout',
 ]
 
-/** Called before a statement is sent again by itself. @param attempt the next one @param forMs how long it is tried yet */
+/** Called before a statement is retried. @param attempt the next one @param forMs how long it will be retried */
 export type RetryHeard = (why: unknown, attempt: number, forMs: number) => void
 
-/** @param thrown what the driver threw, or an error of ours whose cause that is */
+/** @param thrown what the driver threw, or a SluiceError with that as its cause */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof errors.NoHostAvailableError) return ofNoHost(thrown)
   const { code, message, writeType } = fieldsOf(thrown)
@@ -155,7 +155,7 @@ type Fields = {
   readonly alive: number | null
 }
 
-/** The driver sets these on its errors; its types do not say so. */
+/** The driver sets these fields on its errors; its types do not declare them. */
 function fieldsOf(thrown: unknown): Fields {
   const raw = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Readonly<Record<string, unknown>>
   const number = (name: string): number | null => (typeof raw[name] === 'number' ? raw[name] : null)

@@ -1,17 +1,17 @@
-/** Writes that nodes have acknowledged and not yet synced: `commitlog_sync: periodic` acknowledges before the commit log is on the disk. */
+/** Waits until acknowledged writes are synced: `commitlog_sync: periodic` acknowledges before the log is on disk. */
 import { types, type Host } from 'cassandra-driver'
 import { restUnder, throwIfAborted } from '../../shared/abort.ts'
 import type { CassandraLink } from './connect.ts'
 
-/** What `cassandra.yaml` says where nothing was changed. */
+/** Default of `cassandra.yaml`. */
 const DEFAULT_PERIOD_MS = 10_000
-/** Nodes hold writes up themselves once a sync is later than half a period. */
+/** Nodes block writes themselves once a sync is late by more than half a period. */
 const PERIODS = 1.5
 const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /**
- * Returns once every write that was acknowledged before the call is in a synced commit log, on each node that acknowledged it: after one and a half of the longest
- * period, at once where all nodes sync before they acknowledge.
+ * Returns once every write acknowledged before the call is in a synced commit log, on each node that acknowledged it:
+ * after one and a half of the longest period; at once if all nodes sync before they acknowledge.
  * @throws SluiceError the signal's
  */
 export async function untilSynced(link: CassandraLink, signal: AbortSignal): Promise<void> {
@@ -22,7 +22,10 @@ export async function untilSynced(link: CassandraLink, signal: AbortSignal): Pro
   throwIfAborted(signal)
 }
 
-/** Milliseconds between two syncs of a node; 0 where it syncs before it acknowledges. Of one that does not say, what the URL says, else the default. */
+/**
+ * Milliseconds between two syncs of a node; 0 if it syncs before it acknowledges. If it does not report that: the URL's
+ * value, else the default.
+ */
 async function periodOf({ client, settings }: CassandraLink, host: Host): Promise<number> {
   const unknown = settings.syncPeriodMs ?? DEFAULT_PERIOD_MS
   try {
@@ -37,7 +40,10 @@ async function periodOf({ client, settings }: CassandraLink, host: Host): Promis
   }
 }
 
-/** Milliseconds, from the rows of `system_views.settings`; 4.0 writes plain milliseconds under another name than 4.1. @returns null where they do not say */
+/**
+ * Milliseconds, from the rows of `system_views.settings`; 4.0 and 4.1 use different names, and 4.0 plain milliseconds.
+ * @returns null if they are not there
+ */
 export function syncPeriod(settings: ReadonlyMap<string, string>): number | null {
   const mode = settings.get('commitlog_sync')
   if (mode === undefined || mode === 'null') return null

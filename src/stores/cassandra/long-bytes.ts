@@ -1,4 +1,4 @@
-/** A whole number of 64 bits as the protocol has it: what every setting of the driver takes. */
+/** A 64-bit integer in the form of the protocol, which the driver accepts with any of its settings. */
 export function longBytes(value: bigint): Buffer {
   const bytes = Buffer.allocUnsafe(8)
   bytes.writeBigInt64BE(value)

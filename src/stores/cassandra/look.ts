@@ -1,4 +1,4 @@
-/** What a cluster says of itself when it is asked how it is: nodes, schema, copies, rights, clocks. Changes nothing. */
+/** Reads a cluster's own facts for doctor: nodes, schema, replication, rights, clocks. Changes nothing. */
 import { types } from 'cassandra-driver'
 import type { Clock } from '../../shared/clock.ts'
 import { quotedName } from '../../shared/sql-text.ts'
@@ -6,17 +6,17 @@ import type { CassandraLink } from './connect.ts'
 import { isBefore } from './copy/cql-type.ts'
 import { plainMap } from './copy/names.ts'
 
-/** At ONE: what a node knows of itself is asked of that node alone. */
+/** At ONE: a node's facts about itself are read from that node alone. */
 const HERE = { consistency: types.consistencies.one } as const
 
-/** A short question; the time it takes is what matters. */
+/** A short query, to measure the round trip. */
 export async function ping({ client }: CassandraLink): Promise<void> {
   await client.execute('SELECT key FROM system.local', [], HERE)
 }
 
 export type NodeLook = { readonly address: string; readonly datacenter: string; readonly isUp: boolean }
 
-/** The nodes as the connections find them. */
+/** The nodes as the connections see them. */
 export function nodesOf({ client }: CassandraLink): readonly NodeLook[] {
   return client.hosts.values().map((host) => ({
     address: withoutPort(host.address),
@@ -25,7 +25,7 @@ export function nodesOf({ client }: CassandraLink): readonly NodeLook[] {
   }))
 }
 
-/** How many versions of the schema there are among how many nodes; more than one while a change is on its way, or where a node missed one. */
+/** Number of schema versions and of nodes; several versions during a change, or if a node missed one. */
 export async function schemaVersions({ client }: CassandraLink): Promise<{ versions: number; nodes: number }> {
   const [own, others] = await Promise.all([
     client.execute('SELECT schema_version FROM system.local', [], HERE),
@@ -43,8 +43,8 @@ export type Replication = {
 }
 
 /**
- * Null when there is no such keyspace. Asked of the server: from 3.0 on it tells a map, which the driver's metadata cannot read where maps are read as
- * `Map`.
+ * Null if there is no such keyspace. Read from the server: from 3.0 on it returns a map, which the driver's metadata
+ * cannot parse when maps are read as `Map`.
  */
 export async function replicationOf({ client, release }: CassandraLink, keyspace: string): Promise<Replication | null> {
   const isOld = isBefore(release, 3, 0)
@@ -71,12 +71,12 @@ export function keyspaceCount({ client }: CassandraLink): number {
   return Object.keys(client.metadata.keyspaces).length
 }
 
-/** `everything` where the cluster has no rights at all, or this user is above them. */
+/** `everything` if the cluster has no access rights, or if this user is a superuser. */
 export type Rights =
   | { readonly kind: 'everything'; readonly why: 'no rights' | 'no login' | 'superuser' }
   | { readonly kind: 'some'; readonly rights: readonly string[]; readonly on: string }
 
-/** Rights of this login on the keyspace of the URL, or on all. Rights on single tables are not among them. */
+/** Rights of this login on the keyspace of the URL, or on all keyspaces. Without rights on single tables. */
 export async function rightsOf({ client, settings }: CassandraLink): Promise<Rights> {
   const { keyspace, user } = settings
   const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE ${quotedName(keyspace)}`
@@ -95,7 +95,7 @@ export async function rightsOf({ client, settings }: CassandraLink): Promise<Rig
   return { kind: 'some', rights, on }
 }
 
-/** Its rights are in no list. Releases before 2.2 have users, later ones roles. */
+/** A superuser's rights are in no list. Releases before 2.2 have users, later ones roles. */
 async function isSuperuser(client: CassandraLink['client'], user: string, quoted: string): Promise<boolean> {
   try {
     const roles = await client.execute(`LIST ROLES OF ${quoted}`, [], HERE)
@@ -106,7 +106,7 @@ async function isSuperuser(client: CassandraLink['client'], user: string, quoted
   }
 }
 
-/** Milliseconds by which a node's clock is ahead of this machine's; 0 where it is within the time of the question. The one that is off most. */
+/** Largest clock difference of a node to this machine, ms, positive: ahead; 0 if within the query's duration. */
 export async function clockSkew(
   { client }: CassandraLink,
   clock: Pick<Clock, 'now'>,
@@ -125,7 +125,7 @@ export async function clockSkew(
   return worst
 }
 
-/** A list without entries is no list for the driver. */
+/** The driver gives no list for an empty one. */
 function rowsOf({ rows }: { readonly rows?: readonly types.Row[] }): readonly types.Row[] {
   return rows ?? []
 }

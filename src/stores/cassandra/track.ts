@@ -7,7 +7,7 @@ import { cassandraError, type Doing } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
 const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
-/** Rows that are written at the same time: a batch of many partitions would cost one server more. */
+/** Rows that are written at the same time: a batch over many partitions would cost one server more. */
 const AT_ONCE = 32
 
 export class CqlTrack implements TrackStore {
@@ -139,7 +139,7 @@ export class CqlTrack implements TrackStore {
   }
 }
 
-/** With `useBigIntAsLong` the driver gives bigints as they are. */
+/** With `useBigIntAsLong` the driver returns bigints. */
 function whole(value: unknown): bigint {
   return typeof value === 'bigint' ? value : 0n
 }

@@ -1,4 +1,4 @@
-/** Where a database is reached, so that two URLs of one place compare equal. */
+/** Address of a database, so that two URLs of one place compare equal. */
 
 /** Ports that a URL need not name, by its protocol. */
 const USUAL: Readonly<Record<string, string>> = {
@@ -8,7 +8,10 @@ const USUAL: Readonly<Record<string, string>> = {
   'mariadb:': '3306',
 }
 
-/** URL without user, password and options, with its port; a text that is no URL stays as it is. One machine has several names for itself. */
+/**
+ * URL without user, password and options, with its port; a text that is not a URL is returned unchanged. All names of
+ * the local host are equal.
+ */
 export function addressOf(label: string): string {
   if (!URL.canParse(label)) return label
   const { protocol, hostname, port, pathname, searchParams } = new URL(label)

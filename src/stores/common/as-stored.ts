@@ -1,4 +1,4 @@
-/** Rows of a target with values that are none of their type, which only somebody else can have written: `RowRequest.asStored`. */
+/** Target rows with values that are not of their column's type: other programs wrote them (`RowRequest.asStored`). */
 import { rowText, type RowSum } from '../../model/copy/row-hash.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -7,30 +7,30 @@ import type { SqlValue } from '../../model/run/sql-port.ts'
 /** Rows that hold such a value. */
 export type OddRows = WeakSet<Row>
 
-/** Ends no text of a canonical row. */
+/** No text of a canonical row ends with this. */
 const NOT_CANONICAL = '!'
 
-/** Adds a row up: one with such a value as no canonical row would be, whatever its texts are. */
+/** Adds a row to a digest; a row with such a value never equals a canonical row, whatever its texts are. */
 export function addStored(sum: RowSum, row: Row, odd: OddRows): void {
   if (odd.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
   else sum.add(row)
 }
 
-/** The value as it is stored. Its class stays: numbers that are not whole are numbers, and bytes are bytes. */
+/** The value as it is stored, with its class: fractional numbers stay numbers, and bytes stay bytes. */
 export function storedCell(value: SqlValue): Cell {
   if (typeof value === 'bigint') return String(value)
   return typeof value === 'number' && Number.isInteger(value) ? String(value) : value
 }
 
-/** Whether an error says that a value is none of its type. */
+/** Whether an error says that a value is not of its column's type. */
 export function isRefusedValue(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.code === 'VALUE_REFUSED'
 }
 
-/** A value of a target by which its row is found. Where a store reads a target as it reads sources, this one stays the target's. */
+/** A row key value of a target. If a store reads a target as it reads sources, this error still concerns the target. */
 export class StoredKeyError extends SluiceError {}
 
-/** The error for a value that is none of its type. @param isTarget the rows are asked for `asStored`: only a value by which its row is found comes to this */
+/** Error for a value that is not of its type. @param isTarget rows are read `asStored`: only for row key values */
 export function valueError(
   isTarget: boolean,
   message: string,

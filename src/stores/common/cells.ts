@@ -1,4 +1,4 @@
-/** Values of rows by what their columns hold, on every database alike: some give 64-bit numbers as bigint, and text columns may hold NULL. */
+/** Typed values of rows, for every database: some return 64-bit numbers as bigint; text columns may hold NULL. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
 type Given = SqlValue | undefined
@@ -8,7 +8,7 @@ export function textOrNull(value: Given): string | null {
   return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value)
 }
 
-/** @returns a number that a double holds exactly, as every number of the catalog is */
+/** @returns a number that a double holds exactly, as all numbers of the catalog are */
 export function numberOrNull(value: Given): number | null {
   return value === null || value === undefined ? null : Number(value)
 }

@@ -1,9 +1,9 @@
-/** Columns in the text of a CREATE TABLE, and the expressions that generated ones are computed from. */
+/** Columns in the text of a CREATE TABLE, and the expressions of generated columns. */
 import { elementsOf, maskedCode, nameAt, type Quoting } from './definition-text.ts'
 
 export type ColumnDefinition = { readonly column: string; readonly text: string; readonly code: string }
 
-/** Definitions of columns, and those of constraints under whatever word they begin with. */
+/** Definitions of columns; also those of constraints, under their first word. */
 export function columnsIn(sql: string, quoting: Quoting = 'standard'): readonly ColumnDefinition[] {
   return elementsOf(sql, quoting).flatMap((element) => {
     const named = nameAt(element, quoting)
@@ -12,7 +12,7 @@ export function columnsIn(sql: string, quoting: Quoting = 'standard'): readonly 
   })
 }
 
-/** Of `[GENERATED ALWAYS] AS (a + b) STORED` what stands in the brackets. */
+/** The expression in the brackets of `[GENERATED ALWAYS] AS (a + b) STORED`. */
 export function expressionIn(code: string, text: string): { readonly sql: string; readonly stored: boolean } | null {
   const found = /\bAS\s*\(/i.exec(code)
   if (found === null) return null

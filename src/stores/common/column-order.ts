@@ -1,18 +1,18 @@
 /**
- * Whether names of columns mean what they meant when a copy was planned. RENAME gives a column another name and leaves its place: where two columns have exchanged
- * names, the order of the names is another one.
+ * Checks that column names still mean the planned columns. RENAME changes a column's name and keeps its place: if two
+ * columns have exchanged names, the order of names has changed.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @property columns in the order in which they were planned */
+/** @property columns in the planned order */
 type Planned = { readonly table: TableName; readonly columns: readonly { readonly name: string }[] }
 
 /**
  * For rows of a chunk.
- * @param now names in the order of the table, as it is under the lock or in the snapshot that rows are read or written by
+ * @param now names in the table's order, under the lock or in the snapshot that rows are read or written by
  * @param side whose table it is @param label of its database
- * @throws SluiceError SOURCE_GONE, TABLE_REFUSED where columns that were planned come in another order
+ * @throws SluiceError SOURCE_GONE, TABLE_REFUSED if planned columns have another order
  */
 export function refuseReordered(
   planned: Planned,
@@ -47,7 +47,7 @@ export function refuseReorderedTarget(planned: Planned, now: readonly string[], 
   })
 }
 
-/** @returns what is where, in words; null where columns that are still there come in the order of the plan */
+/** @returns the first difference in words; null if the remaining columns have the planned order */
 function reordered({ columns }: Planned, now: readonly string[]): string | null {
   const there = new Set(now)
   const planned = columns.flatMap(({ name }) => (there.has(name) ? [name] : []))

@@ -1,6 +1,6 @@
-/** Definitions as databases print them, taken apart where they say nothing in another way: names, elements between brackets, what is quoted. */
+/** Parses definitions that databases print, where no other form exists: names, elements in brackets, quoted parts. */
 
-/** How texts and names may be quoted: `brackets` for names in square ones, `backslash` for texts in which one escapes. */
+/** Quoting of texts and names: `brackets` also allows names in square brackets, `backslash` escapes in texts. */
 export type Quoting = 'standard' | 'brackets' | 'backslash'
 
 const NAME_OR_COMMENT = String.raw`"[^"]*(?:""[^"]*)*"|\x60[^\x60]*(?:\x60\x60[^\x60]*)*\x60|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/`
@@ -12,7 +12,7 @@ const QUOTED: Readonly<Record<Quoting, RegExp>> = {
 }
 const BARE_NAME = /[\p{L}_$\u0080-\u{10FFFF}][\p{L}\p{N}_$\u0080-\u{10FFFF}]*/uy
 
-/** What stands between the first bracket and the one that closes it, cut at commas. */
+/** The text from the first bracket to its closing one, split at commas. */
 export function elementsOf(sql: string, quoting: Quoting = 'standard'): readonly string[] {
   const elements: string[] = []
   let depth = 0
@@ -37,7 +37,7 @@ export function elementsOf(sql: string, quoting: Quoting = 'standard'): readonly
   return elements
 }
 
-/** The name that a text begins with, quoted or not, and what stands behind it; null where it begins with none. */
+/** The name at the start of a text, quoted or not, and the rest; null if there is none. */
 export function nameAt(
   text: string,
   quoting: Quoting = 'standard',
@@ -55,7 +55,7 @@ export function nameAt(
 /** `quoted`: a name or a text, without its quotes. `sign`: any other character. */
 export type Token = { readonly is: 'word' | 'quoted' | 'sign'; readonly text: string }
 
-/** Words, what is quoted, and signs of a statement in their order; blanks and comments are left out. */
+/** Words, quoted parts and signs of a statement in order; without blanks and comments. */
 export function tokensOf(sql: string, quoting: Quoting = 'standard'): readonly Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < sql.length;) {
@@ -73,7 +73,7 @@ export function tokensOf(sql: string, quoting: Quoting = 'standard'): readonly T
   return tokens
 }
 
-/** The text without what is quoted or a comment in it. */
+/** The text without quoted parts and comments. */
 export function codeOf(sql: string): string {
   let code = ''
   for (let at = 0; at < sql.length;) {
@@ -84,7 +84,7 @@ export function codeOf(sql: string): string {
   return code
 }
 
-/** The text with blanks in place of what is quoted or a comment: every character else is where it was. */
+/** The text with blanks in place of quoted parts and comments: all other characters keep their position. */
 export function maskedCode(sql: string, quoting: Quoting = 'standard'): string {
   let code = ''
   for (let at = 0; at < sql.length;) {

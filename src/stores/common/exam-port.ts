@@ -1,4 +1,4 @@
-/** What doctor asks of a system: a server to look at, and the checks that only this system knows. */
+/** Port of doctor's checks: a server to inspect, and the checks that only its system has. */
 import type { Verdict } from '../../model/run/verdict.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { TlsPlan } from './tls.ts'
@@ -8,12 +8,12 @@ export const CHECK_MS = 5_000
 
 export type Outcome = { readonly verdict: Verdict | null; readonly late: boolean }
 
-/** Runs looks one after the other; each has a time limit, and ends in a finding whatever happens. */
+/** Runs checks one after the other; each has a time limit, and always ends in a finding. */
 export interface Checks {
   /**
-   * Runs one check. Its signal fires when its time is over; a check that does not hear it is left behind.
-   * @param body gives null where there is nothing to say
-   * @throws SluiceError ABORTED, and nothing that the body throws
+   * Runs one check. Its signal fires at the time limit; a check that ignores it is abandoned.
+   * @param body returns null if there is nothing to report
+   * @throws SluiceError ABORTED; never what the body throws
    */
   check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<Outcome>
 }
@@ -23,7 +23,7 @@ export type Target =
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | { readonly kind: 'socket'; readonly path: string }
 
-/** What the URL asks for. */
+/** What the URL requests. */
 export type ServerWishes = {
   readonly tls: TlsPlan
   readonly isLocal: boolean

@@ -1,8 +1,8 @@
-/** The note of who follows a stream, in the form in which a source keeps it. */
+/** Record of the target that replicates a stream, as the source stores it. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Follower, StreamBirth } from '../../model/follow/port.ts'
 
-/** @param value what the source has under its name, parsed @returns null for what is no such note */
+/** @param value the stored record, parsed @returns null if it is not such a record */
 export function followerFrom(value: unknown): Follower | null {
   if (typeof value !== 'object' || value === null) return null
   const { owner, address, addresses, origin } = value as Partial<Record<keyof Follower, unknown>>
@@ -16,7 +16,7 @@ export function followerFrom(value: unknown): Follower | null {
   }
 }
 
-/** @param text JSON @returns null for what is no such note */
+/** @param text JSON @returns null if it is not such a record */
 export function followerOf(text: string | null): Follower | null {
   try {
     return followerFrom(JSON.parse(text ?? 'null'))
@@ -26,9 +26,9 @@ export function followerOf(text: string | null): Follower | null {
 }
 
 /**
- * Before notes of changes are forgotten, in the same transaction, behind a lock that `noteFollower` takes too.
- * @param noted at the source now
- * @throws SluiceError SOURCE_IO, retryable, where another target follows by now: the stream is opened again, and says so
+ * Called before change notes are deleted, in the same transaction, under a lock that `noteFollower` takes too.
+ * @param noted record at the source now
+ * @throws SluiceError SOURCE_IO, retryable, if another target replicates now: the stream is reopened, and reports that
  */
 export function refuseOtherFollower({ slot, owners = [] }: StreamBirth, noted: Follower | null): void {
   if (noted === null || owners.length === 0 || owners.includes(noted.owner)) return

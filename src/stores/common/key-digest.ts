@@ -1,4 +1,4 @@
-/** The digest of rows that are found by their keys, where a range of the source is no range of the target. */
+/** Digest of rows found by their keys, for sources whose ranges are not ranges of the target. */
 import { sumText } from '../../model/copy/row-hash.ts'
 import type { ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { cellOfText, keyParts } from '../../model/copy/key-text.ts'
@@ -10,7 +10,7 @@ import { keyColumns } from './key-ranges.ts'
 
 const KEYS_AT_ONCE = 200
 
-/** Keys as ranges name them. @param only as `keyText` spells them @param columns with the types that their values travelled as */
+/** Keys in the form of ranges. @param only as `keyText` @param columns with the types that their values travelled as */
 export function rowKeysOf(
   only: Iterable<string>,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
@@ -21,11 +21,7 @@ export function rowKeysOf(
   )
 }
 
-/**
- * @param keys as ranges name them
- * @param digest of the rows in a range of keys
- * @param atOnce keys of one range
- */
+/** @param keys in the form of ranges @param digest of the rows in a range of keys @param atOnce keys per range */
 export async function digestOfKeys(
   keys: readonly RowKey[],
   digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,

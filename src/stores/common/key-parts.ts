@@ -1,9 +1,9 @@
 import type { Range } from '../../model/copy/range.ts'
 
 /**
- * A list of keys in lists that are short enough for one statement each; other ranges as they are.
- * @param keyColumns of one key
- * @param most comparisons of a statement
+ * Splits a list of keys into lists that fit one statement each; other ranges are returned unchanged.
+ * @param keyColumns columns of one key
+ * @param most comparisons per statement
  */
 export function partsOf(range: Range, keyColumns: number, most: number): readonly Range[] {
   if (range.by !== 'keys') return [range]

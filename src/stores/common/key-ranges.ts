@@ -1,4 +1,4 @@
-/** Ranges of keys as SQL, for every store that speaks it: conditions, order, smallest and largest, and where to cut. */
+/** Key ranges as SQL, for every SQL store: conditions, order, smallest and largest key, and where to cut. */
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
@@ -9,29 +9,29 @@ import type { Side } from './beyond-type.ts'
 /** How a system writes keys. */
 export type KeyDialect = {
   quote(name: string): string
-  /** The table's name, whole and quoted. */
+  /** The table's qualified, quoted name. */
   from(table: TableSpec): string
-  /** What stands for a bound in SQL, as `CAST(? AS bigint)`. */
+  /** SQL of a bound, as `CAST(? AS bigint)`. */
   bound(column: Column): string
   /** The parameter for it. */
   value(column: Column, text: string): SqlValue
   /** Expression that gives a key as the text that `value` takes. */
   text(column: Column): string
   /**
-   * Of a text that no column of this system can hold, the largest one that sorts before it and can be held; null of every other text. No row has such a key,
-   * and a range that ends there ends at the smaller text.
+   * For a text that no column of this system can hold: the largest storable text that sorts before it; null for every
+   * other text. No row has such a key, and a range that ends there ends at the smaller text.
    */
   below?(text: string): string | null
   /** Where a value lies that the column's type cannot hold, and a bound of it would be an error; null of all others. */
   beyond?(column: Column, text: string): Side | null
   /**
-   * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value into a BETWEEN of structs,
-   * which its readers of row groups refuse.
+   * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value
+   * into a BETWEEN of structs, which its readers of row groups refuse.
    */
   readonly byColumns?: true
-  /** What is true of NULL alone; `IS NULL` where this is absent. @param name quoted */
+  /** Condition that is true of NULL only; default `IS NULL`. @param name quoted */
   isNull?(name: string): string
-  /** How `op` is written between these columns and their bounds; as it is where this is absent. */
+  /** How `op` is written between these columns and their bounds; default unchanged. */
   operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
 }
 
@@ -49,7 +49,7 @@ export function keyColumns(table: TableSpec): readonly Column[] {
   })
 }
 
-/** Rows of a range of keys, and of a condition that a user wrote; `1 = 1` where that is all of them. */
+/** Condition for the rows of a key range and of a user's condition; `1 = 1` for all rows. */
 export function rangeCondition(table: TableSpec, range: Range, where: string | null, dialect: KeyDialect): Condition {
   const parts: string[] = []
   const parameters: SqlValue[] = []
@@ -72,7 +72,7 @@ export function rangeCondition(table: TableSpec, range: Range, where: string | n
     parts.push(some.length === 0 ? '1 = 0' : `(${some.map(({ sql }) => sql).join(' OR ')})`)
     for (const { parameters: values } of some) parameters.push(...values)
   }
-  // A line end, so that a comment at the end of what a user wrote swallows no bracket.
+  // End the line, so that a comment at the end of the user's text cannot hide the bracket.
   if (where !== null) parts.push(`(${where}\n)`)
   return { sql: parts.length === 0 ? '1 = 1' : parts.join(' AND '), parameters }
 }
@@ -82,7 +82,7 @@ export function keyOrder(table: TableSpec, dialect: KeyDialect, direction: '' | 
   return table.key.map((name) => `${dialect.quote(name)}${direction}`).join(', ')
 }
 
-/** The largest key of a range, and null where the range is empty. */
+/** The largest key of a range; null if the range is empty. */
 export async function lastKey(
   table: TableSpec,
   range: Range,
@@ -98,7 +98,7 @@ export async function lastKey(
   return row === undefined ? null : row.map(String)
 }
 
-/** Smallest and largest value of a key of one column; null where there is none. */
+/** Smallest and largest value of a one-column key; null if there are no rows. */
 export async function keySpan(
   table: TableSpec,
   range: Range,
@@ -109,7 +109,7 @@ export async function keySpan(
   const [column] = keyColumns(table)
   if (column === undefined) return null
   const condition = rangeCondition(table, range, where, dialect)
-  // Two queries, because SQLite looks at the ends of an index only for a query that asks for one of them.
+  // Two subqueries, because SQLite uses the ends of an index only if a query asks for one of them.
   const ends = ['MIN', 'MAX'].map(
     (end) =>
       `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
@@ -122,7 +122,7 @@ export async function keySpan(
   return low == null || high == null ? null : { low: String(low), high: String(high) }
 }
 
-/** Two systems do not compare such numbers alike. @throws SluiceError UNSUPPORTED_KEY */
+/** Systems compare floating point numbers differently. @throws SluiceError UNSUPPORTED_KEY */
 export function refuseFloatKey(table: TableSpec): void {
   const float = keyColumns(table).find(({ type }) => type.kind === 'float')
   if (float === undefined) return
@@ -133,9 +133,9 @@ export function refuseFloatKey(table: TableSpec): void {
 }
 
 /**
- * Ranges of about so many rows. Whole numbers that lie close together are cut by arithmetic; other keys where the store says that so many rows have
- * passed, which reads the index once, as far as it has come.
- * @param estimate rows of the table, or 0 where nobody knows
+ * Ranges of about `rows` rows. Dense whole numbers are cut by arithmetic. Other keys are cut at the store's bound after
+ * that many rows, which reads the index once, as far as the caller goes.
+ * @param estimate rows of the table; 0 if unknown
  */
 export async function* cutByKey(
   table: TableSpec,
@@ -174,7 +174,7 @@ export async function* cutByKey(
 
 /**
  * Ranges from bound to bound.
- * @param next the key that so many rows of a range end at; null where it holds fewer
+ * @param next the key after the wanted number of rows in a range; null if the range holds fewer
  * @throws SluiceError UNSUPPORTED_KEY as `Ascent`
  */
 export async function* cutByBounds(
@@ -192,19 +192,19 @@ export async function* cutByBounds(
       return
     }
     yield { by: 'key', after, through }
-    // Behind it: who reads these ranges may end before, and take the rest as one.
+    // Checked after the yield: a caller may stop before, and take the rest as one range.
     ascent.add(through)
     after = through
   }
 }
 
 /**
- * Bounds of ranges strictly grow. One that comes again, however many others came between, says that the system compares this key in another way than it sorts it:
- * such a table would be divided for ever.
+ * Checks that bounds of ranges grow strictly. A bound that repeats, however many came between, shows that the system
+ * compares this key differently from its sort order: such a table would be divided for ever.
  */
 export class Ascent {
   readonly #table: TableSpec
-  /** A bound of before, a later one each time that as many have come as stood before it: any circle is found, and one bound is kept. */
+  /** An earlier bound. It is replaced after 1, 2, 4, … further bounds: finds any cycle while storing one bound. */
   #mark = ''
   #since = 0
   #wait = 1
@@ -213,7 +213,7 @@ export class Ascent {
     this.#table = table
   }
 
-  /** @throws SluiceError UNSUPPORTED_KEY for a bound that was there */
+  /** @throws SluiceError UNSUPPORTED_KEY if the bound has repeated */
   add(bound: Bound): void {
     const text = JSON.stringify(bound)
     if (text === this.#mark) {
@@ -240,7 +240,7 @@ export function wholeKey(table: TableSpec, text: string): bigint {
   })
 }
 
-/** Whole numbers from `low` to `high` in steps; the outer edges stay as they are. */
+/** Whole numbers from `low` to `high` in steps; the outer bounds stay unchanged. */
 export function* byArithmetic(within: KeyRange, low: bigint, high: bigint, step: bigint): Generator<Range> {
   let after = within.after
   for (let last = low + step - 1n; last < high; last += step) {

@@ -1,10 +1,10 @@
-/** Tables and views that a statement can name, as one query of a system tells them. */
+/** Tables and views that a statement can name, from one query of a system. */
 import type { KnownRelation, SqlRow } from '../../model/run/sql-port.ts'
 
-/** More columns than anybody completes from. */
+/** More columns than a completion list needs. */
 export const MOST_COLUMNS = 50_000
 
-/** @param rows relation, column and type, all columns of a relation one behind the other */
+/** @param rows relation, column and type; the columns of a relation follow one another */
 export function relationsOfRows(rows: readonly SqlRow[]): readonly KnownRelation[] {
   const found = new Map<string, { name: string; type: string }[]>()
   for (const [relation, column, type] of rows) {

@@ -1,19 +1,16 @@
-/** Tables of a ledger, made one by one: at their first use, also in a ledger of before, and by several programs at once. */
+/** Ledger tables that are created at their first use, also in an older ledger, and by several programs at once. */
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { refuseForeignTables } from './ledger-tables.ts'
 import { ownTable } from './own-tables.ts'
 
-/**
- * @param name of the register @param body columns and constraints
- * @throws SluiceError TABLE_REFUSED where a user's table has that name
- */
+/** @param name in the register @param body columns and constraints @throws SluiceError TABLE_REFUSED: a user's table */
 export async function makeLate(database: LedgerDatabase, name: string, body: string): Promise<void> {
   if (ownTable(name) === null) throw new Error(`${name} is not in the register of tables (stores/own-tables)`)
   await refuseForeignTables(database, [name])
   await changeTable(database, `CREATE TABLE IF NOT EXISTS ${name} (${body})`)
 }
 
-/** One change of a table of the ledger; what another program has changed at the same moment is done. */
+/** Makes one change to a ledger table; if another program has made it at the same time, it counts as done. */
 export async function changeTable(database: LedgerDatabase, sql: string): Promise<void> {
   try {
     await database.batch([{ sql, parameters: [] }])
@@ -22,7 +19,7 @@ export async function changeTable(database: LedgerDatabase, sql: string): Promis
   }
 }
 
-/** Whether a statement failed because a table that a ledger gets late is not there yet. */
+/** Whether a statement failed because a ledger table that is created at its first use does not exist yet. */
 export function isMissingTable(error: unknown): boolean {
   return error instanceof Error && /no such table|does not exist|doesn't exist/i.test(error.message)
 }

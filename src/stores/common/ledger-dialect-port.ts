@@ -1,53 +1,58 @@
-/** What differs between the databases that a ledger can live in, as each declares it. Everything else of it is SQL that all of them understand. */
+/** Differences between the databases that can hold a ledger. All other SQL of the ledger is common to them. */
 
 export type LedgerDialect = {
-  /** Milliseconds since the epoch by the clock of the database, at the moment of the statement. */
+  /** Milliseconds since the epoch by the clock of the database, when the statement runs. */
   readonly now: string
   readonly types: {
-    /** Column that numbers its rows by itself. */
+    /** Column with automatic row numbers. */
     readonly id: string
     readonly integer: string
     /** Short texts that can be part of a key. */
     readonly name: string
     readonly text: string
-    /** What values are cast to, to be read as texts. */
+    /** Cast of a value to a text. */
     readonly castText: string
     readonly time: string
     readonly currentTime: string
   }
-  /** Behind a query for the next row to take, so that workers do not wait for each other. */
+  /** Suffix of a query for the next row to take, so that workers do not wait for each other. */
   readonly skipLocked: string
-  /** Behind a query for a row that nobody may change before the transaction ends; empty where one program writes at a time. */
+  /** Suffix of a query for a row that must not change in this transaction; empty with one writing program at a time. */
   readonly shareLocked: string
-  /** Behind an INSERT whose key may be there already: then nothing is written. */
+  /** Suffix of an INSERT whose key may exist already: then nothing is written. */
   readonly unlessThere: string
   /** Statements before the first table. */
   readonly before: readonly string[]
-  /** A table that a login has no right on is not there for it. */
+  /** A login sees no tables that it has no right on. */
   readonly hidesTables: boolean
-  /** Names of the columns of a table, which is the parameter; no rows where there is no such table. */
+  /** Names of the columns of a table, which is the parameter; no rows if there is no such table. */
   readonly columns: string
-  /** Names of tables, as they were asked for, and of their columns, of so many tables, whose names are the parameters. */
+  /** Names of tables, as given, and of their columns, for this number of tables, whose names are the parameters. */
   columnsOfAll(tables: number): string
   /** Indexes of the table of chunks. */
   readonly indexes: {
     /**
-     * False where the database may damage an index whose rows change once a program was killed, if anybody opens and closes the file before the next run:
-     * its ledgers get none, those of before lose theirs, and chunks are read ahead, because no other program has the file.
+     * False if the database may damage an index of changing rows when a program is killed and the file is then opened
+     * and closed before the next run: its ledgers get no indexes, older ones lose theirs, and chunks are read ahead,
+     * because no other program has the file.
      */
     readonly kept: boolean
-    /** Before the name of a new one, so that one which is there stays; empty where the database has no such word, and says that it is there. */
+    /**
+     * Before the name of a new index, so that an existing one stays; empty if the database has no such word, and fails
+     * with an error that says it exists.
+     */
     readonly unlessThere: string
-    /** Statement that removes one, also where it is gone; or that fails then with words which are taken for an answer. */
+    /** Statement that removes an index, also if it is gone; or that then fails with an error that is accepted. */
     drop(name: string, table: string): string
   }
   /**
-   * How an UPDATE finds the row that a query gives. `subquery`: by comparing ids with its answer. `join`: where that would read, and lock, every row, and
-   * a join with it does not.
+   * How an UPDATE finds the row that a query gives. `subquery`: compares ids with its result. `join`: for databases
+   * where that would read and lock every row, and a join would not.
    */
   readonly updates: 'subquery' | 'join'
   /**
-   * Many rows out of few parameters, where the database reads them much faster than as many rows of values; null elsewhere.
+   * Many rows from few parameters, if the database reads them much faster than the same number of VALUES rows; else
+   * null.
    * @param rows values of the columns, as texts
    */
   readonly bulk: ((columns: readonly BulkColumn[], rows: readonly BulkRow[]) => BulkRows) | null
@@ -55,8 +60,8 @@ export type LedgerDialect = {
 
 export type BulkColumn = { readonly name: string; readonly type: 'integer' | 'text' }
 export type BulkRow = readonly (string | null)[]
-/** @property from what stands behind FROM, and has these columns */
+/** @property from text after FROM; has these columns */
 export type BulkRows = { readonly from: string; readonly parameters: readonly string[] }
 
-/** As many question marks, for a list of parameters. */
+/** This number of question marks, for a list of parameters. */
 export const marks = (many: number): string => Array.from({ length: many }, () => '?').join(', ')

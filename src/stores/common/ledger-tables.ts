@@ -1,4 +1,4 @@
-/** What tells one of the ledger's tables from a table of a user that has its name. */
+/** Distinguishes the ledger's tables from a user's table of the same name. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
@@ -7,21 +7,22 @@ import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from 
 
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
 
-/** Names of the ledger's own tables, which are never part of a copy by pattern. */
+/** Whether this is a name of a ledger table; such tables are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
   const own = ownTable(name)
   return own !== null && isOfLedgers(own)
 }
 
-/** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
+/** Whether a table that `isLedgerTable` names has the ledger's columns, and is not the user's. */
 export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | 'columns'>): boolean {
   return lacking(ownTable(table.name), namesOf(columns)) === null
 }
 
 /**
- * Looks at every table of the database that has a name of the ledger's, before any of them is made or altered. One statement, which changes nothing.
- * @param names of the tables; all of the ledger's without it
- * @throws SluiceError TABLE_REFUSED where one of them is a user's own, or belongs to a role that this login does not trust
+ * Checks every table with a ledger's name, before any of them is created or altered. One statement, which changes
+ * nothing.
+ * @param names of the tables; default all of the ledger's
+ * @throws SluiceError TABLE_REFUSED if one of them is the user's, or belongs to a role that this login does not trust
  */
 export async function refuseForeignTables(
   database: LedgerDatabase,
@@ -33,10 +34,10 @@ export async function refuseForeignTables(
 }
 
 /**
- * Looks whether a ledger has every table that its version has, with its columns. One statement, which changes nothing. Made again, an empty one would say that
- * nothing was copied or archived yet.
- * @param version of the ledger, as it is noted
- * @throws SluiceError LEDGER_DAMAGED; TABLE_REFUSED where one of them is a user's own
+ * Checks that a ledger has every table of its version, with its columns. One statement, which changes nothing.
+ * Recreated, an empty table would say that nothing was copied or archived yet.
+ * @param version of the ledger, as recorded
+ * @throws SluiceError LEDGER_DAMAGED; TABLE_REFUSED if one of them is the user's
  */
 export async function refuseIncomplete(
   database: LedgerDatabase,
@@ -68,7 +69,7 @@ export async function refuseIncomplete(
   })
 }
 
-/** Names of the columns that tables of the ledger have, in small letters; tables that are not there are left out. */
+/** Column names of the ledger's tables, in lower case; without tables that do not exist. */
 export async function columnsOf(
   database: LedgerDatabase,
   names: readonly string[],
@@ -100,7 +101,7 @@ function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
   return new Set(columns.map(({ name }) => name.toLowerCase()))
 }
 
-/** @returns what does not fit; null where everything does */
+/** @returns what does not fit; null if everything does */
 function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
   if (table === null || !isOfLedgers(table)) return null
   if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'

@@ -1,4 +1,4 @@
-/** Why no connection to a server was made, as far as the network or the name of the host says it. The same words for every system. */
+/** Why no connection was made, as far as the network or the host name explains it. Same texts for every system. */
 
 export type Cause = readonly [reason: string, hint: string]
 
@@ -15,7 +15,7 @@ const REACHED = 'the server has to be reachable from here: look at its address, 
 
 const hostOf = (place: string): string => place.replace(/:\d+$/, '')
 
-/** Null for what the network does not explain. */
+/** Null if the network does not explain it. */
 export function networkCause({ code, place, waitedMs }: Failed): Cause | null {
   switch (code) {
     case 'ECONNREFUSED':
@@ -48,7 +48,7 @@ export function networkCause({ code, place, waitedMs }: Failed): Cause | null {
   }
 }
 
-/** Code of a failure of the network, of one address or of all addresses of a name; null for any other failure. */
+/** Error code of the network, for one address or for all addresses of a name; null for other errors. */
 export function networkCodeOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const { code } = error as NodeJS.ErrnoException

@@ -1,4 +1,4 @@
-/** The lock of a server under which one program at a time makes an object of a table. */
+/** Server-side lock that lets one program at a time make an object of a table. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../model/copy/schema-object.ts'
@@ -7,19 +7,20 @@ import { systemClock } from '../../shared/clock.ts'
 import { objectFailed } from './object-names.ts'
 
 const LOOK_MS = 200
-/** A lock that an idle session has held for so long is waited for no more. */
+/** A lock that an idle session has held for this long is not waited for, ms. */
 const IDLE_MS = 30_000
 
 export type ObjectLock = {
-  /** Does not wait. @returns whether the session has it now */
+  /** Does not wait. @returns whether the session now has the lock */
   take(): Promise<boolean>
-  /** The session that holds it and makes nothing, and the statement that ends it; null where it is at work, is gone, or is not known. */
+  /** The idle session that holds it, and the statement that ends it; null if the holder is working, gone or unknown. */
   idleHolder(): Promise<{ readonly session: string; readonly end: string } | null>
 }
 
 /**
- * Takes the lock. A program that was killed leaves its statement running at the server: the next one waits for it, and finds it done.
- * @throws SluiceError OBJECTS_FAILED where an idle session has held it for 30 s; the reason of the signal
+ * Takes the lock. A killed program leaves its statement running at the server: the next one waits for it, and finds the
+ * object made.
+ * @throws SluiceError OBJECTS_FAILED if an idle session has held it for 30 s; the reason of the signal
  */
 export async function takeObjectLock(
   lock: ObjectLock,
@@ -38,7 +39,7 @@ export async function takeObjectLock(
         hint: `end that session (${holder.end}), then run the same command again`,
       })
     }
-    // Not by a statement that waits: an index that is built beside writers waits for all who wait.
+    // Polls, because a waiting statement would block a concurrent index build, which waits for all waiting sessions.
     await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
   }
 }

@@ -1,4 +1,4 @@
-/** What stores say alike about indexes and constraints that they cannot make. */
+/** Common errors of stores for indexes and constraints that they cannot make. */
 import type { SchemaObject } from '../../model/copy/schema-object.ts'
 import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
 
@@ -10,8 +10,9 @@ export function objectFailed(object: SchemaObject, message: string, details: Err
 }
 
 /**
- * What the server says of an object that it does not make, where an error is about that and nothing that passes.
- * @param named says what an error of the driver means
+ * Maps a server's error about an object that it does not make; passing errors, and errors about other things, are only
+ * named.
+ * @param named maps an error of the driver
  */
 export function asObjectError(thrown: unknown, object: SchemaObject, named: (thrown: unknown) => unknown): unknown {
   if (thrown instanceof SluiceError && thrown.code === 'OBJECTS_FAILED') return thrown
@@ -26,7 +27,7 @@ export function asObjectError(thrown: unknown, object: SchemaObject, named: (thr
   })
 }
 
-/** Cuts a name to so many bytes, without cutting a character apart. */
+/** Cuts a name to this number of bytes, without splitting a character. */
 export function shortened(name: string, bytes: number): string {
   if (Buffer.byteLength(name) <= bytes) return name
   let short = ''

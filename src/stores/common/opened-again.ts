@@ -1,6 +1,9 @@
-/** What a store says before it asks again by itself. */
+/** What a store reports before it retries by itself. */
 
-/** A store that could not be reached, or a request that an open one sends again. @property attempt the next one @property forMs how long it is tried yet, ms */
+/**
+ * A store that could not be reached, or a request that an open one sends again. @property attempt the next one
+ * @property forMs how long it will be retried, ms
+ */
 export type OpenedAgain = {
   readonly label: string
   readonly why: string

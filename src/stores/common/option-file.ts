@@ -1,10 +1,10 @@
-/** Settings of logins in files of other programs: sections in brackets, a line for each name and value. */
+/** Login settings in files of other programs: sections in brackets, one name and value per line. */
 import { readFileSync, statSync, type Stats } from 'node:fs'
 
-/** Whether others than the owner can read or change a file. Windows has no such bits. */
+/** Whether others than the owner can read or change a file. False on Windows, which has no such bits. */
 export const isOpen = ({ mode }: Stats): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
 
-/** The text of a file; null where it is not there or cannot be read, or where `isRefused` says so of it. */
+/** The text of a file; null if it is missing, unreadable, or refused by `isRefused`. */
 export function fileText(file: string, isRefused: (stats: Stats) => boolean = () => false): string | null {
   try {
     return isRefused(statSync(file)) ? null : readFileSync(file, 'utf8')
@@ -14,8 +14,8 @@ export function fileText(file: string, isRefused: (stats: Stats) => boolean = ()
 }
 
 /**
- * Names and values of all sections with that name; null without one. A name without a value has ''. Lines that begin with `#` or `;` say nothing. Values are as they are
- * written, without the blanks around them.
+ * Names and values of all sections with that name; null without one. A name without a value has ''. Lines that begin
+ * with `#` or `;` are skipped. Values are unchanged except for the blanks around them.
  */
 export function sectionOf(text: string, section: string): ReadonlyMap<string, string> | null {
   let found: Map<string, string> | null = null

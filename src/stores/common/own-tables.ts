@@ -1,29 +1,30 @@
 /**
- * The register: every table that the program makes for itself, on whatever system. What keeps a copy from taking one along, what refuses a user's table of
- * that name, and what the documents and the tests go through comes from this list. A table that is not in it cannot be made (`late-table`, `ledger/schema`).
+ * The register of every table that sluice makes for itself, on any system. Copies leave these tables out by this list,
+ * a user's table of such a name is refused by it, and documents and tests use it. A table that is not in it cannot be
+ * made (`late-table`, `ledger/schema`).
  */
 
 /**
- * Who makes a table, and migrates it under the version of its own: the catalog of logs, the ledger of copies, the ledger of archives, the log that a
- * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, what stands beside a table while partitions are made of it,
- * what a stream by triggers keeps at its source, and the queue of workers.
+ * Which part makes a table and migrates it under its own version: the catalog of logs, the ledger of copies, the ledger
+ * of archives, the log that holds a ledger in Cassandra, the tables shared with the Cassandra Data Migrator, helper
+ * tables while a table is partitioned, the state of a trigger stream at its source, and the queue of workers.
  */
 export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams' | 'queue'
 
 export type OwnTable = {
   readonly name: string
   readonly owner: OwnTableOwner
-  /** Version of its owner's tables that has it first. */
+  /** First version of its owner's tables that has it. */
   readonly since: number
-  /** Made when it is needed first, by whatever version; otherwise with the others. */
+  /** Created at its first use, by any version; otherwise together with the others. */
   readonly late?: true
-  /** Systems that have it, where these are not all that its owner works on. */
+  /** Systems that have it, if not all that its owner works on. */
   readonly only?: readonly string[]
-  /** Columns that it has had in every version, by which it is told from a user's table of that name. */
+  /** Columns that it has had in every version: they distinguish it from a user's table of that name. */
   readonly marks: readonly string[]
   /** It has one column, which a user's table may have among others. */
   readonly oneColumn?: true
-  /** There are several: behind the name stands the number of the table that one is about. */
+  /** There are several: the name is followed by the number of the table that one is about. */
   readonly numbered?: true
 }
 
@@ -50,7 +51,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_tokens', owner: 'copy', since: 1, marks: ['token'], oneColumn: true },
   { name: 'migration_runs', owner: 'copy', since: 1, marks: ['run_id', 'plan_hash'] },
   { name: 'migration_plans', owner: 'copy', since: 1, marks: ['schema_name', 'table_name', 'plan_hash'] },
-  // The script's own table has no more than this.
+  // The script's own table has only these.
   { name: 'migration_checkpoints', owner: 'copy', since: 1, marks: ['table_name', 'records_processed'] },
   { name: 'migration_chunk_history', owner: 'copy', since: 1, marks: ['table_name', 'retired_ms'] },
   { name: 'migration_quarantine', owner: 'copy', since: 1, marks: ['quarantine_id', 'row_key'] },
@@ -105,7 +106,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
     marks: ['log_id', 'txid'],
     numbered: true,
   },
-  // `sluice_12_progress` and the like, of the stream of run 12.
+  // Such as `sluice_12_progress` of the stream of run 12.
   { name: 'sluice', owner: 'streams', since: 1, late: true, only: ['sqlite', 'mysql'], marks: [], numbered: true },
 
   { name: 'sluice_aside', owner: 'partitions', since: 1, late: true, only: ['postgresql'], marks: [], numbered: true },
@@ -147,7 +148,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
 
 const BY_NAME: ReadonlyMap<string, OwnTable> = new Map(OWN_TABLES.map((table) => [table.name, table]))
 
-/** @returns null for a table that the program never makes */
+/** @returns null for a table that sluice never makes */
 export function ownTable(name: string): OwnTable | null {
   const known = BY_NAME.get(name)
   if (known !== undefined) return known
@@ -155,20 +156,20 @@ export function ownTable(name: string): OwnTable | null {
   return family?.numbered === true ? family : null
 }
 
-/** Whether it is one of those that note something beside the rows of users: no copy by pattern takes them along. */
+/** Whether it is a ledger table, which records facts about user data: no copy by pattern takes it. */
 export function isOfLedgers({ owner }: OwnTable): boolean {
   return owner !== 'catalog' && owner !== 'track'
 }
 
-/** The tables of ledgers that have one name each. */
+/** Ledger tables with a fixed name. */
 export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter((one) => isOfLedgers(one) && one.numbered !== true)
 
-/** Name and one column of each of them, by which a count of tables leaves them out. */
+/** Name and one column of each of them: a count of tables excludes them by it. */
 export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] = LEDGER_TABLES.flatMap(
   ({ name, marks: [mark] }) => (mark === undefined ? [] : [[name, mark] as const]),
 )
 
-/** Names that no session of sluice may find anything by but a plain table of its own; the schemas of a queue are asked about by themselves. */
+/** Names that must be plain tables of sluice in every session; the schemas of a queue are checked separately. */
 export const PLAIN_NAMES: readonly string[] = OWN_TABLES.filter(
   ({ numbered, owner }) => numbered !== true && owner !== 'queue',
 ).map(({ name }) => name)

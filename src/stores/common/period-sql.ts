@@ -1,14 +1,14 @@
-/** Statements that count the rows of periods of a table, in the SQL that PostgreSQL, MySQL and SQLite have in common. */
+/** Counts the rows of periods of a table, in SQL common to PostgreSQL, MySQL and SQLite. */
 
 /** Most conditions of one statement. */
 export const PERIODS_AT_ONCE = 100
 
-/** Whether any of some conditions holds. */
+/** True if any of the conditions holds. */
 export function anyOf(conditions: readonly string[]): string {
   return conditions.map((condition) => `(${condition})`).join(' OR ')
 }
 
-/** One row, one count for each condition: each is looked up by itself. @param from the table in SQL @param text makes a text of a count */
+/** One row with a count per condition, each looked up separately. @param from table SQL @param text count as text */
 export function countsByIndex(
   from: string,
   conditions: readonly string[],
@@ -17,7 +17,7 @@ export function countsByIndex(
   return `SELECT ${conditions.map((one) => `(SELECT ${text('count(*)')} FROM ${from} WHERE ${one})`).join(', ')}`
 }
 
-/** Rows of a place in `conditions` and its count, of those that hold for any row: the table is read once. */
+/** Rows of a position in `conditions` and its count, for conditions with at least one row: the table is read once. */
 export function countsByScan(
   from: string,
   conditions: readonly string[],
@@ -29,7 +29,7 @@ export function countsByScan(
   return `SELECT ${text('place')}, ${text('count(*)')} FROM (${rows}) AS placed WHERE place IS NOT NULL GROUP BY place`
 }
 
-/** Counts by place of what `countsByScan` gives. */
+/** Counts by position, from the rows of `countsByScan`. */
 export function placedCounts(size: number, rows: readonly (readonly unknown[])[]): bigint[] {
   const counts = Array.from({ length: size }, () => 0n)
   for (const [place, count] of rows) {

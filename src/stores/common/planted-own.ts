@@ -1,13 +1,13 @@
 /**
- * What stands under names of sluice's own and is no plain table of it, in systems that know no owners of tables: a view shows rows that nobody has written, and a
- * trigger changes what sluice writes. PostgreSQL has owners, and its own rule.
+ * Objects with names of sluice's own tables that are not plain tables, in systems without table owners: a view shows
+ * rows that were never written, and a trigger changes what sluice writes. PostgreSQL has owners, and its own rule.
  */
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @param what the thing as its DROP names it: `VIEW "migration_runs"` @param on the table of ours that a trigger is on */
+/** @param what as in a DROP: `VIEW "migration_runs"` @param on the table of ours that a trigger is on */
 export type PlantedOwn = { readonly what: string; readonly on?: string }
 
-/** @returns a SluiceError TABLE_REFUSED that names what is there, and what takes it away */
+/** @returns a SluiceError TABLE_REFUSED that names the object, and how to remove it */
 export function plantedOwn({ what, on }: PlantedOwn, where: string): SluiceError {
   const message =
     on === undefined

@@ -1,17 +1,17 @@
-/** Connections that are kept between uses. Whoever needs one waits his turn where the number is limited. */
+/** Pool of connections. If their number is limited, callers wait in order. */
 import { SluiceError } from '../../shared/errors.ts'
 
 export interface Pooled {
-  /** False once the connection has ended, whoever ended it. */
+  /** False once the connection has ended, on either side. */
   readonly alive: boolean
-  /** Says goodbye; must not reject. */
+  /** Closes in an orderly way; must not reject. */
   close(): Promise<void>
-  /** Ends the connection whatever it does; must not reject. */
+  /** Ends the connection in any state; must not reject. */
   destroy(): void | Promise<void>
 }
 
 export type PoolLimits = {
-  /** Connections at once; `Infinity` where a user of one may need another before it is done. */
+  /** Connections at once; `Infinity` if the user of one may need another before it is done. */
   readonly most: number
   /** Unused connections that stay open. */
   readonly idle: number
@@ -37,12 +37,12 @@ export class Pool<S extends Pooled> {
     this.#places = limits.most
   }
 
-  /** Takes over a connection that is open already and that nobody uses. */
+  /** Takes over an open, unused connection. */
   adopt(session: S): void {
     this.#idle.push(session)
   }
 
-  /** Runs the body with a connection that is nobody else's meanwhile. One that broke is not used again. */
+  /** Runs the body with a connection that no other caller uses meanwhile. One that broke is not used again. */
   async use<T>(body: (session: S) => Promise<T>): Promise<T> {
     const session = await this.take()
     try {
@@ -65,18 +65,18 @@ export class Pool<S extends Pooled> {
     }
   }
 
-  /** Gives a connection back, in whatever state. */
+  /** Gives a connection back, in any state. */
   async give(session: S): Promise<void> {
     this.#used.delete(session)
     if (!session.alive) {
-      // What ended one connection has often ended all: the others would fail one by one.
+      // One broken connection often means that all are broken: the others would fail one by one.
       for (const other of this.#idle.splice(0)) void other.destroy()
     } else if (this.#closed || this.#idle.length >= this.#limits.idle) await session.close()
     else this.#idle.push(session)
     this.#free()
   }
 
-  /** Ends a connection that cannot be used again, and no other. */
+  /** Ends only this connection, which cannot be used again. */
   drop(session: S): void {
     this.#used.delete(session)
     void session.destroy()
@@ -116,7 +116,7 @@ export class Pool<S extends Pooled> {
     await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  /** The place goes to whoever waits longest, or is free. */
+  /** Gives the place to the caller that has waited longest, or frees it. */
   #free(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#places++

@@ -1,9 +1,9 @@
-/** What a typed query can come to besides rows, said the same way by every store. */
+/** Errors of a typed query, the same for every store. */
 import { SluiceError } from '../../shared/errors.ts'
 
 const HINT = 'docs/CATALOG.md names the relations, and has queries to begin with'
 
-/** What helps with a condition that the system does not understand. @param system by its name for people */
+/** Hint for a condition that the system does not understand. @param system its display name */
 export function conditionHint(system: string): string {
   return `write the condition as ${system} writes what stands behind WHERE; a column that is called like a word of SQL (order, end) needs double quotes`
 }
@@ -13,7 +13,7 @@ export function badQuery(message: string, where: string, cause?: unknown): Sluic
   return new SluiceError('BAD_QUERY', message.trim().replace(/\.$/, ''), { where, hint: HINT, cause })
 }
 
-/** For statements that write, or do something else than to give rows: they are not even begun. */
+/** For statements that write or return no rows: they are not started. */
 export function givesNoRows(where: string): SluiceError {
   return new SluiceError('BAD_QUERY', 'the statement is no query', {
     where,
@@ -33,7 +33,7 @@ export function tookTooLong(timeoutMs: number, where: string): SluiceError {
   })
 }
 
-/** `line 2, column 7` of a place in a text, from 0. */
+/** `line 2, column 7` of a position in a text, from 0. */
 export function placeIn(text: string, at: number): string {
   const before = text.slice(0, at).split('\n')
   return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`

@@ -1,4 +1,4 @@
-/** Ends a typed query at its deadline, or when whoever asked no longer wants the answer. */
+/** Ends a typed query at its deadline, or when its signal aborts. */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { QueryOptions } from '../../model/run/sql-port.ts'
 import { tookTooLong } from './query-errors.ts'
@@ -10,7 +10,7 @@ export class QueryWatch implements Disposable {
   readonly #timer: NodeJS.Timeout | undefined
   #late = false
 
-  /** @param stop ends the query at the database; it must not throw, and may be called twice */
+  /** @param stop ends the query at the database; must not throw, and may be called twice */
   constructor({ timeoutMs, signal }: QueryOptions, stop: () => void) {
     this.#timeoutMs = timeoutMs
     this.#signal = signal
@@ -20,8 +20,8 @@ export class QueryWatch implements Disposable {
   }
 
   /**
-   * For what a query ends with that it does not end by itself.
-   * @param outOfTime what the database says, whose clock may have been the faster one
+   * For an error that may come from stopping the query.
+   * @param outOfTime the database reports a timeout: its clock may be the faster one
    * @throws SluiceError the signal's reason, DEADLINE
    */
   throwIfOver(label: string, outOfTime = false): void {

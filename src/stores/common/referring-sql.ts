@@ -1,4 +1,4 @@
-/** A row that refers to rows of a table by a foreign key, in SQL that several systems understand. */
+/** Finds rows that refer to rows of a table by a foreign key, in SQL that several systems understand. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Referrer } from '../../model/archive/port.ts'
 
@@ -10,8 +10,9 @@ export type ReferringDialect = {
 }
 
 /**
- * @param condition which rows of the table, in the SQL of the system, with names of its columns alone
- * @returns a statement for the referring columns of one row; each row that refers costs a look at the unique index that it refers to
+ * @param condition which rows of the table, in the SQL of the system, with unqualified column names
+ * @returns a statement for the referring columns of one row; each referring row costs a lookup in the referenced unique
+ * index
  */
 export function referringSql(
   table: TableName,
@@ -22,14 +23,12 @@ export function referringSql(
   const { table: child, columns, own } = referrer
   const values = columns.map((name) => text(`f.${quote(name)}`)).join(', ')
   const within = condition === null ? '' : ` AND (${condition})`
-  // Rows that go themselves may refer to each other.
+  // Rows that are removed together may refer to each other.
   const besides = own && condition !== null ? ` AND (${condition}) IS NOT TRUE` : ''
   return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)}${within})${besides} LIMIT 1`
 }
 
-/**
- * @returns a statement for the number of rows that refer to no row of the table; where a referring column is NULL a row refers to none by right
- */
+/** @returns a statement for the number of rows that refer to a missing row; a NULL in a referring column is allowed */
 export function orphansSql(
   table: TableName,
   referrer: Referrer,

@@ -1,21 +1,21 @@
-/** What a target answers where it does not take rows, in the same words whichever it is. */
+/** Errors of a target that refuses rows, with the same texts for every system. */
 import { hexDigits } from '../../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkRequest } from '../../model/copy/port.ts'
 
 export type Refused = {
-  /** As people call it: `SQLite`. */
+  /** Display name: `SQLite`. */
   readonly system: string
   /** URL without password. */
   readonly label: string
   readonly table: string
-  /** What the system said. */
+  /** Message of the system. */
   readonly message: string
   readonly cause: unknown
 }
 
-/** @param code what the system calls the refusal, where it has a name for it */
+/** @param code the system's name for the refusal, if it has one */
 export function rowRefused({ system, label, table, message, cause }: Refused, code?: string): SluiceError {
   return new SluiceError('ROW_REFUSED', `${table}: ${message}`, {
     where: `${label}, ${table}`,
@@ -25,13 +25,13 @@ export function rowRefused({ system, label, table, message, cause }: Refused, co
   })
 }
 
-/** A value that is no member of the enum of its column. */
+/** A value that is not a member of its column's enum. */
 export class MemberRefused extends SluiceError {
   /** `'sad' is no member of mood`. */
   readonly what: string
-  /** Statement that gives a member this name, with `NEW_NAME` for its name now. */
+  /** Statement that gives a member this name, with `NEW_NAME` for its current name. */
   readonly rename: string
-  /** Statement that makes a further member of this name. */
+  /** Statement that adds a member of this name. */
   readonly add: string
 
   constructor(
@@ -46,7 +46,7 @@ export class MemberRefused extends SluiceError {
   }
 }
 
-/** A statement that the system does not understand: the table is not as the plan has it. */
+/** A statement that the system does not accept: the table differs from the plan. */
 export function tableRefused({ system, label, table, message, cause }: Refused): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} does not write into the table: ${message}`, {
     where: `${label}, ${table}`,
@@ -55,10 +55,7 @@ export function tableRefused({ system, label, table, message, cause }: Refused):
   })
 }
 
-/**
- * Says of an error which value of which row it means.
- * @param at position of the value in the row
- */
+/** Adds to an error which value of which row it is about. @param at position of the value in the row */
 export function ofValue(
   error: unknown,
   { table, columns }: Pick<ChunkRequest, 'table' | 'columns'>,

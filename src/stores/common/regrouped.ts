@@ -1,4 +1,4 @@
-/** Rows in the batches that their reader asked for, from the slices in which a database gave them. */
+/** Regroups rows from the slices of a database into the batches that the reader asked for. */
 import type { Row } from '../../model/copy/rows.ts'
 import type { BatchSize, RowBatch } from '../../model/copy/port.ts'
 

@@ -1,4 +1,4 @@
-/** Doing something again that failed for a cause that passes by itself: pauses that double, cut by chance so that clients do not march in step. */
+/** Retries after transient errors, with pauses that double and are randomised so that clients do not retry in step. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { systemClock, type Clock } from '../../shared/clock.ts'
 
@@ -6,9 +6,9 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
 
 export type RetryOptions = {
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change. */
   transient(error: unknown): boolean
-  /** How long after the first failure another attempt may begin, in milliseconds; at 0 nothing is repeated. */
+  /** How long after the first failure another attempt may begin, ms; 0: no retries. */
   readonly forMs: number
   readonly clock?: Pick<Clock, 'ticks'>
   /** Called before each pause with the failure, the number of attempts made so far and the pause in milliseconds. */
@@ -25,7 +25,7 @@ export type RetryOptions = {
  */
 export async function retrying<T>(body: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { forMs, clock = systemClock, random = Math.random, sleep = sleepFor } = options
-  // Counted from the first failure: a body of an hour that meets a restart still has all of its time for repeats.
+  // Counted from the first failure: a body that fails after an hour still has its whole time for retries.
   let deadline: number | null = null
   for (let attempt = 1; ; attempt++) {
     try {
@@ -41,7 +41,7 @@ export async function retrying<T>(body: (attempt: number) => Promise<T>, options
   }
 }
 
-/** Milliseconds to wait after the given number of attempts: anything between nothing and the doubled limit ("full jitter"). */
+/** Milliseconds to wait after the given number of attempts: random, from 0 to the doubled limit ("full jitter"). */
 export function pauseBefore(attempts: number, random: () => number = Math.random): number {
   return random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 30))
 }

@@ -5,12 +5,12 @@ import type { Column } from '../../model/copy/column-type.ts'
 
 export type ComparisonWords = {
   readonly quote: (name: string) => string
-  /** What is true of NULL alone; `IS NULL` where this is absent. @param name quoted */
+  /** Condition that is true of NULL only; default `IS NULL`. @param name quoted */
   readonly isNull?: (name: string) => string
   /**
-   * A comparison that is true exactly where it is true of canonical texts, byte by byte or number by number.
+   * A comparison with the same result as on canonical texts, byte by byte or number by number.
    * @param name quoted
-   * @returns null where this system compares values of the column in another way
+   * @returns null if this system compares values of the column differently
    */
   readonly compare: (name: string, column: Column, op: Comparison, value: string) => string | null
 }
@@ -30,7 +30,7 @@ export function conditionSql(columns: readonly Column[], test: RowTest, words: C
   return isKnown ? sql : null
 }
 
-/** Equal by the system's own rule, which an index may answer, and by every byte. */
+/** Equal by the system's own rule, which an index may serve, and by every byte. */
 export function sameBytes(op: '=' | '<>', byRule: string, byBytes: string): string {
   return op === '=' ? `${byRule} AND ${byBytes}` : `NOT (${byRule} AND ${byBytes})`
 }

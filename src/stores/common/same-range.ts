@@ -1,9 +1,9 @@
-/** Whether a range of keys of the source holds the same rows in a target that sorts by its own rules. */
+/** Whether a key range of the source holds the same rows in a target that sorts by its own rules. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { ChunkRequest } from '../../model/copy/port.ts'
 import { keyColumns } from './key-ranges.ts'
 
-/** Kinds that sort the same in every system. Texts sort by their language elsewhere. */
+/** Kinds that sort the same in every system. Texts sort by collation elsewhere. */
 const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
   'int',
   'decimal',
@@ -16,8 +16,8 @@ const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
 ])
 
 /**
- * Blocks are those of the source, and mean nothing anywhere else.
- * @param keepsOrder whether the target stores values of a kind in a column so that they sort as they do elsewhere
+ * False for blocks, which exist only in the source.
+ * @param keepsOrder whether the target stores values of a kind in a column with the common sort order
  */
 export function rangeMeansTheSame(
   request: Pick<ChunkRequest, 'table' | 'columns' | 'range' | 'sortsAlike'>,
@@ -27,7 +27,7 @@ export function rangeMeansTheSame(
   if (range.by === 'all') return true
   if (table.key.length === 0 || range.by === 'block') return false
   if (range.by === 'keys' || range.by === 'nullKey') return true
-  // The bounds of a ring are no keys at all.
+  // The bounds of a token ring are not keys.
   if (sortsAlike === false) return false
   const typeOf = typesOf(request)
   return keyColumns(table).every((column) => {
@@ -36,7 +36,7 @@ export function rangeMeansTheSame(
   })
 }
 
-/** As which types values travel into the columns of a target. */
+/** Types by which values travel into the columns of a target. */
 export function typesOf({ columns }: Pick<ChunkRequest, 'columns'>): (column: Column) => ColumnType {
   return (column) => columns.find(({ name }) => name === column.name)?.as ?? column.type
 }

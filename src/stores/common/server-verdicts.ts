@@ -1,8 +1,8 @@
-/** What doctor says of a server's encryption and of its connections, whatever system it is. */
+/** Doctor's verdicts on a server's encryption and connections, for any system. */
 import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import type { ServerWishes } from './exam-port.ts'
 
-/** @param cipher what the server says of this connection; null for plain text */
+/** @param cipher the server's report on this connection; null for plain text */
 export function tlsVerdict(
   cipher: string | null,
   { tls, isLocal }: ServerWishes,
@@ -25,7 +25,7 @@ export function tlsVerdict(
 
 /** @param free connections that this login may still open */
 export function connectionsVerdict(free: number, most: number, { poolSize }: ServerWishes): Verdict {
-  // Statements, writes, and one or two that hold a lock or walk pages.
+  // Statements, writes, and one or two that hold a lock or read pages.
   const needed = 2 * poolSize + 2
   const found = `${free} of ${most} free; an import uses up to ${needed}`
   if (free >= needed) return ok(found)

@@ -1,7 +1,7 @@
-/** The bounds of periods as columns of times take them, and the order of canonical times. */
+/** Bounds of periods in the form of time columns, and the order of canonical times. */
 import { moment } from '../../model/copy/canonical-time.ts'
 
-/** `"column" >= from AND "column" < to`; where both are open, that there is a value at all. */
+/** `"column" >= from AND "column" < to`; if both are open, `IS NOT NULL`. */
 export function betweenBounds(
   expression: string,
   from: string | null,
@@ -15,27 +15,30 @@ export function betweenBounds(
   return sides.length === 0 ? `${expression} IS NOT NULL` : sides.join(' AND ')
 }
 
-/** Digits, checked: bounds stand in the text of a statement. */
+/** Digits, checked: bounds go into the text of a statement. */
 export function wholeBound(bound: string): string {
   if (/^-?\d{1,20}$/.test(bound)) return bound
   throw new Error(`this is no whole number: ${bound}`)
 }
 
-/** `2024-04-01 00:00:00`, in UTC where a zone is given, of a day too; checked. @throws SluiceError VALUE_REFUSED for what is neither a day nor a moment */
+/**
+ * `2024-04-01 00:00:00`, in UTC if a zone is given, also for a date; checked. @throws SluiceError VALUE_REFUSED if it
+ * is neither a date nor a timestamp
+ */
 export function momentBound(bound: string): string {
   const canonical = moment(bound, true)
   if (/infinity/.test(canonical)) throw new Error('an open bound is null')
   return canonical
 }
 
-/** The first day that begins at a moment or after it. @throws as `momentBound` */
+/** The first day that begins at the timestamp or after it. @throws as `momentBound` */
 export function dayBound(bound: string): string {
   const canonical = momentBound(bound)
   const day = canonical.replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
   return / 00:00:00(?: BC)?$/.test(canonical) ? day : movedDay(day, 1)
 }
 
-/** A day so many days later. Only for days of four digits and after Christ, as calendars have them. */
+/** The day this number of days later. Only for years 1 to 9999 AD, as calendars have them. */
 export function movedDay(day: string, days: number): string {
   const at = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) + days * 86_400_000 : Number.NaN
   const text = Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 10)
@@ -43,14 +46,14 @@ export function movedDay(day: string, days: number): string {
   throw new Error(`there is no day beside ${day} here`)
 }
 
-/** Below 0 where `a` is before `b`. Both are canonical dates or both moments, or both whole numbers. */
+/** Negative if `a` is before `b`. Both are canonical dates, both timestamps, or both whole numbers. */
 export function compareTimes(a: string, b: string): number {
   const [left, right] = [orderOf(a), orderOf(b)]
   if (left.year !== right.year) return left.year < right.year ? -1 : 1
   return left.rest < right.rest ? -1 : left.rest > right.rest ? 1 : 0
 }
 
-/** Years count backwards before Christ, and days do not. */
+/** Years before Christ count backwards, their days do not. */
 function orderOf(text: string): { readonly year: bigint | number; readonly rest: string } {
   if (text === 'infinity') return { year: Number.POSITIVE_INFINITY, rest: '' }
   if (text === '-infinity') return { year: Number.NEGATIVE_INFINITY, rest: '' }

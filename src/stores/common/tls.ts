@@ -1,4 +1,4 @@
-/** Encryption of a connection to a database server, in the words and with the meaning of libpq's `sslmode`. */
+/** TLS of a connection to a database server, with the words and the meaning of libpq's `sslmode`. */
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { SluiceError } from '../../shared/errors.ts'
@@ -7,7 +7,7 @@ export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 
 export type TlsMode = (typeof TLS_MODES)[number]
 
 export type TlsWish = {
-  /** What the user wrote; without it a remote server has to prove who it is, and one on this machine need not. */
+  /** What the user wrote. Default: a remote server must prove its identity, a local one need not. */
   readonly mode?: TlsMode | undefined
   /** PEM file of the authorities to trust instead of those that come with Node. */
   readonly ca?: PemFile | undefined
@@ -25,21 +25,22 @@ export type PemFile = { readonly path: string; readonly parameter: string }
 export type TlsPlan = {
   readonly mode: TlsMode
   /**
-   * For `tls.connect`; null means plain text. Files are read anew each time that it is asked for: certificates are replaced while a program runs for days.
-   * @throws SluiceError BAD_CONFIG when a file cannot be read
+   * For `tls.connect`; null means plain text. Files are read again at each access: certificates are replaced while a
+   * program runs for days.
+   * @throws SluiceError BAD_CONFIG if a file cannot be read
    */
   readonly options: ConnectionOptions | null
   /** Whether a server without TLS is refused; otherwise the connection goes on in plain text. */
   readonly required: boolean
-  /** Whether the certificate must be for the host; drivers with a switch of their own for that read it here. */
+  /** Whether the certificate must be for the host, for drivers with their own option. */
   readonly verifyHost: boolean
 }
 
-/** @throws SluiceError BAD_CONFIG when a file cannot be read */
+/** @throws SluiceError BAD_CONFIG if a file cannot be read */
 export function tlsPlan(wish: TlsWish): TlsPlan {
   const mode = wish.mode ?? (wish.isLocal ? 'prefer' : 'verify-full')
   const verifyHost = mode === 'verify-full'
-  // As in libpq: an authority that was named is there to be heard, whatever the mode.
+  // As in libpq: a CA that the user named is always checked, whatever the mode.
   const verifyChain = verifyHost || mode === 'verify-ca' || wish.ca !== undefined
   const options = (): ConnectionOptions => ({
     minVersion: 'TLSv1.2',
@@ -49,7 +50,7 @@ export function tlsPlan(wish: TlsWish): TlsPlan {
     ...(wish.key === undefined ? {} : { key: readPem(wish.key) }),
     ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
   })
-  // What cannot be read is refused before anything connects.
+  // Fail on unreadable files before anything connects.
   options()
   if (mode === 'disable') return { mode, options: null, required: false, verifyHost: false }
   return {
@@ -62,14 +63,14 @@ export function tlsPlan(wish: TlsWish): TlsPlan {
   }
 }
 
-/** @throws SluiceError BAD_CONFIG when the word is no mode */
+/** @throws SluiceError BAD_CONFIG if the word is not a mode */
 export function tlsModeOf(word: string, parameter = 'sslmode'): TlsMode {
   const mode = TLS_MODES.find((known) => known === word)
   if (mode !== undefined) return mode
   throw new SluiceError('BAD_CONFIG', `${parameter}=${word} is not known`, { hint: `one of ${TLS_MODES.join(', ')}` })
 }
 
-/** Text of a PEM file that the user named. @throws SluiceError BAD_CONFIG when it cannot be read */
+/** Text of a PEM file that the user named. @throws SluiceError BAD_CONFIG if it cannot be read */
 function readPem({ path, parameter }: PemFile): string {
   try {
     return readFileSync(path, 'utf8')
@@ -83,7 +84,7 @@ function readPem({ path, parameter }: PemFile): string {
   }
 }
 
-/** Whether a connection to this host stays on this machine: a socket file, or an address of the loopback. */
+/** Whether a connection to this host stays on this machine: a socket file, or a loopback address. */
 export function isLocalHost(host: string): boolean {
   if (host === '' || host.startsWith('/')) return true
   return /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host)
@@ -107,13 +108,13 @@ const REFUSED: Readonly<Record<string, readonly [reason: string, hint: string]>>
   ],
 }
 
-/** A refused certificate or a failed handshake as TLS_FAILED; null when the error is about something else. */
+/** A refused certificate or a failed handshake as TLS_FAILED; null if the error is about something else. */
 export function tlsError(thrown: unknown, label: string): SluiceError | null {
   if (thrown instanceof SluiceError) return thrown.code === 'TLS_FAILED' ? thrown : null
   const { code, message } = thrown as { readonly code?: unknown; readonly message?: unknown }
   if (typeof code !== 'string') return null
   const known = REFUSED[code]
-  // An unverified certificate in the middle of a chain has codes of its own; all of OpenSSL's begin alike.
+  // An unverified certificate within a chain has codes of its own; all codes of OpenSSL begin alike.
   if (
     known === undefined &&
     !/^(?:CERT_|ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO$|INVALID_CA|INVALID_PURPOSE|CRL_)/.test(code)
@@ -128,7 +129,7 @@ export function tlsError(thrown: unknown, label: string): SluiceError | null {
   })
 }
 
-/** The server has no TLS and the mode demands it. */
+/** The server has no TLS and the mode requires it. */
 export function tlsMissing(label: string, mode: TlsMode): SluiceError {
   return new SluiceError('TLS_FAILED', 'no secure connection: the server offers no TLS', {
     where: label,

@@ -1,6 +1,7 @@
 /**
- * How many requests may go out. Cloudflare counts them for each user over five minutes, and blocks every call for five more when there are too
- * many; so all that use one token in this program draw from one budget. It counts for itself, and believes the API where that says how many are left.
+ * Limits the rate of requests. Cloudflare counts them per user over five minutes, and blocks every call for five more
+ * above the limit. So all users of one token in this program share one budget. It counts for itself, and follows the
+ * API's own numbers if they are given.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'
@@ -9,11 +10,11 @@ import { systemClock, type Clock } from '../../shared/clock.ts'
 
 export type Rate = { readonly most: number; readonly seconds: number }
 
-/** What the API documents. */
+/** The documented limit of the API. */
 export const API_RATE: Rate = { most: 1200, seconds: 300 }
-/** The rest is for whoever else uses the token: the dashboard, a deployment. */
+/** The rest is for other users of the token: the dashboard, a deployment. */
 const SHARE = 5 / 6
-/** Waits of this length are told, in milliseconds. */
+/** Waits of at least this length are reported, ms. */
 const TOLD_MS = 5_000
 
 export type BudgetOptions = {
@@ -25,7 +26,7 @@ export type Turn = {
   readonly signal: AbortSignal
   /** Goes before requests that can wait: a lease must not run out behind a queue of rows. */
   readonly urgent: boolean
-  /** Called where the turn comes only after a while. */
+  /** Called if the request has to wait for a while. */
   onWait?(ms: number): void
 }
 
@@ -36,12 +37,12 @@ export class RequestBudget {
   readonly #sleep: (ms: number) => Promise<unknown>
   readonly #urgent: Waiting[] = []
   readonly #patient: Waiting[] = []
-  /** When requests of the last window went out, oldest first from `#first` on. */
+  /** Times of the requests in the last window, oldest first from `#first` on. */
   #sent: number[] = []
   #first = 0
-  /** What the API allows to everybody who uses the token together. */
+  /** Limit of the API for all users of the token together. */
   #quota: Rate = API_RATE
-  /** As the API tells: how many are left until when. */
+  /** Requests left until a time, as the API reports. */
   #left: { count: number; readonly until: number } | null = null
   #blockedUntil = 0
   #running = false
@@ -52,7 +53,7 @@ export class RequestBudget {
     this.#sleep = sleep
   }
 
-  /** Requests of this window that may still go out, as far as is known. */
+  /** Requests of this window that may still go out, as far as known. */
   get left(): number {
     this.#forget(this.#ticks())
     return Math.min(this.#ownLeft(), this.#left?.count ?? Number.POSITIVE_INFINITY)
@@ -83,18 +84,18 @@ export class RequestBudget {
     })
   }
 
-  /** Takes in what an answer says about the limit. */
+  /** Reads the limits in an answer's headers. */
   heard(headers: Headers): void {
     const policy = strictest(items(headers.get('ratelimit-policy'), 'q', 'w'), ([count, seconds]) => count / seconds)
     if (policy !== null) this.#quota = { most: policy[0], seconds: policy[1] }
     const rest = strictest(items(headers.get('ratelimit'), 'r', 't'), ([count]) => count)
     if (rest === null) return
-    // Others may use the same token, so a part of what is left is not ours.
+    // Other programs may use the same token: leave them their share of the rest.
     const count = Math.floor(rest[0] - this.#quota.most * (1 - SHARE))
     this.#left = { count, until: this.#ticks() + rest[1] * 1000 }
   }
 
-  /** Nothing goes out for so long: the API has said that it answers nothing before. */
+  /** Sends nothing for this time: the API has said that it will not answer before. */
   block(ms: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#ticks() + ms)
   }
@@ -120,7 +121,7 @@ export class RequestBudget {
           next.told = true
           next.onWait?.(ms)
         }
-        // Short naps: an answer under way may bring news, and an urgent request may come.
+        // Sleep briefly: an answer may change the budget, or an urgent request may come.
         await this.#sleep(Math.min(ms, 1_000))
       }
     } finally {
@@ -128,13 +129,15 @@ export class RequestBudget {
     }
   }
 
-  /** Milliseconds until the next request may go out. Once half of what is allowed is used up, the rest is spread over the time it has to last. */
+  /**
+   * Milliseconds until the next request. Once half of the budget is used, the rest is spread over the remaining time.
+   */
   #delay(now: number): number {
     this.#forget(now)
     const oldest = this.#sent[this.#first]
     const last = this.#sent.at(-1)
     const spread = (left: number, backMs: number): number => {
-      // At least a little: what is due this very moment is not back yet.
+      // At least 1 ms: a request that expires right now still counts.
       if (left <= 0) return Math.max(1, backMs)
       if (left > this.#share / 2 || last === undefined) return 0
       return backMs / left - (now - last)
@@ -180,7 +183,7 @@ function strictest(pairs: readonly Pair[], measure: (pair: Pair) => number): Pai
 
 const shared = new Map<string, RequestBudget>()
 
-/** The budget of everything in this program that calls one API with one token. */
+/** The budget that all callers of one API with one token share in this program. */
 export function sharedBudget(base: string, token: string): RequestBudget {
   const key = createHash('sha256').update(`${base}\n${token}`).digest('hex')
   let budget = shared.get(key)

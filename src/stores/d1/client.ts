@@ -1,4 +1,4 @@
-/** Statements to a D1 database over Cloudflare's REST API. One request is one transaction: all of its statements happen, or none. */
+/** Sends statements to D1 over Cloudflare's REST API. A request is one transaction: all of its statements or none. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { pauseBefore } from '../common/retry.ts'
@@ -7,7 +7,7 @@ import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
 import { call, type Answered, type Call } from './transport.ts'
 
-/** Bytes come as their numbers. */
+/** Bytes come as a list of numbers. */
 export type D1Value = null | string | number | readonly number[]
 export type D1Row = readonly D1Value[]
 
@@ -17,22 +17,22 @@ export type D1Result = {
   readonly rows: readonly D1Row[]
   /** Rows that the statement inserted, changed or removed. */
   readonly changes: number
-  /** Of the whole database, after the statement. */
+  /** Size of the whole database after the statement. */
   readonly databaseBytes: number
 }
 
 export type ClientRule = {
-  /** How long an answer may take: D1 ends a query after 30 s, and requests queue before it. */
+  /** Longest time for an answer: D1 ends a query after 30 s, and requests may queue before it. */
   readonly answerMs: number
-  /** How long a request is repeated while D1 or the network is not well. */
+  /** How long a request is retried while D1 or the network fails. */
   readonly repeatMs: number
-  /** Longest time that is waited because the API says so; the block of a user takes five minutes. */
+  /** Longest total wait that the API may ask for; the block of a user takes five minutes. */
   readonly longestWaitMs: number
 }
 
 export const RULE: ClientRule = { answerMs: 100_000, repeatMs: 30_000, longestWaitMs: 660_000 }
 
-/** What is waited after a 429 that says no time. */
+/** Wait after a 429 without a time. */
 const UNSAID_WAIT_MS = 30_000
 
 export type Throttled = { readonly status: number; readonly waitMs: number }
@@ -42,23 +42,23 @@ export type ClientOptions = {
   readonly rule?: Partial<ClientRule>
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   onThrottle?(why: Throttled): void
-  /** Called before a request is repeated because the API cannot be reached or is not well. */
+  /** Called before a request is retried because the API is unreachable or failing. */
   onRetry?(why: D1Failure, attempt: number, forMs: number): void
   sleep?(ms: number, signal: AbortSignal): Promise<unknown>
 }
 
-/** What this client has used up of what the service counts. */
+/** What this client has used of the service's quotas. */
 export type D1Usage = {
-  /** Repeated ones too. */
+  /** Includes retries. */
   readonly requests: number
-  /** As D1 charges them: rows that were looked at, and rows that were written to tables and indexes. */
+  /** As D1 charges them: rows that were read, and rows that were written to tables and indexes. */
   readonly rowsRead: number
   readonly rowsWritten: number
 }
 
 export type SendOptions = {
   readonly signal: AbortSignal
-  /** Before requests that can wait. */
+  /** Goes before requests that can wait. */
   readonly urgent?: boolean
 }
 
@@ -104,7 +104,7 @@ export class D1Client {
   }
 
   /**
-   * Finds the id of a database by its name; costs a request for each thousand databases whose names hold it.
+   * Finds the id of a database by its name; one request per thousand databases whose names contain it.
    * @throws D1Failure of kind `missing`
    */
   async resolve(name: string, signal: AbortSignal): Promise<string> {
@@ -122,15 +122,12 @@ export class D1Client {
     }
   }
 
-  /** Statements that do no harm when they run twice: repeated whatever became of them. @throws D1Failure; the signal's reason */
+  /** Statements that may run twice: retried after any failure that may pass. @throws D1Failure; the signal's reason */
   read(statements: readonly D1Statement[], options: SendOptions): Promise<readonly D1Result[]> {
     return this.#repeated(options, async () => (await this.#raw(statements, options)).results)
   }
 
-  /**
-   * Like `read`, but an answer is broken off where it grows beyond `mostBytes`.
-   * @throws D1Failure, of kind `size` for such an answer
-   */
+  /** As `read`, but aborts an answer beyond `mostBytes`. @throws D1Failure, of kind `size` for such an answer */
   async readPage(
     statements: readonly D1Statement[],
     options: SendOptions & { readonly mostBytes: number },
@@ -139,8 +136,8 @@ export class D1Client {
   }
 
   /**
-   * Statements that must not run twice: repeated only where they surely did not run.
-   * @throws D1Failure, not `settled` where nobody knows whether they ran; the signal's reason
+   * Statements that must not run twice: retried only if they certainly did not run.
+   * @throws D1Failure, not `settled` if it is unknown whether they ran; the signal's reason
    */
   once(statements: readonly D1Statement[], options: SendOptions): Promise<readonly D1Result[]> {
     return this.#repeated(
@@ -150,7 +147,10 @@ export class D1Client {
     )
   }
 
-  /** Waits as after a failure, so that no loop of the caller spins. @param why of the request that the caller sends again @param forMs as `onRetry` */
+  /**
+   * Waits as after a failure, so that a caller's loop does not spin. @param why of the request that the caller sends
+   * again @param forMs as `onRetry`
+   */
   async pause(why: D1Failure, attempts: number, forMs: number, signal: AbortSignal): Promise<void> {
     this.#onRetry(why, attempts + 1, forMs)
     await this.#sleep(pauseBefore(attempts), signal)

@@ -1,4 +1,4 @@
-/** Failures of D1 as errors of ours, with the guide's words where it has them. */
+/** Maps failures of D1 to SluiceErrors, with the guide's texts if it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
@@ -9,7 +9,8 @@ const AGAIN = 'run the same command again: it goes on where it stopped'
 
 /**
  * @param during whether the database is being opened: then everything but a full or busy service is CONNECT_FAILED
- * @returns a SluiceError of the target's kind; mistakes in SQL, by the code of SQLite, and what is no failure of D1 come back unchanged
+ * @returns a SluiceError of the target's kind; SQL errors with a code of SQLite, and errors that are not from D1,
+ * unchanged
  */
 export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect' | 'statement' = 'statement'): unknown {
   if (!(thrown instanceof D1Failure)) return thrown
@@ -75,7 +76,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
   }
 }
 
-/** What D1 said, for messages. */
+/** D1's message, for errors. */
 export function whereOf({ message, status, code }: D1Failure, { label, secrets }: D1Settings): string {
   const numbers = [...(status === null ? [] : [`HTTP ${status}`]), ...(code === null ? [] : [`code ${code}`])].join(
     ', ',

@@ -1,4 +1,4 @@
-/** A D1 database as the target of copies: whether it can be asked, and whether the service keeps what copies rest on. */
+/** Doctor's checks of a D1 database as a target: whether it answers, and gives the guarantees that copies need. */
 import { fail, ok } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
 import type { Checks } from '../common/exam-port.ts'

@@ -1,7 +1,7 @@
-/** A request that did not give what was asked for: what the API or the network said, and whether anything can have happened. */
+/** A failed request: what the API or the network said, and whether anything can have been executed. */
 
 export type FailureKind =
-  /** The statement or its values were refused; nothing of the request happened. */
+  /** The statement or its values were refused; nothing of the request took effect. */
   | 'sql'
   | 'auth'
   /** There is no such database or account. */
@@ -12,16 +12,16 @@ export type FailureKind =
   | 'quota'
   | 'space'
   | 'tls'
-  /** More than D1 can work on, or than anybody should receive, in one piece. */
+  /** More than D1 can work on, or than a caller should receive, in one piece. */
   | 'size'
-  /** The database has too much to do, or the API is not well. */
+  /** The database is overloaded, or the API is failing. */
   | 'server'
   | 'network'
 
 export type FailureFacts = {
   readonly kind: FailureKind
   readonly message: string
-  /** False where the request can have been executed all the same. */
+  /** False if the request may have been executed all the same. */
   readonly settled: boolean
   readonly status?: number
   readonly code?: number
@@ -32,7 +32,7 @@ export type FailureFacts = {
 export class D1Failure extends Error {
   override readonly name = 'D1Failure'
   readonly kind: FailureKind
-  /** Surely nothing of the request happened. */
+  /** Certainly nothing of the request took effect. */
   readonly settled: boolean
   readonly status: number | null
   readonly code: number | null
@@ -53,14 +53,14 @@ export class D1Failure extends Error {
     return SQLITE.test(this.message)
   }
 
-  /** Whether the same request may succeed later without anybody changing anything. */
+  /** Whether the same request may succeed later without any change. */
   get passes(): boolean {
     return this.kind === 'rate' || this.kind === 'server' || this.kind === 'network'
   }
 }
 
 const AUTH_CODES: ReadonlySet<number> = new Set([6003, 6111, 9106, 9109, 10000, 10001])
-/** From the list of errors in D1's documentation: what passes by itself, with an outcome that nobody knows. */
+/** From the list of errors in D1's documentation: transient, with an unknown outcome. */
 const UNWELL =
   /network connection lost|caused object to be reset|reset because its code|transient issue|client disconnected|overloaded|queued for too long|too many requests queued|internal error|starting up D1 DB/i
 const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout|D1_ERROR: out of memory/i
@@ -68,13 +68,16 @@ const SPACE =
   /exceeded maximum (?:db|account) (?:size|storage)|maximum (?:db size|account storage)|SQLITE_FULL|database or disk is full/i
 const QUOTA =
   /(?:daily|free).{0,60}(?:limit|quota|rows? (?:read|written))|exceeded.{0,60}rows? (?:read|written)|limit.{0,60}reset.{0,30}midnight/i
-/** What D1 says about a statement ends with SQLite's code. */
+/** D1's messages about a statement end with SQLite's code. */
 const SQLITE = /SQLITE_[A-Z_]+/
-/** Codes of SQLite that say nothing of the statement: the file is in use, or cannot be read for now. The transaction was rolled back. */
+/**
+ * Codes of SQLite that are not about the statement: the file is in use, or cannot be read for now. The transaction was
+ * rolled back.
+ */
 const SQLITE_UNWELL = /: SQLITE_(?:BUSY|LOCKED|INTERRUPT|IOERR|PROTOCOL)(?:_[A-Z]+)?(?: \(extended: [A-Z_]+\))?$/
 const SQLITE_MEMORY = /: SQLITE_NOMEM(?: \(extended: [A-Z_]+\))?$/
 
-/** An answer that is no success. */
+/** Maps an error answer. */
 export function refusedBy(status: number, headers: Headers, errors: readonly ApiError[]): D1Failure {
   const [first] = errors
   const message = first?.message ?? `HTTP ${status}`
@@ -84,7 +87,7 @@ export function refusedBy(status: number, headers: Headers, errors: readonly Api
     const waitMs = retryAfter(headers)
     return new D1Failure({ ...facts, kind: 'rate', settled: true, ...(waitMs === null ? {} : { waitMs }) })
   }
-  // Before the words are looked at: a message can quote what the user wrote.
+  // Checked before the other patterns: the message may quote the user's text.
   if (SQLITE.test(message) && status < 500) {
     if (SQLITE_UNWELL.test(message)) return new D1Failure({ ...facts, kind: 'server', settled: true })
     if (SQLITE_MEMORY.test(message)) return new D1Failure({ ...facts, kind: 'size', settled: true })
@@ -115,7 +118,7 @@ const NOT_SENT =
   /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|UND_ERR_CONNECT_TIMEOUT)$/
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_|EPROTO$)/
 
-/** A request that got no answer, or half of one. */
+/** A request that got no answer, or only a part of one. */
 export function brokenBy(thrown: unknown): D1Failure {
   const { code, message } = innermost(thrown)
   if (CERTIFICATE.test(code))
@@ -128,7 +131,7 @@ export function brokenBy(thrown: unknown): D1Failure {
   })
 }
 
-/** The message of fetch itself says nothing. */
+/** The innermost cause: the message of fetch itself says nothing. */
 function innermost(thrown: unknown): { readonly code: string; readonly message: string } {
   let found = { code: 'unknown', message: String(thrown) }
   for (let at = thrown, depth = 0; at instanceof Error && depth < 5; depth++) {

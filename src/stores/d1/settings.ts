@@ -1,4 +1,4 @@
-/** What a `d1://ACCOUNT/DATABASE` URL says, with token and address of the API from the environment. */
+/** Parses a `d1://ACCOUNT/DATABASE` URL, with token and address of the API from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { isLocalHost } from '../common/tls.ts'
@@ -8,13 +8,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export type D1Settings = {
   /** URL for messages. */
   readonly label: string
-  /** What must not stand in any message. */
+  /** Texts that no message may contain. */
   readonly secrets: readonly string[]
   readonly account: string
   /** Id, or a name that the API has to resolve. */
   readonly database: string
   readonly token: string
-  /** Where the API begins, without a slash at the end. */
+  /** Base URL of the API, without a slash at the end. */
   readonly base: string
 }
 
@@ -23,7 +23,10 @@ export const DEFAULT_BASE = 'https://api.cloudflare.com/client/v4'
 const SHAPE = 'write it as d1://ACCOUNT/DATABASE, with the id or the name of the database'
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-/** @throws SluiceError BAD_CONFIG for another shape of URL, without a token, and for an address that would send the token in the clear */
+/**
+ * @throws SluiceError BAD_CONFIG for another form of URL, without a token, and for an address that would send the token
+ * unencrypted
+ */
 export function d1Settings(url: string, environment: Environment = process.env): D1Settings {
   const label = redactUrl(url)
   const [, account = '', database = ''] = /^d1:\/\/([^/?#@]+)\/([^/?#]+)\/?$/i.exec(url) ?? []

@@ -1,4 +1,4 @@
-/** One call of Cloudflare's REST API, and its answer taken out of the envelope. */
+/** One call of Cloudflare's REST API, with its answer taken out of the envelope. */
 import { setMaxListeners } from 'node:events'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { redactText } from '../../shared/redact.ts'
@@ -7,13 +7,13 @@ import type { D1Settings } from './settings.ts'
 
 export type Call = {
   readonly method: 'GET' | 'POST'
-  /** Behind `…/d1/database`. */
+  /** Path after `…/d1/database`. */
   readonly path: string
   readonly body?: string
   readonly signal: AbortSignal
-  /** How long the answer may take. */
+  /** Longest time for the answer. */
   readonly answerMs: number
-  /** An answer is broken off beyond it. */
+  /** A longer answer is aborted. */
   readonly mostBytes?: number
   /** Called as soon as there are headers. */
   heard(headers: Headers): void
@@ -33,7 +33,7 @@ export async function call(settings: D1Settings, request: Call): Promise<Answere
   const envelope = parsed(text)
   if (response.ok && envelope?.success === true) return { result: envelope.result, bytes: text.length }
   const { status } = response
-  // Success without an envelope is an answer that was cut short, or a proxy's.
+  // Success without an envelope is a truncated answer, or a proxy's.
   if (response.ok && envelope === null) {
     throw new D1Failure({ kind: 'network', message: 'the answer is no JSON', settled: false, status })
   }
@@ -49,7 +49,7 @@ async function exchange(
   { method, path, body, signal, answerMs, mostBytes, heard }: Call,
 ): Promise<{ readonly response: Response; readonly text: string | null }> {
   throwIfAborted(signal)
-  // One signal is heard by every request under way; Node takes more than ten for a leak.
+  // Every running request listens to the signal; Node warns of a leak above ten listeners.
   setMaxListeners(0, signal)
   const watch = new AbortController()
   const stop = (): void => watch.abort()
@@ -74,7 +74,7 @@ async function exchange(
   }
 }
 
-/** The body, and null where it is longer. */
+/** The body; null if it is longer. */
 async function textUpTo(response: Response, mostBytes: number): Promise<string | null> {
   const pieces: Uint8Array[] = []
   let length = 0

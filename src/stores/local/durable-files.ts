@@ -1,4 +1,4 @@
-/** Files and folders that are surely on the disk, and whether two files are the same. Errors are those of the file system. */
+/** Makes files and folders durable, and compares files. Errors are those of the file system. */
 import type { BigIntStats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -6,7 +6,7 @@ import { makeFolder } from '../../shared/make-folder.ts'
 
 const COMPARED = 1 << 20
 
-/** With the folders that lead to it, each of which is on the disk afterwards. */
+/** Makes a folder and its missing parents; all of them are durable when it returns. */
 export async function makeDurableFolder(folder: string): Promise<void> {
   const first = await makeFolder(folder)
   if (first === null) return
@@ -16,7 +16,7 @@ export async function makeDurableFolder(folder: string): Promise<void> {
   }
 }
 
-/** Which names it holds. */
+/** Makes the names in the folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
@@ -26,7 +26,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** All of its bytes, whoever wrote them. */
+/** Makes all bytes of the file durable, whichever program wrote them. */
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, 'r')
   try {
@@ -36,7 +36,7 @@ export async function syncFile(file: string): Promise<void> {
   }
 }
 
-/** Null where there is nothing. */
+/** Null if it does not exist. */
 export async function statOrNull(file: string): Promise<BigIntStats | null> {
   try {
     return await stat(file, { bigint: true })
@@ -46,13 +46,13 @@ export async function statOrNull(file: string): Promise<BigIntStats | null> {
   }
 }
 
-/** Two names of one file. */
+/** Whether both are names of one file. */
 export async function isSameFile(a: string, b: string): Promise<boolean> {
   const [one, other] = [await statOrNull(a), await statOrNull(b)]
   return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
 }
 
-/** Whether a small file holds these bytes and no others. */
+/** Whether a small file holds exactly these bytes. */
 export async function holds(file: string, bytes: Buffer): Promise<boolean> {
   const found = await statOrNull(file)
   if (found === null || found.size !== BigInt(bytes.length)) return false
@@ -64,7 +64,7 @@ export async function holds(file: string, bytes: Buffer): Promise<boolean> {
   }
 }
 
-/** Two files of the same bytes. */
+/** Whether two files have the same bytes. */
 export async function equalFiles(a: string, b: string): Promise<boolean> {
   const [one, other] = [await open(a, 'r'), await open(b, 'r')]
   try {

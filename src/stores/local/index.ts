@@ -1,4 +1,4 @@
-/** A Delta log in a folder of this machine, and the one place that turns its file system errors into ours. */
+/** A Delta log in a local folder; maps its file system errors to SluiceErrors. */
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import type { Dirent, Stats } from 'node:fs'
@@ -9,16 +9,16 @@ import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 
-/** Up to this many bytes come in one piece, from one synchronous read: for small commits that is several times faster. */
+/** Up to this many bytes come in one piece, from one synchronous read: several times faster for small commits. */
 const WHOLE = 1 << 20
 const CHUNK = 1 << 21
 
 /**
- * Memory for small reads. A buffer of its own for each of 100,000 small commits keeps the garbage collector busier than
- * the parsing; parts of one larger block cost nothing, and the block goes when the last of them is dropped.
+ * Memory for small reads. A separate buffer for each of 100,000 small commits would keep the garbage collector busier
+ * than the parsing; parts of one larger block cost nothing, and the block is freed with the last of them.
  */
 const SLAB_BYTES = 1 << 20
-/** Larger reads get a buffer of their own, so that one of them cannot waste most of a slab. */
+/** Larger reads get a buffer of their own, so that they do not waste most of a slab. */
 const SMALL_BYTES = 1 << 16
 let slab: Buffer | null = null
 let slabUsed = 0
@@ -27,7 +27,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** No file of the name is there: none was made, or none can be, for the name holds NUL or is too long. */
+/** The file does not exist, or cannot: its name holds NUL or is too long. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
@@ -65,7 +65,7 @@ function statOrNull(file: string): Stats | null {
   }
 }
 
-/** Real path of a folder that may be missing: the part that exists is resolved, the rest is kept. @throws as `sourceError` */
+/** Real path of a folder that may be missing: the existing part is resolved, the rest kept. @throws as `sourceError` */
 export function canonical(path: string): string {
   const absolute = resolve(path)
   try {
@@ -195,7 +195,7 @@ class LocalLog implements LogStore {
         throwIfAborted(signal)
         const chunk = readBuffer(Math.min(step, end - at))
         const got = readSync(fd, chunk, 0, chunk.length, at)
-        // The file shrank under us; what follows will notice that its content is cut.
+        // The file was truncated meanwhile; the parser will report the cut content.
         if (got === 0) break
         at += got
         yield got === chunk.length ? chunk : chunk.subarray(0, got)
@@ -222,10 +222,10 @@ class LocalLog implements LogStore {
 }
 
 /**
- * The log of the table in a local folder. `root` is the file URI of the real path, so that two ways to one folder are one table.
- * A folder that does not exist gives an empty listing.
+ * The log of the table in a local folder. `root` is the file URI of the real path, so that all paths of one folder are
+ * one table. A folder that does not exist gives an empty listing.
  * @param path of the table root as the user wrote it; kept as `label`
- * @throws SluiceError SOURCE_DENIED, SOURCE_IO when the path cannot be resolved
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO if the path cannot be resolved
  */
 export function openLocalLog(path: string): LogStore {
   return new LocalLog(path)

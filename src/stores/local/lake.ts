@@ -1,4 +1,4 @@
-/** A lake in a folder of this machine. */
+/** A lake in a local folder. */
 import { closeSync, existsSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { opendir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ class LocalLake implements LakeStore {
   }
 
   soon(): void {
-    // The page cache is soon enough.
+    // Nothing to do: the page cache is fast enough.
   }
 
   databaseFile(path: string): DatabaseFile | null {
@@ -60,7 +60,7 @@ class LocalLake implements LakeStore {
   }
 }
 
-/** Folders of a table that may hold other tables; its files are passed over one by one, for there may be millions. */
+/** Folders of a table that may hold other tables. Reads entries one by one, because there may be millions of files. */
 async function foldersOf(path: string): Promise<readonly LakeItem[]> {
   const items: LakeItem[] = []
   try {
@@ -87,7 +87,7 @@ function denied(path: string, cause: unknown): SluiceError {
   return new SluiceError(...permissionDenied('SOURCE_DENIED', { where: path, cause }))
 }
 
-/** @throws SluiceError NO_SUCH_PATH when it is no folder; SOURCE_DENIED, SOURCE_IO */
+/** @throws SluiceError NO_SUCH_PATH if it is not a folder; SOURCE_DENIED, SOURCE_IO */
 export function openLocalLake(root: string): LakeStore {
   let found: boolean
   try {

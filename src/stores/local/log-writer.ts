@@ -1,4 +1,4 @@
-/** The folder of a Delta table on this machine, for writing: what has its final name is whole, and on the disk. */
+/** The local folder of a Delta table, for writing: a file with its final name is complete and durable. */
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { link, open, opendir, rename, rm, unlink } from 'node:fs/promises'
@@ -21,11 +21,11 @@ import {
 import { canonical } from './index.ts'
 import { tablePath } from '../common/table-path.ts'
 
-/** What has just been done to a file, in this order. */
+/** Steps of writing a file, in this order. */
 export type WriteStep = 'created' | 'written' | 'synced' | 'placed' | 'tidied' | 'folder synced'
 
 export type LocalWriterOptions = {
-  /** Told of every step; tests end the process or the disk there. */
+  /** Called at every step; tests kill the process or the disk there. */
   readonly onStep?: (step: WriteStep, path: string) => void
 }
 
@@ -101,7 +101,7 @@ class LocalLogWriter implements LogWriter {
         for await (const entry of await opendir(at)) {
           throwIfAborted(signal)
           const file = join(at, entry.name)
-          // A link is neither: what it leads to is no part of the table.
+          // Skip links: their targets are not part of the table.
           if (entry.isDirectory()) waiting.push(file)
           if (!entry.isFile()) continue
           const found = await statOrNull(file)
@@ -138,7 +138,7 @@ class LocalLogWriter implements LogWriter {
     }
   }
 
-  /** All of the bytes in a file of another name in the same folder, on the disk. */
+  /** Writes all bytes, durably, under a temporary name in the same folder. */
   async #writeBeside(path: string, file: string, bytes: Buffer): Promise<string> {
     await makeDurableFolder(dirname(file))
     const beside = nameBeside(file)
@@ -160,7 +160,7 @@ class LocalLogWriter implements LogWriter {
     return beside
   }
 
-  /** Under its name without overwriting: linked, and copied where the source lies on another disk. */
+  /** Gives the file its name without overwriting: by a hard link, or by a copy if the source is on another disk. */
   async #placeFile(path: string, source: string, file: string, signal: AbortSignal): Promise<void> {
     let linked = source
     try {
@@ -198,7 +198,7 @@ function nameBeside(file: string): string {
   return join(dirname(file), `.tmp-${randomUUID()}`)
 }
 
-/** What an attempt before this one has put there is ours. */
+/** Accepts an existing file with the same bytes: an earlier attempt wrote it. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
   throw new SluiceError('TARGET_IO', 'another file has the name already', {
@@ -232,8 +232,9 @@ function targetError(error: unknown, file: string): unknown {
 }
 
 /**
- * The table in a local folder, which is made when something is written. `root` is the file URI of the real path, as `openLocalLog` has it.
- * @throws SluiceError SOURCE_DENIED, SOURCE_IO when the path cannot be resolved
+ * The table in a local folder, which is created at the first write. `root` is the file URI of the real path, as in
+ * `openLocalLog`.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO if the path cannot be resolved
  */
 export function openLocalLogWriter(path: string, options: LocalWriterOptions = {}): LogWriter {
   return new LocalLogWriter(path, options)

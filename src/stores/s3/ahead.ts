@@ -1,12 +1,12 @@
-/** Fetching before being asked: several objects at a time, in the order in which they will be wanted, within bounds of memory. */
+/** Fetches several objects ahead, in the order in which they will be read, within memory limits. */
 
 import { setMaxListeners } from 'node:events'
 
 /** Requests in flight. */
 export const IN_FLIGHT = 16
-/** Bytes fetched or being fetched that nobody has taken yet. */
+/** Most bytes fetched or being fetched that were not taken yet. */
 export const HELD_BYTES = 64 << 20
-/** Objects fetched or being fetched that nobody has taken yet. */
+/** Most objects fetched or being fetched that were not taken yet. */
 const HELD_OBJECTS = 256
 
 type Held<T> = { readonly promise: Promise<T>; readonly bytes: number; readonly controller: AbortController }
@@ -17,7 +17,7 @@ export class Ahead<T> {
   #order: readonly string[] = []
   #places = new Map<string, number>()
   #sizes: ReadonlyMap<string, number> = new Map()
-  /** Next of `#order` to fetch, and next that may be taken. */
+  /** Indexes in `#order`: next to fetch, and next that may be taken. */
   #next = 0
   #taken = 0
   #held = new Map<string, Held<T>>()
@@ -28,12 +28,13 @@ export class Ahead<T> {
   constructor(fetch: (path: string, signal: AbortSignal) => Promise<T>, inFlight: number = IN_FLIGHT) {
     this.#fetch = fetch
     this.#inFlight = inFlight
-    // The signal lives as long as the run: it must not keep what a reader that stopped early has left here.
+    // The signal lasts as long as the run: a weak reference, so that it does not keep what a reader left here when it
+    // stopped early.
     const own = new WeakRef(this)
     this.#abort = () => own.deref()?.drop()
   }
 
-  /** Replaces the plan; what was fetched for the old one and is not in the new one is dropped. @param sizes bytes by path */
+  /** Replaces the plan; drops what was fetched for the old one. @param sizes bytes by path */
   plan(order: readonly string[], sizes: ReadonlyMap<string, number>, signal: AbortSignal): void {
     this.drop()
     this.#order = order
@@ -45,7 +46,7 @@ export class Ahead<T> {
     this.#pump()
   }
 
-  /** The object if it is part of the plan, else null. Those before it in the plan are taken as not wanted any more. */
+  /** The object if it is in the plan, else null. Drops the objects before it in the plan. */
   take(path: string): Promise<T> | null {
     const place = this.#places.get(path)
     if (place === undefined || place < this.#taken) return null
@@ -60,7 +61,7 @@ export class Ahead<T> {
     return held?.promise ?? null
   }
 
-  /** Forgets the plan and ends what is under way for it. */
+  /** Forgets the plan and aborts its requests. */
   drop(): void {
     for (const path of this.#held.keys()) this.#release(path, true)
     this.#signal?.removeEventListener('abort', this.#abort)
@@ -94,7 +95,7 @@ export class Ahead<T> {
       this.#flying--
       this.#pump()
     })
-    // Whoever takes it hears of the failure; one that nobody takes has failed nobody.
+    // The caller that takes it gets the error; an object that is never taken fails silently.
     promise.catch(() => undefined)
     this.#held.set(path, { promise, bytes, controller })
   }

@@ -1,11 +1,11 @@
-/** The bytes of one object, in order: a transfer that breaks off goes on where it stopped, and never with another object's bytes. */
+/** Reads an object's bytes in order. Resumes a broken transfer where it stopped, never with another object's bytes. */
 import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Counts, S3Answer, S3Client } from './client.ts'
 import { connectionError } from './errors.ts'
 
-/** Chunks that readers get; bodies come in pieces of some 64 KB, which is small for whoever cuts lines out of them. */
+/** Size of chunks for readers: bodies come in pieces of about 64 KB, which is small for splitting them into lines. */
 const CHUNK = 1 << 21
 
 export type ObjectFacts = { readonly size: number; readonly etag: string | null; readonly modified: number }
@@ -16,18 +16,15 @@ export type BodyRequest = {
   /** Bytes `start` up to `end` (exclusive); a negative `start` counts from the end of the object. */
   readonly start?: number
   readonly end?: number
-  /** The object must still be this one. */
+  /** The object must still have this ETag. */
   readonly etag?: string | null
   readonly signal: AbortSignal
   readonly counts: Counts
-  /** Told once, before the first byte. */
+  /** Called once, before the first byte. */
   readonly onFacts?: (facts: ObjectFacts) => void
 }
 
-/**
- * Pieces as they come from the network.
- * @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO
- */
+/** Pieces as they come from the network. @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO */
 export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
   const { bucket, key, signal, counts } = request
   const where = s3Path(bucket, key)
@@ -40,14 +37,15 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     const headers: Record<string, string> = {}
     if (at < 0) headers['range'] = `bytes=${at}`
     else if (at > 0 || end !== undefined) headers['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`
-    // If-Match compares strongly, and a weak ETag never fits (RFC 9110, 13.1.1): it is compared with that of the answer below.
+    // If-Match compares strongly and never matches a weak ETag (RFC 9110, 13.1.1): that is compared with the answer's
+    // ETag below.
     if (etag !== null && !etag.startsWith('W/')) headers['if-match'] = etag
     if (end !== undefined && at >= end) return
     const sent = { kind: 'gets', bucket, key, headers, signal, counts } as const
     const answer = await client.request(sent, async (given) => given, [416])
     if (answer.status === 416) {
       answer.cancel()
-      // Nothing there to begin with: the object is shorter than what was asked for.
+      // At the first request: the object is shorter than the requested start.
       if (first) return
       throw changed(where)
     }
@@ -63,7 +61,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     if (first) request.onFacts?.(facts)
     if (at < 0) {
       at = Math.max(0, facts.size + at)
-      // Not every store counts ranges from the end; this one is asked again, from the start.
+      // Not every store counts ranges from the end: ask again, with a range from the start.
       if (from !== at) {
         answer.cancel()
         if (facts.size === Infinity) throw noSize(where)
@@ -80,7 +78,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     let position = from
     try {
       for await (const chunk of answer.body) {
-        // A store that does not know ranges sends everything.
+        // A store without ranges sends everything.
         const wanted = chunk.subarray(Math.max(0, at - position), Math.max(0, stop - position))
         position += chunk.length
         if (wanted.length === 0) continue
@@ -94,7 +92,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
       throwIfAborted(signal)
       const failure = connectionError(error, where, failures + 1)
       if (error instanceof SluiceError || !failure.retryable || ++failures >= client.rule.tries) throw failure
-      // Nothing says whether what comes next is of the same object.
+      // Without an identity the next answer might be of another object.
       if (etag === null && !hasIdentity(begun)) throw failure
       await client.pause(failures, null, signal)
     } finally {
@@ -150,7 +148,7 @@ function factsOf(
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
   if (status !== 206) {
     const size = Number(headers.get('content-length') ?? Number.NaN)
-    // Without a length the end of the body is all that tells it.
+    // Without a length only the end of the body shows the size.
     return { facts: { size: Number.isNaN(size) ? Infinity : size, etag, modified }, from: 0 }
   }
   const from = Number(range?.[1] ?? Number.NaN)
@@ -162,12 +160,12 @@ function factsOf(
   return { facts: { size, etag, modified }, from }
 }
 
-/** Whether an object without an ETag can be known again. */
+/** Whether an object without an ETag can be recognised again. */
 function hasIdentity({ size, modified }: ObjectFacts): boolean {
   return size !== Infinity && !Number.isNaN(modified)
 }
 
-/** Whether two answers without an ETag are of one object, as far as its size and time say. */
+/** Whether two answers without an ETag have the same size and time. */
 function isLike(one: ObjectFacts, other: ObjectFacts): boolean {
   return one.size === other.size && Object.is(one.modified, other.modified)
 }

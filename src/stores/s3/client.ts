@@ -1,4 +1,4 @@
-/** Signed requests to S3 with retries: what passes by itself is waited for, everything else is said at once. */
+/** Sends signed requests to S3. Transient errors are retried, all others thrown at once. */
 import { AwsV4Signer } from 'aws4fetch'
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
@@ -29,9 +29,9 @@ export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, 
 export type S3Request = {
   /** `writes` are not counted: readers make none. */
   readonly kind: 'lists' | 'gets' | 'heads' | 'writes'
-  /** Of `writes` only. */
+  /** For `writes` only. */
   readonly method?: 'PUT' | 'POST' | 'DELETE'
-  /** Of `writes` only. */
+  /** For `writes` only. */
   readonly body?: Buffer
   readonly bucket: string
   /** Decoded; '' for the bucket itself. */
@@ -52,10 +52,10 @@ export type S3Answer = {
 
 export type RetryRule = { readonly tries: number; readonly baseMs: number; readonly idleMs: number }
 
-/** Six tries wait some 6 s together at most; a store that answers nothing for half a minute will not. */
+/** Six tries wait about 6 s together at most. `idleMs`: a store that sends nothing for half a minute has failed. */
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
-/** A body is given this long to leave, beside the usual wait: bytes a millisecond. */
+/** Time for sending a body, in addition to the usual wait: bytes per millisecond. */
 const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -65,7 +65,7 @@ class Stalled extends Error {
 
 type Setup = { readonly endpoint: Endpoint; readonly credentials: CredentialSource }
 
-/** One a process is enough: it keeps credentials, regions of buckets and signing keys. */
+/** One per process is enough: it keeps credentials, regions of buckets and signing keys. */
 export class S3Client {
   readonly #env: Env
   readonly #rule: RetryRule
@@ -85,9 +85,11 @@ export class S3Client {
   }
 
   /**
-   * Sends a request until `take` has made something of its answer. `take` runs again after a broken body, so it must begin anew each time.
-   * @param allowed statuses beside 200 and 206 that are answers too
-   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG without credentials
+   * Sends a request until `take` has processed its answer. `take` runs again after a broken body, so it must start from
+   * the beginning each time.
+   * @param allowed statuses besides 200 and 206 that count as answers
+   * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG
+   * without credentials
    */
   async request<T>(
     request: S3Request,
@@ -95,7 +97,7 @@ export class S3Client {
     allowed: readonly number[] = [],
   ): Promise<T> {
     const where = s3Path(request.bucket, request.key)
-    // One signal is heard by every request under way; Node takes more than ten for a leak.
+    // Every running request listens to the signal; Node warns of a leak above ten listeners.
     setMaxListeners(0, request.signal)
     let refused: Credentials | null | undefined
     let moved = false
@@ -156,7 +158,7 @@ export class S3Client {
     return (await this.#ready()).credentials.get(refused)
   }
 
-  /** @returns whether the region is news */
+  /** @returns whether this region was unknown */
   #follow(bucket: string, refusal: Refusal, region: string): boolean {
     if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)
@@ -171,7 +173,7 @@ export class S3Client {
     const method = request.kind === 'heads' ? 'HEAD' : request.kind === 'writes' ? (request.method ?? 'PUT') : 'GET'
     let headers = new Headers(request.headers)
     if (credentials !== null) {
-      // Part of what is signed: a store refuses a body that changed on its way.
+      // The digest is signed: the store refuses a body that changed on the way.
       const digest = body === null ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex')
       headers.set('x-amz-content-sha256', digest)
       const { accessKeyId, secretAccessKey, sessionToken } = credentials
@@ -188,8 +190,8 @@ export class S3Client {
       })
       headers = (await signer.sign()).headers
     }
-    // A body that is unpacked on the way has another length than the object. With a range fetch says so itself, and saying it twice would not
-    // be what was signed: this header is left out of the signature.
+    // A body that a proxy decompresses has another length than the object. With a range fetch sends this header itself;
+    // sending it twice would break the signature, which does not cover it.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.kind !== 'writes') request.counts[request.kind]++
     const place = requestBegins(request.counts)
@@ -207,7 +209,7 @@ export class S3Client {
   }
 }
 
-/** Ends a transfer when its reader is gone or nothing has come for a while. */
+/** Ends a transfer when its reader is gone, or when nothing has come for `idleMs`. */
 class Watch {
   readonly #controller = new AbortController()
   readonly #outer: AbortSignal
@@ -266,7 +268,7 @@ async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3
   }
 }
 
-/** All of a body as text. */
+/** The whole body as text. */
 export async function textOf(answer: S3Answer): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
@@ -275,7 +277,7 @@ export async function textOf(answer: S3Answer): Promise<string> {
 
 const routed = new WeakMap<Route, S3Client>()
 
-/** The client of this process whose requests take a route to their store. Requests for credentials do not. */
+/** This process's client for a route to a store. Requests for credentials do not take the route. */
 export function routedClient(route: Route): S3Client {
   const known = routed.get(route)
   if (known !== undefined) return known
@@ -286,7 +288,7 @@ export function routedClient(route: Route): S3Client {
 
 let shared: { readonly key: string; readonly client: S3Client } | null = null
 
-/** The client of this process. Another one comes in its place when the settings in the environment change. */
+/** This process's client. Replaced when the settings in the environment change. */
 export function sharedClient(): S3Client {
   const key = JSON.stringify(Object.entries(process.env).filter(([name]) => /^(?:AWS_(?!SDK_)|HOME$)/.test(name)))
   if (shared?.key !== key) shared = { key, client: new S3Client({ ...process.env }) }

@@ -1,7 +1,7 @@
 /**
- * Objects as local files, for readers that need one. Of a Parquet file only the footer and the columns that are asked for are fetched, into
- * a file of the full size with everything at its own place. A copy stays for a while after its last use: an import looks at its checkpoint
- * several times.
+ * Objects as local files, for readers that need one. Of a Parquet file only the footer and the requested columns are
+ * fetched, into a file of the full size with all bytes at their own position. A copy is kept for a while after its last
+ * use: an import reads its checkpoint several times.
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
@@ -13,21 +13,21 @@ import type { S3Client } from './client.ts'
 import { columnChunks, footerLength, TAIL_BYTES, type ColumnChunk } from './parquet-footer.ts'
 import { cut, joined, missing, total, type Range } from './ranges.ts'
 
-/** Up to here an object is not worth a look at its footer first. */
+/** Up to this size an object is fetched whole, without reading its footer first. */
 const SMALL = 1 << 20
-/** Footer that comes with the first request. */
+/** Bytes at the end that the first request fetches, for the footer. */
 const TAIL = 64 << 10
 const PART = 8 << 20
 const PARTS_IN_FLIGHT = 8
-/** Bytes between two columns that are cheaper fetched than asked for apart. */
+/** Bytes between two columns that are cheaper to fetch than to request separately. */
 const GAP = 256 << 10
-/** Old writers leave the header of a dictionary page out of a column's size. */
+/** Old writers omit the header of a dictionary page from a column's size. */
 const PADDING = 128
 const IDLE_MS = 10_000
 
 export type LocalCopy = AsyncDisposable & { readonly file: string }
 
-/** `etag`: of the only object that will do; absent for whatever is there. */
+/** `etag`: the object must have it; absent: any version. */
 type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts' | 'etag'>
 
 export class Copies {
@@ -39,8 +39,8 @@ export class Copies {
   }
 
   /**
-   * @param known size and ETag by the newest listing, where there is one
-   * @param columns top-level columns that will be read; absent for everything, none for the footer alone
+   * @param known size and ETag by the newest listing, if there is one
+   * @param columns top-level columns that will be read; absent: everything, empty: only the footer
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED; NO_SPACE of the temporary folder
    */
   async open(
@@ -85,7 +85,7 @@ class Copy {
   #uses = 0
   #spoiled = false
   #timer: NodeJS.Timeout | null = null
-  /** One filling at a time: a second reader may need other columns of the same file. */
+  /** One fill at a time: a second reader may need other columns of the same file. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor(client: S3Client, source: Source, knownSize: number | null, forget: () => void) {
@@ -145,17 +145,17 @@ class Copy {
     const whole = [{ start: 0, end: size }]
     const left = missing(this.#wanted(columns, size) ?? whole, this.#have)
     if (left.length === 0) return
-    // Half of a file in pieces costs as much as all of it.
+    // Above half of the file, fetch all of it: pieces cost as much.
     const rest = total(left) + total(this.#have) > size / 2 ? missing(whole, this.#have) : left
     await this.#fetch(cut(rest, PART), signal)
   }
 
-  /** The first request: all of a small object, the first part of what is wanted whole, else the end, where the footer is. */
+  /** The first request: all of a small object; the first part of one wanted whole; else its end with the footer. */
   async #begin(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const small = this.#knownSize !== null && this.#knownSize <= SMALL
     const range = small ? {} : columns === undefined ? { start: 0, end: PART } : { start: -TAIL }
     const { bytes, facts } = await readWhole(this.#client, { ...this.#source, ...range, signal })
-    // An empty object has no range at all.
+    // An empty object has no range.
     this.#facts = facts ?? { size: 0, etag: null, modified: 0 }
     const { size } = this.#facts
     const start = range.start === undefined || range.start >= 0 ? 0 : size - bytes.length
@@ -171,17 +171,17 @@ class Copy {
     this.#chunks = columnChunks(footer, size)
   }
 
-  /** Null for everything: also where nothing is known of the columns. */
+  /** Null: everything, also if the columns are unknown. */
   #wanted(columns: readonly string[] | undefined, size: number): readonly Range[] | null {
     if (columns === undefined) return null
-    // The first request brought the footer, and a file without one has nothing else to show.
+    // The first request has fetched the footer; without columns nothing else is needed.
     if (columns.length === 0) return []
     if (this.#chunks === null) return null
     const names = new Set(columns.map((name) => name.toLowerCase()))
     const ranges = this.#chunks
       .filter(({ path }) => names.has((path[0] ?? '').toLowerCase()))
       .map(({ start, end }) => ({ start, end: Math.min(size, end + PADDING) }))
-    // Behind the last column: indexes, filters and the footer.
+    // After the last column: indexes, filters and the footer.
     const last = Math.max(4, ...this.#chunks.map(({ end }) => end))
     return joined([...ranges, { start: 0, end: 4 }, { start: last, end: size }], GAP)
   }

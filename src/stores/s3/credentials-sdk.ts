@@ -1,4 +1,4 @@
-/** Credentials from AWS's own library: profiles, web identities, containers, instances. Plain keys do not load it. */
+/** Credentials from AWS's own library: profiles, web identities, containers, instances. Not loaded for plain keys. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
@@ -21,9 +21,9 @@ type Found = {
 
 const REQUEST_TIMEOUT_MS = 10_000
 const CONTAINER_TIMEOUT_MS = 2_000
-/** A program of a profile may ask a person, or start a browser. */
+/** A program of a profile may ask the user, or start a browser. */
 const PROFILE_TIMEOUT_MS = 60_000
-/** Elsewhere than on an instance no service answers, and a person waits this long for the error. */
+/** Outside of an instance no service answers, and the user waits this long for the error. */
 const INSTANCE_TIMEOUT_MS = 1_000
 
 const quiet = (): void => undefined
@@ -53,13 +53,13 @@ export function leadsOn({ settings }: Profile): boolean {
 }
 
 async function library(): Promise<typeof import('@aws-sdk/credential-providers')> {
-  // The library warns of the end of its support for a version of Node: on stderr, whatever it is asked for.
+  // Else the library warns on stderr, at any call, that it will drop support for a version of Node.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
   return await import('@aws-sdk/credential-providers')
 }
 
 /**
- * Credentials of a profile that `leadsOn`. A `credential_process` is run, as the user's own config names it.
+ * Credentials of a profile that `leadsOn`. Runs its `credential_process`, which the user's config names.
  * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
  */
 export async function fromProfile({ name, settings, files }: Profile, region: string): Promise<Credentials> {
@@ -74,9 +74,9 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
   })
   return await gotten(provider(), `the AWS profile ${name}`, PROFILE_TIMEOUT_MS, (message) => {
     const start = `the AWS profile ${name} gave no credentials`
-    // The profile that a role is taken with may start it as well.
+    // The source profile of a role may also start a program.
     if (settings.has('credential_process') || isOfProgram(message)) {
-      // The message would repeat the command and what the program printed.
+      // The message would repeat the command and the program's output.
       return new SluiceError('BAD_CONFIG', start, {
         reason: 'its credential_process ended with an error, or printed no valid credentials',
         hint: 'run the program that credential_process names by hand',
@@ -92,7 +92,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
   })
 }
 
-/** AssumeRoleWithWebIdentity, where a token file and a role are named. Null where they are not. */
+/** AssumeRoleWithWebIdentity; null if no token file and role are set. */
 export async function fromWebIdentity(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   const file = present(env['AWS_WEB_IDENTITY_TOKEN_FILE']) ?? profile.settings.get('web_identity_token_file')
   const role = present(env['AWS_ROLE_ARN']) ?? profile.settings.get('role_arn')
@@ -105,7 +105,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
     roleArn: role,
     roleSessionName: present(env['AWS_ROLE_SESSION_NAME']) ?? `sluice-${process.pid}`,
     logger,
-    // Named, since AWS_ENDPOINT_URL is where the bucket is, and a token is for the token service alone.
+    // Set explicitly: AWS_ENDPOINT_URL is the bucket's endpoint, and the token must go to the token service only.
     clientConfig: {
       ...clientConfig,
       region,
@@ -116,7 +116,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
   return await gotten(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
 }
 
-/** The agent that runs beside a container (ECS, EKS Pod Identity). */
+/** The agent next to a container (ECS, EKS Pod Identity). */
 export async function fromContainer(env: Env): Promise<Credentials | null> {
   const relative = present(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
   const full = present(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
@@ -124,13 +124,13 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
   const { fromHttp } = await library()
   const tokenFile = present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'])
   const token = tokenFile === undefined ? present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN']) : await tokenIn(tokenFile)
-  // An empty value keeps the library from the variable of the process.
+  // An empty value makes the library ignore the variable of the process.
   const provider = fromHttp({
     awsContainerCredentialsRelativeUri: relative ?? '',
     awsContainerCredentialsFullUri: relative === undefined ? (full ?? '') : '',
     awsContainerAuthorizationToken: token ?? '',
     awsContainerAuthorizationTokenFile: '',
-    // Its own limit only warns, on stderr, and waits on.
+    // The library's own limit only warns, on stderr, and goes on waiting.
     timeout: 0,
     maxRetries: 0,
     logger,
@@ -147,7 +147,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
   })
 }
 
-/** The metadata service of an EC2 instance, version 2. Null where no service answers: this is no instance. */
+/** The metadata service of an EC2 instance, version 2. Null if no service answers: not an instance. */
 export async function fromInstance(env: Env): Promise<Credentials | null> {
   if (/^true$/i.test(present(env['AWS_EC2_METADATA_DISABLED']) ?? '')) return null
   const { fromInstanceMetadata } = await library()
@@ -165,8 +165,8 @@ export async function fromInstance(env: Env): Promise<Credentials | null> {
 }
 
 /**
- * @param timeoutMs what has not answered by then does not answer
- * @param other the error for what is neither a refusal of a service nor a broken connection
+ * @param timeoutMs limit for an answer, ms
+ * @param other maps an error that is neither a refusal of a service nor a broken connection
  */
 async function gotten(
   found: Promise<Found>,
@@ -186,7 +186,7 @@ async function gotten(
     if (/\b(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_)[A-Z]*|ENOTFOUND|TimeoutError|socket hang up)\b/.test(message)) {
       throw new SluiceError('SOURCE_IO', `${who} does not answer`, { retryable: true, cause: error })
     }
-    // Services of AWS answer with a code as the name of the error.
+    // AWS services return a code as the error's name.
     if (error instanceof Error && '$fault' in error) throw refused(who, error.name, error.$fault === 'server')
     throw other(message)
   } finally {
@@ -195,7 +195,7 @@ async function gotten(
   }
 }
 
-/** Whether a program of a profile has failed: the rest of the message has its command line and what it printed. */
+/** Whether a profile's program has failed: the rest of the message is its command line and output. */
 function isOfProgram(message: string): boolean {
   return message.includes('Command failed')
 }
@@ -204,7 +204,7 @@ function refused(who: string, code: string | undefined, retryable = false): Slui
   return new SluiceError('SOURCE_DENIED', `${who} gave no credentials: ${code ?? 'its answer has none'}`, { retryable })
 }
 
-/** With the names of errors, which say more than the messages of broken connections. */
+/** Includes names of errors, which say more than the messages of broken connections. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
   if (!(error instanceof Error)) return String(error)

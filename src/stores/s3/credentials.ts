@@ -1,4 +1,4 @@
-/** Who we are to S3: the standard chain of places that credentials come from, asked in order, and asked again before they expire. */
+/** Credentials for S3: the standard chain of sources, tried in order, and again before the credentials expire. */
 import { SluiceError } from '../../shared/errors.ts'
 import { isoTime } from '../../shared/clock.ts'
 import {
@@ -13,12 +13,12 @@ import { present, type Env, type Profile } from './profile.ts'
 
 export type { Credentials } from './credentials-sdk.ts'
 
-/** Temporary keys are replaced this long before they end. */
+/** Temporary keys are renewed this long before they expire. */
 const RENEW_BEFORE_MS = 5 * 60_000
-/** With keys that still work a failed renewal is tried again only after this time. */
+/** If a renewal fails while the keys still work, the next one waits this long. */
 const RENEW_AGAIN_MS = 30_000
 
-/** Keeps credentials while they are good. Null stands for anonymous requests. */
+/** Keeps credentials while they are valid. Null: anonymous requests. */
 export class CredentialSource {
   readonly #load: () => Promise<Credentials | null>
   readonly #now: () => number
@@ -31,7 +31,9 @@ export class CredentialSource {
     this.#now = now
   }
 
-  /** @param refused the keys that the store has just called expired @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO */
+  /**
+   * @param refused keys that the store has just called expired @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
+   */
   async get(refused?: Credentials | null): Promise<Credentials | null> {
     const current = this.#current
     const unusable = refused !== undefined && refused !== null && refused === current
@@ -56,7 +58,7 @@ export class CredentialSource {
 
 /**
  * Environment, profile, web identity, container, instance; null with AWS_NO_SIGN_REQUEST=true.
- * @throws SluiceError BAD_CONFIG when none has any, or a profile does not lead to any; SOURCE_DENIED, SOURCE_IO
+ * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile gives none; SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   if (/^(?:true|1|yes)$/i.test(present(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null
@@ -89,7 +91,7 @@ function fromEnvironment(env: Env): Credentials | null {
   return pair(accessKeyId, secretAccessKey, present(env['AWS_SESSION_TOKEN']), 'the environment')
 }
 
-/** Such a profile may hold keys too: those that the role is taken with. */
+/** Keys in such a profile are for taking the role. */
 function takesRole({ settings }: Profile): boolean {
   return settings.has('role_arn') && (settings.has('source_profile') || settings.has('credential_source'))
 }

@@ -1,4 +1,4 @@
-/** Which host answers for a bucket, and how a request to it is spelt. */
+/** Host and URL of a request to a bucket. */
 import { SluiceError } from '../../shared/errors.ts'
 import { present, type Env, type Profile } from './profile.ts'
 
@@ -8,7 +8,7 @@ export type Endpoint = {
   readonly region: string
 }
 
-/** @throws SluiceError BAD_CONFIG for an endpoint that is no http URL */
+/** @throws SluiceError BAD_CONFIG if the endpoint is not an http or https URL */
 export function endpointOf(env: Env, profile: Profile): Endpoint {
   const region =
     present(env['AWS_REGION']) ?? present(env['AWS_DEFAULT_REGION']) ?? profile.settings.get('region') ?? 'us-east-1'
@@ -29,7 +29,7 @@ export function endpointOf(env: Env, profile: Profile): Endpoint {
   return { custom: url.origin + url.pathname.replace(/\/+$/, ''), region }
 }
 
-/** Path-style for other stores and for buckets with dots, which no certificate of AWS fits; else the bucket is part of the host. */
+/** Path-style for other stores, and for names that AWS's certificates do not cover (dots); else bucket in the host. */
 export function objectUrl(endpoint: Endpoint, region: string, bucket: string, key: string, query: string): string {
   const path = key.split('/').map(encoded).join('/')
   const tail = query === '' ? '' : `?${query}`

@@ -1,17 +1,17 @@
-/** What S3 and the way to it can answer, as our errors: the code and the request id are told, nothing of the request is. */
+/** Maps answers of S3 and network errors to SluiceErrors. Reports code and request id, nothing of the request. */
 import { SluiceError } from '../../shared/errors.ts'
 import { tagText } from './xml.ts'
 
-/** An answer that is no success, with its body read. */
+/** An error answer, with its body read. */
 export type Refusal = {
   readonly status: number
-  /** S3's own code, or one that stands for the status where there is no body (HEAD). */
+  /** S3's own code, or one for the status if there is no body (HEAD). */
   readonly code: string
   readonly requestId: string | null
-  /** Region that the bucket is in, where S3 names one. */
+  /** Region of the bucket, if S3 names one. */
   readonly region: string | null
   readonly retryAfterMs: number | null
-  /** The answer in short where it is no answer of S3, such as the page of a proxy. */
+  /** Excerpt of an answer that is not from S3, such as a proxy's page. */
   readonly foreign: string | null
 }
 
@@ -49,7 +49,7 @@ function shortly(status: number, headers: Headers, body: string): string {
   return `HTTP ${status}, ${type}, ${body === '' ? 'an empty body' : JSON.stringify(body.slice(0, FIRST))}`
 }
 
-/** An endpoint that answers with something that S3 does not say. @param where URI of the object or prefix */
+/** Error for an endpoint whose answer is not one of S3. @param where URI of the object or prefix */
 export function foreignAnswer(
   where: string,
   answer: { readonly status: number; readonly headers: Headers },
@@ -66,7 +66,7 @@ function foreignError(where: string, said: string): SluiceError {
   })
 }
 
-/** Whether the same request may succeed a moment later. */
+/** Whether the same request may succeed a little later. */
 export function passes({ status, code }: Refusal): boolean {
   if (status === 429 || status === 408 || status === 500 || status === 502 || status === 503 || status === 504)
     return true
@@ -78,7 +78,7 @@ export function pointsElsewhere({ status, code }: Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
 
-/** Keys that are rotated end by a time, or are deleted once others are there. */
+/** Codes for keys that were rotated: they have expired, or were deleted after their successors came. */
 const KEYS_ENDED: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
@@ -131,7 +131,7 @@ export function refusalError(refusal: Refusal, where: string, tries: number): Sl
     return new SluiceError('SOURCE_DENIED', `S3 refuses access: ${code}`, { where, reason, hint })
   }
   const { region } = refusal
-  // Other refusals of AWS name the region of the bucket, too.
+  // Other refusals of AWS also name the bucket's region.
   const isOfRegion = status !== 400 || code === 'AuthorizationHeaderMalformed' || code === 'HTTP 400'
   if (isOfRegion && pointsElsewhere(refusal) && region !== null) {
     return new SluiceError('SOURCE_IO', `the bucket is in the region ${region}, which this endpoint does not serve`, {
@@ -149,7 +149,7 @@ export function refusalError(refusal: Refusal, where: string, tries: number): Sl
   })
 }
 
-/** Reasons of a broken connection that another try cannot mend. */
+/** Certificate errors: another try cannot repair them. */
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_)/
 
 function causeCode(error: unknown): string {
@@ -160,7 +160,7 @@ function causeCode(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown'
 }
 
-/** A request that got no answer, or half of one. */
+/** A request that got no answer, or only a part of one. */
 export function connectionError(error: unknown, where: string, tries: number): SluiceError {
   if (error instanceof SluiceError) return error
   const code = causeCode(error)

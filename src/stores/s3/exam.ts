@@ -1,4 +1,4 @@
-/** A bucket as doctor looks at it: whose credentials are used, and where requests go. */
+/** Doctor's checks of a bucket: which credentials are used, and where requests go. */
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Target } from '../common/exam-port.ts'
@@ -7,7 +7,7 @@ import { leadsOn } from './credentials-sdk.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'
 import { readProfile, type Env, type Profile } from './profile.ts'
 
-/** @throws SluiceError BAD_CONFIG, SOURCE_DENIED where there are no credentials */
+/** @throws SluiceError BAD_CONFIG, SOURCE_DENIED if there are no credentials */
 export async function s3Credentials(path: string): Promise<{ readonly found: string; readonly target: Target }> {
   const { env } = process
   const profile = await readProfile(env)
@@ -22,7 +22,7 @@ export async function s3Credentials(path: string): Promise<{ readonly found: str
   }
 }
 
-/** Where the credentials came from, in the order in which they are looked for; never what they are. */
+/** Source of the credentials, in the order of the search; never their values. */
 function originOf(env: Env, profile: Profile): string {
   const { name, settings } = profile
   const isSet = (variable: string): boolean => (env[variable] ?? '').trim() !== ''

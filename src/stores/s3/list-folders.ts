@@ -1,24 +1,24 @@
 /**
- * Names of the folders directly in a table. Its files stand between them in the order of their names, so that all has to be listed; only what lies in folders of data
- * can be passed over, whose names begin alike.
+ * Names of the folders directly in a table. They are listed among its files in name order, so everything must be
+ * listed. Only the contents of data folders can be skipped, because their names begin alike.
  */
 import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 
-/** Pages of 1,000 names, beside those on which the table was found: some ten seconds. */
+/** Pages of 1,000 names, besides those on which the table was found: about ten seconds. */
 const MOST_PAGES = 100
 
 export type FolderNames = { readonly names: readonly string[]; readonly unseen: Unseen | null }
 
 type Begun = {
   readonly pages: AsyncGenerator<ListPage>
-  /** The last of the pages that were read. */
+  /** The last page that was read. */
   readonly page: ListPage
   readonly names: readonly string[]
 }
 
-/** @returns goes on where a listing by `/` was left */
+/** @returns a function that resumes the listing by `/` */
 export function listFolders(client: S3Client, request: ListRequest, begun: Begun): () => Promise<FolderNames> {
   return async () => {
     const { prefix } = request
@@ -34,7 +34,7 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
       const next = await pages.next()
       if (next.done === true) break
       page = next.value
-      // A store that does not know the parameter begins anew: from here on page by page.
+      // A store without that parameter starts from the beginning: continue page by page.
       if (behind !== null && !isBehind(page, behind)) skips = false
       listed += namesOn(page)
       if (namesOn(page) > 0) last = lastOn(page)
@@ -44,7 +44,10 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
   }
 }
 
-/** The first name that no folder of data of the same column has, where the last one of a page is one; null for any other. No folder is between. */
+/**
+ * If the last name of a page is a data folder: the first name after all data folders of its column; else null. No other
+ * folder is in between.
+ */
 function behindData(prefix: string, last: string): string | null {
   const column = /^([^/]*?)=[^/]*\/$/.exec(last.slice(prefix.length))?.[1]
   return column === undefined ? null : `${prefix}${column}>`

@@ -31,7 +31,7 @@ export type ListRequest = {
   readonly counts: Counts
 }
 
-/** @throws SluiceError as `S3Client.request`; NO_SUCH_PATH for a bucket that is not there */
+/** @throws SluiceError as `S3Client.request`; NO_SUCH_PATH if the bucket does not exist */
 export async function* listPages(client: S3Client, request: ListRequest): AsyncGenerator<ListPage> {
   let token: string | null = null
   do {
@@ -67,7 +67,7 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
 
 function parsePage(xml: string): ListPage {
   if (!xml.includes('</ListBucketResult>')) throw new Error('the listing is cut short')
-  // Not every store knows encoding-type; one that does says so.
+  // Not every store supports encoding-type; one that does says so.
   const decode = tagText(xml, 'EncodingType') === 'url' ? urlDecoded : (text: string) => text
   const objects: ListedObject[] = []
   for (const item of elements(xml, 'Contents')) {

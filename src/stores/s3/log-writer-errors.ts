@@ -1,4 +1,4 @@
-/** What a store answers to writers, as errors of the target. */
+/** Maps a store's errors for writers to errors of the target. */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'
 
@@ -12,7 +12,7 @@ const NEEDED =
   'the credentials need s3:PutObject, s3:GetObject, s3:ListBucket, s3:DeleteObject and s3:AbortMultipartUpload'
 const FULL = /HTTP 507|QuotaExceeded|StorageFull/i
 
-/** @param error of the client, which speaks of sources */
+/** @param error of the client, which blames the source */
 export function ofTarget(error: unknown): unknown {
   if (!(error instanceof SluiceError)) return error
   const { where, reason, retryable } = error

@@ -1,4 +1,4 @@
-/** Files into a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
+/** Uploads files to a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { s3Path } from '../../model/lake/lake-url.ts'
@@ -10,16 +10,16 @@ import { tagText } from './xml.ts'
 
 const MB = 1 << 20
 export type UploadSizes = {
-  /** Files up to so many bytes go in one request. */
+  /** Largest file that goes in one request, bytes. */
   readonly single: number
-  /** Bytes of a part, unless more are needed to stay within the number of parts that S3 takes. */
+  /** Bytes per part; more if S3's limit of parts requires it. */
   readonly part: number
 }
 export const UPLOAD_SIZES: UploadSizes = { single: 8 * MB, part: 8 * MB }
 const MOST_PARTS = 9_000
-/** Parts under way at the same time. */
+/** Parts in flight at the same time. */
 const LANES = 3
-/** For taking back the parts of an upload that failed, ms. */
+/** Limit for removing the parts of a failed upload, ms. */
 const ABORT_MS = 10_000
 
 export type S3Object = {
@@ -30,8 +30,8 @@ export type S3Object = {
 }
 
 /**
- * Puts a file under a name that nobody else uses.
- * @throws SluiceError TARGET_IO where another object has the name, or the file changes meanwhile; of the client
+ * Uploads a file under a name that no other program uses.
+ * @throws SluiceError TARGET_IO if another object has the name, or the file changes meanwhile; errors of the client
  */
 export async function uploadFile(
   at: S3Object,
@@ -61,7 +61,7 @@ function partSize(size: number, least: number): number {
   return size <= least * MOST_PARTS ? least : Math.ceil(size / MOST_PARTS / MB) * MB
 }
 
-/** @returns false where there is an object of that name */
+/** @returns false if an object of that name exists */
 async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: AbortSignal): Promise<boolean> {
   const headers = { 'content-md5': md5Of(body), 'if-none-match': '*' }
   for (let attempt = 1; ; attempt++) {
@@ -81,7 +81,7 @@ async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: Abort
 
 type Source = { readonly file: string; readonly size: number; readonly part: number }
 
-/** @returns false where it cannot be told whether the upload came to its end, or there is an object of that name */
+/** @returns false if it is unknown whether the upload was completed, or an object of that name exists */
 async function putParts(at: S3Object, handle: FileHandle, source: Source, signal: AbortSignal): Promise<boolean> {
   const uploadId = await begin(at, signal)
   try {
@@ -144,7 +144,7 @@ async function sendParts(
   return etags
 }
 
-/** An answer may begin with 200 and be an error all the same. */
+/** An answer with status 200 may still contain an error. */
 async function complete(
   { client, ...at }: S3Object,
   uploadId: string,
@@ -161,7 +161,7 @@ async function complete(
         const text = await textOf(answer)
         return { status: answer.status, code: text.includes('<Error>') ? (tagText(text, 'Code') ?? 'unknown') : null }
       },
-      // 404: it was brought to its end by a request whose answer got lost, and there is no such upload any more.
+      // 404: an earlier request whose answer got lost has completed the upload, so it no longer exists.
       [404, 409, 412],
     )
     if (status === 404 || status === 412) return false
@@ -176,14 +176,14 @@ async function complete(
   }
 }
 
-/** Parts that stay cost money; nobody else names them. */
+/** Remaining parts cost money, and only this program knows the upload. */
 async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<void> {
   const signal = AbortSignal.timeout(ABORT_MS)
   const request = { ...at, kind: 'writes', method: 'DELETE', query: { uploadId }, signal } as const
   await client.request(request, textOf, [204, 404]).catch(() => undefined)
 }
 
-/** What stands there is ours, from a request whose answer got lost or an attempt before this one, if it is the same to the last byte. */
+/** An existing object with the same bytes is ours: the answer got lost, or an earlier attempt wrote it. */
 async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
   let position = 0
   for await (const piece of readPieces(at.client, { ...at, signal })) {

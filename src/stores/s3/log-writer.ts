@@ -1,4 +1,7 @@
-/** The folder of a Delta table in a bucket, for writing. That only one of two has a name is left to the store, which is asked first whether it can. */
+/**
+ * The folder of a Delta table in a bucket, for writing. The store must ensure that only one of two objects gets a name;
+ * it is tested for that first.
+ */
 import { randomUUID } from 'node:crypto'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
@@ -12,12 +15,12 @@ import { ofTarget, overwrites } from './log-writer-errors.ts'
 import { md5Of, UPLOAD_SIZES, uploadFile, type S3Object, type UploadSizes } from './log-writer-upload.ts'
 
 export type S3WriterOptions = {
-  /** Default: one for all of this process, set up from its environment. */
+  /** Default: one client for the whole process, set up from its environment. */
   readonly client?: S3Client
   readonly sizes?: UploadSizes
 }
 
-/** Prefixes of which a store has shown that it heeds If-None-Match. */
+/** Prefixes whose store has proved that it honours If-None-Match. */
 const heeded = new WeakMap<S3Client, Set<string>>()
 
 class S3LogWriter implements LogWriter {
@@ -48,7 +51,7 @@ class S3LogWriter implements LogWriter {
       for (let attempt = 1; ; attempt++) {
         const status = await this.#putOnce(at, bytes, signal).catch(async (error: unknown) => {
           throwIfAborted(signal)
-          // The last answer may have got lost, too: what stands there tells.
+          // The reply to the last request may be lost too, so read the stored object.
           if (!(error instanceof SluiceError) || !error.retryable) throw error
           if ((await this.#read(at, signal).catch(() => null))?.equals(bytes) === true) return 200
           throw error
@@ -58,7 +61,7 @@ class S3LogWriter implements LogWriter {
           const found = await this.#read(at, signal)
           if (found !== null) return found.equals(bytes) ? 'written' : 'exists'
         }
-        // Two at the same time, or somebody has just removed it: the store asks for another try.
+        // Two writers at the same time, or the object was just removed: the store asks for a retry.
         if (attempt >= this.#client.rule.tries) {
           throw new SluiceError('TARGET_IO', 'others write under this name all the time', {
             where: s3Path(at.bucket, at.key),
@@ -85,7 +88,7 @@ class S3LogWriter implements LogWriter {
   async upload(path: string, file: string, signal: AbortSignal): Promise<void> {
     await this.#guarded(signal, async () => {
       const at = this.#at(path)
-      // Much is about to be brought there for a commit that a store which cannot be trusted is never given.
+      // Test the store before the upload: the commit that would follow is never given to an unsafe store.
       await this.#proven(signal)
       await uploadFile(at, file, signal, this.#sizes)
     })
@@ -155,7 +158,7 @@ class S3LogWriter implements LogWriter {
     await client.request({ ...at, kind: 'writes', method: 'DELETE', signal }, textOf, [204, 404])
   }
 
-  /** Asks once for each prefix. @throws SluiceError UNSUPPORTED_URL */
+  /** Tests each prefix once. @throws SluiceError UNSUPPORTED_URL */
   async #proven(signal: AbortSignal): Promise<void> {
     const known = heeded.get(this.#client) ?? new Set<string>()
     if (known.has(this.root)) return
@@ -163,14 +166,14 @@ class S3LogWriter implements LogWriter {
     heeded.set(this.#client, known.add(this.root))
   }
 
-  /** Two objects of one name, where a store that can be trusted takes the first only. */
+  /** Writes two objects of one name: a safe store accepts only the first. */
   async #probe(signal: AbortSignal): Promise<void> {
     const at = this.#at(`.tmp-probe-${randomUUID()}`)
     try {
       for (let attempt = 1; attempt <= this.#client.rule.tries; attempt++) {
         const first = await this.#putOnce(at, Buffer.from('first'), signal)
         if (first === 501) throw overwrites(this.label, 'it answers 501')
-        // Who is told already that it is there needs no second try: the answer to the first one got lost.
+        // 412 at the first object: it exists, and the answer to its first request got lost.
         const answer = first === 412 ? first : await this.#putOnce(at, Buffer.from('second'), signal)
         if (answer === 412) return
         if (answer === 200 && first === 200) throw overwrites(this.label, 'it took a second object of one name')
@@ -184,8 +187,8 @@ class S3LogWriter implements LogWriter {
 }
 
 /**
- * The table at an `s3://bucket/prefix` URL. Nothing is asked of the store before something is written.
- * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no such URL
+ * The table at an `s3://bucket/prefix` URL. Sends no request before the first write.
+ * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not such a URL
  */
 export function openS3LogWriter(url: string, options: S3WriterOptions = {}): LogWriter {
   return new S3LogWriter(url, options)

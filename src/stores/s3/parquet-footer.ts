@@ -1,4 +1,6 @@
-/** Where the columns of a Parquet file lie, read from its footer (Apache Parquet format, FileMetaData in Thrift's compact protocol). */
+/**
+ * Byte ranges of columns in a Parquet file, from its footer (Apache Parquet format, FileMetaData in compact Thrift).
+ */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 export type ColumnChunk = {
@@ -13,13 +15,13 @@ export type ColumnChunk = {
 export const TAIL_BYTES = 8
 const MAGIC = 'PAR1'
 
-/** Length of the footer without the tail, or null for what is no plain Parquet. @param tail the last 8 bytes */
+/** Length of the footer without the tail; null if it is not plain Parquet. @param tail the last 8 bytes */
 export function footerLength(tail: Buffer): number | null {
   if (tail.length < TAIL_BYTES || tail.toString('latin1', tail.length - 4) !== MAGIC) return null
   return tail.readUInt32LE(tail.length - TAIL_BYTES)
 }
 
-/** All column chunks of all row groups; null where the footer is not understood, or names bytes outside of the file. */
+/** All column chunks of all row groups; null if the footer cannot be parsed, or names bytes outside of the file. */
 export function columnChunks(footer: Buffer, fileSize: number): readonly ColumnChunk[] | null {
   try {
     const groups = listOf(new Thrift(footer).struct(0).get(4))

@@ -1,4 +1,4 @@
-/** `~/.aws/credentials` and `~/.aws/config`, as far as reading a bucket needs them. */
+/** Reads `~/.aws/credentials` and `~/.aws/config`, as far as needed to read a bucket. */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Settings of one profile, those of the credentials file before those of the config file. */
+/** Settings of one profile; the credentials file overrides the config file. */
 export type Profile = {
   readonly name: string
   readonly settings: ReadonlyMap<string, string>
@@ -14,8 +14,8 @@ export type Profile = {
 }
 
 /**
- * The profile that the environment names, else `default`. A missing file is an empty one.
- * @throws SluiceError BAD_CONFIG when AWS_PROFILE names a profile that is in neither file
+ * The profile that the environment names, else `default`. A missing file counts as empty.
+ * @throws SluiceError BAD_CONFIG if AWS_PROFILE names a profile that is in neither file
  */
 export async function readProfile(env: Env): Promise<Profile> {
   const named = present(env['AWS_PROFILE'])
@@ -36,13 +36,13 @@ export async function readProfile(env: Env): Promise<Profile> {
   return { name, files, settings: new Map([...(general ?? []), ...(own ?? [])]) }
 }
 
-/** An unset variable is often passed on as an empty one. */
+/** Undefined if blank: an unset variable is often passed on as an empty one. */
 export function present(value: string | undefined): string | undefined {
   const trimmed = value?.trim()
   return trimmed === '' ? undefined : trimmed
 }
 
-/** `[name]` sections of an ini file. Indented lines belong to a nested setting, and none of those is of use here. */
+/** `[name]` sections of an ini file. Skips indented lines: they are nested settings that are not needed here. */
 async function sections(file: string): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   const found = new Map<string, Map<string, string>>()
   let current: Map<string, string> | null = null

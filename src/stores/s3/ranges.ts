@@ -1,8 +1,8 @@
-/** Half-open stretches of bytes, and which of them are worth a request of their own. */
+/** Half-open byte ranges. */
 
 export type Range = { readonly start: number; readonly end: number }
 
-/** Sorted and joined where less than `gap` bytes lie between two. */
+/** Sorted; ranges at most `gap` bytes apart are joined. */
 export function joined(ranges: readonly Range[], gap: number): readonly Range[] {
   const result: { start: number; end: number }[] = []
   for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
@@ -13,7 +13,7 @@ export function joined(ranges: readonly Range[], gap: number): readonly Range[] 
   return result
 }
 
-/** What of `wanted` is not in `have`. Both sorted and joined. */
+/** The parts of `wanted` that are not in `have`. Both must be sorted and joined. */
 export function missing(wanted: readonly Range[], have: readonly Range[]): readonly Range[] {
   return wanted.flatMap(({ start, end }) => {
     const left: Range[] = []

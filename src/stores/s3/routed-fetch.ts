@@ -1,13 +1,13 @@
 /**
- * `fetch` for requests that take a route. The one of Node cannot be told where to connect to: what it connects to is what it names as the host,
- * which is signed, and what a certificate is compared with.
+ * `fetch` for requests with a route. Node's own `fetch` cannot connect to another address than the URL's host, which is
+ * signed and which the certificate must match.
  */
 import http from 'node:http'
 import https from 'node:https'
 import { connect, type Socket } from 'node:net'
 import type { Route } from '../../model/run/route.ts'
 
-/** What this store asks of `fetch`, which fits it. */
+/** The part of `fetch` that this store uses; Node's own fits. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>
 
 type FetchInit = {
@@ -49,7 +49,7 @@ async function agentOf({ protocol, hostname, port }: URL, route: Route): Promise
   const agent = new https.Agent({ keepAlive: true })
   const secure = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
-    // The other options hold the server's own name: the certificate has to be for that.
+    // The other options hold the server's own name, which the certificate has to match.
     const through = { ...options, socket: detour() }
     return secure(through, callback)
   }
@@ -62,14 +62,14 @@ function send(url: URL, { method, headers, body, signal }: FetchInit, agent: htt
     const sent = request(url, { method, headers: Object.fromEntries(headers), agent, signal })
     sent.on('error', reject)
     sent.on('response', (answer) => {
-      // Whoever reads the body hears of it.
+      // The reader of the body gets the error.
       answer.on('error', () => undefined)
       const facts = { status: answer.statusCode ?? 0, headers: headersOf(answer) }
       if (method !== 'HEAD') {
         resolve({ ...facts, body: answer })
         return
       }
-      // Read to its end, so that the connection is free for the next one.
+      // Read to the end, so that the connection is free for the next request.
       answer.once('end', () => resolve({ ...facts, body: null }))
       answer.resume()
     })

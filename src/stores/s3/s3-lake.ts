@@ -1,4 +1,4 @@
-/** A lake in a bucket: folders are what lies between slashes. */
+/** A lake in a bucket: folders are the parts of keys between slashes. */
 import { mayHoldTables } from '../../model/lake/lake-store.ts'
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore, TableFolders } from '../../model/lake/lake-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
@@ -9,7 +9,7 @@ import { listFolders, type FolderNames } from './list-folders.ts'
 import { listPages } from './list.ts'
 
 const LOG = '_delta_log/'
-/** Folders looked into at the same time. */
+/** Folders inspected at the same time. */
 const PARALLEL = 8
 
 class S3Lake implements LakeStore {
@@ -43,12 +43,12 @@ class S3Lake implements LakeStore {
     if (this.#looks.has(path)) return
     const look = this.#ask(path, signal)
     const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
-    // Whoever looks hears of the failure.
+    // `look` throws the error.
     ahead.catch(() => undefined)
     this.#looks.set(path, look)
   }
 
-  /** Database files are looked for on this machine only: their first bytes would cost a request each. */
+  /** Database files are searched only on this machine: reading their first bytes would cost one request each. */
   databaseFile(): DatabaseFile | null {
     return null
   }
@@ -76,7 +76,7 @@ class S3Lake implements LakeStore {
       const { objects, prefixes, next } = page.value
       keys += objects.length
       for (const found of prefixes) names.push(found.slice(prefix.length, -1))
-      // A folder of a table may hold a million files: asked for by its name, the log is found at once.
+      // A table's folder may hold a million files: a request for the log by name finds it at once.
       if (prefixes.includes(log) || (isFirst && next !== null && (await this.#holds(log, signal)))) {
         return this.#table(prefix, listFolders(this.#client, request, { pages, page: page.value, names }))
       }
@@ -86,7 +86,7 @@ class S3Lake implements LakeStore {
     return { is: 'folder', items: this.#folders(prefix, names) }
   }
 
-  /** The rest of a table is listed when its folders are asked for, and once. */
+  /** The rest of a table is listed once, when its folders are requested. */
   #table(prefix: string, rest: () => Promise<FolderNames>): FolderLook {
     let listed: Promise<TableFolders> | null = null
     const list = async (): Promise<TableFolders> => {
@@ -122,7 +122,7 @@ function nothingBelow(where: string): SluiceError {
   })
 }
 
-/** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no `s3://` URL */
+/** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not an `s3://` URL */
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
   const place = parseLakeUrl(url)
   if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })

@@ -12,13 +12,13 @@ import { listPages } from './list.ts'
 import { Spool } from './spool.ts'
 
 export type S3LogOptions = {
-  /** Default: one for all of this process, set up from its environment. */
+  /** Default: one client for the whole process, set up from its environment. */
   readonly client?: S3Client
-  /** Way to the store, where it is not the straight one; not looked at where there is a `client`. */
+  /** Way to the store, if not direct; ignored if `client` is given. */
   readonly route?: Route | undefined
 }
 
-/** Larger objects are not fetched before they are asked for. */
+/** Larger objects are not fetched ahead. */
 const AHEAD_BYTES = 4 << 20
 const CHUNK = 1 << 21
 
@@ -32,7 +32,7 @@ class S3Log implements LogStore {
   readonly #prefix: string
   readonly #client: S3Client
   readonly #counts: Counts = noCounts()
-  /** What the newest listing said of each object. */
+  /** Facts of each object from the newest listing. */
   readonly #listed = new Map<string, Listed>()
   readonly #spool = new Spool()
   readonly #copies: Copies
@@ -59,7 +59,7 @@ class S3Log implements LogStore {
     return { bucket: this.#bucket, counts: this.#counts }
   }
 
-  /** A URL would resolve these parts, and ask for another object than the one that is named. */
+  /** URLs resolve `.` and `..` parts, which would request another object than the named one. */
   #key(path: string): string {
     const key = this.#prefix + path
     if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(key)) {
@@ -85,7 +85,7 @@ class S3Log implements LogStore {
         const name = key.slice(prefix.length)
         // A folder made by a console is an object without a name.
         if (name === '' || name.includes('/')) continue
-        // Data folders may hold millions of files, and none of those is read.
+        // Not for data folders: they may hold millions of files, and none of those is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })
         yield { name, size, modified, ...(etag === null ? {} : { stamp: etag }) }
       }
@@ -183,8 +183,8 @@ class S3Log implements LogStore {
 }
 
 /**
- * The log of the table at an `s3://bucket/prefix` URL. Nothing is asked of the store before something is read.
- * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for what is no such URL
+ * The log of the table at an `s3://bucket/prefix` URL. Sends no request before the first read.
+ * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not such a URL
  */
 export function openS3Log(url: string, options: S3LogOptions = {}): LogStore {
   return new S3Log(url, options)

@@ -1,12 +1,12 @@
 /**
- * Small objects kept on disk for a second reading. The file has no name: it is gone with the process, whatever ends that. What is kept
- * answers only while the newest listing still names the same ETag.
+ * Small objects kept on disk for a second reading. The file has no name, so it disappears with the process in any case.
+ * An object is returned only while the newest listing has its ETag.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Bytes kept at most; what comes after that is fetched again. */
+/** Most bytes that are kept; further objects are fetched again. */
 export const SPOOL_BYTES = 512 << 20
 
 type Kept = { readonly at: number; readonly length: number; readonly etag: string }
@@ -19,7 +19,7 @@ export class Spool {
   #end = 0
   #broken = false
 
-  /** Keeps an object where there is room. Never fails: a full disk only means that it is fetched again. */
+  /** Keeps an object if there is space. Never fails: after a disk error objects are fetched again. */
   keep(path: string, etag: string, bytes: Buffer): void {
     if (this.#broken || this.#end + bytes.length > SPOOL_BYTES || this.#kept.get(path)?.etag === etag) return
     try {

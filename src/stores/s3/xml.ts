@@ -1,4 +1,4 @@
-/** As much XML as S3 and STS answer with: flat elements of text, found by their names. */
+/** Parser for the XML of S3 and STS: flat elements of text, found by name. */
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 

@@ -1,9 +1,9 @@
 /** A row in the form that both sides share. */
 export type AnswerRow = {
-  /** What it is about, for messages; rows of both sides that are about the same are compared field by field. */
+  /** Subject of the row, for messages. Rows of both sides with the same subject are compared field by field. */
   readonly about: string
-  /** What both sides have to say alike, in the same order of fields. */
+  /** Fields that must be equal on both sides, in the same order. */
   readonly fields: Readonly<Record<string, unknown>>
-  /** JSON texts that a checkpoint may hold less of, or written anew: compared by value, as far as both sides have it. */
+  /** JSON texts that a checkpoint may shorten or rewrite: compared by value, only what both sides have. */
   readonly loose?: Readonly<Record<string, string | null>>
 }

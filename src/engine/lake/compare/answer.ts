@@ -1,6 +1,6 @@
 /**
- * An answer as either side gives it: pages of rows in the side's own form. The form that makes rows of both sides comparable is only
- * made when somebody asks for it, so that timed runs never pay for the proof.
+ * An answer of either side: pages of rows in the side's own form. Rows are converted to the shared form only on
+ * request, so that timed runs do not pay for the proof.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { AnswerRow } from './answer-row.ts'
@@ -8,7 +8,9 @@ import { AnswerDigest } from './digest.ts'
 
 export type { AnswerRow } from './answer-row.ts'
 
-/** Stores may answer without ever waiting; this often the event loop gets a turn all the same, so that a stop is heard. */
+/**
+ * Longest time without a turn of the event loop, ms: a store may answer without waiting, and a stop must get through.
+ */
 export const TURN_MS = 100
 
 export type AnswerPage = {
@@ -23,14 +25,14 @@ export function pageOf<Row>(rows: readonly Row[], row: (row: Row) => AnswerRow):
   return { rows: rows.length, row: (at) => row(rows[at] as Row) }
 }
 
-/** Takes an answer to its end and counts its rows. This is what is timed. */
+/** Reads an answer to its end and counts its rows. This is what is timed. */
 export async function drain(answer: Answer): Promise<number> {
   let rows = 0
   for await (const page of withTurns(answer)) rows += page.rows
   return rows
 }
 
-/** Takes an answer to its end and reduces it to a digest. Never timed. */
+/** Reads an answer to its end and returns its digest. Never timed. */
 export async function digestOf(answer: Answer): Promise<AnswerDigest> {
   const digest = new AnswerDigest()
   for await (const row of rowsOf(answer)) digest.add(row)

@@ -1,4 +1,4 @@
-/** The questions answered from the files of the log. Every answer begins with a listing: who reads files cannot know what is new. */
+/** Answers the questions from the log's files. Each answer begins with a listing: a reader cannot know what is new. */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
@@ -24,7 +24,7 @@ export type FilesSide = {
 
 const ADDS = new Set(['add'] as const)
 const PAGE_ROWS = 2_000
-/** Questions that look behind the newest version. */
+/** Questions that need older versions too. */
 const OLDER: ReadonlySet<QuestionId> = new Set(['old-snapshot', 'file-origin', 'last-commits', 'changes'])
 
 /** @throws SluiceError of the log while the answer is read */
@@ -52,7 +52,7 @@ export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSi
   }
 }
 
-/** The newest version, or the one asked for where the catalog is behind or the log has moved on since. */
+/** The newest version; `plan.version` if the catalog is behind or the log has new commits since. */
 async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide): Promise<Snapshot> {
   const isNewest = table.latest === plan.version
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
@@ -131,7 +131,7 @@ async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSid
   yield pageOf([{ files, bytes, rows }], (sum) => countsRow(sum.files, sum.bytes, sum.rows))
 }
 
-/** From the newest commit down; the first that adds the file is the one. */
+/** Reads from the newest commit down: the first commit that adds the file is the answer. */
 async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
   const { origin } = plan
   const path = canonicalPath(origin?.path ?? '', side.log.root)
@@ -149,7 +149,7 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
   }
 }
 
-/** The newest engines name themselves in `engineInfo`, which is what a catalog keeps apart. */
+/** `engine` is `engineInfo`, as current engines write it: the catalog has the same field. */
 function summaryRow(commit: CommitSummary): AnswerRow {
   const engine = commit.commitInfo?.['engineInfo']
   return commitRow({ ...commit, engine: typeof engine === 'string' ? engine : null })

@@ -1,4 +1,4 @@
-/** The questions answered from the catalog. Every answer begins with the table's head row: it says what is current and readable. */
+/** Answers the questions from the catalog. Each answer begins with the head row: what is current and readable. */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { commitLine } from '../../../catalog/export/adds.ts'
 import { wholeChangesBetween, type WholeChange } from '../../../catalog/query/changes.ts'
@@ -138,13 +138,13 @@ async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: Sql
   yield pageOf(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
 }
 
-/** Actions that the reader of the files gives no name are left out there too. */
+/** Kinds that the reader of the files does not return either. */
 const UNNAMED = /^(?:unknown:|commitInfo$)/
 
 async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
   const from = plan.changesFrom ?? table.version
   for await (const page of wholeChangesBetween(reader, table.tableId, from, table.version)) {
-    // The files' side parses every line it hands out; so does this one, inside the time that is taken.
+    // Parse every line within the timed part: the files' side does the same.
     const read = page.flatMap((change) => (UNNAMED.test(change.kind) ? [] : [{ change, action: parsedAction(change) }]))
     yield pageOf(read, (one) => wholeChangeRow(one.change, one.action, table.location))
   }

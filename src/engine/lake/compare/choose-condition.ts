@@ -6,18 +6,18 @@ import { parsePredicate, renderColumn } from '../../../model/lake/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
 
-/** Writers keep stats of the first 32 columns unless told otherwise. */
+/** Default number of columns for which writers keep statistics. */
 const COLUMNS = 32
-/** Literals tried for each column, taken evenly from the sample. */
+/** Literals tried for each column, evenly spaced in the sample. */
 const LITERALS = 5
 /** Files of the sample that each condition is tried on. */
 const TRIED_ON = 300
-/** Longer texts make no condition that anybody can read. */
+/** Characters: a condition with a longer text would not be readable. */
 const MAX_LITERAL = 100
 
 type Types = { readonly schema: StructType; readonly partitionColumns: readonly string[] }
 
-/** A value of stats in the grammar of `--where`; null where the column's type does not compare with literals. */
+/** A value of the statistics in the grammar of `--where`; null if the column's type does not compare with literals. */
 function literalOf(column: LeafColumn, value: string): string | null {
   const quoted = literal(value)
   if (column.type.kind === 'decimal') return value
@@ -46,7 +46,7 @@ function compiled(text: string, types: Types): Pruning | null {
   try {
     return compilePruning(parsePredicate(text), types.schema, types.partitionColumns)
   } catch (error) {
-    // A value that the grammar or the type does not take makes no condition; the next one may.
+    // The grammar or the type does not take this value: try the next.
     if (error instanceof SluiceError && error.code === 'BAD_PREDICATE') return null
     throw error
   }
@@ -55,7 +55,7 @@ function compiled(text: string, types: Types): Pruning | null {
 /** Conditions worth trying for a column: its smallest value in some files of the sample. */
 function* conditions(column: LeafColumn, stats: readonly string[]): Generator<string> {
   const step = Math.max(1, Math.floor(stats.length / LITERALS))
-  // From the middle of each stretch: the ends of a table are its least typical files.
+  // Take the middle of each part: the first and last files of a table are its least typical ones.
   for (let at = step >> 1; at < stats.length; at += step) {
     const { min } = statsRange(stats[at], column.physicalPath)
     if (min === undefined || min.length > MAX_LITERAL) continue
@@ -66,7 +66,8 @@ function* conditions(column: LeafColumn, stats: readonly string[]): Generator<st
 
 /**
  * @param sample stats of some files in no particular order
- * @returns the condition that keeps the smallest share of the sample, but at least one file; null where no column has usable stats
+ * @returns the condition that keeps the smallest share of the sample, but at least one file; null if no column has
+ * usable stats
  */
 export function chooseCondition(sample: readonly string[], types: Types): string | null {
   const stats = sample.slice(0, TRIED_ON)

@@ -1,4 +1,4 @@
-/** Entry of the child that asks one question cold: request on stdin as JSON, reply on stdout as JSON. */
+/** Entry of the child process that asks one question cold: request on stdin as JSON, reply on stdout as JSON. */
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
@@ -13,12 +13,12 @@ import { Distance, type Latency } from './distance.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
-/** What a `ParquetRows` may offer beyond its port; passed on, because readers look for it. */
+/** Optional method of a `ParquetRows` beyond its port: passed on, because readers use it if it is there. */
 type Proving = ParquetRows & { prove?(...args: Parameters<ParquetRows['lines']>): Promise<void> }
 
 /**
- * How many bytes this whole process has read, by the kernel's count, where there is one (Linux). `rchar`: what read
- * calls returned, from the page cache or from the disk. Null where the kernel does not tell.
+ * Bytes that this process has read by the kernel's count: `rchar`, what read calls returned, from the page cache or
+ * from the disk. Null if there is no such count (not Linux, or unreadable).
  */
 function bytesReadSoFar(): bigint | null {
   try {
@@ -30,8 +30,8 @@ function bytesReadSoFar(): bigint | null {
 }
 
 /**
- * Rows come from DuckDB as lines through a pipe or a temporary file: bytes that the kernel counts as read a second time
- * although nothing of the table was read again. `told` is called with them, to be taken off.
+ * DuckDB passes rows as lines through a pipe or a temporary file. The kernel counts these bytes as read a second time,
+ * although they are not read from the table again. `told` gets their number, to subtract it.
  */
 function parquetCountingLines(inner: ParquetRows, told: (bytes: number) => void): ParquetRows {
   const rows: Proving = inner
@@ -51,8 +51,8 @@ function parquetCountingLines(inner: ParquetRows, told: (bytes: number) => void)
 }
 
 /**
- * Opens the store or the connection, asks, and takes the answer to its end; the clock runs from the first to the last of these.
- * `passed` is told of bytes that are no bytes of the table.
+ * Opens the store or the connection, asks, and reads the answer to its end; all three are timed.
+ * @param passed gets the number of bytes that are not bytes of the table
  */
 async function ask(request: ColdRequest, latency: Latency, passed: (bytes: number) => void): Promise<Timed> {
   const { side, question, plan, path, catalogUrl } = request
@@ -69,9 +69,9 @@ async function ask(request: ColdRequest, latency: Latency, passed: (bytes: numbe
   return done(await catalog.read((reader) => drain(askSql(question, plan, reader, signal))))
 }
 
-/** Asks again with drivers loaded and nothing else kept, and without a proxy, so that what is read is read for the answer. */
+/** Asks again with the drivers loaded, all else fresh, and without a proxy, so that only reads for the answer count. */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
-  // The very reader that was timed; only what the proxy reads is no part of the answer.
+  // The same reader that was timed, except for the proxy: its reads are not part of the answer.
   const near: Latency = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
   let passed = 0
   const before = bytesReadSoFar()

@@ -1,6 +1,6 @@
 /**
- * One question asked once in a fresh Node with a fresh connection. What it is to ask goes to the child on stdin: a database URL may hold
- * a password, and a command line is everybody's to read.
+ * Asks one question once in a fresh Node process with a fresh connection. The child gets its request on stdin: a
+ * database URL may hold a password, and every user of the machine can read a command line.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -19,9 +19,9 @@ export type ColdRequest = {
   /** URI of the table root. */
   readonly path: string
   readonly catalogUrl: string
-  /** As far away as in the warm runs. */
+  /** The same as in the warm runs. */
   readonly latency: Latency
-  /** Ask a second time over fresh connections, to count the bytes that are read without those of loading drivers. */
+  /** Ask a second time over fresh connections, to count the bytes read without those of loading drivers. */
   readonly countBytes: boolean
 }
 
@@ -36,9 +36,7 @@ export type ColdReply = { readonly answer: ColdAnswer } | { readonly error: Erro
 
 const STDERR_KEPT = 2_000
 
-/**
- * @throws SluiceError what the child met; INTERNAL when it cannot be started or ends without an answer
- */
+/** @throws SluiceError the child's own error; INTERNAL if it cannot be started or ends without an answer */
 export async function askCold(request: ColdRequest, signal: AbortSignal): Promise<ColdAnswer> {
   throwIfAborted(signal)
   const entry = fileURLToPath(compiledEntry('cold-main', import.meta.url))
@@ -77,7 +75,7 @@ function talk(entry: string, request: string, signal: AbortSignal): Promise<Said
       else reject(new SluiceError('INTERNAL', `a cold run cannot be started: ${error.message}`, { cause: error }))
     })
     child.on('close', (code, killed) => resolve({ stdout, stderr, exit: killed ?? `exit ${code}` }))
-    // The child may die before it has read everything; its exit tells the story.
+    // The child may die before it has read the whole request; its exit is reported instead.
     child.stdin.on('error', () => undefined)
     child.stdin.end(request)
   })

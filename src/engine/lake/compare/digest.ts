@@ -1,15 +1,15 @@
 /**
- * Answers compared in constant memory, whatever their order: a sum of the rows' hashes. Beside the sum of all there is one for each of some thousand
- * shares of the rows, so that what differs is found again by looking at a few of them.
+ * Compares answers in constant memory, in any order of rows: a sum of the rows' hashes over all rows, and one for each
+ * of `SHARES` groups of rows. Groups that differ can then be read again alone.
  */
 import { createHash } from 'node:crypto'
 import { plus } from '../../../shared/plus.ts'
 import type { AnswerRow } from './answer-row.ts'
 
-/** Rows are shared out by what they are about. */
+/** Groups of rows; the row's subject decides the group. */
 const SHARES = 4_096
 const LANES = 8
-/** Numbers a share: its rows, and two lanes of its sum. */
+/** Numbers per group: its row count, and two lanes of its sum. */
 const WIDTH = 3
 
 export class AnswerDigest {
@@ -34,12 +34,12 @@ export class AnswerDigest {
     plus(this.#shares, at + 2, hash.readUInt32LE(4))
   }
 
-  /** 64 hex digits; the count goes in too. */
+  /** 64 hex digits of the sums and the row count. */
   hex(): string {
     return createHash('sha256').update(this.#sums).update(String(this.#rows)).digest('hex')
   }
 
-  /** The shares whose rows are not those of the other digest, each with the larger number of its rows. */
+  /** The groups that differ from the other digest's, each with the larger of the two row counts. */
   unequal(other: AnswerDigest): ReadonlyMap<number, number> {
     const shares = new Map<number, number>()
     for (let share = 0; share < SHARES; share++) {
@@ -52,7 +52,7 @@ export class AnswerDigest {
   }
 }
 
-/** The share that rows about this belong to: FNV-1a. */
+/** Group of a subject: FNV-1a modulo `SHARES`. */
 export function shareOf(about: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < about.length; i++) hash = Math.imul(hash ^ about.charCodeAt(i), 0x01000193)

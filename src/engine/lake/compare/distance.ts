@@ -1,4 +1,4 @@
-/** Both sides as they would be further away: what is made longer, how, and the words for it. */
+/** Simulated latency on both sides: what is delayed, how, and the text that describes it. */
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import { PARQUET_THREADS } from '../../../model/lake/parquet-rows.ts'
 import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
@@ -7,20 +7,20 @@ import { systemNamed } from '../../run/systems.ts'
 import { FarCalls, FarLog } from './far-log.ts'
 import { Wire } from './wire/wire.ts'
 
-/** `wire`: bytes are held back by a proxy. `calls`: calls wait in the program. Null: nothing is delayed. */
+/** `wire`: a proxy delays bytes. `calls`: calls wait in the program. Null: nothing is delayed. */
 export type Latency = { readonly ms: number; readonly lake: 'wire' | 'calls' | null; readonly sql: 'wire' | null }
 
 export const NO_LATENCY: Latency = { ms: 0, lake: null, sql: null }
 
-/** @param path of the table @param ms what a request and its answer take longer; 0 for nothing */
+/** @param path of the table @param ms added to each request with its answer; 0 for no delay */
 export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latency {
   if (ms === 0) return NO_LATENCY
   const lake = lakeOf(path).wire ? 'wire' : 'calls'
-  // The others run inside this process and have no round trips.
+  // File databases run inside this process and have no round trips.
   return { ms, lake, sql: systemNamed(dialect).file === undefined ? 'wire' : null }
 }
 
-/** Opens what is measured, as far away as it is to be. The proxy is up before anything is timed. */
+/** Opens what is measured, with the simulated latency. The proxy is up before anything is timed. */
 export class Distance implements AsyncDisposable {
   readonly #latency: Latency
   readonly #wire: Wire | null
@@ -32,20 +32,20 @@ export class Distance implements AsyncDisposable {
     this.#calls = new FarCalls(latency.ms)
   }
 
-  /** @throws SluiceError INTERNAL when the proxy cannot be started */
+  /** @throws SluiceError INTERNAL if the proxy cannot be started */
   static async start(latency: Latency): Promise<Distance> {
     const { ms, lake, sql } = latency
     return new Distance(latency, lake === 'wire' || sql === 'wire' ? await Wire.start(ms) : null)
   }
 
-  /** The log of a timed run: nothing of it is known yet. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+  /** A fresh log for a timed run: nothing of it is cached. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
   async openLog(path: string): Promise<LogStore> {
     const { lake } = this.#latency
     const log = await openLake(path, { route: lake === 'wire' ? this.#wire?.route : undefined })
     return lake === 'calls' ? new FarLog(log, this.#calls) : log
   }
 
-  /** The catalog, for reading; a DuckDB file with as many threads as Parquet is read with. @throws SluiceError CONNECT_FAILED … */
+  /** The catalog, for reading; DuckDB gets as many threads as for Parquet. @throws SluiceError CONNECT_FAILED … */
   openCatalog(url: string): Promise<SqlDatabase> {
     const route = this.#latency.sql === 'wire' ? this.#wire?.route : undefined
     return openCatalogDatabase(url, 'read', { route, threads: PARQUET_THREADS })
@@ -56,7 +56,7 @@ export class Distance implements AsyncDisposable {
   }
 }
 
-/** What was made longer on either side, and what was not. */
+/** Text: what was delayed on either side, and what was not. */
 export function latencyText({ ms, lake, sql }: Latency): string {
   const onWire =
     lake === 'wire' && sql === 'wire'
@@ -82,12 +82,12 @@ export function latencyText({ ms, lake, sql }: Latency): string {
   return `simulated latency: ${ms} ms a round trip; ${parts.join('; ')}`
 }
 
-/** Whether a catalog is read with the threads that Parquet is read with. */
+/** Whether reading the catalog uses the same DuckDB threads setting as reading Parquet. */
 export function takesThreads(dialect: SqlDialect): boolean {
   return systemNamed(dialect).catalog?.threads === true
 }
 
-/** Threads of DuckDB on either side, the same ones. */
+/** Text: threads of DuckDB on either side; the number is the same on both. */
 export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
   return takesThreads(dialect)

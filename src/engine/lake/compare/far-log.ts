@@ -1,16 +1,19 @@
 /**
- * A lake in a folder as it would be in a bucket further away. A folder has no wire that could be made longer, so the calls that would be requests
- * wait in the program, as long as requests through the wire do.
+ * A lake in a folder, delayed like a distant bucket. A folder has no wire to delay, so each call that would be a
+ * request waits in the program as long as a request through the wire would.
  */
 import { requestBegins, requestEnds, type LogStore } from '../../../model/lake/log-store.ts'
 import { later } from './later.ts'
 
-/** Reads that a reader announces wait at the same time, as many as the reader of buckets has in flight. */
+/** Announced reads that wait at the same time: as many as the reader of buckets has in flight. */
 const IN_FLIGHT = 16
-/** Names that a store sends at once. */
+/** Names per page of a listing. */
 const PAGE_NAMES = 1_000
 
-/** What calls wait: a round trip each, and another one for the first on a connection. Connections stay open, as those to a bucket do. */
+/**
+ * Delay of calls: one round trip each, and one more for the first call of each connection. Connections stay open, as
+ * those to a bucket do.
+ */
 export class FarCalls {
   readonly #roundTripMs: number
   #idle = 0
@@ -40,7 +43,7 @@ export class FarLog implements LogStore {
   readonly #log: LogStore
   readonly #calls: FarCalls
   readonly #waits = new Map<string, Promise<void>>()
-  /** What the reader of buckets would keep for a second reading. */
+  /** Paths that the reader of buckets would keep for a second reading. */
   readonly #keeps = new Set<string>()
   readonly #kept = new Set<string>()
   #coming: string[] = []

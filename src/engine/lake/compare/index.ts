@@ -1,4 +1,4 @@
-/** `performance-compare`: equal work asked of the files and of SQL, every answer checked to be the same. */
+/** `performance-compare`: asks files and SQL the same questions, and proves that every answer is the same. */
 import { createHash } from 'node:crypto'
 import type { Emit, QuestionEvent } from '../../../model/run/event.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -20,29 +20,29 @@ export type CompareOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
-  /** The same catalog as far away as it is to be, which is what is timed. Default: `catalog`. */
+  /** The same catalog with the simulated latency: this one is timed. Default: `catalog`. */
   readonly farCatalog?: SqlDatabase
-  /** For the cold child; goes to it on stdin only. */
+  /** For the cold child process; sent to it on stdin only. */
   readonly catalogUrl: string
   readonly tableId: string
   /** As the user named it, for events. */
   readonly table: string
-  /** Timed runs a side, at least 1. */
+  /** Timed runs per side, at least 1. */
   readonly runs: number
   readonly cold: boolean
-  /** Ids of QUESTIONS; all when absent or empty. */
+  /** Ids of QUESTIONS; all if absent or empty. */
   readonly questions?: readonly string[]
   readonly interrupt: Interrupt
   readonly emit: Emit<'plan.ready' | 'chunk.started' | 'question' | 'chunk.done' | 'log'>
-  /** A store over the same table, as far away as it is to be, that has read nothing yet; every timed run of the files gets its own. */
+  /** Opens a fresh store over the same table, with the simulated latency; every timed run of the files gets its own. */
   readonly openLog: () => LogStore | Promise<LogStore>
-  /** Counts the round trips of SQL. Default: nobody does. */
+  /** Counts the round trips of SQL. Default: they are not counted. */
   readonly sqlTrips?: SqlTrips
   /** What is delayed on either side. Default: nothing. */
   readonly latency?: Latency
 }
 
-/** An answered question with what was picked for it and the digest of its answer. */
+/** An answered question with the values picked for it and the digest of its answer. */
 export type CompareResult = QuestionEvent & {
   readonly detail: string
   readonly digest: string
@@ -60,14 +60,14 @@ export type CompareSummary = {
   readonly different: number
   readonly faster: Readonly<Record<QuestionEvent['faster'], number>>
   readonly latency: Latency
-  /** Of the catalog. */
+  /** Dialect of the catalog. */
   readonly dialect: SqlDialect
 }
 
 /**
- * Asks every question of both sides; emits `plan.ready`, then one `question` each as soon as it is answered.
- * Ends normally when answers differ: see `compareFailure`.
- * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; what either side cannot read
+ * Asks every question on both sides; emits `plan.ready`, then one `question` each as soon as it is answered.
+ * Ends normally if answers differ: see `compareFailure`.
+ * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; read errors of either side
  */
 export async function compareTable(options: CompareOptions): Promise<CompareSummary> {
   const { emit, interrupt, table, catalog, farCatalog = catalog, latency = NO_LATENCY } = options
@@ -121,7 +121,7 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   return summarise(options, plan, results, skipped)
 }
 
-/** Requests of all questions, each asked once; null where the lake is a folder of this machine. */
+/** Text: requests of all questions, each asked once; null if the lake is a local folder. */
 export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): string | null {
   const counted = results.flatMap(({ files }) => (files.requests === undefined ? [] : [files]))
   if (counted.length === 0) return null
@@ -132,7 +132,7 @@ export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): 
   return `to answer every question once the files took ${requests} requests and ${bytes} bytes of the lake, SQL 0 requests`
 }
 
-/** Why the run must not end with 0, or null. @returns SluiceError DIFFERENCES */
+/** Error with which the run must end, or null. @returns SluiceError DIFFERENCES */
 export function compareFailure({ results, different, table, plan }: CompareSummary): SluiceError | null {
   const first = results.find(({ same }) => !same)
   if (first === undefined) return null

@@ -1,7 +1,10 @@
-/** Timers that are never early. Those of Node count in whole milliseconds from a clock of their own, and may be, by a part of one. */
+/**
+ * Timers that never fire early. Node's count whole milliseconds of their own clock, and may fire a part of one early.
+ */
 
 /**
- * Calls `act` at the first moment that is not before `due`; the part of a millisecond that is left at the end is spent in turns of the event loop.
+ * Calls `act` as soon as `due` is reached, not before. The last part of a millisecond is spent in turns of the event
+ * loop.
  * @param due ms on the clock of `performance.now()`
  */
 export function later(due: number, act: () => void): void {

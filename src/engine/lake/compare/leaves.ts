@@ -1,19 +1,19 @@
 /**
- * JSON texts that say the same in another spelling, or one of them less: statistics of a file in a commit, and in a checkpoint that some writer made of
- * it. Numbers are compared with all their digits, times as instants.
+ * Compares JSON texts by value: a file's statistics in a commit with those in a checkpoint, which its writer may have
+ * formatted differently or shortened. Numbers are compared with all their digits, times as instants.
  */
 import { compareExact, parseExactNumber } from '../../../model/run/exact-number.ts'
 import { eachScalar } from '../../../model/lake/json-tokens.ts'
 import { parseTimestamp } from '../../../model/lake/instant.ts'
 
 const WHOLE = /^-?\d+$/
-/** Significant ones that tell any double from any other. */
+/** Significant digits that identify any double. */
 const DIGITS_OF_DOUBLE = 17
 const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:/
 
 export type Contradiction = { readonly at: string; readonly files: string; readonly sql: string }
 
-/** The first leaf that both texts have, with values that are not the same; null where there is none. A text that is no JSON is a leaf as a whole. */
+/** First leaf with different values that both texts have; null if none. A text that is not JSON is one leaf. */
 export function contradiction(files: string, sql: string): Contradiction | null {
   if (files === sql) return null
   const [mine, theirs] = [leavesOf(files), leavesOf(sql)]
@@ -25,7 +25,7 @@ export function contradiction(files: string, sql: string): Contradiction | null 
   return null
 }
 
-/** Scalars but null by their place, as they are written; null where the text is no JSON. */
+/** All scalars except null, as written, by their path; null if the text is not JSON. */
 function leavesOf(text: string): ReadonlyMap<string, string> | null {
   try {
     JSON.parse(text)
@@ -46,7 +46,7 @@ function isSame(a: string, b: string): boolean {
   const [left, right] = [parseExactNumber(a), parseExactNumber(b)]
   if (left === null || right === null) return false
   if (compareExact(left, right) === 0) return true
-  // Some writers bring decimals through a double on their way into a checkpoint: that leaves no more digits than these.
+  // Some writers pass decimals through a double on their way into a checkpoint: at most this many digits survive.
   const fraction = !WHOLE.test(a) || !WHOLE.test(b)
   return fraction && Math.min(digitsOf(a), digitsOf(b)) <= DIGITS_OF_DOUBLE && Number(a) === Number(b)
 }

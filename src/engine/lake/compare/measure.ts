@@ -1,4 +1,4 @@
-/** One question on both sides: proved once, then timed warm in turns, then asked cold. */
+/** Measures one question on both sides: proved once, then timed warm in turns, then asked cold. */
 import { readableTable } from '../../../catalog/catalog.ts'
 import { countingLogStore } from '../../../delta/counting.ts'
 import { DeltaTable } from '../../../delta/table.ts'
@@ -21,10 +21,10 @@ import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
-/** Questions whose answer is a total, with the one that gives the rows behind it: equal totals do not prove equal files. */
+/** Questions that ask for a total, with the question for the rows behind it: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
 
-/** Cold runs of a side at most, and how long they may take together before no other is begun. */
+/** Most cold runs of a side; after `COLD_BUDGET_MS` together no further one begins. */
 const COLD_RUNS = 3
 const COLD_BUDGET_MS = 5_000
 
@@ -32,16 +32,16 @@ export type MeasureOptions = {
   readonly plan: ComparePlan
   readonly openLog: () => LogStore | Promise<LogStore>
   readonly parquet: () => Promise<ParquetRows>
-  /** As far away as it is to be. */
+  /** With the simulated latency. */
   readonly catalog: SqlDatabase
   readonly catalogUrl: string
   readonly runs: number
   readonly cold: boolean
   readonly interrupt: Interrupt
   readonly latency: Latency
-  /** Null where nobody counts: then the round trips of SQL are unknown. */
+  /** Null: the round trips of SQL are not counted, and unknown. */
   readonly sqlTrips: SqlTrips | null
-  /** Told why cold figures are missing. */
+  /** Called with the reason if cold figures are missing. */
   readonly onNote: (message: string) => void
 }
 
@@ -61,7 +61,7 @@ type Cold = { readonly ms: number; readonly readBytes: string | null; readonly r
 /** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
   const { plan, catalog, interrupt, cold } = options
-  // It commits nothing: what a stop would wait for is worth nothing to anybody.
+  // A stop need not wait for the question: it commits nothing.
   const signal = interrupt.stop
   const log = await options.openLog()
   const counting = countingLogStore(log)
@@ -70,7 +70,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
   const sql = (reader: SqlReader, question = id): Answer => askSql(question, plan, reader, signal)
   const { latency } = options
 
-  // The warm-up is what proves: both answers are read to their end and compared, and no clock runs.
+  // The warm-up is the proof: both answers are read to their end and compared, untimed.
   let requests: RequestCounts | null = null
   let isCounted = false
   const proof = await prove(
@@ -123,7 +123,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       duckdbThreads: PARQUET_THREADS,
     },
     sql: {
-      // No question opens a file of the log on this side: it is given none.
+      // SQL opens no file of the log.
       ...side(sqlTimes, sqlCold, 0),
       ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
       ...(sqlTrips === null ? {} : { roundTrips: dec(sqlTrips) }),
@@ -139,7 +139,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 
 type Rows = { readonly files: number; readonly sql: number }
 
-/** @returns ms of each run, and the rows of a run that differ from those that were proved */
+/** @returns ms of each run, and per side the row count of a run that differs from the proved one, or the proved one */
 async function timedRuns(
   files: () => Promise<number>,
   sql: () => Promise<number>,
@@ -150,7 +150,7 @@ async function timedRuns(
   const rows = { ...proved }
   for (let run = 0; run < runs; run++) {
     throwIfAborted(interrupt.stop)
-    // In turns, so that what else the machine does falls on both.
+    // Take turns, so that other load of the machine affects both sides.
     const [filesTimed, sqlTimed] = [await timed(files), await timed(sql)]
     filesTimes.push(filesTimed.ms)
     sqlTimes.push(sqlTimed.ms)
@@ -161,10 +161,10 @@ async function timedRuns(
 }
 
 /**
- * Whether a catalog and a log that began at different versions still differ: a writer or a sync may work beside a
- * comparison.
- * @returns the difference in words; null where both sides had one version when the comparison began, or the side that
- *   was behind has got further since
+ * Whether catalog and log, whose newest versions differed at the start, still differ: a writer or a sync may run during
+ * the comparison.
+ * @returns the difference in words; null if both began at one version, or if the side that was behind has advanced
+ * since
  * @throws SluiceError of the side that was behind
  */
 async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDatabase): Promise<string | null> {
@@ -177,12 +177,12 @@ async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDa
   return now > version ? null : `the newest version: version is ${logVersion} in the files, ${catalogVersion} in SQL`
 }
 
-/** What one run asked for. */
+/** Request counts of one run so far. */
 function requestsSince(log: LogStore): RequestCounts | null {
   return log.requests === undefined ? null : { ...log.requests }
 }
 
-/** Requests together, of whatever kind. */
+/** All requests, of whatever kind. */
 function totalRequests({ lists, gets, heads }: RequestCounts): number {
   return lists + gets + heads
 }
@@ -193,7 +193,7 @@ async function timed(run: () => Promise<number>): Promise<{ readonly ms: number;
   return { ms: performance.now() - begun, rows }
 }
 
-/** A proof holds for the runs only if they gave as many rows; a table that changes meanwhile does not. */
+/** A proof holds for the timed runs only if they gave as many rows; a table that changes in between fails here. */
 function changedRows(
   which: string,
   proved: number,
@@ -203,7 +203,7 @@ function changedRows(
   return now.sql === proved ? null : `SQL gave ${now.sql} rows in ${which}, ${proved} in the proof`
 }
 
-/** Median of a few fresh children; null, with a note, where there can be none. */
+/** Median of a few fresh child processes; null, with a note, if one fails. */
 async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
   const { plan, catalogUrl, interrupt, latency, onNote } = options
   const path = pathOfLocation((await options.openLog()).root)

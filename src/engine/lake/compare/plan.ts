@@ -1,4 +1,4 @@
-/** What exactly is asked of one table. Plain data: it goes to the cold child as JSON, so that both sides ask the very same. */
+/** What exactly is asked of one table. Plain data: the cold child process gets it as JSON, so all runs ask the same. */
 import type { StructType } from '../../../delta/schema.ts'
 import { QUESTIONS, type Question, type QuestionId } from './questions.ts'
 import type { PartitionValues } from './rows.ts'
@@ -17,20 +17,20 @@ export type ComparePlan = {
   /** Condition on one data column, in the grammar of `--where`. */
   readonly predicate: string | null
   readonly oldVersion: number | null
-  /** `path` as the log has it. */
+  /** `path` as written in the log. */
   readonly origin: { readonly path: string; readonly dvId: string | null } | null
   /** How many commits `last-commits` asks for. */
   readonly commits: number
   /** `changes` asks for the commits above this version. */
   readonly changesFrom: number | null
-  /** Of the version; without it values are compared as they are written. */
+  /** Of `version`. Without it values are compared as written. */
   readonly schema?: StructType
 }
 
 export type PlannedQuestion = Question & {
   /** The title with this table's versions in it. */
   readonly asked: string
-  /** What was picked for the question: the partition, the condition, the file. Empty when there was nothing to pick. */
+  /** What was picked for the question: the partition, the condition, the file. Empty if nothing had to be picked. */
   readonly detail: string
 }
 

@@ -1,4 +1,4 @@
-/** Picks what to ask of a table, before anything is timed: versions that both sides have, a partition, a condition, a file. */
+/** Picks what to ask of a table, before any timing: versions that both sides have, a partition, a condition, a file. */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'
 import { stateAt } from '../../../catalog/query/state.ts'
@@ -16,7 +16,7 @@ import { sampleFiles } from './sample.ts'
 
 const LAST_COMMITS = 20
 const CHANGED_COMMITS = 141
-/** A partition that a query reads, not one that is half of the table. */
+/** Most files of the picked partition: a typical query does not read half of the table. */
 const PARTITION_FILES = 1_000
 const PARTITIONS_LOOKED_AT = 10_000
 const NO_FILES = 'the table has no files'
@@ -25,7 +25,7 @@ export type Prepared = {
   readonly plan: ComparePlan
   /** Why a question cannot be asked of this table. */
   readonly reasons: ReadonlyMap<QuestionId, string>
-  /** What the reader of the log passed over. */
+  /** Notes of the log's reader about what it skipped. */
   readonly notes: readonly string[]
 }
 
@@ -34,14 +34,14 @@ export type PrepareOptions = {
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
   readonly tableId: string
-  /** Picking a condition or a file takes a look at every active file: only for these questions. */
+  /** Picking a condition or a file reads every active file, so it is done only for these questions. */
   readonly wanted: ReadonlySet<QuestionId>
   readonly signal: AbortSignal
 }
 
 /**
- * @throws SluiceError of the log (NO_LOG, LOG_GAP, TABLE_FEATURE …) and of the catalog (NOT_IMPORTED, IMPORT_UNFINISHED …);
- * HISTORY_MISSING when no version is in both
+ * @throws SluiceError of the log (NO_LOG, LOG_GAP, TABLE_FEATURE …) and of the catalog (NOT_IMPORTED, IMPORT_UNFINISHED
+ * …); HISTORY_MISSING if no version is in both
  */
 export async function prepareComparison(options: PrepareOptions): Promise<Prepared> {
   const { log, parquet, catalog, tableId, wanted, signal } = options
@@ -53,7 +53,7 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
     const version = Math.min(snapshot.version, imported.latest)
     const from = Math.max(run.from, imported.historyFrom)
     if (version < from) throw nothingShared(imported, run.from)
-    // Of a checkpoint's version only the state is known, not how it came about.
+    // A checkpoint gives only the state of its version, not the commit that made it.
     const firstCommit = from === 0 && run.checkpoint === null ? 0 : from + 1
     const reasons = new Map<QuestionId, string>()
     const picked = await pick({ reader, tableId, version, firstCommit, wanted, signal }, reasons)
@@ -124,7 +124,7 @@ async function pick(
   return { partition, predicate, origin, schema }
 }
 
-/** The largest partition of up to a thousand files, or the one in the middle where all are larger. */
+/** The largest partition of at most 1000 files; the median one if all are larger. */
 async function pickPartition(reader: SqlReader, tableId: string, version: number): Promise<PartitionValues | null> {
   const totals = await partitionTotals(reader, tableId, version, PARTITIONS_LOOKED_AT, 0)
   const bySize = totals.toSorted((a, b) => b.files - a.files)
@@ -132,7 +132,7 @@ async function pickPartition(reader: SqlReader, tableId: string, version: number
   return chosen === undefined ? null : parsePartitionValues(chosen.values)
 }
 
-/** A file from the middle of the history, so that neither the newest nor the oldest commit decides what a search costs. */
+/** A file from the middle of the history: neither the newest nor the oldest commit decides the cost of a search. */
 function pickOrigin(sample: readonly FileRecord[], firstCommit: number): ComparePlan['origin'] {
   const known = sample.filter(({ addedVersion }) => addedVersion >= firstCommit)
   const byAge = known.toSorted((a, b) => a.addedVersion - b.addedVersion || a.fileNo - b.fileNo)

@@ -1,6 +1,7 @@
 /**
- * Whether two answers are the same, row by row. Digests tell in one pass over either side; where they part, the rows of the shares that do are asked
- * for again and compared field by field, in as many passes as memory asks for, until something differs or nothing does.
+ * Proves that two answers are the same, row by row. Digests need one pass over either side. If they differ, the rows of
+ * the groups that differ are read again and compared field by field, in as many passes as memory requires, until a
+ * difference is found or all are equal.
  */
 import { rowsOf, digestOf, type Answer, type AnswerRow } from './answer.ts'
 import { shareOf, type AnswerDigest } from './digest.ts'
@@ -8,17 +9,17 @@ import { leafColumns, type StructType } from '../../../delta/schema.ts'
 import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
 import { contradiction, type Contradiction } from './leaves.ts'
 
-/** Asks one side anew: the answer holds while `body` runs. */
+/** Asks one side again; the answer is valid while `body` runs. */
 export type Asking = <T>(body: (answer: Answer) => Promise<T>) => Promise<T>
 
 export type Proof = {
   readonly files: AnswerDigest
   readonly sql: AnswerDigest
-  /** What differs, in one line; null when nothing does. */
+  /** The difference in one line; null if there is none. */
   readonly difference: string | null
 }
 
-/** Rows of one side in memory at the same time, some 100 MB of those that are large. */
+/** Rows of one side in memory at the same time: about 100 MB of large rows. */
 const HELD_ROWS = 100_000
 /** Differences that are named. */
 const NAMED = 3
@@ -47,7 +48,7 @@ async function differenceOf(
     const found = await files((answer) => compare(answer, shares, held, rowDifference))
     if (found.total > 0) return named(mine.rows, theirs.rows, found)
   }
-  // Written in another way, and nothing more; or another answer now than a moment ago.
+  // Rows differ in spelling only, or the answer has changed between the passes.
   return mine.rows === theirs.rows ? null : named(mine.rows, theirs.rows, { lines: [], total: 0 })
 }
 
@@ -81,7 +82,7 @@ async function hold(answer: Answer, shares: ReadonlySet<number>): Promise<Held> 
 
 type Found = { readonly lines: string[]; total: number }
 
-/** Takes every row of SQL out of `held` that a row of the files answers to; what is left, only SQL has. */
+/** Removes every SQL row from `held` that equals a row of the files; the rest exists in SQL only. */
 async function compare(
   answer: Answer,
   shares: ReadonlySet<number>,
@@ -93,7 +94,7 @@ async function compare(
     found.total++
     if (found.lines.length < NAMED) found.lines.push(line)
   }
-  // Rows about the same that are not alike are told once all that are have found each other.
+  // Rows with the same subject and no equal row are reported only after all equal pairs have been removed.
   const unlike: AnswerRow[] = []
   for await (const row of rowsOf(answer)) {
     if (!shares.has(shareOf(row.about))) continue
@@ -110,12 +111,12 @@ async function compare(
   return found
 }
 
-/** What one row of both sides does not agree in, in words. */
+/** First field in which the rows of the two sides differ, in words; null if they are equal. */
 type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
 
 function differenceOfRows(schema: StructType | undefined): RowDifference {
   const stats = statsComparer(schema === undefined ? [] : leafColumns(schema))
-  /** Null where both mean the same; undefined where the types do not tell. */
+  /** Null if both mean the same; undefined if the types do not decide it. */
   const byType = (name: string, mine: unknown, theirs: unknown): Contradiction | null | undefined => {
     if (schema === undefined || typeof mine !== 'string' || typeof theirs !== 'string') return undefined
     if (name !== 'stats' && name !== 'partitionValues') return undefined
@@ -145,7 +146,7 @@ function differenceOfRows(schema: StructType | undefined): RowDifference {
   }
 }
 
-/** Two texts from shortly before the place where they part. */
+/** Both texts, from shortly before the first difference. */
 function contrast(what: string, files: string, sql: string): string {
   let same = 0
   while (same < files.length && files[same] === sql[same]) same++

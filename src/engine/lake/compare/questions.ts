@@ -1,4 +1,4 @@
-/** The questions of `performance-compare`: what is asked, and what either side does to answer. Pure data, for every face. */
+/** The questions of `performance-compare`: what is asked, and how either side answers. Pure data for every frontend. */
 
 export type QuestionId =
   | 'latest-version'
@@ -13,9 +13,9 @@ export type QuestionId =
 
 export type Question = {
   readonly id: QuestionId
-  /** Without the versions that only a table can fill in. At most 25 characters: a column of the headless table. */
+  /** Without the versions of a certain table. At most 25 characters: a column of the headless table. */
   readonly title: string
-  /** What is read, and how, on either side. */
+  /** What either side reads, and how. */
   readonly files: string
   readonly sql: string
 }
@@ -84,5 +84,5 @@ export function isQuestionId(text: string): text is QuestionId {
   return IDS.has(text)
 }
 
-/** What `cold` means, word for word, wherever cold figures are shown. */
+/** What `cold` means: this text goes wherever cold figures are shown. */
 export const COLD_MEANING = 'cold means a fresh process and connection, not an emptied page cache'

@@ -1,4 +1,4 @@
-/** The comparison as a Markdown file: figures, machine, and how they were come by, in words that promise nothing more. */
+/** The comparison as a Markdown file: figures, machine and method, without claims that the figures do not support. */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { Side } from '../../../model/run/event.ts'
 import { factorText, grouped, measureText, sizeText } from '../../../shared/figures.ts'
@@ -180,7 +180,7 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** Names from a lake must not become Markdown, HTML or a new column. */
+/** Escapes names of a lake: they must not become Markdown, HTML or a new column. */
 function inline(text: string): string {
   return oneLine(text).replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`)
 }

@@ -1,4 +1,4 @@
-/** How many round trips one answer takes that follow one another, counted on either side while it is asked once. No clock runs meanwhile. */
+/** Counts the sequential round trips of one answer on either side. It is asked once for this, untimed. */
 import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
@@ -7,14 +7,14 @@ import { drain, type Answer } from './answer.ts'
 import { FarCalls, FarLog } from './far-log.ts'
 import { Wire } from './wire/wire.ts'
 
-/** What a log in a folder would be asked for, were it in a bucket. */
+/** The requests that the log of a folder would need if it were in a bucket. */
 export async function asInBucket(log: LogStore, ask: (log: LogStore) => Answer): Promise<RequestCounts> {
   const far = new FarLog(log, new FarCalls(0))
   await drain(ask(far))
   return far.requests
 }
 
-/** Counts the round trips of questions to a catalog, on the wire to its server; there are none to a database of this process. */
+/** Counts the round trips of questions to a catalog, on the wire to its server; 0 for a database of this process. */
 export class SqlTrips implements AsyncDisposable {
   readonly #wire: Wire | null
   readonly #database: SqlDatabase | null
@@ -24,7 +24,7 @@ export class SqlTrips implements AsyncDisposable {
     this.#database = database
   }
 
-  /** @throws SluiceError CONNECT_FAILED, INTERNAL when the proxy cannot be started */
+  /** @throws SluiceError CONNECT_FAILED; INTERNAL if the proxy cannot be started */
   static async open(url: string): Promise<SqlTrips> {
     if (systemOf(url)?.file !== undefined) return new SqlTrips(null, null)
     const wire = await Wire.start(0)
@@ -40,7 +40,7 @@ export class SqlTrips implements AsyncDisposable {
     const [wire, database] = [this.#wire, this.#database]
     if (wire === null || database === null) return 0
     const once = (): Promise<number> => database.read((reader) => drain(ask(reader)))
-    // The first one logs in, and prepares what stays prepared.
+    // The first one logs in and prepares statements; only the second is counted.
     await once()
     const before = wire.turns
     await once()

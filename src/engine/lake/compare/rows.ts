@@ -1,11 +1,11 @@
-/** Rows of an answer in the one form that both sides share: as many fields as both have. Made outside of all timed parts. */
+/** Rows of an answer in the form that both sides share: the fields that both have. Made outside of all timed parts. */
 import type { DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../../delta/actions.ts'
 import { isNestedDeeper } from '../../../model/lake/json-nesting.ts'
 import type { AnswerRow } from './answer.ts'
 
 export type PartitionValues = Readonly<Record<string, string | null>>
 
-/** An empty value is null (PROTOCOL.md, "Partition Value Serialization"), and the order of keys says nothing. */
+/** An empty value is null (PROTOCOL.md, "Partition Value Serialization"); the order of keys does not matter. */
 export function partitionText(values: PartitionValues | null | undefined): string {
   const entries = Object.entries(values ?? {}).map(
     ([name, value]) => [name, value === '' ? null : (value ?? null)] as const,
@@ -13,12 +13,12 @@ export function partitionText(values: PartitionValues | null | undefined): strin
   return JSON.stringify(sortedByName(Object.fromEntries(entries)))
 }
 
-/** JSON text of partition values as an object; `{}` for what is none. */
+/** JSON text of partition values as an object; `{}` for null or an empty text. */
 export function parsePartitionValues(text: string | null): PartitionValues {
   return objectOf(text) as PartitionValues
 }
 
-/** JSON text as a value; a text that is none, or nested too deep, stands for itself, so that it differs and breaks nothing. */
+/** JSON text as a value. A text that is not JSON, or nested too deep, is returned as is, so that it only differs. */
 export function parsed(text: string | null): unknown {
   if (text === null || text === '') return null
   try {
@@ -41,20 +41,20 @@ export type FileFacts = {
   readonly size: number
   readonly modificationTime: number
   readonly partitionValues: PartitionValues | null | undefined
-  /** A `DeletionVectorDescriptor`; on the side of SQL what the catalog has in its place. */
+  /** A `DeletionVectorDescriptor`; on the SQL side the catalog's copy of it. */
   readonly deletionVector: unknown
   readonly tags: unknown
   readonly baseRowId: number | null | undefined
   readonly defaultRowCommitVersion: number | null | undefined
   readonly clusteringProvider: string | null | undefined
   readonly stats: string | null | undefined
-  /** By the statistics; null where those do not say. */
+  /** By the statistics; null if they have no row count. */
   readonly rows: number | null
 }
 
 /**
- * What a checkpoint keeps of a file (PROTOCOL.md, "Action Reconciliation") is the same on both sides. `dataChange` is not kept, and statistics may be
- * dropped or written anew: they are compared as far as both sides have them.
+ * Compares what checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"). `dataChange` is not kept. Statistics
+ * may be dropped or rewritten: they are compared only as far as both sides have them.
  */
 export function fileRow(file: FileFacts): AnswerRow {
   const { path, dvId, size, modificationTime, stats, rows } = file
@@ -81,14 +81,14 @@ function vectorOf(value: unknown): unknown {
   return { storageType, pathOrInlineDv, offset, sizeInBytes, cardinality }
 }
 
-/** No tags and tags without a value say nothing. */
+/** No tags equals tags without values. */
 function tagsOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value ?? null
   const entries = Object.entries(value).filter(([, one]) => one !== null)
   return entries.length === 0 ? null : sortedByName(Object.fromEntries(entries))
 }
 
-/** The schema is compared as a value: checkpoints may hold it spaced in another way than the commit did. */
+/** The schema is compared as a value: checkpoints may format its JSON differently from the commit. */
 export function stateRow(version: number, protocol: ProtocolAction | null, metadata: MetadataAction | null): AnswerRow {
   return {
     about: 'the newest version',
@@ -109,7 +109,7 @@ export function stateRow(version: number, protocol: ProtocolAction | null, metad
   }
 }
 
-/** @param rows null where some file does not say how many it has */
+/** @param rows null if some file has no row count */
 export function countsRow(files: number, bytes: bigint, rows: bigint | number | null): AnswerRow {
   return {
     about: 'all files together',
@@ -118,7 +118,7 @@ export function countsRow(files: number, bytes: bigint, rows: bigint | number | 
   }
 }
 
-/** @param version of the commit that added the file that was asked for */
+/** @param version of the commit that added the file */
 export function originRow(version: number): AnswerRow {
   return { about: 'the commit that added the file', fields: { version } }
 }
@@ -134,7 +134,7 @@ export type CommitFacts = {
   readonly adds: number
   readonly removes: number
   readonly addedBytes: bigint | number
-  /** The object in the line. */
+  /** The parsed object, not the line. */
   readonly commitInfo: unknown
 }
 
@@ -159,11 +159,11 @@ export type ChangeFacts = {
   readonly version: number
   readonly line: number
   readonly kind: string
-  /** Canonical; null for what is about no file. */
+  /** Canonical; null for actions that are not about a file. */
   readonly path: string | null
   readonly dvId: string | null
   readonly size: number | null
-  /** The line of the log, word for word. */
+  /** The line of the log, unchanged. */
   readonly raw: string
 }
 

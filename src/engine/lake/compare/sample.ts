@@ -1,4 +1,4 @@
-/** A fair sample of a table's active files in one pass and bounded memory, the same one every time. */
+/** A uniform sample of a table's active files, in one pass and bounded memory; the same files every time. */
 import { activeFiles, type FileRecord } from '../../../catalog/query/files.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { TURN_MS } from './answer.ts'
@@ -6,7 +6,7 @@ import type { SqlReader } from '../../../model/run/sql-port.ts'
 
 const SIZE = 1_000
 
-/** Reservoir sampling with a generator of its own, so that a second comparison asks the same questions. */
+/** Reservoir sampling with a fixed seed, so that a second comparison asks the same questions. */
 class Reservoir {
   readonly files: FileRecord[] = []
   #seen = 0
@@ -42,7 +42,7 @@ export async function sampleFiles(
   const reservoir = new Reservoir()
   let turn = performance.now()
   for await (const page of activeFiles(reader, tableId, version)) {
-    // A file answers without ever waiting, and nobody would hear that the run is to end.
+    // A file database answers without ever waiting: give the event loop a turn, so that a stop gets through.
     if (performance.now() - turn > TURN_MS) {
       await breathe()
       turn = performance.now()

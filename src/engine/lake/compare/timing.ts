@@ -1,8 +1,8 @@
-/** Durations of repeated runs, reduced to what is shown. */
+/** Reduces durations of repeated runs to the figures that are shown. */
 
-/** Medians closer than this are called even: machines are not quieter. */
+/** Medians closer than this factor are called even: machines are not quieter. */
 const EVEN = 1.05
-/** Keeps ratios finite where a clock has not moved. */
+/** Keeps ratios finite if the clock has not advanced. */
 const LEAST_MS = 1e-6
 
 export type Verdict = { readonly faster: 'files' | 'sql' | 'even'; readonly factor: number }
@@ -15,7 +15,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** 95th percentile by nearest rank: of fewer than 20 values it is the largest. */
+/** 95th percentile by nearest rank: the largest of fewer than 20 values. */
 export function p95(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(sorted.length * 0.95) - 1)] ?? Number.NaN

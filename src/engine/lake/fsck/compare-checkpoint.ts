@@ -1,4 +1,7 @@
-/** Whether a checkpoint gives the files that the log gives without it: one row that is lost is rows that are lost for who starts from it. */
+/**
+ * Proves that a checkpoint gives the same files as the log without it: readers that start from a checkpoint with a
+ * missing entry lose that file's rows.
+ */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { onlyInOne, sumsOf, type FileSums, type SetFile } from '../../../delta/file-sums.ts'
 import type { CheckpointFiles, LogListing } from '../../../delta/listing.ts'
@@ -11,15 +14,16 @@ import type { Subject } from './subject.ts'
 
 /** Files that are named. */
 const NAMED = 4
-/** Bytes of commits that are replayed from the first one on: a replay holds each file that they ever named, some hundred bytes of heap for some hundred bytes of log. */
+/** Most bytes of commits replayed from the first one on: a replay needs about as many bytes of heap as of log. */
 const MOST_REPLAYED = 1024 ** 3
 
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
 
 /**
- * Reads the commits up to the checkpoint: all of them, or those behind an older checkpoint where the first ones are gone or all of them are more than a GiB.
+ * Replays the log up to the checkpoint without it: all commits, or those after an older checkpoint if the first ones
+ * are gone or all together are larger than 1 GiB.
  * @param sums of the files in the checkpoint
- * @returns null where nothing else gives the version, else what was found
+ * @returns null if nothing else gives the version, else the findings
  * @throws SluiceError of commits that cannot be read
  */
 export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonly Finding[] | null> {
@@ -39,7 +43,7 @@ export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonl
     try {
       return await against(at, segment, sums)
     } catch (error) {
-      // One that cannot be read is no witness.
+      // An older checkpoint that cannot be read is not usable as a second source.
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT' || other === null) throw error
       without.add(other)
     }
@@ -47,12 +51,12 @@ export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonl
   return null
 }
 
-/** The newest first. */
+/** Newest first. */
 function olderThan({ version }: CheckpointFiles, { checkpoints }: LogListing): readonly CheckpointFiles[] {
   return checkpoints.filter((one) => one.version < version).toReversed()
 }
 
-/** @returns null where the commits do not reach */
+/** @returns null if the commits do not reach that version */
 function segmentOf(listing: LogListing, version: number, without: ReadonlySet<CheckpointFiles>): LogSegment | null {
   try {
     return segmentAt(listing, version, without)

@@ -1,6 +1,7 @@
 /**
- * What readers start from: the newest complete checkpoint, that of the version which is looked at, and what `_last_checkpoint` names. They are
- * read whole, as a reader would, their rows are compared with each other, and their files with those that the commits give.
+ * Checks the checkpoints that readers start from: the newest complete one, that of the checked version, and the one
+ * that `_last_checkpoint` names. They are read whole, their rows are compared with each other, and their files with
+ * those of the commits.
  */
 import type { SidecarAction } from '../../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
@@ -25,19 +26,19 @@ export type CheckpointCounts = {
   readonly all: number
   /** Read whole. */
   readonly read: number
-  /** Versions of the others. */
+  /** Versions of checkpoints that were not read. */
   readonly notRead: readonly number[]
   /** Those whose files were compared with what the log gives without them. */
   readonly compared: number
-  /** Versions of those that were read and that nothing else in the log gives. */
+  /** Versions of checkpoints that were read, but could not be compared: nothing else in the log gives their version. */
   readonly notJudged: readonly number[]
   readonly sidecars: number
 }
 
 /**
  * @param parquet for the pages of Parquet files
- * @param spellings hears of the files in the checkpoint that the version starts from
- * @throws SluiceError of a store that cannot be read; what a file holds is a finding
+ * @param spellings gets the files in the checkpoint that the version starts from
+ * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function lookAtCheckpoints(
   subject: Subject,
@@ -87,7 +88,7 @@ function versionsText(versions: readonly number[]): string {
   return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** What was read and compared, and what was not. @param wrong findings of checkpoints */
+/** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
 export function lookedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
     wrong === 0 ? 'read whole' : 'read as far as they can be',
@@ -106,7 +107,7 @@ function unreadable(checkpoint: CheckpointFiles, path: string, why: string): Fin
   return { level: 'finding', kind: 'checkpoint-unreadable', path, detail }
 }
 
-/** @throws what is not the checkpoint's fault */
+/** @throws `error` if the checkpoint did not cause it */
 function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
   const name = checkpoint.files[0]?.name ?? ''
@@ -114,7 +115,7 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   return unreadable(checkpoint, where, error.message)
 }
 
-/** @returns its files summed up; null where it cannot be read */
+/** @returns the digest of its files; null if it cannot be read */
 async function lookAt(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
@@ -154,7 +155,7 @@ async function lookAt(
     }
     for (const path of files) {
       await using local = await store.localFile(path, signal)
-      // Columns that sluice does not need, other readers do.
+      // Also read the columns that sluice does not need: other readers do.
       const scanned = await (await parquet()).scan(local.file, { columns: [], deleted: null, signal })
       if ('fault' in scanned) found(unreadable(checkpoint, path, scanned.reason))
       else {
@@ -172,7 +173,7 @@ async function lookAt(
   }
 }
 
-/** Whether the sidecars that checkpoints name are there in their size; every V2 checkpoint is opened for that. */
+/** Checks that all sidecars exist with their size; opens every V2 checkpoint for that. @returns sidecars checked */
 async function lookAtSidecars(
   { store }: Subject,
   checkpoints: readonly CheckpointFiles[],

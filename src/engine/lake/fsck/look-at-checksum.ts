@@ -1,11 +1,11 @@
-/** The checksum file of a version: what its writer says that the table holds then. */
+/** Checks the checksum file (`.crc`) of a version: number and size of files as its writer recorded them. */
 import { readCrc } from '../../../delta/crc.ts'
 import { crcName, logPathOf } from '../../../delta/log-path.ts'
 import type { FsckReport } from './report.ts'
 import type { Subject } from './subject.ts'
 
 /**
- * Compares that of the version with its active files, and says how many others there are.
+ * Compares the checksum file of the version with its active files, and reports how many others exist.
  * @param counts of all active files
  * @throws SluiceError of a store that cannot be read
  */

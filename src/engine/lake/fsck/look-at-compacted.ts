@@ -1,4 +1,6 @@
-/** Log compaction files beside the commits that they stand for. sluice reads commits only; other readers may take either. */
+/**
+ * Compares log compaction files with the commits that they replace. sluice reads only commits; others may use either.
+ */
 import type { ActionKind } from '../../../delta/actions.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
 import { departures, Words } from '../../../delta/fsck/compacted.ts'
@@ -19,7 +21,7 @@ const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
 ])
 type CompactedFile = LogListing['compacted'][number]
 
-/** Differences of one file that are named; the rest is counted. */
+/** Differences per file that are named; the rest is counted. */
 const NAMED = 20
 
 export type CompactedCounts = {
@@ -30,7 +32,7 @@ export type CompactedCounts = {
   readonly notRead: readonly string[]
 }
 
-/** @throws SluiceError of a store, and of commits that cannot be read; what a compaction file holds is a finding */
+/** @throws SluiceError of a store, and of unreadable commits; bad contents of a compaction file are findings */
 export async function lookAtCompacted(
   subject: Subject,
   found: (finding: Finding) => void,
@@ -44,7 +46,7 @@ export async function lookAtCompacted(
   }
   const judged = compacted.filter(({ from, to }) => whole(from, to))
   const notRead = compacted.filter((one) => !judged.includes(one)).map(({ name }) => name)
-  // Each commit is read once, whatever number of files stands for it.
+  // Each commit is read once, even if several compaction files cover it.
   const open = new Map<CompactedFile, Words>()
   for (const version of versionsOf(judged)) {
     await breathe()
@@ -60,7 +62,7 @@ export async function lookAtCompacted(
   return { all: compacted.length, read: judged.length, notRead }
 }
 
-/** Versions that any of the files stands for, ascending. */
+/** Versions that any of the files covers, ascending. */
 function versionsOf(files: readonly CompactedFile[]): readonly number[] {
   const versions = new Set<number>()
   for (const { from, to } of files) for (let version = from; version <= to; version++) versions.add(version)

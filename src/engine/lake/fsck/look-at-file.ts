@@ -1,4 +1,4 @@
-/** What is wrong with one data file and its deletion vector: everything that needs the file to be opened. */
+/** Checks of one data file and its deletion vector that need the file opened. */
 import {
   hasBounds,
   illTyped,
@@ -19,7 +19,7 @@ import type { FsckFile, Subject } from './subject.ts'
 /** Characters of broken statistics that are shown. */
 const SHOWN = 80
 
-/** What was looked at in a file. */
+/** Result of checking a file. */
 export type FileLook = {
   readonly findings: readonly Finding[]
   /** Columns of which a bound or a count was compared. */
@@ -42,7 +42,7 @@ export class FileExaminer {
     this.#statsOf = statsOfFiles(leafColumns({ kind: 'struct', fields: inFile }))
   }
 
-  /** What the footer says beside the log. */
+  /** Compares the footer with the log. */
   footer(file: FsckFile, footer: Footer | FileFault): FileLook {
     const { path } = file
     if ('fault' in footer) return look([faultFinding(file, footer), ...this.statistics(file)])
@@ -59,7 +59,7 @@ export class FileExaminer {
       const known = leaf === null || leaf.field.leaf === null ? undefined : footer.leaves[leaf.field.leaf]
       if (known === undefined) continue
       bounds++
-      // Tight statistics speak of the rows that a vector leaves, the footer of all.
+      // Tight statistics cover only the rows that the vector leaves; the footer covers all.
       const facts: ColumnFacts = {
         nulls: file.vector === null ? known.nulls : null,
         values: file.vector === null || !tight ? known.values : [],
@@ -71,7 +71,7 @@ export class FileExaminer {
     return { ...look(findings), bounds }
   }
 
-  /** What the statistics of the log are by themselves. */
+  /** Checks the log's statistics by themselves. */
   statistics({ path, stats: text }: FsckFile): readonly Finding[] {
     if (text === null) return []
     const wrong = { level: 'finding', kind: 'statistics-unreadable', path } as const
@@ -91,7 +91,7 @@ export class FileExaminer {
     return findings
   }
 
-  /** Reads the file back and compares what its rows come to. */
+  /** Reads the whole file and compares its rows with the statistics. */
   async rows(
     file: FsckFile,
     local: string,
@@ -142,7 +142,7 @@ export class FileExaminer {
     const fit = this.#fit(footer)
     const { mode } = this.#subject
     const names = footer.fields.map(({ name }) => name).join(', ')
-    // With mapped names a file may be older than every column that is left.
+    // With column mapping by name, a file may be older than all current columns.
     const lacksAll =
       fit.present === 0 && footer.rows > 0 && (mode === 'none' || footer.fields.every(({ id }) => id === null))
     if (lacksAll && mode !== 'name') {
@@ -167,7 +167,7 @@ export class FileExaminer {
   }
 }
 
-/** Row ids and commit versions that files hold beside the schema (PROTOCOL.md, "Row Tracking"). */
+/** Row ids and commit versions that files store in addition to the schema (PROTOCOL.md, "Row Tracking"). */
 function hiddenColumns(configuration: Readonly<Record<string, string | null>>): ReadonlySet<string> {
   const keys = [
     'delta.rowTracking.materializedRowIdColumnName',
@@ -176,7 +176,7 @@ function hiddenColumns(configuration: Readonly<Record<string, string | null>>): 
   return new Set(keys.flatMap((key) => configuration[key] ?? []))
 }
 
-/** A file without a column says the same as one whose values are all null, and has no statistics of it otherwise. */
+/** A missing column reads as all null, so statistics that say all null agree with it. */
 function isAllNull({ min, max, nulls }: StatsOfFile['columns'][number], rows: number): boolean {
   return min === undefined && max === undefined && (nulls === undefined || Number(nulls) >= rows)
 }
@@ -188,7 +188,7 @@ function absentColumn(path: string, { column, nulls, min }: StatsOfFile['columns
   return { level: 'finding', kind: 'columns-missing', path, column: name, log, detail }
 }
 
-/** Bytes that a table calls text may be no text. */
+/** False if the table calls the column a string and the file has plain bytes, which may be invalid text. */
 function isText(
   { column }: StatsOfFile['columns'][number],
   { field }: NonNullable<ReturnType<Fit['leafOf']>>,
@@ -197,7 +197,7 @@ function isText(
   return !(type.kind === 'primitive' && type.name === 'string') || field.type === 'VARCHAR'
 }
 
-/** @throws never: what cannot be read is a finding */
+/** Never throws: what cannot be read is a finding. */
 export function vectorFindings(file: FsckFile, vector: DeletionVector, rows: number | null): readonly Finding[] {
   const { path } = file
   if (rows === null || vector.last === null || vector.last < BigInt(rows)) return []

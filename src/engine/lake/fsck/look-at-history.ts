@@ -1,4 +1,4 @@
-/** What older versions refer to: files that VACUUM keeps or may delete, and change data. */
+/** Checks what older versions refer to: files that VACUUM keeps or may delete, and change data. */
 import { readLog } from '../../../delta/commit-lines.ts'
 import type { ActionKind } from '../../../delta/actions.ts'
 import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
@@ -22,25 +22,25 @@ const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
 
 export type HistoryCounts = {
   readonly commits: number
-  /** Files that only older versions refer to, and that are not there. */
+  /** Files that only older versions refer to, and that do not exist. */
   readonly gone: number
-  /** Versions below this one need files that are gone; null when none is. */
+  /** Versions below this one need files that are gone; null if there are none. */
   readonly unreadableBelow: number | null
   readonly changeFiles: number
   readonly changeGone: number
-  /** What one commit says more than once. */
+  /** Actions that one commit repeats. */
   readonly doubled: readonly Finding[]
   /** Commits that begin with a byte order mark. */
   readonly marked: readonly Finding[]
-  /** Commits whose own time is not above that of the one before. */
+  /** Commits whose in-commit timestamp is not above that of the previous commit. */
   readonly untimely: readonly Finding[]
 }
 
 /**
  * Marks the files of older versions in the listing.
- * @param keepFrom ms since the epoch: what was removed since then VACUUM keeps
+ * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
  * @param needed files of the version that were not found
- * @param spellings hears of every file in the commits
+ * @param spellings gets every file of the commits
  */
 export async function lookAtHistory(
   { store, table, version: wanted }: Subject,
@@ -61,7 +61,7 @@ export async function lookAtHistory(
     }
   }
   const { commits, checkpoints } = await table.listing(signal)
-  // Whoever wrote a checkpoint has decided for those who start from it.
+  // Readers that start from this checkpoint ignore the commits below: its writer has resolved their duplicates.
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DoubledActions(decides)
@@ -114,7 +114,7 @@ export async function lookAtHistory(
   }
 }
 
-/** Files of older versions: marked where they are listed, counted where they are not. */
+/** Files of older versions: marked if they are listed, counted if not. */
 class OlderFiles {
   readonly gone = new Set<string>()
   unreadableBelow: number | null = null
@@ -128,7 +128,7 @@ class OlderFiles {
     this.#needed = needed
   }
 
-  /** @param removedAt version from which it is not needed any more; null where that is not known here */
+  /** @param removedAt first version that no longer needs the file; null if unknown here */
   async refer({ path, vector }: FsckFile, mark: number, removedAt: number | null): Promise<void> {
     const place = await this.#places.file(path).catch(() => null)
     if (place?.inside === true) this.#seek(place.path, mark, removedAt)

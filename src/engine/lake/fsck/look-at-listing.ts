@@ -1,4 +1,4 @@
-/** The listing of a table's folder beside the files that its log refers to. Nothing is opened here. */
+/** Compares the listing of a table's folder with the files that its log refers to. Nothing is opened here. */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { ListedFiles, MARKS } from '../../../delta/fsck/listed-files.ts'
 import { pathFault } from '../../../delta/fsck/path-fault.ts'
@@ -11,7 +11,8 @@ import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 /**
- * All objects of the table but its log. Folders that may not be listed are named, and what lies in them is asked for file by file.
+ * Lists all objects of the table except its log. Folders that may not be listed become notes; their files are then
+ * requested one by one.
  * @throws SluiceError SOURCE_DENIED of the table's own folder, SOURCE_IO
  */
 export async function listTable(
@@ -39,11 +40,11 @@ export async function listTable(
 }
 
 export type ListingCounts = {
-  /** Not looked at, for they lie outside the table root. */
+  /** Not checked: outside of the table root. */
   outside: number
-  /** Not looked at, for they cannot be read. */
+  /** Not checked: cannot be read. */
   unread: number
-  /** With another time than the log says. */
+  /** Modification time differs from the log's. */
   times: number
 }
 
@@ -51,7 +52,7 @@ export class ListingCheck {
   readonly #listed: ListedFiles
   readonly #places: Places
   readonly #signal: AbortSignal
-  /** Active files that the listing does not have. */
+  /** Active files that are not in the listing. */
   readonly #unlisted = new Set<string>()
   readonly counts: ListingCounts = { outside: 0, unread: 0, times: 0 }
 
@@ -61,7 +62,7 @@ export class ListingCheck {
     this.#signal = signal
   }
 
-  /** Marks a file and its vector as needed. @returns whether the file had been needed before: it is active twice */
+  /** Marks a file and its vector as needed. @returns whether the file was marked before: then it is active twice */
   async needed(file: FsckFile): Promise<boolean> {
     const place = await this.#places.file(file.path).catch(unreadIsNull)
     const vector = await this.#vectorPlace(file).catch(unreadIsNull)
@@ -74,8 +75,9 @@ export class ListingCheck {
   }
 
   /**
-   * Compares size and time. Null where the file cannot be opened: it lies outside, cannot be reached, is missing or has another size.
-   * @returns where it is, and where its vector is
+   * Compares the size, and counts a different time. `place` is null if the file cannot be opened: it is outside,
+   * unreachable, missing or has another size.
+   * @returns locations of the file and of its vector
    */
   async check(
     file: FsckFile,
@@ -132,7 +134,8 @@ export class ListingCheck {
   async #factsOf(place: Place): Promise<{ readonly size: number; readonly modified: number } | null> {
     const no = place.inside ? this.#listed.find(place.path) : null
     if (no !== null) return { size: this.#listed.sizeOf(no), modified: this.#listed.timeOf(no) }
-    // Behind a linked folder, under another spelling of its name, or written since: only the object itself can tell.
+    // Behind a linked folder, under another spelling of its name, or written since the listing: ask for the object
+    // itself.
     return place.store.head(place.path, this.#signal)
   }
 
@@ -158,7 +161,7 @@ export class ListingCheck {
   }
 }
 
-/** A file, or something that belongs to it, of which nothing is known. */
+/** A note that a file, or its deletion vector, could not be read. */
 export function notRead(path: string, why: string): Finding {
   return { level: 'note', kind: 'not-read', path, detail: `it was not read: ${why}` }
 }

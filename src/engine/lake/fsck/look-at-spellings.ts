@@ -1,4 +1,4 @@
-/** Files of the version that other readers have otherwise, because the log spells their paths in several ways. */
+/** Finds files of the version that other readers see differently, because the log spells paths in several ways. */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import type { LogSegment } from '../../../delta/segment.ts'
@@ -6,17 +6,17 @@ import { readingsOf, Spellings } from '../../../delta/spellings.ts'
 import type { DeltaTable } from '../../../delta/table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** What `fsck` says elsewhere, or what the catalog alone still knows. */
+/** Reported elsewhere by `fsck`, or the version is known to the catalog alone. */
 const NO_SEGMENT: ReadonlySet<string> = new Set(['LOG_GAP', 'NO_LOG', 'VERSION_NOT_FOUND'])
 
 /**
- * Gets the names of files from the passes that read checkpoints and commits anyway: first every row of the checkpoint that the version starts from,
- * then the commits, ascending.
+ * Gets the file names from the passes that read checkpoints and commits anyway: first every row of the checkpoint that
+ * the version starts from, then the commits, ascending.
  */
 export class SpellingCheck {
   readonly #segment: LogSegment | null
   readonly #spellings: Spellings
-  /** Whether the checkpoint was read to its end. */
+  /** True if the checkpoint was read to its end, or none is needed. */
   #isBased: boolean
 
   private constructor(segment: LogSegment | null, root: string) {
@@ -25,7 +25,7 @@ export class SpellingCheck {
     this.#isBased = segment?.checkpoint === null
   }
 
-  /** Without findings where the log no longer gives the version. @throws SluiceError of a store that cannot be read */
+  /** Has no findings if the log no longer gives the version. @throws SluiceError of a store that cannot be read */
   static async begin(table: DeltaTable, version: number, signal: AbortSignal): Promise<SpellingCheck> {
     try {
       return new SpellingCheck(await table.segment(version, signal), table.store.root)
@@ -35,7 +35,7 @@ export class SpellingCheck {
     }
   }
 
-  /** Takes the names of a checkpoint's rows; null where the version starts from another one. */
+  /** Takes the names of a checkpoint's rows; null if the version does not start from this checkpoint. */
   ofCheckpoint(checkpoint: CheckpointFiles): Names | null {
     if (this.#segment?.checkpoint !== checkpoint) return null
     return {
@@ -46,13 +46,13 @@ export class SpellingCheck {
     }
   }
 
-  /** A commit that the version is not made of is passed over. */
+  /** Ignores commits that the version does not need. */
   take(kind: 'add' | 'remove', file: Named, version: number): void {
     if (this.#segment === null || version > this.#segment.version) return
     if (version > (this.#segment.checkpoint?.version ?? -1)) this.#spellings.take(kind, file, version)
   }
 
-  /** One a file. None where the checkpoint cannot be read to its end, which is a finding of its own. */
+  /** One finding per file; none if the checkpoint cannot be read to its end, which is a finding of its own. */
   findings(): readonly Finding[] {
     if (!this.#isBased) return []
     return this.#spellings.apart().map((file) => ({
@@ -67,6 +67,6 @@ export class SpellingCheck {
 type Named = Parameters<Spellings['take']>[1]
 type Names = {
   readonly take: (kind: 'add' | 'remove', file: Named) => void
-  /** Says that all rows were taken. */
+  /** To be called after the last row. */
   readonly end: () => void
 }

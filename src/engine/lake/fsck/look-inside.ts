@@ -1,4 +1,4 @@
-/** Opens deletion vectors and data files, several at a time, and tells what is wrong with them. */
+/** Opens deletion vectors and data files, several at a time, and reports what is wrong with them. */
 import type { DeletionVector } from '../../../delta/deletion-vector.ts'
 import { readVectorAt } from '../../../delta/deletion-vector.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
@@ -16,7 +16,7 @@ import type { FsckFile, Subject } from './subject.ts'
 /** A file to be opened. */
 export type Job = {
   readonly file: FsckFile
-  /** Null: only its vector is looked at. */
+  /** Null: only its vector is checked. */
   readonly place: Place | null
   readonly vector: Place | 'inline' | null
 }
@@ -32,15 +32,15 @@ export type InsideCounts = {
 
 type Outcome = { readonly findings: readonly Finding[]; readonly counts: InsideCounts }
 
-/** Files whose footers are asked for in one query. */
+/** Files whose footers one query reads. */
 const BATCH = 32
-/** Batches at the same time: DuckDB decodes one file a thread, and a bucket is mostly waiting. */
+/** Batches at the same time: DuckDB decodes one file per thread; a bucket mostly waits. */
 const LANES = { near: 2, far: 4 } as const
 
 /**
- * @param options.deep reads all rows back too
- * @param options.progress hears of every file that was gone through
- * @throws SluiceError of a store that cannot be read; what a file holds is a finding
+ * @param options.deep also reads all rows
+ * @param options.progress gets every file that was checked
+ * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function lookInside(
   jobs: AsyncIterable<Job> | Iterable<Job>,
@@ -134,7 +134,7 @@ async function lookAtJob(
   const look = examiner.footer(file, footer)
   findings.push(...look.findings)
   counts.bounds += look.bounds
-  // Without its vector nobody knows which rows the statistics speak of.
+  // Without the vector it is unknown which rows the statistics cover.
   const isBlind = file.vector !== null && vector === null
   if (!deep || 'fault' in footer || isBlind) return
   const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
@@ -181,7 +181,7 @@ async function vectorOf(
   }
 }
 
-/** Whether a place could not be read because no file is there, but a folder. */
+/** Whether a place could not be read because it is a folder, not a file. */
 async function isFolder({ store, path }: Place, error: SluiceError, signal: AbortSignal): Promise<boolean> {
   return error.code === 'SOURCE_IO' && !error.retryable && (await store.head(path, signal)) === null
 }

@@ -1,4 +1,4 @@
-/** Where the files of a table lie: below its root, or outside of it where a shallow clone refers to another table. */
+/** Locations of a table's files: below its root, or outside of it if a shallow clone refers to another table. */
 import type { DeletionVectorDescriptor } from '../../../delta/actions.ts'
 import { deletionVectorPath } from '../../../delta/deletion-vector.ts'
 import { pathFault } from '../../../delta/fsck/path-fault.ts'
@@ -8,10 +8,10 @@ import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openLake } from '../../run/registry.ts'
 
-/** `path` is relative to the root of the table where it lies `inside`, else to its own folder. */
+/** `path` is relative to the table root if `inside`, else to its own folder. */
 export type Place = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
 
-/** A place outside the table that cannot be reached. It is no finding: nothing is known of what lies there. */
+/** A location outside of the table is unreachable. Not a finding: nothing is known about the file. */
 export class PlaceUnread extends Error {}
 
 export class Places {
@@ -21,15 +21,16 @@ export class Places {
   /** Folders that cannot be reached, with the reason. */
   readonly #unread = new Map<string, string>()
 
-  /** @param outside whether files outside the table root are looked at too */
+  /** @param outside whether files outside of the table root are checked too */
   constructor(store: LogStore, outside: boolean) {
     this.#store = store
     this.#outside = outside
   }
 
   /**
-   * Place of a data file by its path in the log, which has no `pathFault`; null where it lies outside and that was not asked for.
-   * @throws PlaceUnread where it lies outside, in a folder that cannot be reached
+   * Location of a data file, whose path in the log must have no `pathFault`; null if it is outside and `outside` is
+   * false.
+   * @throws PlaceUnread if it is outside, in a folder that cannot be reached
    */
   async file(path: string): Promise<Place | null> {
     const place = resolveDataPath(path, this.#store.root)
@@ -37,8 +38,8 @@ export class Places {
   }
 
   /**
-   * Place of the file of a deletion vector; `inline` where the log holds it.
-   * @throws SluiceError BAD_DELETION_VECTOR for a descriptor that names no file; PlaceUnread as `file`
+   * Location of a deletion vector's file; `inline` if the log holds the vector.
+   * @throws SluiceError BAD_DELETION_VECTOR if the descriptor names no file; PlaceUnread as `file`
    */
   async vector(dv: DeletionVectorDescriptor): Promise<Place | 'inline' | null> {
     if (dv.storageType === 'i') return 'inline'
@@ -51,8 +52,8 @@ export class Places {
   }
 
   /**
-   * What reading at a place failed with, as the reason why it is passed over. A folder outside that cannot be reached is not asked again.
-   * @returns null where the failure is that of the table's own store, and ends the check
+   * Reason for skipping a file after a read error. An outside folder that cannot be reached is not tried again.
+   * @returns null if the error is one of the table's own store and must end the check
    */
   passOver(place: Place, error: unknown): string | null {
     if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') return null

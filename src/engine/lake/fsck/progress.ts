@@ -1,4 +1,4 @@
-/** How far a check of files is: a step after the other, told a few times a second. */
+/** Progress of a check of files: step by step, reported a few times a second. */
 import { dec, type Emit, type FsckProgressEvent } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 
@@ -16,7 +16,7 @@ export class FsckProgress {
   #bytes = 0
   #toldAt: number
 
-  /** @param clock for how often it is told */
+  /** @param clock limits how often progress is reported */
   constructor(table: string, emit: Emit<'fsck.progress'>, clock: Pick<Clock, 'ticks'>) {
     this.#table = table
     this.#emit = emit
@@ -24,7 +24,7 @@ export class FsckProgress {
     this.#toldAt = clock.ticks()
   }
 
-  /** @param total objects, files, checkpoints or commits of the step; null where nobody knows */
+  /** @param total objects, files, checkpoints or commits of the step; null if unknown */
   begin(step: FsckStep, total: number | null): void {
     this.#step = step
     this.#total = total
@@ -40,7 +40,7 @@ export class FsckProgress {
     if (this.#clock.ticks() - this.#toldAt >= TOLD_EVERY_MS) this.#tell()
   }
 
-  /** The last word of a step that was told of. */
+  /** Reports the final state of a step over files. */
   end(): void {
     if (this.#step === 'files' || this.#step === 'sample') this.#tell()
   }

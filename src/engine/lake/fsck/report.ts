@@ -1,21 +1,21 @@
-/** Findings as events, and what was looked at, for the last line. */
+/** Emits findings as events, and per level of checks what was checked. */
 import { FINDINGS, type Finding, type FindingKind } from '../../../delta/fsck/finding.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'
 
-/** Findings that a catalog gets. */
+/** Most findings that are stored in a catalog. */
 const MOST_KEPT = 50_000
-/** Notes of one kind that are events of their own; the rest is only counted. */
+/** Most notes of one kind that are events; further ones are only counted. */
 const NOTES_TOLD = 10_000
 
 export class FsckReport {
   readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
   readonly #table: string
   readonly #counts = new Map<FindingKind, number>()
-  /** Two levels may find the same. */
+  /** Findings so far: two levels may find the same. */
   readonly #known = new Set<string>()
-  /** Paths of what is missing. */
+  /** Paths of missing files. */
   readonly absent = new Set<string>()
-  /** What was told, as far as it was told one by one. */
+  /** Reported findings and notes, up to `MOST_KEPT`. */
   readonly told: Finding[] = []
   findings = 0
   notes = 0
@@ -25,7 +25,7 @@ export class FsckReport {
     this.#table = table
   }
 
-  /** Findings so far of the kinds whose names begin so. */
+  /** Number of findings and notes whose kind begins with this text. */
   of(kinds: string): number {
     let sum = 0
     for (const [kind, count] of this.#counts) if (kind.startsWith(kinds)) sum += count
@@ -60,7 +60,7 @@ export class FsckReport {
     })
   }
 
-  /** A level of checks has been gone through. */
+  /** Reports that a level of checks is complete. */
   checked(check: FsckCheckedEvent['check'], looked: number, of: number, findings: number, detail: string): void {
     this.#emit({
       type: 'fsck.checked',

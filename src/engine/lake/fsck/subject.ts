@@ -1,4 +1,4 @@
-/** The table that is checked: its schema at a version, and its active files, from the catalog or from the log. */
+/** The table to check: its schema at a version, and its active files, from the catalog or from the log. */
 import { readHead } from '../../../catalog/import/head.ts'
 import { newestKnown, type NewestKnown } from '../../../catalog/import/same-log.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
@@ -18,7 +18,7 @@ import type { Run } from '../../run/run-context.ts'
 import type { FsckOperation } from '../operations/fsck/declaration.ts'
 
 export type FsckFile = {
-  /** As the log has it. */
+  /** As written in the log. */
   readonly path: string
   readonly size: number
   /** ms since the epoch. */
@@ -39,19 +39,19 @@ export type Subject = {
   readonly schema: StructType
   /** Logical names. */
   readonly partitionColumns: readonly string[]
-  /** Blocks of active files, those that `--since` leaves out too, marked. */
+  /** Blocks of all active files; `isWanted` is false for those that `--since` leaves out. */
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
-  /** How many active files there are, those that `--since` leaves out too. */
+  /** Number of active files, including those that `--since` leaves out. */
   readonly count: () => Promise<number>
-  /** Configuration of a metadata domain; null where it is not in force. */
+  /** Configuration of a metadata domain; null if it is not in force. */
   readonly domain: (name: string) => Promise<string | null>
-  /** Catalog that the active files come from; null where they come from the log. */
+  /** Catalog that the active files come from; null if they come from the log. */
   readonly catalog: { readonly tableId: string; readonly newest: NewestKnown } | null
 }
 
 /**
- * @throws SluiceError of resolving the table and reading its log; TABLE_FEATURE and PROTOCOL_VERSION for tables that cannot be read; HISTORY_MISSING
- * where `--since` goes back behind what is known
+ * @throws SluiceError of resolving the table and reading its log; TABLE_FEATURE and PROTOCOL_VERSION if the table
+ * cannot be read; HISTORY_MISSING if `--since` is older than the known history
  */
 export async function withSubject<T>(
   operation: FsckOperation,
@@ -176,7 +176,7 @@ function keyOf(path: string, id: string | null): string {
   return `${path}\0${id ?? ''}`
 }
 
-/** Keys of the files that the commits after a version added: a checkpoint does not say when. */
+/** Keys of the files that commits after a version added: a checkpoint does not record when. */
 async function addedSince(
   table: DeltaTable,
   since: number | undefined,

@@ -1,4 +1,4 @@
-/** Imports one table into an open catalog and tells it as events: the part that `import` and `batch-import` share. */
+/** Imports one table into an open catalog and reports it as events: the shared part of `import` and `batch-import`. */
 import { importTable, type ImportResult } from '../../../catalog/import/import-table.ts'
 import type { ImportOptions, ImportProgress } from '../../../catalog/import/options.ts'
 import { readHead } from '../../../catalog/import/head.ts'
@@ -15,13 +15,13 @@ import type { LakeRun } from './lake-run.ts'
 import { defaultTableId } from '../table-id.ts'
 
 export type ImportTarget = {
-  /** Name for people: the path below the lake, or the path as given. */
+  /** Display name: the path below the lake, or the path as given. */
   readonly name: string
   readonly path: string
   readonly tableId?: string
-  /** The log, where it is open already. */
+  /** The log, if it is open already. */
   readonly log?: LogStore | undefined
-  /** Lane that works on it, from 1. */
+  /** Worker that imports it, from 1. */
   readonly worker: number
 }
 
@@ -29,15 +29,15 @@ export type ImportSettings = {
   readonly batchSize: number
   readonly allowRefused: boolean
   readonly waitMs: number
-  /** The catalog may have the table of that id at another place, and follows it. */
+  /** The table's folder may have moved: the catalog entry of that id gets the new location. */
   readonly moved?: boolean
-  /** The commits below the known version were compared with the log's already. */
+  /** The commits below the known version were already compared with the log's. */
   readonly olderCompared?: boolean
-  /** False: a failure before anything was written leaves no row in `migration_status`. */
+  /** `false`: do not record a failure that happened before the first write (default `true`). */
   readonly noteFailure?: boolean
-  /** Versions that the log had and the catalog had not when somebody looked; told where they cannot be brought. */
+  /** Versions that the log had and the catalog had not when they were compared; reported if they cannot be imported. */
   readonly behind?: number
-  /** When the catalog got the table; for an import that brings what is new. */
+  /** When the catalog first got the table; set if the import only adds new commits. */
   readonly importedAt?: string
 }
 
@@ -47,10 +47,10 @@ export type TableOutcome = {
   readonly ms: number
 }
 
-/** At most this many progress events a second and table. */
+/** Shortest time between two progress events of a table, ms. */
 const PROGRESS_EVERY_MS = 250
 
-/** Never rejects: what went wrong is in the outcome and in `table.finished`. */
+/** Never rejects: errors are in the outcome and in `table.finished`. */
 export async function importAndTell(
   catalog: WritableCatalog,
   target: ImportTarget,
@@ -107,14 +107,14 @@ export async function importAndTell(
   }
 }
 
-/** Progress of one import as events. */
+/** Emits the progress of one import. */
 class ImportEvents {
   readonly #target: ImportTarget
   readonly #run: LakeRun
   readonly #notes: string[] = []
   #chunk = 'log'
   #toldAt = -Infinity
-  /** What an earlier run did: the baseline of `run.started`, and not counted. */
+  /** Actions done by an earlier run: the baseline of `run.started`, not counted here. */
   #before = 0
   #actions = 0
 
@@ -190,7 +190,7 @@ class ImportEvents {
   }
 }
 
-/** A table that is in the catalog keeps its id, whatever it was called when it was first imported. */
+/** A table in the catalog keeps its id, whatever name it was first imported under. */
 async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
   return (await readHead(reader, { location: log.root }))?.tableId ?? null
 }

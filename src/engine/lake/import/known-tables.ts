@@ -1,4 +1,4 @@
-/** The tables of a catalog with what tells whether anything is new in their logs: one question for all of them. */
+/** The tables of a catalog with the facts that show whether their logs have news: one query for all of them. */
 import { readHead, wholeness, type TableKey, type Wholeness } from '../../../catalog/import/head.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -8,15 +8,15 @@ import { resolveTable, tableKey } from '../resolve.ts'
 export type KnownTable = {
   readonly tableId: string
   readonly location: string
-  /** When the catalog got it; one that was taken out and imported again is another one. */
+  /** When the catalog got it; identifies the import: a removed and re-imported table has another time. */
   readonly importedAt: string
-  /** Current version, or null before the first is whole. */
+  /** Current version; null before the first is complete. */
   readonly version: number | null
-  /** Whether nothing stands between this table and a reader: imported to its end, and no rows removed by hand. */
+  /** Readable: imported completely, and no rows removed by hand. */
   readonly settled: boolean
   /** Imported although its data cannot be read. */
   readonly refused: boolean
-  /** Size in bytes and SHA-256 of the commit of the current version; null where a checkpoint stands for it. */
+  /** Size in bytes and SHA-256 of the current version's commit; null if the version came from a checkpoint. */
   readonly newest: { readonly bytes: number; readonly digest: Uint8Array } | null
 }
 
@@ -25,7 +25,7 @@ const KNOWN = `SELECT t.table_id, t.location, t.created_at, t.current_version, t
   FROM delta_tables t LEFT JOIN migration_status s ON s.import_id = t.import_id AND s.table_id = t.table_id
   LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
 
-/** All tables by id, or the one of an id or location. */
+/** All tables by id, or only the one with an id or location. */
 export async function knownTables(reader: SqlReader, by?: TableKey): Promise<readonly KnownTable[]> {
   const [where, parameters] =
     by === undefined
@@ -79,7 +79,7 @@ export async function namedTables(
   return [...found.values()]
 }
 
-/** How a table stands that is not settled; `null` when it left the catalog. */
+/** How complete a table is that is not `settled`; null if it has left the catalog. */
 export async function standing(reader: SqlReader, tableId: string): Promise<Wholeness | null> {
   const head = await readHead(reader, { tableId })
   return head === null ? null : wholeness(reader, head)

@@ -1,4 +1,4 @@
-/** What goes on with a log says the same, whether one table is imported, many are, or what is new is brought. */
+/** Context of an import's events: the same for an import of one table, a batch, and a sync. */
 import type { importOne } from '../operations/import/declaration.ts'
 import type { RunOf } from '../../run/run-context.ts'
 

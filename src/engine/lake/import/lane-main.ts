@@ -1,4 +1,4 @@
-/** Entry of a thread that imports large tables for a batch, one after the other, over a connection of its own. */
+/** Entry of a thread that imports large tables for a batch, one after the other, over its own connection. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { FileIndexes } from '../../../catalog/import/indexes.ts'
 import { Interrupter } from '../../../shared/abort.ts'
@@ -15,7 +15,7 @@ const interrupter = new Interrupter()
 let paused = false
 const post = (message: LaneMessage): void => parentPort?.postMessage(message)
 
-/** The connection, or null where there is none: then no table is sent here. Never rejects, or the thread would die of it. */
+/** The connection; null if it failed: then no table is sent here. Never rejects: that would end the thread. */
 const opening = open()
 let working: Promise<unknown> = Promise.resolve()
 
@@ -54,7 +54,7 @@ async function close(): Promise<void> {
   try {
     await (await opening)?.close()
   } catch {
-    // The catalog is away; what was written to it is safe, and there is nothing left to write.
+    // The catalog is unreachable: written rows are safe, and nothing is left to write.
   } finally {
     parentPort?.close()
   }

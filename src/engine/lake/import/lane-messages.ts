@@ -1,4 +1,4 @@
-/** What crosses to and from the thread of a lane. Plain data only. */
+/** Messages to and from a worker's thread. Plain data only. */
 import type { ImportResult } from '../../../catalog/import/import-table.ts'
 import type { Owner } from '../../../shared/owner.ts'
 import type { PackedError } from '../../../shared/packed-error.ts'
@@ -9,14 +9,14 @@ import type { LakeEvent } from './lake-run.ts'
 export type LaneStart = {
   readonly catalog: string
   readonly runId: string
-  /** One for all threads of a run. */
+  /** The same for all threads of a run. */
   readonly owner: Owner
   readonly commandLine: string
   readonly sharedRun?: string
   readonly identity: Identity
 }
 export type LaneTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
-/** To a lane's thread. Its import gives messages their turn between two blocks of lines. */
+/** To a worker's thread. An import handles messages between two blocks of lines. */
 export type LaneOrder =
   | ({ readonly type: 'import' } & LaneTask)
   | { readonly type: 'stop' | 'abort'; readonly reason: PackedError }

@@ -1,4 +1,4 @@
-/** A thread that imports tables for a batch: parsing takes a core, and two large tables have two of them. */
+/** A thread that imports tables for a batch: parsing takes a core, so two large tables need two threads. */
 import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../../shared/compiled-entry.ts'
 import { asSluiceError, errorFromInfo, SluiceError } from '../../../shared/errors.ts'
@@ -10,14 +10,16 @@ import { packed } from '../../../shared/packed-error.ts'
 import type { LaneMessage, LaneOrder, LaneStart } from './lane-messages.ts'
 
 const LOOK_EVERY_MS = 40
-/** How long a thread may take to close its connection before it is ended, ms. A catalog survives that like a kill -9. */
+/**
+ * How long a thread may take to close its connection, ms; then it is ended, which the catalog survives like kill -9.
+ */
 const GRACE_MS = 10_000
 
 type Target = Omit<ImportTarget, 'log'>
 type Pending = { readonly target: Target; readonly begun: number; readonly finish: (outcome: TableOutcome) => void }
 
 export class LaneThread {
-  /** Null once its connection is open; else why it has none, and then it imports nothing. Never rejects. */
+  /** Null once its connection is open, else the error; then it imports nothing. Never rejects. */
   readonly opened: Promise<SluiceError | null>
   readonly #worker: Worker
   readonly #run: LakeRun
@@ -29,10 +31,7 @@ export class LaneThread {
   #alive = true
   #paused = false
 
-  /**
-   * @param catalog URL with its password, which goes to the thread and nowhere else
-   * @param entry the thread's program
-   */
+  /** @param catalog URL with its password, which only the thread gets @param entry the thread's program */
   constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
@@ -61,7 +60,7 @@ export class LaneThread {
     return this.#alive
   }
 
-  /** Imports one table, one at a time; never rejects. Where the thread dies over it, its `table.finished` is said here. */
+  /** Imports one table, one at a time; never rejects. If the thread dies, `table.finished` is emitted here. */
   import(target: Target, settings: ImportSettings): Promise<TableOutcome> {
     return new Promise((finish) => {
       this.#pending = { target, begun: this.#run.clock.ticks(), finish }
@@ -70,7 +69,7 @@ export class LaneThread {
     })
   }
 
-  /** Closes its connection and ends it; what it still imports is dropped. */
+  /** Closes its connection and ends it; an import that still runs is aborted. */
   async close(): Promise<void> {
     const { stop, abort } = this.#run.interrupt
     if (this.#pending !== null)
@@ -98,7 +97,7 @@ export class LaneThread {
     }
   }
 
-  /** A thread says `error` and then `exit`, or `exit` alone. */
+  /** A thread emits `error` and then `exit`, or `exit` alone. */
   #died(thrown: Error | null): void {
     this.#alive = false
     const why = thrown === null ? '' : `: ${redactText(thrown.message, this.#secrets)}`

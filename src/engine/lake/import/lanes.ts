@@ -1,6 +1,7 @@
 /**
- * The lanes of a batch: several tables at a time, largest first. Small tables are imported in this thread, where one waits for its database while
- * another is read; a large one takes a core to parse, so its lane has a thread, as far as cores and memory go round.
+ * Workers of a batch: several tables at a time, largest first. Small tables are imported in this thread, where one
+ * waits for its database while another is read. A large table needs a core for parsing, so its worker gets a thread, as
+ * far as cores and memory allow.
  */
 import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
@@ -9,18 +10,18 @@ import { LaneThread } from './lane-thread.ts'
 import { importAndTell, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inLanes } from '../in-lanes.ts'
 
-/** With somebody at the controls there may be more lanes later than now. */
+/** Most workers if the user can change their number while the run goes on. */
 const MAX_LANES = 16
-/** A thread starts in the time in which a core parses some megabytes of a log. */
+/** Starting a thread takes as long as parsing some megabytes of a log. */
 const LARGE_LOG_BYTES = 16 * 2 ** 20
-/** What the import of a large table holds at most, roughly. */
+/** Rough upper bound of memory for the import of a large table. */
 const THREAD_BYTES = 400 * 2 ** 20
 
-/** What is given to threads; how it is decided where nothing is said stands above and in `threadsFor`. */
+/** Which tables are given to threads; defaults: the constants above and `threadsFor`. */
 export type LaneSplit = {
-  /** Bytes of a log from which on its table is large. */
+  /** Tables with at least this many bytes of log are large. */
   readonly largeLogBytes?: number
-  /** Threads at most. */
+  /** Most threads. */
   readonly threads?: number
   /** Program of the threads. */
   readonly entry?: URL
@@ -28,7 +29,7 @@ export type LaneSplit = {
 
 export type LaneTarget = Omit<ImportTarget, 'worker'> & { readonly logBytes: number }
 
-/** @returns what became of the tables that were begun; the others were left when the run was stopped */
+/** @returns outcomes of the tables that were started; a stopped run leaves out the others */
 export async function importInLanes(
   catalog: WritableCatalog,
   url: string,
@@ -38,7 +39,7 @@ export async function importInLanes(
   run: LakeRun,
   split: LaneSplit = {},
 ): Promise<readonly TableOutcome[]> {
-  // Largest first, so that no long table begins when the other lanes are about to run dry.
+  // Largest first, so that no long table begins when the other workers are about to finish.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: TableOutcome[] = []
   const wished = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
@@ -59,14 +60,14 @@ export async function importInLanes(
     const thread = new LaneThread(url, run, split.entry)
     threads.set(worker, thread)
     if ((await thread.opened) === null) return thread
-    // A server that gives no further connection has given one, and this thread has it. Were it away, the import says so.
+    // The server gives no further connection, but this thread has one. If the server is down, the import reports it.
     threads.delete(worker)
     freeThreads = 0
     await thread.close()
     return null
   }
   const importOne = async ({ logBytes, log, ...target }: LaneTarget, worker: number): Promise<TableOutcome> => {
-    // The log of an object store is open with what was listed already, and its lane waits more than it parses.
+    // A log of an object store is already open with its listing, and its worker waits more than it parses.
     const large = logBytes >= largeLogBytes && log?.root.startsWith('s3:') !== true
     const thread = large ? await threadOf(worker) : null
     if (thread === null) return importAndTell(catalog, { ...target, log, worker }, settings, run)
@@ -84,8 +85,9 @@ export async function importInLanes(
 }
 
 /**
- * None for a single lane, which this thread can do, nor where one writer waits for the other: two tables of 45 MB in SQLite took longer with threads
- * than without, and a thread gives up on a writer that holds the file for ten seconds, where lanes of one thread take turns.
+ * No threads for a single worker, which this thread can do, nor if one writer blocks the other: two tables of 45 MB in
+ * SQLite took longer with threads than without. A thread also gives up on a writer that holds the file for ten seconds,
+ * while workers of one thread take turns.
  */
 function threadsFor(catalog: WritableCatalog, lanes: number): number {
   if (lanes === 1 || !catalog.database.parallelWrites) return 0

@@ -1,6 +1,6 @@
 /**
- * A `_delta_log` that is written beside its place and moved there as a whole: whoever finds a folder of that name finds all of it. What a killed
- * run has left is removed by the next one.
+ * Writes a `_delta_log` under a temporary name and renames it as a whole: a folder of that name is always complete. The
+ * next run removes what a killed run has left.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.t
 import { makeFolder } from '../../../shared/make-folder.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../../shared/process-mark.ts'
 
-/** A commit as text: its lines with their numbers, and what the original file was like where that is known. */
+/** A commit as text: its lines with their numbers, and size, digest and time of the original file if known. */
 export type CommitText = {
   readonly bytes: number | null
   readonly digest: Uint8Array | null
@@ -22,13 +22,13 @@ export type CommitText = {
 export type WrittenCommit = { readonly lines: number; readonly bytes: number; readonly identical: boolean }
 
 const PARTIAL = new RegExp(String.raw`^_delta_log\.partial-${MARK}-[0-9a-f]{8}$`)
-/** As older programs name it: number and start of the process. */
+/** Name used by older versions of sluice: number and start of the process. */
 const OLD_PARTIAL = /^_delta_log\.partial-(\d+)-\d+-[0-9a-f]{8}$/
 const BUFFER_BYTES = 1 << 20
 export class NewLog implements AsyncDisposable {
-  /** Where files go until `publish`. */
+  /** Files go here until `publish`. */
   readonly folder: string
-  /** Where they will be. */
+  /** The final folder. */
   readonly target: string
   readonly #parent: string
 
@@ -39,8 +39,8 @@ export class NewLog implements AsyncDisposable {
   }
 
   /**
-   * Makes the folder `to` if need be and an empty log in it.
-   * @throws SluiceError BAD_FLAG when there is a log already, TARGET_DENIED, NO_SPACE, TARGET_IO
+   * Makes the folder `to` if needed, and an empty log in it.
+   * @throws SluiceError BAD_FLAG if there is a log already, TARGET_DENIED, NO_SPACE, TARGET_IO
    */
   static async begin(to: string): Promise<NewLog> {
     try {
@@ -58,8 +58,8 @@ export class NewLog implements AsyncDisposable {
   }
 
   /**
-   * Writes a commit, in the bytes it had where they can be told.
-   * @returns the number of its lines, and whether the digest is that of the original
+   * Writes a commit, with its original bytes if they can be restored.
+   * @returns number of lines, bytes, and whether the digest is that of the original
    */
   async writeCommit(name: string, commit: CommitText): Promise<WrittenCommit> {
     const file = join(this.folder, name)
@@ -74,7 +74,7 @@ export class NewLog implements AsyncDisposable {
     return written
   }
 
-  /** Writes a small file whole. */
+  /** Writes a small file, replacing an existing one. */
   async replaceText(name: string, text: string): Promise<void> {
     const handle = await open(join(this.folder, name), 'w')
     try {
@@ -93,7 +93,7 @@ export class NewLog implements AsyncDisposable {
     await rm(join(this.folder, name))
   }
 
-  /** Moves the log to its place; afterwards it is on the disk under its name. */
+  /** Moves the log to its final name; durable when it returns. */
   async publish(): Promise<void> {
     await syncFolder(this.folder)
     await refuseExisting(this.target)
@@ -101,27 +101,27 @@ export class NewLog implements AsyncDisposable {
     await syncFolder(this.#parent)
   }
 
-  /** Removes what was not published. */
+  /** Removes a log that was not published. */
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.folder, { recursive: true, force: true })
   }
 }
 
-/** What the bytes between the lines are. `end` is how many line breaks follow the last line, where it is not one or none. */
+/** Bytes between the lines. `end`: number of line breaks after the last line, if not 0 or 1. */
 type Form = { readonly mark: string; readonly lineBreak: string; readonly end?: number }
 const PLAIN: Form = { mark: '', lineBreak: '\n' }
 const BYTE_ORDER_MARK = '\ufeff'
-/** More blank lines at the end than this are not looked for. */
+/** Most blank lines at the end that are tried. */
 const MOST_BLANK = 16
 
 type Formed = WrittenCommit & {
   /** Bytes without the last line break. */
   readonly body: number
-  /** Line breaks, those of blank lines and the last one included. */
+  /** Line breaks, including those of blank lines and the last one. */
   readonly breaks: number
 }
 
-/** Other forms that would have the size of the original. */
+/** Other forms that have the size of the original. */
 function formsBySize({ bytes, body, breaks }: Formed, original: number | null): readonly Form[] {
   if (breaks === 0 || original === null || original === bytes) return []
   const forms: Form[] = []
@@ -135,7 +135,7 @@ function formsBySize({ bytes, body, breaks }: Formed, original: number | null): 
   return forms
 }
 
-/** Writes one form of a commit; the last line break is left out where that gives the original's size. */
+/** Writes one form of a commit; without the last line break if that gives the original's size. */
 async function writeForm(file: string, commit: CommitText, form: Form): Promise<Formed> {
   const handle = await open(file, 'w')
   try {
@@ -151,7 +151,7 @@ async function writeForm(file: string, commit: CommitText, form: Form): Promise<
         out.take(`${lines === 0 ? '' : lineBreak}${lineBreak.repeat(blank)}${raw}`)
         lines++
         breaks += blank + 1
-        // An object that was spread over several lines is one with line breaks in it.
+        // An object that was spread over several lines has line breaks in it.
         next = line + 1 + (raw.includes('\n') ? raw.split('\n').length - 1 : 0)
         if (out.waiting >= BUFFER_BYTES) await out.flush()
       }
@@ -167,7 +167,7 @@ async function writeForm(file: string, commit: CommitText, form: Form): Promise<
   }
 }
 
-/** Text to a file through a buffer, counted and hashed. */
+/** Writes text to a file through a buffer; counts and hashes it. */
 class HashedOutput {
   readonly #handle: FileHandle
   readonly #hash: Hash = createHash('sha256')
@@ -198,7 +198,7 @@ class HashedOutput {
   }
 }
 
-/** File systems take seconds as a fraction, which a double cannot hold exactly: a microsecond more, and the millisecond is right. */
+/** `utimes` takes seconds as a double, which is inexact: one microsecond more gives the right millisecond. */
 async function setTime(file: string, modified: number | null): Promise<void> {
   if (modified === null) return
   const seconds = (modified * 1_000 + 1) / 1_000_000
@@ -214,7 +214,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** An empty folder may be in the place: a rename puts the log there all the same. */
+/** An empty folder of that name is allowed: rename replaces it. */
 async function refuseExisting(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -226,7 +226,7 @@ async function refuseExisting(folder: string): Promise<void> {
   })
 }
 
-/** Whether a folder is the unfinished log of a run that is no more. */
+/** Whether a folder is the unfinished log of a run that has ended. */
 async function isAbandoned(folder: string, name: string): Promise<boolean> {
   const marked = PARTIAL.exec(name)
   const [, pid] = OLD_PARTIAL.exec(name) ?? []
@@ -236,7 +236,7 @@ async function isAbandoned(folder: string, name: string): Promise<boolean> {
   return marked === null ? isLeftUnmarked(Number(pid), found.mtimeMs) : isLeft(marked.slice(1), found.mtimeMs)
 }
 
-/** What the file system says of the folder that is written, as an error of the target's kind. */
+/** Maps a file system error on the written folder to an error of the target. */
 export function unwritable(error: unknown, path: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error) || !('code' in error)) return error
   const { code = '', message } = error as NodeJS.ErrnoException

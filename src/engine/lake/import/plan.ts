@@ -1,4 +1,4 @@
-/** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
+/** Plans an import from listings and cheap reads only. Writes nothing and creates no catalog. */
 import { createHash } from 'node:crypto'
 import { refuseImport } from '../../../catalog/import/foreseen.ts'
 import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
@@ -19,7 +19,7 @@ import { defaultTableId } from '../table-id.ts'
 export type PlanTarget = {
   readonly name: string
   readonly path: string
-  /** By which the catalog has it or is to have it; absent where the import finds or makes one. */
+  /** Id in the catalog, existing or new; absent: the import finds or makes one. */
   readonly tableId?: string
   /** The catalog may have the table of that id at another place. */
   readonly moved?: boolean
@@ -28,32 +28,33 @@ export type PlanTarget = {
 export type Plan = {
   readonly lines: readonly PlanLine[]
   readonly errors: ReadonlyMap<string, SluiceError>
-  /** The logs by their paths, as they were opened for the plan; none of a plan of many tables. */
+  /** The logs opened for the plan, by path; empty for a plan of many tables. */
   readonly logs: ReadonlyMap<string, LogStore>
   readonly hash: string
-  /** Actions to bring in, estimated from the bytes of the logs. */
+  /** Actions to import, estimated from the bytes of the logs. */
   readonly actions: number
   /** Actions of unfinished imports that are in the catalog already. */
   readonly baseline: number
 }
 
-/** Measured on two busy cores: log bytes a second, and the fixed cost of a commit file. For estimates only. */
+/** Measured on two busy cores: log bytes per second, and the fixed cost of a commit file. For estimates only. */
 const BYTES_A_SECOND = 35_000_000
 const MS_A_COMMIT = 0.25
 const CHECKPOINT_FACTOR = 4
 const CHECKPOINT_ROW_BYTES = 150
 const SAMPLE_BYTES = 65_536
 const LINE_BYTES = 500
-/** Up to so many tables the listings of their logs are kept for the import that follows. */
+/** Up to this many tables the listings of their logs are kept for the import that follows. */
 const FEW_TARGETS = 16
 
-/** Longer ago a listing is news of yesterday. */
+/** A kept listing is used for at most this long. */
 const FRESH_MS = 10_000
-/** A longer listing takes time of its own to read, and more memory than a round trip is worth. */
+/** A longer listing is not kept: it takes time to read and more memory than the saved round trip is worth. */
 const MOST_ENTRIES = 2_000
 
 /**
- * @param deep also counts files, bytes and rows of the tables and refuses what the import would, for a plan that is shown rather than run
+ * @param deep for a plan that is shown, not run: also counts files, bytes and rows of the tables, and refuses what the
+ * import would refuse
  */
 export async function planTables(
   targets: readonly PlanTarget[],
@@ -107,8 +108,8 @@ export async function planTables(
 }
 
 /**
- * A log of a bucket whose listing serves the plan of an import and the import that follows at once: a round trip saved
- * where nothing is new. Local folders come back as they are: listing one again costs nothing.
+ * Wraps a bucket's log: the listing of the plan serves the import that follows at once, which saves a round trip if
+ * nothing is new. Local logs are returned unchanged: listing them again costs nothing.
  */
 function listedOnce(log: LogStore): LogStore {
   if (log.requests === undefined) return log
@@ -120,7 +121,7 @@ function listedOnce(log: LogStore): LogStore {
     async *list(folder, options) {
       const { after } = options
       if (folder === LOG_FOLDER && known !== null && performance.now() - known.at < FRESH_MS) {
-        // Names of a log are ASCII, where both orders agree.
+        // Names of a log are ASCII, so both orders agree.
         yield* after === undefined ? known.entries : known.entries.filter(({ name }) => name > after)
         return
       }
@@ -209,7 +210,7 @@ async function planLine(
     ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
     ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
   }
-  // From a bucket three samples are three requests, which an estimate is not worth.
+  // For a bucket three samples are three requests: too expensive for an estimate.
   const perLine = log.requests === undefined ? await bytesALine(log, commits, interrupt.abort) : LINE_BYTES
   const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
   return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
@@ -219,7 +220,7 @@ function keyOf({ tableId, moved }: PlanTarget, { root }: LogStore): TableKey {
   return tableId === undefined || moved !== true ? { location: root } : { tableId }
 }
 
-/** Bytes of a line, by the beginnings of a few commits; only for estimates. */
+/** Average bytes of a line, from the beginnings of up to three commits; only for estimates. */
 async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal: AbortSignal): Promise<number> {
   let bytes = 0
   let lines = 0

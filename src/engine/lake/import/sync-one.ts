@@ -1,4 +1,4 @@
-/** Brings one table of the catalog up to its log: a look at what is new, and an import only where there is something. */
+/** Brings one table of the catalog up to date: inspects the log, and imports only if there are new commits. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { checkOlder, newestOf } from '../../../catalog/import/same-log.ts'
@@ -16,32 +16,32 @@ import { knownTables, standing, type KnownTable } from './known-tables.ts'
 export type Synced = {
   readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
   readonly error: SluiceError | null
-  /** Versions that the log has and the catalog has not, afterwards; null when the log cannot be listed. */
+  /** Versions that the catalog still lacks afterwards; null if the log cannot be listed. */
   readonly behind: number | null
   readonly actions: number
-  /** Whether its line has been told. */
+  /** Whether `table.finished` has been emitted. */
   readonly told: boolean
 }
 
-/** Older commits with another file time that a look reads, at most: a copy of a lake has no other ones. */
+/** Most older commits with a changed file time that are read per check: a copy of a lake has only such ones. */
 const OLDER_READ = 10
 
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
 
-/** What was compared in this run, by table; it is not compared again while the listing says the same. */
+/** What this run has compared, by table; not compared again while the listing is unchanged. */
 export type Proved = Map<
   string,
   {
     /** Version, size, time and stamp of the newest commit, whose bytes were compared. */
     readonly newest?: string
-    /** Digest of what the listing says of the older ones. */
+    /** Digest of the listing of the older commits. */
     readonly older?: string
   }
 >
 
 /**
- * Never rejects. Tells nothing of a table that is current: that is for the caller.
- * @param table as the catalog knew it; asked for again before anything is written
+ * Never rejects. Emits nothing for a table that is current: the caller does.
+ * @param table as the catalog had it; read again before anything is written
  */
 export async function syncTable(
   catalog: WritableCatalog,
@@ -55,7 +55,7 @@ export async function syncTable(
   const location = pathOfLocation(table.location)
   try {
     const log = await openLake(location)
-    // A listing of a bucket costs a request for 1,000 commits: its older ones are compared once a run.
+    // Listing a bucket costs one request per 1,000 commits, so older commits are compared once per run.
     const isWhole = log.pagedListing !== true || proved.get(table.tableId)?.older === undefined
     const known = table.settled ? await look(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
     const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
@@ -101,7 +101,7 @@ export async function syncTable(
     }
     const kind = error?.kind
     const status = kind === 'unsupported' ? 'refused' : kind === 'stopped' ? 'stopped' : 'failed'
-    // An import that failed half-way has brought some of the versions.
+    // An import that failed half-way has stored some of the versions.
     const [now] = await knownTables(catalog.database, { tableId: table.tableId }).catch(() => [])
     const latest = known?.latest ?? null
     const behind = latest === null || now === undefined ? null : Math.max(0, latest - (now.version ?? -1))
@@ -109,25 +109,26 @@ export async function syncTable(
   }
 }
 
-/** The folder that a table's commits appear in, or null where the system cannot watch it. */
+/** The folder in which a table's commits appear; null if the system cannot watch it. */
 export function logFolder({ location }: Pick<KnownTable, 'location'>): string | null {
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }
 
-/** The log from a version on, or null when nothing of that is left. */
+/** The log from a version on; null if nothing of that is left. */
 async function look(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
     return await listLog(log, { signal, attributes: true, from })
   } catch (error) {
-    // The import says what can be done of a log that is not there.
+    // The import reports a missing log with advice.
     if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return null
     throw error
   }
 }
 
 /**
- * Whether the newest known commit is the log's last, with the bytes it had. Its size and time do not say that: a commit may be written over by one of
- * its length, and a copy keeps times. So each run reads it once, which is one small file a table.
+ * Whether the newest known commit is the log's last and has the same bytes. Size and time do not show that: a commit
+ * may be overwritten by one of equal length, and a copy keeps times. So each run reads it once, which is one small file
+ * per table.
  */
 async function isCurrent(
   log: LogStore,
@@ -150,7 +151,7 @@ function remember(proved: Proved, table: KnownTable, listing: LogListing): void 
   proved.set(table.tableId, { ...proved.get(table.tableId), newest: factsOf(table, listing) })
 }
 
-/** Commits below the known version, by what the listing says of them. @throws SluiceError LOG_REWRITTEN */
+/** Compares the commits below the known version by size and time in the listing. @throws SluiceError LOG_REWRITTEN */
 async function compareOlder(
   { database }: WritableCatalog,
   { table, log, listing }: { readonly table: KnownTable; readonly log: LogStore; readonly listing: LogListing },
@@ -180,7 +181,7 @@ function done(status: 'current' | 'skipped', behind: number): Synced {
   return { status, error: null, behind, actions: 0, told: status === 'skipped' }
 }
 
-/** What `table.finished` says of a table in which nothing is new. */
+/** Emits `table.finished` for a table without news. */
 export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
   run.emit({
     type: 'table.finished',

@@ -21,7 +21,7 @@ export type CatalogRow = {
   readonly commitTime: number | null
   /** The commit of that version as it was imported. */
   readonly newest: NewestKnown | null
-  /** URL of the catalog as it is shown. */
+  /** URL of the catalog as displayed. */
   readonly catalogUrl: string
   readonly partitionColumns: readonly string[]
   readonly features: readonly string[]
@@ -29,7 +29,7 @@ export type CatalogRow = {
   readonly proof: ProofState
 }
 
-/** The lease of a process that has ended does not count. @param only locations; every table when absent */
+/** Ignores the lease of a process that has ended. @param only these locations; all tables if absent */
 export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<string>): Promise<readonly CatalogRow[]> {
   const now = await database.now()
   const proofs = await latestValidations(database)
@@ -95,7 +95,7 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
             }),
       state,
       proof:
-        // A proof of rows that were removed by hand proves nothing.
+        // A proof is void once its rows were removed by hand.
         proof === undefined || known === null
           ? { state: 'never' }
           : proof.differences === 0
@@ -106,7 +106,7 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
   return rows
 }
 
-/** Which version the catalog holds of each table, by location: one cheap question. */
+/** Current version of each table in the catalog, by location: one cheap query. */
 export async function catalogVersions(database: SqlDatabase): Promise<ReadonlyMap<string, number | null>> {
   const rows = await database.all('SELECT location, current_version FROM delta_tables')
   return new Map(rows as [string, number | null][])

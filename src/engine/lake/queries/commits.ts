@@ -10,7 +10,7 @@ import { checkpointVersions, eventOfRecord, eventOfSummary } from '../operations
 import type { CommitDetail, Page } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
-/** Files of one commit that are shown; the totals say how many there are. */
+/** Most files of a commit that are shown; totals count all. */
 const FILES_SHOWN = 500
 
 export async function historyPage(
@@ -100,7 +100,7 @@ function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {
   return parsed.kind === 'commitInfo' ? parsed.commitInfo : {}
 }
 
-/** Who did it, where, and what the engine measured; numbers stay the text that the engine wrote. */
+/** Predicate, user and the engine's metrics; numbers stay the text that the engine wrote. */
 function toldBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
   const parameters = recordOf(info['operationParameters'])
   const metrics = Object.entries(recordOf(info['operationMetrics'])).map(

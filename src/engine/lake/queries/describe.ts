@@ -20,7 +20,7 @@ export type Declared = {
   readonly domains: readonly DomainMetadataAction[]
 }
 
-/** Protocol, metadata, transactions and domains of the version in question. */
+/** Protocol, metadata, transactions and domains of the located version. */
 export async function declared(located: Located, signal: AbortSignal): Promise<Declared> {
   if (located.from === 'log') {
     const snapshot = await located.table.snapshot({}, { allowRefused: true })
@@ -38,7 +38,7 @@ export async function declared(located: Located, signal: AbortSignal): Promise<D
   }
 }
 
-/** Protocol and metadata alone, which take less of a log. */
+/** Protocol and metadata only, which needs less of a log. */
 export async function headOf(
   located: Located,
   asOf: AsOf,
@@ -161,7 +161,7 @@ async function sizes({ database, table }: Extract<Located, { from: 'catalog' }>)
   return SIZE_CLASSES.map(({ label }, i) => ({ label, files: Number(row?.[i] ?? 0) }))
 }
 
-/** Commits a day for eight weeks up to the newest commit, oldest first. */
+/** Commits per day for eight weeks up to the newest commit, oldest first. */
 async function perDay(
   { database, table }: Extract<Located, { from: 'catalog' }>,
   newest: number | null,

@@ -1,4 +1,4 @@
-/** The Files tab: a page of the active files that a condition leaves, and how far each step narrows them. */
+/** The Files tab: a page of the active files that match a condition, and how far each step narrows them. */
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { ACTIVE, filesByNumber, type FileRecord } from '../../../catalog/query/files.ts'
 import { prunedFiles, pruningAt, totalsByPartition } from '../../../catalog/query/pruned.ts'
@@ -28,7 +28,7 @@ const ORDER: Readonly<Record<FileSort, string>> = {
   added: 'added_version',
 }
 
-/** What a query selected: row numbers in the order of the sort, and the funnel. Kept for the next page of the same query. */
+/** Result of a query: row numbers in sort order, and the funnel. Kept for the next page of the same query. */
 type Selection = {
   readonly key: string
   readonly numbers: Float64Array
@@ -62,7 +62,8 @@ export class FilePages {
       return { rows, total: counts.files, from: query.from, version, commitTime, funnel }
     }
     const key = JSON.stringify([tableId, located.importId, version, query.where, query.sort, query.descending])
-    // One state of the catalog for all statements of a condition: an import may merge partitions between two of them.
+    // One snapshot of the catalog for all statements of a condition: an import may merge partitions between two of
+    // them.
     if (this.#last?.key !== key)
       this.#last = await database.read(async (reader) => select(reader, table, query, { key, all, signal }))
     const { numbers, funnel, pruning } = this.#last
@@ -128,7 +129,7 @@ function sizeOf({ files, bytes }: { readonly files: number; readonly bytes: numb
   return { files, bytes }
 }
 
-/** Whether a file was kept without being able to say anything of a column that was asked about. */
+/** Whether a file was kept although it lacks min and max of some column of the condition. */
 export function lacksStats(stats: string | null | undefined, pruning: Pruning): boolean {
   return pruning.dataColumns.some(({ physicalPath }) => {
     const { min, max } = statsRange(stats, physicalPath)

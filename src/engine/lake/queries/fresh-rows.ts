@@ -1,6 +1,6 @@
 /**
- * Which rows of the list are others by now. Folders of this machine are watched by the system; tables elsewhere, and shares that other machines write to,
- * are asked whether the next commit is there: those on the screen, every few seconds.
+ * Finds rows of the list that may have changed. Local folders are watched by the system. Tables elsewhere, and shares
+ * that other machines write to, are polled for their next commit: those on the screen, every few seconds.
  */
 import { commitName, LOG_FOLDER } from '../../../delta/log-path.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
@@ -11,23 +11,23 @@ import { openLake } from '../../run/registry.ts'
 import type { TableRow } from '../../../model/lake/answers.ts'
 import { catalogVersions } from './catalog-rows.ts'
 
-/** A table on the screen is asked for its next commit so often, ms. */
+/** How often tables on the screen are polled for their next commit, ms. */
 const POLL_MS = 3000
-/** Other programs bring tables into the catalog too, ms. */
+/** How often the catalog is polled, ms: other programs import tables too. */
 const CATALOG_MS = 2000
-/** Tables on the screen that are asked for at most: as many as a tall terminal shows. */
+/** Most tables on the screen that are polled: as many as a tall terminal shows. */
 const MOST = 100
 
 export class FreshRows implements Disposable {
   readonly #watch = new LogWatch(Number.POSITIVE_INFINITY, () => undefined)
   #rows: readonly TableRow[] = []
-  /** Folders in which something went on at the last look: a commit that is being written is read once it is whole. */
+  /** Folders that changed at the previous call: a commit that was being written then is complete now. */
   #stirred: ReadonlySet<string> = new Set()
   #polledAt = 0
   #catalogAt = 0
   #versions: ReadonlyMap<string, number | null> | null = null
 
-  /** Begins to look after these rows, which were read just now. */
+  /** Starts watching these rows, which were just read. */
   follow(rows: readonly TableRow[], now: number): void {
     this.#rows = rows
     this.#versions = null
@@ -44,9 +44,9 @@ export class FreshRows implements Disposable {
   }
 
   /**
-   * Rows that may be others than they were. What the system tells of is due at the next call.
-   * @param seen keys of those on the screen
-   * @param ask the catalog, where it may be asked now; null where there is none
+   * Rows that may have changed. Changes that the system reports are due at the next call.
+   * @param seen keys of the rows on the screen
+   * @param ask gets the catalog if it can be queried now; null if there is none
    */
   async due(
     seen: readonly string[],
@@ -67,7 +67,7 @@ export class FreshRows implements Disposable {
     return this.#rows.filter(({ key }) => due.has(key))
   }
 
-  /** Rows that were read again. */
+  /** Stores rows that were read again. */
   replace(rows: readonly TableRow[]): void {
     const byKey = new Map(rows.map((row) => [row.key, row]))
     this.#rows = this.#rows.map((row) => byKey.get(row.key) ?? row)
@@ -77,7 +77,7 @@ export class FreshRows implements Disposable {
     this.#watch[Symbol.dispose]()
   }
 
-  /** Tables on the screen whose next commit is there. A log that cannot be looked at is no news: what is wrong with it, a reading says. */
+  /** Tables on the screen whose next commit exists. Unreadable logs are skipped: reading the row reports them. */
   async #polled(seen: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const keys = new Set(seen)
     const rows = this.#rows.filter(({ key, kind, version }) => keys.has(key) && kind === 'delta' && version !== null)
@@ -94,10 +94,10 @@ export class FreshRows implements Disposable {
     return found.flat()
   }
 
-  /** Tables of which the catalog holds another version than when it was asked last. */
+  /** Tables whose version in the catalog has changed since the last call. */
   async #moved(database: SqlDatabase | null): Promise<readonly string[]> {
     if (database === null) {
-      // Whatever a catalog holds that is made meanwhile is news.
+      // If a catalog is made later, all its tables count as changed.
       this.#versions = new Map()
       return []
     }

@@ -1,4 +1,4 @@
-/** One table behind a key of the tables list, open from the catalog or from its log. */
+/** One table of the tables list, opened from the catalog or from its log. */
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
@@ -20,13 +20,16 @@ export type Located =
       readonly from: 'catalog'
       readonly database: SqlDatabase
       readonly table: ReadableTable
-      /** Import that wrote its rows: after a roll back and another one, row numbers are others. */
+      /** Import that wrote its rows: after a rollback and a new import, row numbers change. */
       readonly importId: string | null
       readonly path: string
     }
   | { readonly from: 'log'; readonly table: DeltaTable; readonly path: string }
 
-/** The catalog answers where it holds the whole table; where it does not, the log. @param reach what will be asked of a log; by default what `asOf` says */
+/**
+ * Opens the table in the catalog if it is complete there, else its log. @param reach versions of the log that will be
+ * needed; default: by `asOf`
+ */
 export async function locate(
   key: string,
   asOf: AsOf,
@@ -54,8 +57,8 @@ async function atTime(database: SqlDatabase, tableId: string, timeMs: number): P
 }
 
 /**
- * What somebody means who types a path or a URL: a lake, or a database, which may be a file.
- * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL for what is neither
+ * What a typed path or URL is: a lake, or a database, which may be a file.
+ * @throws SluiceError NO_SUCH_PATH; UNSUPPORTED_URL if it is neither
  */
 export async function placedAt(text: string): Promise<Placed> {
   if (isCopyUrl(text) || isCatalogUrl(text)) return { kind: 'database', url: text }

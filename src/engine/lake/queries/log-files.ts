@@ -1,4 +1,4 @@
-/** The Files and Partitions tabs of a table that is not in the catalog: answered from its log, held in memory, and bounded for that reason. */
+/** The Files and Partitions tabs of a table outside of the catalog: read from its log into memory, so limited. */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { schemaOf } from '../../../delta/schema.ts'
 import { numRecordsOf, statsRange } from '../../../delta/stats.ts'
@@ -14,7 +14,7 @@ import type { Located } from './located.ts'
 
 type InLog = Extract<Located, { from: 'log' }>
 
-/** Files kept in memory at most for one look. */
+/** Most files kept in memory for one page. */
 const MAX_FILES = 200_000
 
 export async function filesFromLog(

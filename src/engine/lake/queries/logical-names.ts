@@ -1,4 +1,4 @@
-/** Files of a table with mapped columns are recorded under the names of their columns in Parquet; people know the columns by the names of the schema. */
+/** Maps physical column names to the schema's: with column mapping, files are recorded under the physical ones. */
 import { schemaOf, type StructType } from '../../../delta/schema.ts'
 import type { PartitionRow } from '../../../model/lake/answers.ts'
 import type { Declared } from './describe.ts'
@@ -7,11 +7,11 @@ type Values = PartitionRow['values']
 
 export type LogicalNames = {
   values(values: Values): Values
-  /** Statistics with other keys; every number stays the text that it is. */
+  /** Statistics with other keys; every number keeps its text. */
   stats(text: string): string
 }
 
-/** @returns null where columns are called alike in both */
+/** @returns null if both names are the same for all columns */
 export function logicalNames({ protocol, metadata }: Pick<Declared, 'protocol' | 'metadata'>): LogicalNames | null {
   if (protocol === null || metadata === null) return null
   const schema = schemaOf(protocol, metadata)
@@ -29,11 +29,11 @@ const isMapped = ({ fields }: StructType): boolean =>
 
 /** Objects of statistics whose keys are columns. */
 const BY_COLUMN: ReadonlySet<string> = new Set(['minValues', 'maxValues', 'nullCount'])
-/** Strings with what tells a key from a value, and the brackets around objects. */
+/** Strings, with a colon if they are keys, and the brackets around objects. */
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g
 
 function renamed(text: string, schema: StructType): string {
-  // What is open: null where its keys are no columns.
+  // Open objects; null if their keys are not columns.
   const open: (StructType | null)[] = []
   let inside: StructType | null = null
   return text.replace(TOKENS, (token: string, quoted: string | undefined, colon: string | undefined) => {

@@ -1,4 +1,4 @@
-/** What the catalog has recorded of commands, as lists show it: a command about a folder is told with what became of each table. */
+/** The catalog's record of commands for lists: a command about a folder comes with the result for each table. */
 import { realpathSync } from 'node:fs'
 import { readAudit, type AuditRow } from '../../../catalog/audit.ts'
 import { readStatus, type StatusRow } from '../../../catalog/status.ts'
@@ -9,12 +9,12 @@ import type { SqlReader } from '../../../model/run/sql-port.ts'
 import type { RecordedRun, TableRow } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
-/** Commands that are looked through for those about one table. */
+/** Commands that are searched for those about one table. */
 const LOOKED_THROUGH = 200
 /** Runs of a table that are shown. */
 const SHOWN = 5
 
-/** Commands recorded in the catalog, newest first; those about one table under the name it has in the list. */
+/** Commands recorded in the catalog, newest first; those about one table have its name in the list. */
 export async function recentRuns(
   reader: SqlReader,
   count: number,
@@ -57,7 +57,7 @@ export async function runsOf(table: TableRow, located: Located, reader: SqlReade
     .slice(0, SHOWN)
 }
 
-/** Whether an import was begun while a command ran, of which it is a part then. */
+/** Whether an import began while a command ran: then it is part of it. */
 function isWithin({ startedAt }: StatusRow, { startedAt: from, completedAt: to }: AuditRow): boolean {
   return startedAt !== null && startedAt >= from && (to === null || startedAt <= to)
 }
@@ -81,7 +81,7 @@ const IMPORTS: ReadonlySet<string> = new Set(['import', 'batch-import', 'sync'])
 
 const verbOf = (command: string): string => VERB.exec(command)?.[1] ?? command
 
-/** A path or URL as locations have it: without links, in one spelling. What is neither, or gone, stays as it is. */
+/** A path or URL in the spelling of locations, links resolved. Other texts and missing paths are returned unchanged. */
 function placeOf(subject: string): string {
   try {
     const place = parseLakeUrl(subject)
@@ -91,7 +91,7 @@ function placeOf(subject: string): string {
   }
 }
 
-/** The command in a recorded line: lists have room for a word. */
+/** The command's verb in a recorded line, for lists. */
 const VERB = /\s(import|batch-import|sync|validate|rollback)(?:\s|$)/
 
 function runEvent(row: AuditRow): RunEvent {

@@ -1,4 +1,4 @@
-/** The tables list: what lies below the lake, beside what the catalog knows of it. */
+/** The tables list: what is below the lake, together with what the catalog knows of it. */
 import { resolve } from 'node:path'
 import { probeTable } from '../../../delta/probe.ts'
 import { newestOf, rewritten, type NewestKnown } from '../../../catalog/import/same-log.ts'
@@ -15,7 +15,7 @@ import { catalogRows, type CatalogRow } from './catalog-rows.ts'
 
 /**
  * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
- * @param away why the catalog cannot be asked; null where it was, or where there is none yet
+ * @param away why the catalog cannot be queried; null if it was, or if there is none yet
  */
 export async function listTables(
   lake: string | null,
@@ -28,7 +28,7 @@ export async function listTables(
     const rows = await rowsOfLake(lake, known, signal)
     return away === null ? rows : rows.map((row) => withoutCatalog(row, away))
   }
-  // What the catalog holds from elsewhere is listed too, when no lake was asked for.
+  // Without a lake, the tables of the catalog are listed, wherever they are.
   const rows: TableRow[] = []
   const lanes = lanesAt([...known.keys()])
   const located = inOrder(known.values(), lanes, ({ tableId, location }) =>
@@ -38,12 +38,12 @@ export async function listTables(
   return rows
 }
 
-/** What its log says of a table, where nobody knows what the catalog says. */
+/** Row by the log alone, because the catalog cannot be queried. */
 function withoutCatalog(row: TableRow, error: ErrorInfo): TableRow {
   return row.kind === 'delta' ? { ...row, catalog: { state: 'away', error } } : row
 }
 
-/** Some rows of a list as they are now. @throws SluiceError ABORTED */
+/** Reads some rows of a list again. @throws SluiceError ABORTED */
 export async function rowsAgain(
   rows: readonly TableRow[],
   database: SqlDatabase | null,
@@ -75,14 +75,14 @@ async function rowsOfLake(
   return rows
 }
 
-/** Name of a lake that is a table itself. */
+/** Name of a lake that is itself a table. */
 function lastPart(path: string): string {
   const place = parseLakeUrl(path)
   if (place.kind === 'local') return resolve(place.path).split('/').at(-1) ?? '.'
   return place.prefix.split('/').at(-1) || place.bucket
 }
 
-/** One table by its location, fresh. */
+/** Reads one table by its location. */
 export async function tableRow(
   name: string,
   path: string,
@@ -143,24 +143,24 @@ function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location
   }
 }
 
-/** A log from `version` on; null where it has nothing there. */
+/** A log from `version` on; null if it has nothing there. */
 async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
     return await listLog(log, { signal, from: version })
   } catch (error) {
-    // What lies below may be a log all the same, and is looked at then.
+    // Older commits may still exist: the table is then read from the start.
     if (error instanceof SluiceError && error.code === 'NO_LOG') return null
     throw error
   }
 }
 
-/** Newest commits whose bytes were compared, by location: not again while size and time stay. */
+/** Newest commits whose bytes were compared, by location: skipped while size and time are unchanged. */
 const compared = new Map<string, string>()
 
 /**
- * Why the newest commit that was imported is another one now. On this machine its bytes are compared, once for each size and time that it has; of a
- * bucket, where that would be a request a table, its size alone: a run of sync compares those too.
- * @returns null where nothing says so
+ * Why the newest imported commit has changed. A local log: its bytes are compared once for each size and time. A
+ * bucket: only the size, because the bytes would cost one request per table; sync compares those.
+ * @returns null if no change was found
  */
 async function otherThanImported(
   log: LogStore,
@@ -179,7 +179,9 @@ async function otherThanImported(
   return null
 }
 
-/** A whole table whose log went on is behind, one whose log ends earlier was truncated; everything else is as the catalog says. */
+/**
+ * A complete table is `behind` if its log has newer commits, `truncated` if it ends earlier; else as in the catalog.
+ */
 function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
   if (row === undefined) return { state: 'none' }
   if (row.state.state === 'current' && row.version !== null && latest > row.version) {

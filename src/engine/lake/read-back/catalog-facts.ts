@@ -1,4 +1,4 @@
-/** A version as the relations of the catalog have it: rows and columns, and no line of the log but for what columns cannot hold. */
+/** A version as the catalog's relations have it: from rows and columns; raw lines only for what columns cannot hold. */
 import { ADD_COLUMNS, addRecord, utf8, type AddRecord } from '../../../catalog/export/adds.ts'
 import { keyedPages } from '../../../catalog/export/merge.ts'
 import { tombstonesAt } from '../../../catalog/export/tombstones.ts'
@@ -27,11 +27,11 @@ import type { VersionFacts } from './version-facts.ts'
 export type CatalogVersion = {
   readonly table: ReadableTable
   readonly version: number
-  /** Of the checkpoint that the other side reads; files up to it have no version of their own there. -1 where it reads none. */
+  /** Version of the other side's checkpoint: files up to it have no added version there. -1 without a checkpoint. */
   readonly checkpoint: number
-  /** Whose removes speak for the first version: the source of its rows. */
+  /** Source of the first version's rows, which decides its removes. */
   readonly baseSource: number
-  /** Removes from before this time, ms, are left out. */
+  /** Removes before this time, ms, are left out. */
   readonly expired: number
 }
 
@@ -95,7 +95,7 @@ function wordsOf({ columns, raw }: AddRecord): FileWords {
   }
 }
 
-/** A column holds a replacement for half a character; the line that is kept then has what the writer wrote. */
+/** The column has a replacement for each unpaired surrogate; the raw line, if kept, has the original. */
 function statsOf(stats: string, raw: Uint8Array | null): string {
   if (raw === null || !stats.includes('\ufffd')) return stats
   const action = parseAction(utf8(raw), () => 'an add line of the catalog')
@@ -105,7 +105,7 @@ function statsOf(stats: string, raw: Uint8Array | null): string {
 
 type Values = Readonly<Record<string, string | null>>
 
-/** Tables have fewer partitions than files. */
+/** Cached partition texts: tables have fewer partitions than files. */
 const MOST_KEPT = 10_000
 const partitions = new Map<string, string | null>()
 
@@ -119,7 +119,7 @@ function partition(json: string | null): string | null {
   return text
 }
 
-/** Text that is no JSON is compared as the name of a value, so that it is found and not fatal. */
+/** A text that is not JSON is compared as a key, so that it is reported and not fatal. */
 function parsed(json: string): Values {
   try {
     return JSON.parse(json) as Values

@@ -1,6 +1,6 @@
 /**
- * Two readings of a million files compared without holding either: things go by their names into groups, of which each has a number and a sum. Equal sums are
- * equal things; where they differ, the things of those groups are read once more and named.
+ * Compares two readings of a million files without keeping either in memory. Facts go by key into groups, each with a
+ * count and a digest sum. Equal sums mean equal facts; groups that differ are read once more, and their facts named.
  */
 import { hash } from 'node:crypto'
 import { hashInto, type HashPair } from '../../../shared/hash.ts'
@@ -10,7 +10,7 @@ import type { Fact } from './facts.ts'
 const GROUPS = 1024
 const WORDS = 8
 
-/** Blocks of things, that may be asked for more than once. */
+/** Blocks of facts; may be read more than once. */
 export type Facts = () => AsyncIterable<readonly Fact[]>
 
 const pair: HashPair = { a: 0, b: 0 }
@@ -20,7 +20,7 @@ function groupOf(key: string): number {
   return pair.a % GROUPS
 }
 
-/** Each value behind its length, so that no two things have the same text. */
+/** Each value is preceded by its length, so that different facts have different texts. */
 function textOf({ key, values }: Fact): string {
   let text = `${key.length}:${key}`
   for (const value of values) text += value === null ? '-' : `${value.length}:${value}`
@@ -58,7 +58,7 @@ class FactSums {
 
 export type FactDifference = {
   readonly key: string
-  /** Null where one side has no such thing, or has it several times. */
+  /** Null if one side lacks the fact, or has it several times. */
   readonly field: number | null
   readonly left: string | null
   readonly right: string | null
@@ -68,11 +68,11 @@ export type Compared = {
   readonly left: number
   readonly right: number
   readonly differences: readonly FactDifference[]
-  /** Groups of things that differ too and were not looked into. */
+  /** Groups that also differ but were not read again. */
   readonly unnamed: number
 }
 
-/** Groups whose things are named, one or more of a thousand each. */
+/** Most groups whose facts are named: each has about one of 1,024 facts. */
 const MOST_GROUPS = 16
 
 export async function compareFacts(left: Facts, right: Facts): Promise<Compared> {

@@ -1,4 +1,4 @@
-/** What two readings of a table say of one thing, field by field, in a form in which equal means equal. */
+/** Facts of a table as two readings give them, field by field, in a form in which equal values are equal texts. */
 import {
   VECTOR_FIELDS,
   type AddAction,
@@ -9,10 +9,10 @@ import {
 import { dvId } from '../../../delta/paths.ts'
 import { isWellFormed } from '../../../shared/well-formed.ts'
 
-/** One thing with its name and the values of its fields; a field that says nothing is null. */
+/** One fact: key and field values; null for an absent value. */
 export type Fact = { readonly key: string; readonly values: readonly (string | null)[] }
 
-/** A file is its path as the log writes it and its deletion vector: two of one path are two. */
+/** A file is identified by its path as in the log and its deletion vector: another vector makes another file. */
 export const FILE_FIELDS = [
   'path',
   'deletion vector',
@@ -28,14 +28,14 @@ export const FILE_FIELDS = [
   'added version',
 ] as const
 
-/** What an `add` says, its objects as comparable texts. */
+/** Fields of an `add`, with objects as comparable texts. */
 export type FileWords = Readonly<Record<'partitionValues' | 'tags' | 'deletionVector', string | null>> &
   Omit<AddAction, 'partitionValues' | 'tags' | 'deletionVector'>
 
 /**
  * @param path canonical
  * @param dv id of the deletion vector
- * @param addedVersion null where only a checkpoint tells of the file; then nobody knows whether it was a change of data either
+ * @param addedVersion null if only a checkpoint has the file; then `dataChange` is unknown too
  */
 export function fileFact(words: FileWords, path: string, dv: string | null, addedVersion: number | null): Fact {
   return {
@@ -59,7 +59,7 @@ export function fileFact(words: FileWords, path: string, dv: string | null, adde
 
 export const REMOVE_FIELDS = ['deletion time', 'size', 'partition values', 'deletion vector'] as const
 
-/** @param path canonical: a remove may spell it in another way than the add */
+/** @param path canonical: a remove may spell it differently from the add */
 export function removeFact(remove: RemoveAction, path: string): Fact {
   const { deletionTimestamp, size, partitionValues, deletionVector } = remove
   return {
@@ -130,17 +130,17 @@ function optional(value: string | null | undefined): string | null {
   return value === null || value === undefined ? null : whole(value)
 }
 
-/** Databases and Parquet hold no half a character; what they keep for it is one replacement each. */
+/** Databases and Parquet cannot store unpaired surrogates; each becomes one replacement character. */
 export function whole(value: string): string {
   return isWellFormed(value) ? value : value.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
-/** In JSON text such a half may stand as it is or as its escape, and means the same. */
+/** In JSON an unpaired surrogate may be raw or escaped, with the same meaning. */
 function escapedHalves(json: string): string {
   return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }
 
-/** A map by its keys; none and an empty one say the same, and a key without a value says something. */
+/** A map sorted by key. Null and empty are equal; a key with a null value counts. */
 export function map(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const names = Object.keys(value)
@@ -153,7 +153,7 @@ function list(value: readonly string[] | null | undefined): string | null {
   return value === null || value === undefined || value.length === 0 ? null : JSON.stringify(value)
 }
 
-/** The fields that a checkpoint can hold; those without a value are as good as absent. */
+/** The fields that a checkpoint can hold; null equals absent. */
 export function vectorText(value: object | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const said = new Map<string, unknown>(Object.entries(value))

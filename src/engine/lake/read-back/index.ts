@@ -1,6 +1,6 @@
 /**
- * Reads an exported log with the program's own reader while it still lies beside its place, and compares everything that it says of the table with what the catalog says:
- * what this reader refuses, or reads otherwise, is never published.
+ * Reads an exported log with sluice's own reader before it is published, and compares all of it with the catalog. A log
+ * that this reader refuses or reads differently is never published.
  */
 import type { ReadableTable } from '../../../catalog/catalog.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
@@ -20,11 +20,11 @@ import { compareFacts, type Compared, type FactDifference } from './fact-sums.ts
 import { logFacts } from './log-facts.ts'
 import { FIELDS, type What } from './version-facts.ts'
 
-/** Versions that are read at most. */
+/** Most versions that are read. */
 const MOST_VERSIONS = 8
-/** Files of the versions that are read beside the last one, together: so many, or half as many as the last one has. */
+/** Limit for the files of all sampled versions but the last: this many, or half as many as the last version has. */
 const FEW_FILES = 50_000
-/** Differences shown at most; all of them are counted. */
+/** Most differences that are shown; all are counted. */
 const MOST_SHOWN = 1000
 const MOST_TEXT = 400
 const SIDES = ['export', 'catalog'] as const
@@ -35,9 +35,9 @@ export type Exported = {
   readonly table: ReadableTable
   /** Versions that have a checkpoint. */
   readonly checkpoints: readonly number[]
-  /** The first of them stands for what is older. */
+  /** The first checkpoint replaces all older commits. */
   readonly based: boolean
-  /** What the table is called in events. */
+  /** Name of the table in events. */
   readonly subject: string
   readonly nowMs: number
 }
@@ -45,13 +45,11 @@ export type Exported = {
 export type ReadBack = {
   readonly checks: number
   readonly differences: number
-  /** What was compared, in words. */
+  /** Text: what was compared. */
   readonly proof: string
 }
 
-/**
- * @throws SluiceError TARGET_CORRUPT when the reader refuses the log; what is wrong with the catalog's database as it is
- */
+/** @throws SluiceError TARGET_CORRUPT if the reader refuses the log; errors of the catalog's database unchanged */
 export async function readBack(
   exported: Exported,
   reader: SqlReader,
@@ -117,8 +115,8 @@ class Comparison {
   }
 
   /**
-   * One version of a log. A checkpoint that cannot be read has a stand-in, and is a failure here all the same.
-   * @param how said behind the names of the checks
+   * Compares one version of a log. A reader would fall back from an unreadable checkpoint; here it is a failure.
+   * @param how suffix of the checks' names
    */
   async of(log: DeltaTable, version: number, how = ''): Promise<void> {
     const { table, based } = this.#exported
@@ -165,7 +163,10 @@ class Comparison {
     this.#emit({ type: 'log', level: 'warn', message })
   }
 
-  /** Removes that had expired when a checkpoint was written are not in it, and a later version may keep them for longer. */
+  /**
+   * A checkpoint lacks removes that had expired when it was written, and a later version may have a longer retention:
+   * use the shorter one.
+   */
   async #expired(version: number, checkpoint: number): Promise<number> {
     const { table, nowMs } = this.#exported
     const kept: number[] = []
@@ -182,7 +183,7 @@ class Comparison {
   }
 }
 
-/** The last version, which is what most readers read, the first, and as many between as are not too much; in this order. */
+/** The last version, which most readers read, the first, and as many between as the limits allow, evenly spaced. */
 async function sampled(reader: SqlReader, { tableId, historyFrom, latest }: ReadableTable): Promise<readonly number[]> {
   const most = Math.min(MOST_VERSIONS, latest - historyFrom + 1)
   for (let count = most; count > 2; count--) {
@@ -199,7 +200,7 @@ function evenly(from: number, latest: number, count: number): readonly number[] 
   return Array.from({ length: count }, (_, i) => Math.round(latest - (i * (latest - from)) / (count - 1)))
 }
 
-/** Whether the last version can be built from the commits, or an older checkpoint and commits, as well as from a checkpoint of its own. */
+/** Whether the last version can also be built without its own checkpoint. */
 function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: Exported): boolean {
   return checkpoints.includes(latest) && !(based && latest === historyFrom)
 }
@@ -215,7 +216,7 @@ function shown(
   return { ...path, field: fields[field] ?? '', log: cut(left), catalog: cut(right) }
 }
 
-/** The log as it would be had nobody written a checkpoint of that version. */
+/** The log without checkpoints of that version. */
 function without(log: LogStore, version: number): LogStore {
   const isHidden = (name: string): boolean => {
     const path = parseLogName(name)

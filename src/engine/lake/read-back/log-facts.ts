@@ -1,4 +1,4 @@
-/** A version of an exported log, as the program's own reader reads it. */
+/** A version of an exported log, as sluice's own reader reads it. */
 import type { AddAction } from '../../../delta/actions.ts'
 import type { Snapshot } from '../../../delta/snapshot.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
@@ -17,7 +17,7 @@ import {
 } from './facts.ts'
 import type { VersionFacts } from './version-facts.ts'
 
-/** @param expired removes from before this time, ms, are left out: a checkpoint need not tell of them */
+/** @param expired removes before this time, ms, are left out: a checkpoint may omit them */
 export async function logFacts(snapshot: Snapshot, expired: number, signal: AbortSignal): Promise<VersionFacts> {
   const { protocol, metadata, txns, domains } = await snapshot.state(signal)
   const totals = { files: 0, bytes: 0n, rows: 0n as bigint | null }
@@ -34,7 +34,7 @@ export async function logFacts(snapshot: Snapshot, expired: number, signal: Abor
   }
 }
 
-/** Known things as one block. */
+/** Known facts as one block. */
 export function once(facts: readonly Fact[] | (() => readonly Fact[])): Facts {
   return async function* () {
     yield typeof facts === 'function' ? facts() : facts
@@ -43,7 +43,7 @@ export function once(facts: readonly Fact[] | (() => readonly Fact[])): Facts {
 
 type Totals = { files: number; bytes: bigint; rows: bigint | null }
 
-/** Counts beside: the totals are those of the last time that all files were handed out. */
+/** Also counts: `totals` are those of the last complete reading of all files. */
 async function* files(snapshot: Snapshot, totals: Totals, signal: AbortSignal): AsyncGenerator<readonly Fact[]> {
   Object.assign(totals, { files: 0, bytes: 0n, rows: 0n })
   for await (const block of snapshot.files({ signal })) {

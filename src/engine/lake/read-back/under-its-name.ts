@@ -3,7 +3,10 @@ import { LOG_FOLDER } from '../../../delta/log-path.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import { openLake } from '../../run/registry.ts'
 
-/** The files as if they lay in `_delta_log` already, below the table's own location: absolute paths in the log mean files of that table. */
+/**
+ * Presents the files as if they were already in `_delta_log` below the table's location: absolute paths in the log then
+ * mean files of that table.
+ */
 export async function underItsName(folder: string, root: string): Promise<LogStore> {
   const log = await openLake(dirname(folder))
   const name = basename(folder)

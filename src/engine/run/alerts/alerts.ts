@@ -1,16 +1,16 @@
-/** The one place that decides whether somebody is told: each condition once when it begins to hold, and once when it is over. */
+/** Decides which alerts are raised: one event when a condition begins to hold, and one when it ends. */
 import type { AlertCause, AlertCondition, AlertEvent, AlertWish } from '../../../model/run/alert.ts'
 import { tookText, sizeText } from '../../../shared/figures.ts'
 
-/** What is known of a run at one moment; absent where it is not known. */
+/** Measurements of a run at one time; absent if unknown. */
 export type Sample = {
   readonly lagMs?: number
-  /** What `lagMs` is; absent where it is exact. */
+  /** How `lagMs` is bounded; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly walBytes?: number
-  /** Changes a second while it is behind. */
+  /** Changes per second while it is behind. */
   readonly rate?: number | 'kept up'
-  /** Since when nothing was applied though something waits, in ms; 0 where nothing waits or something was applied. */
+  /** How long nothing was applied although something waits, ms; 0 if nothing waits or something was applied. */
   readonly stalledMs?: number
 }
 
@@ -19,7 +19,7 @@ export class Alerts {
   readonly #tell: (event: AlertEvent) => void
   readonly #raised = new Set<AlertCause>()
 
-  /** @param tell emits the event and hands it to the sinks */
+  /** @param tell emits the event and passes it to the sinks */
   constructor(wish: AlertWish, tell: (event: AlertEvent) => void) {
     this.#wish = wish
     this.#tell = tell
@@ -30,7 +30,7 @@ export class Alerts {
     return this.#wish.exit === true && this.#raised.size > 0
   }
 
-  /** Causes that hold now, in words. */
+  /** Causes that hold now. */
   get raised(): readonly AlertCause[] {
     return [...this.#raised]
   }
@@ -51,7 +51,7 @@ export class Alerts {
     }
   }
 
-  /** Something went wrong. It is over with `passed`. */
+  /** Raises an alert for an error or a lost replication slot; `passed` ends that of an error. */
   happened(cause: 'error' | 'slot-lost', what: string): void {
     if (this.#wish.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }

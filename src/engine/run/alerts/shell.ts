@@ -1,13 +1,13 @@
-/** Commands of the user's, by the shell. */
+/** Runs commands of the user with the shell. */
 import { spawn, type ChildProcess } from 'node:child_process'
 
-/** Linux takes no variable of more than 128 KiB (MAX_ARG_STRLEN), in bytes; a character has four at most. */
+/** Linux limits a variable to 128 KiB (MAX_ARG_STRLEN); a character has at most four bytes. */
 const LONGEST = 30_000
 
 /**
- * @param env variables beside those of this program; what no environment holds (NUL, more than 30,000 characters) is left out of them
- * @param timeoutMs after so long it is killed, with what it has started
- * @returns null where it ended with 0; else in words how it ended: its exit code or signal. Never throws
+ * @param env added to this program's variables; NUL becomes U+FFFD, and values are cut after 30,000 characters
+ * @param timeoutMs after this time it is killed with its child processes
+ * @returns null if it ended with 0; else how it ended, in words: its exit code or signal. Never throws
  */
 export async function runShell(
   command: string,
@@ -45,13 +45,13 @@ function holdable(env: Readonly<Record<string, string>>): Record<string, string>
   return Object.fromEntries(texts) as Record<string, string>
 }
 
-/** The shell and its children: they are a group of their own. */
+/** The shell and its children are one process group. */
 function killAll({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // It has ended.
+    // It has ended already.
   }
 }
 

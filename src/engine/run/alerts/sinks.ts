@@ -1,4 +1,4 @@
-/** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
+/** Sinks of alerts: a command of the user, and a webhook. Their failures are reported and stop nothing. */
 import { createHash } from 'node:crypto'
 import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
 import type { AlertKey } from '../../../model/run/alert-memory.ts'
@@ -9,16 +9,16 @@ const WEBHOOK_MS = 10_000
 
 export type AlertSinks = {
   readonly command?: string
-  /** http or https; it may hold a secret, and is never shown. */
+  /** http or https; may hold a secret, and is never shown. */
   readonly webhook?: string
   readonly run: string
-  /** The machine that tells it. */
+  /** The machine that reports it. */
   readonly host: string
   /** What the run is about: `copy postgresql://…`, without passwords. */
   readonly about: string
 }
 
-/** Those that a wish and the environment name. */
+/** Sinks of the options and the environment. */
 export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
   const webhook = process.env['SLUICE_ALERT_WEBHOOK']
   return {
@@ -28,26 +28,29 @@ export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'a
   }
 }
 
-/** The same for an alert and its end, and for one that is sent again: who has it with this `state` already may drop it. @param about what names the alert, and since when it stands */
+/**
+ * Id of an alert: the same for its start, its end and repeated sending, so a receiver may drop what it has with this
+ * `state`. @param about what identifies the alert, and its start time
+ */
 export function alertId(...about: readonly (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(about)).digest('hex').slice(0, 16)
 }
 
-/** The id of an alert that is known by a key. @param since when it began, ms since the epoch, as its memory has it */
+/** Id of an alert that has a key. @param since when it began, ms since the epoch, as recorded */
 export function alertIdOf({ scope, cause, table }: AlertKey, since: number): string {
   return alertId(scope, cause, table, since)
 }
 
-/** An alert as it is sent. @property id as `alertId` has it */
+/** An alert as it is sent. @property id from `alertId` */
 export type SentAlert = AlertEvent & { readonly id: string }
 
-/** @returns what went wrong, in words; none where every sink has taken it. Never throws */
+/** Sends to every sink. @returns failures in words; empty if every sink accepted it. Never throws */
 export async function send(event: SentAlert, sinks: AlertSinks): Promise<readonly string[]> {
   const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
   return failures.filter((one) => one !== null)
 }
 
-/** Whether at least one sink has taken it, or there is none. @param failures what `send` returned */
+/** Whether at least one sink accepted it, or there is no sink. @param failures result of `send` */
 export function isReached(failures: readonly string[], { command, webhook }: AlertSinks): boolean {
   return failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
 }
@@ -78,7 +81,7 @@ async function post(event: SentAlert, { webhook, run, about, host }: AlertSinks)
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
       body: JSON.stringify({ host, ...told, run, about }),
-      // Another host would get what was meant for the one that the user named.
+      // A redirect would send the alert to another host than the user named.
       redirect: 'manual',
       signal: AbortSignal.timeout(WEBHOOK_MS),
     })
@@ -87,13 +90,13 @@ async function post(event: SentAlert, { webhook, run, about, host }: AlertSinks)
       return `the webhook of the alert answered ${answer.status}: it sends on to another URL, and none is followed`
     return answer.ok ? null : `the webhook of the alert answered ${answer.status}`
   } catch (error) {
-    // The message of fetch may name the URL, which may hold a secret.
+    // The message of fetch may contain the URL, which may hold a secret.
     const why = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'cannot be reached'
     return `the webhook of the alert ${why}`
   }
 }
 
-/** No request is sent to a URL that holds a name and a password: they go as basic authentication (RFC 7617). */
+/** fetch refuses URLs with user and password: send them as basic authentication (RFC 7617). */
 function withoutCredentials(webhook: string): { readonly url: URL; readonly authorization: string | null } {
   const url = new URL(webhook)
   const [name, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]

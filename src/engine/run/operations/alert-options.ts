@@ -1,14 +1,11 @@
-/** Options of alerts: who is told, and when, of what a run finds. */
+/** Options of alerts: for which findings of a run an alert is raised, and what receives it. */
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../../model/run/alert.ts'
 import { inGroup, type Option } from './option.ts'
 
-/** Of a command that can tell nothing but how it ends. */
+/** For a command that can only report how it ends. */
 export const FAILED: readonly AlertCause[] = ['failed']
 
-/**
- * @param causes those that the command can raise; of several actions those of each
- * @param group heading in the help
- */
+/** @param causes those that the command, or each of its actions, can raise @param group heading in the help */
 export function alertOptions(causes: readonly AlertCause[] | string, group = 'Alerts:'): readonly Option[] {
   return inGroup(group, [
     {

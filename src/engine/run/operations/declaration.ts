@@ -1,144 +1,153 @@
-/** What an operation is, as data: what it touches, what it takes away, how it shows. Faces ask here, and list no kinds of their own. */
+/**
+ * Declaration of an operation as data: the stores it uses, what it destroys, how it is displayed. Frontends read it and
+ * have no list of operations themselves.
+ */
 import type { AlertCause } from '../../../model/run/alert.ts'
 import type { EventType } from '../../../model/run/event.ts'
 import type { CommandDeclaration } from './option.ts'
 import type { Actions, Words } from './words.ts'
 
 /**
- * How a run shows itself. `long`: it is watched on the Run screen, where there is a terminal. `lines`: it tells what it does, line by line. `listing`: its whole
- * purpose is what it prints; it changes nothing, and may end when nobody reads any more. `answer`: it prints like a listing, and may change something.
+ * How a run is displayed. `long`: on the Run screen, if there is a terminal. `lines`: reports line by line. `listing`:
+ * only prints, changes nothing, and may end when its reader closes the pipe. `answer`: prints like a listing, and may
+ * change something.
  */
 export type Shape = 'long' | 'lines' | 'listing' | 'answer'
 
 /**
- * What a name of a store means. `catalog`, `database`: a URL, which may hold a password. `lake`: a path with tables below it. `table`: a path with a
- * `_delta_log` below it, or the id of a table in the catalog. `folder`: where files are written, here or in a bucket.
+ * Meaning of a store's name. `catalog`, `database`: a URL, which may hold a password. `lake`: a path with tables below
+ * it. `table`: a path with a `_delta_log` below it, or the id of a table in the catalog. `folder`: where files are
+ * written, local or in a bucket.
  */
 export type StoreFamily = 'catalog' | 'database' | 'lake' | 'table' | 'folder'
 
 export type FieldOf<O> = Extract<keyof O, string>
 
 export type StoreField<O> = {
-  /** Field of the operation that names the store, or several; nothing is touched where it is absent. */
+  /** Field of the operation that names the store or stores; if absent, no store is used. */
   readonly field: FieldOf<O>
   readonly family: StoreFamily
-  /** `write` where a run may change what is there; it may read it, too. */
+  /** `write`: a run may change the store; it may read it too. */
   readonly access: 'read' | 'write'
-  /** As which end `run.started` names it. */
+  /** Whether `run.started` names it as source or as target. */
   readonly end?: 'source' | 'target'
 }
 
 /**
- * Something that is gone afterwards, and that no other run of ours brings back; or so much of a table at once that its name is asked for. What `diff --undo`
- * takes back is not destroyed.
+ * Data that is gone afterwards and that no other run brings back, or so much of a table at once that its name must be
+ * confirmed. What `diff --undo` removes does not count as destroyed.
  */
 export type Destruction<O> = {
   readonly what: string
-  /** Only where this field is on or given; else always. */
+  /** Only if this field is on or set; else always. */
   readonly when?: FieldOf<O>
-  /** Not where one of these fields is on. */
+  /** Not if one of these fields is on. */
   readonly unless?: readonly FieldOf<O>[]
-  /** Field that holds the name of what may go, said twice. */
+  /** Field with the typed name of what may go. */
   readonly confirm?: FieldOf<O>
   /**
-   * A terminal asks for the name before anything begins: `Type NAME`, then these words. Absent: only the flag holds the
-   * name, or a run asks when it has counted.
+   * A terminal asks for the name before anything begins: `Type NAME`, then these words. Absent: the flag is required,
+   * or the run asks after counting.
    */
   readonly asked?: string
-  /** Where that name stands, for whoever shows the dry run and then asks. */
+  /** Where the name is found, for a frontend that shows the dry run and then asks. */
   readonly named?: NamedBy<O>
-  /** The name is not asked for where all counts of the dry run, except that of tables, are 0. */
+  /** The name is not asked for if all counts of the dry run, except that of tables, are 0. */
   readonly counted?: true
-  /**
-   * A wrong name is refused before anything begins, and these words stand before the right one. Absent: the run compares
-   * the two.
-   */
+  /** A wrong name is refused before the start, with these words before the right one. Absent: the run compares them. */
   readonly against?: string
   /**
-   * What the operation does to that name: without a name and without a terminal it is refused before anything begins.
-   * Absent: the run refuses it.
+   * What the operation does to that name: without a name and a terminal it is refused before anything begins. Absent:
+   * the run refuses it.
    */
   readonly refused?: (name: string) => string
 }
 
-/** A field of the operation, whose first name counts, or `several` where it holds none or more than one; or a field of an event of its dry run: nothing goes where no such event comes. */
+/**
+ * Either a field of the operation: its only name, or `several` for none or more than one. Or a field of an event of its
+ * dry run: without such an event nothing is destroyed.
+ */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
   | {
       readonly event: RunEventType
       readonly field: string
-      /** Only of an event with these values, or one of several. */
+      /** Only events with these values, or one of several values. */
       readonly where?: Readonly<Record<string, string | readonly string[]>>
-      /** A field whose name may be typed too, and counts where no event gives one. */
+      /** A field whose name may be typed too, and is used if no event gives one. */
       readonly or?: FieldOf<O>
     }
 
-/** Another command that tells what stands before this one, and changes nothing. */
+/** Another command that inspects, without changes, what this one would work on. */
 export type Look = {
   /** With its action: `partition plan`. Operands stay. */
   readonly command: string
-  /** Options that it is given too; the config file is always among them. */
+  /** Options that it also gets; the config file is always among them. */
   readonly keeps: readonly string[]
   /** Words that are added. */
   readonly add?: readonly string[]
 }
 
-/** Types of what an operation may say between `run.started` and `run.finished`. */
+/** Event types that an operation may emit between `run.started` and `run.finished`. */
 export type RunEventType = Exclude<EventType, 'run.started' | 'run.finished'>
 
 export type Declaration<O extends { readonly kind: string }, E extends RunEventType = RunEventType> = {
   readonly kind: O['kind']
-  /** The command that starts it, or the name of one that it shares with the operation that declares it. */
+  /** The command that starts it, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
-  /** Where its fields stand on the command line; read by hand (`cli/readers.ts`) where neither this nor `actions` is there. */
+  /** Where its fields are on the command line; without this and `actions`, `cli/readers.ts` parses it by hand. */
   readonly words?: Words<O>
-  /** The same, where it is some of the actions of a command: `archive list`. */
+  /** The same for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
-  /** How `run.started` names it, where that is not its kind. */
+  /** Name in `run.started`, if not its kind. */
   readonly event?: string
   readonly shape: Shape
-  /** A run of it looks whether it is held, and goes on when it is no more. Copies have more to steer, and say so by themselves. */
+  /** Its runs can be paused and resumed. Copies have more to steer, and declare it themselves. */
   readonly pauses?: true
-  /** A run of it works at several tables at once, and may be told at how many; copies say so by themselves, too. */
+  /** Its runs work on several tables at once, and the number can be steered; copies declare it themselves too. */
   readonly lanes?: true
-  /** What the UI says while it runs: `importing`. Its kind where nothing is said. */
+  /** Text of the UI while it runs: `importing`. Default: its kind. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]
-  /** Field with the names of what it is about; of several the first that says any. */
+  /** Field with the names of what it is about; of several fields the first that is set. */
   readonly about?: FieldOf<O> | readonly FieldOf<O>[]
-  /** Nothing is destroyed where it is absent. */
+  /** Absent: nothing is destroyed. */
   readonly destroys?: readonly Destruction<O>[]
-  /** Field that asks for the plan alone: then nothing is changed. */
+  /** Field that asks for the plan only: then nothing is changed. */
   readonly plans?: FieldOf<O>
   /**
-   * How several machines share it (`--distributed`); nobody else's work where it is absent. `chunks`: any number work on it at once, by the ledger, unless one of
-   * those fields is on. `parts`: one worker at a time has it, or one each of the names in a field; whoever has it next goes on. `stream`: always, or with that
-   * field on, it has a stream that one worker has as a whole, and others compare with it.
+   * How several machines share it (`--distributed`); absent: they do not. `chunks`: any number of workers at once,
+   * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has it, or one
+   * for each name in `field`; the next one resumes. `stream`: always, or if that field is on, one worker has the whole
+   * stream and others compare with it.
    */
   readonly distributes?: {
     readonly by: 'chunks' | 'parts'
     readonly unless?: readonly FieldOf<O>[]
     readonly field?: FieldOf<O>
     readonly stream?: true | FieldOf<O>
-    /** An end that one machine would find in the ledger, without its password: workers need the name of a store. */
+    /** Store field that one machine would find in the ledger, without a password: workers need the store's name. */
     readonly needs?: 'from' & FieldOf<O>
   }
-  /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that were in the scope of versions before (`alertKeyBefore`); no more come. `how`: fields of its own that say how it works, and tell no alerts apart (`alertKey`). */
+  /**
+   * Causes of its alerts; absent: it has none. `by`: fields that were part of the scope in earlier versions
+   * (`alertKeyBefore`); none are added. `how`: fields that say how it works and do not distinguish alerts (`alertKey`).
+   */
   readonly alerts?: {
     readonly causes: readonly AlertCause[]
     readonly by?: readonly FieldOf<O>[]
     readonly how?: readonly FieldOf<O>[]
   }
-  /** It may come again by a schedule: always, or only where that field is on. */
+  /** It may run by a schedule: always, or only if that field is on. */
   readonly comesAgain?: true | FieldOf<O>
-  /** Fields with which it goes on until somebody stops it: no schedule would see its end. */
+  /** Fields with which it runs until stopped: a schedule would never see its end. */
   readonly endless?: readonly FieldOf<O>[]
-  /** Events of its dry run that say how it goes about it, and not what is due: where they change, what was confirmed for a schedule is void. */
+  /** Dry-run events that describe how it works, not what is due: a change of them voids a schedule's confirmation. */
   readonly marks?: readonly E[]
-  /** What is looked at before it, where there is no such field. */
+  /** Command that inspects before this one, if the operation has no field for a plan. */
   readonly look?: Look
-  /** Field that says how rows are written, where it answers with rows. */
+  /** Field with the format of its rows, if it returns rows. */
   readonly rows?: FieldOf<O>
-  /** No run of it can say anything else: the compiler gives it no other words. */
+  /** Events that its runs may emit; the compiler allows no others. */
   readonly events: readonly E[]
 }

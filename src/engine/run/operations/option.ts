@@ -1,8 +1,8 @@
-/** What a command takes, as data: its flags, its help, the forms of the UI and what completes a word are made from it. */
+/** Options of a command as data: flags, help, the UI's forms and completion are derived from them. */
 
 import type { CommandPage } from './pages.ts'
 
-/** What can stand where a value is wanted. `file`, `folder`: of this machine. `delta table`: a path with a log, or an id of the catalog. */
+/** Completion of a value. `file`, `folder`: local. `delta table`: a path with a log, or an id of the catalog. */
 export type Completes =
   | 'file'
   | 'folder'
@@ -18,41 +18,43 @@ export type Completes =
   | 'command'
 
 export type Option = {
-  /** Without dashes; of an operand the name between its brackets. */
+  /** Without dashes; for an operand the name between its brackets. */
   readonly name: string
   /** A word without a flag in front of it. */
   readonly operand?: true
   readonly alias?: string
   /** `list`: may be repeated, and takes one word each time. */
   readonly type: 'text' | 'number' | 'flag' | 'choice' | 'list'
-  /** What a value counts, or how a text is read: `duration` like 90s or 30d, `bytes` like 64MB. */
+  /** What a value counts, or how a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
-  /** Bounds of a number, 0 and none where nothing is said; of a duration the least, in ms. */
+  /** Bounds of a number, default 0 and none; for a duration the smallest, in ms. */
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
-  /** What counts where neither flag nor config file says anything, of an option that is told apart from one that is given. */
+  /** Effective value if neither flag nor config file sets an option whose absence differs from any given value. */
   readonly fallback?: string | number | boolean
   /** The same in words, where it is no one value. */
   readonly shown?: string
-  /** The config file may say it under the same name: as the default, or, where the command reads that itself, `shown` in the help only. */
+  /** Whether the config file may set it under this name: `default` of the flag; `shown`: read by the command itself. */
   readonly config?: 'default' | 'shown'
   readonly required?: true
-  /** Heading in the help. */
+  /**
+   * The config file may set it: as the `default`; or it is `shown` in the help only, and the command reads it itself.
+   */
   readonly group?: string
   readonly hidden?: true
-  /** Its value may be about a person: a printed command has a variable of the shell in its place. */
+  /** Its value may be personal data: a printed command has a shell variable in its place. */
   readonly withheld?: true
-  /** Of a list: one word may hold several, with commas between them. */
+  /** For a list: one word may hold several values, separated by commas. */
   readonly commas?: true
   readonly completes?: Completes
-  /** Of a run: kinds of operations whose runs it takes, with the flag that they need; of any when absent. */
+  /** For a run: kinds of operations whose runs it accepts, with the flag that they need; any if absent. */
   readonly runsOf?: readonly string[]
   readonly describe: string
 }
 
-/** The same options below a heading, where they have none. */
+/** The same options with a heading, if they have none. */
 export function inGroup(group: string, options: readonly Option[]): readonly Option[] {
   return options.map((option) => ({ group, ...option }))
 }

@@ -1,11 +1,14 @@
-/** What `sluice --help` says of every command that starts an operation, in its order. It stands apart so that the page loads nothing else. */
+/**
+ * Text of `sluice --help` for every command that starts an operation, in its order. In its own file so that the page
+ * loads nothing else.
+ */
 
 export const GROUPS = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate'] as const
 export type CommandGroup = (typeof GROUPS)[number]
 
 export type CommandPage = {
   readonly name: string
-  /** What stands behind the name, in the words of yargs: `<table>`, `[path]`. */
+  /** The operands after the name, in the syntax of yargs: `<table>`, `[path]`. */
   readonly operands: string
   readonly group: CommandGroup
   /** One line of `sluice --help`. */

@@ -21,7 +21,7 @@ export const CONNECT: Option = {
   describe: 'URL of the PostgreSQL database with the queue, or a store of the config file',
 }
 
-/** A list that takes one word each time, or it would swallow the path behind it. */
+/** A list that takes one word each time: else it would also take the path that follows. */
 export const EXCLUDE: Option = {
   name: 'exclude',
   type: 'list',
@@ -30,7 +30,7 @@ export const EXCLUDE: Option = {
   describe: 'leave out paths holding this word, or fitting this glob; repeatable',
 }
 
-/** How deep a lake is looked at. */
+/** How deep a lake is searched. */
 export const RECURSIVE: Option = {
   name: 'recursive',
   alias: 'r',
@@ -39,7 +39,7 @@ export const RECURSIVE: Option = {
   describe: 'look in folders below too',
 }
 
-/** Of what writes actions into a catalog. */
+/** For commands that write actions into a catalog. */
 export const BATCH_SIZE: Option = {
   name: 'batch-size',
   type: 'number',
@@ -49,7 +49,7 @@ export const BATCH_SIZE: Option = {
   describe: 'actions written in one transaction',
 }
 
-/** Of what shows a plan. */
+/** For commands that show a plan. */
 export const PLAN_ONLY: Option = {
   name: 'dry-run',
   alias: 'n',
@@ -58,7 +58,7 @@ export const PLAN_ONLY: Option = {
   describe: 'show the plan and change nothing',
 }
 
-/** Of what takes something away. */
+/** For commands that remove something. */
 export const WOULD_GO: Option = {
   name: 'dry-run',
   alias: 'n',
@@ -67,7 +67,7 @@ export const WOULD_GO: Option = {
   describe: 'say what would go and change nothing',
 }
 
-/** Of imports. */
+/** For imports. */
 export const RESUME: Option = {
   name: 'resume',
   type: 'flag',
@@ -75,7 +75,7 @@ export const RESUME: Option = {
   describe: 'go on where an import stopped; happens without it too',
 }
 
-/** Of what writes into a catalog. @param standard how long it waits where nothing is said */
+/** For commands that write into a catalog. @param standard default wait */
 export function waitOption(standard: '0s' | '10s'): Option {
   return {
     name: 'wait',
@@ -91,7 +91,7 @@ export const ALL_TABLES: Option = { name: 'all', type: 'flag', default: false, d
 
 export const CHECKED_FILES = ['none', 'sample', 'all'] as const
 
-/** Which data files are looked for. */
+/** Which data files are checked for existence. */
 export const CHECK_FILES: Option = {
   name: 'check-files',
   type: 'choice',
@@ -101,7 +101,7 @@ export const CHECK_FILES: Option = {
   describe: 'which data files must still be there',
 }
 
-/** Which state of a table is meant. */
+/** Which version of a table is meant. */
 export const AS_OF: readonly Option[] = [
   { name: 'version', type: 'number', describe: 'files of this version' },
   { name: 'timestamp', type: 'text', describe: 'files as of this ISO date or time; UTC unless it names a zone' },
@@ -109,7 +109,7 @@ export const AS_OF: readonly Option[] = [
 
 const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
 
-/** Of what answers with rows of a query. */
+/** For commands that return rows of a query. */
 export const ROWS: readonly Option[] = [
   { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'rows to give' },
   {
@@ -127,14 +127,14 @@ export const ROWS: readonly Option[] = [
   },
 ]
 
-/** How they are read. */
+/** How they are parsed. */
 export const ROW_WORDS = {
   limit: words.count('limit'),
   format: words.choice('format', ROW_FORMATS),
   timeoutMs: words.optionalDuration('timeout'),
 }
 
-/** Hours of the day that a run keeps to, beside a zone. */
+/** Hours of the day in which a run works, next to an option for the zone. */
 export const BETWEEN: Option = {
   name: 'between',
   type: 'text',

@@ -1,67 +1,70 @@
 /**
- * From which words of a command line the fields of an operation come, as data. A face reads them so (`cli/words.ts`); what cannot be said here, such as flags that
- * exclude each other, is read by hand there.
+ * From which command-line words the fields of an operation come, as data. A frontend parses them by it
+ * (`cli/words.ts`); what it cannot express, such as flags that exclude each other, is parsed there by hand.
  */
 import type { AlertWish } from '../../../model/run/alert.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import type { SliceNumbers, SliceUnit } from '../../../model/calendar/slices.ts'
 
-/** `option` is the name of one that the command takes, whose bounds, unit, choices and fallback count. */
+/** `option` names an option of the command; its bounds, unit, choices and default apply. */
 export type Word =
   | {
       readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run'
       readonly option: string
       readonly required?: true
-      /** What counts where nothing is given, and the help says so in other words. */
+      /** Default that the option does not have itself; the help describes it in words. */
       readonly otherwise?: number
     }
-  /** `set`: there with `true`, or not there. */
+  /** `set`: `true` or absent. */
   | { readonly as: 'flag' | 'set'; readonly option: string }
-  /** `names`: each word may hold several, with commas between. `filled`: not there where it is empty. */
+  /** `names`: each word may hold several, separated by commas. `filled`: absent if empty. */
   | { readonly as: 'list' | 'names' | 'filled'; readonly option: string }
-  /** One at least; `where` says where it is found what there is. */
+  /** At least one; `where` says where the possible values are listed. */
   | { readonly as: 'some'; readonly option: string; readonly where: string }
-  /** Names of tables, or `--all`, which is none of them. */
+  /** Names of tables, or `--all`, which gives an empty list. */
   | { readonly as: 'tables or all'; readonly option: string }
   /** `--table`, else the tables of the config file: any number, one or more, or one. */
   | { readonly as: 'any tables' | 'some tables' | 'one table' }
   /** URL of a database, or a store of the config file. */
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
-  /** The same of an option that no config file fills, and no variable. */
+  /** The same for an option without a default from the config file or a variable. */
   | { readonly as: 'database'; readonly option: string }
-  /** Any number of the same. `gone:ID` in the place of one is no database. */
+  /** Any number of the same. `gone:ID` instead of one means a ledger that is gone. */
   | { readonly as: 'databases'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
-  /** `--connect`, else `connect:` of the config file; not there where neither is. */
+  /** `--connect`, else `connect:` of the config file; absent without either. */
   | { readonly as: 'queue' }
   /** Folder or bucket of archives, or a store of the config file that is one. */
   | { readonly as: 'archive place'; readonly option: string }
   /** `--version` or `--timestamp`. */
   | { readonly as: 'as of' }
-  /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: what is said of a calendar, and no more. */
+  /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: only the given parts. */
   | { readonly as: 'calendar' }
   /** `--alert`, `--alert-command` and `--alert-exit`. */
   | { readonly as: 'alert' }
-  /** So many whole periods: `8q`. */
+  /** A number of whole periods: `8q`. */
   | { readonly as: 'age'; readonly option: string }
   /** `week`, `month:1-2` or `1-6`: the unit of slices, or their numbers in the first period. */
   | { readonly as: 'slice unit' | 'slice numbers'; readonly option: string }
-  /** What nobody says. */
+  /** A fixed value that no option sets. */
   | { readonly as: 'constant'; readonly value: unknown }
 
 declare const TYPE: unique symbol
 
-/** A word with the type of what is read from it, which exists for the compiler alone. */
+/** A word with the type of its parsed value, which exists only for the compiler. */
 export type Source<T> = Word & { readonly [TYPE]?: readonly [T] }
 
 /** A source for every field. */
 export type Words<O> = { readonly [K in Exclude<keyof O, 'kind'>]: Source<O[K]> }
 
-/** What the face reads by hand: only which options it takes is said. */
+/** Parsed by hand in the frontend: only the options it takes are listed. */
 export type ByHand = { readonly byHand: readonly string[] }
 
-/** By command and first operand, where a command has actions: `archive list`; with a flag behind it where that makes another operation of it. */
+/**
+ * By command and first operand, for commands with actions: `archive list`; with a flag after it if the flag makes it
+ * another operation.
+ */
 export type Actions<O> = Readonly<Record<`${string} ${string}`, Words<O> | ByHand>>
 
 export const text = (option: string): Source<string> => ({ as: 'text', option, required: true })
@@ -69,7 +72,7 @@ export const optionalText = (option: string): Source<string | undefined> => ({ a
 /** A whole number. */
 export const count = (option: string): Source<number> => ({ as: 'count', option, required: true })
 export const optionalCount = (option: string): Source<number | undefined> => ({ as: 'count', option })
-/** @param otherwise what counts where nothing is given, and the help says so in other words */
+/** @param otherwise default that the option does not have itself; the help describes it in words */
 export const countOr = (option: string, otherwise: number): Source<number> => ({ as: 'count', option, otherwise })
 export const flag = (option: string): Source<boolean> => ({ as: 'flag', option })
 export const set = (option: string): Source<true | undefined> => ({ as: 'set', option })
@@ -79,7 +82,7 @@ export const choice = <T extends string>(option: string, _choices: readonly T[])
   option,
   required: true,
 })
-/** The same, where nothing need be chosen. */
+/** As `choice`, but optional. */
 export const optionalChoice = <T extends string>(option: string, _choices: readonly T[]): Source<T | undefined> => ({
   as: 'choice',
   option,
@@ -89,11 +92,11 @@ export const duration = (option: string): Source<number> => ({ as: 'duration', o
 export const optionalDuration = (option: string): Source<number | undefined> => ({ as: 'duration', option })
 /** Id of a run. */
 export const optionalRun = (option: string): Source<string | undefined> => ({ as: 'run', option })
-/** As they are, commas and all. */
+/** Unchanged, with commas. */
 export const list = (option: string): Source<readonly string[]> => ({ as: 'list', option })
-/** Not there where it is empty. */
+/** Absent if empty. */
 export const filledList = (option: string): Source<readonly string[] | undefined> => ({ as: 'filled', option })
-/** @param where it is found what there is */
+/** @param where says where the possible values are listed */
 export const someOf = (option: string, where: string): Source<readonly string[]> => ({ as: 'some', option, where })
 export const names = (option: string): Source<readonly string[]> => ({ as: 'names', option })
 export const tablesOrAll = (option: string): Source<readonly string[]> => ({ as: 'tables or all', option })
@@ -103,7 +106,7 @@ export const oneTable: Source<string> = { as: 'one table' }
 export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', option, required: true })
 export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
 export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
-/** Not there where none is named. */
+/** Absent if none is named. */
 export const databases = (option: string): Source<readonly string[] | undefined> => ({ as: 'databases', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalQueue: Source<string | undefined> = { as: 'queue' }
@@ -117,16 +120,16 @@ export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ a
 export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })
 
-/** A word of `--ledger` that begins so has the id of a ledger that is gone for good. */
+/** Prefix of a `--ledger` value with the id of a ledger that is gone for good. */
 export const GONE = 'gone:'
 
-/** Options of `--calendar` and what goes with it. */
+/** `--calendar` and its related options. */
 export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
 
 /** Options of alerts. */
 export const ALERT_FLAGS: readonly string[] = ['alert', 'alert-command', 'alert-exit']
 
-/** The options that a source is read from. */
+/** The options that a source is parsed from. */
 export function optionsOf(word: Word): readonly string[] {
   switch (word.as) {
     case 'catalog':

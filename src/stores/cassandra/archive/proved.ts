@@ -1,6 +1,7 @@
 /**
- * That rows were proved before some of them went, kept in the ledger until all of them are gone. Cassandra removes row by row: whoever goes on after a
- * program that was killed finds only some of the rows, and knows by this that the others were removed and not lost.
+ * Records in the ledger that rows were proved before some of them were removed, until all are gone. Cassandra removes
+ * row by row: a run that resumes after a killed one finds only some rows, and knows by this record that the others were
+ * removed and not lost.
  */
 import { createHash } from 'node:crypto'
 import { keyText } from '../../../model/copy/key-text.ts'
@@ -9,7 +10,7 @@ import type { RemoveRequest } from '../../../model/archive/port.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { fence } from '../copy/closing.ts'
 
-/** Made by whoever needs it first. */
+/** Created at its first use. */
 const TABLE = `CREATE TABLE IF NOT EXISTS migration_removals (id TEXT PRIMARY KEY, table_name TEXT NOT NULL, proved_us TEXT NOT NULL)`
 
 export class ProvedRows {
@@ -23,7 +24,7 @@ export class ProvedRows {
     this.#name = tableText(request.table.table)
   }
 
-  /** Microseconds since 1970 at which the same rows were proved before; null where they were not. */
+  /** Microseconds since 1970 of an earlier proof of the same rows; null if there was none. */
   async before(): Promise<bigint | null> {
     const known = await this.#ledger.all(
       `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration_removals'`,
@@ -33,7 +34,7 @@ export class ProvedRows {
     return row === undefined ? null : BigInt(String(row[0]))
   }
 
-  /** @returns false where somebody else has the step now */
+  /** @returns false if another worker has the step now */
   async note(us: bigint, { guard }: Closing): Promise<boolean> {
     const statements: readonly Statement[] = [
       fence(guard),
@@ -52,7 +53,7 @@ export class ProvedRows {
     }
   }
 
-  /** The closing of the step, which forgets that its rows were proved. */
+  /** The closing of the step, which also deletes the record. */
   closing(closing: Closing): Closing {
     const forget = { sql: 'DELETE FROM migration_removals WHERE id = ?', parameters: [this.#id] }
     return { ...closing, statements: [...closing.statements, forget] }

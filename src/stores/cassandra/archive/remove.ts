@@ -1,9 +1,10 @@
 /**
- * Rows taken out of a table, if they are what they have to be. There is no transaction: the rows are read and summed up, that they were proved is noted
- * in the ledger, and then they are read again, batch by batch, and each batch that has not changed is removed row by row.
+ * Removes archived rows from a table, if they are exactly the expected ones. There is no transaction: the rows are read
+ * and summed up, the proof is recorded in the ledger, then they are read again batch by batch, and each unchanged batch
+ * is removed row by row.
  *
- * A row goes at the latest of the times at which its values were written, so that whatever is written later stays, whoever is faster. Where
- * something of a row stays, or a batch has changed, the answer is 'differs': what was removed before is in the archive, and the rest is hot.
+ * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
+ * batch has changed, the result is 'differs': rows removed so far are in the archive, and the rest is hot.
  */
 import type { types } from 'cassandra-driver'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -21,24 +22,27 @@ import { shapeOf, type TableShape } from '../copy/shape.ts'
 import { ProvedRows } from './proved.ts'
 import { latestOf, RowRemoval } from './row-removal.ts'
 
-/** Rows that wait in memory until they are known to be what was proved. */
+/** Rows kept in memory until they are known to be the proved ones. */
 const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
- * How far clocks of writers may be behind: what tells no time of its own is removed only if it was written so long before it was read, in
- * microseconds. Archives hold what is old.
+ * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
+ * written this long before they were read. Archives hold old rows.
  */
 export const QUIET_US = 600_000_000n
 
 export type Removing = { readonly link: CassandraLink; readonly flow: Flow; readonly ledger: LedgerDatabase }
 
-/** @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved; errors of the driver */
+/**
+ * @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved;
+ * errors of the driver
+ */
 export async function removeRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
   const { link, ledger } = removing
   const { table, columns, expect, closing } = request
   if (!(await isSame(link, request))) return 'gone'
   const shape = await shapeOf(link, table.table)
   refuseUnfit(shape)
-  // What nobody has proved would be lost.
+  // Unproved columns would be lost.
   if ([...shape.columns.keys()].some((name) => !columns.some((column) => column.name === name))) return 'differs'
   if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
   const proved = new ProvedRows(ledger, request)
@@ -55,8 +59,8 @@ export async function removeRows(removing: Removing, request: RemoveRequest): Pr
 }
 
 /**
- * @param sums of the batches as they were proved; null where an earlier attempt proved them and has removed some rows since: then those go of which
- * every value is older than that proof
+ * @param sums of the batches as they were proved; null if an earlier attempt proved them and has removed some rows
+ * since: then only rows are removed of which every value is older than that proof
  * @returns whether all of the rows are gone
  */
 async function removeBatches(
@@ -82,7 +86,7 @@ async function removeBatches(
   return left === 0 && (sums === null || number === sums.length)
 }
 
-/** All of the rows, and the sums of the batches in which they come: the same ones each time, as long as no row changes. */
+/** Digest of all rows, and of each batch: the same batches each time, as long as no row changes. */
 async function summed(
   link: CassandraLink,
   request: RemoveRequest,
@@ -119,7 +123,7 @@ async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<bo
   }
 }
 
-/** By the clock that writes are timed by where no client does it, in microseconds since 1970. */
+/** The server's clock, which times writes without a client timestamp, in microseconds since 1970. */
 async function serverTime({ client, readLevel }: CassandraLink): Promise<bigint> {
   const { rows } = await client.execute('SELECT now() AS moment FROM system.local', [], {
     prepare: true,

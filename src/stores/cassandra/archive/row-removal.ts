@@ -1,4 +1,4 @@
-/** One row taken away so that nothing goes that was written later than it was read. */
+/** Removes one row, but nothing that was written after it was read. */
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -18,7 +18,7 @@ export class RowRemoval {
   readonly #look: string
   readonly #timed: number
 
-  /** @param columns of the rows, the whole key among them */
+  /** @param columns of the rows, including the whole key */
   constructor(link: CassandraLink, shape: TableShape, columns: readonly ReadColumn[], signal: AbortSignal) {
     this.#link = link
     this.#signal = signal
@@ -40,10 +40,10 @@ export class RowRemoval {
   }
 
   /**
-   * Removes what the row was made of when it was read. The latest of the times of its values bounds that; the elements of collections tell no time,
-   * nor does a row that it was inserted: of these goes what was written before `quiet`.
+   * Removes the row as it was read: up to the latest write time of its values. Elements of collections, and the row's
+   * own INSERT, have no readable time: of these only what was written before `quiet` is removed.
    * @param quiet microseconds since 1970, well before the row was read
-   * @returns false where something of the row is left, which is newer
+   * @returns false if a newer part of the row is left
    */
   async remove(row: Row, stamp: Stamp | undefined, quiet: bigint): Promise<boolean> {
     const key = this.#key.map(({ at, encode }) => encode(row[at] ?? null))
@@ -61,7 +61,7 @@ export class RowRemoval {
     await this.#run(this.#delete, [longBytes(us), ...key], this.#link.writeLevel)
   }
 
-  /** Times of what is left of a row; null where nothing is. */
+  /** Write times of what is left of a row; null if nothing is. */
   async #lookAt(key: readonly (Buffer | null)[]): Promise<readonly (bigint | null)[] | null> {
     const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
     const values = rows[0]?.values() as (bigint | null)[] | undefined
@@ -74,7 +74,7 @@ export class RowRemoval {
   }
 }
 
-/** Null where no value of the row tells its time. */
+/** Null if no value of the row has a write time. */
 export function latestOf(stamp: Stamp | undefined): bigint | null {
   let latest: bigint | null = null
   for (const time of stamp?.times ?? []) if (time !== null && (latest === null || time > latest)) latest = time

@@ -1,4 +1,4 @@
-/** From when to when the rows of a table are: read row by row, for no release finds the ends of a column. */
+/** Smallest and largest timestamp of a table: read row by row, because no release finds the ends of a column. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { SourceView, TimeExtent } from '../../../model/copy/port.ts'
 import { compareTimes } from '../../common/time-bounds.ts'

@@ -1,6 +1,6 @@
 /**
- * Periods of time in CQL, and how they are judged. Most releases find rows by the value of a plain column not at all, and some of the others give a
- * value that has been overwritten, where one replica has not heard of it: so rows of a period are picked by the reader.
+ * Time periods in CQL, and their evaluation. Most releases cannot find rows by the value of a plain column, and some
+ * others return overwritten values if a replica missed the update: so the reader filters the rows of a period.
  */
 import { cutFraction } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
@@ -9,7 +9,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { betweenBounds, compareTimes, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { momentText, msOf } from '../copy/moments.ts'
 
-/** As `CopyStore.timeCondition`. Moments are milliseconds since 1970, which every release reads alike. */
+/** As `CopyStore.timeCondition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
 export function timeCondition({ name, type, native }: Column, from: string | null, to: string | null): string | null {
   const column = quotedName(name)
   if (native === 'counter') return null
@@ -25,7 +25,7 @@ export function timeCondition({ name, type, native }: Column, from: string | nul
   }
 }
 
-/** The first millisecond that is not before a moment. */
+/** The first millisecond that is not before the timestamp. */
 function msBound(bound: string): string {
   const canonical = momentBound(bound)
   const cut = cutFraction(canonical, 3)
@@ -48,7 +48,7 @@ export type TimeJudge = {
   readonly holds: (value: string) => boolean
 }
 
-/** The same as `timeCondition` says, for the reader; null for whatever else somebody wrote, which the cluster judges. */
+/** Parses a condition of `timeCondition`, for the reader; null for any other condition, which the cluster evaluates. */
 export function timeJudge({ columns }: TableSpec, where: string | null): TimeJudge | null {
   if (where === null) return null
   const [, quoted, low, high] = ANY.exec(where) ?? FROM.exec(where) ?? withoutLow(TO.exec(where)) ?? []

@@ -1,12 +1,15 @@
-/** What is sent together: writes of one row, and those of neighbours in one partition where batches are wanted. */
+/** Groups writes that are sent together: those of one row, and, with batches, those of neighbours in one partition. */
 import type { Encoded, Write } from './row-writes.ts'
 import type { Sending } from './sender.ts'
 
-/** A server warns of larger batches, and refuses those of ten times as much (batch_size_fail_threshold_in_kb); since 3.6 only those of several partitions. */
+/**
+ * A server warns of larger batches, and refuses those of ten times as much (batch_size_fail_threshold_in_kb); since 3.6
+ * only those of several partitions.
+ */
 const BATCH_BYTES = 5 * 1024
 /** Servers refuse requests and mutations above 16 MiB. */
 const REQUEST_BYTES = 15 * 1024 * 1024
-/** Of a statement beside its values: its id, and the lengths of the values. */
+/** Bytes of a statement besides its values: its id, and the lengths of the values. */
 const STATEMENT_BYTES = 20
 
 export type RowItem = {
@@ -16,12 +19,13 @@ export type RowItem = {
   readonly partition: () => string
 }
 
-/** Where nobody says how many: beyond these the bytes are the limit, and more rows gain nothing. */
+/** Default rows of a batch: beyond these the bytes are the limit, and more rows gain nothing. */
 export const BATCH_ROWS = 100
 
 /**
- * Batches hold rows of one partition only: that is one write for its replicas, while rows of several partitions would make one node wait for all of
- * the others. Measured on one node: 15,600 to 18,100 rows a second alone, 256 at a time; 40,800 to 58,300 in batches of 50.
+ * Batches hold rows of one partition only: that is one write for its replicas, while for rows of several partitions one
+ * node would have to wait for all of the others. Measured on one node: 15,600 to 18,100 rows a second alone, 256 at a
+ * time; 40,800 to 58,300 in batches of 50.
  * @param most rows of a batch
  */
 export function batchesOf(items: readonly RowItem[], most: number): readonly Sending[] {
@@ -49,7 +53,7 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
   return sendings
 }
 
-/** Writes of one row are one write for its replicas, too: the server takes all of them or none, unless they exceed a request. */
+/** The writes of one row are one write for its replicas, all or none, unless they exceed a request. */
 function alone(item: RowItem): readonly Sending[] {
   const { row, writes } = item
   const isTooLarge = writes.length > 1 && sizeOf(item) > REQUEST_BYTES

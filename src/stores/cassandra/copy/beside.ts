@@ -1,4 +1,4 @@
-/** What tables of Cassandra have that a copy does not bring along. */
+/** Dependencies of Cassandra tables that a copy does not bring along. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -7,7 +7,7 @@ import type { CassandraLink } from '../connect.ts'
 
 type Lookup = { readonly kind: LeftKind; readonly what: string; readonly cql: string }
 
-/** Of a keyspace: the table, or null for what belongs to all of it, and a name. */
+/** Queries by keyspace. They give the table, or null for an object of the whole keyspace, and a name. */
 const LOOKUPS: readonly Lookup[] = [
   {
     kind: 'trigger',
@@ -25,7 +25,7 @@ const FUNCTIONS: Lookup = {
   what: 'functions',
   cql: 'SELECT function_name FROM system_schema.functions WHERE keyspace_name = ?',
 }
-/** Of releases before 3.0, which have neither views nor functions. */
+/** For releases before 3.0, which have neither views nor functions. */
 const OLD: readonly Lookup[] = [
   {
     kind: 'trigger',
@@ -94,7 +94,7 @@ export class CassandraBeside implements BesideStore {
     }
   }
 
-  /** Tables that this release has not, or that the role may not read, are no error of the copy. */
+  /** A table that this release lacks, or that the role may not read, is not an error of the copy. */
   async #ask(
     cql: string,
     parameters: readonly string[],

@@ -1,4 +1,4 @@
-/** Rows of the target found one by one, by their keys. */
+/** Reads rows of the target one by one, by their keys. */
 import type { types } from 'cassandra-driver'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'
@@ -9,7 +9,7 @@ import type { Parameters } from './row-writes.ts'
 import type { TableShape } from './shape.ts'
 import type { Statements } from './statements.ts'
 
-/** The whole key of a row, or that of a partition of which nothing but its static columns is meant. */
+/** The whole key of a row, or that of a partition of which only the static columns are meant. */
 export type RowKey = { readonly values: Parameters; readonly staticOnly: boolean }
 
 const ANY = 0
@@ -17,7 +17,7 @@ const ONE = 1
 const QUORUM = 4
 const EACH_QUORUM = 7
 
-/** The level at which a read finds what was written at another: some levels are for writes alone. */
+/** The read level that sees what was written at a level: some levels are for writes only. */
 export function readLevelFor(writeLevel: number): number {
   if (writeLevel === ANY) return ONE
   return writeLevel === EACH_QUORUM ? QUORUM : writeLevel
@@ -29,7 +29,7 @@ export class KeyReader {
   readonly #statements: Statements
   readonly #fallBack: FallBack<null>
 
-  /** Where writes go on at ONE, what was written so is read so. */
+  /** If writes may fall back to ONE, reads may too. */
   constructor(
     link: CassandraLink,
     shape: TableShape,
@@ -51,8 +51,8 @@ export class KeyReader {
   }
 
   /**
-   * @param timed columns whose write times and times to live are wanted
-   * @returns values of the driver in the order of the names, then two for each of `timed`; null where there is no such row
+   * @param timed columns whose write times and TTLs are read too
+   * @returns values of the driver in the order of the names, then two for each of `timed`; null if there is no such row
    * @throws errors of the driver
    */
   async read(

@@ -1,6 +1,6 @@
 /**
- * Collections whose elements are cells of their own. Written again at the same time, lists hold everything twice and other collections keep what the
- * source has removed meanwhile; so what is there already is looked at first.
+ * Collections whose elements are separate cells. Written again with the same time, lists hold everything twice, and
+ * other collections keep elements that the source has removed meanwhile; so the target's value is read first.
  */
 import type { WriteColumn } from '../../../model/copy/port.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -13,17 +13,17 @@ import type { Using } from './stamps.ts'
 import { timeOfCells, type CellTime } from './time-of-cells.ts'
 import { isBefore } from './types.ts'
 
-/** Seconds by which ends of one moment may differ: servers count in whole seconds. */
+/** Seconds by which equal expiry times may differ: servers count in whole seconds. */
 const APART = 2
 
 export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
-  /** The same where the server tells their times. */
+  /** The same, if the server returns their write times. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof decoderOf>[]
-  /** Whether nothing can be there but what this writer knows it has written. */
+  /** Whether the target can hold only what this writer has written; null if not yet known. */
   #isFresh: boolean | null = null
   #latest = 0n
 
@@ -41,13 +41,13 @@ export class Collecting {
     })
   }
 
-  /** Something may have been written that nobody knows of. */
+  /** Rows of unknown writes may be in the target from now on. */
   doubt(): void {
     this.#isFresh = false
   }
 
   /**
-   * What becomes of the collections of each row; null where all of them are written at the time of their row.
+   * How to write the collections of each row; null if all are written with their row's time.
    * @param occupied whether the chunk's range holds rows
    */
   async of(
@@ -80,22 +80,22 @@ export class Collecting {
     return changes
   }
 
-  /** @param has what is there; null where nothing is @returns null where it is written with its own time */
+  /** @param has value in the target; null if none @returns null if it is written with its own time */
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
     const isSame = has === (row[at] ?? null)
     const wanted = this.#rows.usingOf(encoded, at)
     const { time } = wanted
-    // The server's own time is later than whatever is there.
+    // The server's own time is later than any existing one.
     if (time === null) return isSame ? 'leave' : null
     if (stamp?.times[at] != null && there.time !== null) {
       if (time > there.time) return null
-      // What the target has written later stays, as other values do.
+      // A later write of the target wins, as with other values.
       if (time < there.time || (isSame && endTogether(wanted, there.life))) return 'leave'
       return time + 1n
     }
     if (isSame) return 'leave'
-    // Later than whatever is there, for nobody can ask when that was written.
+    // Unknown write time in the target: use one that is later than any existing.
     return has === null ? null : this.#now()
   }
 
@@ -106,7 +106,7 @@ export class Collecting {
   }
 }
 
-/** @param left seconds at the target; null for what never expires */
+/** @param left seconds at the target; null if it never expires */
 function endTogether({ life, sinceMs }: Using, left: number | null): boolean {
   if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
   const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000

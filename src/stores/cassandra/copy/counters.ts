@@ -1,4 +1,4 @@
-/** Counters: they can be added to and nothing else, so that what is written is how far the target is behind. */
+/** Counters can only be added to, so the difference to the source is written. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -14,19 +14,19 @@ import { failureOf } from '../failure.ts'
 import type { TableShape } from './shape.ts'
 import type { Statements } from './statements.ts'
 
-/** How long an addition whose answer was lost may still be on its way: nodes drop what is older. */
+/** How long an addition whose answer was lost may still arrive: nodes drop older ones. */
 const SETTLE_MS = 5000
 const PAUSE_MS = 200
-/** Additions to one counter: beyond these another program counts there, too. */
+/** Additions to one counter: after these another program must be counting there too. */
 const MOST_ADDED = 3
 
 export type CounterRow = {
   readonly key: RowKey
-  /** By name; null where the source has counted nothing. */
+  /** By name; null if the source has counted nothing. */
   readonly values: ReadonlyMap<string, bigint | null>
 }
 
-/** A counter whose value is not that of the source; `has` null where the target has counted nothing. */
+/** A counter whose value differs from the source's; `has` is null if the target has counted nothing. */
 type Behind = { readonly name: string; readonly has: bigint | null; readonly add: bigint }
 
 export class Counters {
@@ -36,7 +36,7 @@ export class Counters {
   readonly #reader: KeyReader
   readonly #signal: AbortSignal
 
-  /** @param reader reads at a level that sees what was written by anybody */
+  /** @param reader reads at a level that sees the writes of every client */
   constructor(link: CassandraLink, shape: TableShape, statements: Statements, reader: KeyReader, signal: AbortSignal) {
     this.#link = link
     this.#shape = shape
@@ -45,7 +45,7 @@ export class Counters {
     this.#signal = signal
   }
 
-  /** Counters of a row, and those that its partition shares, apart: each belongs to a key of its own. */
+  /** Counters of a row, and separately those that its partition shares: each belongs to its own key. */
   rowsOf(columns: readonly WriteColumn[], row: Row, key: RowKey, shared: RowKey): readonly CounterRow[] {
     const own = new Map<string, bigint | null>()
     const ofPartition = new Map<string, bigint | null>()
@@ -70,9 +70,9 @@ export class Counters {
   }
 
   /**
-   * Brings counters to the values of the source. Only one program may do so for a row at a time, which the lease of its chunk sees to.
-   * A counter that was deleted goes on from the value it had before (from 4.0 on, where its row was deleted), so a counter that was not there is read
-   * again once it was added to, and the rest is added.
+   * Brings counters to the values of the source. Only one program may do so for a row at a time; the chunk's lease
+   * ensures that. A deleted counter continues from its value before (from 4.0 on, if its row was deleted), so a counter
+   * that was missing is read again after the addition, and the rest is added.
    * @throws SluiceError ROW_REFUSED; errors of the driver
    */
   async bring(row: CounterRow): Promise<void> {
@@ -80,11 +80,11 @@ export class Counters {
     let behind = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
     for (let added = 0; behind.length > 0 && added < MOST_ADDED; added++) {
       await this.#addPatiently(row, behind, until)
-      // What was counted already has what it lacked.
+      // Existing counters now have their value.
       const fresh = behind.filter(({ has }) => has === null)
       if (fresh.length === 0) return
       const now = await this.#readSurely(row)
-      // The proof of the chunk, or the next comparison, reads it.
+      // Checked by the proof of the chunk, or the next comparison.
       if (now === 'unknown') return
       behind = this.#behind(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
       const deleted = behind.find(({ has }) => has === null)
@@ -92,7 +92,7 @@ export class Counters {
     }
   }
 
-  /** Adds once; where the answer is lost, what is still to be added is read again, once nothing of it can come any more. */
+  /** Adds once. After a lost answer, waits until the addition can no longer arrive, and reads again what is missing. */
   async #addPatiently(row: CounterRow, behind: readonly Behind[], until: number): Promise<void> {
     let some = behind
     while (some.length > 0) {
@@ -110,7 +110,7 @@ export class Counters {
     }
   }
 
-  /** Reads what was just written, which a level below QUORUM may miss; unknown where too few replicas are up for that. */
+  /** Reads what was just written, which a level below QUORUM may miss; unknown if too few replicas are up for that. */
   async #readSurely({ key, values }: CounterRow): Promise<readonly unknown[] | 'unknown' | null> {
     const { writeLevel } = this.#link
     const level = isBelowQuorum(writeLevel) ? ALL : readLevelFor(writeLevel)

@@ -1,4 +1,4 @@
-/** Types of CQL as data, and what each is in the words that all stores share. */
+/** CQL types as data, and their canonical types. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
 export type SimpleName =
@@ -25,13 +25,13 @@ export type SimpleName =
 
 export type CqlField = { readonly name: string; readonly type: CqlType }
 
-/** What stands within another type is frozen, whatever its text says. */
+/** Types within another type are always frozen, even if their text does not say so. */
 export type CqlType =
   | { readonly kind: 'simple'; readonly name: SimpleName }
   | { readonly kind: 'list' | 'set'; readonly of: CqlType; readonly frozen: boolean }
   | { readonly kind: 'map'; readonly key: CqlType; readonly value: CqlType; readonly frozen: boolean }
   | { readonly kind: 'tuple'; readonly parts: readonly CqlType[] }
-  /** Of the keyspace of its table, for there is no other way. `fields` is null where only its name is known. */
+  /** In the keyspace of its table; no other is possible. `fields` is null if only its name is known. */
   | {
       readonly kind: 'udt'
       readonly name: string
@@ -39,10 +39,10 @@ export type CqlType =
       readonly frozen: boolean
     }
   | { readonly kind: 'vector'; readonly of: CqlType; readonly size: number }
-  /** A class of the server, as its bytes. */
+  /** A class of the server; its values travel as bytes. */
   | { readonly kind: 'custom'; readonly name: string }
 
-/** Whether a server is of a time before some release. */
+/** Whether a server is older than a release. */
 export function isBefore(release: string, major: number, minor: number): boolean {
   const [first = 0, second = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
   return first < major || (first === major && second < minor)
@@ -71,7 +71,7 @@ const PLAIN: Readonly<Record<SimpleName, ColumnType>> = {
   varint: { kind: 'decimal', scale: 0 },
 }
 
-/** Lists and sets are JSON like all else that holds several values: sets and maps sort theirs, and none holds nulls. */
+/** Lists and sets are JSON, as all types with several values: sets and maps are sorted, and none holds nulls. */
 export function columnTypeOf(type: CqlType): ColumnType {
   if (type.kind === 'simple') return PLAIN[type.name]
   return type.kind === 'custom' ? { kind: 'native', name: `cassandra ${type.name}` } : { kind: 'json' }

@@ -1,4 +1,4 @@
-/** Makes tables and the types that they are made of, and waits until every node knows them. */
+/** Creates tables and their types, and waits until every node knows them. */
 import { tableText, type Column, type TableSpec, type UserType } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -34,7 +34,7 @@ export async function makeTable(
   } catch (error) {
     if (settings.length === 0 || !isRefused(error)) throw error
   }
-  // One of the options: the table is made without them, and each of the others is set.
+  // An option was refused: make the table without options, then set each one separately.
   await changeSchema(link, createTable(place), signal)
   const refused: string[] = []
   for (const setting of settings) {
@@ -49,12 +49,12 @@ export async function makeTable(
   return refused
 }
 
-/** The server has understood the statement and does not take it; nothing that passes by itself. */
+/** The server has parsed the statement and refuses it, permanently. */
 function isRefused(error: unknown): boolean {
   return error instanceof SluiceError && error.kind === 'target' && !error.retryable && error.code === 'TABLE_REFUSED'
 }
 
-/** Every row goes; the table stays. */
+/** Removes every row; the table stays. */
 export async function truncate(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
   await changeSchema(link, `TRUNCATE ${tableName(table.table)}`, signal)
 }
@@ -77,7 +77,7 @@ export function createTable(table: TableSpec, settings: readonly string[] = []):
       },
     )
   }
-  // Where nothing says how rows belong together, the first column of the key does.
+  // Without information about partitions the first key column is the partition key.
   const partition = key.slice(0, ring?.columns ?? 1)
   const clustering = key.slice(partition.length)
   const lines = columns.map((column) => declared(column, clustering.length > 0))
@@ -93,7 +93,7 @@ function declared({ name, native, static: shared }: Column, clustered: boolean):
   return `${quotedName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
 }
 
-/** The names of tables and types are names of folders: Cassandra takes letters, digits and _ there, and columns take anything. */
+/** Tables and types are folder names: Cassandra allows letters, digits and _ there; columns may have any name. */
 function refuseNames({ table, columns }: TableSpec): void {
   const { name } = table
   if (!/^\w{1,48}$/.test(name)) {
@@ -107,7 +107,7 @@ function refuseNames({ table, columns }: TableSpec): void {
   throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be made', { where: tableText(table) })
 }
 
-/** @throws SluiceError TABLE_REFUSED where another type has its name */
+/** @throws SluiceError TABLE_REFUSED if another type has its name */
 async function makeType(link: CassandraLink, keyspace: string, type: UserType, signal: AbortSignal): Promise<void> {
   const sql = createType(keyspace, type)
   const there = await typeThere(link, keyspace, type.name)
@@ -134,8 +134,8 @@ const USER_TYPE = 0x30
 const turns = new WeakMap<CassandraLink, Turn>()
 
 /**
- * A change of the schema, known to all nodes that are up when it is done. One at a time: releases before 3.0 write a table's whole definition with each
- * change, so of two at once the later takes the earlier away.
+ * Changes the schema; all nodes that are up know the change when it returns. One at a time: releases before 3.0 write a
+ * table's whole definition with each change, so the later of two concurrent ones would undo the earlier.
  */
 export async function changeSchema(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
   const turn = turns.get(link) ?? new Turn()
@@ -147,7 +147,7 @@ async function changeInTurn(link: CassandraLink, sql: string, signal: AbortSigna
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
     try {
-      // The driver waits until nodes agree before it answers.
+      // The driver answers after the nodes agree, or after its own limit.
       const { info } = await link.client.execute(sql, [], { isIdempotent: true })
       const { isSchemaInAgreement } = info as { readonly isSchemaInAgreement?: boolean }
       if (isSchemaInAgreement === true || (await agreed(link))) return
@@ -161,7 +161,7 @@ async function changeInTurn(link: CassandraLink, sql: string, signal: AbortSigna
 }
 
 async function agreed({ client }: CassandraLink): Promise<boolean> {
-  // The driver has it; its types do not say so.
+  // The driver has this method; its types do not declare it.
   const metadata = client.metadata as typeof client.metadata & { checkSchemaAgreement(): Promise<boolean> }
   return await metadata.checkSchemaAgreement()
 }

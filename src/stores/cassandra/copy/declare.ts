@@ -1,10 +1,11 @@
-/** Which columns Cassandra would get for something that another system holds. */
+/** Column types of Cassandra for types of other systems. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { columnTypeOf, isBefore, type SimpleName } from './cql-type.ts'
 
 /**
- * Lists become text, for Cassandra's own hold no nulls and no lists within; JSON does, and a time without a zone, for a `timestamp` is a moment.
- * @param _inKey keys take every type that is declared here
+ * Lists become text, because Cassandra's own hold no nulls and no nested lists; so do JSON, and times without a zone,
+ * because a `timestamp` is a point in time.
+ * @param _inKey unused: keys take every type that is declared here
  * @param release of the server: before 2.2 there are no small numbers, dates and times
  */
 export function declareCql(

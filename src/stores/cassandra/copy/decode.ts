@@ -1,4 +1,4 @@
-/** From values of the driver to cells in canonical form. What holds several values becomes JSON, in one form whoever reads it. */
+/** Decodes the driver's values to canonical cells. Types with several values become JSON, in one form. */
 import { blobText } from '../../../model/copy/bytes-text.ts'
 import type cassandra from 'cassandra-driver'
 import { isCut, type ColumnType } from '../../../model/copy/column-type.ts'
@@ -13,8 +13,10 @@ import { scalarReader, type Given } from './scalars.ts'
 import { columnTypeOf, type CqlField, type CqlType, type SimpleName } from './types.ts'
 
 /**
- * The function that makes a cell of what the driver gives, which reads whole numbers as BigInt, maps as Map and sets as Set.
- * @param as what the values travel as; `native` between two Cassandras, where zeros at the end of decimals and missing fields stay what they are
+ * Returns the function that decodes the driver's values, which are BigInt for whole numbers, Map for maps and Set for
+ * sets.
+ * @param as type that the values travel as; `native` between two Cassandra systems, which keeps trailing zeros of
+ * decimals and missing fields
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
  */
 export function decoderOf(type: CqlType, as: ColumnType): (value: unknown) => Cell {
@@ -24,7 +26,7 @@ export function decoderOf(type: CqlType, as: ColumnType): (value: unknown) => Ce
   return (value) => (value == null ? null : convert(read(value)))
 }
 
-/** Whether values in the canonical form of their column are in that of the type they travel as. */
+/** Whether the column's canonical form is also that of the type that values travel as. */
 function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'native') return true
   if (type.kind === 'json') return as.kind === 'json' || as.kind === 'list'
@@ -32,7 +34,7 @@ function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'float') return type.kind === 'float' && type.bits <= as.bits
   if (as.kind === 'text') return as.padded !== true
   if (as.kind === 'decimal') return as.precision === undefined
-  // What is finer than the type would be cut, as that of another source was.
+  // Finer digits than the type's are cut, as from any source.
   return as.kind !== 'time' && as.kind !== 'timestamp' ? true : 'digits' in type && type.digits <= as.digits
 }
 
@@ -50,7 +52,7 @@ function bytesText(name: string): (value: unknown) => string {
 
 type JsonWriter = (value: unknown) => string
 
-/** What is null within becomes `null`. */
+/** Null elements become `null`. */
 function jsonOf(type: CqlType, spelled: boolean): JsonWriter {
   const text = jsonText(type, spelled)
   return (value) => (value == null ? 'null' : text(value))
@@ -83,7 +85,7 @@ function jsonText(type: CqlType, spelled: boolean): JsonWriter {
   }
 }
 
-/** Numbers that JSON has no word for are texts. */
+/** Numbers that JSON cannot express are texts. */
 function scalarJson(name: SimpleName, spelled: boolean): JsonWriter {
   const read = scalarReader(name, spelled)
   switch (name) {
@@ -140,7 +142,7 @@ function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolea
   }
 }
 
-/** Parts that were added to the type behind the value are missing in it: they are null to everybody but Cassandra. */
+/** Parts added to the type after the value was written are missing in it: null for every system but Cassandra. */
 function tupleJson(parts: readonly CqlType[], spelled: boolean): JsonWriter {
   const writers = parts.map((part) => jsonOf(part, spelled))
   return (value) => {

@@ -1,4 +1,4 @@
-/** From cells in canonical form to the bytes that Cassandra stores. */
+/** Encodes canonical cells as the bytes that Cassandra stores. */
 import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
@@ -16,8 +16,8 @@ import { cqlText, type CqlField, type CqlType, type SimpleName } from './types.t
 import { uvintBytes } from './vint.ts'
 
 /**
- * The function that gives the bytes of a cell, and null for null. What Cassandra would give back as something else is refused.
- * @param as what the values travel as
+ * Returns the function that encodes a cell; null for null. Refuses values that Cassandra would return changed.
+ * @param as type that the values travel as
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
  */
 export function encoderOf(type: CqlType, as: ColumnType): (cell: Cell) => Buffer | null {
@@ -121,7 +121,7 @@ function scalarOf(name: SimpleName): Bytes {
 
 const NO_NUMBERS: ReadonlySet<string> = new Set(['NaN', 'Infinity', '-Infinity', '-0'])
 
-/** Digits beyond those of the type would be lost. */
+/** Refuses numbers with more digits than the type keeps. */
 function floatOf(value: Json, name: 'double' | 'float'): number {
   if (typeof value === 'string' && NO_NUMBERS.has(value)) return Number(value)
   if (!(value instanceof JsonNumber)) throw refused(`a ${name}`, value)
@@ -183,7 +183,7 @@ function mapOf(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Byte
   }
 }
 
-/** The name of a member as the JSON that its key would be. */
+/** The name of a member as the JSON of its key. */
 function keyOf(key: CqlType): (name: string) => Json {
   const name = key.kind === 'simple' ? key.name : 'text'
   switch (name) {
@@ -229,7 +229,7 @@ function udtOf(name: string, fields: readonly CqlField[], spelled: boolean): Byt
   return (value) => {
     if (!(value instanceof Map)) throw refused(`a ${name}`, value)
     const members = value as ReadonlyMap<string, Json>
-    // A field that the type does not have cannot be kept, and one that is missing would come back as null.
+    // An unknown field cannot be stored, and a missing one would come back as null.
     for (const [field, one] of members) if (!names.has(field) && one !== null) throw refused(`a ${name}`, field)
     const last = spelled ? all.findLastIndex((field) => members.has(field.name)) + 1 : all.length
     if (!spelled && (members.size !== all.length || all.some((field) => !members.has(field.name)))) {
@@ -244,7 +244,7 @@ function udtOf(name: string, fields: readonly CqlField[], spelled: boolean): Byt
   }
 }
 
-/** Types whose values have no length before them in a vector. */
+/** Types whose values have no length prefix in a vector. */
 const SIZED: ReadonlySet<SimpleName> = new Set([
   'bigint',
   'boolean',
@@ -280,7 +280,7 @@ function collection(count: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, lengthened(parts)])
 }
 
-/** Each with the number of its bytes before it, which is -1 for null. */
+/** Each with its length in bytes before it; -1 for null. */
 function lengthened(parts: readonly (Buffer | null)[]): Buffer {
   const bytes = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + 4 + (part?.length ?? 0), 0))
   let at = 0

@@ -1,4 +1,4 @@
-/** Rows that are added to what is there: those whose key is taken are left as they are. */
+/** Adds rows to existing ones: a row whose key is taken is left unchanged. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -21,7 +21,7 @@ export class Existing {
   readonly #shape: TableShape
   readonly #wish: StampWish
   readonly #signal: AbortSignal
-  /** By partition: whether it has static values of its own. */
+  /** By partition: whether it has its own static values. */
   readonly #kept = new Map<string, boolean>()
 
   constructor(
@@ -41,8 +41,8 @@ export class Existing {
   }
 
   /**
-   * Adds a row where its key is free, in one step. A row with times of its own cannot be added so, for Cassandra takes no times with conditions:
-   * its key is looked for, and whoever writes there meanwhile has the later time.
+   * Adds a row if its key is free, in one step. A row with its own write times cannot be added so, because Cassandra
+   * allows no timestamps with conditions: its key is only read, and a concurrent writer has the later time.
    */
   async add(row: Encoded): Promise<Outcome> {
     const { ttl, writetime, dropStamps } = this.#wish
@@ -61,7 +61,7 @@ export class Existing {
         })
         return result.wasApplied() ? 'written' : 'taken'
       } catch (thrown) {
-        // Asked again, the condition itself says whether the row has come to be there.
+        // After a retry, the condition shows whether the row was written.
         const error = cassandraError(thrown, this.#link.settings, 'write')
         if (!error.retryable || performance.now() > until) throw thrown
         const ms = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)) * Math.random()
@@ -70,7 +70,7 @@ export class Existing {
     }
   }
 
-  /** Looks whether the row's partition has static values, which then stay. */
+  /** Reads whether the row's partition has static values; if so, they are kept. */
   async keepStatics(row: Encoded): Promise<void> {
     if (!this.#rows.hasStatics) return
     const partition = this.#rows.partitionText(row)

@@ -1,9 +1,9 @@
-/** How many requests are under way at the same time: of one writer, and of all writers of a store together. */
+/** Limits concurrent requests: of one writer, and of all writers of a store together. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 
-/** Requests of all writers. More only fill the queues of the nodes. */
+/** Most requests of all writers. More would only fill the queues of the nodes. */
 const MOST_TOGETHER = 512
-/** Requests of one writer: beyond these it gets no faster. */
+/** Most requests of one writer: more make it no faster. */
 const MOST_OF_ONE = 256
 
 export class Flow {
@@ -17,7 +17,8 @@ export class Flow {
   }
 
   /**
-   * Does the work for every item, many at a time. After the first failure nothing more is begun, and what is under way is awaited.
+   * Does the work for every item, many at a time. After the first failure nothing more is begun, and running work is
+   * awaited.
    * @throws the first failure
    */
   async each<T>(items: readonly T[], signal: AbortSignal, work: (item: T, at: number) => Promise<void>): Promise<void> {
@@ -45,7 +46,7 @@ export class Flow {
     throwIfAborted(signal)
   }
 
-  /** To whoever has waited longest: a writer that came late gets its share. */
+  /** To the longest waiting writer: so a late one gets its share. */
   #giveBack(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#free++

@@ -1,4 +1,4 @@
-/** Secondary indexes of a table, as the cluster's own tables list them. Releases before 3.0 keep them beside the columns. */
+/** Secondary indexes of a table, from the cluster's own tables. Releases before 3.0 keep them with the columns. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -7,12 +7,12 @@ import type { CassandraLink } from '../connect.ts'
 import { plainMap, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
-/** Method of an index that the cluster makes without a class. */
+/** Method of an index without a class. */
 export const PLAIN = 'secondary'
 export const SASI = 'org.apache.cassandra.index.sasi.SASIIndex'
 export const SAI = 'StorageAttachedIndex'
 
-/** What of a collection is in an index; `values` where nothing is said. */
+/** Which part of a collection is indexed; default `values`. */
 const FUNCTIONS: ReadonlySet<string> = new Set(['keys', 'values', 'entries', 'full'])
 
 type Found = { readonly name: string; readonly target: string; readonly options: Readonly<Record<string, string>> }
@@ -49,13 +49,13 @@ async function oldIndexes(link: CassandraLink, names: readonly string[]): Promis
   })
 }
 
-/** @param known columns of the table: releases differ in whether they quote the name of one */
+/** @param known columns of the table: releases differ in whether they quote a column's name */
 function indexObject({ name, target, options }: Found, known: ReadonlySet<string>): IndexObject {
   const [, word = '', inner = ''] = /^(\w+)\((.*)\)$/s.exec(target) ?? []
   const isFunction = FUNCTIONS.has(word) && !known.has(target)
   const column = columnOf(isFunction ? inner : target, known)
   const { class_name: method, ...rest } = options
-  // That of values is what an index of a collection is where nothing is said.
+  // `values` is the default for an index of a collection.
   const special = isFunction && word !== 'values' ? { special: word } : {}
   return {
     kind: 'index',
@@ -69,7 +69,7 @@ function indexObject({ name, target, options }: Found, known: ReadonlySet<string
   }
 }
 
-/** Servers keep the class as it was written: `sai` is short for that of storage-attached ones. */
+/** Servers keep the class as it was written: `sai` is short for storage-attached indexes. */
 function methodOf(written: string | undefined): string {
   if (written === undefined) return PLAIN
   return /^sai$/i.test(written) ? SAI : written.replace(/^org\.apache\.cassandra\.index\.sai\./, '')

@@ -39,22 +39,22 @@ import { CassandraTarget } from './target.ts'
 import type { WriteWish } from './write-wish.ts'
 import { declareCql } from './types.ts'
 
-/** What a run asks of Cassandra beside its URL. */
+/** Options of a run for Cassandra besides its URL. */
 export type CassandraCopyWish = WriteWish & {
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** Rows of one page. */
+  /** Rows per page. */
   readonly pageRows?: number
 }
 
 export type CassandraCopyOptions = {
-  /** `read` and `plan` make nothing. */
+  /** `read` and `plan` create nothing. */
   readonly mode?: 'read' | 'write' | 'plan'
   readonly cassandra?: CassandraCopyWish
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal
   readonly clock?: Pick<Clock, 'now'>
-  /** Told of rows that could only be written at ONE. */
+  /** Called with rows that could only be written at ONE. */
   readonly onWeakWrite?: WriteWish['onWeakWrite']
   /** Called before a statement is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void
@@ -67,7 +67,7 @@ const CAN: StoreAbilities = {
   writers: 64,
   hosts: 'any',
   frames: [],
-  // A frame of the protocol takes 256 MB, and a value has to fit into it beside the others.
+  // A protocol frame takes 256 MB, and must hold the value together with the others.
   maxValueBytes: 200_000_000,
   conditions: 'single',
 }
@@ -91,7 +91,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
   return new CassandraStore(link, wish, clock, options.mode !== undefined && options.mode !== 'write')
 }
 
-/** Driver messages name hosts, and no login. */
+/** Driver messages contain hosts, but no login. */
 function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): RetryHeard {
   return (thrown, attempt, forMs) => {
     const { message: why } = failureOf(thrown)
@@ -109,7 +109,7 @@ class CassandraStore implements CopyStore {
   readonly #wish: CassandraCopyWish
   readonly #clock: Pick<Clock, 'now'>
   readonly #isReadOnly: boolean
-  /** Ends what is under way when the store is closed. */
+  /** Aborts running requests when the store is closed. */
   readonly #open = new AbortController()
   #target: CassandraTarget | null = null
   #ledger: Promise<LedgerDatabase> | null = null
@@ -136,7 +136,7 @@ class CassandraStore implements CopyStore {
     }
   }
 
-  /** A keyspace that is restored elsewhere has tables with other ids, unless its schema names the old ones. */
+  /** Tables of a keyspace that was restored elsewhere have other ids, unless its schema names the old ones. */
   async origin(): Promise<Origin> {
     try {
       const keyspace = this.#keyspace()
@@ -170,7 +170,7 @@ class CassandraStore implements CopyStore {
   }
 
   target(): CopyTarget {
-    // One for the store: its writers share what may be under way.
+    // One for the store: its writers share the limit of concurrent requests.
     this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.#wish, this.#clock)
     return this.#target
   }

@@ -1,4 +1,4 @@
-/** Addresses as PostgreSQL and RFC 5952 spell them; the driver's own spelling loses parts of some. */
+/** Addresses in the spelling of PostgreSQL and RFC 5952; the driver's own spelling loses parts of some. */
 import { isIPv4, isIPv6 } from 'node:net'
 
 /** @param bytes four of them, or sixteen */
@@ -14,7 +14,7 @@ export function inetText(bytes: Uint8Array): string {
   return `${texts.slice(0, start).join(':')}::${[...texts.slice(start + length), ...tail].join(':')}`
 }
 
-/** Null for what is no address. */
+/** Null if it is not an address. */
 export function inetBytes(text: string): Buffer | null {
   if (isIPv4(text)) return Buffer.from(text.split('.').map(Number))
   if (!isIPv6(text) || text.includes('%')) return null
@@ -38,7 +38,7 @@ function hex(old: readonly number[], at: number): string {
   return (((old[at] ?? 0) << 8) | (old[at + 1] ?? 0)).toString(16)
 }
 
-/** The first of the longest rows of zeros. */
+/** The first of the longest runs of zeros. */
 function longestZeros(words: readonly number[]): { readonly start: number; readonly length: number } {
   let best = { start: 0, length: 0 }
   let start = 0

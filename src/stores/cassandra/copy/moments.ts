@@ -1,11 +1,11 @@
-/** Days, times of day, moments and durations: numbers of Cassandra, and the texts they have everywhere else (docs/CANONICAL.md). */
+/** Dates, times of day, timestamps, durations: Cassandra's numbers and their canonical texts (docs/CANONICAL.md). */
 import { DAYS_OF_400_YEARS, DAYS_TO_1970, eraDayText } from '../../../model/run/civil-day.ts'
 
 const DAY = 86_400_000
 
 const DAY_TEXT = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/
 
-/** Days since 1970-01-01; null for what is no day, and for one that there never was. */
+/** Days since 1970-01-01; null if it is not a date, or one that does not exist. */
 export function daysOf(text: string): number | null {
   const found = DAY_TEXT.exec(text)
   if (found === null) return null
@@ -25,7 +25,7 @@ let lastText = '1970-01-01'
 /** @param ms since 1970 */
 export function momentText(ms: number): string {
   const days = Math.floor(ms / DAY)
-  // Moments come in crowds of one day.
+  // Consecutive values are often of one day: cache its text.
   if (days !== lastDays) {
     lastText = eraDayText(days)
     lastDays = days
@@ -38,7 +38,7 @@ export function momentText(ms: number): string {
 
 const MOMENT_TEXT = /^(\d{4,6}-\d\d-\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?)?( BC)?$/
 
-/** Milliseconds since 1970; null for what is no moment, or one that needs finer digits. A day is its beginning. */
+/** Milliseconds since 1970; null if it is not a timestamp, or has finer digits. A date means its beginning. */
 export function msOf(text: string): number | null {
   const quick = ofLastDay(text)
   if (quick !== null) return quick
@@ -56,7 +56,7 @@ export function msOf(text: string): number | null {
 const COLON = 0x3a
 const POINT = 0x2e
 
-/** Of a moment on the day that was asked for last, after Christ and before the year 10000: `… hh:mm:ss.fff`. */
+/** Fast path for the day of the previous call, in the years 1 to 9999 AD: `… hh:mm:ss.fff`. */
 function ofLastDay(text: string): number | null {
   const { length } = text
   if (length < 19 || length > 23 || length === 20 || lastText.length !== 10 || !text.startsWith(lastText)) return null
@@ -76,7 +76,7 @@ function ofLastDay(text: string): number | null {
   return ms
 }
 
-/** NaN where there are no two digits. */
+/** NaN without two digits. */
 function pair(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 0x30
   const ones = text.charCodeAt(at + 1) - 0x30
@@ -91,7 +91,7 @@ export function timeText(nanos: bigint): string {
 
 const TIME_TEXT = /^([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?$/
 
-/** Nanoseconds since midnight, null for what is no time of day; 24:00:00 is none either. */
+/** Nanoseconds since midnight; null if it is not a time of day, also for 24:00:00. */
 export function nanosOf(text: string): bigint | null {
   const found = TIME_TEXT.exec(text)
   if (found === null) return null
@@ -99,7 +99,7 @@ export function nanosOf(text: string): bigint | null {
   return BigInt(second) * 1_000_000_000n + BigInt((found[4] ?? '').padEnd(9, '0'))
 }
 
-/** What a duration counts, all with one sign. */
+/** Parts of a duration, all with one sign. */
 export type DurationParts = { readonly months: number; readonly days: number; readonly nanos: bigint }
 
 const UNITS: readonly (readonly [string, bigint])[] = [
@@ -111,7 +111,7 @@ const UNITS: readonly (readonly [string, bigint])[] = [
   ['ns', 1n],
 ]
 
-/** As Cassandra prints it: `1y2mo3d4h5m6s7ms8us9ns`; nothing is `0s`. */
+/** As Cassandra prints it: `1y2mo3d4h5m6s7ms8us9ns`; an empty one is `0s`. */
 export function durationText({ months, days, nanos }: DurationParts): string {
   const all = Math.abs(months)
   const years = Math.trunc(all / 12)
@@ -128,7 +128,7 @@ export function durationText({ months, days, nanos }: DurationParts): string {
 const DURATION_TEXT =
   /^(-?)(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?(?:(\d+)us)?(?:(\d+)ns)?$/
 
-/** Null for what is not the text that `durationText` gives. */
+/** Null unless it is exactly a text of `durationText`. */
 export function durationOf(text: string): DurationParts | null {
   const found = DURATION_TEXT.exec(text)
   if (found === null) return null
@@ -137,7 +137,7 @@ export function durationOf(text: string): DurationParts | null {
   let nanos = 0n
   for (const [at, [, size]] of UNITS.entries()) nanos += BigInt(clock[at] ?? '0') * size
   const parts = {
-    // Minus zero is a number that no text comes from.
+    // `|| 0` turns -0 into 0.
     months: sign * (Number(years) * 12 + Number(months)) || 0,
     days: sign * Number(days) || 0,
     nanos: BigInt(sign) * nanos,

@@ -2,7 +2,7 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** Always in quotes: names keep their capitals, and none is a word of the language. `"keyspace"."table"`, or `"table"` of the keyspace that is in use. */
+/** Always quoted, for case and reserved words: `"keyspace"."table"`, or `"table"` in the current keyspace. */
 export function tableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }
@@ -12,7 +12,7 @@ export function plainMap(value: unknown): Readonly<Record<string, string>> {
   return (value instanceof Map ? Object.fromEntries(value) : (value ?? {})) as Readonly<Record<string, string>>
 }
 
-/** A text of CQL. */
+/** A text literal of CQL. */
 export function textLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }

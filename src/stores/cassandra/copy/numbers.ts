@@ -1,6 +1,6 @@
-/** Whole numbers of any length, decimals and floating point numbers: bytes of Cassandra, and texts. */
+/** Converts whole numbers of any length, decimals and floating point numbers between Cassandra's bytes and texts. */
 
-/** The fewest bytes that hold the number with its sign, the highest first. */
+/** The fewest bytes that hold the signed number, highest first. */
 export function varintBytes(value: bigint): Buffer {
   if (value >= -MOST_OF_SIX && value < MOST_OF_SIX) return smallBytes(Number(value))
   const negative = value < 0n
@@ -15,7 +15,7 @@ export function varintBytes(value: bigint): Buffer {
 
 const MOST_OF_SIX = 2n ** 47n
 
-/** Most numbers are small, and numbers of the language are faster than its large ones. */
+/** Fast path: most numbers are small, and JavaScript numbers are faster than bigints. */
 function smallBytes(value: number): Buffer {
   let size = 1
   for (let most = 0x80; value >= most || value < -most; most *= 0x100) size++
@@ -31,13 +31,13 @@ export function varintOf(bytes: Buffer): bigint {
   return BigInt.asIntN(bytes.length * 8, all)
 }
 
-/** A number and how many of its digits stand behind the point; below zero it has so many more zeros. */
+/** `scale`: number of digits after the point; if negative, of additional zeros. */
 export type Decimal = { readonly unscaled: bigint; readonly scale: number }
 
-/** With all of its digits, so that the same decimal comes out again: `1.50`, `-3`, `12e3`. */
+/** With all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */
 export function spelledDecimal({ unscaled, scale }: Decimal): string {
   if (scale === 0) return unscaled.toString()
-  // A text of zeros would be longer than anybody wants.
+  // Else the text would have too many zeros.
   if (scale < 0 || scale > 200) return `${unscaled}e${-scale}`
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
   const point = digits.length - scale
@@ -46,7 +46,7 @@ export function spelledDecimal({ unscaled, scale }: Decimal): string {
 
 const DECIMAL = /^(-?\d+)(?:\.(\d+))?(?:e(-?\d{1,10}))?$/
 
-/** Null for what is no number, as NaN is none to Cassandra. */
+/** Null if it is not a number; NaN is none in Cassandra. */
 export function decimalOf(text: string): Decimal | null {
   const found = DECIMAL.exec(text)
   if (found === null) return null
@@ -55,7 +55,7 @@ export function decimalOf(text: string): Decimal | null {
   return Math.abs(scale) > 0x7fff_ffff ? null : { unscaled: BigInt(whole + fraction), scale }
 }
 
-/** The shortest text that is this number again; one of 32 bits has fewer digits than it would have as one of 64. */
+/** The shortest text that gives this number again; for 32 bits it has fewer digits than for 64. */
 export function floatText(value: number, bits: 32 | 64): string {
   if (Object.is(value, -0)) return '-0'
   if (bits === 64 || !Number.isFinite(value)) return String(value)

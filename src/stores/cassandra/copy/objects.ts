@@ -1,4 +1,4 @@
-/** Secondary indexes of Cassandra, which one Cassandra takes over from another. It has no constraints and no defaults. */
+/** Secondary indexes, which are copied only between Cassandra systems. Cassandra has no constraints and no defaults. */
 import type { types } from 'cassandra-driver'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -77,7 +77,7 @@ export class CassandraObjects implements ObjectStore {
     } catch (thrown) {
       throwIfAborted(signal)
       const error = cassandraError(thrown, this.#link.settings, 'schema')
-      // A class that the server lacks, a column that it cannot index: nothing that another attempt would change.
+      // A class that the server lacks, or a column that it cannot index: another attempt would not help.
       if (error instanceof SluiceError && !error.retryable && error.kind !== 'stopped')
         throw objectFailed(object, error.reason ?? error.message, { where: tableText(table.table), cause: thrown })
       throw asObjectError(error, object, (one) => one)
@@ -86,11 +86,11 @@ export class CassandraObjects implements ObjectStore {
 
   /**
    * Waits until every node that is up has built the index.
-   * @returns whether there still is one: a change of the same table by another program can take it away on releases before 3.0
+   * @returns whether it still exists: on releases before 3.0 a concurrent change of the same table can remove it
    */
   async #isBuilt(name: string, table: TableSpec, signal: AbortSignal): Promise<boolean> {
     const keyspace = this.#keyspace(table)
-    // Named by its keyspace; releases before 3.0 put the table before the name.
+    // Listed by keyspace; releases before 3.0 put the table before the name.
     const names = [name, `${table.table.name}.${name}`]
     const cql = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?'
     const hosts = this.#link.client.hosts.values().filter((host) => host.isUp())
@@ -135,12 +135,12 @@ function takenAway(object: IndexObject, { table }: TableSpec): SluiceError {
   )
 }
 
-/** Releases before 3.0 take no name of an index in quotes. */
+/** Releases before 3.0 accept no quoted index names. */
 function isPlainName(name: string): boolean {
   return /^[a-z]\w*$/.test(name) && name === name.toLowerCase()
 }
 
-/** Of these the server notes when they are built. */
+/** For these the server records that they are built. */
 function isKnown({ method }: IndexObject): boolean {
   return method === PLAIN || method === SASI || method === SAI
 }

@@ -1,4 +1,4 @@
-/** How Cassandra sorts values of a type: sets and the keys of maps stand in this order. */
+/** Cassandra's sort order of values: sets and map keys are stored in this order. */
 import { decimalOf, spelledDecimal, varintOf } from './numbers.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { CqlType, SimpleName } from './types.ts'
@@ -67,7 +67,7 @@ function signed(a: Buffer, b: Buffer): number {
   return first === 0 ? Buffer.compare(a, b) : first
 }
 
-/** As Java: -0.0 before 0.0, NaN behind everything. */
+/** As Java: -0.0 before 0.0, NaN last. */
 function compareFloats(a: number, b: number): number {
   if (a < b) return -1
   if (a > b) return 1
@@ -75,7 +75,7 @@ function compareFloats(a: number, b: number): number {
   return Number(Object.is(b, -0)) - Number(Object.is(a, -0))
 }
 
-/** Brought to the same number of digits behind the point. */
+/** Compared with the same number of digits after the point. */
 function compareDecimals(a: Buffer, b: Buffer): number {
   const [left, right] = [a, b].map((bytes) => {
     const text = spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
@@ -94,7 +94,7 @@ function compareUuids(a: Buffer, b: Buffer): number {
   return timed || Buffer.compare(a, b)
 }
 
-/** The moment within a UUID of version 1, whose highest part comes last. */
+/** The timestamp in a UUID of version 1, whose highest part comes last. */
 function compareTimes(a: Buffer, b: Buffer): number {
   const time = (uuid: Buffer): bigint =>
     ((uuid.readBigUInt64BE(0) & 0xfffn) << 48n) | (BigInt(uuid.readUInt16BE(4)) << 32n) | BigInt(uuid.readUInt32BE(0))
@@ -110,7 +110,7 @@ function signedBytes(a: Buffer, b: Buffer): number {
   return 0
 }
 
-/** Values with their lengths before them; those that are null come first. */
+/** Values with length prefixes; nulls come first. */
 function parts(start: number): (bytes: Buffer) => readonly (Buffer | null)[] {
   return (bytes) => {
     const all: (Buffer | null)[] = []

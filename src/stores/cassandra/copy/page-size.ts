@@ -1,20 +1,20 @@
-/** Rows of the next page: as many as come to about so many bytes, so that wide rows stay within memory and narrow ones come in few requests. */
+/** Rows of the next page: about `PAGE_BYTES`, so that wide rows fit in memory and narrow ones need few requests. */
 
-/** What a page should hold: with those that are fetched and written meanwhile a lane has three. */
+/** Desired bytes of a page: a worker holds three, with those that are being fetched and written. */
 const PAGE_BYTES = 1024 * 1024
-/** Before anything is known of its rows. */
+/** Rows of the first page, if nothing is known about the rows. */
 const FIRST_ROWS = 200
-/** Larger ones live long enough to be moved to the old generation, which costs more than the requests that they spare. */
+/** Larger pages stay until they move to the old generation, which costs more than the saved requests. */
 const MOST_ROWS = 1000
 const GROWTH = 4
 
 export class PageSize {
   readonly #most: number
   #rows: number
-  /** Mean of the pages that were seen, the last ones above all. */
+  /** Mean bytes per row, weighted to the latest pages. */
   #rowBytes: number | null
 
-  /** @param rowBytes of the table's rows as far as anybody knows; null where nobody does */
+  /** @param rowBytes estimate for the table's rows; null if unknown */
   constructor(rowBytes: number | null, most: number = MOST_ROWS) {
     this.#most = Math.max(1, most)
     this.#rowBytes = rowBytes
@@ -25,16 +25,16 @@ export class PageSize {
     return this.#rows
   }
 
-  /** A page came. */
+  /** Call after each page. */
   note(rows: number, bytes: number): void {
     if (rows === 0) return
     const mean = bytes / rows
-    // The larger of both, so that rows which grow are met with smaller pages at once.
+    // The larger of both: if rows grow, pages shrink at once.
     this.#rowBytes = this.#rowBytes === null ? mean : Math.max(mean, (this.#rowBytes + mean) / 2)
     this.#rows = this.#fitting(this.#rows * GROWTH)
   }
 
-  /** A page did not come. @returns false where it held one row already */
+  /** Call after a page failed. @returns false if it had only one row */
   shrink(): boolean {
     if (this.#rows === 1) return false
     this.#rows = Math.max(1, this.#rows >> 3)

@@ -1,6 +1,7 @@
 /**
- * Pages of a range of tokens, in the order of the ring. A page that the servers cannot give is asked for with fewer rows, then the rest of the range is
- * divided, down to one token; within it partitions are read one by one. What cannot be read even so is told, and never left out in silence.
+ * Pages of a token range, in ring order. If the servers cannot give a page, it is requested with fewer rows, then the
+ * rest of the range is divided, down to one token; there, partitions are read one by one. What is unreadable even so is
+ * reported, never silently left out.
  */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,33 +24,36 @@ export type PageRequest = {
   readonly link: CassandraLink
   readonly table: TableSpec
   readonly ring: RingSpec
-  /** List of columns, the whole key among them. */
+  /** List of columns, including the whole key. */
   readonly what: string
-  /** The static ones among them; null where there are none. */
+  /** The static ones among them; null if there are none. */
   readonly shared: SharedColumns | null
   readonly where: string | null
   readonly size: PageSize
-  /** Whether somebody hears of what cannot be read; else the first of it ends the reading, wherever in a range it lies. */
+  /** Whether unreadable parts are reported; else the first of them ends the reading, wherever in a range it is. */
   readonly careful: boolean
-  /** Told of what is left of a partition that nobody can read, by its key; by its token where even the key cannot be read. */
+  /** Called with the key of a partition whose rest is unreadable; with its token if even the key cannot be read. */
   readonly unreadable: (partition: readonly unknown[] | bigint, thrown: unknown) => void
 }
 
-/** Before a partition is given up: servers that only stumbled get up. */
+/** Pauses before a partition is given up: the servers may recover. */
 const PAUSES_MS = [500, 2000] as const
-/** Where nothing tells where in a range the trouble lies: many, since each step down costs one timeout, and the good parts cost nothing. */
+/**
+ * Parts into which a range is divided if the failing place is unknown: many, because each level costs one timeout, and
+ * the good parts cost nothing.
+ */
 const PARTS = 16
-/** Names of our own beside those of the table. */
+/** Column name of our own, in addition to those of the table. */
 const TOKEN = 'sluice_token'
 
-/** A page, and where the next one goes on. */
+/** A page, and the state for the next one. */
 type Fetched = DriverPage & { readonly state: string | null }
 
 type Piece = {
   readonly tokens: TokenRange
-  /** The last row of it that was given already: what lies before it is passed over. Such a piece is one token. */
+  /** The last row of it that was emitted: rows up to it are skipped. Such a piece is one token. */
   readonly after: DriverRow | null
-  /** Its first token could not be had either, so that a failure is looked for by division alone. */
+  /** Its first token could not be read either, so the failure is located only by dividing. */
   readonly blind?: true
 }
 
@@ -64,7 +68,7 @@ export class Pages {
     this.#keyColumns = request.table.key
   }
 
-  /** @throws errors of the driver; SluiceError SOURCE_IO where rows moved away while a range was read again */
+  /** @throws errors of the driver; SluiceError SOURCE_IO if rows were removed while a range was read again */
   async *ofTokens(tokens: TokenRange): AsyncGenerator<DriverPage> {
     const { table, ring, what, where } = this.#request
     const open: Piece[] = [{ tokens, after: null }]
@@ -96,8 +100,8 @@ export class Pages {
   }
 
   /**
-   * Rows of one statement, the next page on its way while one is looked at.
-   * @param shrinks whether pages that do not come are asked for with fewer rows
+   * Rows of one statement; the next page is requested while one is processed.
+   * @param shrinks whether failing pages are retried with fewer rows
    */
   async *#ofQuery(query: Query, shrinks = true): AsyncGenerator<DriverPage> {
     let next: Promise<Fetched> | null = this.#page(query, null, null, shrinks)
@@ -106,13 +110,13 @@ export class Pages {
       const page: Fetched = await next
       last = page.rows.at(-1) ?? last
       next = page.state === null ? null : this.#page(query, page.state, last, shrinks)
-      // Whoever stops reading never hears of it.
+      // If the reader stops, its error is ignored.
       next?.catch(() => undefined)
       if (page.rows.length > 0) yield page
     }
   }
 
-  /** @param last row of the pages before */
+  /** @param last row of the previous pages */
   async #page(query: Query, state: string | null, last: DriverRow | null, shrinks: boolean): Promise<Fetched> {
     const { shared } = this.#request
     const page = await this.#fetched(query, state, shrinks)
@@ -141,7 +145,7 @@ export class Pages {
       throwIfAborted(this.#signal)
       try {
         const read = (): Promise<types.ResultSet> => {
-          // Servers count what is left of a life from when they are asked.
+          // Servers compute TTLs when they get the request.
           readMs = wholeSecond(Date.now())
           return link.client.execute(cql, [...parameters], {
             prepare: true,
@@ -154,13 +158,13 @@ export class Pages {
         return { rows, readMs, state: pageState ?? null }
       } catch (thrown) {
         throwIfAborted(this.#signal)
-        // Smaller pages are no help where a node is down.
+        // Smaller pages do not help if a node is down.
         if (!isTooMuch(thrown) || this.#missesNode() || !shrinks || !size.shrink()) throw thrown
       }
     }
   }
 
-  /** What is left of a range, in pieces that lie better. @param last row that was given */
+  /** The rest of a range, in pieces. @param last row that was emitted */
   async #pieces(
     { tokens: { low, high }, blind }: Piece,
     last: DriverRow | null,
@@ -169,7 +173,7 @@ export class Pages {
     if (last !== null) {
       const token = await this.#tokenOf(last)
       const rest = token < high ? [{ tokens: { low: token + 1n, high }, after: null }] : []
-      // The last of them is the next.
+      // Pieces are taken from the end.
       return [...rest, { tokens: { low: token, high: token }, after: last }]
     }
     const first = blind === true ? 'unknown' : await this.#firstToken({ low, high })
@@ -179,7 +183,7 @@ export class Pages {
       return [...rest, { tokens: { low: first, high: first }, after: null }]
     }
     if (blind !== true && !this.#request.careful) this.#request.unreadable(low, thrown)
-    // A handful of tokens is not divided by so many.
+    // A few tokens cannot be divided into that many parts.
     const many = splitTokens(low, high, PARTS)
     const parts = many.length > 1 ? many : (halveTokens({ low, high }) ?? [])
     return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
@@ -214,7 +218,7 @@ export class Pages {
     }
   }
 
-  /** Keys of a token's partitions; null, and told, where the servers do not get as far as the first row of one. */
+  /** Partition keys at a token; null, after reporting it, if the servers cannot return even the first row. */
   async #partitionsAt(token: bigint, list: string): Promise<readonly DriverRow[] | null> {
     const { table, ring, unreadable } = this.#request
     try {
@@ -227,7 +231,7 @@ export class Pages {
     }
   }
 
-  /** Again after a pause, as long as nothing of it was given. */
+  /** Retries after a pause, as long as no row was emitted. */
   async *#patiently(query: Query): AsyncGenerator<DriverPage> {
     for (const pause of [...PAUSES_MS, null]) {
       let given = false
@@ -244,7 +248,7 @@ export class Pages {
     }
   }
 
-  /** A cluster that answers nothing is no reason to look for a row that does not go. */
+  /** Throws `thrown` if the cluster answers nothing: then the failure is not due to a row. */
   async #proveAlive(thrown: unknown): Promise<void> {
     const { client } = this.#request.link
     if (this.#missesNode()) throw thrown
@@ -259,7 +263,7 @@ export class Pages {
     return this.#request.link.client.hosts.values().some((host) => !host.isUp())
   }
 
-  /** The first token of a range that has rows; null where none has. */
+  /** The first token of a range that has rows; null if none has. */
   async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
     const { table, ring } = this.#request
     const columns = table.key.slice(0, ring.columns).map(selected).join(', ')
@@ -289,7 +293,7 @@ export class Pages {
     return (await whileBusy(() => link.client.execute(cql, [...parameters], options), link, this.#signal)).rows
   }
 
-  /** The rows behind the one that was given last; null where that one is not among them. */
+  /** The rows after the last emitted one; null if that is not among them. */
   #behind(rows: readonly DriverRow[], last: DriverRow): readonly DriverRow[] | null {
     const key = this.#cells(last, this.#keyColumns)
     const at = rows.findIndex((row) => same(this.#cells(row, this.#keyColumns), key))
@@ -314,7 +318,7 @@ export class Pages {
 
 const TOO_MUCH: ReadonlySet<string> = new Set(['read-timeout', 'read-failure', 'no-answer'])
 
-/** Whether less may be had where this was refused. */
+/** Whether a smaller request might succeed. */
 export function isTooMuch(thrown: unknown): boolean {
   if (thrown instanceof SluiceError) return false
   if (thrown instanceof errors.NoHostAvailableError) {
@@ -328,7 +332,7 @@ function same(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.every((value, at) => text(value) === text(b[at]))
 }
 
-/** Values of a key, as the driver gives them: numbers, texts, bytes, and classes of its own that print their value. */
+/** Text of a key value of the driver: numbers, texts, bytes, and its own classes, which print their value. */
 function text(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (value instanceof Uint8Array) return hexDigits(value)

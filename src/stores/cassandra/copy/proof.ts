@@ -1,4 +1,4 @@
-/** What stands in the target, as the sum that proves it: by ranges of tokens, or row by row where ranges mean something else there. */
+/** Digest of the target's rows, which proves them: by token ranges, or row by row if ranges differ there. */
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -18,10 +18,10 @@ import { hasStatics, isSharedBound } from './shared-only.ts'
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 const KEYS_AT_ONCE = 10_000
 
-/** The table that is looked into, and the level at which that is done. */
+/** The table that is read, and the level of the reads. */
 export type Looking = { readonly link: CassandraLink; readonly level: number; readonly shape: TableShape }
 
-/** Rows of the target at a level that sees what was written. */
+/** Rows of the target, read at a level that sees the writes. */
 function rowsOf(
   { link, level }: Looking,
   request: RowRequest,
@@ -29,16 +29,16 @@ function rowsOf(
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
-  // Static values of partitions without rows are part of what was written.
+  // Static values of partitions without rows were written too.
   return scan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
-/** The range of tokens that a range of a request stands for. */
+/** The token range of a request's range. */
 function tokensOf(range: Range): Range {
   return range.by === 'key' ? range : EVERY_KEY
 }
 
-/** Whether a range of tokens, or the whole table, holds any row. */
+/** Whether a token range, or the whole table, has any row. */
 export async function holdsAny(looking: Looking, { table, columns, range, signal }: ChunkRequest): Promise<boolean> {
   const { link, shape } = looking
   const key = columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition')
@@ -54,7 +54,7 @@ export async function holdsAny(looking: Looking, { table, columns, range, signal
   return false
 }
 
-/** @param only counts only rows with these keys, as `keyText` spells them */
+/** @param only count only rows with these keys, in the form of `keyText` */
 export async function digestOfTokens(
   looking: Looking,
   { table, columns, range, signal }: ChunkRequest,
@@ -114,19 +114,19 @@ export async function digestOfKeys(
   return countOnly ? { rows: count, sum: '' } : sum.digest()
 }
 
-/** A row's key out of the bound that a range names it by. */
+/** A row's key from a bound of a range. */
 export function keyOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey {
   if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape, bound))
     return { values: partitionOfBound(request, shape, bound), staticOnly: true }
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }
 
-/** The same of its partition alone. */
+/** The same for its partition only. */
 export function partitionOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey['values'] {
   return valuesOf(request, shape, bound, shape.partition)
 }
 
-/** Whether a row can have what the bound says, nothing but empty texts behind the key of its partition. */
+/** Whether a row can have this bound as its key, with only empty texts after the partition key. */
 export function spellsEmpty({ columns }: ChunkRequest, { clustering }: TableShape, bound: KeyTexts): boolean {
   if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
@@ -148,7 +148,7 @@ function valuesOf(
   })
 }
 
-/** The table as the cluster has it: rows lie by its own key, whatever key the copy goes by. */
+/** The table as the cluster has it: rows are distributed by its own key, whatever key the copy uses. */
 function ringTable(table: ChunkRequest['table'], link: CassandraLink, shape: TableShape): ChunkRequest['table'] {
   return {
     ...table,

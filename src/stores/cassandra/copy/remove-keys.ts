@@ -1,4 +1,4 @@
-/** Rows taken away by their keys: at the time of their latest value, so that what is written later is not hidden. */
+/** Removes rows by their keys, with the time of their latest value, so that later writes are not hidden. */
 import type { ChunkRequest } from '../../../model/copy/port.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
@@ -10,10 +10,7 @@ import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
 
-/**
- * Removes the rows that the request's range names.
- * @throws errors of the driver
- */
+/** Removes the rows that the request's range names. @throws errors of the driver */
 export async function removeKeys(
   link: CassandraLink,
   request: ChunkRequest,
@@ -53,7 +50,7 @@ export async function removeKeys(
       const rest = await run(there, values, link.readLevel)
       if (rest.rowLength === 0) return
     }
-    // Collections and a row that is nothing but its key tell no time.
+    // Collections, and rows with nothing but a key, have no readable write time.
     await run(`DELETE FROM ${table} WHERE ${key}`, values, link.writeLevel)
   })
 }

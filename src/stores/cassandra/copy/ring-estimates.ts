@@ -1,4 +1,4 @@
-/** `system.size_estimates`: what every server says of the ranges that are its own. Cassandra keeps it since 2.1.5. */
+/** `system.size_estimates`: each server's estimates for its own ranges. In Cassandra since 2.1.5. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import { shareOf } from '../../../model/copy/ring-picture.ts'
@@ -13,7 +13,7 @@ export type RangeEstimate = {
 
 export type Estimated = (range: TokenRange) => { readonly partitions: number; readonly bytes: number }
 
-/** @returns null where the servers keep no estimates, or have none of this table yet */
+/** @returns null if the servers keep no estimates, or have none of this table yet */
 export async function serverEstimates(link: CassandraLink, { table, ring }: TableSpec): Promise<Estimated | null> {
   if (ring === undefined || ring.partitioner === 'ycql') return null
   const whole = RINGS[ring.partitioner]
@@ -28,7 +28,7 @@ export async function serverEstimates(link: CassandraLink, { table, ring }: Tabl
   return found.length === 0 ? null : estimated(found)
 }
 
-/** What the ranges come to within another one, if keys lie evenly in each of them. */
+/** Estimate for a range, if keys are spread evenly within each estimated one. */
 export function estimated(found: readonly RangeEstimate[]): Estimated {
   return (within) => {
     let [partitions, bytes] = [0, 0]
@@ -53,7 +53,7 @@ type EstimateRow = {
 
 type Host = ReturnType<CassandraLink['client']['hosts']['values']>[number]
 
-/** Each server knows its own ranges only. */
+/** Each server knows only its own ranges. */
 async function estimatesAt(
   { client }: CassandraLink,
   host: Host,
@@ -74,13 +74,13 @@ async function estimatesAt(
       mean: Number(row['mean_partition_size']),
     }))
   } catch (error) {
-    // Older servers have no such table, and some users may not read it: the sample tells enough.
+    // Older servers have no such table, and some users may not read it: the sample is enough.
     if (isRefusal(error)) return null
     throw error
   }
 }
 
-/** The server understood the question and does not answer it: 0x21xx and 0x22xx of the protocol. */
+/** The server refuses the query: 0x2100 and 0x2200 of the protocol. */
 function isRefusal(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : null
   return code === 0x2100 || code === 0x2200

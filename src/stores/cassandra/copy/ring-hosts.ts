@@ -1,10 +1,10 @@
-/** Which hosts hold which tokens of a keyspace, by what the driver knows of the cluster. */
+/** Which hosts hold which tokens of a keyspace, by the driver's metadata. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { mergedTokens, RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { RingHost } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
 
-/** @returns sorted by address; none for rings that the driver does not know */
+/** @returns sorted by address; empty for rings that the driver does not know */
 export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): readonly RingHost[] {
   const { metadata } = link.client
   if (ring === undefined || ring.partitioner === 'ycql') return []
@@ -32,13 +32,13 @@ export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): read
     .toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
 }
 
-/** The driver has classes for numbers of its own, which print themselves. */
+/** The driver's number classes print their value. */
 function textOf(token: { readonly getValue: () => unknown }): string {
   return String(token.getValue())
 }
 
 /**
- * A range of the driver, which begins behind its start and may go round the end of the ring, as tokens.
+ * A range of the driver, which begins after its start and may wrap around the end of the ring, as token ranges.
  * @param whole the ring
  */
 export function tokensOf(start: string, end: string, whole: TokenRange): readonly TokenRange[] {

@@ -1,6 +1,6 @@
 /**
- * How rows lie on the ring: each part of it is looked at in a few windows, which begin at tokens that nobody chose and end after some hundred rows.
- * What a window holds over the tokens that it spans is how dense the part is there.
+ * Distribution of rows on the ring: each part is sampled by a few windows, which begin at pseudo-random tokens and end
+ * after some hundred rows. A window's contents divided by its tokens give the density of the part.
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
@@ -16,7 +16,7 @@ import { looker, type Look } from './ring-window.ts'
 const TOGETHER = 8
 
 /**
- * Reads some windows of every part of the ring, and asks the servers what they estimate.
+ * Reads some windows of every part of the ring, and the servers' estimates.
  * @throws SluiceError NO_RING for a table without a ring
  */
 export async function ringPicture(
@@ -60,7 +60,7 @@ type Seen = {
   readonly fullest: FullPartition | null
 }
 
-/** Windows in equal pieces of a part; each piece is as dense as its window. */
+/** Divides a part into equal pieces with one window each; a piece is assumed as dense as its window. */
 async function lookInto(read: Look, range: TokenRange, windows: number, seed: string): Promise<Seen> {
   let [rows, partitions, bytes, seen] = [0, 0, 0, 0]
   let exact = true
@@ -87,7 +87,7 @@ function ratio(a: bigint, b: bigint): number {
 function startIn({ low, high }: TokenRange, seed: string): bigint {
   let hash = 0xcbf29ce484222325n
   for (const byte of Buffer.from(seed)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  // The last step leaves neighbours close together.
+  // FNV's last step leaves similar seeds close together: mix further.
   hash = BigInt.asUintN(64, (hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn)
   hash = hash ^ (hash >> 33n)
   const tokens = high - low + 1n

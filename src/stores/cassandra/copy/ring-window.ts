@@ -1,4 +1,4 @@
-/** One window of the ring: whole partitions from a token on, until some hundred rows were read, round the end of its piece if need be. */
+/** One window of the ring: whole partitions from a token on, some hundred rows; wraps around the end of its piece. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
@@ -10,7 +10,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 /** Rows after which a window ends with its partition. */
 const WINDOW_ROWS = 250
 const WINDOW_BYTES = 4 * 1024 * 1024
-/** Rows of one partition that are counted; what has more is told as more. */
+/** Rows of one partition that are counted; larger ones are reported as having more. */
 const PARTITION_ROWS = 5000
 const PAGE_ROWS = 100
 
@@ -22,7 +22,7 @@ export type Window = {
   readonly tokens: bigint
   /** The piece was read in full. */
   readonly whole: boolean
-  /** Rows that were read, those behind the window too. */
+  /** Rows that were read, including those after the window. */
   readonly seen: number
   readonly fullest: FullPartition | null
 }
@@ -31,10 +31,10 @@ export type Look = (piece: TokenRange, start: bigint) => Promise<Window>
 
 type Partition = { token: bigint; key: readonly string[]; rows: number; bytes: number; more: boolean }
 
-/** What was read from a token on: partitions that are whole, and up to which token nothing is unknown. */
+/** What was read from a token on: complete partitions, and the token up to which all is known. */
 type Stretch = {
   readonly partitions: readonly Partition[]
-  /** Null where the end of the stretch was reached. */
+  /** Null if the end of the range was reached. */
   readonly until: bigint | null
   readonly seen: number
 }
@@ -51,7 +51,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
 
   const query = ({ low, high }: TokenRange): readonly [string, readonly unknown[]] => {
     const type = ring.partitioner === 'ycql' ? Number : (token: bigint): bigint => token
-    // The ends stay open: the least token stands for the end of the ring, too, where it bounds one.
+    // The outermost bounds stay open: as a bound, the smallest token also means the end of the ring.
     const bounds = [
       ...(low > whole.low ? [[`${hash} >= ?`, type(low)] as const] : []),
       ...(high < whole.high ? [[`${hash} <= ?`, type(high)] as const] : []),
@@ -119,7 +119,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
     if (first.until !== null || start === piece.low)
       return windowOf(first.partitions, (first.until ?? piece.high) - start + 1n, first.until === null, first.seen)
     if (left <= 0) {
-      // A few large partitions are all that a piece holds: nothing is to be added for the tokens before them.
+      // The piece may hold only a few large partitions: it is complete if no row is before the start.
       const isWhole = (await tokenBehind(piece.low - 1n, start - 1n)) === null
       return windowOf(first.partitions, piece.high - start + 1n, isWhole, first.seen)
     }
@@ -143,14 +143,14 @@ function windowOf(partitions: readonly Partition[], tokens: bigint, whole: boole
     partitions: partitions.length,
     bytes,
     tokens,
-    // Of a partition that was not read to its end nobody knows what it holds.
+    // The contents of a partition that was not read to its end are unknown.
     whole: whole && !partitions.some(({ more }) => more),
     seen,
     fullest,
   }
 }
 
-/** About the bytes that values take, as the protocol carries them. */
+/** Approximate bytes of values, as the protocol carries them. */
 function bytesOf(values: readonly unknown[]): number {
   let sum = 0
   for (const value of values) sum += valueBytes(value)

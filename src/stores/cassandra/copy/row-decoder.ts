@@ -1,4 +1,4 @@
-/** Rows of the driver as rows in canonical form: one decoder for each column, made once for a range. */
+/** Decodes rows of the driver to canonical rows: one decoder per column, made once for a range. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
@@ -18,7 +18,7 @@ import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
 type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
 
-/** Names of the time and the life of a value in a row; null where the system keeps none. */
+/** Names of write time and TTL of a value in a row; null if the system keeps none. */
 type StampPart = {
   readonly value: string
   readonly time: string
@@ -26,26 +26,26 @@ type StampPart = {
 } | null
 
 export class RowDecoder {
-  /** The columns that a statement has to ask for. */
+  /** The columns that a statement has to read. */
   readonly what: string
-  /** The static ones of them; null where there are none. */
+  /** The static ones of them; null if there are none. */
   readonly shared: SharedColumns | null
   readonly #request: RowRequest
   readonly #shape: TableShape
   readonly #parts: readonly Part[]
   readonly #stamps: readonly StampPart[]
-  /** The first column that tells rows of a partition apart; null where a partition is one row. */
+  /** The first clustering column; null if a partition is one row. */
   readonly #clustering: string | null
 
   /**
-   * @param more columns that are asked for beside those of the request, and are no part of its rows
-   * @throws SluiceError SOURCE_GONE where a column is not there any more
+   * @param more columns that are read in addition to the request's, and are not part of its rows
+   * @throws SluiceError SOURCE_GONE if a column no longer exists
    */
   static async of(link: CassandraLink, request: RowRequest, more: readonly string[] = []): Promise<RowDecoder> {
     return new RowDecoder(request, await shapeOf(link, request.table.table), more, !isBefore(link.release, 5, 0))
   }
 
-  /** @param ofCells the server tells the times of all cells of a collection */
+  /** @param ofCells the server returns the write times of all cells of a collection */
   private constructor(request: RowRequest, shape: TableShape, more: readonly string[], ofCells: boolean) {
     this.#request = request
     this.#shape = shape
@@ -64,7 +64,7 @@ export class RowDecoder {
     this.shared = sharedOf(shape, names, this.#stamps)
   }
 
-  /** What a column holds. */
+  /** CQL and canonical type of a column. */
   typeOf(name: string): { readonly type: CqlType; readonly as: ColumnType } {
     const column = this.#shape.columns.get(name)
     if (column !== undefined) return { type: column.type, as: columnTypeOf(column.type) }
@@ -76,7 +76,7 @@ export class RowDecoder {
     })
   }
 
-  /** @throws SluiceError VALUE_REFUSED for a value that is none of its type, and for a partition that is no row */
+  /** @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows */
   row(found: DriverRow): Row {
     const { stamps, sharedOnly } = this.#request
     if (stamps !== true && sharedOnly !== true && this.isSharedOnly(found)) throw this.#noRow(found)
@@ -92,7 +92,7 @@ export class RowDecoder {
     return row
   }
 
-  /** Whether it is no row, but a partition that holds nothing except static values. */
+  /** Whether it is not a row, but a partition with static values only. */
   isSharedOnly(found: DriverRow): boolean {
     return this.#clustering !== null && found[nameInRow(this.#clustering)] == null
   }
@@ -102,13 +102,13 @@ export class RowDecoder {
     return hasStatics(this.#shape)
   }
 
-  /** @param readMs when the row was asked for */
+  /** @param readMs when the row was requested */
   stamp(found: DriverRow, readMs: number): Stamp {
     const times: (bigint | null)[] = []
     const lives: (number | null)[] = []
     const uneven: number[] = []
     for (const [at, part] of this.#stamps.entries()) {
-      // A release answers 0 for the time of what is not there.
+      // Some releases return 0 as the write time of an absent value.
       const isThere = part !== null && found[nameInRow(part.value)] != null
       const { time, life, isUneven } = isThere ? timeOfCells(found[part.time], found[part.life]) : NO_TIME
       times.push(time)
@@ -126,11 +126,11 @@ export class RowDecoder {
     })
   }
 
-  /** The same of a row of which only the partition is known. */
+  /** The same for a row of which only the partition is known. */
   shownPartition(partition: readonly unknown[] | bigint): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
       const at = this.#shape.partition.indexOf(name)
-      // No value of the key, and yet another one for each token.
+      // Not a key value, but different for each token.
       if (typeof partition === 'bigint') return at === 0 ? `token ${partition}` : null
       const value = partition[at]
       return value == null ? null : shownBy(decode, value)
@@ -179,7 +179,7 @@ function sharedOf(
   return { partition: partition.map(nameInRow), values: inRow, lives, all: [...inRow, ...times, ...lives], what }
 }
 
-/** What asks for the time and the life of a value. */
+/** Expressions for write time and TTL of a value. */
 function timesOf(part: StampPart): readonly string[] {
   if (part === null) return []
   return [
@@ -188,12 +188,12 @@ function timesOf(part: StampPart): readonly string[] {
   ]
 }
 
-/** Collections are many cells with a time each, which servers before 5.0 do not tell. Counters have none. */
+/** Collections have one write time per cell, which servers before 5.0 do not return. Counters have none. */
 function stampOf({ columns, counters }: TableShape, name: string, at: number, ofCells: boolean): StampPart {
   const column = columns.get(name)
   if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null
-  // No name of CQL begins so unless somebody means it to.
+  // A user's column is very unlikely to begin with a blank.
   return { value: name, time: ` time ${at}`, life: ` life ${at}` }
 }
 

@@ -1,4 +1,4 @@
-/** What has to be written for a row: an INSERT where its values have one time and life, and an UPDATE for each other time and life. */
+/** Statements for a row: an INSERT for the values with one write time and TTL, an UPDATE for each other pair. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -14,9 +14,9 @@ export type Parameters = readonly (Buffer | null)[]
 export type Write = {
   readonly sql: string
   readonly parameters: Parameters
-  /** Which of the parameters is the time, of a write that must not be done twice at the same time: elements of a list would be there twice. */
+  /** Index of the write time's parameter, if a write with the same time must not repeat: list elements would double. */
   readonly timeAt?: number
-  /** Which of the parameters is the seconds that it lives, and the second since 1970 at which that is over. */
+  /** Index of the parameter with the TTL in seconds, and the second since 1970 at which it ends. */
   readonly lives?: { readonly at: number; readonly until: number }
 }
 
@@ -26,17 +26,20 @@ export type Encoded = {
   readonly cells: Parameters
   readonly stamp: Stamp | undefined
   readonly bytes: number
-  /** It has no clustering key: what it holds are the static columns of a partition without rows. */
+  /** It has no clustering key: its values are the static columns of a partition without rows. */
   readonly staticOnly: boolean
 }
 
-/** A statement, and the positions of its values; it may leave out all that is no key. */
+/** A statement and the positions of its values; it may leave out all columns but the key. */
 type InsertForm = { readonly sql: string; readonly all: readonly number[]; readonly isWhole: boolean }
 
-/** What becomes of a collection whose time and life are not those to write it with: left as it is, or written at another time. */
+/**
+ * Collections that are not written with their own write time and TTL, by position: left as they are, or written with
+ * another time.
+ */
 export type Collections = ReadonlyMap<number, 'leave' | bigint>
 
-/** Bytes of a partition key, and of a clustering key. */
+/** Most bytes of a partition key, and of a clustering key. */
 const MOST_KEY_BYTES = 65_535
 
 export class RowWrites {
@@ -56,7 +59,7 @@ export class RowWrites {
   readonly #regulars: readonly number[]
   readonly #inserts = new Map<string, InsertForm>()
 
-  /** @param keepNulls a value that is not there takes away what the target has in its place */
+  /** @param keepNulls an absent value removes that of the target */
   constructor(
     shape: TableShape,
     columns: readonly WriteColumn[],
@@ -98,7 +101,7 @@ export class RowWrites {
     return { row, cells, stamp, bytes, staticOnly }
   }
 
-  /** Values of the key, of the partition alone where there is no more of it. */
+  /** Values of the key; only of the partition key if there is no more. */
   key({ cells, staticOnly }: Encoded): Parameters {
     const partition = this.#partition.map((at) => cells[at] ?? null)
     return staticOnly ? partition : [...partition, ...this.#clustering.map((at) => cells[at] ?? null)]
@@ -108,7 +111,7 @@ export class RowWrites {
     return staticOnly ? this.#shape.partition : [...this.#shape.partition, ...this.#shape.clustering]
   }
 
-  /** The partition's key as one text. */
+  /** The partition key as one text. */
   partitionText({ cells }: Encoded): string {
     const [only = 0] = this.#partition
     if (this.#partition.length === 1) return cells[only]?.toString('latin1') ?? ''
@@ -119,12 +122,12 @@ export class RowWrites {
     return this.#parts.includes('static')
   }
 
-  /** The row as it would be if its partition shared nothing. */
+  /** The row without its static values. */
   withoutStatics(row: Encoded): Encoded {
     return { ...row, cells: row.cells.map((cell, at) => (this.#parts[at] === 'static' ? null : cell)) }
   }
 
-  /** Static values as one text, with their times and when they end. */
+  /** Static values as one text, with write times and expiry times. */
   staticsText({ cells, stamp }: Encoded): string {
     const ends = (life: number | null | undefined): string =>
       life == null ? '' : String(Math.floor((stamp?.readMs ?? 0) / 1000) + life)
@@ -139,7 +142,7 @@ export class RowWrites {
 
   /**
    * @param statics whether the partition's static values are written with it
-   * @param collections what differs from writing them with their own time and life, by position
+   * @param collections those not written with their own write time and TTL, by position
    */
   writes(encoded: Encoded, statics: boolean, collections: Collections | null = null): readonly Write[] {
     const { cells, stamp, staticOnly } = encoded
@@ -149,7 +152,7 @@ export class RowWrites {
       const { groups, whole } = this.#stamping.of(stamp, here, absent)
       const [first] = groups
       const longest = this.#longestCollection(encoded)
-      // The key lives as long as what lives longest: the row goes with it.
+      // The key gets the longest TTL of all values: it expires with the row.
       const isOwn = first !== undefined && (longest === null || byLife(longest, first.using) <= 0)
       this.#insert(writes, cells, isOwn ? first.using : (longest ?? whole), isOwn ? first.at : [])
       for (const { using, at } of isOwn ? groups.slice(1) : groups) this.#update(writes, encoded, using, at)
@@ -164,7 +167,7 @@ export class RowWrites {
     return writes
   }
 
-  /** An INSERT that does nothing where the key is there; null where there is none that could write the whole row. */
+  /** An INSERT that does nothing if the key exists; null if it could not write the whole row. */
   ifAbsent({ cells, staticOnly }: Encoded): Write | null {
     if (staticOnly) return null
     const at = [...this.#partition, ...this.#clustering]
@@ -187,7 +190,7 @@ export class RowWrites {
     if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
   }
 
-  /** The INSERT for a set of columns; that of the key alone where there are too many sets. */
+  /** The INSERT for a set of columns; that of the key alone if there are too many sets. */
   #insertForm(at: readonly number[], how: UsingClause): InsertForm {
     const name = `${how} ${at.join()}`
     const known = this.#inserts.get(name)
@@ -203,7 +206,7 @@ export class RowWrites {
   #update(writes: Write[], { cells, staticOnly }: Encoded, using: Using, at: readonly number[]): void {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
-    // As many statements as there are sets of columns would be too many; one for each column is not.
+    // One statement per set of columns could be too many; one per column is not.
     const sets = this.#statements.takesUpdate(this.#names(at), clauseOf(using)) ? [at] : at.map((one) => [one])
     for (const set of sets) this.#updateOne(writes, cells, using, set, key)
   }
@@ -234,7 +237,7 @@ export class RowWrites {
     }
   }
 
-  /** Of collections that are no static columns and tell their times: what the one is written with that ends last. */
+  /** The longest TTL, with its write time, of non-static collections whose write times are known. */
   #longestCollection(encoded: Encoded): Using | null {
     let longest: Using | null = null
     for (const at of this.collections) {
@@ -246,7 +249,7 @@ export class RowWrites {
     return longest
   }
 
-  /** With which time and life the value of a column is written. */
+  /** Write time and TTL of a column's value. */
   usingOf({ stamp }: Encoded, at: number): Using {
     const { groups, whole } = this.#stamping.of(stamp, [at])
     return groups[0]?.using ?? whole
@@ -303,7 +306,7 @@ export class RowWrites {
   }
 }
 
-/** @param at where the seconds stand */
+/** @param at index of the TTL parameter */
 function livesOf({ life, sinceMs }: Using, at: number): Pick<Write, 'lives'> {
   if (life === null || life === 0 || sinceMs === undefined) return {}
   return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }

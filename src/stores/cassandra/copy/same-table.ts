@@ -1,4 +1,4 @@
-/** Tables of the target that must stay the ones that rows were written into: of one that was dropped and made anew, all of them are gone. */
+/** Checks that target tables stay the same while written: the rows of one that is dropped and recreated are gone. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -12,7 +12,7 @@ export class SameTable {
     this.#link = link
   }
 
-  /** @throws SluiceError TABLE_REFUSED where the table is gone, or another one than when this was asked first; errors of the driver */
+  /** @throws SluiceError TABLE_REFUSED if the table is gone, or differs from the first check; errors of the driver */
   async check(table: TableName): Promise<void> {
     const id = await tableId(this.#link, table)
     const name = tableText(table)

@@ -1,4 +1,4 @@
-/** Single values from canonical form to the bytes of Cassandra's protocol, of which versions 3 and 4 have the same. */
+/** Encodes single canonical values as bytes of Cassandra's protocol, the same in versions 3 and 4. */
 import { refusedValue } from '../../../model/copy/refused.ts'
 import { inetBytes, inetText } from './inet.ts'
 import { daysOf, durationOf, msOf, nanosOf } from './moments.ts'
@@ -8,7 +8,8 @@ import type { SimpleName } from './types.ts'
 import { vintBytes } from './vint.ts'
 
 /**
- * The function that gives the bytes of a value. What would be read back as another text is refused: nothing is rounded, and nothing put right.
+ * Returns the function that encodes a value. Refuses a value that would be read back as another text: nothing is
+ * rounded or corrected.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function scalarBytes(name: SimpleName): (cell: Given) => Buffer {
@@ -116,7 +117,7 @@ function decimal(cell: Given): Buffer {
   return bytes
 }
 
-/** Nobody writes into what is sent. */
+/** Shared: buffers that are sent are never written to. */
 const TRUE = Buffer.from([1])
 const FALSE = Buffer.from([0])
 
@@ -135,7 +136,7 @@ function blob(cell: Given): Buffer {
 const NIBBLES = new Uint8Array(128).fill(255)
 for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value
 
-/** Where each of the sixteen bytes stands in the text. */
+/** Positions of the sixteen bytes in the text. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 
 function uuid(name: 'uuid' | 'timeuuid'): (cell: Given) => Buffer {
@@ -172,7 +173,7 @@ function timestamp(cell: Given): Buffer {
   const ms = typeof cell === 'string' ? msOf(cell) : null
   if (ms === null) throw refused('timestamp', cell)
   const bytes = Buffer.allocUnsafe(8)
-  // Whole thousands of seconds fit into a number, and two halves are faster than one BigInt.
+  // Two 32-bit halves are faster than one BigInt, and a number holds the milliseconds exactly.
   const high = Math.floor(ms / 0x1_0000_0000)
   bytes.writeInt32BE(high)
   bytes.writeUInt32BE(ms - high * 0x1_0000_0000, 4)

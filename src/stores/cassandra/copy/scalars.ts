@@ -1,4 +1,4 @@
-/** Single values of Cassandra in canonical form, as its driver gives them. */
+/** Single values of Cassandra, from the driver's form to the canonical one. */
 import { eraDayText } from '../../../model/run/civil-day.ts'
 import cassandra from 'cassandra-driver'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
@@ -13,12 +13,12 @@ export type Given = Exclude<Cell, null>
 
 const { BigDecimal } = cassandra.types
 
-/** Days are counted from the middle of four bytes. */
+/** The day 1970-01-01: days are counted from the middle of the four-byte range. */
 export const MIDDLE_DAY = 0x8000_0000
 
 /**
- * The function that brings values of the driver into canonical form; they are not null.
- * @param spelled decimals keep zeros at their end, and exponents
+ * Returns the function that converts the driver's non-null values to canonical ones.
+ * @param spelled decimals keep trailing zeros and exponents
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function scalarReader(name: SimpleName, spelled: boolean): (value: unknown) => Given {
@@ -60,7 +60,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
   }
 }
 
-/** The driver prints decimals below zero digits wrongly, and keeps their parts to itself. */
+/** The driver prints decimals with a negative scale wrongly, and hides their parts: read them from the bytes. */
 function decimalParts(value: unknown): Decimal {
   const bytes = BigDecimal.toBuffer(value as cassandra.types.BigDecimal)
   return { unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) }

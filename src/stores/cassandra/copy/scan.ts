@@ -1,4 +1,4 @@
-/** Rows of a range in canonical form, with the times of their values where they are asked for. */
+/** Reads the rows of a range in canonical form, with write times if requested. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -19,10 +19,10 @@ import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
-/** Rows that are looked up by their keys at the same time. */
+/** Rows that are looked up by key at the same time. */
 const LOOKUPS = 64
 
-/** @throws SluiceError VALUE_REFUSED for a row that cannot be read, where the request has no `aside`; errors of the driver */
+/** @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `aside`; errors of the driver */
 export async function* scan(
   link: CassandraLink,
   request: RowRequest,
@@ -70,7 +70,7 @@ function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: Dr
   }
 }
 
-/** The rows of a period, where the reader picks them. */
+/** The rows of a period, if the reader filters them. */
 async function* picked(
   pages: AsyncIterable<DriverPage>,
   isWanted: ((found: DriverRow) => boolean) | null,
@@ -79,7 +79,7 @@ async function* picked(
   else for await (const { rows, readMs } of pages) yield { rows: rows.filter(isWanted), readMs }
 }
 
-/** Pages as the batches that were asked for: several small ones together, and those of wide rows in pieces. */
+/** Regroups pages into batches of the requested size: small pages are joined, those of wide rows split. */
 async function* grouped(
   pages: AsyncIterable<DriverPage>,
   decoder: RowDecoder,
@@ -119,7 +119,7 @@ async function* grouped(
   if (rows.length > 0) yield batch()
 }
 
-/** Rows by their keys, some of them at the same time; those that are not there are left out. */
+/** Rows by their keys, several at a time; missing ones are left out. */
 async function* looked(
   link: CassandraLink,
   { table, where, columns: asked }: RowRequest,
@@ -143,7 +143,7 @@ async function* looked(
       parts.slice(from, to).map((part, i) => part(key[from + i] ?? ''))
     const partition = encoded(0, columns)
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    // Older programs spelled what has no value as empty texts. A NULL is the key of no other row.
+    // Older versions wrote absent values as empty texts. A NULL is part of no other row's key.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const found = await ask(byKey(table, decoder.what, [...partition, ...encoded(columns, parts.length)], where))
@@ -161,7 +161,7 @@ async function* looked(
   }
 }
 
-/** A value of a key as ranges spell it. */
+/** A key value in the form of ranges. */
 function cellOf(text: string, kind: string): Cell {
   if (kind === 'bytes') return bytesOfText(text)
   return kind === 'float' ? Number(text) : text

@@ -1,4 +1,7 @@
-/** What the cluster's own tables say of tables: their names and ids, which the driver does not keep. Releases before 3.0 keep them elsewhere. */
+/**
+ * Reads the cluster's own schema tables for names and ids of tables, which the driver does not keep. Releases before
+ * 3.0 have other schema tables.
+ */
 import type { types } from 'cassandra-driver'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -8,9 +11,9 @@ import type { CassandraLink } from '../connect.ts'
 export type ListedTable = {
   readonly keyspace: string
   readonly name: string
-  /** Another one for each table that is created, under whatever name. */
+  /** Different for each created table, even under the same name. */
   readonly id: string
-  /** Kept by the cluster out of the rows of this table; null for tables of their own. */
+  /** Base table of a materialized view; null for an ordinary table. */
   readonly viewOf: string | null
 }
 
@@ -22,7 +25,7 @@ type Words = {
   readonly table: string
   readonly id: string
   readonly columns: string
-  /** What is asked of each column: its name, and since 3.0 its kind and its type. */
+  /** What is read of each column: its name, and since 3.0 its kind and its type. */
   readonly column: string
 }
 
@@ -41,7 +44,7 @@ const OLD: Words = {
   column: 'column_name',
 }
 
-/** @param keyspace only this one; all that are not the server's own when null */
+/** @param keyspace only this one; null: all except the server's own */
 export async function listTables(link: CassandraLink, keyspace: string | null): Promise<readonly ListedTable[]> {
   const words = wordsOf(link)
   const { tables, table, id } = words
@@ -61,8 +64,8 @@ export async function listTables(link: CassandraLink, keyspace: string | null): 
 }
 
 /**
- * Whether the table still is what was planned: dropped columns are read as nulls by some releases, and a table that was dropped and created anew is
- * read as if nothing had happened.
+ * Checks that the table is still the planned one: some releases read dropped columns as nulls, and a table that was
+ * dropped and recreated would be read without notice.
  * @throws SluiceError SOURCE_GONE
  */
 export async function refuseChanged(link: CassandraLink, { table, identity, columns }: TableSpec): Promise<void> {
@@ -73,7 +76,7 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
     ask(link, `SELECT ${what} FROM ${ofColumns} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
   ])
   const [[now] = []] = listed
-  // A view is listed beside the tables, and has the columns that it had when it was made.
+  // A view is not listed with the tables, and has the columns that it had when it was created.
   if (now === undefined && found.length === 0) throw gone(tableText(table), 'it is gone')
   if (now !== undefined && now.toString() !== identity)
     throw gone(tableText(table), 'another table stands under its name now')
@@ -86,11 +89,11 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
 }
 
 /**
- * Names of columns that are not planned, without those that tables WITH COMPACT STORAGE have and nobody sees: one of no type, or a clustering column and
- * its value where the columns that show are static.
+ * Names of columns that are not planned, without the hidden ones of tables WITH COMPACT STORAGE: one of type `empty`,
+ * or a clustering column and its value if the visible columns are static.
  */
 function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] {
-  // No ALTER adds a clustering column.
+  // ALTER cannot add a clustering column.
   const isCompact = rows.some(([, kind]) => String(kind) === 'clustering')
   return rows.flatMap(([name, kind, type]) => {
     const isHidden = String(type) === 'empty' || (isCompact && String(kind) !== 'static')
@@ -98,7 +101,7 @@ function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] 
   })
 }
 
-/** Another one for each table that is made, under whatever name; null where there is none. */
+/** Different for each created table, even under the same name; null if there is no such table. */
 export async function tableId(link: CassandraLink, { schema, name }: TableName): Promise<string | null> {
   const { tables, table, id } = wordsOf(link)
   const sql = `SELECT ${id} FROM ${tables} WHERE keyspace_name = ? AND ${table} = ?`
@@ -126,7 +129,7 @@ async function ask(
 ): Promise<readonly (readonly (string | { toString(): string } | undefined)[])[]> {
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
-  // Each node has all of it.
+  // Each node has the whole schema.
   const options = { prepare: true, consistency: 1 }
   const read = (pageState?: string): Promise<types.ResultSet> =>
     link.client.execute(`${query}${where}`, parameters, {

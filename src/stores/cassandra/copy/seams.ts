@@ -1,31 +1,32 @@
 /**
- * Static values at the seams of pages. Cassandra 2.0.6 to 2.0.15 and 2.1.0 to 2.1.5 give null for the static columns of every row of a partition that
- * goes on from the page before (CASSANDRA-8502). That is seen by what comes, not by the release: all rows of a partition have the same static values, so
- * what has one at the end of a page and none at the start of the next is asked for again. Servers that are right are asked once, if ever: where the value
- * was removed between two pages.
+ * Static values at page boundaries. Cassandra 2.0.6 to 2.0.15 and 2.1.0 to 2.1.5 return null for the static columns of
+ * every row of a partition that continues from the previous page (CASSANDRA-8502). It is detected by the data, not by
+ * the release: all rows of a partition have the same static values, so a partition with one at the end of a page and
+ * none at the start of the next is read again. With correct servers that happens at most if the value was removed
+ * between two pages.
  */
 import type { types } from 'cassandra-driver'
 
-/** The static columns that a statement asks for. */
+/** The static columns that a statement reads. */
 export type SharedColumns = {
   /** Columns of the partition key. */
   readonly partition: readonly string[]
   /** Names of their values in a row. */
   readonly values: readonly string[]
-  /** Names of the seconds that they have left. */
+  /** Names of their TTLs. */
   readonly lives: readonly string[]
-  /** The names of their times, too, and of all the above. */
+  /** The names of values, write times and TTLs. */
   readonly all: readonly string[]
   /** List of columns that gives all of these. */
   readonly what: string
 }
 
-/** Rows that came together, and when they were asked for: whole seconds by the clock of this program, as servers count lives. */
+/** Rows of one page, and when they were requested: whole seconds by this program's clock, as servers count TTLs. */
 export type DriverPage = { readonly rows: readonly types.Row[]; readonly readMs: number }
 
 /**
- * Gives rows that go on with a partition its static values where the server has left them out.
- * @param last row of the page before, with its static values
+ * Fills in the static values that the server left out of rows that continue a partition.
+ * @param last row of the previous page, with its static values
  * @param rows of a page; the first of them are changed
  * @param ask reads the static columns of one partition, by its key
  * @throws what `ask` throws
@@ -54,13 +55,13 @@ export async function mendSeam(
   }
 }
 
-/** A life as it was some seconds before. */
+/** A TTL as it was some seconds earlier. */
 function leftFrom(life: unknown, seconds: number): unknown {
   if (typeof life === 'number') return life + seconds
   return Array.isArray(life) ? life.map((one: unknown) => leftFrom(one, seconds)) : life
 }
 
-/** Now, in milliseconds, as a server knows it when it tells how many seconds a value has left. */
+/** The time in milliseconds, cut to whole seconds, as a server does when it computes a TTL. */
 export function wholeSecond(ms: number): number {
   return Math.floor(ms / 1000) * 1000
 }

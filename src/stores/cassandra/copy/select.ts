@@ -1,4 +1,4 @@
-/** The statements that read a table: by tokens, by partition, by key. */
+/** Statements that read a table: by tokens, by partition, by key. */
 import type { RingSpec, TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -7,9 +7,9 @@ import { tableName } from './names.ts'
 
 export type Query = { readonly cql: string; readonly parameters: readonly unknown[] }
 
-/** Texts, quoted names and comments, in which words mean nothing. */
+/** Texts, quoted names and comments, in which keywords have no meaning. */
 const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
-/** What would change more than which rows are read. */
+/** Keywords that would change more than which rows are read. */
 const NO_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
 
 /** @throws SluiceError BAD_PREDICATE */
@@ -39,7 +39,7 @@ export function byTokens(
 ): Query {
   const whole = RINGS[ring.partitioner]
   const hash = hashOf(table, ring)
-  // The ends stay open: where it bounds a range, the least token stands for the end of the ring, too.
+  // The outermost bounds stay open: as a bound, the smallest token also means the end of the ring.
   const bounds = [
     ...(low > whole.low ? [{ text: `${hash} >= ?`, token: low }] : []),
     ...(high < whole.high ? [{ text: `${hash} <= ?`, token: high }] : []),
@@ -51,10 +51,7 @@ export function byTokens(
   }
 }
 
-/**
- * All rows of one partition, or one row, by the first columns of the key.
- * @param first only the first row that is found
- */
+/** All rows of a partition, or one row, by the first key columns. @param first only the first row that is found */
 export function byKey(
   table: TableSpec,
   what: string,
@@ -75,7 +72,7 @@ function tokenValue(token: bigint, { partitioner }: RingSpec): bigint | number {
 }
 
 function behind(conditions: readonly string[], where: string | null, first = false): string {
-  // A line end, so that a comment at the end of what a user wrote swallows nothing.
+  // End the line, so that a comment at the end of the user's text cannot hide what follows.
   const all = where === null ? conditions : [...conditions, `${where}\n`]
   if (all.length === 0) return ''
   const limit = first ? ' LIMIT 1 ' : ''

@@ -1,8 +1,8 @@
-/** Columns in a SELECT, and what they are called in a row of the driver, which has methods and properties of its own. */
+/** Columns in a SELECT, and their names in a row of the driver, which has its own methods and properties. */
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const OF_ROWS: ReadonlySet<string> = new Set(['__columns', 'forEach', 'get', 'keys', 'values'])
-/** Numbers come first among the properties of an object, wherever the statement names them. */
+/** JavaScript puts numeric properties first, in any order of the statement. */
 const NUMBER = /^\d+$/
 
 /** The property of a row that holds a column's value. */

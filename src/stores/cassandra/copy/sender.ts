@@ -1,4 +1,4 @@
-/** Sends writes of rows: alone, or a few of one partition together, again where that may help, and at ONE where that is wanted. */
+/** Sends writes of rows: alone, or several of one partition together; with retries, and at ONE if allowed. */
 import type { QueryOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { longBytes } from '../long-bytes.ts'
@@ -7,11 +7,11 @@ import { FallBack } from '../consistency.ts'
 import { failureOf } from '../failure.ts'
 import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
-/** Writes of one partition, and the rows that they are of. */
+/** Writes of one partition, and their rows. */
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** One write after the other, the first one last, and none after one that is refused. */
+  /** One write after the other, the first one last; stops after one that is refused. */
   readonly inTurn?: true
 }
 
@@ -45,7 +45,7 @@ export class Sender {
   }
 
   /**
-   * A batch that fails is written row by row: it may have been too large, and one of its rows may be the cause.
+   * A batch that fails is written row by row: it may have been too large, or one of its rows may be the cause.
    * @throws errors of the driver
    */
   async send({ writes, rows, inTurn }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
@@ -61,7 +61,7 @@ export class Sender {
     }
   }
 
-  /** All writes of a row or none: a collection that the server refuses leaves no other one behind. */
+  /** All writes of a row or none: if the server refuses a collection, no other part of the row stays. */
   async #row(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
     try {
       await this.#together(writes, rows)
@@ -81,7 +81,7 @@ export class Sender {
     const [first] = writes
     if (first === undefined) return NOTHING
     const isRepeatable = writes.length === 1 ? first.timeAt === undefined : writes.every(isPlain)
-    // Nearly every write succeeds at once, and costs no more than it has to.
+    // Fast path: nearly every write succeeds at once.
     return this.#once(writes, this.#level, isRepeatable, 0n).catch(() => {
       throwIfAborted(this.#signal)
       let attempt = 0n
@@ -116,7 +116,7 @@ export class Sender {
   }
 }
 
-/** Of batches, requests and mutations; guardrails for values have other words. */
+/** For batches, requests and mutations; guardrails for values have other texts. */
 const TOO_LARGE = /too (?:large|big)|oversized/i
 
 const NOTHING: Promise<unknown> = Promise.resolve()
@@ -125,7 +125,7 @@ function isPlain({ timeAt }: Write): boolean {
   return timeAt === undefined
 }
 
-/** Writes with the seconds that are left of their lives now, however long they have waited; those whose time is over are none. */
+/** Writes with the TTL that is left now, however long they have waited; without those that have expired. */
 function stillLiving(writes: readonly Write[]): readonly Write[] {
   const now = Math.floor(Date.now() / 1000)
   return writes.flatMap((write) => {
@@ -139,7 +139,7 @@ function stillLiving(writes: readonly Write[]): readonly Write[] {
   })
 }
 
-/** Elements that a list got by an attempt whose answer was lost go with the next one, which is a microsecond later. */
+/** After a lost answer the next attempt is a microsecond later, and replaces list elements of the first one. */
 function parametersOf({ parameters, timeAt }: Write, later: bigint): Parameters {
   if (later === 0n || timeAt === undefined) return parameters
   const time = parameters[timeAt]

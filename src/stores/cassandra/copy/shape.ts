@@ -1,4 +1,4 @@
-/** What a table of the cluster is like, as far as writing needs to know. */
+/** The structure of a table, as far as writing needs it. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -8,7 +8,7 @@ export type ShapeColumn = {
   readonly name: string
   readonly type: CqlType
   readonly part: 'partition' | 'clustering' | 'static' | 'regular'
-  /** Its elements are cells of their own, so that it is not one value with one time. */
+  /** Its elements are separate cells, so it has no single write time. */
   readonly manyCells: boolean
   readonly isList: boolean
 }
@@ -19,25 +19,22 @@ export type TableShape = {
   readonly columns: ReadonlyMap<string, ShapeColumn>
   readonly partition: readonly string[]
   readonly clustering: readonly string[]
-  /** Its values are counters: they are added to, and never set. */
+  /** Its values are counters: they are added to, never set. */
   readonly counters: boolean
 }
 
-/** Numbers of the driver. */
+/** Type numbers of the driver. */
 const COUNTER = 5
 const LIST = 0x20
 const USER_TYPE = 0x30
-/** list, map, set and types of users: many cells unless they are frozen. */
+/** list, map, set and user-defined types: many cells unless they are frozen. */
 const MANY: ReadonlySet<number> = new Set([LIST, 0x21, 0x22, USER_TYPE])
 
-/**
- * The table as the cluster has it now.
- * @throws SluiceError TABLE_REFUSED where there is none; errors of the driver
- */
+/** The table as the cluster has it now. @throws SluiceError TABLE_REFUSED if it does not exist; errors of the driver */
 export async function shapeOf(link: CassandraLink, table: TableName): Promise<TableShape> {
   const keyspace = table.schema ?? link.settings.keyspace ?? ''
   const found = await link.client.metadata.getTable(keyspace, table.name)
-  // The driver gives null, whatever its types say.
+  // The driver gives null, although its types exclude it.
   if ((found as unknown) == null) {
     throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
       where: tableText(table),
@@ -74,7 +71,7 @@ export async function shapeOf(link: CassandraLink, table: TableName): Promise<Ta
   return { table: { schema: keyspace, name: table.name }, columns, partition, clustering, counters }
 }
 
-/** The driver's types make another enumeration of it than ours. */
+/** The driver's types declare another enumeration for it. */
 function codeOf({ code }: DriverType): number {
   return code
 }

@@ -1,4 +1,4 @@
-/** Partitions that hold nothing but static values: their key ends with that of the partition. */
+/** Partitions with static values only: their key ends with the partition key. */
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
@@ -7,9 +7,9 @@ import { selected } from './selected.ts'
 import type { TableShape } from './shape.ts'
 
 /**
- * Whether a key may be that of such a partition. Older programs spelled it with empty texts, as that of a row whose clustering key is empty texts: of the
- * two a partition can only have one.
- * @param partition columns of the partition key
+ * Whether a key may be that of such a partition. Older versions wrote it with empty texts, like that of a row whose
+ * clustering key is empty texts: a partition can only have one of the two.
+ * @param partition number of columns of the partition key
  */
 export function isSharedBound(bound: RowKey, partition: number): boolean {
   return bound.length > partition && bound.slice(partition).every((text) => text === null || text === '')
@@ -19,13 +19,13 @@ export function hasStatics({ columns }: TableShape): boolean {
   return [...columns.values()].some(({ part }) => part === 'static')
 }
 
-/** Runs a statement, and gives its rows. */
+/** Runs a statement and returns its rows. */
 export type Run = (cql: string, parameters: readonly (Buffer | null)[]) => Promise<readonly (readonly unknown[])[]>
 
 /**
- * Takes away the static values of a partition that holds nothing else, at the time of the latest of them.
+ * Removes the static values of a partition that has no rows, with the latest of their write times.
  * @param partition values of its key
- * @returns whether it was such a partition, or none
+ * @returns true if it was such a partition, or did not exist
  * @throws errors of the driver
  */
 export async function removeShared(
@@ -54,7 +54,7 @@ export async function removeShared(
     ])
     if ((await read(there, partition)).length === 0) return true
   }
-  // Collections tell no time.
+  // Collections have no readable write time.
   await write(`DELETE ${names} FROM ${tableName(table)} WHERE ${where}`, partition)
   return true
 }

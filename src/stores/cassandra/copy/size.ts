@@ -1,4 +1,4 @@
-/** How large a table is: what its servers keep of it, else what a sample of its ring lets expect; counted in full only where that is little. */
+/** Size of a table: the servers' estimate, else that of a sample of its ring. Only small tables are counted. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RINGS, splitTokens } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -8,15 +8,15 @@ import { isTooMuch } from './pages.ts'
 import { ringPicture } from './ring-sample.ts'
 import { countQuery } from './select.ts'
 
-/** A window in each of so many parts: some thousand rows at most are read of a table that nobody has measured. */
+/** One window in each of a few parts: reads at most some thousand rows of a table of unknown size. */
 const LOOK = { splits: 4, sample: 8, seed: 'size' } as const
 
-/** Rows up to which a table is counted when its number is asked for: a count reads all of it. */
+/** Rows up to which a table is counted if its exact number is requested: a count reads all of it. */
 export const COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
-/** Estimates, unless the table is so small that the sample saw all of it; 0 for one that cannot be sampled: a copy finds out what of it can be read. */
+/** Estimates, exact if the sample has read all rows; 0 if it fails: a copy finds out what can be read. */
 export async function sizeOf(
   link: CassandraLink,
   spec: Omit<TableSpec, 'rows' | 'bytes'>,
@@ -33,8 +33,8 @@ export async function sizeOf(
 
 /**
  * Counts by parts of the ring, a few at the same time.
- * @param where a condition that a user wrote
- * @returns null where the servers do not come to an end with it
+ * @param where the user's condition
+ * @returns null if the servers cannot complete it
  */
 export async function countRows(
   link: CassandraLink,

@@ -1,4 +1,4 @@
-/** Failures of a cluster that is read, as the source's: a condition that it does not understand, a table that has changed. */
+/** Maps a cluster's read failures to errors of the source: a bad condition, a changed table. */
 import { conditionHint } from '../../common/query-errors.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
@@ -12,10 +12,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TABLE_REFUSED: 'SOURCE_IO',
 }
 
-/**
- * @param where the condition that a user wrote: mistakes are then his
- * @returns a SluiceError of the source's kind
- */
+/** @param where the user's condition, which is blamed for errors @returns a SluiceError of the source's kind */
 export function sourceError(
   thrown: unknown,
   { settings }: CassandraLink,

@@ -1,4 +1,4 @@
-/** A Cassandra cluster as the source of a copy. There is no snapshot: rows may change while they are read, and the copy says so. */
+/** A Cassandra cluster as a source. No snapshots: rows may change while they are read, which the copy reports. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -17,7 +17,7 @@ import { refuseNoCondition } from './select.ts'
 import { COUNT_UP_TO, countRows } from './size.ts'
 import { sourceError } from './source-errors.ts'
 
-/** Rows and bytes of a batch that is only added up. */
+/** Batch size for reading rows that are only summed up. */
 const TO_SUM: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 export class CassandraSource implements SourceView {
@@ -26,10 +26,7 @@ export class CassandraSource implements SourceView {
   readonly #signal: AbortSignal
   readonly #pageRows: number | undefined
 
-  /**
-   * @param now milliseconds since 1970
-   * @param options most rows of a page
-   */
+  /** @param now milliseconds since 1970 @param options most rows of a page */
   constructor(link: CassandraLink, now: number, signal: AbortSignal, options: { readonly pageRows?: number } = {}) {
     this.#link = link
     this.#signal = signal
@@ -37,7 +34,7 @@ export class CassandraSource implements SourceView {
     this.point = { view: isoTime(now), at: isoTime(now) }
   }
 
-  /** Counts small tables only: a count reads the whole table, and a large one would keep its servers busy for nothing. */
+  /** Counts small tables only: a count reads the whole table, and a large one would load the servers for little use. */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     refuseNoCondition(where)
     const counted = exact && table.rows <= COUNT_UP_TO
@@ -50,14 +47,14 @@ export class CassandraSource implements SourceView {
     }
   }
 
-  /** No cluster counts what the reader picks. */
+  /** The cluster cannot count by a condition that the reader evaluates. */
   async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
     if (timeJudge(table, where) === null) return countRows(this.#link, table, where, this.#signal)
     const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const
     return (await this.digest(request, this.#signal)).rows
   }
 
-  /** By arithmetic: tokens lie evenly, as far as partitions do. */
+  /** By arithmetic: tokens are spread evenly, as far as partitions are. */
   async *cut(table: TableSpec, within: Range, _where: string | null, rows: number): AsyncGenerator<Range> {
     const { ring } = table
     if (ring === undefined || within.by !== 'key') {
@@ -78,7 +75,7 @@ export class CassandraSource implements SourceView {
     try {
       await refuseChanged(this.#link, table)
       yield* scan(this.#link, request, size, this.#pageRows, both)
-      // What was read while the table changed under the reader is not what was planned.
+      // Rows read while the table was changed are not the planned ones.
       await refuseChanged(this.#link, table)
     } catch (thrown) {
       throwIfAborted(both)
@@ -90,7 +87,7 @@ export class CassandraSource implements SourceView {
     return digestOfRows(this.read(request, TO_SUM, signal))
   }
 
-  /** Tokens have no largest key: what comes later lies anywhere among them. */
+  /** Tokens have no largest key: new rows may have any token. */
   last(): Promise<null> {
     return Promise.resolve(null)
   }
@@ -104,7 +101,7 @@ export class CassandraSource implements SourceView {
   }
 }
 
-/** What stands in a range, added up row by row: no Cassandra can do it itself. */
+/** Digest of a range, summed up row by row: Cassandra cannot compute it. */
 async function digestOfRows(batches: AsyncIterable<RowBatch>): Promise<Digest> {
   const sum = new RowSum()
   for await (const { rows } of batches) for (const row of rows) sum.add(row)

@@ -1,11 +1,11 @@
-/** With which time and life each value of a row is written: that of the source, cell by cell, unless somebody asked for another. */
+/** Write time and TTL of each written value: those of the source, cell by cell, unless the options set others. */
 import type { Stamp } from '../../../model/copy/rows.ts'
 
-/** Microseconds since 1970, null for the server's own; and seconds, null where nothing is said about it, 0 for ever. */
+/** Microseconds since 1970, null for the server's own time. Seconds: null if not set, 0 for no expiry. */
 export type Using = {
   readonly time: bigint | null
   readonly life: number | null
-  /** From when the seconds count, in milliseconds since 1970 by the clock of this program; absent where they count from the writing. */
+  /** Start of the TTL in milliseconds since 1970 by this program's clock; absent: when it is written. */
   readonly sinceMs?: number
 }
 
@@ -13,17 +13,17 @@ export type StampWish = {
   readonly ttl?: number
   readonly writetime?: string
   readonly dropStamps?: true
-  /** Columns of the target: every value of a row gets the latest of their times, or the longest of their lives. */
+  /** Columns of the target: every value of a row gets the latest of their write times, or the longest of their TTLs. */
   readonly timesOf?: readonly string[]
   readonly livesOf?: readonly string[]
 }
 
-/** Columns that get the same time and life are one group; `at` are positions in the row. */
+/** Columns with the same write time and TTL are one group; `at`: positions in the row. */
 export type Group = { readonly using: Using; readonly at: readonly number[] }
 
 export type RowUsing = {
   readonly groups: readonly Group[]
-  /** For what has no time of its own: the key, collections of servers that tell none. */
+  /** For parts without a time of their own: the key, collections of servers that return none. */
   readonly whole: Using
 }
 
@@ -35,10 +35,7 @@ export class Stamping {
   readonly #timesOf: readonly number[] | null
   readonly #livesOf: readonly number[] | null
 
-  /**
-   * @param names columns of the rows
-   * @param now microseconds, for rows that nobody knows the time of
-   */
+  /** @param names columns of the rows @param now microseconds, for rows of unknown write time */
   constructor(names: readonly string[], wish: StampWish, now: bigint) {
     const positions = (some: readonly string[] | undefined): readonly number[] | null =>
       some === undefined ? null : some.map((name) => names.indexOf(name)).filter((at) => at >= 0)
@@ -52,7 +49,8 @@ export class Stamping {
 
   /**
    * @param at positions of the values that are written
-   * @param absent positions of those that are removed: at a time of their own where the stamp has one, else at that of the row, so that what is older goes
+   * @param absent positions of the values that are removed: with their own time if the stamp has one, else with the
+   * row's, so that older values go
    */
   of(stamp: Stamp | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
     if (stamp === undefined || this.#drop) {
@@ -78,12 +76,12 @@ export class Stamping {
       )
     }
     for (const position of absent) put({ ...whole, time: stamp.times[position] ?? whole.time }, position)
-    // The key lives as long as what lives longest: that is the group it is written with.
+    // The key expires with the value that expires last: it is written with that group.
     const groups = [...byUsing.values()].toSorted((a, b) => byLife(b.using, a.using))
     return { groups, whole }
   }
 
-  /** What all of some values are written with; null where they differ. Most rows were written at once. */
+  /** Write time and TTL of all these values; null if they differ. Most rows were written at once. */
   #alike(stamp: Stamp, at: readonly number[], whole: Using): Using | null {
     let using: Using | null = null
     for (const position of at) {
@@ -106,7 +104,7 @@ export class Stamping {
   }
 
   #whole({ times, lives, readMs }: Stamp): Using {
-    // What the run itself says counts from the writing.
+    // A TTL set by the run's options counts from the write.
     const since = this.#life !== null || readMs === undefined ? {} : { sinceMs: readMs }
     return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives), ...since }
   }
@@ -118,7 +116,7 @@ export class Stamping {
     return latest ?? this.#now
   }
 
-  /** What has no life of its own ends with the last of the others, and never where one of them never ends. */
+  /** Parts without a TTL of their own expire with the last of the others; never, if one of those never expires. */
   #longest(times: Stamp['times'], lives: Stamp['lives']): number {
     if (this.#livesOf !== null) return Math.max(0, ...this.#livesOf.map((at) => lives[at] ?? 0))
     let longest = 0
@@ -132,12 +130,12 @@ export class Stamping {
   }
 }
 
-/** What is removed says nothing about when the row was written. */
+/** Removed values do not determine the row's write time. */
 function without(stamp: Stamp, absent: readonly number[]): Stamp {
   return { ...stamp, times: stamp.times.map((time, at) => (absent.includes(at) ? null : time)) }
 }
 
-/** Larger than 0 where `a` ends later than `b`, or ends with it and has the later time. */
+/** Positive if `a` expires later than `b`, or at the same time with a later write time. */
 export function byLife(a: Using, b: Using): number {
   const order = (life: number | null): number => (life === null || life === 0 ? Number.POSITIVE_INFINITY : life)
   const [left, right] = [order(a.life), order(b.life)]

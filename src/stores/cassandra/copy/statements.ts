@@ -1,13 +1,13 @@
-/** Texts of the statements that write and read single rows of a table. A text stays the same object, so that the driver finds it prepared. */
+/** Statements for single rows of a table. A text stays the same object, so that the driver finds it prepared. */
 import { tableName } from './names.ts'
 import { selected } from './selected.ts'
 import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** What stands behind USING: a time, a life, both, or nothing. */
+/** Parts of the USING clause: write time, TTL, both, or none. */
 export type Using = 'time' | 'time and life' | 'life' | 'nothing'
 
-/** So many sets of columns have a statement of their own; rows with others are written column by column. */
+/** Most sets of columns with a statement of their own; rows with further sets are written column by column. */
 const MOST_SETS = 256
 
 export class Statements {
@@ -19,18 +19,18 @@ export class Statements {
     this.#table = tableName(table)
   }
 
-  /** Whether an INSERT of these columns is known, or may still be made known. */
+  /** Whether there is an INSERT of these columns, or one may still be added. */
   takes(columns: readonly string[], using: Using | null): boolean {
     return this.#sets < MOST_SETS || this.#cache.has(insertKey(columns, using))
   }
 
-  /** The same of an UPDATE. One column alone is always taken. */
+  /** The same for an UPDATE. A single column is always accepted. */
   takesUpdate(columns: readonly string[], using: Using): boolean {
     if (columns.length === 1 || this.#sets < MOST_SETS) return true
     return this.#cache.has(updateKey(columns, using))
   }
 
-  /** INSERT of these columns; behind their values come the time, and the life. Without `using` only where the key is not there yet. */
+  /** INSERT of these columns; then write time and TTL. Without `using`: only if the key does not exist. */
   insert(columns: readonly string[], using: Using | null): string {
     return this.#of(insertKey(columns, using), () => {
       this.#sets++
@@ -40,7 +40,7 @@ export class Statements {
     })
   }
 
-  /** UPDATE of some columns of one row, or of the static ones of a partition; time and life come first. */
+  /** UPDATE of some columns of one row, or of the static ones of a partition; write time and TTL come first. */
   update(columns: readonly string[], key: readonly string[], using: Using): string {
     return this.#of(updateKey(columns, using), () => {
       if (columns.length > 1) this.#sets++
@@ -57,7 +57,7 @@ export class Statements {
     })
   }
 
-  /** One row by its key, or the static columns of a partition; behind them write time and time to live of each of `timed`. */
+  /** One row by its key, or the static columns of a partition; then write time and TTL of each of `timed`. */
   select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
     return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
       const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])

@@ -1,6 +1,6 @@
 /**
- * Options of a table (compaction, compression, time to live …) as the cluster lists them, and those of them that another release takes. One spelling of
- * all: that of today's releases.
+ * Options of a table (compaction, compression, TTL …) as the cluster lists them, and those that another release
+ * accepts. All are in the spelling of current releases.
  */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { whileBusy } from '../busy.ts'
@@ -8,7 +8,7 @@ import type { CassandraLink } from '../connect.ts'
 import { plainMap, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
-/** Values as CQL, by the names of the options. */
+/** Values as CQL, by option name. */
 export type TableSettings = Readonly<Record<string, string>>
 
 type Texts = Readonly<Record<string, string>>
@@ -29,7 +29,7 @@ const TEXTS = ['additional_write_policy', 'comment', 'memtable', 'read_repair', 
 const FLAGS = ['allow_auto_snapshot', 'cdc', 'incremental_backups'] as const
 const MAPS = ['caching', 'compaction', 'compression'] as const
 
-/** The first release that takes an option, and the first that does not any more. */
+/** First release that accepts an option. */
 const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   crc_check_chance: [3, 0],
   cdc: [3, 8],
@@ -39,13 +39,14 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   allow_auto_snapshot: [5, 0],
   incremental_backups: [5, 0],
 }
-/** Before this release no write can say that a row never expires where its table has a time to live of its own (CASSANDRA-11207). */
+/** First release whose writes can say that a row never expires in a table with a default TTL (CASSANDRA-11207). */
 const FOREVER: readonly [number, number] = [3, 6]
+/** First release that no longer accepts an option. */
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {
   read_repair_chance: [4, 0],
   dclocal_read_repair_chance: [4, 0],
 }
-/** What a table has where nobody chose anything: nothing is lost with it. */
+/** Default values: nothing is lost if they are not copied. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   default_time_to_live: ['0'],
   crc_check_chance: ['1', '1.0'],
@@ -59,13 +60,13 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
   incremental_backups: ['true'],
 }
 
-/** @returns null where the table is gone, or a view @throws errors of the driver */
+/** @returns null if the table is gone, or is a view @throws errors of the driver */
 export async function settingsOf(link: CassandraLink, { schema, name }: TableName): Promise<TableSettings | null> {
   const isOld = isBefore(link.release, 3, 0)
   const cql = isOld
     ? 'SELECT * FROM system.schema_columnfamilies WHERE keyspace_name = ? AND columnfamily_name = ?'
     : 'SELECT * FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?'
-  // Each node has all of it.
+  // Each node has the whole schema.
   const parameters = [schema ?? link.settings.keyspace ?? '', name]
   const { rows } = await whileBusy(() => link.client.execute(cql, parameters, { prepare: true, consistency: 1 }), link)
   const [row] = rows
@@ -86,7 +87,7 @@ function settingsIn(raw: Raw): TableSettings {
   return found
 }
 
-/** A row of a release before 3.0, under the names of today. */
+/** A row of a release before 3.0, with current names. */
 function modern(raw: Raw): Raw {
   const json = (name: string): Texts => {
     const text = raw[name]
@@ -113,8 +114,8 @@ function modern(raw: Raw): Raw {
 }
 
 /**
- * Options that a release takes; `left` names those that it does not, as far as they say anything.
- * @param isYcql YugabyteDB, which stores in its own way
+ * Options that a release accepts; `left` names the others, if they differ from the default.
+ * @param isYcql YugabyteDB, which has its own storage
  */
 export function settingsFor(
   settings: TableSettings,
@@ -135,19 +136,19 @@ export function settingsFor(
   }
 }
 
-/** Seconds that the server gives every row without a time to live, whatever the writer says; 0 where the writer decides. */
+/** TTL in seconds that the server gives every row without one, whatever the writer says; 0 if the writer decides. */
 export function forcedLife({ default_time_to_live: life = '0' }: TableSettings, release: string): number {
   return isBefore(release, ...FOREVER) ? Number(life) : 0
 }
 
-/** One `name = value` each, as a release spells them. */
+/** One `name = value` each, in the release's spelling. */
 export function settingTexts(settings: TableSettings, release: string): readonly string[] {
   const isOld = isBefore(release, 3, 0)
   return Object.entries(settings).map(([name, value]) => `${name} = ${isOld ? oldText(name, value) : value}`)
 }
 
 function oldText(name: string, value: string): string {
-  // `99p` is a word of 4.0.
+  // `99p` is the spelling since 4.0.
   if (name === 'speculative_retry') return value.replace(/^'(\d+(?:\.\d+)?)p'$/i, "'$1PERCENTILE'")
   if (name !== 'compression') return value
   if (/'enabled': 'false'/.test(value)) return "{'sstable_compression': ''}"

@@ -10,11 +10,12 @@ import { sizeOf } from './size.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore, isManyCells, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
 
-/** Of the driver. */
+/** Type number of the driver. */
 const COUNTER: number = types.dataTypes.counter
 
 /**
- * @param pattern `keyspace.table`, or `table` in the keyspace of the URL, with `*` for any characters; upper and lower case are two, as in quoted names
+ * @param pattern `keyspace.table`, or `table` in the keyspace of the URL, with `*` for any characters; case matters, as
+ * in quoted names
  * @returns sorted by name
  * @throws errors of the driver
  */
@@ -45,7 +46,7 @@ export async function tablesOf(
 
 async function listed(link: CassandraLink, pattern: string): Promise<readonly ListedTable[]> {
   const own = link.settings.keyspace
-  // Names hold no points, so that the first one ends the keyspace.
+  // Names contain no points, so the first one ends the keyspace.
   const [first = '', ...rest] = pattern.split('.')
   const [keyspace, name] = rest.length === 0 ? [own, first] : [first, rest.join('.')]
   const [fitsKeyspace, fitsName] = [matcher(keyspace ?? '*'), matcher(name)]
@@ -55,12 +56,12 @@ async function listed(link: CassandraLink, pattern: string): Promise<readonly Li
     (one) =>
       fitsKeyspace(one.keyspace) &&
       fitsName(one.name) &&
-      // What the cluster makes by itself out of another table is not among "all tables".
+      // Materialized views are not included in a pattern with `*`.
       (one.viewOf === null || !name.includes('*')),
   )
 }
 
-/** @returns null where it was dropped while it was looked at */
+/** @returns null if it was dropped meanwhile */
 async function specOf(
   link: CassandraLink,
   { keyspace, name, id, viewOf }: ListedTable,
@@ -106,7 +107,7 @@ async function specOf(
   }
 }
 
-/** Collections that are many cells tell no times before 5.0, and from then on one of each cell. */
+/** Collections with many cells have no readable write times before 5.0; since then one for each cell. */
 function timesOf(
   { release }: CassandraLink,
   columns: readonly Column[],
@@ -121,13 +122,13 @@ function timesOf(
   return { hidden: [], ...(many.length === 0 ? {} : { ofElements: many }) }
 }
 
-/** The server has listed it; the driver learns of keyspaces some time after they were made, and may not know this one yet. */
+/** The driver learns of new keyspaces with a delay, and may not know one that the server lists. */
 async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
   return (await look()) ?? null
 }
 
-/** The driver's types know this call with a callback only. */
+/** The driver's types declare this call with a callback only. */
 function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView | null> {
   return new Promise((resolve, reject) => {
     client.metadata.getMaterializedView(keyspace, name, (error: Error | null, view) =>
@@ -136,7 +137,7 @@ function viewAt({ client }: CassandraLink, keyspace: string, name: string): Prom
   })
 }
 
-/** The key in its order, then what partitions share, then the rest as the cluster lists it. */
+/** Key columns in their order, then static ones, then the rest as the cluster lists it. */
 function place({ name, static: shared }: Column, key: readonly string[]): number {
   const at = key.indexOf(name)
   return at === -1 ? key.length + (shared === true ? 0 : 1) : at

@@ -58,7 +58,7 @@ export class CassandraTarget implements CopyTarget {
     await this.#guard(() => truncate(this.#link, table, signal), 'schema')
   }
 
-  /** Nothing of a table has to be told that it is loaded; sequences there are none. */
+  /** Nothing to do after loading; there are no sequences. */
   async finish(
     _table: TableSpec,
     _signal: AbortSignal,

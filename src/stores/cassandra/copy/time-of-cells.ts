@@ -1,19 +1,20 @@
-/** The write time and the time to live of a value: of a collection, whose elements are cells of their own, those of the whole. */
+/** Write time and TTL of a value; for a collection, whose elements are separate cells, those of the whole. */
 
 export type CellTime = {
-  /** Microseconds since 1970, the latest of all cells; null where there are none. */
+  /** Microseconds since 1970, the latest of all cells; null without cells. */
   readonly time: bigint | null
-  /** Seconds that are left, the longest of all cells; null where one of them never expires. */
+  /** Seconds left, the longest of all cells; null if one of them never expires. */
   readonly life: number | null
-  /** Cells differ in one of both. */
+  /** The cells differ in write time or TTL. */
   readonly isUneven: boolean
 }
 
 export const NO_TIME: CellTime = { time: null, life: null, isUneven: false }
 
 /**
- * @param times of the server's `writetime`: one, or one for each cell, with null for a field of a user type that has no value
- * @param lives of its `ttl`, in the same order
+ * @param times from the server's `writetime`: one, or one for each cell, with null for a user type's field without a
+ * value
+ * @param lives from its `ttl`, in the same order
  */
 export function timeOfCells(times: unknown, lives: unknown): CellTime {
   if (!Array.isArray(times))

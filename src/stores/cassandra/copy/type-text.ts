@@ -1,11 +1,11 @@
-/** Types in CQL, as a column is declared with them, and back. */
+/** CQL types as text, as in a column's declaration, and back. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { CqlField, CqlType, SimpleName } from './cql-type.ts'
 
 /**
- * The type in one spelling, the same for every server: names of users' types in quotes and without a keyspace, `frozen` for tuples too, and not
- * within what is frozen anyway, where old servers do not take it.
+ * The type in one spelling for every server: names of user-defined types quoted and without a keyspace; `frozen` for
+ * tuples too, but not within a frozen type, where old servers do not accept it.
  */
 export function cqlText(type: CqlType): string {
   return textOf(type, 'column')
@@ -64,8 +64,9 @@ const SIMPLE: ReadonlySet<string> = new Set<SimpleName>([
 ])
 
 /**
- * @param fieldsOf fields of a user's type by its name; without it they stay unknown, and values of such a type can be neither read nor written
- * @throws SluiceError UNSUPPORTED_TYPE for what is no type of CQL
+ * @param fieldsOf fields of a user-defined type by its name; without it they stay unknown, and its values can be
+ * neither read nor written
+ * @throws SluiceError UNSUPPORTED_TYPE if it is not a CQL type
  */
 export function parseCql(native: string, fieldsOf?: (name: string) => readonly CqlField[] | null): CqlType {
   const tokens: string[] = []

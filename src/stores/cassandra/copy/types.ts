@@ -1,11 +1,11 @@
-/** What columns of Cassandra hold: as its driver tells it, in CQL, and in the words that all stores share. */
+/** Column types of Cassandra: as the driver gives them, in CQL, and as canonical types. */
 import { isBefore, type CqlType, type SimpleName } from './cql-type.ts'
 
 export { columnTypeOf, isBefore, type CqlField, type CqlType, type SimpleName } from './cql-type.ts'
 export { declareCql } from './declare.ts'
 export { cqlText, parseCql } from './type-text.ts'
 
-/** A type as the driver's metadata has it, in tables and in results. */
+/** A type in the driver's metadata, of tables and results. */
 export type DriverType = {
   readonly code: number
   readonly info?: unknown
@@ -15,7 +15,7 @@ export type DriverType = {
 
 const DURATION = 'org.apache.cassandra.db.marshal.DurationType'
 
-/** Numbers of the protocol; 10 and 13 are the same. */
+/** Type numbers of the protocol; 10 and 13 are the same. */
 const NAMES: ReadonlyMap<number, SimpleName> = new Map<number, SimpleName>([
   [1, 'ascii'],
   [2, 'bigint'],
@@ -46,8 +46,8 @@ const USER_TYPE = 0x30
 const TUPLE = 0x31
 
 /**
- * @param info of the driver's metadata of a table: that of a result does not tell what is frozen
- * @param old a server before 3.6, where types of users are always frozen and nobody says so
+ * @param info from the driver's metadata of a table: that of a result does not say what is frozen
+ * @param old a server before 3.6, where user-defined types are always frozen without saying so
  */
 export function cqlTypeOf(info: DriverType, old: boolean): CqlType {
   return typeOf(info, old, false)
@@ -82,12 +82,12 @@ function typeOf({ code, info, options, customTypeName }: DriverType, old: boolea
   }
 }
 
-/** Whether its elements are cells of their own, so that it is not one value with one time. */
+/** Whether its elements are separate cells, so that it has no single write time. */
 export function isManyCells(type: CqlType): boolean {
   return 'frozen' in type && !type.frozen
 }
 
-/** Whether a server freezes types of users by itself: before 3.6. @param release as the server tells it: `2.1.0` */
+/** Whether a server freezes user-defined types implicitly: before 3.6. @param release in the server's form: `2.1.0` */
 export function freezesTypes(release: string): boolean {
   return isBefore(release, 3, 6)
 }

@@ -1,11 +1,11 @@
-/** Types that somebody declared in a keyspace, which have to be there before a table of them can be made. */
+/** User-defined types of a keyspace, which must exist before a table with them can be created. */
 import type { CqlField, CqlType } from './types.ts'
 import { cqlText } from './types.ts'
 import { tableName } from './names.ts'
 import type { UserType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** All that some types are made of, each behind those that it is made of itself. */
+/** All user-defined types within some types, each after those that it uses. */
 export function userTypesOf(types: readonly CqlType[]): readonly UserType[] {
   const found = new Map<string, UserType>()
   for (const type of types) collect(type, found)

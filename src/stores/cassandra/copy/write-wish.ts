@@ -1,12 +1,12 @@
-/** What a run asks of the writing of rows. */
+/** Options of a run for writing rows. */
 import type { StampWish } from './stamps.ts'
 
-/** How rows are written, where a run does not leave it to the defaults. */
+/** How rows are written, if not by default. */
 export type WriteWish = StampWish & {
-  /** Where a write cannot be had at its level it is done at ONE. */
+  /** If a write cannot reach its consistency level, do it at ONE. */
   readonly fallBackToOne?: true
-  /** Rows of one batch; batches hold rows of one partition only. */
+  /** Rows per batch; batches hold rows of one partition only. */
   readonly batchRows?: number
-  /** Told of a row that was written at ONE only: its table, its key as texts, and why. */
+  /** Called with a row that was written at ONE only: its table, its key as texts, and the reason. */
   readonly onWeakWrite?: (table: string, key: readonly string[], why: string) => void
 }

@@ -1,4 +1,7 @@
-/** Writes a chunk. Rows stay as soon as they are written, and writing them again changes nothing: times and lives are those of the source. */
+/**
+ * Writes a chunk. Rows stay as soon as they are written, and writing them again changes nothing: write times and TTLs
+ * are those of the source.
+ */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -36,7 +39,7 @@ export type WriterParts = {
   readonly flow: Flow
   readonly ledger: () => Promise<LedgerDatabase>
   readonly wish: WriteWish
-  /** Milliseconds since 1970: when rows are written that nobody knows the time of. */
+  /** Milliseconds since 1970: write time for rows of unknown write time. */
   readonly now: number
   readonly same: SameTable
 }
@@ -53,11 +56,11 @@ export class CassandraChunkWriter implements ChunkWriter {
   readonly #existing: Existing
   readonly #collecting: Collecting
   readonly #counters: Counters
-  /** Whether ranges mean here what they mean at the source. */
+  /** Whether ranges have the same meaning here as in the source. */
   readonly #byTokens: boolean
-  /** Keys of what was given, where ranges cannot find it. */
+  /** Keys of the rows written, if ranges cannot find them. */
   readonly #given: Map<string, RowKey> | null
-  /** The partition whose static columns are written, and their values. */
+  /** The partition whose static columns were last written, with their values. */
   #statics: string | null = null
 
   /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE */
@@ -87,7 +90,10 @@ export class CassandraChunkWriter implements ChunkWriter {
     return this.#byTokens
   }
 
-  /** Where ranges mean nothing, rows of other chunks cannot be told from those of others: the table is looked at before its first chunk. */
+  /**
+   * False if ranges mean nothing here, because rows of other chunks could not be told from older ones: then the table
+   * is checked before its first chunk.
+   */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false
     return this.#looking((looking) => holdsAny(looking, this.#request))
@@ -101,7 +107,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       if (this.#given !== null) for (const row of encoded) this.#given.set(...this.#keyOf(row))
       return count
     } catch (error) {
-      // What of it was written is not known.
+      // Unknown which part was written.
       this.#statics = null
       this.#collecting.doubt()
       throw cassandraError(error, this.#parts.link.settings, 'write')
@@ -139,7 +145,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What was written stays.
+    // Written rows stay.
   }
 
   async #write(rows: readonly Encoded[]): Promise<number> {
@@ -148,10 +154,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return this.#put(rows)
   }
 
-  /**
-   * All of the rows, whatever is there.
-   * @returns how many have not expired by then
-   */
+  /** Writes all rows, over existing ones. @returns how many have not expired by then */
   async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, wish } = this.#parts
     const { signal } = this.#request
@@ -201,7 +204,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return written
   }
 
-  /** Static values come with every row of a partition, and are written with the first of those that follow each other. */
+  /** Static values come with every row of a partition; they are written once for consecutive rows. */
   #isNewPartition(row: Encoded): boolean {
     if (!this.#rows.hasStatics) return false
     const text = `${this.#rows.partitionText(row)}\0${this.#rows.staticsText(row)}`
@@ -216,7 +219,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return [text, { values, staticOnly: row.staticOnly }]
   }
 
-  /** Two rows of a source may have one key here, and the second would take the place of the first without a word. */
+  /** Two rows of a source may have one key here: the second would overwrite the first without notice. */
   #refuseMerging(): void {
     const { range, table } = this.#request
     const key = new Set([...this.#shape.partition, ...this.#shape.clustering])
@@ -240,7 +243,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     }
   }
 
-  /** Looks at the level of the writes, and at ONE where these had to do with it as well. */
+  /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
   async #looking<T>(look: (looking: Looking) => Promise<T>): Promise<T> {
     const { link, wish } = this.#parts
     const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
@@ -257,7 +260,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
 const NOTHING: Collections = new Map()
 
-/** Whether a row has ended: it lives as long as its first write, which is of what lives longest. */
+/** Whether a row has expired: it expires with its first write, which has the longest TTL. */
 function isOver({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
   const some = staticOnly ? writes : writes.slice(0, 1)
   return some.length > 0 && some.every(({ lives }) => lives !== undefined && lives.until <= now)

@@ -1,7 +1,8 @@
 /**
- * An entry of the log: batches of statements that changed the ledger, in their order, and the moment that all of them took for now.
+ * An entry of the log: batches of statements that changed the ledger, in order, and the time that all of them used as
+ * now.
  *
- * Written as JSON with marks for what JSON has not, deflated where that pays: one byte says which.
+ * Stored as JSON with marks for values that JSON lacks, deflated if that saves space: the first byte says which.
  */
 import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -17,11 +18,11 @@ export type Entry = {
 
 export type EntryBatch = {
   readonly statements: readonly Statement[]
-  /** Rows that it inserted, changed and deleted: whoever counts others holds another ledger. */
+  /** Rows that it inserted, changed and deleted: another count means another ledger. */
   readonly changes: number
 }
 
-/** Before it is deflated. */
+/** Bytes before it is deflated. */
 export const MOST_ENTRY_BYTES = 10_000_000
 const DEFLATE_FROM = 512
 const PLAIN = 0
@@ -56,7 +57,7 @@ export function packEntry({ now, batches }: Entry): Buffer {
   return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(bytes, { level: 1 })])
 }
 
-/** @throws Error where the bytes are no entry */
+/** @throws Error if the bytes are not an entry */
 export function unpackEntry(bytes: Buffer): Entry {
   const body = bytes.subarray(1)
   const text = bytes[0] === DEFLATED ? inflateRawSync(body, { maxOutputLength: 2 * MOST_ENTRY_BYTES }) : body
@@ -70,12 +71,12 @@ export function unpackEntry(bytes: Buffer): Entry {
   }
 }
 
-/** Of what is written, so that damage is found before it is believed. */
+/** Checksum of the written bytes, to detect damage before they are used. */
 export function sumOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** About how many bytes statements take. */
+/** Approximate bytes of statements. */
 export function weightOf(statements: readonly Statement[]): number {
   let bytes = 0
   for (const { sql, parameters } of statements) {

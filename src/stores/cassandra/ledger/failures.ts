@@ -1,4 +1,4 @@
-/** What goes wrong between a ledger and the cluster that holds its log. */
+/** Failures between a ledger and the cluster that holds its log. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,7 +6,7 @@ import type { CassandraSettings } from '../config.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf, type FailureKind, type RetryHeard } from '../failure.ts'
 
-/** Ends of a request that may go better in a moment; a change may have been made all the same. */
+/** Transient failures; the change may have been made all the same. */
 const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'write-timeout',
   'write-failure',
@@ -48,14 +48,17 @@ export function damaged(what: string): SluiceError {
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 1000
 
-/** Waits, longer each time, and not as long as others do. @throws the signal's reason */
+/** Waits, longer each time, with a random part. @throws the signal's reason */
 export async function pause(attempts: number, signal: AbortSignal): Promise<void> {
   const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts, 10))
   await sleepFor(most * (0.25 + 0.75 * Math.random()), undefined, { signal }).catch(() => undefined)
   throwIfAborted(signal)
 }
 
-/** Repeats what does no harm when it is done twice, while it fails for a passing cause. @param patienceMs for how long @param onRetry called before each further attempt */
+/**
+ * Retries an idempotent operation after transient failures. @param patienceMs retry limit @param onRetry called before
+ * each further attempt
+ */
 export async function patiently<T>(
   body: () => Promise<T>,
   patienceMs: number,

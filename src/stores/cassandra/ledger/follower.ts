@@ -1,4 +1,6 @@
-/** One participant's copy of a ledger, brought to the end of the log, and now and then written down as a whole so that the log can be trimmed. */
+/**
+ * One participant's copy of a ledger, at the end of the log; sometimes saved as a snapshot, so the log can be trimmed.
+ */
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRawSync } from 'node:zlib'
 import { types } from 'cassandra-driver'
@@ -13,10 +15,10 @@ import { Replica } from './replica.ts'
 const deflated = promisify(deflateRaw)
 
 export type FollowerOptions = {
-  /** How long what fails for a passing cause is repeated. */
+  /** Retry limit after transient failures, ms. */
   readonly patienceMs: number
   readonly onRetry: RetryHeard | undefined
-  /** From one snapshot to the next. */
+  /** Entries between two snapshots. */
   readonly snapshotEntries: bigint
   readonly signal: AbortSignal
 }
@@ -32,7 +34,7 @@ export class Follower {
   #replica = new Replica()
   #position: Position | null = null
   #latest = 0
-  /** Of entries since the snapshot. */
+  /** Bytes of entries since the snapshot. */
   #bytes = 0
   #snapshotSeq = 0n
   #saving: Promise<void> | null = null
@@ -46,12 +48,12 @@ export class Follower {
     return this.#replica
   }
 
-  /** The last entry that is in the replica; null where there is no log. */
+  /** The last entry in the replica; null if there is no log. */
   get position(): Position | null {
     return this.#position
   }
 
-  /** What the last entry took for now. */
+  /** Time that the last entry used as now. */
   get latest(): number {
     return this.#latest
   }
@@ -64,7 +66,10 @@ export class Follower {
     return this.#patiently(() => this.log.create())
   }
 
-  /** Applies all that others have written. @returns the time by the cluster's clock @throws SluiceError LEDGER_DAMAGED, LEDGER_NEWER */
+  /**
+   * Applies all new entries of other programs. @returns the time by the cluster's clock @throws SluiceError
+   * LEDGER_DAMAGED, LEDGER_NEWER
+   */
   async catchUp(): Promise<number> {
     for (let attempt = 1; ; attempt++) {
       const head = await this.#patiently(() => this.log.head())
@@ -73,22 +78,22 @@ export class Follower {
         return this.now()
       }
       if (await this.#follow(head)) return Math.max(head.now, this.#latest)
-      // What is missing may have been trimmed since the end was read.
+      // Missing entries may have been trimmed since the end was read.
       if (attempt === ATTEMPTS) throw damaged(`entries before ${head.seq} are missing`)
     }
   }
 
-  /** Notes an entry of this program, which is in the replica. */
+  /** Records an entry of this program, which is already in the replica. */
   moved(entry: LogEntry, now: number): void {
     const before = this.#bytes
     this.#advance(entry, now)
     const since = entry.seq - this.#snapshotSeq
     const { snapshotEntries } = this.#options
-    // Where the author of that entry did not get it done, that of a later one does.
+    // If the snapshot at an earlier entry failed, that at a later one makes up for it.
     const isDue = since >= snapshotEntries && since % (snapshotEntries / 4n) === 0n
     const isHeavy = Math.floor(before / SNAPSHOT_BYTES) !== Math.floor(this.#bytes / SNAPSHOT_BYTES)
     if ((isDue || isHeavy) && this.#saving === null) {
-      // Without one the log is longer, and that is all.
+      // Ignore errors: without a snapshot the log is only longer.
       this.#saving = this.#save(entry, this.#replica.image())
         .catch(() => undefined)
         .finally(() => {
@@ -102,7 +107,7 @@ export class Follower {
     this.#replica.close()
   }
 
-  /** @returns false where entries or the snapshot are not there */
+  /** @returns false if entries or the snapshot are missing */
   async #follow(head: Head): Promise<boolean> {
     const { snapshot } = head
     if (snapshot.position.seq !== this.#snapshotSeq) {
@@ -190,7 +195,7 @@ export class Follower {
       return
     }
     if (before.id !== null) await this.log.dropParts(before.id)
-    // Who is a little behind finds the entries, and need not load it all.
+    // Keep one bucket: a program that is a little behind finds the entries, and need not load the snapshot.
     await this.log.trim(before.trimmed, position.seq / BUCKET - 1n)
   }
 

@@ -1,9 +1,9 @@
 /**
- * The ledger of copies into Cassandra: a log that every program which takes part applies to a database of its own.
+ * The ledger of copies into Cassandra: a log that every participating program applies to its own database.
  *
- * Cassandra has no transactions of several rows, and the ledger is made of them. So a batch runs in the program's own copy of the ledger, and
- * becomes true when its statements are the next entry of the log; where somebody else was first, it runs anew on what that one has written.
- * Batches that wait at the same time share an entry.
+ * Cassandra has no transactions over several rows, and the ledger needs them. So a batch runs in the program's own copy
+ * of the ledger, and takes effect when its statements become the next entry of the log. If another program was first,
+ * it runs again on that program's result. Batches that wait at the same time share an entry.
  */
 import { types } from 'cassandra-driver'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
@@ -19,15 +19,15 @@ import { Follower } from './follower.ts'
 import { LedgerLog, type LogEntry } from './log.ts'
 
 export type LedgerOptions = {
-  /** Makes and changes nothing. */
+  /** Creates and changes nothing. */
   readonly isReadOnly?: boolean
-  /** From one snapshot to the next; a thousand unless given. */
+  /** Entries between two snapshots; default 1000. */
   readonly snapshotEntries?: number
 }
 
 /**
- * Makes nothing until something is written.
- * @param signal ends whatever waits for the cluster
+ * Creates nothing before the first write.
+ * @param signal ends all waiting for the cluster
  * @throws SluiceError LEDGER_NEWER, LEDGER_DAMAGED, TARGET_DENIED …
  */
 export async function openCqlLedger(
@@ -51,10 +51,10 @@ export async function openCqlLedger(
   return new CqlLedger(link, follower, signal, options.isReadOnly ?? false)
 }
 
-/** Less than a lease, so that whoever waits is not taken for dead where he need not be. */
+/** Less than a lease, so that a waiting program is not taken for dead. */
 const MOST_PATIENCE_MS = 15_000
 const SNAPSHOT_ENTRIES = 1000
-/** Of batches that share an entry. */
+/** Limits for batches that share an entry. */
 const GROUP_JOBS = 200
 const GROUP_BYTES = 1_000_000
 
@@ -99,7 +99,7 @@ class CqlLedger implements LedgerDatabase {
     return statements.length === 0 ? [] : this.#ask(statements, false)
   }
 
-  /** Nothing of a vanished owner is left running: what he has not appended never happens. */
+  /** Nothing to do: changes that an ended owner has not appended never take effect. */
   async endSession(): Promise<void> {
     return
   }
@@ -120,7 +120,7 @@ class CqlLedger implements LedgerDatabase {
   }
 
   async #serve(): Promise<void> {
-    // Whoever asks at the same moment goes along.
+    // Calls of the same turn join the group.
     await breathe()
     while (this.#waiting.length > 0) {
       const group = this.#take()
@@ -147,7 +147,7 @@ class CqlLedger implements LedgerDatabase {
   async #perform(group: readonly Job[]): Promise<void> {
     const follower = this.#follower
     const onlyReads = group.every(({ isRead }) => isRead)
-    // What changes nothing was true only if nobody else has changed anything before.
+    // A result without changes is valid only if no other program has changed anything before.
     let isCurrent = onlyReads
     let now = onlyReads ? await follower.catchUp() : await follower.now()
     for (let attempt = 1; ; attempt++) {
@@ -172,7 +172,7 @@ class CqlLedger implements LedgerDatabase {
     readonly landed: 'applied' | 'taken' | 'unchanged' | 'missing'
   }> {
     const { replica, position } = this.#follower
-    // Time stands still rather than go back where the clocks of nodes differ.
+    // Time never goes back, even if the clocks of nodes differ.
     const now = Math.max(clock, this.#follower.latest)
     replica.begin(now)
     try {
@@ -208,7 +208,7 @@ class CqlLedger implements LedgerDatabase {
     }
   }
 
-  /** @throws SluiceError COMMIT_UNKNOWN where nobody can tell whether it is in the log */
+  /** @throws SluiceError COMMIT_UNKNOWN if it is unknown whether the entry is in the log */
   async #append(entry: LogEntry, now: number): Promise<'applied' | 'taken'> {
     const { log } = this.#follower
     const until = performance.now() + this.#patienceMs
@@ -217,7 +217,7 @@ class CqlLedger implements LedgerDatabase {
     for (let attempt = 1; ; attempt++) {
       const landed = await log.append(entry)
       if (landed === 'applied') return landed
-      // An earlier attempt may have been done, and others may have gone on from there.
+      // An earlier attempt may have succeeded, and other programs may have appended since.
       if (landed === 'taken' && unsure === null) {
         await log.withdraw(entry, entry.bytes.length).catch(() => undefined)
         return landed
@@ -230,7 +230,7 @@ class CqlLedger implements LedgerDatabase {
     }
   }
 
-  /** Whether an entry is part of the log, as far as it can be seen while every answer may be lost. */
+  /** Whether an entry is part of the log, as far as known while answers may be lost. */
   async #find(entry: LogEntry, unsure: SluiceError | null, until: number): Promise<'applied' | 'taken' | 'nowhere'> {
     try {
       const leftMs = Math.max(0, until - performance.now())

@@ -1,9 +1,9 @@
 /**
- * The log of a ledger in Cassandra: entries, each naming the one before it, and a row that names the last of them.
+ * The log of a ledger in Cassandra: entries, each naming the previous one, and a head row that names the last.
  *
- * An entry is written first, where it stands for nothing yet, and becomes part of the log when the row of the end moves on to it, which is one
- * lightweight transaction: it happens only while the end is where the writer believes it to be. So a log has no forks and no gaps, and whoever
- * fell behind what was trimmed cannot write.
+ * An entry is written first, without effect. It becomes part of the log when the head row moves on to it, by one
+ * lightweight transaction that succeeds only if the head is where the writer expects it. So a log has no forks and no
+ * gaps, and a program that is behind the trimmed part cannot write.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types, type QueryOptions } from 'cassandra-driver'
@@ -17,14 +17,14 @@ import { LEDGER, LOG_FORMAT, logTables, makeLogTables, type LogTables } from './
 
 export type Position = {
   readonly seq: bigint
-  /** Of the entry that is the last one. */
+  /** Id of the entry at this position. */
   readonly id: string
 }
 
 export type Snapshot = {
   /** The last entry that is in it. */
   readonly position: Position
-  /** Null before the first one: an empty ledger. */
+  /** Null before the first snapshot: an empty ledger. */
   readonly id: string | null
   readonly parts: number
   readonly sum: string
@@ -40,10 +40,10 @@ export type Head = Position & {
 
 export type LogEntry = Position & { readonly prev: string; readonly bytes: Buffer }
 
-/** The error where nobody knows. */
+/** An error if the outcome is unknown. */
 export type Landed = 'applied' | 'taken' | SluiceError
 
-/** Entries of one partition. */
+/** Entries per partition. */
 export const BUCKET = 256n
 const INLINE_BYTES = 128 * 1024
 const PART_BYTES = 256 * 1024
@@ -61,7 +61,7 @@ export class LedgerLog {
     this.#keyspace = keyspace
     this.tables = logTables(keyspace)
     const { consistencies } = types
-    // Beyond one data centre only SERIAL has a single order; whoever wants less for all of his programs says so.
+    // Across data centres only SERIAL gives a single order; LOCAL_SERIAL must be set for all programs of a user.
     const isLocal = link.settings.serialConsistency === 'LOCAL_SERIAL'
     this.#level = isLocal
       ? {
@@ -81,7 +81,10 @@ export class LedgerLog {
     return timeOf(row)
   }
 
-  /** Where the log ends, with whatever was under way done or out of the way; null where there is no log. @throws SluiceError LEDGER_NEWER */
+  /**
+   * The end of the log, after pending changes were completed or discarded; null if there is no log. @throws SluiceError
+   * LEDGER_NEWER
+   */
   async head(): Promise<Head | null> {
     try {
       const [row] = await this.#run(
@@ -98,7 +101,7 @@ export class LedgerLog {
     }
   }
 
-  /** Begins a log, unless somebody else has. */
+  /** Begins a log, unless there is one. */
   async create(): Promise<void> {
     await makeLogTables(this.#link, this.#keyspace, this.tables)
     for (let attempt = 1; ; attempt++) {
@@ -106,7 +109,7 @@ export class LedgerLog {
         await this.#begin()
         return
       } catch (error) {
-        // A server lists a table a moment before it has it.
+        // A server lists a table shortly before it can be used.
         if (failureOf(error).kind !== 'table' || attempt === ATTEMPTS) throw error
         await sleepFor(100)
       }
@@ -123,7 +126,7 @@ export class LedgerLog {
     if (begun instanceof SluiceError) throw begun
   }
 
-  /** Writes an entry where it stands for nothing yet. */
+  /** Writes an entry that has no effect yet. */
   async place({ seq, id, prev, bytes }: LogEntry, now: number): Promise<void> {
     const parts = bytes.length <= INLINE_BYTES ? 0 : await this.writeParts(id, bytes)
     await this.#run(
@@ -151,11 +154,11 @@ export class LedgerLog {
     )
     if (found === null) return 'applied'
     if (found instanceof SluiceError) return found
-    // Where the driver or a server has asked twice, the first time may have done it.
+    // If the driver or a server sent it twice, the first one may have succeeded.
     return String(found.get('id')) === id ? 'applied' : 'taken'
   }
 
-  /** Takes an entry away again that did not become part of the log. */
+  /** Removes an entry that did not become part of the log. */
   async withdraw({ seq, id }: Position, bytes: number): Promise<void> {
     await this.#run(
       `DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq = ? AND id = ?`,
@@ -166,9 +169,9 @@ export class LedgerLog {
   }
 
   /**
-   * Entries behind a position, in order.
-   * @returns null where one of them is not there
-   * @throws SluiceError LEDGER_DAMAGED where one is not what was written
+   * Entries after a position, in order.
+   * @returns null if one of them is missing
+   * @throws SluiceError LEDGER_DAMAGED if one differs from what was written
    */
   async between(after: Position, to: Position): Promise<readonly LogEntry[] | null> {
     const rows = new Map<string, types.Row>()
@@ -196,7 +199,7 @@ export class LedgerLog {
     return chain.toReversed()
   }
 
-  /** @returns how many there are */
+  /** @returns the number of parts */
   async writeParts(id: string, bytes: Buffer): Promise<number> {
     const count = Math.ceil(bytes.length / PART_BYTES)
     for (let part = 0; part < count; part++) {
@@ -209,7 +212,7 @@ export class LedgerLog {
     return count
   }
 
-  /** @returns null where one is missing */
+  /** @returns null if one is missing */
   async readParts(id: string, count: number): Promise<Buffer | null> {
     const pieces: Buffer[] = []
     for (let part = 0; part < count; part++) {
@@ -229,7 +232,7 @@ export class LedgerLog {
     await this.#run(`DELETE FROM ${this.tables.part} WHERE id = ?`, [uuid(id)], this.#level.plain)
   }
 
-  /** Puts a snapshot in the place of another one. @returns whether that was still the latest */
+  /** Replaces the latest snapshot. @returns whether `instead` was still the latest */
   async publish(snapshot: Snapshot & { readonly id: string }, instead: Snapshot): Promise<Landed> {
     const { position, id, parts, sum } = snapshot
     const found = await this.#cas(
@@ -241,7 +244,7 @@ export class LedgerLog {
     return found === null || String(found.get('snapshot_seq')) === String(position.seq) ? 'applied' : 'taken'
   }
 
-  /** Removes whole buckets that a snapshot has made needless. @param before the first that stays */
+  /** Removes whole buckets that a snapshot covers. @param before the first that stays */
   async trim(from: bigint, before: bigint): Promise<void> {
     if (from >= before) return
     for (let bucket = from; bucket < before; bucket++) {
@@ -312,7 +315,7 @@ export class LedgerLog {
     }
   }
 
-  /** @returns null where it was applied, else the row that was found; an error where nobody knows */
+  /** @returns null if it was applied, else the row that was found; an error if the outcome is unknown */
   async #cas(sql: string, parameters: readonly unknown[]): Promise<types.Row | null | SluiceError> {
     try {
       const [row] = await this.#run(sql, parameters, this.#level.plain, this.#level.serial)
@@ -332,7 +335,7 @@ export class LedgerLog {
     const options: QueryOptions = {
       prepare: true,
       consistency,
-      // A condition that came true once is not true again.
+      // A condition that was true once is not true again.
       isIdempotent: serial === undefined,
       fetchSize: 64,
       ...(serial === undefined ? {} : { serialConsistency: serial }),
@@ -355,7 +358,7 @@ function timeOf(row: types.Row | undefined): number {
   throw new SluiceError('INTERNAL', 'the cluster does not tell the time')
 }
 
-/** Of a number or an id, whichever class the driver has for it. */
+/** Text of a number or an id, in any class of the driver. */
 function textOf(value: unknown): string {
   return (value as { toString(): string }).toString()
 }

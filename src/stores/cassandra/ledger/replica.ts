@@ -1,8 +1,8 @@
 /**
- * The ledger as one participant holds it: an SQLite database in memory, which entries of the log change and nothing else.
+ * One participant's copy of the ledger: an SQLite database in memory, which only entries of the log change.
  *
- * Whatever SQLite would take from its surroundings is taken from the entry instead: its clock is the entry's, and it has no chance. Equal entries
- * so make equal databases everywhere.
+ * What SQLite would take from its environment comes from the entry: the clock is the entry's, and random functions are
+ * refused. So equal entries make equal databases on every machine.
  */
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,11 +12,11 @@ import type { Entry, EntryBatch } from './entry.ts'
 
 export type Ran = {
   readonly results: readonly (readonly SqlRow[])[]
-  /** Null where nothing changed. */
+  /** Null if nothing changed. */
   readonly batch: EntryBatch | null
 }
 
-/** What SQLite would answer differently on each machine, and no statement of a ledger calls. */
+/** Functions with different results on each machine; no statement of a ledger may call them. */
 const FORBIDDEN = ['random', 'randomblob', 'julianday', 'strftime', 'date', 'time', 'datetime', 'timediff']
 const KEPT_STATEMENTS = 300
 
@@ -25,13 +25,13 @@ export class Replica {
   readonly #prepared = new Map<string, Database.Statement>()
   #now = 0
 
-  /** @param image what `image` gave; null for an empty ledger */
+  /** @param image result of `image`; null for an empty ledger */
   constructor(image: Buffer | null = null) {
     this.#database = image === null ? new Database(':memory:') : new Database(image)
     const define = (name: string, body: (...parameters: unknown[]) => unknown): void => {
       this.#database.function(name, { varargs: true }, body)
     }
-    // Half a millisecond more, so that nothing is lost where it becomes a whole number of them again.
+    // Half a millisecond more, so that rounding down gives the same milliseconds again.
     define('unixepoch', (word) => (word === 'subsec' ? (this.#now + 0.5) / 1000 : Math.floor(this.#now / 1000)))
     const iso = (): string => new Date(this.#now).toISOString()
     define('current_timestamp', () => iso().slice(0, 19).replace('T', ' '))
@@ -57,7 +57,7 @@ export class Replica {
     if (this.#database.inTransaction) this.#database.exec('ROLLBACK')
   }
 
-  /** Within `begin` and `commit`: all of these statements or none. @throws what SQLite throws */
+  /** Between `begin` and `commit`: runs all of these statements or none. @throws what SQLite throws */
   run(statements: readonly Statement[]): Ran {
     this.#database.exec('SAVEPOINT batch')
     try {
@@ -71,7 +71,7 @@ export class Replica {
     }
   }
 
-  /** Does what somebody else did. @throws where it does not go as it went there */
+  /** Applies an entry of another program. @throws if its effect differs from the recorded one */
   apply({ now, batches }: Entry): void {
     this.begin(now)
     try {
@@ -136,7 +136,7 @@ function run(statement: Database.Statement, parameters: SqlRow): readonly SqlRow
   return rows.map((row) => row.map(narrowed))
 }
 
-/** Numbers as numbers, as long as they are exact. */
+/** Bigints as numbers, if that is exact. */
 function narrowed(value: SqlRow[number]): SqlRow[number] {
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }

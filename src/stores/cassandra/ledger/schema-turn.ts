@@ -1,9 +1,9 @@
 /**
- * Lets one program at a time make tables of one name. Old servers check whether a table is there before they make it, and not while: two that are
- * made at the same moment are two tables, of which the server loses one at its next start.
+ * Lets one program at a time create tables of one name. Old servers check whether a table exists only before they
+ * create it: two that are created at the same time are two tables, of which the server loses one at its next start.
  *
- * There is no lock that needs no table. So each program first makes a table with a name of its own, and goes on only while there is no other such
- * table; of two that see each other, one takes its own away again.
+ * Every lock would need a table. So each program first creates a table with a unique name, and continues only while
+ * there is no other such table; if two programs see each other, one drops its table again.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'
@@ -12,13 +12,13 @@ import type { CassandraLink } from '../connect.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const PREFIX = 'sluice_making_'
-/** After which whoever made such a table is taken for dead. */
+/** After this time the program that made such a table is taken for dead, ms. */
 const DEAD_MS = 30_000
 
 /**
- * @param names tables that are to be there in the end
+ * @param names tables that must exist at the end
  * @param change runs a statement that changes the schema
- * @param make makes them; run only where one of them is missing, and by nobody else meanwhile
+ * @param make creates them; runs only if one of them is missing, and never in two programs at once
  */
 export async function makeInTurn(
   link: CassandraLink,

@@ -7,16 +7,16 @@ import { failureOf } from '../failure.ts'
 import { makeInTurn } from './schema-turn.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** Of what stands in these tables; a ledger with a larger number is not touched. */
+/** Format of these tables' contents; a ledger with a larger number is not touched. */
 export const LOG_FORMAT = 1
 
-/** Each ledger is one row of the first table; a keyspace has one. */
+/** Each ledger is one row of the head table; a keyspace has one. */
 export const LEDGER = 'copies'
 
 export type LogTables = {
-  /** The end of the log and its latest snapshot: the one row that is changed under a condition. */
+  /** The end of the log and its latest snapshot: the only row that is changed by conditions. */
   readonly head: string
-  /** Entries, many to a partition, so that trimming is one tombstone for all of them. */
+  /** Entries, many per partition, so that one tombstone trims all of them. */
   readonly log: string
   /** Pieces of large entries and of snapshots. */
   readonly part: string
@@ -27,7 +27,7 @@ export function logTables(keyspace: string): LogTables {
   return { head: of('head'), log: of('log'), part: of('part') }
 }
 
-/** Makes what is missing. @throws SluiceError TARGET_DENIED … */
+/** Creates missing tables. @throws SluiceError TARGET_DENIED … */
 export async function makeLogTables(link: CassandraLink, keyspace: string, tables: LogTables): Promise<void> {
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${tables.log} (ledger text, bucket bigint, seq bigint, id uuid, prev uuid, at timestamp,
@@ -49,7 +49,7 @@ export async function makeLogTables(link: CassandraLink, keyspace: string, table
 
 const ATTEMPTS = 8
 
-/** All programs ask the same node, as far as they see the same ones: what one has made the next one sees at once. */
+/** All programs use the same node, if they see the same ones: so each sees at once what another has created. */
 async function change(link: CassandraLink, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -64,7 +64,8 @@ async function change(link: CassandraLink, sql: string): Promise<void> {
       })
       return
     } catch (error) {
-      // What was made at the same moment by somebody else is there; its maker may still be telling the others.
+      // A table that another program created at the same time exists, even if its creator is still informing other
+      // nodes.
       const { kind, message } = failureOf(error)
       if (/already exist/i.test(message)) return
       const isPassing = kind === 'no-answer' || kind === 'network' || kind === 'server' || kind === 'overloaded'

@@ -1,4 +1,4 @@
-/** What keeps changes out of a table, or makes them mean something else there, in the same words for every system that keeps uniques at once. */
+/** Checks whether changes can be applied to a table, for every system that checks unique indexes at once. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { ChangeTable, FollowRefusal, TargetExam } from '../../../model/follow/port.ts'
@@ -6,32 +6,32 @@ import { applyIndexes } from './indexes.ts'
 
 /** A table as its database has it. */
 export type TableLook = {
-  /** `table`, or as the system calls what it is: `view`, `virtual`. Null where nothing has that name. */
+  /** `table`, or the system's word for another object: `view`, `virtual`. Null if there is no such name. */
   readonly kind: string | null
   readonly columns: readonly LookedColumn[]
   readonly objects: readonly SchemaObject[]
   /** Names of triggers that fire when rows change. */
   readonly triggers: readonly string[]
-  /** Foreign keys of other tables that lead here, in words. */
+  /** Foreign keys of other tables that refer to this one, in words. */
   readonly referred?: readonly string[]
 }
 
 export type LookedColumn = {
   readonly name: string
   readonly generated?: boolean
-  /** Two texts that are not the same bytes may be equal to it: the name of its collation, if so. */
+  /** Name of its collation, if that treats different bytes as equal. */
   readonly foldedBy?: string
 }
 
 /** Differences between systems that matter to changes. */
 export type ApplyRules = {
-  /** As people call it: `SQLite`. */
+  /** Display name: `SQLite`. */
   readonly system: string
-  /** `unchecked`: the session that applies changes switches them off. `refused`: it cannot, and deletes rows before it writes them. */
+  /** `unchecked`: the applying session switches them off. `refused`: it cannot; it deletes rows before it writes. */
   readonly foreignKeys: 'unchecked' | 'refused'
-  /** Whether a table without an index on the identity is followed: all changes of a batch read it once. */
+  /** Whether a table without an index on the row key can be replicated: all changes of a batch scan it once. */
   readonly scans: boolean
-  /** Whether a changed row is written over where it is, if nothing speaks against it. */
+  /** Whether a changed row is updated in place if possible. */
   readonly overwrites: boolean
 }
 

@@ -1,17 +1,17 @@
-/** Which indexes of a table find the row of a change, and which can refuse it, of systems whose indexes are listed as `SchemaObject`s. */
+/** Indexes that find the row of a change, and those that can refuse it, if indexes are listed as `SchemaObject`s. */
 import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {
-  /** A unique index stands exactly on the identity: no two rows of one identity can be in the table, and a row can be written over. */
+  /** A unique index is exactly on the row key: row keys are unique in the table, and a row can be overwritten. */
   readonly isUnique: boolean
-  /** A lookup by the identity reads few rows. */
+  /** A lookup by the row key reads few rows. */
   readonly isFound: boolean
-  /** Unique indexes that can refuse a row whose identity no other row has. */
+  /** Unique indexes that can refuse a row although its row key is free. */
   readonly secondary: readonly IndexObject[]
   readonly foreignKeys: readonly ForeignKey[]
 }
 
-/** @param identity columns; upper and lower case of names are one */
+/** @param identity row key columns; case of names is ignored */
 export function applyIndexes(objects: readonly SchemaObject[], identity: readonly string[]): ApplyIndexes {
   const wanted = new Set(identity.map(folded))
   const indexes = objects.filter(
@@ -26,7 +26,7 @@ export function applyIndexes(objects: readonly SchemaObject[], identity: readonl
   }
 }
 
-/** Of all rows, by the whole values of plain columns, as the columns compare them. */
+/** Covers all rows, by whole values of plain columns, as the columns compare them. */
 function whole(index: IndexObject): boolean {
   return isPlain(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)
 }
@@ -41,7 +41,7 @@ function finds(index: IndexObject, wanted: ReadonlySet<string>): boolean {
   return (index.unique && within) || sameNames(key.slice(0, wanted.size), wanted)
 }
 
-/** Whether rows of different identities are different for it too. */
+/** Whether rows with different row keys also differ in the index. */
 function covers(index: IndexObject, wanted: ReadonlySet<string>): boolean {
   const key = new Set(
     index.parts.flatMap(({ column, prefix, special }) =>

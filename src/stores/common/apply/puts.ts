@@ -1,16 +1,17 @@
-/** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
+/** Sorts the puts of a batch: whole rows, rows that keep values, and rows that take values from another row. */
 import type { CellBatch, ChangeRow, Put } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'
 
-/** A column that changes are written to. @property at its place in the request */
+/** A column that changes are written to. @property at its position in the request */
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
 
 /**
  * A put with unchanged values.
- * @property isMoved its base is another identity than its own @property mask one character for each column of the request; 1 is an unchanged value
+ * @property isMoved its base row has another row key @property mask one character per column of the request; 1:
+ * unchanged value
  */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
 
@@ -21,14 +22,14 @@ export type SortedBatch = {
   readonly partial: readonly PartialPut[]
 }
 
-/** Those that the target does not compute itself. */
+/** Columns that the target does not compute itself. */
 export function writtenColumns({ columns, identity }: ChangeTable): readonly WrittenColumn[] {
   return columns.flatMap(({ name, column }, at) =>
     column.generated === true ? [] : [{ name, at, inIdentity: identity.includes(name) }],
   )
 }
 
-/** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
+/** @throws SluiceError ROW_REFUSED if a row key has a NULL, which finds no row */
 export function sorted(batch: CellBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
   const whole: Row[] = []
   const partial: PartialPut[] = []
@@ -47,7 +48,7 @@ function isWhole(row: ChangeRow): row is Row {
   return !row.includes(undefined)
 }
 
-/** Cells of the written columns; null where one of them is unchanged. */
+/** Cells of the written columns; null if one of them is unchanged. */
 function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): Row | null {
   const cells = new Array<Cell>(written.length)
   for (let i = 0; i < written.length; i++) {
@@ -58,7 +59,7 @@ function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn
   return cells
 }
 
-/** `undefined` for an unchanged value; that of an identity is told beside the row. */
+/** `undefined` for an unchanged value; row key values come separately from the row. */
 export function cellOf(
   { row, key }: Put,
   { at, inIdentity, name }: Pick<WrittenColumn, 'at' | 'inIdentity' | 'name'>,

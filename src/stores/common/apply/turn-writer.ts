@@ -1,4 +1,4 @@
-/** The session that applies changes where a database has one writer: a transaction has the turn of that writer from its first call to its end. */
+/** Applies changes to a database with one writer: a transaction holds the writer's turn until its end. */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { rowsOf, unpacked } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -8,30 +8,30 @@ import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../..
 import type { Turn } from '../../../model/run/turn.ts'
 import { sorted, writtenColumns, type PartialPut, type SortedBatch } from './puts.ts'
 
-/** What a database does for it, within the turn. */
+/** Steps that a database implements, called within the turn. */
 export interface ChangeSteps {
   /** Begins a transaction. */
   begin(signal: AbortSignal): Promise<void>
   /**
-   * Reads the bases of partial puts first, then removes what is gone, then writes what is put.
+   * Reads the bases of partial puts first, then deletes, then writes the puts.
    * @param table its number among those that the session was opened for
-   * @returns puts whose base is not there, for which nothing was written
+   * @returns puts whose base row is missing; nothing was written for them
    */
   apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]>
   /** Removes every row. */
   clear(table: number): Promise<void>
-  /** Runs statements and commits; where the first of them does not change one row, rolls back. */
+  /** Runs statements and commits; rolls back if the first of them does not change exactly one row. */
   commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'>
-  /** Where a transaction is open. Never throws. */
+  /** Rolls back an open transaction. Never throws. */
   rollBack(): Promise<void>
-  /** What a failure is called. @param table its name; empty where it is about none */
+  /** Maps an error. @param table its name; empty if the error is about no table */
   named(error: unknown, table: string): unknown
   /** Ends the session. */
   close(): Promise<void>
 }
 
 export class TurnWriter implements ChangeWriter {
-  /** It ends with this program. */
+  /** Empty: the session ends with this program. */
   readonly session = ''
   readonly #request: ChangeRequest
   readonly #steps: ChangeSteps
@@ -39,7 +39,7 @@ export class TurnWriter implements ChangeWriter {
   /** Gives the turn back; null while no transaction is open. */
   #leave: (() => void) | null = null
   #isBegun = false
-  /** What ended the transaction: nothing may follow it before `rollBack`, or a part of it would be committed alone. */
+  /** Error that ended the transaction: no call may follow before `rollBack`, or a part would be committed alone. */
   #failure: unknown = null
   #isDisposed = false
 
@@ -104,7 +104,7 @@ export class TurnWriter implements ChangeWriter {
       })
     } catch (error) {
       this.#failure = this.#steps.named(error, where)
-      // At once, so that nobody waits for a transaction that cannot be committed.
+      // Roll back at once, so that no other writer waits for a transaction that cannot be committed.
       if (this.#leave !== null) await this.#steps.rollBack()
       this.#ended()
       throw this.#failure

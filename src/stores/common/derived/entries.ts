@@ -1,4 +1,4 @@
-/** Entries of a map, from the JSON that it travels as, as cells of the columns that they go to. */
+/** Splits a map, which travels as JSON, into entries with cells for their columns. */
 import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
 import { converter } from '../../../model/copy/convert.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
@@ -9,13 +9,13 @@ import type { ReadColumn } from '../../../model/copy/port.ts'
 
 export type Entry = { readonly key: Cell; readonly value: Cell }
 
-/** Told of an entry that is none of its columns' types, with its key where that could be read. */
+/** Called for an entry that does not fit its columns' types, with its key if that could be read. */
 export type RefusedEntry = (key: Cell, error: SluiceError) => void
 
 /**
- * The function that takes a map apart.
- * @param key null where the key of an entry is not asked for @param value likewise
- * @throws (the function) SluiceError VALUE_REFUSED where it is no map at all
+ * Returns the function that splits a map.
+ * @param key null if keys are not requested @param value likewise
+ * @throws (the function) SluiceError VALUE_REFUSED if the value is not a map
  */
 export function entriesOf(
   key: ReadColumn | null,
@@ -39,7 +39,7 @@ export function entriesOf(
   }
 }
 
-/** Maps whose keys are no single values are lists of pairs. */
+/** Maps whose keys are not single values are lists of pairs. */
 function pairsOf(map: Json): readonly (readonly [Json, Json])[] {
   if (map instanceof Map) return [...(map as ReadonlyMap<string, Json>)]
   if (Array.isArray(map)) {
@@ -56,7 +56,7 @@ function noMap(value: Json): SluiceError {
 }
 
 function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
-  // Between two Cassandras the spelling is the value.
+  // Between two Cassandra systems the spelling is the value.
   const convert = as.kind === 'native' ? null : converter(column.type, as)
   return (value) => {
     if (value === null) return null
@@ -65,7 +65,7 @@ function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
   }
 }
 
-/** The JSON of a value as the cell that it was: bytes and numbers are texts in the names of members. */
+/** The JSON of a value as its original cell: as member names, bytes and numbers are texts. */
 function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
   if (type.kind === 'json') return jsonText(value)
   const text = typeof value === 'string' ? value : jsonText(value)

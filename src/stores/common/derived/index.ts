@@ -1,4 +1,4 @@
-/** A source whose tables have columns more than they have: constants, and the entries of a map, each in a row of its own. */
+/** A source whose tables get additional columns: constants, and the entries of a map, one row per entry. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { forwarded, present } from '../around.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
@@ -9,10 +9,7 @@ import { changesNothing, type Derivation } from './wish.ts'
 export { derivedTable } from './tables.ts'
 export type { Derivation } from './wish.ts'
 
-/**
- * The store itself where nothing is made.
- * @throws (when it is asked for tables) SluiceError BAD_FLAG, UNSUPPORTED_TYPE
- */
+/** Returns the store itself if nothing is derived. @throws (on `tables`) SluiceError BAD_FLAG, UNSUPPORTED_TYPE */
 export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
   if (changesNothing(wish)) return store
   const bases = new Map<string, TableSpec>()
@@ -24,7 +21,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
     system,
     label: store.label,
     identity: store.identity,
-    // Rows that nobody looks into cannot be changed.
+    // Frames cannot be used: they pass rows on undecoded, so derived columns could not be added.
     can: { ...store.can, frames: [] },
     schema: store.schema,
     tables: async (pattern, signal) => {
@@ -40,7 +37,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
     objects: () => store.objects(),
     ledger: () => store.ledger(),
     ...present<CopyStore>({
-      // What is made on the way is followed by nobody.
+      // Derived rows cannot be replicated by a stream.
       joined: null,
       namesSchema: store.namesSchema ?? null,
       fittedSettings: forwarded(store, 'fittedSettings'),
@@ -52,7 +49,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       origin: forwarded(store, 'origin'),
       started: forwarded(store, 'started'),
       comments: comments === undefined ? null : (table, signal) => comments(below(table), signal),
-      // An archive holds the rows of a table as they are: there is none of a table whose rows are made on the way.
+      // An archive holds the rows of a table unchanged: a table with derived rows has none.
       columnNumbers: null,
       identities: null,
       otherLedgers: null,
@@ -81,7 +78,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
   }
 }
 
-/** The look at a source in which a single table is as `derivedTable` makes it. */
+/** Wraps the view of a source for one table that `derivedTable` has changed. */
 export function derivedView(view: SourceView, table: TableSpec, wish: Derivation, system: string): SourceView {
   if (changesNothing(wish)) return view
   return derivedSource(view, wish, new Map([[tableText(table.table), table]]), system === 'cassandra')

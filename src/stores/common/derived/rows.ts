@@ -1,4 +1,4 @@
-/** How rows of a request are made of rows of the table below. */
+/** Makes rows of a request from rows of the table below. */
 import { conversionOf, readType, type Conversion } from '../../../model/copy/codec.ts'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { converter } from '../../../model/copy/convert.ts'
@@ -8,18 +8,18 @@ import type { ReadColumn } from '../../../model/copy/port.ts'
 import { entriesOf } from './entries.ts'
 import type { Derivation } from './wish.ts'
 
-/** Where the cell of a column comes from. */
+/** Origin of a column's cell. */
 type Place =
   | { readonly at: number; readonly forth?: Conversion['forth'] }
   | { readonly cell: Cell }
   | { readonly entry: 'key' | 'value' }
 
 export type RowPlan = {
-  /** What is read of the table below. */
+  /** Columns to read from the table below. */
   readonly columns: readonly ReadColumn[]
-  /** None for a map that is null or empty, one for each of its entries otherwise; an entry that is refused is told without its value. */
+  /** For a map: no rows if it is null or empty, else one per entry; a refused entry is reported without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
-  /** As many as `rowsOf` gives. */
+  /** The stamp for each row of `rowsOf`. */
   stampOf(stamp: Stamp): Stamp
   /** A row that could not be read, as texts. */
   textsOf(texts: readonly (string | null)[]): readonly (string | null)[]
@@ -27,10 +27,7 @@ export type RowPlan = {
 
 const MAP: ColumnType = { kind: 'json' }
 
-/**
- * @param found columns that rows are found again by
- * @throws SluiceError VALUE_REFUSED where a constant is no value of its column
- */
+/** @param found columns that identify rows @throws SluiceError VALUE_REFUSED if a constant does not fit its column */
 export function rowPlan(
   wanted: readonly ReadColumn[],
   base: TableSpec,
@@ -56,7 +53,7 @@ export function rowPlan(
   const mapAt = columns.length
   const as: ColumnType = map !== undefined && spelled ? { kind: 'native', name: map.native } : MAP
   return {
-    // A map has to be read to know how many rows there are, whatever is asked for.
+    // The map is always read: it decides how many rows there are.
     columns: map === undefined ? columns : [...columns, { name: map.name, as, column: map }],
     rowsOf: (row, refused) => {
       const plain = (key: Cell, value: Cell): Row =>
@@ -85,7 +82,7 @@ export function rowPlan(
       places.map((place, at) => {
         if ('at' in place) return texts[place.at] ?? null
         if ('cell' in place) return wanted[at]?.column.always ?? null
-        // No single entry is meant: the key stays open, and the value shows the whole map.
+        // The texts are not of a single entry: the key is null, and the value is the whole map.
         return place.entry === 'key' ? null : (texts[mapAt] ?? null)
       }),
   }

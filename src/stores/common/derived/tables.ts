@@ -1,4 +1,4 @@
-/** Tables as they are with the columns that are made on the way. */
+/** Table declarations with their derived columns. */
 import { createHash } from 'node:crypto'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -8,8 +8,8 @@ import { addsNothing, type Derivation } from './wish.ts'
 const TEXT: ColumnType = { kind: 'text' }
 
 /**
- * The key of a map becomes the last part of the table's key, for only both together tell its rows apart.
- * @throws SluiceError BAD_FLAG where a column is not there, or is there already; UNSUPPORTED_TYPE where it holds no map
+ * The key of the map becomes the last part of the table's key: only both together identify a row.
+ * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it holds no map
  */
 export function derivedTable(table: TableSpec, wish: Derivation, system: string): TableSpec {
   if (addsNothing(wish)) return table
@@ -36,7 +36,7 @@ export function derivedTable(table: TableSpec, wish: Derivation, system: string)
   }))
   const { blocks: _blocks, ...rest } = table
   return {
-    // Blocks are read by number, and rows that became several have none.
+    // Blocks are read by number; rows derived from one row have none.
     ...(explodeMap === undefined ? table : rest),
     identity: `${table.identity} ${createHash('sha256')
       .update(JSON.stringify([Object.entries(constants), explodeMap]))
@@ -74,7 +74,7 @@ function entryColumns(
   return [named(key, 'key'), named(value, 'value')]
 }
 
-/** Fields of the types that somebody declared for the table. */
+/** Finds the fields of the table's user-defined types. */
 export function fieldsOf({ types = [] }: TableSpec): Parameters<typeof parseCql>[1] {
   const find: NonNullable<Parameters<typeof parseCql>[1]> = (name) =>
     types

@@ -1,4 +1,4 @@
-/** A look at a source whose rows get columns that are made on the way, and may become several. */
+/** View of a source whose rows get derived columns, and may become several rows. */
 import { conversionOf } from '../../../model/copy/codec.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -14,9 +14,9 @@ import type { Derivation } from './wish.ts'
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
 /**
- * The view with what it lacks left out.
- * @param bases tables below by their names
- * @param spelled the system below tells spellings of a number apart
+ * The view without the optional members that it lacks.
+ * @param bases tables below, by name
+ * @param spelled the system below treats spellings of a number as different values
  */
 export function derivedSource(
   view: SourceView,
@@ -28,19 +28,19 @@ export function derivedSource(
   return Object.assign(
     derived,
     present<SourceView>({
-      // Whoever takes it over would see the tables without what is made on the way.
+      // An importer of the snapshot would see the tables without derived columns.
       exported: null,
       stands: forwarded(view, 'stands'),
       counts: derived.countsBelow(),
       clockApartMs: forwarded(view, 'clockApartMs'),
-      // The system below prints the columns that it has, and no more.
+      // The system below prints only its own columns.
       frames: null,
       csv: null,
     }),
   )
 }
 
-/** Ranges are those of the table below: their bounds lack the columns that are made. */
+/** Ranges are those of the table below: their bounds lack the derived columns. */
 class DerivedView implements SourceView {
   readonly #view: SourceView
   readonly #wish: Derivation
@@ -58,7 +58,7 @@ class DerivedView implements SourceView {
     return this.#view.point
   }
 
-  /** Rows of the table below, however many each of them becomes. */
+  /** Counts rows of the table below, however many each of them becomes. */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#view.extent(this.#base(table), where, exact)
   }
@@ -115,7 +115,7 @@ class DerivedView implements SourceView {
     return sum.digest()
   }
 
-  /** None where rows become several: how many, only reading them tells. */
+  /** Null if rows become several: then only reading gives their number. */
   countsBelow(): NonNullable<SourceView['counts']> | null {
     const { explodeMap } = this.#wish
     const below = this.#view
@@ -131,7 +131,7 @@ class DerivedView implements SourceView {
     return this.#view[Symbol.asyncDispose]()
   }
 
-  /** A ring hashes the columns of its own key, whatever tells rows apart for the copy. */
+  /** A token ring hashes the columns of its own key, whatever row key the copy uses. */
   #base(table: TableSpec): TableSpec {
     const base = this.#bases.get(tableText(table.table))
     if (base === undefined) return table
@@ -154,14 +154,15 @@ class DerivedView implements SourceView {
     return { by: 'keys', keys: [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()] }
   }
 
-  /** Of single rows that are asked for by their keys: other entries of the same map are others. */
+  /** For rows requested by key: keeps only the requested entries of a map. */
   #filter({ range, table, columns }: RowRequest): (row: Row) => boolean {
     const entry = table.columns.find(({ made }) => made === 'key')
     if (range.by !== 'keys' || entry === undefined || !table.key.includes(entry.name)) return () => true
     const keys = new Set(range.keys.map((key) => JSON.stringify(key)))
     const positions = table.key.map((name) => columns.findIndex((column: ReadColumn) => column.name === name))
     if (positions.includes(-1)) return () => true
-    // A map that could not be read was noted without the key of an entry, by older programs as an empty text: all of them are meant.
+    // Rows of an unreadable map were recorded without an entry's key (older versions: an empty text): they mean all
+    // entries.
     const part = table.key.indexOf(entry.name)
     return (row) => {
       const texts = rowKeyOf(row, positions)
@@ -179,7 +180,7 @@ function textsOf(row: Row): readonly (string | null)[] {
   return row.map(keyPart)
 }
 
-/** No batch is larger than was asked for, and one without rows still tells what was read for it. */
+/** Splits into batches of at most the requested rows; also a batch without rows reports what was read for it. */
 function* parted(
   rows: readonly Row[],
   stamps: readonly Stamp[],

@@ -1,10 +1,10 @@
-/** What an owner who is gone has held goes to others. */
+/** Hands the work of an ended lease owner to others. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 
 /**
- * Ends what he left running at the server first, so that nothing of it can commit any more, and only then gives away what he held.
- * @param session as `ChunkWriter.session` was; null or empty where there is none
- * @param free changes nothing where it has changed hands since
+ * First ends the owner's session at the server, so that nothing of it can commit any more, then frees its work.
+ * @param session as `ChunkWriter.session` was; null or empty if there is none
+ * @param free changes nothing if the lease has a new owner since
  */
 export async function handOver(
   database: Pick<LedgerDatabase, 'endSession'>,

@@ -1,20 +1,20 @@
-/** A lease in SQL: pieces for SET and WHERE, each with its parameters, by the clock of the database. */
+/** A lease in SQL: parts for SET and WHERE with their parameters, by the clock of the database. */
 import type { Owner } from '../../../shared/owner.ts'
 import { ledgerDialect } from '../../ledger-dialect.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlDialect } from '../../../model/run/sql-port.ts'
 import { ownerColumns, ownerValues, type LeaseColumns } from './columns.ts'
 
-/** This moment, and the end of a lease that begins now. */
+/** The current time, and the end of a lease that begins now. */
 type Times = { readonly now: Statement; readonly end: Statement }
 
-/** Times that the database itself reads when the statement runs. @param leaseMs how long a silent owner is believed */
+/** Times that the database reads when the statement runs. @param leaseMs how long a silent owner keeps the lease */
 export function databaseTimes(dialect: SqlDialect, leaseMs: number): Times {
   const { now } = ledgerDialect(dialect)
   return { now: { sql: now, parameters: [] }, end: { sql: `${now} + ?`, parameters: [leaseMs] } }
 }
 
-/** Times of a moment that was read from the clock of the database just before. @param nowMs ms since the epoch */
+/** Times from a reading of the database's clock just before. @param nowMs ms since the epoch */
 export function timesAt(nowMs: number, leaseMs: number): Times {
   return { now: { sql: '?', parameters: [nowMs] }, end: { sql: '?', parameters: [nowMs + leaseMs] } }
 }
@@ -28,7 +28,7 @@ export class LeaseSql {
     this.#times = times
   }
 
-  /** For SET: it is this owner's from now on. */
+  /** For SET: this owner takes the lease. */
   taken(owner: Owner): Statement {
     const { end } = this.#times
     const names = ownerColumns(this.#columns).map((name) => `${name} = ?`)
@@ -39,8 +39,8 @@ export class LeaseSql {
   }
 
   /**
-   * For WHERE: nobody holds it, or this owner does, or its lease has run out, or it is of an owner who has ended.
-   * @param ended id of such an owner, see `endedHolder`
+   * For WHERE: it has no owner, this owner, an expired lease, or an owner that has ended.
+   * @param ended id of an ended owner, see `endedHolder`
    */
   free(owner: Owner, ended: string | null): Statement {
     const { owner: name, until } = this.#columns
@@ -51,20 +51,20 @@ export class LeaseSql {
     }
   }
 
-  /** For WHERE: an owner who is believed to be at work holds it. */
+  /** For WHERE: it has an owner with a valid lease. */
   get held(): Statement {
     const { owner, until } = this.#columns
     const { now } = this.#times
     return { sql: `${owner} IS NOT NULL AND COALESCE(${until}, 0) >= ${now.sql}`, parameters: now.parameters }
   }
 
-  /** For SET: it stays whose it is. */
+  /** For SET: its owner keeps it. */
   get renewed(): Statement {
     const { end } = this.#times
     return { sql: `${this.#columns.until} = ${end.sql}`, parameters: end.parameters }
   }
 
-  /** For SET: it is nobody's any more. */
+  /** For SET: it has no owner any more. */
   get back(): string {
     return `${this.#columns.owner} = NULL, ${this.#columns.until} = 0`
   }

@@ -1,7 +1,4 @@
-/**
- * Values of columns that hold anything, spelled as SQL spells them: `7` is a whole number, `7.0` a floating point one, `'7'` a text and `x'37'`
- * bytes.
- */
+/** Untyped values as SQL literals: `7` is a whole number, `7.0` a floating point one, `'7'` a text, `x'37'` bytes. */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -16,7 +13,7 @@ export function literalOf(value: StoredValue): string {
   return /[.e]/.test(text) ? text : `${text}.0`
 }
 
-/** @throws SluiceError ROW_REFUSED for what is no literal */
+/** @throws SluiceError ROW_REFUSED if the text is not a literal */
 export function valueOfLiteral(text: string): StoredValue {
   if (/^-?\d{1,19}$/.test(text)) return BigInt(text)
   if (/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(text)) return Number(text)

@@ -1,4 +1,4 @@
-/** What tables of SQLite have beside rows, keys and indexes, for everything that speaks its SQL. */
+/** Dependencies of SQLite tables besides rows, keys and indexes, for all systems that use its SQL. */
 import {
   tableText,
   type Column,
@@ -16,7 +16,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Query } from './object-list.ts'
 import { streamOfName } from './stream-names.ts'
 
-/** What to ask, for `leftIn`. */
+/** Queries for `leftIn`. */
 export function leftQueries({ tables }: LeftScope): readonly Query[] {
   const names = JSON.stringify(tables.map(({ name }) => name))
   return [
@@ -41,7 +41,7 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
   for (const [type, owner, name, sql] of objects) {
     const table = texts.get(String(owner).toLowerCase()) ?? ''
     if (type === 'trigger') {
-      // Those of a stream are no part of what the user has beside his rows.
+      // Triggers of a stream are sluice's, not the user's.
       if (streamOfName(String(name)) === null) rows.push(['trigger', table, String(name)])
       continue
     }
@@ -68,7 +68,7 @@ function speaksOf(sql: string, { name }: TableName): boolean {
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 
-/** The text of CREATE TABLE, and the last number that AUTOINCREMENT has given, if the table numbers rows with it. */
+/** The text of CREATE TABLE, and whether the database has `sqlite_sequence`. */
 export function detailQueries({ table: { name } }: TableSpec): readonly Query[] {
   return [
     { sql: `SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`, parameters: [name] },
@@ -76,7 +76,7 @@ export function detailQueries({ table: { name } }: TableSpec): readonly Query[] 
   ]
 }
 
-/** Only where there is a table of that name, which SQLite makes with the first AUTOINCREMENT. */
+/** Only if `sqlite_sequence` exists, which SQLite creates with the first AUTOINCREMENT. */
 export function positionQuery({ table: { name } }: TableSpec): Query {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
@@ -97,7 +97,7 @@ export function detailedTable(table: TableSpec, sql: string): TableSpec {
   return { ...table, columns, ...(options.length === 0 ? {} : { options }) }
 }
 
-/** @param last the last number that was given; null where none was */
+/** @param last the last number that was given; null if none was */
 export function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
   const column = table.columns.find(({ identity }) => identity === true)
   if (column === undefined || !optionsOf(sql).includes('AUTOINCREMENT')) return []

@@ -1,6 +1,6 @@
 /**
- * Canonical values on their way into columns of SQLite, which turns values into what a column's affinity wants: what would come out of that as
- * another value is refused. No driver is needed here.
+ * Binds canonical values for columns of SQLite, which converts values by the column's affinity: a value that would
+ * change is refused. Needs no driver.
  */
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -17,12 +17,12 @@ export type Binder = (cell: Present) => SqlValue
 const LOWEST = -(2n ** 63n)
 const HIGHEST = 2n ** 63n - 1n
 const WHOLE = /^-?\d+$/
-/** So many digits are exact in a double. */
+/** Digits that are always exact in a double. */
 const SAFE_DIGITS = 15
 
 /**
- * What to bind for values of one column, so that the same value is read back. Cells that are no values of the type are what a column held that somebody else wrote
- * into: they are bound as they are, to be put back as they were.
+ * What to bind for values of one column, so that the same value is read back. Cells that are not values of the type
+ * come from a column that another program wrote into: they are bound unchanged, to be restored as they were.
  * @throws (the function) SluiceError ROW_REFUSED
  */
 export function binderOf(as: ColumnType, affinity: Affinity): Binder {
@@ -77,7 +77,7 @@ function decimalBinder(affinity: Affinity): Binder {
     if (affinity === 'real' && !Number.isFinite(number)) {
       return refuse('a column of decimals in floating point numbers holds neither NaN nor what is infinite', text)
     }
-    // SQLite has no NaN, and takes the word for a text, which it stays.
+    // SQLite has no NaN: the word is stored as a text.
     if (Number.isNaN(number)) return text
     if (!Number.isFinite(number)) return text.endsWith('y') ? number : notExact(affinity, text)
     return canonicalDecimal(String(number)) === text ? number : notExact(affinity, text)
@@ -98,7 +98,7 @@ function floatBinder(affinity: Affinity): Binder {
   }
 }
 
-/** What SQLite takes for a number in a text. */
+/** Texts that SQLite converts to a number. */
 const NUMERIC = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 
 function textBinder(affinity: Affinity): Binder {

@@ -1,4 +1,4 @@
-/** Statements in SQLite's SQL, for everything that speaks it. */
+/** Statements in SQLite's SQL, for all systems that use it. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -19,8 +19,8 @@ const LIMITS: NewTableLimits = {
 }
 
 /**
- * CREATE TABLE of a table with its key. One whole number as the key becomes the rowid itself, which needs no index of its own.
- * @throws SluiceError TABLE_REFUSED for names that SQLite keeps for itself
+ * CREATE TABLE of a table with its key. A single whole-number key becomes the rowid, which needs no index.
+ * @throws SluiceError TABLE_REFUSED for names that SQLite reserves
  */
 export function createTable(table: TableSpec): string {
   refuseUnmakeable(table, LIMITS)
@@ -70,7 +70,7 @@ function optionsSql({ options = [], columns, key, primary }: TableSpec): string 
   return kept.length === 0 ? '' : ` ${kept.join(', ')}`
 }
 
-/** The column of a new table that is its rowid; null where it has none. */
+/** The column of a new table that is its rowid; null if there is none. */
 export function rowidKey(table: TableSpec): string | null {
   const [name, ...more] = table.key
   if (name === undefined || more.length > 0 || !table.primary) return null
@@ -80,7 +80,9 @@ export function rowidKey(table: TableSpec): string | null {
 
 export type OnConflict = 'fail' | 'skip' | 'overwrite'
 
-/** The two ends of an INSERT; rows or a SELECT stand between them. `skip` and `overwrite` look at the key alone: other constraints still fail. */
+/**
+ * Start and end of an INSERT, around rows or a SELECT. `skip`, `overwrite` use only the key: other constraints fail.
+ */
 export function insertEnds(
   table: TableSpec,
   columns: readonly string[],
@@ -96,7 +98,7 @@ export function insertEnds(
   }
 }
 
-/** `COLLATE` of a column of a new table; empty for one that is compared by its bytes. */
+/** `COLLATE` of a column of a new table; empty if it is compared by its bytes. */
 export function collateSql(collation: string | undefined): string {
   if (collation === undefined || collation === 'unknown') return ''
   return ` COLLATE ${/^\w+$/.test(collation) ? collation : quotedName(collation)}`

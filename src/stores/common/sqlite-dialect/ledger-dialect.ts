@@ -1,4 +1,4 @@
-/** How a ledger is written in SQLite and what shares its SQL. */
+/** Ledger dialect of SQLite and of systems that share its SQL. */
 import { marks, type LedgerDialect } from '../ledger-dialect-port.ts'
 
 export const SQLITE_LEDGER: LedgerDialect = {
@@ -18,7 +18,7 @@ export const SQLITE_LEDGER: LedgerDialect = {
   before: [],
   hidesTables: false,
   columns: 'SELECT name FROM pragma_table_info(?)',
-  // Under the name that it was asked by, which SQLite finds in other letters, too.
+  // In lower case: SQLite finds names in any case.
   columnsOfAll: (tables) =>
     `SELECT lower(t.name), c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
      WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,

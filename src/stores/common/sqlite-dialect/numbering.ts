@@ -1,10 +1,10 @@
-/** Numbers that AUTOINCREMENT gives next, in SQLite's SQL. */
+/** Next numbers of AUTOINCREMENT, in SQLite's SQL. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { Query } from './object-list.ts'
 
 export type Numbering = {
-  /** Statements that set the table's counter, in this order; none of them sets it back. */
+  /** Statements that set the table's counter, in this order; none of them lowers it. */
   readonly statements: readonly Query[]
   readonly notes: readonly string[]
 }
@@ -31,7 +31,7 @@ export function numberingOf(table: TableSpec, autoincrement: boolean, sequences:
       continue
     }
     const { name } = table.table
-    // SQLite takes the larger of this and the largest rowid.
+    // SQLite uses the larger of this and the largest rowid.
     statements.push(
       {
         sql: `INSERT INTO sqlite_sequence (name, seq) SELECT s.name, 0 FROM sqlite_schema AS s WHERE s.type = 'table'

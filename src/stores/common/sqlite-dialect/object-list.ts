@@ -1,4 +1,4 @@
-/** Indexes, constraints and defaults of a table, for everything that speaks SQLite's SQL. */
+/** Indexes, constraints and defaults of a table, for all systems that use SQLite's SQL. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { codeOf, nameAt } from '../definition-text.ts'
@@ -7,7 +7,7 @@ import { quote } from './ddl.ts'
 
 export type Query = { readonly sql: string; readonly parameters: readonly string[] }
 
-/** What to ask about a table, for `objectsIn`. */
+/** Queries for `objectsIn`. */
 export function objectQueries({ table: { name } }: TableSpec): readonly Query[] {
   return [
     {
@@ -37,7 +37,7 @@ export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[]
     if (value == null || Number(hidden) > 1) continue
     objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
   }
-  // Nothing but the definition of the table tells of these.
+  // Only the definition of the table shows these.
   if (/\bCHECK\s*\(/i.test(codeOf(String(created?.[0] ?? '')))) {
     objects.push({ kind: 'check', name: 'CHECK', own: '', columns: null })
   }
@@ -95,7 +95,7 @@ function uniqueOf(
   }
 }
 
-/** Of `CREATE INDEX a ON b (c) WHERE d`, as somebody typed it: from the bracket on. */
+/** The part of a user's `CREATE INDEX a ON b (c) WHERE d` from the bracket on. */
 export function tailOf(sql: string): string {
   const head = /^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?/i.exec(sql)
   let rest = sql.slice(head?.[0].length ?? 0)
@@ -125,7 +125,7 @@ function foreignKey({ table }: TableSpec, rows: readonly SqlRow[]): SchemaObject
   }
 }
 
-/** Rows of equal first values. */
+/** Rows grouped by their first value. */
 function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
   const groups = new Map<SqlValue, SqlRow[]>()
   for (const row of rows) {
@@ -137,7 +137,7 @@ function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
   return [...groups.values()]
 }
 
-/** Which of some names are taken in a database by anything but an index of a table. */
+/** Which of the names are taken in the database by anything but an index of the table. */
 export function takenQuery({ table }: TableSpec, names: readonly string[]): Query {
   return {
     sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)
@@ -146,7 +146,9 @@ export function takenQuery({ table }: TableSpec, names: readonly string[]): Quer
   }
 }
 
-/** The object as these systems make it: constraints that they know only of new tables are refused, unless an index does the same. */
+/**
+ * The object as these systems make it. Constraints only known to CREATE TABLE are refused, unless an index suffices.
+ */
 export function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
   switch (object.kind) {
     case 'index':
@@ -164,7 +166,7 @@ export function fittedObject(object: SchemaObject): SchemaObject | { readonly re
   }
 }
 
-/** CREATE INDEX of a fitted object; does nothing where it is there. */
+/** CREATE INDEX of a fitted object; does nothing if it exists. */
 export function createIndex(object: SchemaObject, { table }: TableSpec): string {
   if (object.kind !== 'index') throw new Error(`SQLite makes no ${object.kind}`)
   const { own, parts, unique, name } = object

@@ -1,6 +1,6 @@
 /**
- * What SQLite gives, as canonical values. Columns there hold whatever was put into them: each value is held to the type of its column first. No
- * driver is needed here.
+ * Reads SQLite's values as canonical ones. Its columns may hold any value, so each value is first checked against the
+ * column's type. Needs no driver.
  */
 import { moment } from '../../../model/copy/canonical-time.ts'
 import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
@@ -19,8 +19,8 @@ export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
 const LARGEST = 2 ** 63
 
 /**
- * @param as the type that values travel as; the column's own, or one that the plan says they can become
- * @throws (the function) SluiceError VALUE_REFUSED for a value that is none of the column's type
+ * @param as the type that values travel as; the column's own, or one that the plan allows
+ * @throws (the function) SluiceError VALUE_REFUSED if a value is not of the column's type
  */
 export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
   if (as.kind === 'native' && as.name === 'any') return literalOf
@@ -28,7 +28,7 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
-    // Values of a column that holds anything are literals where they travel as such, and else the texts that were written there.
+    // Untyped columns give literals if they travel as such, else the stored texts.
     case 'native':
     case 'text':
     case 'json':
@@ -49,8 +49,8 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
 }
 
 /**
- * As `cellReader`, for values that have to come back: those that a write of the canonical value would make anew with another class or spelling are refused. Moments may
- * be spelled in another way.
+ * As `cellReader`, for values that must be restorable: refuses a value if writing its canonical form would give another
+ * class or spelling. Timestamps may be spelled differently.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
@@ -66,7 +66,7 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   }
 }
 
-/** Null where the value cannot be written. */
+/** Null if the value cannot be written. */
 function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
   try {
     return bind(cell)
@@ -76,7 +76,7 @@ function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
   }
 }
 
-/** Whether a column makes the stored value of a bound one. What stands there stays what it is under the column's affinity. */
+/** Whether the bound value is stored as before. A stored value is already in the form of the column's affinity. */
 function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isMoment: boolean): boolean {
   if (typeof stored === 'object')
     return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
@@ -86,7 +86,7 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isM
   return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
 }
 
-/** An archive that was begun with times without a zone goes on without one: those that have one are in UTC there, as functions of SQLite take them. */
+/** An archive that began without zones continues so: times with a zone become UTC, as in SQLite's functions. */
 function inUtc(convert: Normalizer): CellReader {
   return (stored) => convert(typeof stored === 'string' ? moment(stored, true) : withoutBytes('timestamp', stored))
 }
@@ -99,7 +99,7 @@ function withoutBytes(what: string, stored: StoredValue): string | number | bigi
   return typeof stored === 'object' ? wrongClass(what, stored) : stored
 }
 
-/** Beyond 64 bits SQLite made a floating point number of a whole one, and its last digits are guesses. */
+/** SQLite stores whole numbers beyond 64 bits as floating point numbers, whose last digits are wrong. */
 function inRange(stored: string | number | bigint): string | number | bigint {
   if (typeof stored === 'number' && Math.abs(stored) >= LARGEST) return wrongClass('a whole number of 64 bits', stored)
   if (typeof stored === 'string' && stored.length > 18 && !/^[+-]?0*\d{1,18}$/.test(stored)) {
@@ -115,7 +115,7 @@ function exactly(stored: string | number | bigint): string | number | bigint {
   return wrongClass('a floating point number', stored)
 }
 
-/** `DECIMAL(10,2)` is a promise that SQLite does not keep. */
+/** SQLite does not enforce `DECIMAL(10,2)`. */
 function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }, convert: Normalizer): CellReader {
   if (precision === undefined) return (stored) => convert(withoutBytes('a number', stored))
   const exact = normalizer({ kind: 'decimal' })

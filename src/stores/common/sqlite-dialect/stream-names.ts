@@ -1,8 +1,8 @@
-/** Names of what a stream by triggers keeps in the file that it follows. */
+/** Names of the objects that a trigger stream keeps in the database that it replicates. */
 
 const NAMES = /^(sluice_\d+)_(?:progress|follower|keys_\d+|\d+_[a-z_]+)$/
 
-/** What begins the names of a stream that something belongs to; null for what no stream has made. */
+/** Prefix of the stream that an object belongs to; null if no stream has made it. */
 export function streamOfName(name: string): string | null {
   return NAMES.exec(name)?.[1] ?? null
 }

@@ -1,15 +1,15 @@
 /**
- * Types of columns in SQLite's own words, and back. SQLite takes any word for a type and stores by its affinity: a word with `TEXT` in it keeps
- * every character, and so `DECIMAL_TEXT(38,10)` holds all its digits where `DECIMAL` would make a double of them. `DECIMAL_REAL(10,2)` makes one of
- * purpose: it keeps 15 digits, and compares as numbers do.
+ * Types of columns in SQLite's own words, and back. SQLite accepts any word as a type and stores by its affinity: a
+ * word with `TEXT` in it keeps every character, so `DECIMAL_TEXT(38,10)` keeps all its digits where `DECIMAL` would
+ * convert to a double. `DECIMAL_REAL(10,2)` does so on purpose: it keeps 15 digits, and compares as numbers do.
  */
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
-/** What SQLite turns values into when it stores them. `any` leaves them as they come. */
+/** Conversion of values when SQLite stores them. `any` leaves them unchanged. */
 export type Affinity = 'integer' | 'real' | 'numeric' | 'text' | 'any'
 
-/** @param strict whether the table is STRICT, where `ANY` means it */
+/** @param strict whether the table is STRICT: only then `ANY` has that affinity */
 export function affinityOf(declared: string, strict = false): Affinity {
   const name = declared.toUpperCase()
   if (strict && name === 'ANY') return 'any'
@@ -19,7 +19,7 @@ export function affinityOf(declared: string, strict = false): Affinity {
   return /REAL|FLOA|DOUB/.test(name) ? 'real' : 'numeric'
 }
 
-/** What a column holds of which only the values know: the type is found by a look at them. */
+/** A column whose types only its values show: they are read to find out. */
 export const ANY: ColumnType = { kind: 'native', name: 'any' }
 
 export type Declared = {
@@ -31,8 +31,8 @@ export type Declared = {
 
 /**
  * The name of a type that SQLite keeps exactly, and the type as it is read back.
- * @param decimal what decimals become: doubles where these keep all digits and texts elsewhere; texts always; doubles even where digits get lost, and then
- * the type that is read back says so
+ * @param decimal what decimals become. Default: doubles if these keep all digits, else texts; `text`: always texts;
+ * `real`: always doubles, and if digits get lost the type that is read back says so
  */
 export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declared {
   const native = nativeOf(type, decimal)
@@ -40,12 +40,12 @@ export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declar
   return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
 }
 
-/** Whether numbers of a column are texts there, and so compare as texts do. */
+/** Whether numbers of a column are stored as texts, and so compare as texts do. */
 export function isNumberAsText(native: string, type: ColumnType): boolean {
   return type.kind === 'decimal' && affinityOf(native) === 'text'
 }
 
-/** What says of columns of JSON that they are texts. */
+/** Marks columns of JSON as texts. */
 export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
   return kind === 'json' ? { spelled: true } : {}
 }
@@ -87,7 +87,7 @@ function nativeOf(type: ColumnType, wish: 'text' | 'real' | undefined): string {
   }
 }
 
-/** The type that a declared name stands for, and null where it says nothing that one could hold its values to. */
+/** The type of a declared name; null if the name gives no type to check values against. */
 export function typeOf(declared: string): ColumnType | null {
   const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*([+-]?\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
   if (found === null) return null
@@ -105,7 +105,7 @@ export function typeOf(declared: string): ColumnType | null {
   return null
 }
 
-/** Integers of any declared width hold 64 bits: SQLite asks nobody before it stores a large one. */
+/** Integers of any declared width hold 64 bits: SQLite does not check the width. */
 const INT: ColumnType = { kind: 'int', bits: 64 }
 const WALL = timestamp(false)
 const MOMENT = timestamp(true)
@@ -143,7 +143,7 @@ function decimalOf(precision?: number, scale = 0): ColumnType {
   return precision === undefined ? { kind: 'decimal' } : { kind: 'decimal', precision, scale }
 }
 
-/** What a double cannot keep is no decimal, whatever the column is called. */
+/** If a double cannot keep the digits, the column is no decimal, whatever its name. */
 function decimalInDouble(precision?: number, scale = 0): ColumnType {
   return fitsDouble(precision, scale) ? decimalOf(precision, scale) : { kind: 'float', bits: 64 }
 }

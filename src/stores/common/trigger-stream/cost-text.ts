@@ -1,6 +1,8 @@
 /**
- * What noting costs a write, beside what a write takes without it. Where the machine is busy, the measured times scatter by more than that.
- * @param what fires @param without, noted times of one write @param text of a time
+ * Text: what noting costs a write, compared with a write without it. On a busy machine the measured times vary by more
+ * than that.
+ * @param what fires @param without time of one write without triggers @param noted time with them @param text formats a
+ * time
  */
 export function costText(
   what: 'trigger' | 'triggers',

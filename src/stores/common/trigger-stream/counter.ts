@@ -1,6 +1,7 @@
 /**
- * Positions of streams whose source has no log to point into: numbers of a counter in one row at the source. A round takes its number before its snapshot, a
- * fence takes one as well, and so a round with a greater number than a fence shows everything that any snapshot taken before that fence shows.
+ * Positions of streams whose source has no log: numbers of a counter in one row at the source. A round takes its number
+ * before its snapshot, and a catch-up position takes one too. So a round with a greater number than a catch-up position
+ * shows everything that any snapshot taken before that position shows.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { positionOf } from '../../../model/copy/position.ts'
@@ -10,16 +11,17 @@ export function counterText(position: LogPosition): string {
   return position.toString()
 }
 
-/** @throws Error for a text that is no number of a counter */
+/** @throws Error if the text is not a number of a counter */
 export function counterOf(text: string): LogPosition {
   if (text.includes('/')) throw new Error(`this is no number of a counter: ${text}`)
   return positionOf(text)
 }
 
 /**
- * What two counters say against each other.
- * @param counter at the source now @param forgotten up to where notes were taken out there; null for none @param applied durable in the target
- * @returns in words what was lost; null where nothing was
+ * Compares the counter with what was applied.
+ * @param counter at the source now @param forgotten up to where notes were deleted there; null for none @param applied
+ * durable in the target
+ * @returns what was lost, in words; null if nothing was
  */
 export function counterFault(
   counter: LogPosition,

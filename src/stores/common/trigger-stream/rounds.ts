@@ -1,45 +1,53 @@
 /**
- * What a source offers whose triggers note the keys of what changes. A round is everything that one snapshot shows of the notes: of each key that is noted the row
- * as it stands, or that it is gone. So a round that comes again, because a program was killed before its notes were forgotten, changes nothing that is wrong.
+ * Port of a source whose triggers note the keys of changed rows. A round reads one snapshot of the notes: for each
+ * noted key the current row, or that it is gone. A round that repeats, because a program was killed before its notes
+ * were deleted, gives the same result.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 
-/** Between two rounds. */
+/** State between two rounds. */
 export type Look = {
   /** Where the source is now. */
   readonly end: LogPosition
   readonly isNoted: boolean
-  /** If nothing is noted, then everything is told that was committed before this position, and it is on the source's disk. */
+  /** If nothing is noted: everything committed before this position was emitted, and is on the source's disk. */
   readonly idle: LogPosition
 }
 
-/** A round that is told to its end. */
+/** A round that was emitted completely. */
 export type Round = {
   /**
-   * Read or given out before the snapshot was taken, and durable at the source: a fence that somebody gets later is behind it. Of a round that says `isEmpty` it
-   * means nothing.
+   * Read or assigned before the snapshot was taken, and durable at the source: a later catch-up position is greater.
+   * Meaningless if `isEmpty`.
    */
   readonly position: LogPosition
   /** Nothing was noted. */
   readonly isEmpty: boolean
-  /** Removes exactly the notes that were told, durably, and notes in the same transaction up to where. Called once, when the target has them. */
+  /**
+   * Durably deletes exactly the emitted notes, and records the position in the same transaction. Called once, when the
+   * target has them.
+   */
   forget(upTo: LogPosition): Promise<void>
-  /** A view that reads the snapshot of the round; of rounds that were told for one. */
+  /** A view that reads the snapshot of the round; only for rounds with `forView`. */
   view(): Promise<SourceView>
 }
 
-/** The changes of a round, without its `commit`; none at all where nothing is noted. @returns null where nothing was told because a table was not to be had */
+/**
+ * The changes of a round, without its `commit`; none if nothing is noted. @returns null if nothing was emitted because
+ * a table was unavailable
+ */
 export type Telling = AsyncGenerator<readonly Change[], Round | null>
 
 export interface Rounds {
   look(): Promise<Look>
   /**
-   * @param forView the snapshot lives on until `Round.view` has it, or the round is disposed of by ending the generator early; else it ends with the round
-   * @throws SluiceError VALUE_REFUSED, and what the source says: the stream ends then
+   * @param forView the snapshot stays open until `Round.view` takes it, or until the generator is ended early; else it
+   * ends with the round
+   * @throws SluiceError VALUE_REFUSED, and errors of the source: then the stream ends
    */
   tell(forView: boolean): Telling
-  /** Runs something that asks the source, under the stream's signal, and says of its errors that they are the source's. */
+  /** Runs a query of the source under the stream's signal, and maps its errors to errors of the source. */
   guarded<T>(body: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }

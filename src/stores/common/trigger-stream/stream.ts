@@ -1,4 +1,4 @@
-/** Changes that triggers have noted, round after round. */
+/** Replication stream of changes that triggers have noted, round by round. */
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
@@ -6,20 +6,20 @@ import type { SourceView } from '../../../model/copy/port.ts'
 import type { MomentStream } from '../../../model/follow/moment-port.ts'
 import type { Round, Rounds, Telling } from './rounds.ts'
 
-/** Between two looks at logs that are empty, ms. */
+/** Pauses between two checks of empty notes, ms. */
 const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 
 export class TriggerStream implements MomentStream {
   readonly #rounds: Rounds
   readonly #signal: AbortSignal
   #telling: Telling | null = null
-  /** A round that is told, and not durable in the target yet; with the position under which it was told. */
+  /** An emitted round that is not durable in the target yet, with its position. */
   #told: { readonly round: Round; readonly position: LogPosition } | null = null
   #forgetting: Promise<void> | null = null
   #last: LogPosition
   #end: LogPosition
   #restMs = FIRST_REST_MS
-  /** When a look began that has found no notes; null for none. */
+  /** When the last check began, if it found no notes; else null. */
   #emptyAt: number | null = null
 
   /** @param rounds closed with the stream @param from durable position in the target */
@@ -44,13 +44,13 @@ export class TriggerStream implements MomentStream {
       for (;;) {
         throwIfAborted(this.#signal)
         await this.#forgotten()
-        // Its notes are still there: the next round would tell them again.
+        // Its notes still exist: the next round would emit them again.
         if (this.#told !== null) return []
         if (this.#telling !== null) {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
           this.#telling = null
-          // Whoever asks has other things to look after than a table that is not to be had.
+          // Return to the caller, which has other work than to wait for an unavailable table.
           return value === null ? [] : this.#ended(value)
         }
         const idle = await this.#look()
@@ -86,7 +86,7 @@ export class TriggerStream implements MomentStream {
     const told = this.#told
     if (told === null || position < told.position || this.#forgetting !== null) return
     this.#forgetting = told.round.forget(told.position)
-    // Who asks for more hears what became of it.
+    // The next call reports its result.
     this.#forgetting.catch(() => undefined)
   }
 
@@ -118,7 +118,7 @@ export class TriggerStream implements MomentStream {
     this.#told = null
   }
 
-  /** What comes behind the changes of a round. */
+  /** The changes that follow those of a round. */
   #ended(round: Round): readonly Change[] {
     this.#restMs = FIRST_REST_MS
     if (round.isEmpty) return [{ type: 'idle', position: this.#last }]
@@ -127,7 +127,7 @@ export class TriggerStream implements MomentStream {
     return [{ type: 'commit', end: this.#last }]
   }
 
-  /** Begins a round where something is noted. @returns where the source is, if nothing is and it has moved */
+  /** Begins a round if something is noted. @returns the position of the source, if nothing is and it has moved */
   async #look(): Promise<LogPosition | null> {
     const at = performance.now()
     const { end, isNoted, idle } = await this.#rounds.look()

@@ -1,4 +1,4 @@
-/** What tables of a D1 database have beside rows, keys and indexes. */
+/** Dependencies of D1 tables besides rows, keys and indexes. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'

@@ -1,4 +1,4 @@
-/** Tables without a key, cut by the numbers that SQLite gives its rows. */
+/** Cuts tables without a key by SQLite's rowids. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { rangeCondition, type Condition } from '../../common/key-ranges.ts'
@@ -21,7 +21,7 @@ export function blockCondition(table: TableSpec, { from, to }: BlockRange, where
   }
 }
 
-/** Ranges of so many rows; each costs as many, since their numbers may have gaps of any size. */
+/** Ranges with this number of rows. Each query reads as many rows, because rowids may have gaps of any size. */
 export async function* cutBlocks(
   table: TableSpec,
   within: BlockRange,

@@ -1,21 +1,21 @@
-/** Texts that came with U+FFFD: whether that is what is stored, or stands for bytes that are no UTF-8. */
+/** Checks texts that came with U+FFFD: either it is stored so, or it replaces bytes that are not valid UTF-8. */
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Row, D1Statement } from '../client.ts'
 
-/** Beyond it hexadecimal digits would be longer than any text may be; bytes come as a list of numbers then. */
+/** Above this length hexadecimal digits would exceed the limit of a text; bytes then come as a list of numbers. */
 const LONG_BYTES = 990_000
 
 export type Suspicion = {
-  /** Expressions for the place of a row. */
+  /** Expressions that identify a row. */
   readonly texts: readonly string[]
   readonly columns: readonly ReadColumn[]
-  /** What stood behind the columns in the statement that read the rows. */
+  /** The rest of the statement that read the rows, after its columns. */
   readonly behind: D1Statement
   readonly rows: readonly D1Row[]
 }
 
-/** Reads suspicious texts once more, as bytes. @returns rows with a broken one, by their place in `rows`, with the column's name */
+/** Reads suspicious texts again, as bytes. @returns invalid ones: index in `rows` and name of the column */
 export async function brokenTexts(
   client: D1Client,
   { texts, columns, behind, rows }: Suspicion,

@@ -1,6 +1,6 @@
 /**
- * Rows found by their keys, where a range of keys means nothing: texts sort by their language elsewhere, and decimals are texts here. Thousands of keys
- * go in one parameter.
+ * Digest of rows found by their keys, for key ranges that differ here: texts sort by collation elsewhere, and decimals
+ * are texts here. Thousands of keys go in one parameter.
  */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -19,10 +19,7 @@ const MOST_KEYS = 10_000
 const FIRST_KEYS = 2_000
 const KEY_BYTES = 1_000_000
 
-/**
- * @param keys as `keyText` spells them; none with a NULL in it
- * @throws D1Failure; SluiceError VALUE_REFUSED
- */
+/** @param keys in the form of `keyText`; none with a NULL @throws D1Failure; SluiceError VALUE_REFUSED */
 export async function digestOfKeys(
   client: D1Client,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },

@@ -1,4 +1,4 @@
-/** Values on their way into D1: as JSON, which SQLite takes apart on the other side. */
+/** Encodes values for D1 as JSON, which SQLite decodes on the other side. */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -14,13 +14,13 @@ export const MOST_ROW_BYTES = 2_000_000
 type Present = Exclude<Cell, null>
 
 export type Encoder = {
-  /** What SQLite is to store. @throws SluiceError ROW_REFUSED for a value that it would change */
+  /** The value for SQLite to store. @throws SluiceError ROW_REFUSED for a value that it would change */
   bind(cell: Present): SqlValue
   /** A stored value as JSON. */
   json(value: SqlValue): string
   /**
-   * Expression that makes the value of its JSON at a place of `value`, a list.
-   * @param extreme whether numbers may stand there that `isExtreme`
+   * Expression that decodes the value at a position of `value`, a JSON list.
+   * @param extreme whether the position may hold numbers that are `isExtreme`
    */
   sql(at: number, extreme: boolean): string
 }
@@ -52,7 +52,7 @@ export function encoderOf({ as, name, column }: WriteColumn): Encoder {
   }
 }
 
-/** A floating point number stays one where the column itself makes none of it. */
+/** Marks a floating point number as such: an untyped column would store a whole one as an integer. */
 function withPoint(json: string): string {
   return /[.e,]/.test(json) ? json : `${json}.0`
 }

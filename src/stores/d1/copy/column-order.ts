@@ -1,4 +1,4 @@
-/** The order of a table's columns, in the request that reads or writes its rows: that is one transaction, and nothing else of D1 is. */
+/** Checks the order of a table's columns in the request that reads or writes its rows: D1's only transaction. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
@@ -10,7 +10,7 @@ export function namesInOrder({ table }: Pick<Planned, 'table'>): D1Statement {
   return { sql: 'SELECT name FROM pragma_table_xinfo(?) ORDER BY cid', params: [table.name] }
 }
 
-/** @param names answer to `namesInOrder` @throws SluiceError SOURCE_GONE, TABLE_REFUSED where planned columns come in another order */
+/** @param names answer to `namesInOrder` @throws SluiceError SOURCE_GONE, TABLE_REFUSED if the order has changed */
 export function refuseUnordered(
   planned: Planned,
   names: D1Result | undefined,
@@ -20,7 +20,7 @@ export function refuseUnordered(
   refuseReordered(planned, names?.rows.map(([name]) => String(name)) ?? [], side, settings.label)
 }
 
-/** Fails its batch where planned columns come in another order: nothing but an error ends the transaction of a request. */
+/** Fails its batch if planned columns have another order: only an error rolls back a request. */
 export function orderGuard({ table, columns }: Planned): D1Statement {
   return {
     sql: `SELECT CASE WHEN EXISTS(SELECT 1 FROM (SELECT x.cid, lag(x.cid) OVER (ORDER BY j.key) AS before
@@ -29,7 +29,10 @@ export function orderGuard({ table, columns }: Planned): D1Statement {
   }
 }
 
-/** Whether `orderGuard` failed a batch is asked of the table itself: rows may hold broken JSON, too. @throws SluiceError TABLE_REFUSED */
+/**
+ * Reads the table itself to find out whether `orderGuard` failed a batch: broken JSON in a row gives the same error.
+ * @throws SluiceError TABLE_REFUSED
+ */
 export async function refuseByGuard(client: D1Client, planned: Planned, signal: AbortSignal): Promise<void> {
   const [names] = await client.read([namesInOrder(planned)], { signal })
   refuseUnordered(planned, names, 'target', client)

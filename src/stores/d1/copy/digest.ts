@@ -1,4 +1,4 @@
-/** What a range holds, as the sum that proves it: read page by page, since SQLite has no hash of its own. */
+/** Digest of a range for its proof: read page by page, because SQLite has no hash function. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
@@ -9,10 +9,7 @@ import type { PageRequest } from './pages.ts'
 import { MOST_KEY_PARAMETERS, scan, type Scan } from './scan.ts'
 import { d1Statement } from './statements.ts'
 
-/**
- * @param only counts only rows with these keys, as `keyText` spells them
- * @throws D1Failure; SluiceError VALUE_REFUSED
- */
+/** @param only count only rows with these keys (`keyText`) @throws D1Failure; SluiceError VALUE_REFUSED */
 export async function canonicalDigest(
   client: D1Client,
   request: Scan,
@@ -28,7 +25,7 @@ export async function canonicalDigest(
   return sum.digest()
 }
 
-/** Reads every key of the range, and is charged for as many rows. @throws D1Failure */
+/** Reads every key of the range, which D1 charges as rows read. @throws D1Failure */
 export async function countRows(
   client: D1Client,
   { table, range, where, keys }: Pick<PageRequest, 'table' | 'range' | 'where' | 'keys'>,

@@ -1,30 +1,31 @@
 /**
- * Floating point numbers on their way into SQLite. What it makes of a number written in decimals is the nearest double only where the exponent is small;
- * for others it is often the one beside it. Those go as a whole number and a power of two, whose product is exact.
+ * Encodes floating point numbers for SQLite. It reads a decimal number as the nearest double only if the exponent is
+ * small; for others often as its neighbour. Those are sent as a whole number and a power of two, whose product is
+ * exact.
  */
 
-/** Where SQLite reads decimals exactly. */
+/** Range in which SQLite reads decimals exactly. */
 const SMALLEST = 1e-70
 const LARGEST = 1e90
 
-/** Whether a number has to go as two. */
+/** Whether a number has to be sent as two. */
 export function isExtreme(value: number): boolean {
   const size = Math.abs(value)
   return size !== 0 && (size < SMALLEST || size > LARGEST) && size !== Number.POSITIVE_INFINITY
 }
 
-/** A number as JSON: a list of two where it is extreme. */
+/** A number as JSON: a list of two if it is extreme. */
 export function doubleJson(value: number): string {
   if (isExtreme(value)) {
     const { whole, power } = parts(value)
     return `[${whole},${power}]`
   }
   if (Number.isFinite(value)) return String(value)
-  // Beyond every double, which SQLite reads as infinite.
+  // Larger than every double: SQLite reads it as infinite.
   return value > 0 ? '9e999' : '-9e999'
 }
 
-/** The number that a list of two stands for. @param json expression for the list */
+/** SQL for the number that a list of two encodes. @param json expression for the list */
 export function doubleSql(json: string): string {
   return `(${json} ->> 0) * pow(2, ${json} ->> 1)`
 }

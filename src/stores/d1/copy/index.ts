@@ -36,31 +36,31 @@ export type D1CopyOptions = {
   readonly onThrottle?: (why: Throttled) => void
   /** Called before a request is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void
-  /** Rows of one INSERT; as many as fit without it. */
+  /** Rows per INSERT; default: as many as fit. */
   readonly rowsPerInsert?: number
-  /** Other than that of the whole program, for tests. */
+  /** For tests; default: the budget shared in this program. */
   readonly budget?: RequestBudget
   readonly rule?: Partial<ClientRule>
   readonly clock?: Pick<Clock, 'now'>
 }
 
 type D1Probe = {
-  /** A request whose last statement fails leaves nothing of the others behind. */
+  /** A request whose last statement fails leaves no effects of the others. */
   readonly atomic: boolean
-  /** SQLite takes JSON and hexadecimal digits apart, as rows are sent. */
+  /** SQLite can decode JSON and hexadecimal digits, the form in which rows are sent. */
   readonly functions: boolean
 }
 
 export interface D1CopyStore extends CopyStore {
-  /** What it has used up so far. */
+  /** Quotas used so far. */
   readonly usage: D1Usage
-  /** Tries what copies rest on; leaves nothing behind. @throws SluiceError TARGET_DENIED … */
+  /** Tests the service's guarantees that copies need; leaves nothing behind. @throws SluiceError TARGET_DENIED … */
   probe(signal: AbortSignal): Promise<D1Probe>
 }
 
 /**
- * Whether the service keeps what copies rest on: tried, since nobody but the service could say.
- * @throws D1Failure where the database cannot be asked, or may not be written
+ * Tests whether the service gives the guarantees that copies need: only the service itself can show that.
+ * @throws D1Failure if the database cannot be queried, or may not be written
  */
 async function probe(client: D1Client, signal: AbortSignal): Promise<D1Probe> {
   const name = `sluice_probe_${randomBytes(8).toString('hex')}`
@@ -107,8 +107,8 @@ const CAN: StoreAbilities = {
 }
 
 /**
- * Opens `d1://ACCOUNT/DATABASE`, where DATABASE is the id or the name of a database. Token and address of the API come from the environment:
- * CLOUDFLARE_API_TOKEN, CLOUDFLARE_API_BASE_URL.
+ * Opens `d1://ACCOUNT/DATABASE`, where DATABASE is the id or the name of a database. Token and address of the API come
+ * from the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_API_BASE_URL.
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, RATE_LIMITED, TLS_FAILED
  */
 export async function openD1Copy(url: string, options: D1CopyOptions = {}): Promise<D1CopyStore> {
@@ -152,7 +152,7 @@ class D1Store implements D1CopyStore {
   readonly #client: D1Client
   readonly #rowsPerInsert: number | undefined
   readonly #clock: Pick<Clock, 'now'>
-  /** Ends what is under way when the store is closed. */
+  /** Aborts running requests when the store is closed. */
   readonly #open = new AbortController()
 
   constructor(client: D1Client, rowsPerInsert: number | undefined, clock: Pick<Clock, 'now'>) {

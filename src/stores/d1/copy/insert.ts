@@ -1,6 +1,7 @@
 /**
- * Rows as statements. One parameter holds many rows as a JSON list of lists: a hundred parameters are all that a statement may have, and requests
- * are what the API counts. A row too long for that goes alone, with its long values as parameters of their own.
+ * Makes statements for rows. One parameter holds many rows as a JSON list of lists: a statement takes only a hundred
+ * parameters, and the API counts requests. A row too long for that gets its own statement, with its long values as
+ * parameters.
  */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -14,18 +15,18 @@ import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { encoderOf, MOST_ROW_BYTES, type Encoder } from './cells.ts'
 import { isExtreme } from './doubles.ts'
 
-/** Bytes of JSON in one statement. A parameter may have twice as many; beyond this there is nothing to gain. */
+/** Bytes of JSON per statement. A parameter may be twice as long, but that gains nothing. */
 const JSON_BYTES = 1_000_000
-/** Values of a long row that go by themselves, and digits of one parameter with bytes. */
+/** Values of a long row above this get their own parameter; a parameter holds this many digits of bytes. */
 const LONG_VALUE_BYTES = 50_000
 const HEX_PIECE = 1_000_000
 const MOST_PARAMETERS = 100
-/** What a table of D1 may have. */
+/** D1's limit per table. */
 export const MOST_COLUMNS = 100
 
 export type InsertOptions = {
   readonly onConflict: OnConflict
-  /** Rows of one statement, where somebody asked for a number. */
+  /** Rows per statement, if the user set it. */
   readonly rowsPerInsert?: number
 }
 
@@ -35,10 +36,10 @@ export class Inserts {
   readonly #encoders: readonly Encoder[]
   readonly #head: string
   readonly #tail: string
-  /** For rows without and with numbers that are extreme. */
+  /** For rows without and with extreme numbers. */
   readonly #sql: readonly [plain: string, extreme: string]
   readonly #mostRows: number
-  /** Where a NULL would not stay one: the number of a row is made up where none is given. */
+  /** Index of a column in which NULL would not stay NULL: SQLite assigns a row number instead. */
   readonly #alias: number
 
   constructor(table: TableSpec, columns: readonly WriteColumn[], { onConflict, rowsPerInsert }: InsertOptions) {
@@ -51,7 +52,7 @@ export class Inserts {
     this.#columns = columns
     this.#encoders = columns.map(encoderOf)
     this.#head = head
-    // Without a condition the parser takes ON for that of a join.
+    // Without a condition the parser would take ON as that of a join.
     this.#tail = ` WHERE true${tail}`
     const sql = (extreme: boolean): string => {
       const values = this.#encoders.map((encoder, i) => encoder.sql(i, extreme))
@@ -63,10 +64,7 @@ export class Inserts {
     this.#alias = placeOf(table.columns.find(({ identity }) => identity === true)?.name ?? rowidKey(table) ?? undefined)
   }
 
-  /**
-   * The statements that store these rows.
-   * @throws SluiceError ROW_REFUSED for a row that D1 cannot hold as it is
-   */
+  /** The statements that store these rows. @throws SluiceError ROW_REFUSED for a row that D1 cannot store unchanged */
   of(rows: readonly Row[]): readonly D1Statement[] {
     const statements: D1Statement[] = []
     let some: string[] = []
@@ -122,7 +120,7 @@ export class Inserts {
     return `${json}]`
   }
 
-  /** One row whose long values are parameters. */
+  /** Statement for one row whose long values are parameters. */
   #long(row: SqlRow): D1Statement {
     const sizes = row.map(bytesOf)
     const total = sizes.reduce((sum, size) => sum + size, 0)

@@ -1,4 +1,4 @@
-/** How ranges of keys are written for D1, which takes texts and doubles as parameters and nothing else. */
+/** Key ranges in SQL for D1, whose parameters are texts and doubles only. */
 import { digitsOfText, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
@@ -11,7 +11,7 @@ import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** The column makes no number of a text; JSON says what a value is. Bytes are the second element, in hexadecimal digits. */
+/** The value as JSON, because an untyped column converts no texts. Bytes are the second element, as hex digits. */
 const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELECT ? AS value))'
 
 /** For tables that are read: bounds are texts of the stored values. */
@@ -27,7 +27,7 @@ export const SOURCE_KEYS: KeyDialect = {
 }
 
 /**
- * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical values.
+ * For tables that are written: bounds come from another system, in its spelling; rows hold canonical values.
  * @param asOf the type that the values of a column travelled as
  */
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
@@ -43,12 +43,12 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   }
 }
 
-/** A key's value as a text that stands for it exactly. */
+/** A key's value as a text that represents it exactly. */
 function textSql({ name, type, native }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
   const affinity = affinityOf(native)
-  // The decimal itself where a double keeps decimals: more digits of it would be those of a neighbour elsewhere.
+  // 15 digits give the decimal itself if a double can keep it: with more digits other systems would read a neighbour.
   const digits = type.kind === 'decimal' && fitsDouble(type.precision, type.scale) ? 15 : 17
   const number = `CASE typeof(${column}) WHEN 'real' THEN printf('%!.${digits}g', ${column}) ELSE CAST(${column} AS TEXT) END`
   if (isAny(type)) {
@@ -77,7 +77,7 @@ function anyValue(literal: string): SqlValue {
   return typeof value === 'string' ? JSON.stringify([value]) : `[${literal}]`
 }
 
-/** A name of the row's number that no column has taken. @throws SluiceError UNSUPPORTED_KEY */
+/** A name of the rowid that is not the name of a column. @throws SluiceError UNSUPPORTED_KEY */
 export function rowidOf(table: TableSpec): string {
   const taken = new Set(table.columns.map(({ name }) => name.toLowerCase()))
   const free = ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name))

@@ -1,4 +1,4 @@
-/** The ledger of a copy, in the database that the copy goes to. */
+/** The ledger of a copy, in the target database. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client, D1Result } from '../client.ts'
@@ -40,7 +40,7 @@ export class D1Ledger implements LedgerDatabase {
   }
 
   async endSession(): Promise<void> {
-    // A request that is still under way fails by itself: its guard finds another fence.
+    // Nothing to do: a running request fails by itself, because its guard finds another fence.
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

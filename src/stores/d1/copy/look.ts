@@ -1,6 +1,7 @@
 /**
- * What only the rows of a table say: how many there are, and types of columns that do not declare one. A column without a type is what its first rows
- * hold; and since SQLite has no dates, a column of them is a number where they are kept as numbers.
+ * Reads from the rows of tables what the schema does not say: row counts, and types of undeclared columns. A column
+ * without a type gets the type of its first rows. SQLite has no dates, so a declared date column whose values are
+ * numbers is a number.
  */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -10,16 +11,16 @@ import type { ColumnInfo, Shape } from './shape.ts'
 
 export type Looks = {
   readonly types: ReadonlyMap<string, ColumnType>
-  /** Of columns that compare by anything but bytes. */
+  /** For columns that do not compare by bytes. */
   readonly collations: ReadonlyMap<string, string>
-  /** 0 where nobody knows. */
+  /** 0 if unknown. */
   readonly rows: bigint
   readonly bytes: bigint
   readonly lastRowid: bigint | null
 }
 
 const LOOK_AT_ROWS = 1000
-/** Databases up to this are counted: reading every row is charged for. */
+/** Databases up to this size are counted: D1 charges for every row that is read. */
 const SMALL_BYTES = 32 * 1024 * 1024
 const STATEMENTS_A_REQUEST = 100
 
@@ -62,7 +63,7 @@ export async function lookAt(
     }
   }
   const known = answers.reduce((sum, { rows }) => sum + rows, 0n)
-  // By a table's share of the rows, since D1 tells the size of the whole database only.
+  // Estimated by the table's share of all rows: D1 reports only the size of the whole database.
   return answers.map((answer) => ({ ...answer, bytes: known === 0n ? 0n : (BigInt(size) * answer.rows) / known }))
 }
 
@@ -86,7 +87,7 @@ function questionsOn(shape: Shape, at: number, count: boolean, estimates: boolea
       }),
     )
   }
-  // Only a table that names a collation somewhere has another one than that of bytes.
+  // Only tables whose definition has COLLATE can have another collation than BINARY.
   const collates = /\bcollate\b/i.test(shape.sql)
   for (const column of shape.columns) {
     if (collates && affinityOf(column.native) !== 'integer') {
@@ -109,7 +110,7 @@ function whole(row: D1Row | undefined): bigint {
   return BigInt(String(row?.[0] ?? 0))
 }
 
-/** SQLite says it only of the programs that it makes of statements. */
+/** SQLite shows a collation only in the bytecode of a statement. */
 function noteCollation({ name }: ColumnInfo, rows: readonly D1Row[], { collations }: Answer): void {
   const compare = rows.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
   const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'
@@ -120,7 +121,7 @@ function isTime({ kind }: ColumnType): boolean {
   return kind === 'date' || kind === 'time' || kind === 'timestamp'
 }
 
-/** Classes of the first values, and whether a text among them tells its zone. */
+/** Storage classes of the first values, and whether texts among them have a zone. */
 function lookSql(table: string, { name }: ColumnInfo): string {
   const zones = [
     '*[0-9][Zz]',

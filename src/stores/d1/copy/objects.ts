@@ -39,7 +39,7 @@ export class D1Objects implements ObjectStore {
     return fittedObject(object)
   }
 
-  /** Sent again where an answer gets lost: it does nothing where the index is there. */
+  /** Safe to send again after a lost answer: does nothing if the index exists. */
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
     try {
       await this.#client.read([{ sql: createIndex(object, table), params: [] }], { signal })

@@ -1,4 +1,4 @@
-/** In which order rows are read page by page, and what tells where a page ended. */
+/** Order in which rows are read page by page, and the position at the end of a page. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../common/key-ranges.ts'
@@ -8,15 +8,15 @@ import { blockCondition } from './blocks.ts'
 import { rowidOf, SOURCE_KEYS } from './keys.ts'
 
 export type Order = {
-  /** Expressions that tell where a row stands, as texts; they come first in every row that is read. */
+  /** Expressions for the position of a row, as texts; they come first in every row. */
   readonly texts: readonly string[]
   /** For ORDER BY. */
   readonly by: string
-  /** Rows of the range behind a place. */
+  /** Condition for the rows of the range after a position. */
   after(place: readonly string[] | null): Condition
 }
 
-/** How rows of a range are read page by page, so that none is read twice or left out where keys turn out to be equal. */
+/** Order for paging that reads no row twice and skips none, even if keys are equal. */
 export function orderOf(table: TableSpec, range: Range, where: string | null, keys: KeyDialect): Order {
   const columns = keyColumns(table)
   const along =

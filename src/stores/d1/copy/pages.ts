@@ -1,4 +1,4 @@
-/** Rows of a range, page by page. Each page is one request, as large as an answer may well be: requests are what the API counts. */
+/** Reads a range page by page. Each page is one request, as large as sensible: the API counts requests. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -13,13 +13,13 @@ import { orderOf, type Order } from './order.ts'
 import { selectSql } from './select.ts'
 import { d1Statement } from './statements.ts'
 
-/** Bytes that an answer should have. */
+/** Desired bytes of an answer. */
 export const ANSWER_BYTES = 4_000_000
-/** An answer is broken off beyond it, and asked for in smaller pieces. */
+/** A larger answer is aborted, and requested in smaller pieces. */
 export const MOST_ANSWER_BYTES = 16_000_000
 const FIRST_ROWS = 500
 const MOST_ROWS = 50_000
-/** How much more a page may hold than the one before: rows may suddenly be long. */
+/** Largest growth from page to page: rows may suddenly be long. */
 const GROWTH = 8
 const MOST_RESULT_COLUMNS = 100
 
@@ -29,20 +29,23 @@ export type PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
-  /** Whose table it is: a value that is none of its type is the fault of this side. */
+  /** Whose table it is: this side is blamed for a value that is not of its type. */
   readonly blame: 'source' | 'target'
 }
 
 export type Page = {
   readonly rows: readonly D1Row[]
-  /** Where in a row its columns begin; what says its place stands before. */
+  /** Index of the first column; the row's position comes before. */
   readonly from: number
   readonly bytes: number
-  /** Rows with a text whose bytes are no characters, by their place on the page: the name of the column. */
+  /** Rows with a text of invalid bytes: index on the page and name of the column. */
   readonly broken: ReadonlyMap<number, string>
 }
 
-/** While one page is worked on, the next is on its way. @throws D1Failure; SluiceError SOURCE_GONE, TABLE_REFUSED for a table whose columns have exchanged their names */
+/**
+ * Requests the next page while the caller works on one. @throws D1Failure; SluiceError SOURCE_GONE, TABLE_REFUSED if
+ * the table's columns have exchanged their names
+ */
 export async function* pagesOf(client: D1Client, request: PageRequest, signal: AbortSignal): AsyncGenerator<Page> {
   const reader = new PageReader(client, request, signal)
   let next: Promise<Page> | null = reader.read(null)
@@ -50,7 +53,7 @@ export async function* pagesOf(client: D1Client, request: PageRequest, signal: A
     const page: Page = await next
     const last = page.rows.at(-1)
     next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from).map(String))
-    // Its failure is thrown when it is asked for; until then nobody listens.
+    // Its error is thrown when it is awaited.
     next?.catch(() => undefined)
     if (page.rows.length > 0) yield page
     throwIfAborted(signal)
@@ -63,7 +66,7 @@ class PageReader {
   readonly #order: Order
   readonly #signal: AbortSignal
   readonly #table: string
-  /** Lists of columns, each of them short enough for one statement: all read the same rows, in one transaction. */
+  /** Lists of columns, each short enough for one statement: all read the same rows in one transaction. */
   readonly #selects: readonly string[]
   #rows = FIRST_ROWS
   ended = false
@@ -82,7 +85,7 @@ class PageReader {
     this.#selects = lists
   }
 
-  /** @param place of the last row before */
+  /** @param place of the last row of the previous page */
   async read(place: readonly string[] | null): Promise<Page> {
     const { texts, by } = this.#order
     const { table, blame } = this.#request
@@ -108,7 +111,7 @@ class PageReader {
     }
   }
 
-  /** What is no UTF-8 comes with U+FFFD in its place, which a text may also hold itself: then the bytes are looked at. */
+  /** Invalid UTF-8 comes as U+FFFD, which a text may also contain: such texts are read again as bytes. */
   async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<ReadonlyMap<number, string>> {
     const { texts } = this.#order
     const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[texts.length + i])))

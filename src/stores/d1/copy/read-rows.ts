@@ -1,4 +1,4 @@
-/** Queries of a D1 database in one request. */
+/** Several queries of a D1 database in one request. */
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Query } from '../../common/sqlite-dialect/object-list.ts'
 import type { D1Client } from '../client.ts'

@@ -14,7 +14,7 @@ export type Scan = PageRequest & {
 
 export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
 
-/** Keys in one statement, which takes a hundred parameters. */
+/** Key values per statement, which takes a hundred parameters. */
 export const MOST_KEY_PARAMETERS = 80
 
 /** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows; as `pagesOf` */

@@ -1,4 +1,4 @@
-/** Columns as they are asked for, and values as they come: numbers pass through doubles on their way, so whole numbers come as texts. */
+/** SELECT expressions and decoding of values. Numbers pass through doubles, so whole numbers come as texts. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { isPlain } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -10,11 +10,11 @@ import { cellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Row, D1Value } from '../client.ts'
 
-/** Beyond it a value's hexadecimal digits would be longer than any text may be; it comes as a list of numbers then. */
+/** Above this length hexadecimal digits would exceed the limit of a text; the value then comes as a list of numbers. */
 const LONG_BYTES = 990_000
 const LARGEST_DOUBLE = '1.7976931348623157e308'
 
-/** How a column is asked for: as it is where one class of values is all that it can hold, else with a letter for the class before the value. */
+/** Form of a column: unchanged if it holds only one storage class; else with the class's letter before the value. */
 type Form = 'text' | 'integer' | 'real' | 'tagged'
 
 function formOf({ column }: ReadColumn): Form {
@@ -25,7 +25,7 @@ function formOf({ column }: ReadColumn): Form {
   return affinity === 'real' && kind === 'float' ? 'real' : 'tagged'
 }
 
-/** What stands for a column in a SELECT. */
+/** SELECT expression of a column. */
 export function selectSql(column: ReadColumn): string {
   const sql = quote(column.name)
   // JSON has no infinite numbers.
@@ -64,16 +64,16 @@ function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
 }
 
 export type Decoder = {
-  /** @param from where the columns begin; what stands before tells the row */
+  /** @param from index of the first column; the values before identify the row */
   row(values: D1Row, from: number): Row
-  /** What came, for messages. */
+  /** The values as texts, for messages. */
   shown(values: D1Row, from: number): readonly (string | null)[]
   /** The error for a value of one row. */
   refusal(column: string, values: D1Row, from: number, cause: SluiceError): SluiceError
 }
 
 /**
- * @param table for messages @param kind whose fault a value is that is none of its type
+ * @param table for messages @param kind which side is blamed for a value that is not of its type
  * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
  */
 export function decoderOf(columns: readonly ReadColumn[], table: string, kind: ErrorKind): Decoder {

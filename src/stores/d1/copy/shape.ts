@@ -1,4 +1,4 @@
-/** What the schema of a D1 database says of one table. */
+/** One table in the schema of a D1 database. */
 
 /** An index of whole columns, over all rows. */
 export type UniqueIndex = {
@@ -12,7 +12,7 @@ export type ColumnInfo = {
   readonly native: string
   readonly notNull: boolean
   readonly initial: string | null
-  /** Place in the primary key, from 1; 0 outside of it. */
+  /** Position in the primary key, from 1; 0 outside of it. */
   readonly primary: number
   readonly hidden: number
 }
@@ -20,9 +20,9 @@ export type ColumnInfo = {
 export type Shape = {
   readonly name: string
   readonly sql: string
-  /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
+  /** Name by which the rowid can be read; null if the table has none, or if columns have taken all of its names. */
   readonly rowid: string | null
-  /** The column that is this number; null where no column is. */
+  /** The column that is the rowid; null if there is none. */
   readonly alias: string | null
   readonly columns: readonly ColumnInfo[]
   readonly indexes: readonly UniqueIndex[]

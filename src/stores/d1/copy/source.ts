@@ -1,4 +1,4 @@
-/** A D1 database as the source of a copy. There is no snapshot: rows may change between two requests, and the copy says so. */
+/** A D1 database as a source. No snapshots: rows may change between two requests, which the copy reports. */
 import { conditionHint } from '../../common/query-errors.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
@@ -31,7 +31,7 @@ export class D1Source implements SourceView {
     this.point = { view: isoTime(now), at: isoTime(now) }
   }
 
-  /** Counting reads every row of an index, and is charged for. */
+  /** Counting reads every row of an index, which D1 charges. */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#guard(where, async () => {
       const every: Range = { by: 'all' }
@@ -87,7 +87,7 @@ export class D1Source implements SourceView {
     return this.#guard(request.where, () => canonicalDigest(this.#client, this.#scan(request), null, signal))
   }
 
-  /** One request; reads every key of the ranges, and is charged for as many rows. */
+  /** One request; reads every key of the ranges, which D1 charges as rows read. */
   async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
     if (ranges.length === 0) return []
     return this.#guard(where, async () => {
@@ -138,7 +138,7 @@ export class D1Source implements SourceView {
   #ask(signal: AbortSignal): (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]> {
     return async (sql, parameters) => {
       const [result] = await this.#client.read([d1Statement({ sql, parameters })], { signal })
-      // Keys come as texts, which is what they are asked for as.
+      // Keys are selected as texts.
       return (result?.rows ?? []) as readonly SqlRow[]
     }
   }
@@ -152,7 +152,7 @@ export class D1Source implements SourceView {
   }
 }
 
-/** @param where the condition that a user wrote: mistakes are then his @returns a SluiceError of the source's kind */
+/** @param where the user's condition, which is blamed for errors @returns a SluiceError of the source */
 function sourceError(thrown: unknown, client: D1Client, where: string | null): unknown {
   const { settings } = client
   if (thrown instanceof D1Failure && thrown.kind === 'sql' && !/not authorized/i.test(thrown.message)) {

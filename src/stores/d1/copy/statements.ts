@@ -1,4 +1,4 @@
-/** Batches that happen once or not at all: a first statement fails the whole of them where somebody else owns the chunk, or it was sent before. */
+/** Batches that run exactly once: the first statement fails if another worker owns the chunk, or if it has run. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
@@ -18,11 +18,11 @@ export type Once = {
 
 export type Outcome =
   | { readonly kind: 'done'; readonly results: readonly D1Result[] }
-  /** An attempt before this one got through, and its answer did not. */
+  /** An earlier attempt has run, and its answer got lost. */
   | { readonly kind: 'landed' }
   | { readonly kind: 'fenced' }
 
-/** For the API: whole numbers beyond a double go as texts, which columns of numbers take as what they are. */
+/** Statement for the API: bigints go as texts, which numeric columns convert. */
 export function d1Statement({ sql, parameters }: Statement): D1Statement {
   return {
     sql,
@@ -34,7 +34,7 @@ export function d1Statement({ sql, parameters }: Statement): D1Statement {
   }
 }
 
-/** Fails its batch where `guard` gives no row: nothing but an error ends the transaction of a request. */
+/** Fails its batch if `guard` gives no row: only an error rolls back a request. */
 export function fence(guard: Statement): D1Statement {
   const { sql, params } = d1Statement(guard)
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
@@ -46,9 +46,9 @@ export function isFenced(failure: unknown): boolean {
 }
 
 /**
- * Runs a batch exactly once, however often it has to be sent. An attempt that is still under way somewhere cannot run behind another one: whichever
- * comes first moves what the guard looks at.
- * @throws D1Failure for what is wrong with the statements themselves; SluiceError CONNECTION_LOST …
+ * Runs a batch exactly once, however often it has to be sent. A delayed attempt cannot run after another one: the first
+ * to run changes what the guard reads.
+ * @throws D1Failure for errors in the statements themselves; SluiceError CONNECTION_LOST …
  */
 export async function runOnce(
   client: D1Client,
@@ -71,13 +71,13 @@ export async function runOnce(
     const [has, holds] = await ask(client, [landed, guard], signal)
     if (has) return { kind: 'landed' }
     if (!holds) return { kind: 'fenced' }
-    // Not the fence then, but JSON in the rows.
+    // Then the guard did not fail: broken JSON in the rows gives the same error.
     if (refused || performance.now() > deadline) throw failure
     await client.pause(failure, attempt, deadline - performance.now(), signal)
   }
 }
 
-/** Whether each of some queries gives a row, at one moment. */
+/** Whether each of the queries gives a row, in one snapshot. */
 async function ask(
   client: D1Client,
   questions: readonly Statement[],
@@ -87,7 +87,7 @@ async function ask(
   return results.map(({ rows }) => rows.length > 0)
 }
 
-/** Somebody else has the chunk. */
+/** Another worker has the chunk. */
 export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
   return new SluiceError('LEASE_LOST', 'another worker has taken this chunk over', {
     where: client.settings.label,
@@ -111,7 +111,7 @@ export function writeError(thrown: unknown, client: D1Client, table: string): un
   return new SluiceError('ROW_REFUSED', said, details)
 }
 
-/** D1's message without the code that SQLite's own is followed by. */
+/** D1's message without the SQLite code at its end. */
 export function plain(message: string): string {
   return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_[A-Z_]+(?: \(extended: [A-Z_]+\))?$/, '')
 }

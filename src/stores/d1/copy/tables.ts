@@ -1,4 +1,4 @@
-/** Tables of a D1 database: what its schema says, in three requests for however many tables. */
+/** Tables of a D1 database by its schema, in three requests for any number of tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
@@ -7,10 +7,7 @@ import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import type { Shape } from './shape.ts'
 
-/**
- * @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite
- * @throws D1Failure
- */
+/** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function tablesOf(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
   const wanted = tableNamed(pattern)
   const [listed] = await client.read(
@@ -51,7 +48,7 @@ export async function tablesOf(client: D1Client, pattern: string, signal: AbortS
 
 const NO_LOOKS: Looks = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
-/** Rows of one of the names that were asked for, without its number. */
+/** Rows of one of the requested names, without its index. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
   return (rows ?? []).filter(([key]) => key === at).map((row) => row.slice(1))
 }
@@ -70,7 +67,7 @@ function shapeOf(
       primary: Number(pk),
       hidden: Number(hidden),
     }))
-    // 1 are columns of virtual tables.
+    // 1: columns of virtual tables.
     .filter(({ hidden }) => hidden !== 1)
   const byName = new Map<string, D1Row[]>()
   for (const row of indexRows) {
@@ -85,7 +82,7 @@ function shapeOf(
     collations: parts.map(([, , , , collation]) => String(collation).toUpperCase()),
   }))
   const [first, ...more] = columns.filter(({ primary }) => primary > 0)
-  // One column of the very type INTEGER, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC).
+  // A single column of exactly the type INTEGER, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC).
   const isAlias =
     !withoutRowid &&
     more.length === 0 &&
@@ -128,15 +125,12 @@ function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Loo
     ...keyOf(shape, columns),
     rows,
     bytes,
-    // Every row is a block of its own, by its number; rows below 1 belong to the first.
+    // Each rowid is a block; rows below 1 belong to the first.
     ...(shape.rowid === null ? {} : { blocks: lastRowid === null || lastRowid < 0n ? 1n : lastRowid + 1n }),
   }
 }
 
-/**
- * Which columns tell the rows of a table apart. The primary key, or else the smallest unique index, those without NULLs
- * first.
- */
+/** The row key of a table: the primary key, else the smallest unique index, preferably one without NULLs. */
 function keyOf(
   { alias, columns: infos, indexes }: Shape,
   columns: readonly Column[],
@@ -147,7 +141,7 @@ function keyOf(
     names.every((name, i) => {
       const column = byName.get(name)
       if (column === undefined || column.generated === true || column.type.kind === 'float') return false
-      // Under another collation than the column's own, equal keys could be two.
+      // Under another collation than the column's own, equal keys could be different rows.
       return (column.collation ?? 'BINARY') === collations[i]
     }),
   )

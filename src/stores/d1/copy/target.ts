@@ -41,7 +41,7 @@ export class D1Target implements CopyTarget {
     }
   }
 
-  /** Without a position of the source SQLite numbers rows behind the largest that is there, by itself. */
+  /** Without a position of the source SQLite continues after the largest row number by itself. */
   async finish(
     table: TableSpec,
     signal: AbortSignal,
@@ -53,7 +53,7 @@ export class D1Target implements CopyTarget {
       const [created] = await this.#client.read([{ sql: query?.sql ?? '', params: [table.table.name] }], { signal })
       const sql = String(created?.rows[0]?.[0] ?? '')
       const { statements, notes } = numberingOf(table, optionsOf(sql).includes('AUTOINCREMENT'), sequences)
-      // They do no harm where an answer is lost and they are sent again.
+      // Safe to send again after a lost answer.
       if (statements.length > 0)
         await this.#client.read(
           statements.map(({ sql: text, parameters }) => ({ sql: text, params: parameters })),
@@ -70,7 +70,7 @@ export class D1Target implements CopyTarget {
     return new D1ChunkWriter(this.#client, request, this.#rowsPerInsert)
   }
 
-  /** Where the answer gets lost, the table itself says what became of it. */
+  /** After a lost answer, the schema shows whether the table was created. */
   async #createOnce({ table }: TableSpec, statement: D1Statement, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + SETTLE_MS
     for (let attempt = 1; ; attempt++) {

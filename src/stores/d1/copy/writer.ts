@@ -1,6 +1,6 @@
 /**
- * A chunk on its way into D1. There are no transactions beyond one request, so each batch of rows moves the chunk's cursor in the request that stores it:
- * neither a lost answer nor a worker that comes back late can store a row twice.
+ * Writes a chunk into D1. A transaction is one request, so each batch of rows moves the chunk's cursor in the same
+ * request: neither a lost answer nor a late worker can store a row twice.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -30,14 +30,15 @@ export class D1ChunkWriter implements ChunkWriter {
   readonly #keys: KeyDialect
   readonly #table: string
   readonly #byRange: boolean
-  /** Rows of this chunk by their keys, where nothing else tells them from others; null where it is not needed, or not all of them are known. */
+  /** Keys of this chunk's rows, if its range cannot identify them; null if not needed, or if not all are known. */
   readonly #written: Set<string> | null
   readonly #keyAt: readonly number[]
-  /** Whether rows of the range that were there before are still to be removed. */
+  /** Whether earlier rows of the range still have to be removed. */
   #toClear: boolean
 
   /**
-   * @param request says how far an attempt before this one came: what that stored is part of the chunk, and must not be removed
+   * @param request its cursor says how far an earlier attempt came: those rows are part of the chunk and must not be
+   * removed
    * @throws SluiceError UNSUPPORTED_KEY
    */
   constructor(
@@ -54,7 +55,7 @@ export class D1ChunkWriter implements ChunkWriter {
       ...(rowsPerInsert === undefined ? {} : { rowsPerInsert }),
     })
     this.#keys = targetKeys(typesOf(request))
-    // Decimals that are no doubles are texts here.
+    // Decimals are texts here, unless stored as doubles.
     this.#byRange = rangeMeansTheSame(
       request,
       (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
@@ -72,7 +73,7 @@ export class D1ChunkWriter implements ChunkWriter {
     return this.#byRange
   }
 
-  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  /** Also false if the chunk's bounds mean nothing here: an existing row is then refused by its key. */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false
     const { table, signal } = this.#request
@@ -102,7 +103,7 @@ export class D1ChunkWriter implements ChunkWriter {
           signal,
         )
         if (outcome.kind === 'fenced') throw leaseLost(this.#client)
-        // Of a batch whose answer got lost nobody knows more than that it was stored.
+        // After a lost answer only the success is known, not the counts.
         changes = outcome.kind === 'landed' ? [] : outcome.results.map((result) => result.changes)
       }
     } catch (error) {
@@ -152,7 +153,7 @@ export class D1ChunkWriter implements ChunkWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What was written stays, and its cursor with it.
+    // Written rows stay, together with their cursor.
   }
 
   #clearing(): readonly D1Statement[] {
@@ -168,7 +169,7 @@ export class D1ChunkWriter implements ChunkWriter {
     })
   }
 
-  /** Without a cursor nobody can tell whether rows whose answer got lost were stored, unless it makes no difference. */
+  /** Without a cursor a lost answer leaves it unknown whether rows were stored: only repeatable writes are retried. */
   async #writeFreely(statements: readonly D1Statement[]): Promise<readonly number[]> {
     const { onExisting, table, signal } = this.#request
     const repeatable = table.key.length > 0 && (onExisting === 'upsert' || onExisting === 'append')
@@ -192,7 +193,7 @@ export class D1ChunkWriter implements ChunkWriter {
     }
   }
 
-  /** @throws SluiceError TABLE_REFUSED where a batch failed because columns have exchanged their names */
+  /** @throws SluiceError TABLE_REFUSED if a batch failed because columns have exchanged their names */
   async #refuseReordered(error: unknown): Promise<void> {
     if (isFenced(error)) await refuseByGuard(this.#client, this.#request.table, this.#request.signal)
   }

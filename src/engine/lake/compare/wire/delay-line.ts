@@ -1,14 +1,14 @@
 /**
- * One direction of a connection, made longer: a byte that arrives at a moment leaves a fixed time later, in order. Nothing waits for what came
- * before it, so a long line carries as many bytes a second as a short one.
+ * One direction of a delayed connection: each byte leaves a fixed time after it arrived, in order. No byte waits for
+ * the delay of an earlier one, so the delay does not limit the throughput.
  */
 import type { Socket } from 'node:net'
 import { later } from '../later.ts'
 
-/** Bytes on their way at most, more than the receive window of a usual kernel; whoever sends more is made to wait, as there. */
+/** Most bytes under way, more than a usual kernel's receive window; beyond it the sender is paused. */
 const ON_THE_WAY = 16 << 20
 
-/** `data` null stands for the end of what is sent, or for a connection that broke. */
+/** `data` null: the sender has ended, or the connection broke. */
 type Piece = { readonly due: number; readonly data: Buffer | null; readonly broken: boolean }
 
 export class DelayLine {
@@ -16,7 +16,7 @@ export class DelayLine {
   readonly #to: Socket
   readonly #delayMs: number
   #pieces: Piece[] = []
-  /** The first of `#pieces` that has not left. */
+  /** Index of the first piece that has not left. */
   #next = 0
   #bytes = 0
   #waits = false
@@ -25,8 +25,8 @@ export class DelayLine {
 
   /**
    * Begins to read `from`, which must not have been read before.
-   * @param delayMs whole time on the line, ms
-   * @param onData hears of bytes when they arrive
+   * @param delayMs whole delay of this direction, ms
+   * @param onData called when bytes arrive
    */
   constructor(from: Socket, to: Socket, delayMs: number, onData: () => void = () => undefined) {
     this.#from = from
@@ -42,7 +42,7 @@ export class DelayLine {
       this.#blocked = false
       this.#leave()
     })
-    // It may have broken before anybody listened.
+    // It may have broken before the listeners were added.
     if (from.destroyed) this.#end(true)
     else from.resume()
   }

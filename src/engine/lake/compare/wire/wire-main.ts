@@ -1,4 +1,4 @@
-/** Entry of the thread in which the wire is: it forwards at its own times, whatever the program that is measured is busy with. */
+/** Entry of the proxy's thread: it forwards bytes on time, even if the measured program is busy. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ServerAddress } from '../../../../model/run/route.ts'
@@ -19,12 +19,12 @@ parentPort?.on('message', ({ id, address }: WireOrder) => {
 })
 
 /**
- * One connection through the wire, as long as a far one: half a round trip either way, and a whole one until it is
- * there. Connects a client that was accepted, and is not read yet, to its server. What the client sends leaves after
- * the round trip in which a far server would have said that it is there; what the server says by itself, half of one
- * later, when it would have known of the client.
- * @param turnMs added to whatever the way to the server takes by itself
- * @param onTurn hears when the client speaks, and has not spoken since its server did
+ * Relays one connection with the delay of a distant server: half a round trip each way, and a whole one to connect.
+ * `client` was accepted and not read yet. Its bytes leave after one round trip, when it would know of a distant
+ * server's accept; what the server sends unasked leaves half a round trip later, when the server would know of the
+ * client.
+ * @param turnMs added to the real round trip to the server, ms
+ * @param onTurn called if the client sends for the first time, or again after its server
  */
 function relay(client: Socket, address: ServerAddress, turnMs: number, onTurn: () => void): void {
   const half = turnMs / 2

@@ -1,16 +1,16 @@
-/** A proxy on this machine that makes servers lie further away. What goes through it is bytes: it reads and changes none of them. */
+/** A local proxy that adds latency to servers. It passes bytes on without reading or changing them. */
 import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../../../shared/compiled-entry.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { startThread } from '../../../../shared/thread.ts'
 import type { Route, ServerAddress } from '../../../../model/run/route.ts'
 
-/** `turns`: one cell that counts how often a client spoke for the first time, or again after its server. */
+/** `turns`: one cell that counts how often a client sent for the first time, or again after its server. */
 export type WireStart = { readonly roundTripMs: number; readonly turns: SharedArrayBuffer }
 export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
 
-/** Number of what the thread says by itself: that it is up. */
+/** Id of the thread's own message that it is up. */
 export const UP = 0
 
 type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
@@ -33,8 +33,8 @@ export class Wire implements AsyncDisposable {
   }
 
   /**
-   * A wire whose thread is up, so that no time that is taken pays for that.
-   * @param roundTripMs what a request and its answer take longer, ms
+   * Starts a proxy and waits until its thread is up, so that no timed part pays for that.
+   * @param roundTripMs added to each request with its answer, ms
    */
   static async start(roundTripMs: number): Promise<Wire> {
     const wire = new Wire(roundTripMs)
@@ -42,7 +42,7 @@ export class Wire implements AsyncDisposable {
     return wire
   }
 
-  /** Where to connect to, to reach a server through the wire. @throws SluiceError INTERNAL when it cannot listen */
+  /** Address under which a server is reached through the proxy. @throws SluiceError INTERNAL if it cannot listen */
   readonly route: Route = async (address) => {
     const key = JSON.stringify(address)
     let port = this.#ports.get(key)
@@ -55,7 +55,7 @@ export class Wire implements AsyncDisposable {
     return { host: '127.0.0.1', port: await port }
   }
 
-  /** Round trips that went over it so far: those of one connection follow one another. */
+  /** Round trips so far; those of one connection are sequential. */
   get turns(): number {
     return Atomics.load(new Int32Array(this.#turns), 0)
   }

@@ -20,12 +20,12 @@ export type BatchImportOperation = {
   readonly exclude: readonly string[]
   readonly parallel: number
   readonly batchSize: number
-  /** For another program, ms; absent in runs that an older program has queued. */
+  /** Longest wait for another program, ms; absent in runs that an older version has queued. */
   readonly waitMs?: number
   readonly dryRun: boolean
   readonly resume: boolean
   readonly verbose: boolean
-  /** Only these tables (paths below `path`), as the UI marks them; absent means all. */
+  /** Only these tables (paths below `path`), chosen in the UI; absent means all. */
   readonly only?: readonly string[]
   readonly alert?: AlertWish
 }
@@ -80,7 +80,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
     dryRun: words.flag('dry-run'),
     resume: words.flag('resume'),
     verbose: words.flag('verbose'),
-    // The UI marks them.
+    // Set by the UI only.
     only: words.constant(undefined),
     alert: words.alert,
   },

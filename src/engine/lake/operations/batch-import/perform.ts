@@ -1,4 +1,4 @@
-/** `batch-import`: every table below a folder, several at a time; one bad table never stops the others. */
+/** `batch-import`: imports every table below a folder, several at a time; a bad table does not stop the others. */
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
@@ -84,7 +84,7 @@ function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>): En
   return failures.length === 0 ? { totals } : { totals, error: failed(failures, tables, refused) }
 }
 
-/** Exit 6 where nothing but refusals went wrong, else 1. */
+/** Exit 6 if all failures are refusals, else 1. */
 function failed(failures: readonly SluiceError[], tables: number, refused: number): SluiceError {
   if (refused === failures.length) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {

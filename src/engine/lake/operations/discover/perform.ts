@@ -54,7 +54,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
     bytes += BigInt(event.bytes ?? 0)
     emit(event)
   }
-  // Of many tables each would have to be listed whole for that.
+  // Only for a single table: this lists a table's folder completely.
   if (!operation.recursive && tables === 1 && last !== null)
     shallow.push(...(await foldersInside(operation.path, last, walked)))
   if (shallow.length > 0) {
@@ -74,7 +74,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
   }
 }
 
-/** Facts of one table as an event; what makes it unreadable is part of the answer, not a failure. */
+/** Facts of one table as an event. An unreadable table is an answer, not a failure. */
 export async function tableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
   const head = { type: 'table', table: name, location: path } as const
   try {

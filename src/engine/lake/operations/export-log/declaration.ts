@@ -8,8 +8,8 @@ import * as words from '../../../run/operations/words.ts'
 const CHECKPOINTS = ['none', 'base', 'latest'] as const
 
 /**
- * Checkpoints of an exported log: none; that of the version where the catalog begins, without which its commits cannot be read;
- * or that one and another of the latest version.
+ * Checkpoints of an exported log: `none`; `base`: of the version where the catalog begins, without which its commits
+ * cannot be read; `latest`: that one and one of the latest version.
  */
 export type ExportedCheckpoint = (typeof CHECKPOINTS)[number]
 
@@ -18,7 +18,7 @@ export type ExportLogOperation = {
   readonly table: string
   readonly catalog: string
   readonly to: string
-  /** Which checkpoints to write; `base` when absent. */
+  /** Which checkpoints to write; `base` if absent. */
   readonly checkpoint?: ExportedCheckpoint
   readonly alert?: AlertWish
 }

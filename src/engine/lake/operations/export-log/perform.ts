@@ -1,7 +1,7 @@
 /**
- * `export-log`: writes what the catalog holds of a table as a `_delta_log` of its own. Commits have their bytes and times; where the catalog
- * does not begin at version 0, a checkpoint of its first version makes them readable. The program's own reader reads it, and all that it says is compared with the
- * catalog, before it is published.
+ * `export-log`: writes the catalog's copy of a table as a `_delta_log`. Commits get their original bytes and times. If
+ * the catalog does not begin at version 0, a checkpoint of its first version makes them readable. Before it is
+ * published, sluice's own reader reads the log, and all of it is compared with the catalog.
  */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { CheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
@@ -33,7 +33,7 @@ const MOST_NAMED = 10
 export async function exportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const by = await tableKey(await resolveTable(operation.table, database))
-    // One state of the catalog, whatever imports go on beside.
+    // One snapshot of the catalog, whatever imports run meanwhile.
     return database.read(async (reader) => {
       const table = await readableTable(reader, by)
       await warnUnreadable(reader, table, operation.table, run)
@@ -44,7 +44,7 @@ export async function exportLog(operation: ExportLogOperation, run: ExportLogRun
         const commits = await writeCommits(log, reader, table, based, run)
         let rows = 0
         for (const version of versions) {
-          // Nothing in the catalog contradicts the checkpoint that it began with.
+          // The catalog began with this checkpoint, so there are no commits that could contradict it.
           const isFirst = based && version === table.historyFrom
           if (!isFirst) await refuseSettling(log.folder, table.location, version, run.interrupt.stop)
           rows += await writeCheckpoint(log, reader, table, version, run)
@@ -76,8 +76,8 @@ export async function exportLog(operation: ExportLogOperation, run: ExportLogRun
 }
 
 /**
- * What a checkpoint settles for every reader: which spelling of a path is the file. Refuses a checkpoint that would
- * give readers other files than the commits give them.
+ * A checkpoint decides for every reader which spelling of a path is the file. Refuses one that would give readers other
+ * files than the commits do.
  * @param folder of a log that has no checkpoint of the version yet
  * @param root URI of the table that the log was exported from
  * @throws SluiceError DIFFERENCES naming the first file, with both readings
@@ -101,7 +101,7 @@ async function refuseSettling(folder: string, root: string, version: number, sig
   )
 }
 
-/** Whether the first version can be built from no commit: only a table whose commits begin at 0 needs no checkpoint. */
+/** Whether the first version needs a checkpoint: only a table whose commits begin at 0 does not. */
 async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Promise<boolean> {
   if (table.historyFrom > 0) return true
   const [row] = await reader.all('SELECT log_bytes FROM delta_commits WHERE table_id = ? AND version = 0', [
@@ -110,7 +110,7 @@ async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Pr
   return row?.[0] === null
 }
 
-/** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG where a log without any could not be read */
+/** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG if a log without any could not be read */
 function checkpointsOf(
   { checkpoint = 'base' }: ExportLogOperation,
   table: ReadableTable,
@@ -194,7 +194,7 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
   )
 }
 
-/** White space between lines may have been lost, or a column was changed that a line is made from: the digest tells that, and not which. */
+/** White space between lines was lost, or a source column of a line was changed: the digest does not show which. */
 function notTheBytes(versions: readonly number[]): string {
   const some = versions.slice(0, MOST_NAMED).join(', ')
   const more = versions.length > MOST_NAMED ? ` and ${versions.length - MOST_NAMED} more` : ''

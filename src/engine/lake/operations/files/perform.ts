@@ -41,7 +41,7 @@ export async function files(operation: FilesOperation, run: FilesRun): Promise<E
           for (const file of page) if (!tell(fileEvent(file))) return
         }
       }
-      // A condition is answered in several statements, between which an import may merge partitions.
+      // A condition needs several statements; an import may merge partitions between them.
       if (where === undefined) await list(source.database, null)
       else await source.database.read(async (reader) => list(reader, await pruningAt(reader, tableId, version, where)))
       return

@@ -9,17 +9,17 @@ import * as words from '../../../run/operations/words.ts'
 export type FsckOperation = {
   readonly kind: 'fsck'
   readonly table: string
-  /** Active files come from its rows where it holds the table. */
+  /** If it has the table, the active files come from its rows. */
   readonly catalog?: string
   readonly asOf: AsOf
-  /** Read all rows back too. */
+  /** Also read all rows. */
   readonly deep: boolean
-  /** Files to open, drawn by the seed; all when absent. */
+  /** Number of files to open, chosen by the seed; all if absent. */
   readonly sample?: number
   readonly seed: string
-  /** Only files that a later version added. */
+  /** Only files added after this version. */
   readonly since?: number
-  /** Look at files outside the table root too, as shallow clones have them. */
+  /** Also check files outside of the table root, as shallow clones have them. */
   readonly outside: boolean
   readonly alert?: AlertWish
 }

@@ -1,4 +1,4 @@
-/** `fsck`: are data files, deletion vectors and footers what the log says? Nothing is ever repaired. */
+/** `fsck`: compares data files, deletion vectors and footers with the log. Repairs nothing. */
 import { newestOf } from '../../../../catalog/import/same-log.ts'
 import { recordFsck, type FsckRecord } from '../../../../catalog/fsck-findings.ts'
 import type { Finding } from '../../../../delta/fsck/finding.ts'
@@ -40,7 +40,7 @@ export async function fsck(operation: FsckOperation, run: FsckRun): Promise<Endi
   return ending
 }
 
-/** The rows are an extra: a catalog that may only be read is no reason to say nothing of the files. */
+/** Storing findings is optional: with a read-only catalog the check still reports them. */
 async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise<void> {
   try {
     await withWritableCatalog(catalog, run, record.tableId, async ({ database }) => {
@@ -56,7 +56,7 @@ async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise
 
 const BREATHE_EVERY = 1000
 
-/** Active files of the version: in all, wanted, with a vector, and those that are there. */
+/** Active files of the version: all, wanted, with a vector, and existing ones. */
 type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
 
 function activeTwice({ path, vector }: FsckFile): Finding {
@@ -112,13 +112,13 @@ class Check {
     return this.#ending(inside, checkpoints, listed.count)
   }
 
-  /** For the catalog, once it has run. */
+  /** For the catalog, once `run` has ended. */
   record(): Omit<FsckRecord, 'tableId'> {
     const { version } = this.#subject
     return { version, checkedAt: this.#run.clock.now(), looked: this.#looked, findings: this.#report.told }
   }
 
-  /** Files of a catalog that holds another history than the log are no files of this table. */
+  /** If the catalog holds another history than the log, its files are not files of this table. */
   async #lookAtNewest(signal: AbortSignal): Promise<void> {
     const { catalog, table } = this.#subject
     if (catalog === null) return
@@ -141,7 +141,7 @@ class Check {
     const jobs = async function* (): AsyncGenerator<Job> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
-          // A listing is answered from memory: without this no timer and no signal would ever have its turn.
+          // The listing is checked in memory: without this no timer and no signal would get a turn.
           if (++counts.all % BREATHE_EVERY === 0) await breathe()
           counts.bytes += BigInt(file.size)
           if (await listing.needed(file)) found(activeTwice(file))
@@ -173,7 +173,9 @@ class Check {
     return { ...drawn, vectors: inside.vectors }
   }
 
-  /** What only an old version needs may have gone the way of all old files: the newest version decides. */
+  /**
+   * A missing file that only an old version needs may have been deleted regularly: then it is a note, not a finding.
+   */
   async #tellAbsent(): Promise<void> {
     const { table, version } = this.#subject
     const absent = this.#absent
@@ -199,7 +201,7 @@ class Check {
     }
   }
 
-  /** What the actions of the active files say by themselves. */
+  /** Checks of the active files' actions by themselves. */
   async #tellActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
@@ -337,7 +339,7 @@ class Check {
     })
   }
 
-  /** Files and vectors that were told of one by one. */
+  /** Files and vectors that have findings of their own. */
   #missing(): ReadonlySet<string> {
     return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }
@@ -373,7 +375,7 @@ class Check {
     }
   }
 
-  /** What was looked at, and what was not. */
+  /** Text: what was checked, and what was not. */
   #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''

@@ -1,4 +1,4 @@
-/** `grants`: prints the least rights that a login needs on a catalog as SQL, and with `--apply` gives them. */
+/** `grants`: prints the least rights that a login needs on a catalog as SQL; `--apply` also grants them. */
 import type { GrantPlan } from '../../../../catalog/grant-plan.ts'
 import { dialectOf } from '../../../../catalog/dialect.ts'
 import { fileHasNoRoles, grantPlan } from '../../../../catalog/grants.ts'
@@ -19,7 +19,7 @@ export async function grants(operation: GrantsOperation, run: GrantsRun): Promis
   const plan = await planOf(catalog, { level: role, to })
   const tell = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
   if (apply && plan.unsure !== undefined) {
-    // MariaDB would make a user without a password.
+    // MariaDB would create a user without a password.
     throw new SluiceError('TARGET_DENIED', plan.unsure, {
       hint: `run the same command as ${plan.by}, or without --apply`,
     })
@@ -40,7 +40,7 @@ async function planOf(catalog: string, wish: Parameters<typeof grantPlan>[1]): P
   return await grantPlan(database, wish)
 }
 
-/** In one transaction where the database can; elsewhere each statement commits by itself, and each can be run again. */
+/** In one transaction if the database supports it; else each statement commits by itself, and can be repeated. */
 async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string) => void): Promise<void> {
   const oneByOne = !dialectOf(database).transactionalDdl
   const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]

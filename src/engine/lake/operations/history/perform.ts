@@ -14,7 +14,7 @@ type HistoryRun = RunOf<typeof declared>
 
 export async function history(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
   let commits = 0
-  // One more than asked for tells whether older ones are left out.
+  // One more commit is read, to know whether older ones are left out.
   let more = false
   const tell = (event: CommitEvent): void => {
     if (commits >= operation.limit) {
@@ -58,7 +58,7 @@ export function eventOfRecord(commit: CommitRecord, checkpoint: boolean): Commit
   }
 }
 
-/** A commit of the log as an event: what the table came to is not known from it. */
+/** A commit of the log as an event, without the table's totals: a commit does not have them. */
 export function eventOfSummary(commit: CommitSummary): CommitEvent {
   return { ...doneBy(commit), checkpoint: commit.checkpoint }
 }
@@ -78,7 +78,7 @@ function doneBy(commit: CommitRecord | CommitSummary): Omit<CommitEvent, 'checkp
   }
 }
 
-/** Versions that have a checkpoint now; none when the log cannot be listed. */
+/** Versions that have a checkpoint now; none if the log cannot be listed. */
 export async function checkpointVersions(location: string, signal: AbortSignal): Promise<ReadonlySet<number>> {
   try {
     const listing = await listLog(await openLake(pathOfLocation(location)), { signal, attributes: false })

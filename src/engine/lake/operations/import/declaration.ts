@@ -10,13 +10,13 @@ export type ImportOperation = {
   readonly table: string
   readonly catalog: string
   readonly tableId?: string
-  /** The catalog has the table of `tableId` at another place, where it is no more. */
+  /** The table of `tableId` has moved here from the place that the catalog knows. */
   readonly moved?: true | undefined
   readonly dryRun: boolean
   readonly resume: boolean
   readonly batchSize: number
   readonly verbose: boolean
-  /** Import the actions of a table whose features we cannot read; it is marked as refused. */
+  /** Import the actions of a table whose features sluice cannot read; it is marked as refused. */
   readonly allowRefused: boolean
   /** How long to wait for another import of the same table, ms. */
   readonly waitMs: number

@@ -63,8 +63,8 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
 }
 
 /**
- * A table of the catalog is followed to another place only once there is no log any more where the catalog has it.
- * @throws SluiceError BAD_FLAG, TABLE_ID_TAKEN; of the old place where it cannot be listed
+ * A table of the catalog may move only if its old place has no log any more.
+ * @throws SluiceError BAD_FLAG, TABLE_ID_TAKEN; errors of listing the old place
  */
 async function refuseCopy({ tableId, catalog }: ImportOperation, path: string, run: ImportOneRun): Promise<void> {
   if (tableId === undefined) {

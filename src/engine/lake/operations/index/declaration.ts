@@ -8,12 +8,12 @@ import * as words from '../../../run/operations/words.ts'
 export type IndexOperation = {
   readonly kind: 'index'
   readonly table: string
-  /** As a condition names them. */
+  /** As conditions name them. */
   readonly columns: readonly string[]
   readonly catalog: string
-  /** Take their ranges away. */
+  /** Remove their ranges. */
   readonly drop: boolean
-  /** For another program, ms; 0 when absent. */
+  /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number
   readonly alert?: AlertWish
 }

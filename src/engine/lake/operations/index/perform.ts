@@ -1,4 +1,4 @@
-/** `index`: ranges of chosen columns, so that a condition on them reads the statistics of few files; and taking them away. */
+/** `index`: stores or removes min/max ranges of columns: a condition on them then reads few files' statistics. */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { readHead } from '../../../../catalog/import/head.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
@@ -91,7 +91,7 @@ async function drop(
   guard: Guard,
 ): Promise<Ending> {
   const known = await rangeColumns(database, tableId)
-  // A column that the schema no longer has is found by the name it had.
+  // A column that has left the schema is found by its former name.
   const found = await Promise.all(operation.columns.map((name) => namedRange(database, tableId, known, name)))
   for (const column of found) await dropRangeColumn(database, tableId, column, guard)
   run.emit({
@@ -140,7 +140,7 @@ function leafOf(name: string, schema: StructType): ReturnType<typeof resolveColu
   return resolveColumn(name, column, schema)
 }
 
-/** @throws SluiceError BAD_PREDICATE for a name the schema does not have, BAD_FLAG for a column that cannot have ranges */
+/** @throws SluiceError BAD_PREDICATE if the schema lacks the name, BAD_FLAG if the column cannot have ranges */
 function wantedColumn(name: string, schema: StructType, partitioned: ReadonlySet<string>): WantedColumn {
   const { path, physicalPath, field } = leafOf(name, schema)
   const shown = path.join('.')

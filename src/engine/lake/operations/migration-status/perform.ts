@@ -1,4 +1,4 @@
-/** `migration-status` and `runs`: what was imported, how far behind each table is, and which commands changed the catalog. */
+/** `migration-status` and `runs`: imports, how far behind each table is, and which commands changed the catalog. */
 import { readAudit } from '../../../../catalog/audit.ts'
 import { cutText } from '../../../../catalog/import/same-log.ts'
 import { readStatus } from '../../../../catalog/status.ts'
@@ -33,7 +33,7 @@ export async function migrationStatus(
     }
     const behind = await commitsBehind(database, wanted, run.interrupt.abort)
     for (const row of rows) {
-      // Rows come newest first: how far a table is behind stands in the newest of its imports, and in no older one.
+      // Rows come newest first: only a table's newest import shows how far behind it is.
       const lag = behind.get(row.tableId) ?? null
       behind.delete(row.tableId)
       if (lag !== null && 'why' in lag) {
@@ -66,7 +66,7 @@ export async function migrationStatus(
   })
 }
 
-/** An import may be recorded of a table that is in the catalog no more: its id is found there alone. */
+/** An import may be recorded of a table that has left the catalog: then only its exact id finds it. */
 async function idOf(name: string, database: SqlReader): Promise<string> {
   const places = await placesOf(database)
   const [one, ...others] = places.some(({ tableId }) => tableId === name) ? [] : endingIn(name, places)
@@ -92,13 +92,13 @@ export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof r
   })
 }
 
-/** Tables looked at the same time: of a store far away, one look is mostly waiting. */
+/** Tables inspected at the same time: a remote store mostly waits. */
 const LOOKS = 8
 
-/** How many versions a log has above the catalog's, or why that cannot be said, which is not 0. */
+/** How many versions the log is ahead of the catalog, or why that is unknown (which is not 0). */
 type Lag = { readonly versions: number } | { readonly why: string }
 
-/** By table id. One listing a table, from the known version on. */
+/** By table id. One listing per table, from the known version on. */
 async function commitsBehind(
   reader: SqlReader,
   tableId: string | undefined,
@@ -122,7 +122,7 @@ async function commitsBehind(
   return behind
 }
 
-/** @param bytes of the commit of that version, as it was imported; null where a checkpoint stood for it */
+/** @param bytes of the commit of that version as it was imported; null if the version came from a checkpoint */
 async function lagOf(
   location: string,
   version: number | null,
@@ -145,7 +145,7 @@ async function lagOf(
   }
 }
 
-/** A log from `version` on; where it has nothing there, what lies below. @throws whatever keeps it from being listed */
+/** A log from `version` on; if there is nothing, the whole log. @throws errors of listing it */
 async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing> {
   try {
     const listing = await listLog(log, { signal, from: version })

@@ -6,15 +6,15 @@ import { PAGES } from '../../../run/operations/pages.ts'
 
 export type PruneOperation = {
   readonly kind: 'prune'
-  /** None stands for all tables of the catalog. */
+  /** Empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** So many versions, or all that were the latest within so many ms. */
+  /** How many versions to keep, or all that were the latest within this many ms. */
   readonly keep: { readonly versions: number } | { readonly forMs: number }
-  /** Name of the table, or `all` where it is not one: said twice. */
+  /** Name of the table, or `all` if several: typed again as confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
-  /** For another program, ms; absent in runs that an older program has queued. */
+  /** Longest wait for another program, ms; absent in runs that an older version has queued. */
   readonly waitMs?: number
   readonly alert?: AlertWish
 }

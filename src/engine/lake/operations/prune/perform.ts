@@ -1,4 +1,4 @@
-/** `prune`: gives up old versions of tables in the catalog. The log is never touched. */
+/** `prune`: removes old versions of tables from the catalog. The log is never touched. */
 import { readableTable } from '../../../../catalog/catalog.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
 import { releaseLease } from '../../../../catalog/lease.ts'
@@ -65,11 +65,11 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
   if (names.length > 0) return namedTables(database, names)
   const tables = (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
-  // Asked for all of them, those that nobody can read have nothing to give up.
+  // With all tables, those that cannot be read are skipped.
   return tables.filter(({ settled }) => settled)
 }
 
-/** Never rejects: the failure is told and returned. */
+/** Never rejects: an error is emitted and returned. */
 async function pruneOne(
   { database, indexes }: WritableCatalog,
   { tableId, name, location }: Named,

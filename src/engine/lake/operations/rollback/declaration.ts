@@ -5,7 +5,7 @@ import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../../.
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Which data files are looked for before a table may go. */
+/** Which data files are checked for existence before a table may go. */
 export type CheckFiles = (typeof CHECKED_FILES)[number]
 
 export type RollbackOperation = {
@@ -15,9 +15,9 @@ export type RollbackOperation = {
   readonly confirm?: string
   readonly checkFiles: CheckFiles
   readonly dryRun: boolean
-  /** For another program, ms; 0 when absent. */
+  /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number
-  /** The table goes even where its log does not give what the catalog holds. */
+  /** Remove the table even if its log does not give what the catalog holds. */
   readonly forget?: true | undefined
   readonly alert?: AlertWish
 }
@@ -65,7 +65,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
       what: 'the rows of the table in the catalog',
       confirm: 'confirm',
       asked: 'to take it out of the catalog',
-      // The checks name the table as the catalog does, which is shorter to type than a path.
+      // The checks name the table as the catalog does: shorter to type than a path.
       named: { event: 'verify.check', field: 'table', or: 'table' },
       refused: (name) => `rollback takes ${name} out of the catalog`,
     },

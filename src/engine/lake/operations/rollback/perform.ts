@@ -1,6 +1,6 @@
 /**
- * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same and then removes the
- * table's rows in one transaction. Neither ever writes to the log.
+ * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same
+ * and then removes the table's rows in one transaction. Neither ever writes to the log.
  */
 import { readHead, wholeness, type Head, type TableKey, type Wholeness } from '../../../../catalog/import/head.ts'
 import { filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
@@ -26,12 +26,12 @@ import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
 import { DISAGREES, notHeld, witnesses, type Witness } from './witnesses.ts'
 import type { rollback as declared, RollbackOperation } from './declaration.ts'
 
-/** Both look alike, and say the same. */
+/** The two operations share their events. */
 type RollbackRun = RunOf<typeof declared>
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
 const FSCK = 'sizes, contents and deletion vectors were not looked at: sluice fsck TABLE looks at them'
-/** What `--check-files` leaves out. */
+/** What each `--check-files` mode does not check. */
 const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
   none: 'data files and deletion vectors were not looked for: sluice fsck TABLE looks at them',
   sample: `names of a sample of data files were looked for; ${FSCK}`,
@@ -39,9 +39,9 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
 }
 
 type Verdict = {
-  /** What the catalog holds and the log does not give: `--forget` lets it go. */
+  /** What the catalog holds and the log does not give: `--forget` allows losing it. */
   readonly lost: readonly string[]
-  /** What stands against the removal itself. */
+  /** Reasons against the removal itself. */
   readonly inUse: readonly string[]
   readonly checks: number
   readonly rows: RowCounts
@@ -55,7 +55,7 @@ export async function verifyRollback(operation: VerifyRollbackOperation, run: Ro
   return wouldRemove(operation, run, false)
 }
 
-/** @param forget whether what the log does not give is allowed to go */
+/** @param forget whether losing what the log does not give is allowed */
 async function wouldRemove(
   { catalog, table, checkFiles }: VerifyRollbackOperation | RollbackOperation,
   run: RollbackRun,
@@ -80,7 +80,7 @@ function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: Ro
   emit({ type: 'log', level: 'warn', table: tableId, message })
 }
 
-/** The same command as one that removes: another verb, no dry run. It names the same catalog without its password. */
+/** The command line that removes: another verb, no dry run. Its catalog URL has no password. */
 function removalOf(commandLine: string, tableId: string): string {
   const [flags = '', ...words] = commandLine.split(/ -- (.*)$/s)
   const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')
@@ -107,7 +107,7 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
     // Reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
     try {
-      // What was confirmed is verified, and nothing else: the name that was typed may lead to another table by now.
+      // Verify exactly the confirmed table: the typed name may resolve to another one by now.
       const subject = await subjectAt(operation.table, log, { tableId }, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
       if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
@@ -166,7 +166,7 @@ async function verify(
   return { lost: checks.lost, inUse: checks.inUse, checks: checks.count, rows }
 }
 
-/** Checks, each told as it is made. */
+/** Collects checks; each is emitted at once. */
 class Checks {
   readonly lost: string[] = []
   readonly inUse: string[] = []
@@ -190,14 +190,14 @@ class Checks {
 
 type Around = { readonly database: SqlDatabase; readonly checks: Checks; readonly run: RollbackRun }
 
-/** Reads the log again, and compares it with what the catalog holds. */
+/** Reads the log again and compares it with the catalog. */
 async function checkLog(
   { head, log, state }: Subject,
   { database, checkFiles, checks, run }: Around & { readonly checkFiles: CheckFiles },
 ): Promise<void> {
   const { abort } = run.interrupt
   const { tableId, currentVersion: version } = head
-  // What an import has not brought to its end, and what was removed by hand, answers nothing that could be lost.
+  // An incomplete import, or rows removed by hand, answer no queries, so nothing could be lost.
   const held = state === 'whole' ? versionsOf(head) : null
   try {
     const table = await DeltaTable.open(log, parquetRows, abort)
@@ -258,7 +258,7 @@ async function dataFiles(
   }
 }
 
-/** What stands against the removal itself. @param ownLease of the run that removes */
+/** Checks that the rows are not in use. @param ownLease of the run that removes */
 async function checkUse(tableId: string, { database, checks, run }: Around, ownLease?: string): Promise<void> {
   const others = (await dependents(database, dialectOf(database).dependents)).join(', ')
   checks.add(
@@ -291,7 +291,7 @@ function versionsOf({ historyFrom, currentVersion }: Head): Versions | null {
   return historyFrom === null || currentVersion === null ? null : { from: historyFrom, to: currentVersion }
 }
 
-/** Which versions of the catalog a log has not, in words; '' for none. */
+/** Versions that only the catalog has, in words; '' if none. */
 function onlyIn(held: Versions | null, log: Versions): string {
   if (held === null) return ''
   const below = { from: held.from, to: Math.min(held.to, log.from - 1) }
@@ -316,7 +316,7 @@ function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string
   return totals
 }
 
-/** What to do where a table may not go; `validate` sends people here with a damaged catalog, too. */
+/** The error with advice; `validate` also sends users of a damaged catalog here. */
 function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
   const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
   if (inUse.length > 0) {

@@ -1,4 +1,4 @@
-/** What shows that a log is the one that a catalog holds: the id of the table, the bytes of its commits, and the names of its files. */
+/** Second sources for the identity of a log: the table's id, the bytes of its commits, and the names of its files. */
 import type { Head } from '../../../../catalog/import/head.ts'
 import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { compareCommits } from '../../../../catalog/import/same-log.ts'
@@ -8,10 +8,10 @@ import type { DeltaTable } from '../../../../delta/table.ts'
 import type { LogStore } from '../../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
-/** The commits are those that were imported, and only the files differ: nothing would be lost if the catalog is what is wrong. */
+/** The commits are the imported ones, only the files differ: if the catalog is wrong, nothing would be lost. */
 export const DISAGREES = 'the log gives another table than the catalog holds'
 
-/** Stretches of versions that are named. */
+/** Ranges of versions that are named. */
 const NAMED = 4
 
 export type Witness = {
@@ -19,31 +19,28 @@ export type Witness = {
   readonly equal: boolean
   readonly log: string
   readonly catalog: string
-  /** What it means where they are not equal. */
+  /** The problem if they are not equal. */
   readonly problem: string
 }
 
 type Sides = {
   readonly head: Head
-  /** The current one of the catalog. */
+  /** Current version of the catalog. */
   readonly version: number
   readonly database: SqlDatabase
   readonly log: LogStore
   readonly table: DeltaTable
-  /** Of that version. */
+  /** Of `version`. */
   readonly snapshot: Snapshot
 }
 
-/** That the log can be read, where the catalog holds nothing whole to compare it with. @throws SluiceError of the log */
+/** Reads the log if the catalog holds nothing complete to compare it with. @throws SluiceError of the log */
 export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<Witness> {
   const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
   return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }
 }
 
-/**
- * Reads every commit and the files of the version, on both sides.
- * @throws SluiceError of a log that cannot be read
- */
+/** Compares all commits, and the files of the version, on both sides. @throws SluiceError of an unreadable log */
 export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly Witness[]> {
   const { head, version, database, log, table, snapshot } = sides
   const { metadata } = await snapshot.head(signal)
@@ -86,7 +83,7 @@ function countsText(version: number, { files, bytes }: FileSums): string {
   return `v${version}: ${files} files, ${bytes} bytes`
 }
 
-/** Stretches of versions in words: `commits 0 to 3, 7`. */
+/** Ranges of versions in words: `commits 0 to 3, 7`. */
 function versionsText(versions: readonly number[]): string {
   const spans: { from: number; to: number }[] = []
   for (const version of versions) {

@@ -7,16 +7,16 @@ import * as words from '../../../run/operations/words.ts'
 
 export type SyncOperation = {
   readonly kind: 'sync'
-  /** None stands for all tables of the catalog. */
+  /** Empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
   /** Go on until stopped. */
   readonly watch: boolean
-  /** How often every log is looked at while watching, ms. */
+  /** While watching: how often every log is inspected, ms. */
   readonly intervalMs: number
   readonly batchSize: number
   readonly parallel: number
-  /** For another program, ms; absent in runs that an older program has queued. */
+  /** Longest wait for another program, ms; absent in runs that an older version has queued. */
   readonly waitMs?: number
   readonly alert?: AlertWish
 }

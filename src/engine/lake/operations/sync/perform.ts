@@ -1,4 +1,4 @@
-/** `sync`: brings what is new in the logs of tables that are in the catalog, once or for as long as it runs. */
+/** `sync`: imports new commits of tables that are in the catalog, once or until stopped. */
 import { checkCatalog } from '../../../../catalog/catalog.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, errorLine, SluiceError } from '../../../../shared/errors.ts'
@@ -17,12 +17,12 @@ type SyncRun = RunOf<typeof declared>
 type Named = KnownTable & { readonly name: string }
 type Outcomes = Map<string, Synced>
 
-/** Statistics are made anew after so many actions. */
+/** Table statistics are updated after this many actions. */
 const ACTIONS_A_FINISH = 10_000
 
 export async function sync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
-  // A mistyped URL must not make a catalog, and a mistyped table must not start a run.
+  // A mistyped URL must not create a catalog, and a mistyped table must not start a run.
   const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
   await patient(() => withNamed(url, tables))
   const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
@@ -33,7 +33,7 @@ export async function sync(operation: SyncOperation, run: SyncRun): Promise<Endi
     if (watch) return watchTables(catalog, listed, proved, operation, run)
     await round(catalog, listed, proved, outcomes, operation, run)
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
-    // An import that goes on may have found indexes missing; a few commits do not make statistics old.
+    // A resumed import may have found indexes missing; a few commits do not outdate statistics.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed.length, outcomes, tables.length === 1, run)
   }
@@ -51,7 +51,7 @@ async function tablesOf(database: SqlDatabase, names: readonly string[]): Promis
   return (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
 }
 
-/** The tables that are watched as the catalog knows them now: those that were named, whatever became of their folders, or all there are. */
+/** The watched tables as the catalog has them now: the named ones, even if their folders have moved, or all. */
 async function tablesNow(
   database: SqlDatabase,
   listed: readonly Named[],
@@ -69,7 +69,7 @@ async function tablesNow(
   })
 }
 
-/** One look at each of these tables, several at a time. */
+/** Checks each of these tables once, several at a time. */
 async function round(
   catalog: WritableCatalog,
   tables: readonly Named[],
@@ -81,7 +81,7 @@ async function round(
   await inLanes(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
-    // An import that found nothing new has said so itself; a look has not.
+    // An import has emitted its own event; a table without news has not.
     if (!result.told) tellCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
@@ -121,7 +121,7 @@ async function watchTables(
       isAway = false
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // A catalog that is away comes back; a table that was named and is gone does not.
+      // An unreachable catalog may come back; a named table that is gone does not.
       if (error.kind !== 'target') throw error
       const isBusy = error.code === 'TARGET_BUSY'
       isAway ||= !isBusy
@@ -143,14 +143,15 @@ function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
 }
 
 /**
- * While watching, what is current is not told, and what is wrong with a table is told once until it changes.
- * @param firstToo what is current is told once of each table: an alert of an earlier run may stand
+ * Filters events of a watch: tables that are current are not reported, and a table's problem is reported once until it
+ * changes.
+ * @param firstToo report each table once even if it is current: an alert of an earlier run may still be open
  */
 function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
   const told = new Map<string, string>()
   return (event) => {
     if (event.type === 'table.finished' || event.type === 'log') {
-      // What is well again is told by a table that was told to be wrong.
+      // A table that was reported as failed is reported when it is current again.
       const isQuiet = event.type === 'table.finished' && event.status === 'current'
       const key = `${event.type} ${event.table ?? ''}`
       const before = told.get(key)

@@ -1,4 +1,4 @@
-/** `validate`: proves a table of the catalog against its log, and records what was found. */
+/** `validate`: proves a table of the catalog against its log, and records the result. */
 import { readHead } from '../../../../catalog/import/head.ts'
 import type { CheckpointsLooked } from '../../../../catalog/validate/checkpoints.ts'
 import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
@@ -19,7 +19,7 @@ import { countText } from '../../../../shared/figures.ts'
 
 type ValidateRun = RunOf<typeof declared>
 
-/** What lies behind the log. */
+/** Beyond the log: not checked here. */
 const NOT_OPENED =
   'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
 
@@ -35,7 +35,7 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
         hint: `import it first: sluice import ${shellQuote(operation.table)} --database-url ${shellQuote(redactUrl(operation.catalog))}`,
       })
     }
-    // Of a table that is no longer, or not yet, whole there is nothing to prove.
+    // An incomplete table cannot be proved.
     await readableTable(database, { tableId: head.tableId })
     const [known] = await knownTables(database, { tableId: head.tableId })
     let besideRanges = 0
@@ -118,7 +118,7 @@ function adviceOn(
   return againIfRight(tableId, url)
 }
 
-/** How many checkpoints the proof speaks of, or nothing where the log has none. */
+/** Number of compared checkpoints, as text; empty if the log has none. */
 function checkpointsText({ looked, all, notJudged }: CheckpointsLooked): string {
   if (all === 0) return ''
   return `; ${looked} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
