@@ -1,4 +1,6 @@
-/** Enums and composites that columns of a table are made of: below domains, arrays, ranges and the attributes of other composites. */
+/**
+ * Enums and composites in columns of a table: also below domains, arrays, ranges and attributes of other composites.
+ */
 import type { DeclaredType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
@@ -6,8 +8,9 @@ import { literal } from '../server/sql.ts'
 type Parts = DeclaredType['parts']
 
 /**
- * By the name of the column, with their members or attributes in order.
- * @param oid of the table @param database what tells this database from others
+ * By column name, with their members or attributes in order.
+ * @param oid of the table
+ * @param database identity of this database
  */
 export async function declaredTypes(
   session: CopySession,

@@ -60,7 +60,7 @@ export class CopyIn implements Submittable {
         if (this.#over) break
       }
     } catch (error) {
-      // Without it the server would take the rows so far as complete. The reply is ignored.
+      // Without CopyFail the server would take the rows so far as complete. Its reply is ignored.
       if (!this.#over) this.#connection?.sendCopyFail('the rows ended with an error')
       await this.#server(this.#ended).catch(() => undefined)
       throw error

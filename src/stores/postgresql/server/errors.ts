@@ -193,8 +193,7 @@ function serverError(thrown: unknown): ServerError | null {
 }
 
 /**
- * Restored rows lack a row that they refer to; leaving rows are still referred to. Messages in other languages than
- * English leave open which.
+ * Restored rows may lack a row that they refer to; removed rows may be referred to. Only English messages say which.
  */
 export function foreignKeyHint(message: string): string {
   const lacking =

@@ -101,8 +101,7 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
 }
 
 /**
- * Null if no role may create objects in the path. Each session checks existing objects at its start (`planted`), and no
- * later ones.
+ * Null if no role may create objects in the path. Each session checks existing objects once, at its start (`planted`).
  */
 async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(

@@ -20,10 +20,7 @@ const FIRST_OF_USERS = '16384::pg_catalog.oid'
 /** Roles whose members can do more than read or write rows. */
 const REACHING = ['pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend']
 
-/**
- * Volatile functions that only read. All others are refused: locks, sessions, large objects, files, settings, messages,
- * slots.
- */
+/** Volatile functions that only read. Others (locks, sessions, large objects, files, settings, slots …) are refused. */
 const READING = `^(${[
   'clock_timestamp|timeofday|random|random_normal|gen_random_uuid|uuidv4|uuidv7|array_shuffle|array_sample|bernoulli|system',
   'pg_sleep|pg_sleep_for|pg_sleep_until|currval|lastval|pg_sequence_last_value|pg_get_sequence_data',

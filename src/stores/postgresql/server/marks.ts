@@ -1,7 +1,4 @@
-/**
- * Names of objects on a table that becomes the first partition of another one: they differ from users' names and show
- * the purpose.
- */
+/** Names of objects on a table that becomes a first partition. They differ from users' names and show the purpose. */
 const PREFIX = 'sluice_in_place_'
 
 /** Name of the constraint with the bounds of the table. */

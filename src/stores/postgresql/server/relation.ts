@@ -13,10 +13,7 @@ export type KnownRelation = Relation & {
   readonly periodKey: string | null
 }
 
-/**
- * SQL over the table `c`: tables inherit from it. Each of those is read separately; partitions are read with their
- * table.
- */
+/** SQL over the table `c`: tables inherit from it. They are read separately; partitions are read with their table. */
 export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 

@@ -25,10 +25,7 @@ const NETWORK =
 const BROKEN =
   /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect|Query read timeout)/
 const STARTING = /^57P0[123]$/
-/**
- * The server ended the session: a transaction was idle or ran for too long, or the session was idle. Nothing was
- * committed.
- */
+/** The server ended the session: session or transaction was idle, or took too long. Nothing of it was committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
 
@@ -194,8 +191,7 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
 }
 
 /**
- * Reason and hint if the server lacks what the URL names. By the server's design, a role without a password gives the
- * same error as a wrong password.
+ * Reason and hint if something of the URL is missing. A role without a password looks like a wrong password, by design.
  */
 function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)

@@ -8,10 +8,7 @@ import type { PostgresSettings } from './settings.ts'
 import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
 
-/**
- * In addition to those of every session (`connect.ts`), if the server knows them. Other values would hide or cut off
- * rows, or change stored checksums.
- */
+/** Added to those of every session (`connect.ts`), if known. Others would hide rows, cut them or change checksums. */
 const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'iso_8601',
   row_security: 'off',

@@ -1,6 +1,5 @@
 /**
- * Settings from a PostgreSQL URL, completed from libpq's service file, environment variables and password file, in this
- * order.
+ * Settings from a PostgreSQL URL, then libpq's service file, environment variables and password file, in this order.
  */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'

@@ -61,10 +61,7 @@ function keyValue({ type }: Column, text: string): string {
   return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, elementsOf(type)) : text
 }
 
-/**
- * For a range of constants of type "char" the planner fails: it estimates them as texts of a collation, which the type
- * lacks. So it gets no constant.
- */
+/** The planner fails on constant ranges of type "char": it estimates them by a collation, which the type lacks. */
 function boundOf(column: Column): string {
   const bound = `CAST(${BOUND} AS ${castOf(column)})`
   return column.native === CHAR ? `(SELECT ${bound})` : bound

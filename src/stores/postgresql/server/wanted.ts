@@ -7,10 +7,7 @@
 import type { TextRow } from './session.ts'
 
 const LOOK_MS = 250
-/**
- * Shortest time, ms, that a snapshot is kept if only the other session waits, so that tables that are often altered get
- * copied.
- */
+/** Shortest use of a snapshot, ms, if only the other session waits: so tables that are often altered get copied. */
 const LEAST_MS = 2000
 
 export type WantedOptions = {
@@ -61,10 +58,7 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   }
 }
 
-/**
- * Sessions that request an exclusive lock held by a reader, and whether a reader waits for a table, too. Every role may
- * see both.
- */
+/** Sessions that request an exclusive lock held by a reader, and whether a reader waits, too. Every role sees both. */
 function wantedSql(pids: readonly number[]): string {
   const ours = `'{${pids.join(',')}}'::int[]`
   return `WITH waiting AS MATERIALIZED (

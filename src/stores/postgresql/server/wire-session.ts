@@ -38,10 +38,7 @@ export type Answer<R> = {
   readonly rows: readonly R[]
 }
 
-/**
- * Outcome of a transaction: committed, rolled back because a statement had failed, or unknown, because the connection
- * broke.
- */
+/** Outcome of a transaction: committed, rolled back after a failed statement, or unknown (the connection broke). */
 export type Ending = 'committed' | 'rolled back' | { readonly lost: unknown }
 
 export class Session implements Pooled {
