@@ -101,10 +101,7 @@ export async function parentOf(session: CopySession, name: TableName): Promise<P
 
 type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
-/**
- * True if a table that no session can change has the columns and rows that were proved, or if there is nothing to
- * compare.
- */
+/** True if an exclusively locked table has the columns and rows that were proved, or there is nothing to compare. */
 export async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
   if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))

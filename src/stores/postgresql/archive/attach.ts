@@ -56,10 +56,7 @@ export async function defaultOf(session: CopySession, { oid }: Parent): Promise<
   return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
 }
 
-/**
- * Moves rows that arrived after the partition left. Without a unique key, duplicates cannot be found: then they stay,
- * and the attachment is refused.
- */
+/** Moves rows that arrived late. Without a unique key duplicates cannot be found: then they stay, and ATTACH fails. */
 async function bringLate(
   session: CopySession,
   table: KnownTable,

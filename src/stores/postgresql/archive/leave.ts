@@ -47,10 +47,7 @@ function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): read
   return [parent, partition, ...below].map(({ oid }) => oid)
 }
 
-/**
- * Locks of a detach, in the order to take them: the server locks the default partition and referenced tables by itself,
- * and would wait for each in turn.
- */
+/** Locks of a detach in order: the server would wait in turn for each default partition and referenced table. */
 async function leavingLocks(
   session: CopySession,
   { parent, partition }: Pair,

@@ -218,8 +218,7 @@ export async function revokeDefaults(session: CopySession, { oid, name }: KnownT
 }
 
 /**
- * True if the server refuses a statement (missing role, function or tablespace, or rows that do not fit), but not for a
- * lock, a full disk or a shutdown.
+ * True if the server refuses a statement (a missing role, misfit rows …); false for a lock, a full disk or a shutdown.
  */
 export function isRefusal(error: unknown): boolean {
   const state = sqlStateOf(error)

@@ -17,10 +17,7 @@ const ON_DELETE: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
-/**
- * For a partition also those that refer to its parent. Only constraints that a user made: the server adds one for every
- * partition.
- */
+/** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
 export async function referrersOf(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []

@@ -165,7 +165,7 @@ export async function makeSchemas(pool: Pool, label: string): Promise<void> {
 
 /**
  * Creates what is missing, in one transaction. Programs that do so at once wait for each other, and only for roles with
- * a right to the queue: any login could take a weaker lock than theirs.
+ * a right to the queue: they use no lock that any login may take, such as an advisory one.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program, TARGET_BUSY
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {

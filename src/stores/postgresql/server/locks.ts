@@ -10,9 +10,7 @@ import { sqlStateOf } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/**
- * Shorter than the default `deadlock_timeout`: a waiting session gets its lock before the server looks for a deadlock.
- */
+/** Shorter than the default `deadlock_timeout`: a waiting session gets its lock before the server ends one. */
 const MOST_PATIENCE_MS = 900
 const TRIES = 2
 const PAUSE_MS = 200

@@ -83,7 +83,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     const hint = missingRight(message, settings.user, 'write')
     return make(...permissionDenied('TARGET_DENIED', { reason: message, ...(hint === null ? {} : { hint }) }))
   }
-  // A missing USAGE on the first schema of search_path looks like a missing schema.
+  // A missing USAGE on the first schema of search_path gives the same error as a missing schema.
   if (state === '3F000') {
     const { message } = thrown as { readonly message: string }
     const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
@@ -190,9 +190,7 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
   return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
 }
 
-/**
- * Reason and hint if something of the URL is missing. A role without a password looks like a wrong password, by design.
- */
+/** Reason and hint if the server lacks something of the URL. By design, no password gives the error of a wrong one. */
 function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)
   if (state === '3D000') {

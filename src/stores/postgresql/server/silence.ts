@@ -1,4 +1,4 @@
-/** Detects a connection that has gone silent, which raises no error: a dead network looks like a slow server. */
+/** Detects a connection that has gone silent, which raises no error: a dead network seems to be a slow server. */
 import type { Duplex } from 'node:stream'
 
 export class SilenceWatch {
