@@ -1,6 +1,4 @@
-/**
- * Checks that footer fields have the types of Apache Parquet's `parquet.thrift`: readers differ in what they ignore.
- */
+/** Checks that footer fields have the types of Apache Parquet's `parquet.thrift`: readers ignore different faults. */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 type Kind = 'number' | 'bytes' | 'list' | 'struct'

@@ -1,6 +1,4 @@
-/**
- * Parquet states a column's meaning twice, in an old and a new field (Apache Parquet, "LogicalTypes"): they must agree.
- */
+/** Parquet states a column's meaning in an old and a new field (Apache Parquet, "LogicalTypes"): they must agree. */
 import type { DuckDBValue } from '@duckdb/node-api'
 
 const OLD_OF: Readonly<Record<string, readonly string[]>> = {

@@ -20,9 +20,7 @@ function key(name: string): string {
   return literal(`${JSON.stringify(name)}:`)
 }
 
-/**
- * Spark's form, `2024-01-01T00:00:00.000Z`; microseconds only if there are any, so that a maximum is never truncated.
- */
+/** Spark's form, `2024-01-01T00:00:00.000Z`; microseconds only if there are any, so a maximum is never truncated. */
 function timestamp(expression: string, type: string): string {
   const zone = type === LOCAL_TIMESTAMP ? '' : 'Z'
   const micros = `epoch_us(${expression})`

@@ -128,7 +128,10 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
   }
 }
 
-/** Counts the lines of a COPY, and holds the last one back. Returns whole lines only, in pieces of some 100 KB. */
+/**
+ * Follows the lines of a COPY: counts them, and holds the last one back until it is known to be the last. Returns only
+ * whole lines, in pieces of some 100 KB.
+ */
 class LineTail {
   #held: Buffer[] = []
   #length = 0

@@ -78,10 +78,7 @@ export class QuerySession implements AsyncDisposable {
     return at
   }
 
-  /**
-   * @returns rows that it changed
-   * @throws DuckDB's error, after which the session cannot be used; the signal's reason
-   */
+  /** @returns rows that it changed @throws DuckDB's error, after which the session is unusable; the signal's reason */
   async run(sql: string): Promise<number> {
     throwIfAborted(this.#signal)
     try {

@@ -4,7 +4,10 @@ import { columnIn, type FileColumn, type QueryColumn } from '../../../model/arch
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from '../archive/columns.ts'
 
-/** Distinct column names for DuckDB, where `A` and `a` are one name: each name of such a group gets a number. */
+/**
+ * Distinct column names for DuckDB, where `A` and `a` are one name. Each name of such a group gets a number, since any
+ * of them would match the others.
+ */
 export function distinctNames(names: readonly string[]): readonly string[] {
   const folded = names.map((name) => name.toLowerCase())
   const isAlone = (i: number): boolean => folded.indexOf(folded[i] ?? '') === folded.lastIndexOf(folded[i] ?? '')

@@ -16,7 +16,10 @@ const OPENING_BYTES = 1_100_000
 const AHEAD_BYTES = 16 << 20
 const LF = 10
 
-/** A waiting statement occupies a thread of libuv's pool; some must stay free for the source. More feeds wait. */
+/**
+ * A statement that waits for rows occupies a thread of libuv's pool. Some must stay free for the source of the rows;
+ * another feed waits until one has ended.
+ */
 const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 const MOST_PIPES = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
 let freePipes = MOST_PIPES
@@ -155,9 +158,7 @@ export function cutOff(): SluiceError {
   })
 }
 
-/**
- * The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement reports why it ended.
- */
+/** The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement says why it ended. */
 class Pipe {
   /** Both ends until the reader opens: a write-only end cannot be opened before. */
   #keeper: number | null

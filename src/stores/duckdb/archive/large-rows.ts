@@ -1,6 +1,4 @@
-/**
- * Removes rows from the CSV that are too large for DuckDB's CSV reader; large fields go to separate files for DuckDB.
- */
+/** Removes rows from the CSV that are too large for DuckDB's CSV reader; their large fields go to separate files. */
 import { open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfAborted } from '../../../shared/abort.ts'

@@ -26,11 +26,7 @@ const PIECE = 1 << 15
 const ROW = 'file_row_number'
 const QUOTE = Buffer.from('"')
 
-/**
- * True if rows of a file must be read one by one.
- * @param file as `Desk.named` gives it
- * @param all columns of the file
- */
+/** True if rows must be read one by one. @param file as `Desk.named` gives it @param all columns of the file */
 export async function hasLongRows(
   desk: Desk,
   file: string,

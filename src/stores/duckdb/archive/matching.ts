@@ -13,9 +13,7 @@ import { readError } from './errors.ts'
 import { sumSql } from './sum-sql.ts'
 import { checkSchema, parquetSql } from './parquet-file.ts'
 
-/**
- * @returns digest of the matching rows of each file @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason
- */
+/** @returns digest of each file's matching rows @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
 export async function matchingOf(desk: Desk, { columns, files, signal, test }: Tested): Promise<readonly Digest[]> {
   const found: Digest[] = []
   for (const file of files) {

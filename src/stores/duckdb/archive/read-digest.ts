@@ -19,7 +19,10 @@ import { checkSchema, parquetSql } from './parquet-file.ts'
 
 export type KeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 
-/** @throws SluiceError UNSUPPORTED_KEY for keys with another order in their source; PROOF_FAILED, SOURCE_IO, abort */
+/**
+ * @throws SluiceError UNSUPPORTED_KEY for keys that sort differently in their source; PROOF_FAILED, SOURCE_IO, the
+ * signal's reason
+ */
 export async function digestOf(desk: Desk, { columns, files, signal, key, range }: KeyRange): Promise<Digest> {
   const { sql, parameters } = conditionOf(columns, key, range)
   let rows = 0n

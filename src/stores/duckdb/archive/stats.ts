@@ -87,7 +87,7 @@ function upper(text: string, { stored }: StoredColumn): string | null {
   }
 }
 
-/** The bound is above every text with this start: the first omitted character is replaced by a larger one. */
+/** A long text is cut; the bound gets a character above the first one that was cut off. Null if there is none. */
 function upperText(characters: readonly string[]): string | null {
   if (characters.length <= MOST) return JSON.stringify(characters.join(''))
   const next = characters[MOST] ?? ''

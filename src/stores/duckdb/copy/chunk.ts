@@ -235,9 +235,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 }
 
-/**
- * New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its row numbers
- */
+/** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */
 async function newRows(session: CopySession, { table }: ChunkRequest): Promise<Condition> {
   if (hidesNumbers(table.columns)) {
     throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {

@@ -59,10 +59,7 @@ export class Staging {
     )
   }
 
-  /**
-   * Checks for what the insert would fail on, since a failed statement would end the transaction.
-   * @throws SluiceError ROW_REFUSED
-   */
+  /** Checks what the insert would fail on: a failure would end the transaction. @throws SluiceError ROW_REFUSED */
   async check(): Promise<void> {
     const { table, columns, onExisting } = this.#request
     for (const [i, column] of columns.entries()) {

@@ -1,6 +1,4 @@
-/**
- * Brings archived rows back where their range is in use: into the partitioned table, or late rows into their partition.
- */
+/** Brings archived rows back into a range in use: into the partitioned table, or late rows into their partition. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -1,4 +1,4 @@
-/** Loads the CSV of `model/archiving/wire.ts` into a table by COPY, nearly unchanged. */
+/** Loads the CSV of `model/archive/wire.ts` into a table by COPY, nearly unchanged. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'

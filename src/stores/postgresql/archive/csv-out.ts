@@ -1,4 +1,4 @@
-/** Rows as the CSV of `model/archiving/wire.ts`: a SELECT list for which COPY prints each field in that form. */
+/** Rows as the CSV of `model/archive/wire.ts`: a SELECT list for which COPY prints each field in that form. */
 import { wirePieces } from '../../../model/archive/wire.ts'
 import type { BatchSize, ReadColumn, RowBatch } from '../../../model/copy/port.ts'
 import { quoteName } from '../server/connect.ts'

@@ -1,8 +1,6 @@
 /** Rewrites CSV fields for COPY as a stream; only data of the current piece is held. */
 
-/**
- * `bytes`: adds PostgreSQL's prefix for hexadecimal digits. `drop`: omitted. `quoted`: a leading backslash is quoted.
- */
+/** `bytes`: adds PostgreSQL's prefix for hex digits. `drop`: omitted. `quoted`: a leading backslash is quoted. */
 export type Refit = 'bytes' | 'drop' | 'quoted'
 
 const QUOTE = 34

@@ -1,17 +1,11 @@
-/**
- * Enums and composites in columns of a table: also below domains, arrays, ranges and attributes of other composites.
- */
+/** Enums and composites in columns of a table: also in domains, arrays, ranges and attributes of composites. */
 import type { DeclaredType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 type Parts = DeclaredType['parts']
 
-/**
- * By column name, with their members or attributes in order.
- * @param oid of the table
- * @param database identity of this database
- */
+/** By column name, with members or attributes in order. @param oid of the table @param database its identity */
 export async function declaredTypes(
   session: CopySession,
   oid: string,

@@ -85,9 +85,7 @@ export async function endAndMove(session: CopySession, where: Where, table: Foun
   if (table.kind === 'p') await moveBelow(session, await tablesBelow(session, table))
 }
 
-/**
- * Lock of the session that may mark a partition: a later program ends that session before it inspects the partition.
- */
+/** Lock of the session that may mark a partition: a later program ends that session before it reads the partition. */
 export async function lockLeaving(session: CopySession, identity: string): Promise<void> {
   await session.ask(`SELECT pg_catalog.pg_advisory_lock(${keyOf(identity)})`)
 }
@@ -96,10 +94,7 @@ export async function unlockLeaving(session: CopySession, identity: string): Pro
   await session.ask(`SELECT pg_catalog.pg_advisory_unlock(${keyOf(identity)})`)
 }
 
-/**
- * After it returns no earlier program marks the partition.
- * @throws SluiceError TARGET_BUSY if the session of one does not end
- */
+/** After it returns no earlier program marks the partition. @throws SluiceError TARGET_BUSY if one does not end */
 export async function endMarkers(session: CopySession, { identity, partition }: Where): Promise<void> {
   const until = performance.now() + ENDING_MS
   for (;;) {

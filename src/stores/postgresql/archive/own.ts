@@ -62,9 +62,7 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
   })
 }
 
-/**
- * Restores the properties on a new table, in the transaction that creates it. Refused ones are collected in `missing`.
- */
+/** Restores the properties on a new table, in the transaction that creates it. Refused ones go to `missing`. */
 export class GivenBack {
   readonly missing: NotGiven[] = []
   readonly #session: CopySession
@@ -218,7 +216,8 @@ export async function revokeDefaults(session: CopySession, { oid, name }: KnownT
 }
 
 /**
- * True if the server refuses a statement (a missing role, misfit rows …); false for a lock, a full disk or a shutdown.
+ * True if the server refuses a statement: a role, function or tablespace is missing, or rows do not fit. False for a
+ * lock, a full disk or a shutdown.
  */
 export function isRefusal(error: unknown): boolean {
   const state = sqlStateOf(error)

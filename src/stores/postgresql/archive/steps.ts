@@ -136,16 +136,13 @@ export class Steps implements AsyncDisposable {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
   }
 
-  /**
-   * Statements and transactions on one session; if the body throws, the session ends and loses its locks. @throws as
-   * `run`
-   */
+  /** Statements and transactions on one session, which ends with its locks if the body throws. @throws as `run` */
   alone<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, body)
   }
 
   /**
-   * A transaction on the caller's session, with the ledger entry; rolled back unless the body ends with `done`.
+   * A transaction on the caller's session, with its ledger entry; rolled back unless the body ends with `done`.
    * @throws as `run`
    */
   async within(session: CopySession, { closing, signal }: Step, body: () => Promise<Ended>): Promise<StepEnd> {

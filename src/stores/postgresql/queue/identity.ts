@@ -57,9 +57,7 @@ export function isSameServer(one: string, other: string): boolean {
   return without(a) === without(b)
 }
 
-/**
- * True if `now` was read on a standby and `before` was not. A standby takes no writes; its next timeline is unknown.
- */
+/** True if `now` was read on a standby and `before` was not. A standby is read-only; its next timeline is unknown. */
 export function isOnStandby(before: string, now: string): boolean {
   const [a, b] = [before, now].map((text) => JSON.parse(text) as Readonly<Record<string, string>>)
   return a?.['timeline'] !== undefined && b?.['timeline'] === undefined

@@ -4,9 +4,7 @@ import { elsewhere, isOnStandby, isSameServer, type Ask } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
-/**
- * Heartbeats that a promoted standby may lack (it is seconds behind). If it lacked more, later work would run again.
- */
+/** Heartbeats that a promoted standby may lack (it is seconds behind). With more, later work would run again. */
 const LACKED = 2
 
 /** State of one worker. */

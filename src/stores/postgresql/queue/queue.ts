@@ -1,6 +1,4 @@
-/**
- * The queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers.
- */
+/** Queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
 import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/share/distributed.ts'
@@ -197,10 +195,7 @@ class PostgresQueue implements RunQueue {
     return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }
   }
 
-  /**
-   * Inspects the tables again, so a long-running reader sees a queue that is created later.
-   * @throws SluiceError LEDGER_NEWER
-   */
+  /** Reads again which tables exist, so that a long reader sees a later queue. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
       if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)

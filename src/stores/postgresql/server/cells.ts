@@ -142,10 +142,7 @@ export function unescaped(field: string): string {
   return field.replaceAll(ESCAPED, (_, char: string) => LETTERS[char] ?? char)
 }
 
-/**
- * Adds the column's name to an error; errors that do not concern a value are returned unchanged.
- * @param isTarget as for `valueError`
- */
+/** Adds the column's name to an error about a value; others are unchanged. @param isTarget as for `valueError` */
 export function inColumn(error: unknown, { name }: AnyColumn, table: string, isTarget: boolean): unknown {
   if (!isRefusedValue(error)) return error
   return valueError(isTarget, error.message, { where: `${table}.${name}`, cause: error })

@@ -265,8 +265,7 @@ async function lends(client: Client, settings: PostgresSettings, purpose: Purpos
   try {
     let isLent = false
     for (let tries = 0; tries < TRIES && !isLent; tries++) {
-      // A pool hands out either the last returned process, which the other client gets, or the first, which this one
-      // gets.
+      // A pool hands out either the last returned process, which the other client gets, or the first, for this one.
       isLent = (await processOf(client)) !== pid
       await other.query('BEGIN')
       isLent ||= (await processOf(other)) === pid || (await processOf(client)) !== pid

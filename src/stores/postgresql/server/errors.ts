@@ -114,10 +114,7 @@ export function viewLost(settings: PostgresSettings, cause: unknown): SluiceErro
   })
 }
 
-/**
- * All sessions of a snapshot were closed, so that another session can lock a table exclusively.
- * @param table as the server spells it
- */
+/** All sessions of a snapshot were closed for another's exclusive lock. @param table as the server spells it */
 export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
   return new SluiceError('SOURCE_BUSY', `another session waits for ${table} to itself (TRUNCATE, ALTER TABLE, LOCK)`, {
     where: settings.label,
@@ -193,7 +190,7 @@ function serverError(thrown: unknown): ServerError | null {
 }
 
 /**
- * Restored rows may lack a row that they refer to; removed rows may be referred to. Only English messages say which.
+ * Restored rows may lack a row that they refer to, removed ones may be referred to. Only English messages say which.
  */
 export function foreignKeyHint(message: string): string {
   const lacking =

@@ -51,10 +51,7 @@ export const DOMAINS_SQL = `${TRUSTED}
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) d.typnamespace
   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND ${isStranger('d.typowner')} AND ${REACHES} LIMIT 1`
 
-/**
- * Returns a row if a query with this tree must not run: its action, the object, and the reason. @param tree from the
- * server
- */
+/** Returns a row if a query with this tree must not run: action, object, reason. @param tree from the server */
 export function usesSql(tree: string): string {
   return `${TRUSTED},
   called (id) AS (
@@ -102,9 +99,7 @@ const FUNCTIONS = 'funcid|opfuncid|hashfuncid|negfuncid|aggfnoid|winfnoid|tsmhan
 const OPERATORS = 'opno|opnos|eqop|sortop|cycle_mark_neop'
 const RELATIONS = 'relid'
 
-/**
- * Numbers of fields; a line may end at any blank. Names and values cannot imitate a field: blanks in them are escaped.
- */
+/** Numbers of fields; a line may end at any blank. No name or value can imitate a field: blanks are escaped. */
 function oidsOf(tree: string, fields: string): readonly string[] {
   const found = tree.matchAll(new RegExp(`:(?:${fields})\\s+(?:\\(o\\s+)?(\\d+(?:\\s+\\d+)*)`, 'g'))
   return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))

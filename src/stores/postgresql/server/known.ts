@@ -1,6 +1,4 @@
-/**
- * Tables of an archive in the current system catalogs: by name, and by number, which distinguishes tables of one name.
- */
+/** Tables of an archive in the current system catalogs: by name, and by number, which is unique. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'

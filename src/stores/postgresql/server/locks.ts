@@ -73,7 +73,8 @@ export class Locks {
   }
 
   /**
-   * Rolls back, and names sessions that hold or want what it waited for, prepared transactions first; empty if gone.
+   * Rolls back, and names sessions that hold or want what it waited for, prepared transactions first; empty if they are
+   * gone.
    */
   async holders(): Promise<readonly string[]> {
     if (this.#involved.size === 0) return []

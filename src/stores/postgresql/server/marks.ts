@@ -15,10 +15,7 @@ export function indexMark(table: string, of: string, attnum: string | null): str
   return `${PREFIX}${table}_${of}_${attnum ?? 'own'}`
 }
 
-/**
- * Name of the check, and its function, of a past whose latest rows are about to move. @param past number of that
- * partition
- */
+/** Name of the check and the function of a past whose latest rows will move. @param past number of that partition */
 export function sliceMark(past: string): string {
   return `${PREFIX}${past}_slice`
 }

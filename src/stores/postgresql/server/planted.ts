@@ -29,9 +29,7 @@ type Catalog = {
   readonly prefix: string
   /** SQL over `s`, the schema, and `o`, the object: its name for DROP. */
   readonly dropped: string
-  /**
-   * SQL over `o` and `b`, a built-in of that name: same arguments, so the built-in is used, since it is found first.
-   */
+  /** SQL over `o` and `b`, a built-in of that name: same arguments, so the built-in is found first and used. */
   readonly same: string
   /** SQL over `o`: a statement of ours can call it. */
   readonly called: string

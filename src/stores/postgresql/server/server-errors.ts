@@ -238,10 +238,7 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
   return redactText(text, settings.secrets)
 }
 
-/**
- * For a pooler that shares server processes between transactions, when one must stay.
- * @param reason what needs it, as a sentence
- */
+/** For a pooler that shares server processes, when one must stay. @param reason what needs it, as a sentence */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
   return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
     where: settings.label,

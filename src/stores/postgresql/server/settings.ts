@@ -1,6 +1,4 @@
-/**
- * Settings from a PostgreSQL URL, then libpq's service file, environment variables and password file, in this order.
- */
+/** Settings from a PostgreSQL URL, then libpq's service file, environment and password file, in this order. */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'

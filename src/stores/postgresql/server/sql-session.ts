@@ -107,7 +107,7 @@ export class SqlSession extends Session {
   }
 
   /**
-   * Needs a transaction, which can be used meanwhile. Takes 50 % longer: the server collects each page before it sends.
+   * Needs a transaction, which can be used meanwhile. Takes 50 % longer: the server collects a page before it sends.
    */
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const name = quotedName(`sluice_${++cursors}`)

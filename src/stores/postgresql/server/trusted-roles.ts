@@ -1,6 +1,4 @@
-/**
- * Roles that a login trusts. Statements qualify every function and operator, since they run before anything is trusted.
- */
+/** Roles that a login trusts. Statements qualify each function and operator: they run before anything is trusted. */
 
 /** The login, its roles, the database's owner, and superusers: these already have full power over the login. */
 export const TRUSTED = `WITH RECURSIVE mine (role) AS (

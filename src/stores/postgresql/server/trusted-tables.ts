@@ -18,9 +18,7 @@ const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as con
 /** SQL: the OID of a system catalog, as in `pg_depend`. */
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
-/**
- * Objects that a table's part may depend on without running code: relations, their keys, its schema, its publications.
- */
+/** Objects that a table's part may depend on without running code: relations, keys, its schema, publications. */
 const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
 
 /**
@@ -200,10 +198,7 @@ export class Strangers {
     await this.#judge(ask)
   }
 
-  /**
-   * Begins a transaction that keeps the tables as they were checked. @throws SluiceError TABLE_REFUSED; no transaction
-   * is open then
-   */
+  /** Begins a transaction that keeps the tables as checked. @throws SluiceError TABLE_REFUSED, without a transaction */
   async begin({ begin, ask, rollBack }: Judged): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       await begin()

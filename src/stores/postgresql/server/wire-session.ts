@@ -126,9 +126,7 @@ export class Session implements Pooled {
     return connectionLost(new Error('Connection terminated between two statements'), this.settings)
   }
 
-  /**
-   * Sends rows to `COPY … FROM STDIN`; returns how many the server took. @throws errors of the server, or of `pieces`
-   */
+  /** Sends rows to `COPY … FROM STDIN`; returns how many it took. @throws errors of the server, or of `pieces` */
   copyIn(sql: string, pieces: Pieces): Promise<bigint> {
     return this.copyAmong([sql], pieces)
   }
@@ -179,9 +177,7 @@ export class Session implements Pooled {
     clearTimeout(timer)
   }
 
-  /**
-   * Ends the connection in any state. A busy server would notice only when it replies, so its process is terminated.
-   */
+  /** Ends the connection in any state. A busy server would notice only at its reply, so its process is terminated. */
   destroy(): void {
     if (!this.#alive) return
     this.#alive = false

@@ -1,6 +1,4 @@
-/**
- * Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its row of the ledger.
- */
+/** Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'

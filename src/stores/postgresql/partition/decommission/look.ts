@@ -50,9 +50,7 @@ export async function lookAtParked(
   return { table, identity: oid, use: await useOf(session, oid), nowMs: Number(now?.[0]), findings }
 }
 
-/**
- * Reads and writes of a table as the server counts them. The counters lag: activity of the last second may be missing.
- */
+/** Reads and writes of a table as the server counts them; activity of the last second may be missing. */
 async function useOf(session: CopySession, oid: string): Promise<TableUse> {
   // Older servers lack a column of this row: JSON then has no such key.
   const [row] = await session.ask(

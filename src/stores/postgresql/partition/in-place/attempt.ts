@@ -20,9 +20,7 @@ import { planFinding, stripped, takeover } from './looks.ts'
 /** The new table, as far as it can be created before tables in use are locked. */
 export type Beside = { readonly about: About; readonly parts: TwinParts; readonly wanted: readonly Wanted[] }
 
-/**
- * In the caller's transaction: other sessions see the new table only under the public name, and a rollback removes it.
- */
+/** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
 export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<Beside> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
@@ -31,10 +29,7 @@ export async function makeBeside(session: CopySession, request: InPlaceRequest):
   return { about, parts, wanted }
 }
 
-/**
- * Locks the table against all others.
- * @throws errors of the server if the lock is not granted in time; SluiceError PLAN_CHANGED
- */
+/** Locks the table exclusively. @throws errors of the server, such as a lock timeout; SluiceError PLAN_CHANGED */
 export async function takeTable(
   session: CopySession,
   { about }: Beside,

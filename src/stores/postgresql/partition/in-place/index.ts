@@ -1,5 +1,5 @@
 /**
- * Makes a table the first partition of a new one. Scans run before, while others use it; the rest is one transaction.
+ * Makes a table the first partition of a new one. Scans run before, while it is in use; the rest is one transaction.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
@@ -267,10 +267,7 @@ export class PostgresInPlace implements InPlaceStore {
   }
 }
 
-/**
- * Statements after the switch, while others use the table.
- * @returns what is left, in words, each with the statement for it
- */
+/** Statements after the switch, with the table in use. @returns what is left, in words, each with its statement */
 async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
   const side = await sideOf(session, table)
   if (side === null) return []
@@ -299,9 +296,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/**
- * Creates the new table and rolls it back, to compare both. Without foreign keys: other sessions would wait for them.
- */
+/** Creates the new table and rolls it back, to compare both. Without foreign keys: others would wait for them. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)

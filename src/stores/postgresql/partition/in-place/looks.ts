@@ -1,6 +1,4 @@
-/**
- * Findings for a table that becomes a partition: of itself before any change, and of its dependencies by the new table.
- */
+/** Findings for a table that becomes a partition: of itself before any change, and of dependencies by the new table. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -22,7 +20,10 @@ export async function takeover(sides: Sides, told: boolean): Promise<readonly St
   return steps.filter((step) => !isOfCopies(step))
 }
 
-/** Findings on a table and its copy only: here no rows are copied, and partitions are used through the table. */
+/**
+ * Findings that apply only if one table is a copy of the other: here no rows are applied or compared, and partitions
+ * are used through the table.
+ */
 function isOfCopies({ about, verdict }: Step): boolean {
   if (verdict === 'refused') return about === 'role' || about === 'row security'
   return verdict === 'left' && (about === 'publication' || about === 'foreign key from it')

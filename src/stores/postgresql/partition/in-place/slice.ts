@@ -1,6 +1,4 @@
-/**
- * Makes the latest period of a past a partition of its own. Its rows move in one transaction that all others wait for.
- */
+/** Makes the latest period of a past a partition. Its rows move in one transaction that all others wait for. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SlicePlan, SliceRequest } from '../../../../model/partition/in-place-port.ts'

@@ -238,10 +238,7 @@ export function noteSql(
   return `CREATE OR REPLACE FUNCTION ${tableSql(note)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS ${literal(body)}`
 }
 
-/**
- * Drops log, function and triggers.
- * @param on current name of the table; null if it, or its triggers, no longer exist
- */
+/** Drops log, function and triggers. @param on the table's current name; null if it, or its triggers, are gone */
 export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): string {
   const triggers =
     on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)} ON ${tableSql(on)}`)

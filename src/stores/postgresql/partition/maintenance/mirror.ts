@@ -1,6 +1,4 @@
-/**
- * Trigger statements that apply a change of a default partition to the tables that will replace it, in its transaction.
- */
+/** Trigger statements that apply a change of a default partition to its replacement tables, in its transaction. */
 import type { KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

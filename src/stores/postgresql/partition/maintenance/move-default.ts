@@ -272,8 +272,7 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
 }
 
 /**
- * Refuses a key that does not identify rows at all times, or has operators outside `pg_catalog`.
- * @throws SluiceError TABLE_REFUSED
+ * Refuses a key that may not identify rows, or with operators outside `pg_catalog`. @throws SluiceError TABLE_REFUSED
  */
 async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`

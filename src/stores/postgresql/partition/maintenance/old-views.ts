@@ -76,10 +76,7 @@ export class OldViews {
     }
   }
 
-  /**
-   * Checks again, in a transaction that has locked the table exclusively.
-   * @throws SluiceError TARGET_BUSY if there is one again
-   */
+  /** Checks again, with the table locked exclusively. @throws SluiceError TARGET_BUSY if there is one again */
   async refuse(): Promise<void> {
     const suspect = (await this.#look()).find((view) => view.suspect)
     if (suspect !== undefined) throw this.#kept(suspect)

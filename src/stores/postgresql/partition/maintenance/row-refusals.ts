@@ -1,6 +1,4 @@
-/**
- * Reasons why the server refuses to write rows of a default partition again: refused by name, since a retry fails, too.
- */
+/** Reasons why the server refuses to write rows of a default partition again, for which a retry is useless. */
 import type { SluiceError } from '../../../../shared/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -38,9 +36,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   return error
 }
 
-/**
- * Finds generated values that their expression no longer gives: copies would differ. @returns null if there are none
- */
+/** Finds generated values that their expression no longer gives: copies would differ. @returns null if there is none */
 export async function staleGenerated(session: CopySession, rest: KnownTable): Promise<SluiceError | null> {
   const columns = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),

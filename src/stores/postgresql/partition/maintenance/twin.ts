@@ -13,9 +13,7 @@ import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
 
-/**
- * Places of `ownStatementsSql`: foreign keys, triggers, rules and row security. They take effect once others use it.
- */
+/** Places of `ownStatementsSql`: foreign keys, triggers, rules, row security. They take effect once others use it. */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
@@ -110,10 +108,7 @@ export class Twin {
     await this.#nameUngiven()
   }
 
-  /**
-   * Tests which of the last statements the server accepts.
-   * @returns those, for the transaction that attaches the table
-   */
+  /** Tests which of the last statements the server accepts. @returns those, for the transaction that attaches */
   async late(): Promise<readonly string[]> {
     const taken: string[] = []
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))

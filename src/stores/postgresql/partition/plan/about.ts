@@ -25,9 +25,7 @@ export type About = {
 /** One inspection, about one topic. */
 export type Look = (about: About) => Promise<readonly PlanFinding[]>
 
-/**
- * For a transaction with an empty search path, so that the server qualifies every name. @throws SluiceError SOURCE_GONE
- */
+/** With an empty search path, for which the server qualifies every name. @throws SluiceError SOURCE_GONE */
 export async function aboutTable(session: CopySession, planned: PlannedTable, nulls: boolean): Promise<About> {
   const { table } = planned.table
   const column = planned.column.name

@@ -1,6 +1,4 @@
-/**
- * Measures how fast rows are read and written into a table with the new indexes, on this machine, as a copy does it.
- */
+/** Measures how fast rows are read, and written into a table with the new indexes, on this machine, as in a copy. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { isNative } from '../../../../model/copy/column-type.ts'
 import type { MeasureRequest, Measured } from '../../../../model/partition/plan-port.ts'

@@ -1,6 +1,4 @@
-/**
- * Distribution of rows over time: a full scan or a sample of blocks, with rare periods counted by an index if possible.
- */
+/** Distribution of rows over time: a scan or a sample of blocks, with rare periods counted by an index if possible. */
 import type {
   Bucket,
   Counted,

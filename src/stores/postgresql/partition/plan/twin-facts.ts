@@ -75,9 +75,7 @@ export type TwinIndex = {
   readonly options: string | null
 }
 
-/**
- * SQL: definition from `USING` on, of the index `x` on the table `c` in `n`. By length, since names may hold any words.
- */
+/** SQL: definition from `USING` on, of index `x` on table `c` in `n`. By length, since names may hold any words. */
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
 

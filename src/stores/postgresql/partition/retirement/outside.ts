@@ -1,6 +1,4 @@
-/**
- * Facts about a database, from another one of its server: its users, what prevents the DROP, and the login's rights.
- */
+/** Facts about a database, from another one of its server: users, obstacles to the DROP, and the login's rights. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { DatabaseUse } from '../../../../model/partition/retirement-port.ts'
 import { quoteName } from '../../server/connect.ts'
