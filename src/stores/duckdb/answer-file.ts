@@ -1,4 +1,4 @@
-/** Answers of queries as Parquet: the rows come as CSV through a pipe, so that no more of them than one row group is ever held. */
+/** Query results as Parquet: rows come as CSV through a pipe, so that at most one row group is in memory. */
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ const CASTS: Readonly<Record<Exclude<AnswerType, `decimal(${number},${number})`>
 }
 
 function castOf(type: AnswerType, text: string): string {
-  // No value has more digits than that: the one who chose the type has looked.
+  // The caller that chose the type has checked that no value has more digits.
   if (type.startsWith('decimal(')) return `CAST(${text} AS ${type.toUpperCase()})`
   return CASTS[type as keyof typeof CASTS](text)
 }

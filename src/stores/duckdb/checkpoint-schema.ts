@@ -72,7 +72,7 @@ export const CHECKPOINT_COLUMNS = `{${Object.entries(FIELDS)
   .map(([kind, fields]) => `${literal(kind)}: ${literal(struct(fields))}`)
   .join(', ')}}`
 
-/** A field that every row of a kind has: what counts rows of the kind in a file. */
+/** A field that every row of a kind has, to count its rows in a file. */
 export const CHECKPOINT_KEYS: Readonly<Record<CheckpointKind, string>> = {
   txn: 'appId',
   add: 'path',

@@ -1,7 +1,7 @@
 /**
- * Checkpoints through DuckDB: rows go as JSON text into a file beside the target, and one COPY with the protocol's types makes Parquet of it.
- * The text is on disk before the COPY begins, because the sizes of row groups and buffers follow from it: memory stays bounded whatever
- * the statistics weigh.
+ * Writes checkpoints by DuckDB: rows go as JSON text to a file next to the target, and one COPY with the protocol's
+ * types makes Parquet of it. The text is complete on disk before the COPY, because sizes of row groups and buffers
+ * depend on it: memory stays bounded for any statistics.
  */
 import { mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
 import { identifier, literal, openDuckDb, type DuckDb } from './instance.ts'
 
 const MB = 1 << 20
-/** Text of a row group at most, with the number of rows that DuckDB and Spark think sensible. */
+/** Most text bytes of a row group, and its number of rows as in DuckDB and Spark. */
 const GROUP_BYTES = 64 * MB
 const GROUP_ROWS = { most: 122_880, least: 2_048 }
 const BUFFER_BYTES = 4 * MB
@@ -42,12 +42,12 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-checkpoint-'))
     try {
       const found = await writeRows(text, rows, signal)
-      // DuckDB takes odd characters of a name for a pattern: behind this link there are none.
+      // DuckDB would take some characters of a name for a pattern; this link's name has none.
       await symlink(resolve(dirname(file)), join(folder, 'at'))
       const near = (name: string): string => literal(join(folder, 'at', basename(name)))
       using db = await openDuckDb({
         threads: 1,
-        // A line is held several times over: as text, as JSON, and as a value.
+        // A line is in memory several times: as text, as JSON, and as a value.
         memoryLimit: `${768 + Math.ceil((found.longest * 8) / MB)}MB`,
         tempDirectory: join(folder, 'spill'),
       })
@@ -126,7 +126,7 @@ async function copyRows(
   }
 }
 
-/** What the file holds, read again from the file, kind by kind: a line that became a row of nothing must not pass. */
+/** Counts the rows of each kind in the written file: a line that became an empty row must not pass. */
 async function proveRows(db: DuckDb, source: string, text: RowsText, copied: number, file: string): Promise<void> {
   const counts = CHECKPOINT_KINDS.map(
     (kind) => `count(${identifier(kind)}.${identifier(CHECKPOINT_KEYS[kind])})::DOUBLE`,
@@ -155,7 +155,7 @@ async function sync(file: string): Promise<void> {
   }
 }
 
-/** What DuckDB says of a value or of the disk, in our words; errors of the file system go on as they are. */
+/** Maps DuckDB's errors about values or the disk; errors of the file system are returned unchanged. */
 function writeError(error: unknown, file: string, signal: AbortSignal): unknown {
   throwIfAborted(signal)
   if (error instanceof SluiceError || !(error instanceof Error) || 'code' in error) return error
@@ -174,7 +174,7 @@ function writeError(error: unknown, file: string, signal: AbortSignal): unknown 
   return new SluiceError('TARGET_IO', `the checkpoint cannot be written: ${message}`, { where: file, cause: error })
 }
 
-/** Checkpoints through a DuckDB that lives for one file. */
+/** Each checkpoint gets a new DuckDB. */
 export function duckdbCheckpointWriter(): CheckpointWriter {
   return new DuckDbCheckpointWriter()
 }

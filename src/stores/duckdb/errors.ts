@@ -1,6 +1,6 @@
 /**
- * What DuckDB's messages mean: it has no error codes, and their first words are all there is. Which of them is the machine's fault, a row's or a
- * statement's is told here for catalogs, copies and files; what is said then depends on what was being done.
+ * Classifies DuckDB's errors for catalogs, copies and files: the fault of the machine, a row or a statement. DuckDB has
+ * no error codes, so the first words of a message must do. The caller adds the context.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
@@ -11,41 +11,41 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Of errors about data: whatever DuckDB adds may hold the row itself, which belongs in no message. */
+/** For errors about data: later lines may contain the row, which belongs in no message. */
 export function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] ?? ''
 }
 
-/** In one line, without the caret below a copy of the statement. */
+/** As one line, without the copy of the statement and its caret. */
 export function oneLine(error: unknown): string {
   return (messageOf(error).split(/\n+LINE \d+:/)[0] ?? '').replaceAll(/\s*\n\s*/g, ' ').trim()
 }
 
-/** Whether a disk is full, or what may spill to it is used up. */
+/** True if a disk is full, or the spill limit is reached. */
 export function isDiskFull(error: unknown): boolean {
   return /no space left|max_temp_directory_size/i.test(messageOf(error))
 }
 
-/** Whether the file system refuses. */
+/** True if the file system denies access. */
 export function isDenied(error: unknown): boolean {
   return /permission denied|read-only file system/i.test(messageOf(error))
 }
 
-/** Errors that are about values: some row is not taken, and others may be. */
+/** True for errors about values: a row is refused, and others may be accepted. */
 export function isRowError(error: unknown): boolean {
   return /^(?:Constraint|Conversion|Out of Range|Invalid Input|Overflow) Error|^(?:TransactionContext Error: )?Failed to commit: .*(?:[Cc]onstraint|[Dd]uplicate)/.test(
     oneLine(error),
   )
 }
 
-/** What is wrong with an SQL expression that somebody wrote. */
+/** True for a mistake in a user's SQL expression. */
 export function isExpressionError(error: unknown): boolean {
   return /^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Not implemented|Invalid|Missing Extension) Error/.test(
     oneLine(error),
   )
 }
 
-/** A file that cannot be opened. @param label URL of the database */
+/** For a file that cannot be opened. @param label URL of the database */
 export function connectFailed(cause: unknown, label: string): SluiceError {
   const details = { where: `${label}: ${messageOf(cause)}`, cause }
   if (!/no such file/i.test(messageOf(cause))) return new SluiceError(...connectionFailed(details))
@@ -53,7 +53,7 @@ export function connectFailed(cause: unknown, label: string): SluiceError {
   return new SluiceError(...databaseMissing('The file, or its folder, is not there', hint, details))
 }
 
-/** Why a file is no database that this DuckDB reads, and what helps; null for every other error. */
+/** Why this DuckDB cannot read a file, and a hint; null for any other error. */
 function unreadableFile(message: string): readonly [message: string, hint: string] | null {
   const [, version, readable] = /database file with version number (\d+), .* versions (.+)\./.exec(message) ?? []
   if (version !== undefined && readable !== undefined) {
@@ -70,7 +70,7 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   }
   if (/sqlite_scanner/.test(message))
     return ['the file is a SQLite database, not one of DuckDB', 'say sqlite:///file.db for it']
-  // A column or a value may be called checksum.
+  // A column or a value may be named checksum.
   if (isRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
   return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
     message,
@@ -79,7 +79,7 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
     : null
 }
 
-/** Of a database file. What is not known here comes back unchanged. */
+/** For a database file. Unknown errors are returned unchanged. */
 export function duckdbError(error: unknown, label: string): unknown {
   const known = engineError(error, label)
   if (known instanceof SluiceError) return known
@@ -94,7 +94,7 @@ export function duckdbError(error: unknown, label: string): unknown {
   return error
 }
 
-/** Of a session, with a database file or without one. What is not known here comes back unchanged. */
+/** For a session, with or without a database file. Unknown errors are returned unchanged. */
 export function engineError(error: unknown, label: string): unknown {
   if (error instanceof SluiceError) return error
   const message = messageOf(error)
@@ -126,7 +126,7 @@ const OF_COPIES: Partial<Readonly<Record<ErrorCode, string>>> = {
   CONNECT_FAILED: 'the database file cannot be opened',
 }
 
-/** Of a side of a copy. @returns a SluiceError of that side; what is not known comes back unchanged */
+/** For a side of a copy. @returns a SluiceError of that side; unknown errors are returned unchanged */
 export function copyError(thrown: unknown, label: string, side: Side): unknown {
   const known = duckdbError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known

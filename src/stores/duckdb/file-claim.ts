@@ -1,6 +1,6 @@
 /**
- * One opener of a DuckDB file at a time within this program. DuckDB's own lock keeps other programs out, but two threads of one program would
- * get past it, each with an instance of its own, and damage the file.
+ * One opener of a DuckDB file at a time in this program. DuckDB's lock excludes other programs, but not two threads of
+ * one program: each would get its own instance, and damage the file.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -12,10 +12,7 @@ import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark
 const WAIT_MS = 10_000
 const LOOK_MS = 15
 
-/**
- * Claims a file for this thread, waiting for the thread that has it.
- * @throws SluiceError TARGET_BUSY after ten seconds
- */
+/** Claims a file for this thread, after others that have it. @throws SluiceError TARGET_BUSY after ten seconds */
 export async function claimFile(file: string, label: string): Promise<Disposable> {
   const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32)
   const prefix = `sluice-duckdb-${name}-`
@@ -47,10 +44,10 @@ function taken(claim: string): boolean {
 }
 
 const REST = new RegExp(`^${MARK}$`)
-/** As older programs end it. */
+/** Name suffix by older programs. */
 const OLD_REST = /^\d+$/
 
-/** Removes what killed programs have left. @param folder that containers may share, each with processes of the same numbers */
+/** Removes files of killed programs. @param folder may be shared by containers, where process numbers repeat */
 export function removeLeft(folder: string, prefix: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(prefix)) continue

@@ -1,11 +1,11 @@
-/** Whether the fields of a footer are of the types that Apache Parquet's `parquet.thrift` gives them: readers differ in what they pass over. */
+/** Checks that footer fields have the types of Apache Parquet's `parquet.thrift`: readers ignore different faults. */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 type Kind = 'number' | 'bytes' | 'list' | 'struct'
 type Shape = {
   readonly name: string
   readonly fields: Readonly<Record<number, Kind>>
-  /** Of the structs in these fields, or in the lists there. */
+  /** Shapes of structs in these fields, or in lists there. */
   readonly inner: Readonly<Record<number, Shape>>
 }
 
@@ -58,7 +58,7 @@ function kindOf(value: Value): Kind {
   return value instanceof Map ? 'struct' : 'list'
 }
 
-/** Fields that are not known are a newer version's. */
+/** Unknown fields are a newer version's. */
 function faultIn(value: Value, shape: Shape): string | null {
   if (!(value instanceof Map)) return `a ${shape.name} is no struct`
   if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds at once`
@@ -75,14 +75,14 @@ function faultIn(value: Value, shape: Shape): string | null {
   return null
 }
 
-/** What is wrong with the bytes of a footer, as a clause; null where nothing is. */
+/** What is wrong with the bytes of a footer, as a clause; null if nothing is. */
 export function footerShapeFault(footer: Buffer): string | null {
   try {
     const thrift = new Thrift(footer)
     const fields = thrift.struct(0)
     const fault = faultIn(fields, FOOTER)
     if (fault !== null) return `in its footer ${fault}`
-    // Behind the footer of an encrypted file there is its signature.
+    // The footer of an encrypted file is followed by its signature.
     const isWhole = thrift.at === footer.length || fields.has(ENCRYPTION)
     return isWhole ? null : `its footer ends after ${thrift.at} of ${footer.length} bytes`
   } catch (error) {

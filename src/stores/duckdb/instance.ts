@@ -1,4 +1,4 @@
-/** One way to open DuckDB, for a file and for what is in memory: bounded, offline, and loaded only when somebody needs it. */
+/** The one way to open DuckDB, for files and in memory: bounded, offline, and loaded only when needed. */
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
@@ -8,9 +8,9 @@ export { literal, quotedName as identifier } from '../../shared/sql-text.ts'
 
 export type DuckDbOptions = {
   readonly threads: number
-  /** As DuckDB writes it, for example `512MB`. */
+  /** In DuckDB's notation, for example `512MB`. */
   readonly memoryLimit: string
-  /** Folder for what does not fit in memory; DuckDB makes it. Absent: nothing may spill. */
+  /** Spill folder, which DuckDB creates. Absent: no spilling. */
   readonly tempDirectory?: string
   readonly readOnly?: boolean
 }
@@ -38,7 +38,7 @@ export class DuckDb implements Disposable {
 
 export const MEMORY = ':memory:'
 
-/** A database in memory. @throws SluiceError INTERNAL when the native library cannot be loaded */
+/** A database in memory. @throws SluiceError INTERNAL if the native library cannot be loaded */
 export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
   const instance = await openInstance(MEMORY, options)
   try {
@@ -50,9 +50,10 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
 }
 
 /**
- * Opens DuckDB with extensions neither installed nor loaded by itself: a query that needs one fails at once instead of trying the network.
- * @param path of a database file, which nobody else of this program may have open; or `MEMORY`
- * @throws SluiceError INTERNAL when the native library cannot be loaded; DuckDB's own error when the file cannot be opened
+ * Opens DuckDB without installing or loading extensions by itself: a query that needs one fails at once instead of
+ * using the network.
+ * @param path of a database file that no other code of this program has open; or `MEMORY`
+ * @throws SluiceError INTERNAL if the native library cannot be loaded; DuckDB's own error if the file cannot be opened
  */
 export async function openInstance(path: string, options: DuckDbOptions): Promise<DuckDBInstance> {
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api').catch((error: unknown) => {
@@ -67,13 +68,14 @@ export async function openInstance(path: string, options: DuckDbOptions): Promis
     temp_directory: options.tempDirectory ?? '',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    // A cache of file contents is keyed by times that a quick rewrite does not change: an instance that lives on must read what is there now.
+    // The cache's keys contain file times, which a quick rewrite does not change; a long-lived instance must read the
+    // current contents.
     enable_external_file_cache: 'false',
     ...(options.readOnly === true ? { access_mode: 'READ_ONLY' } : {}),
   })
 }
 
-/** How long an unused instance stays open, ms: starting one costs some 30 ms, keeping one some MB. */
+/** How long an unused instance stays open, ms: starting one takes some 30 ms, keeping one some MB. */
 const IDLE_MS = 5_000
 
 /** One instance for many short uses, opened by the first and closed some time after the last. */
@@ -88,7 +90,7 @@ export class SharedDuckDb {
     this.#options = options
   }
 
-  /** A connection of its own; give it back with `release`. */
+  /** A separate connection; return it with `release`. */
   async connect(): Promise<DuckDBConnection> {
     this.#uses++
     if (this.#timer !== null) clearTimeout(this.#timer)
@@ -106,7 +108,7 @@ export class SharedDuckDb {
   release(connection: DuckDBConnection): void {
     connection.closeSync()
     if (--this.#uses > 0) return
-    // The timer holds nothing back: a process that ends takes the instance with it.
+    // The timer does not keep the process alive: its end closes the instance.
     this.#timer = setTimeout(() => void this.#close(), IDLE_MS)
     this.#timer.unref()
   }

@@ -1,4 +1,4 @@
-/** How a ledger is written in DuckDB. */
+/** SQL of a ledger in DuckDB. */
 import { marks, type LedgerDialect } from '../common/ledger-dialect-port.ts'
 
 export const DUCKDB_LEDGER: LedgerDialect = {

@@ -1,4 +1,4 @@
-/** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, and with what a killed program has left kept. */
+/** The one way to open a DuckDB file, for catalog, copy and ledger: claimed, and changes of a killed program kept. */
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
@@ -18,14 +18,14 @@ export type FileOptions = {
   /** DuckDB's own notation; what does not fit goes to the spill folder. */
   readonly memoryLimit?: string
   readonly threads?: number
-  /** Where queries spill; made by DuckDB when first needed, and removed at the end. */
+  /** Spill folder, created by DuckDB when first needed, and removed at the end. */
   readonly spill?: string
 }
 
 /**
- * Changes that a killed program has left in the log of a file. DuckDB 1.5.5 replays them when it opens the file, and
- * loses those of indexes that nobody used in the meantime when it brings them into the file at its end: the next change
- * of such a row fails for good (duckdb/duckdb#23645). A CHECKPOINT of its own, before anything else, keeps them.
+ * Keeps changes that a killed program left in a file's log. DuckDB 1.5.5 replays them at opening, but loses index
+ * changes that were not used when it writes them into the file at its end: the next change of such a row fails for good
+ * (duckdb/duckdb#23645). A separate CHECKPOINT, before anything else, keeps them.
  */
 const KEEP_LEFT_LOG = 'CHECKPOINT'
 
@@ -36,7 +36,7 @@ const MACROS = `SELECT f.schema_name, f.function_name, f.function_type FROM syst
 const VIEWS = `SELECT view_name FROM system.main.duckdb_views() WHERE NOT internal AND database_name = system.main.current_database()
   AND schema_name = 'main' AND system.main.lower(view_name) IN (${PLAIN_NAMES.map(literal).join(', ')}) LIMIT 1`
 
-/** An open database, which is this program's alone until it is closed. */
+/** An open database, exclusive to this program until it is closed. */
 export class OpenFile {
   readonly #instance: DuckDBInstance
   readonly #claim: Disposable | null
@@ -49,8 +49,9 @@ export class OpenFile {
   }
 
   /**
-   * @param file `:memory:` for an empty database in memory. In `write` mode a file is made where it is missing
-   * @throws SluiceError TARGET_BUSY where another thread of this program has the file; TARGET_DENIED and TABLE_REFUSED as `refusePlanted`; DuckDB's own errors
+   * @param file `:memory:` for an empty database in memory. `write` mode creates a missing file
+   * @throws SluiceError TARGET_BUSY if another thread of this program has the file; TARGET_DENIED and TABLE_REFUSED as
+   * `refusePlanted`; DuckDB's own errors
    */
   static async open(file: string, { mode, label, memoryLimit, threads, spill }: FileOptions): Promise<OpenFile> {
     const claim = file === MEMORY ? null : await claimFile(file, label)
@@ -58,7 +59,7 @@ export class OpenFile {
     let instance: DuckDBInstance | null = null
     try {
       if (mode === 'write') removeEmptyFile(file)
-      // Read as what it is to SQLite too: a database without anything in it.
+      // As in SQLite, an empty file is an empty database.
       const path = isEmptyFile(file) ? MEMORY : file
       const isLeft = mode === 'write' && hasLeftLog(path)
       instance = await openInstance(path, {
@@ -82,7 +83,7 @@ export class OpenFile {
     return this.#instance.connect()
   }
 
-  /** To be called once, when all connections are closed. */
+  /** Call once, when all connections are closed. */
   async close(): Promise<void> {
     this.#instance.closeSync()
     this.#claim?.[Symbol.dispose]()
@@ -100,11 +101,9 @@ export class OpenFile {
 }
 
 /**
- * What a database file brings along under names of DuckDB's own and of ours. A macro of the file goes before the
- * function of that name: it would count, digest and compare in its place, and can read every file that this user may
- * read.
- *
- * The statements name every function by its schema, and compare by `=` and `IN`, which no macro can stand in for.
+ * Refuses objects of a database file that have names of DuckDB's functions or of our tables. A macro of the file
+ * precedes the function of that name: it would count, digest and compare instead, and can read every file that this
+ * user may read. The statements qualify every function, and compare by `=` and `IN`, which no macro can replace.
  * @throws SluiceError TARGET_DENIED for a macro, TABLE_REFUSED for a view, each with its name and its DROP
  */
 async function refusePlanted(connection: DuckDBConnection, label: string): Promise<void> {
@@ -123,21 +122,18 @@ function plantedMacro([schema, name, type]: readonly [string, string, string], w
   })
 }
 
-/** Whether there is such a log. To be asked before the file is opened. */
+/** True if the file has such a log. Call before the file is opened. */
 function hasLeftLog(file: string): boolean {
   return existsSync(`${file}.wal`)
 }
 
-/**
- * Files of no bytes: SQLite takes one for a new database, and DuckDB for a damaged one. Whether there is a file of no
- * bytes.
- */
+/** True for a file of no bytes: SQLite takes it for a new database, DuckDB for a damaged one. */
 function isEmptyFile(file: string): boolean {
   const found = statSync(file, { throwIfNoEntry: false })
   return found?.isFile() === true && found.size === 0
 }
 
-/** Removes a file of no bytes, so that DuckDB makes a new database in its place. The caller has claimed the file. */
+/** Removes a file of no bytes, so that DuckDB creates a database. The caller has claimed the file. */
 function removeEmptyFile(file: string): void {
   if (isEmptyFile(file)) rmSync(file)
 }

@@ -1,11 +1,11 @@
-/** CRC-32 of data pages (Apache Parquet format, PageHeader): of the bytes behind the header, as they are in the file. */
+/** CRC-32 of data pages (Apache Parquet format, PageHeader): of the stored bytes after the header. */
 import { open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { PageSums } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { Thrift } from '../../shared/thrift.ts'
 
-/** `values`: as the footer counts them; `data`: where it puts the first page that is no dictionary. */
+/** `values`: their number by the footer; `data`: its offset of the first page that is no dictionary. */
 export type PlacedChunk = {
   readonly column: string
   readonly start: number
@@ -20,13 +20,13 @@ const HEADER_BYTES = 16 << 10
 const LONG_HEADER_BYTES = 4 << 20
 const COMPRESSED_SIZE = 3
 const CRC = 4
-/** Headers of data pages, old and new; in both the first field counts the values. */
+/** Headers of data pages, v1 and v2; in both the first field counts the values. */
 const DATA_PAGES = [5, 8]
 const VALUES = 1
 
 /**
- * Walks the pages of column chunks, which must fill them.
- * @returns a clause about the first chunk that its pages do not make up, or what the pages come to
+ * Reads the pages of column chunks, which must fill the chunks.
+ * @returns a clause about the first chunk that its pages do not fill, or the result
  * @throws Error of the file system
  */
 export async function pageSums(
@@ -66,7 +66,7 @@ export async function pageSums(
         at += page.header + page.size
       }
       if (counted !== values) return `the pages of ${column} hold ${counted} values, the footer says ${values}`
-      // Old writers put a dictionary there without a word about it.
+      // Old writers put a dictionary there without recording it.
       if (first !== null && first !== data && start !== data)
         return `the first page of ${column} is at byte ${first}, the footer says ${data}`
     }
@@ -80,7 +80,7 @@ function headerOf(bytes: Buffer): {
   readonly header: number
   readonly size: number
   readonly crc: number | null
-  /** Null for a page that is none of data. */
+  /** Null if the page is no data page. */
   readonly values: number | null
 } | null {
   try {

@@ -1,4 +1,4 @@
-/** Parquet says what a column means twice, in an old word and in a new one (Apache Parquet, "LogicalTypes"): they must mean the same. */
+/** Parquet states a column's meaning in an old and a new field (Apache Parquet, "LogicalTypes"): they must agree. */
 import type { DuckDBValue } from '@duckdb/node-api'
 
 const OLD_OF: Readonly<Record<string, readonly string[]>> = {
@@ -17,7 +17,7 @@ const DECIMAL = /^DecimalType\(scale=(-?\d+), precision=(-?\d+)\)/
 const UNIT = /unit=TimeUnit\(.*\b(MILLIS|MICROS|NANOS)=(?!<null>)/
 
 /**
- * What is contradictory, as "UTF8 and DateType"; null where only one is said, or one that is not known here.
+ * The contradiction, as "UTF8 and DateType"; null if only one is set, or one is unknown here.
  * @param annotation as DuckDB's `parquet_schema` gives it
  */
 export function annotationFault(annotation: {

@@ -1,4 +1,4 @@
-/** What DuckDB throws over a damaged data file, told apart from what is the machine's fault. */
+/** Separates DuckDB's errors about damaged data files from faults of the machine. */
 import type { FileFault } from '../../model/lake/parquet-footers.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { firstLine, isDenied, isDiskFull } from './errors.ts'
@@ -7,7 +7,7 @@ export function damaged(reason: string): FileFault {
   return { fault: 'damaged', reason }
 }
 
-/** DuckDB's error about a file, as a fault of the file. @throws SluiceError for what is the machine's fault */
+/** DuckDB's error as a fault of the file. @throws SluiceError for faults of the machine */
 export function faultOf(error: unknown): FileFault {
   const message = firstLine(error)
   if (/^Out of Memory/i.test(message) && !/allocate.*(?:TB|PB|EB|[1-9]\d{2,}\.\d GB)/i.test(message)) {

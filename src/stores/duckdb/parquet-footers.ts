@@ -1,4 +1,4 @@
-/** Footers of data files, many at a time, and one by one where a file among them is damaged. */
+/** Reads footers of data files, many in one query, or one by one if a file among them is damaged. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type {
@@ -25,7 +25,7 @@ const TAIL_BYTES = 8
 /** Magic at both ends, and the length of the footer. */
 const LEAST_BYTES = 12
 const MAGIC_BYTES = 4
-/** Writers that do not say whether they cut a text cut it here at the earliest. */
+/** Writers that do not mark truncated texts truncate them here at the earliest. */
 const LONGEST_UNCUT = 63
 
 class DuckDbFooters implements ParquetFooters {
@@ -50,7 +50,7 @@ class DuckDbFooters implements ParquetFooters {
     return this.#connected(options.signal, (connection, names) => scanRows(connection, names, file, footer, options))
   }
 
-  /** One damaged file ends the query for all: then each is asked for by itself. */
+  /** One damaged file fails the query for all: then each is read separately. */
   async #together(files: readonly string[], signal: AbortSignal): Promise<readonly (Footer | FileFault)[]> {
     if (files.length === 0) return []
     try {
@@ -77,7 +77,7 @@ class DuckDbFooters implements ParquetFooters {
     try {
       return await body(connection, names)
     } catch (error) {
-      // After an internal error DuckDB refuses every further query of the instance.
+      // After an internal error DuckDB refuses all further queries of the instance.
       if (/INTERNAL|FATAL|invalidated/.test(messageOf(error)) && this.#shared === shared)
         this.#shared = new SharedDuckDb(SETTINGS)
       throw error
@@ -88,7 +88,7 @@ class DuckDbFooters implements ParquetFooters {
   }
 }
 
-/** Size of a file whose end looks like Parquet. @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO */
+/** Size of a file whose end is Parquet's. @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO */
 function tailOf(file: string): number | FileFault {
   let fd: number | null = null
   try {
@@ -115,7 +115,7 @@ function tailOf(file: string): number | FileFault {
 
 type ReadFooter = Footer & { readonly grouped: number; readonly reach: number; readonly crypt: string | null }
 
-/** What a footer contradicts itself in. */
+/** Contradictions within a footer. */
 function footerFault(footer: Footer, size: number): FileFault | null {
   const { rows, grouped, reach, crypt } = footer as ReadFooter
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
@@ -272,7 +272,7 @@ function groupsOf(
   return { rows, reach: reachOf(places), stats }
 }
 
-/** What a column chunk says that the schema of the same footer denies. */
+/** Contradictions between a column chunk and the schema of the same footer. */
 function chunkFault(
   { field, path, isRepeated }: Leaf,
   chunk: { readonly rows: number; readonly values: number; readonly physical: string | null; readonly path: string },
@@ -285,7 +285,7 @@ function chunkFault(
   return null
 }
 
-/** Where the last column ends. @throws Error where columns lie in one another */
+/** Where the last column ends. @throws Error if columns overlap */
 function reachOf(places: readonly { readonly start: number; readonly end: number }[]): number {
   let reach = MAGIC_BYTES
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
@@ -296,11 +296,11 @@ function reachOf(places: readonly { readonly start: number; readonly end: number
   return reach
 }
 
-/** A value that occurs in the column, or null where the statistics do not surely name one. */
+/** A value that occurs in the column, or null if the statistics do not surely contain one. */
 function valueOf(leaf: FooterField, value: DuckDBValue, old: DuckDBValue, exact: DuckDBValue): string | null {
   if (exact === false) return null
   const isText = leaf.type === 'VARCHAR'
-  // Old statistics of bytes were written in another order, and by some writers wrongly.
+  // Old statistics of bytes used another order, and some writers got it wrong.
   const text = value ?? (leaf.physical === 'BYTE_ARRAY' || leaf.physical === 'FIXED_LEN_BYTE_ARRAY' ? null : old)
   if (text === null || text === undefined) return null
   const plain = String(text)
@@ -308,7 +308,7 @@ function valueOf(leaf: FooterField, value: DuckDBValue, old: DuckDBValue, exact:
   return /^-?nan$/i.test(plain) && !isText ? null : plain
 }
 
-/** Footers and rows through DuckDB; calls may run side by side. */
+/** Footers and rows by DuckDB; calls may run in parallel. */
 export function duckdbFooters(): ParquetFooters {
   return new DuckDbFooters()
 }

@@ -1,26 +1,26 @@
 /**
- * SQL that writes rows of a checkpoint as JSON text inside DuckDB, so that no number ever passes through a double. Null fields are left
- * out, but nulls inside a map stay: a partition value of null is not an absent one.
+ * SQL that writes checkpoint rows as JSON text inside DuckDB, so that no number passes through a double. Null fields
+ * are omitted, but nulls in a map stay: a partition value of null is not a missing one.
  */
 import type { ParquetColumn, ParquetSelection } from '../../model/lake/parquet-rows.ts'
 import { withWholeDigit } from './decimal-text.ts'
 import { identifier, literal } from './instance.ts'
 import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 
-/** A field of a selection that stands for `stats` cut down to its number of records. */
+/** Field of a selection for `stats` reduced to its number of records. */
 export const STATS_NUM_RECORDS = 'stats.numRecords'
 
-/** Structs of the table's types, which are written as JSON in a text: readers of the lines would round their numbers. */
+/** Structs of the table's types, written as JSON in a text: parsers of the lines would round their numbers. */
 const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_parsed'])
 
-/** How binary leaves are written: as the text they hold (old writers do not mark text), or in base64. */
+/** Form of binary leaves: the text in them (old writers do not mark text), or base64. */
 type BinaryAs = 'text' | 'base64'
 
 function key(name: string): string {
   return literal(`${JSON.stringify(name)}:`)
 }
 
-/** Spark's form, `2024-01-01T00:00:00.000Z`; microseconds only where there are any, so that a maximum is never cut. */
+/** Spark's form, `2024-01-01T00:00:00.000Z`; microseconds only if there are any, so a maximum is never truncated. */
 function timestamp(expression: string, type: string): string {
   const zone = type === LOCAL_TIMESTAMP ? '' : 'Z'
   const micros = `epoch_us(${expression})`
@@ -30,7 +30,7 @@ function timestamp(expression: string, type: string): string {
   return `CASE WHEN ${micros} % 1000 = 0 THEN ${format('%g')} ELSE ${format('%f')} END`
 }
 
-/** An expression for the JSON text of one value; NULL where the value is. */
+/** SQL for the JSON text of one value; NULL if the value is. */
 function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): string {
   const { type } = column
   if (column.fields.length > 0) {
@@ -42,7 +42,7 @@ function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): 
   }
   if (type.startsWith('DECIMAL')) return withWholeDigit(`CAST(${expression} AS VARCHAR)`)
   if (type === 'FLOAT' || type === 'DOUBLE') {
-    // Spark writes what JSON has no number for as text.
+    // Spark writes numbers that JSON does not have as text.
     const odd = `WHEN isnan(${expression}) THEN '"NaN"' WHEN ${expression} > 0 THEN '"Infinity"' WHEN ${expression} < 0 THEN '"-Infinity"'`
     return `CASE WHEN isfinite(${expression}) THEN CAST(${expression} AS VARCHAR) ${odd} END`
   }
@@ -55,23 +55,23 @@ function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): 
   return `CAST(to_json(${expression}) AS VARCHAR)`
 }
 
-/** `"name":value`, or NULL where the value is null. */
+/** `"name":value`, or NULL if the value is null. */
 function memberSql(parent: string, field: ParquetColumn, binary: BinaryAs): string {
   return `${key(field.name)} || ${valueSql(`${parent}.${identifier(field.name)}`, field, binary)}`
 }
 
-/** An object of members that may be NULL; concat_ws leaves those out. */
+/** An object of members that may be NULL; concat_ws omits those. */
 function objectSql(members: readonly string[]): string {
   return members.length === 0 ? `'{}'` : `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
 }
 
 type Rendered = {
   readonly sql: string
-  /** Columns of the file that the field is made of. */
+  /** Columns of the file that the field consists of. */
   readonly leaves: readonly string[]
 }
 
-/** `stats` as it is, or written from `stats_parsed` where it is null or the file has none. */
+/** `stats` unchanged, or written from `stats_parsed` if it is null or missing in the file. */
 function statsSql(column: ParquetColumn, parent: string, onlyCount: boolean): Rendered | null {
   const text = column.fields.find((one) => one.name === 'stats')
   const parsed = column.fields.find((one) => one.name === 'stats_parsed' && one.fields.length > 0)
@@ -113,15 +113,15 @@ function fieldSql(column: ParquetColumn, name: string): Rendered | null {
 }
 
 export type RowsSql = {
-  /** JSON text of a row, `{}` for one without any of the columns. */
+  /** JSON text of a row, `{}` if it has none of the columns. */
   readonly line: string
-  /** Whether a row has any of the columns. */
+  /** True if a row has any of the columns. */
   readonly present: string
-  /** Everything that `line` reads, for reading it without rendering it. */
+  /** All columns that `line` reads, to read them without rendering. */
   readonly leaves: readonly string[]
 }
 
-/** SQL for the selected columns as far as the file has them; null when it has none of them. */
+/** SQL for the selected columns that the file has; null if it has none of them. */
 export function rowsSql(columns: readonly ParquetColumn[], selection: ParquetSelection): RowsSql | null {
   const members: string[] = []
   const tests: string[] = []
@@ -132,7 +132,7 @@ export function rowsSql(columns: readonly ParquetColumn[], selection: ParquetSel
     const rendered = fields.map((field) => fieldSql(column, field)).filter((one) => one !== null)
     if (rendered.length === 0) continue
     const own = rendered.flatMap((one) => one.leaves)
-    // Asking the struct itself would make DuckDB read every field of it, wanted or not.
+    // A test of the struct itself would make DuckDB read all of its fields.
     const all = column.fields.every((field) => own.includes(`${identifier(name)}.${identifier(field.name)}`))
     const test = all ? `${identifier(name)} IS NOT NULL` : `(${own.map((leaf) => `${leaf} IS NOT NULL`).join(' OR ')})`
     members.push(`CASE WHEN ${test} THEN ${key(name)} || ${objectSql(rendered.map((one) => one.sql))} END`)

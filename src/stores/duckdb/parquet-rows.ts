@@ -1,7 +1,7 @@
 /**
- * Checkpoints and sidecars through DuckDB. DuckDB's result streams end without an error when a query fails half-way, so rows come by
- * COPY, which does raise, and three things must agree before a file counts as read: the rows COPY reports, the lines that arrived, and
- * a mark on the file's last row by the footer's count.
+ * Reads checkpoints and sidecars by DuckDB. Its result streams end without an error when a query fails half-way, so
+ * rows come by COPY, which does report it. Three facts must agree before a file counts as read: the rows that COPY
+ * reports, the lines that arrived, and a mark on the last row by the footer's count.
  */
 import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,11 +17,11 @@ import { rowsSql } from './parquet-json.ts'
 import { columnsOf } from './parquet-types.ts'
 import { rowPipe } from './row-pipe.ts'
 
-/** Enough for one row group of a checkpoint at one thread; the 1M-file checkpoint peaks well below it. */
+/** Enough for one row group of a checkpoint with one thread; the checkpoint of 1 million files needs much less. */
 const MEMORY_LIMIT = '768MB'
-/** Above this many bytes of Parquet the rows go through a FIFO instead of a temporary file, from an instance of their own. */
+/** Larger files (bytes of Parquet) go through a FIFO instead of a temporary file, from a separate instance. */
 const LARGE = 4 << 20
-/** Ends the line of the file's last row. JSON text never holds a raw control character. */
+/** Ends the line of the file's last row. JSON text never contains a raw control character. */
 const LAST_MARK = '\u0002'
 const LF = 10
 /** PROTOCOL.md, "Checkpoint Schema". */
@@ -29,7 +29,7 @@ const COLUMNS: ReadonlySet<string> = new Set(
   'txn add remove metaData protocol domainMetadata checkpointMetadata sidecar'.split(' '),
 )
 
-/** A file open on a connection of its own, with a private folder beside it. */
+/** A file open on its own connection, with a private folder. */
 type OpenParquet = {
   readonly connection: DuckDBConnection
   /** The file as an SQL literal. */
@@ -48,7 +48,7 @@ function badParquet(message: string, file: string, cause?: unknown): SluiceError
   })
 }
 
-/** What DuckDB threw, told apart: the file's fault, the machine's, or an abort. */
+/** Classifies an error of DuckDB: the file's fault, the machine's, or an abort. */
 function parquetError(error: unknown, file: string, signal: AbortSignal): unknown {
   throwIfAborted(signal)
   if (error instanceof SluiceError) return error
@@ -84,7 +84,7 @@ async function rowCount(connection: DuckDBConnection, source: string, file: stri
   return rows
 }
 
-/** A name that DuckDB takes for this one file: patterns and odd bytes go behind a symbolic link. */
+/** A name that DuckDB takes for this one file: pattern characters or odd bytes get a symbolic link. */
 async function plainName(file: string, folder: string): Promise<string> {
   if (!/[*?[\]{}\\\u0000-\u001f]/.test(file)) return file
   const link = join(folder, 'source.parquet')
@@ -99,7 +99,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
   try {
     const { size: bytes } = await stat(file)
     const source = literal(await plainName(file, folder))
-    // What a large file has taken, an instance keeps until it is closed: such a file gets one of its own.
+    // An instance keeps the memory of a large file until it is closed, so such a file gets its own.
     const own =
       bytes > LARGE
         ? await openDuckDb({
@@ -116,7 +116,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
     }
     const rows = await rowCount(connection, source, file)
     const facts = { rows, columns: await columnsOf(connection, source) }
-    // A column whose name is damaged is an unknown one, and those are passed over: all files would be gone without a word.
+    // A column with a damaged name would count as unknown and be skipped: all files would silently be missing.
     const names = facts.columns.map(({ name }) => name)
     const unknown = names.find((name) => !COLUMNS.has(name))
     if (rows > 0 && unknown !== undefined && !names.includes('add') && !names.includes('sidecar'))
@@ -129,8 +129,8 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
 }
 
 /**
- * Follows the lines of a COPY: keeps the last line back until it is known to be the last, and counts.
- * Whole lines only are handed out, in pieces of some 100 KB.
+ * Follows the lines of a COPY: counts them, and holds the last one back until it is known to be the last. Returns only
+ * whole lines, in pieces of some 100 KB.
  */
 class LineTail {
   #held: Buffer[] = []
@@ -143,19 +143,19 @@ class LineTail {
     this.#length += chunk.length
     if (this.#length < 1 << 17) return null
     const all = this.#joined()
-    // Not counting a line break that ends the buffer: the line before it may be the last one.
+    // Without a line break at the end of the buffer: the line before it may be the last one.
     const cut = all.lastIndexOf(LF, all.length - 2) + 1
     this.#hold(all.subarray(cut))
     return cut === 0 ? null : this.#counted(all.subarray(0, cut))
   }
 
-  /** The rest, with the mark taken off; null when the mark is not where it must be. */
+  /** The rest without the mark; null if the mark is missing. */
   end(): Buffer | null {
     const all = this.#joined()
     if (all.at(-1) !== LF || all.at(-2) !== LAST_MARK.charCodeAt(0)) return null
     this.#counted(all)
     const unmarked = all.subarray(0, -2)
-    // The last row is written for its mark even when it has nothing that was asked for.
+    // The last row is written for its mark even if it has nothing that was requested.
     return unmarked.length >= 2 &&
       unmarked.subarray(-2).toString() === '{}' &&
       (unmarked.length === 2 || unmarked.at(-3) === LF)
@@ -178,12 +178,9 @@ class LineTail {
   }
 }
 
-/** `ParquetRows` that can also read a file through without handing anything out, to know beforehand that it is sound. */
+/** `ParquetRows` that can also read a file without returning rows, to check in advance that it is sound. */
 export interface ProvingParquetRows extends ParquetRows {
-  /**
-   * Decodes every value that `lines` would render, and nothing else.
-   * @throws SluiceError BAD_CHECKPOINT
-   */
+  /** Decodes exactly the values that `lines` would render. @throws SluiceError BAD_CHECKPOINT */
   prove(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
 }
 
@@ -204,7 +201,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
       if (sql === null || facts.rows === 0) return
       const last = `file_row_number = ${facts.rows - 1}`
       const rows = `SELECT ${sql.line} || CASE WHEN ${last} THEN chr(2) ELSE '' END FROM read_parquet(${source}, file_row_number = true)`
-      // The text goes out as it stands: without quotes there is nothing to escape, and the delimiter cannot occur.
+      // The text is written unchanged: without quotes nothing needs escapes, and the delimiter cannot occur.
       const form = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001', USE_TMP_FILE false`
       const copy = (target: string): string =>
         `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${literal(target)} (${form})`
@@ -250,7 +247,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
   }
 }
 
-/** Parquet through DuckDB; every call has its own connection, so calls may run side by side. */
+/** Parquet by DuckDB; every call has its own connection, so calls may run in parallel. */
 export function duckdbParquetRows(): ProvingParquetRows {
   return new DuckDbParquetRows()
 }

@@ -1,4 +1,4 @@
-/** Reads a data file back in full: every value is decoded, and what statistics claim is counted anew. */
+/** Reads a data file completely: decodes every value, and computes the facts in its statistics again. */
 import { withWholeDigit } from './decimal-text.ts'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/lake/parquet-footers.ts'
@@ -14,7 +14,7 @@ const POSITIONS = 100_000
 const PER_COLUMN = 3
 const ROW_NUMBER = 'file_row_number'
 
-/** @throws SluiceError the machine's errors, the signal's reason */
+/** @throws SluiceError errors of the machine, the signal's reason */
 export async function scanRows(
   connection: DuckDBConnection,
   names: ParquetNames,
@@ -26,7 +26,7 @@ export async function scanRows(
   const from = `read_parquet(${source}, hive_partitioning = false, ${ROW_NUMBER} = true)`
   try {
     const hidden = deleted === null ? '' : await deletedRows(connection, deleted)
-    // A hash of all values of a column is what makes DuckDB decode them.
+    // A hash over all values of a column makes DuckDB decode them.
     const whole = footer.fields.map(({ name }) => `, bit_xor(hash(${quotedName(name)}))`)
     const read = `SELECT count(*)${whole.join('')} FROM ${from}`
     const [all] = await rowsOf(connection, read)
@@ -62,7 +62,7 @@ async function rowsOf(connection: DuckDBConnection, sql: string): Promise<readon
   return (await connection.run(sql)).getRows()
 }
 
-/** A condition that leaves out these rows. */
+/** A condition that excludes these rows. */
 async function deletedRows(connection: DuckDBConnection, positions: Iterable<bigint>): Promise<string> {
   await connection.run('CREATE OR REPLACE TEMP TABLE fsck_deleted (position BIGINT)')
   let batch: bigint[] = []
@@ -89,7 +89,7 @@ function fieldAt(fields: readonly FooterField[], path: readonly string[]): Foote
   return found ?? null
 }
 
-/** Values that are there, the smallest and the largest; a column that the file has not is all nulls. */
+/** Number of values, smallest and largest; a column that the file lacks is all NULL. */
 function factsSql(path: readonly string[], field: FooterField | null, bounds: boolean): readonly string[] {
   if (field === null) return ['0', 'NULL', 'NULL']
   const [first = '', ...rest] = path

@@ -1,10 +1,10 @@
-/** What DuckDB says about the columns of a Parquet file, as a tree with type names we choose renderers by. */
+/** Columns of a Parquet file from DuckDB, as a tree with our type names, which select a renderer. */
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import type { ParquetColumn } from '../../model/lake/parquet-rows.ts'
 
-/** DuckDB's name for a timestamp that has no zone; in Parquet that is either local time or an INT96, which is an instant. */
+/** DuckDB's names for timestamps without a zone: in Parquet local time, or an INT96, which is an instant. */
 const ZONELESS = /^TIMESTAMP(_S|_MS|_NS)?$/
-/** Our own name for a timestamp that is local time by the file's own word. */
+/** Our name for a timestamp that the file declares as local time. */
 export const LOCAL_TIMESTAMP = 'TIMESTAMP_LOCAL'
 
 function columnOf(name: string, type: DuckDBType): ParquetColumn {

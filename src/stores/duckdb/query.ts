@@ -1,6 +1,6 @@
 /**
- * Typed queries. A result is finished before its first row is handed out, because DuckDB's streams can end early without an error; a
- * temporary table holds it, which goes to the disk where it is large, and pages are read from that.
+ * Typed queries. A result is complete before its first row is returned, because DuckDB's streams can end early without
+ * an error. It is stored in a temporary table, which spills to disk if it is large, and pages are read from that.
  */
 import {
   DuckDBDecimalType,
@@ -23,7 +23,7 @@ import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'
 
-/** Files, extensions and other databases are out of reach; nothing that is asked can change that. */
+/** Locks files, extensions and other databases; no query can change that. */
 const ENCLOSE = 'SET enable_external_access = false; SET lock_configuration = true'
 
 const BY_ID: Readonly<Partial<Record<DuckDBTypeId, DeclaredType>>> = {
@@ -108,7 +108,7 @@ async function* pagesOf(
   }
 }
 
-/** Types of columns of a query that Parquet has as they are. */
+/** Column types of a query that Parquet has, too. */
 function declaredIn(type: DuckDBType): DeclaredType | undefined {
   return type instanceof DuckDBDecimalType ? decimalType(type.width, type.scale) : BY_ID[type.typeId]
 }
@@ -119,9 +119,9 @@ function rowOf(row: readonly DuckDBValue[]): SqlRow {
 
 function queryError(error: unknown, label: string): unknown {
   const known = duckdbError(error, label)
-  // What the read-only file refuses is a mistake of the query here, and not of somebody's rights.
+  // A refusal by the read-only file is a mistake in the query, not a missing right.
   if (known instanceof SluiceError && known.code !== 'TARGET_DENIED') return known
-  // The caret below a copy of the line says nothing once it stands in one line with everything else.
+  // The caret under a copy of the line is useless once all is one line.
   const [message = '', line] = (error instanceof Error ? error.message : String(error)).split(/\n+LINE (\d+):/)
   return badQuery(`${message.replaceAll(/\s*\n\s*/g, ' ')}${line === undefined ? '' : ` (line ${line})`}`, label, error)
 }

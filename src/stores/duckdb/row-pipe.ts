@@ -1,13 +1,13 @@
 /**
- * Carries the text of one DuckDB COPY to us: through a FIFO where the file is large, so that nothing is ever held whole, else through
- * a temporary file. What comes out is bytes; whether they are all there is for the caller to check, after `copied` has resolved.
+ * Carries the text of one DuckDB COPY: for a large file through a FIFO, so that never all is stored, else through a
+ * temporary file. It returns bytes; after `copied` has resolved, the caller must check that they are complete.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, createReadStream, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
 
-/** A COPY that blocks on a full FIFO holds one thread of libuv's pool; some must be left for those who empty it. */
+/** A COPY that blocks on a full FIFO occupies a thread of libuv's pool; some must stay free for the readers. */
 const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 let freePipes = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
 
@@ -24,7 +24,7 @@ function makeFifo(path: string): Promise<boolean> {
   })
 }
 
-/** Through a temporary file: the COPY is over before the first byte is handed out. */
+/** Through a temporary file: the COPY is over before the first byte is returned. */
 async function* throughFile(
   connection: DuckDBConnection,
   copy: CopySql,
@@ -52,8 +52,8 @@ async function* throughFifo(
   signal: AbortSignal,
   counted: (rows: number) => void,
 ): AsyncGenerator<Buffer> {
-  // Holding both ends open ourselves means that neither side ever waits for the other to open, and that the end of the stream is ours
-  // to tell: it comes when the COPY is over, in whichever way.
+  // With both ends open here, neither side waits for the other to open. We end the stream: when the COPY is over, for
+  // whatever reason.
   let keeper: number | null = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
   const release = (): void => {
     if (keeper !== null) closeSync(keeper)
@@ -83,12 +83,12 @@ async function* throughFifo(
     for await (const chunk of socket) yield chunk as Buffer
     ended = true
   } catch (error) {
-    // An aborted socket says little; what the COPY says is the reason.
+    // An aborted socket says little; the error of the COPY is the reason.
     const outcome = await copied
     throw 'error' in outcome ? outcome.error : error
   } finally {
     signal.removeEventListener('abort', stopReading)
-    // With no reader left, a COPY that waits in write() gets EPIPE instead of waiting for ever.
+    // Without a reader, a COPY that waits in write() gets EPIPE instead of waiting forever.
     if (!ended) stopReading()
     await copied
   }
@@ -98,10 +98,10 @@ async function* throughFifo(
 }
 
 /**
- * Runs a COPY to text and hands its bytes out.
+ * Runs a COPY to text and returns its bytes.
  * @param folder private folder, removed by the caller
- * @param large whether holding the whole output on disk would be too much
- * @throws whatever DuckDB says, after the bytes that came before it
+ * @param large true if the whole output would be too much for the disk
+ * @throws DuckDB's error, after the bytes that came before it
  */
 export function rowPipe(
   connection: DuckDBConnection,

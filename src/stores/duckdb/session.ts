@@ -1,6 +1,7 @@
 /**
- * One connection to a DuckDB database, of a catalog and of a copy alike: one statement at a time, transactions, and errors by name. Nothing is streamed:
- * DuckDB's streams end without an error when the query fails half-way, so rows are taken from results that were finished before the first is handed out.
+ * One connection to a DuckDB database, of a catalog or a copy: one statement at a time, transactions, and mapped
+ * errors. Nothing is streamed: DuckDB's streams end without an error when the query fails half-way, so each result is
+ * complete before its first row is returned.
  */
 import { ResultReturnType, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -12,7 +13,7 @@ import { duckdbError, isExpressionError, oneLine } from './errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 
 export type Asked = {
-  /** What somebody wrote as a condition, and may have written wrongly. */
+  /** A condition written by a user, which may be wrong. */
   readonly where?: string | null
   readonly signal?: AbortSignal
 }
@@ -29,29 +30,29 @@ export class Session {
     this.label = label
   }
 
-  /** @throws SluiceError BAD_PREDICATE where the condition is wrong, the signal's reason; DuckDB's error where it is about rows */
+  /** @throws SluiceError BAD_PREDICATE if the condition is wrong, the signal's reason; DuckDB's error about rows */
   async rows(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<readonly SqlRow[]> {
     return rowsIn(await this.result(sql, parameters, asked))
   }
 
-  /** Rows of a statement, so many at once. @throws as `rows` */
+  /** Rows of a statement, by page. @throws as `rows` */
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     yield* pagesIn(await this.result(sql, parameters), pageRows)
   }
 
-  /** @returns rows that a statement changed; of one that gives rows, how many it gave */
+  /** @returns rows that a statement changed; for one that returns rows, their number */
   async change(sql: string, parameters: SqlRow = [], signal?: AbortSignal): Promise<number> {
     const result = await this.result(sql, parameters, signal === undefined ? {} : { signal })
     return result.returnType === ResultReturnType.QUERY_RESULT ? result.rowCount : result.rowsChanged
   }
 
-  /** Rows of a statement that may be no query, and gives none then. */
+  /** Rows of a statement that may be no query, and then returns none. */
   async given(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     const result = await this.result(sql, parameters)
     return result.returnType === ResultReturnType.QUERY_RESULT ? rowsIn(result) : []
   }
 
-  /** One statement, and no second one behind it. @throws as `rows` */
+  /** Exactly one statement, without a second one after it. @throws as `rows` */
   async result(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<DuckDBMaterializedResult> {
     const { where = null, signal } = asked
     try {
@@ -69,7 +70,7 @@ export class Session {
     }
   }
 
-  /** A statement without parameters, for which no user can be to blame. */
+  /** A statement without parameters, without any part by a user. */
   async raw(sql: string): Promise<void> {
     await this.result(sql)
   }
@@ -79,7 +80,7 @@ export class Session {
     await this.naming(() => this.connection.run(sql))
   }
 
-  /** Adds rows to a table by the shortest way. */
+  /** Bulk insert into a table. */
   async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
     await this.naming(() => append(this.connection, table, columns, rows))
   }
@@ -88,17 +89,17 @@ export class Session {
     await this.raw(`BEGIN TRANSACTION ${kind}`)
   }
 
-  /** @throws what keeps the transaction from being committed, which has then ended without its effects */
+  /** @throws the reason why the transaction cannot be committed; it is then rolled back */
   async commit(): Promise<void> {
     await this.raw('COMMIT')
   }
 
-  /** Ends a transaction without its effects. Never throws: where a commit failed, it has ended already. */
+  /** Rolls a transaction back. Never throws: after a failed commit it has already ended. */
   async rollBack(): Promise<void> {
     await this.raw('ROLLBACK').catch(() => undefined)
   }
 
-  /** Runs the body in a transaction that ends with it: with its effects, unless it throws. */
+  /** Runs the body in a transaction: commits it, or rolls back if the body throws. */
   async transaction<T>(body: () => Promise<T>): Promise<T> {
     await this.begin()
     try {
@@ -117,12 +118,12 @@ export class Session {
     this.connection.closeSync()
   }
 
-  /** What a statement throws, in words of ours; as it is where nothing is known of it. */
+  /** Maps the error of a statement; an unknown one is returned unchanged. */
   protected named(error: unknown): unknown {
     return duckdbError(error, this.label)
   }
 
-  /** Something that has the connection for itself. */
+  /** Runs something with exclusive use of the connection. */
   protected async naming<T>(body: () => Promise<T>): Promise<T> {
     try {
       return await this.#turn.take(body)
@@ -136,7 +137,7 @@ export class Session {
     const interrupt = (): void => this.connection.interrupt()
     signal?.addEventListener('abort', interrupt)
     try {
-      // Only one statement can be prepared: a condition that holds a second one is refused.
+      // Only one statement can be prepared: a condition that contains a second one is refused.
       const statement = await this.connection.prepare(sql)
       try {
         if (parameters.length > 0) statement.bind(parameters.map(toDuckdb))
@@ -170,7 +171,7 @@ async function* pagesIn(result: DuckDBMaterializedResult, pageRows: number): Asy
   if (page.length > 0) yield page
 }
 
-/** @throws SluiceError INTERNAL where fewer rows come than were promised */
+/** @throws SluiceError INTERNAL if fewer rows come than announced */
 export async function* chunksOf(result: DuckDBMaterializedResult) {
   const { rowCount } = result
   let seen = 0

@@ -1,16 +1,17 @@
-/** Where queries of one open database spill. */
+/** Spill folders of open databases. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 
-/** Those of this thread: an instance may still be open when its program ends. */
+/** Folders of this thread: an instance may still be open when its program ends. */
 const made = new Set<string>()
 
 /**
- * A folder that nobody else may read: DuckDB would make it as the umask says, and rows that do not fit into memory are written there. Whoever opened the
- * database removes it, at the latest the end of the program does. Another one for each call: whoever closes first removes only what is his.
+ * A private folder: DuckDB would create it by the umask, and rows that do not fit into memory are written there. The
+ * opener of the database removes it, at the latest at the program's end. Each call makes another one, so that each
+ * opener removes only its own.
  */
 export function spillFolder(): string {
   const begin = join(tmpdir(), `sluice-duckdb-${process.pid}-`)
@@ -20,7 +21,7 @@ export function spillFolder(): string {
     made.add(folder)
     return folder
   } catch {
-    // Nothing can be written there: what has to spill fails, and says so.
+    // The folder cannot be created: queries that must spill fail with that error.
     return `${begin}${randomBytes(4).toString('hex')}`
   }
 }

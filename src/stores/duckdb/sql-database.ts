@@ -24,15 +24,15 @@ export type DuckdbOptions = {
   /** DuckDB's own notation; what does not fit goes to the temporary folder. */
   readonly memoryLimit?: string
   readonly threads?: number
-  /** Where queries spill; made when first needed and removed on close. */
+  /** Spill folder, created when first needed and removed on close. */
   readonly temporaryFolder?: string
   /** For messages. */
   readonly label?: string
 }
 
 /**
- * Opens a file, or an empty database in memory. In `write` mode the file is created when missing.
- * @throws SluiceError TARGET_BUSY when another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
+ * Opens a file, or an empty database in memory. `write` mode creates a missing file.
+ * @throws SluiceError TARGET_BUSY if another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
   const label = options.label ?? (file === MEMORY ? 'duckdb::memory:' : `duckdb:///${file}`)

@@ -1,4 +1,4 @@
-/** Values on their way into DuckDB and out of it. */
+/** Converts values to and from DuckDB. */
 import {
   DuckDBBlobValue,
   DuckDBDateValue,
@@ -42,12 +42,12 @@ export async function append(
   appender.closeSync()
 }
 
-/** Closing writes once more what could not be written, and would put its own complaint in the place of the first. */
+/** Closing writes failed rows again, and would replace the first error by its own. */
 function closeQuietly(appender: DuckDBAppender): void {
   try {
     appender.closeSync()
   } catch {
-    // The first error is the one that says what is wrong.
+    // The first error is the one that counts.
   }
 }
 
@@ -71,16 +71,16 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0
   if (value instanceof DuckDBBlobValue) return value.bytes
   if (value instanceof DuckDBTimestampTZValue) return instant(value)
-  // The driver prints the day that stands for it.
+  // The driver prints the date that represents infinity.
   if (value instanceof DuckDBDateValue && !value.isFinite) return value.days > 0 ? 'infinity' : '-infinity'
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   return value.toString()
 }
 
-/** Milliseconds that a JavaScript date holds. */
+/** Largest time in milliseconds of a JavaScript date. */
 const LATEST_MS = 8_640_000_000_000_000n
 
-/** ISO 8601 in UTC; as text it would be of the zone that this machine is in. */
+/** ISO 8601 in UTC; as text it would be in this machine's zone. */
 function instant(value: DuckDBTimestampTZValue): string {
   const micros = ((value.micros % 1000n) + 1000n) % 1000n
   const ms = (value.micros - micros) / 1000n

@@ -1,4 +1,4 @@
-/** What goes wrong with rows of the source, with files, and with the statement itself, told apart. */
+/** Classifies errors of an archive query: of source rows, of files, or of the statement. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { refusal, refused } from '../archive/wire-cast.ts'
@@ -6,10 +6,10 @@ import { engineError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
-/** Said by a column that was not brought, in case somebody looks at it all the same. */
+/** Error text of a column that was not loaded, in case it is read all the same. */
 export const NOT_BROUGHT = 'sluice has not brought the column'
 
-/** What goes wrong with a statement that was planned without a complaint may be the files' fault. */
+/** The plan had no error, so the files may be at fault. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
   const { message } = error
@@ -21,7 +21,7 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
   return ofFiles ? changed('', firstLine(error).replaceAll(folder, ''), error) : queryFailure(error, hint)
 }
 
-/** Of rows on their way from the source. */
+/** Error about rows that come from the source. */
 export function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
   const message = messageOf(error)
   const known = refusal(message, columns) ?? engineError(error, table)
@@ -35,7 +35,7 @@ export function bringFailure(error: unknown, table: string, columns: readonly Qu
   })
 }
 
-/** Of a value of the source that the statement reads and its type does not hold; null for every other error. */
+/** Error about a source value that the statement reads and the type cannot hold; null for any other error. */
 export function unreadValue(error: unknown, table: string, columns: readonly QueryColumn[]): SluiceError | null {
   const found = refused(messageOf(error), columns)
   if (found === null) return null
@@ -52,7 +52,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
   )
 }
 
-/** @param label of a file; empty where it is not known which */
+/** @param label of a file; empty if unknown */
 export function changed(label: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
     ...(label === '' ? {} : { where: label }),

@@ -1,6 +1,6 @@
 /**
- * Queries over archived files and rows of a source. The table that a statement names is first an empty one, over which DuckDB plans the statement: the
- * plan shows what it needs. Then it is a view over just that.
+ * Queries over archived files and rows of a source. First the statement's table is an empty one, over which DuckDB
+ * plans the statement: the plan shows what it needs. Then it is a view over only that.
  */
 import { randomUUID } from 'node:crypto'
 import type {
@@ -36,7 +36,7 @@ const HOT = 'sluice_rows'
 const COUNTED = 'sluice_row'
 const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
-/** Keys that a comparison names. */
+/** Most keys that a comparison names. */
 const SHOWN_KEYS = 3
 export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
@@ -69,9 +69,9 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
-  /** Begins no value that a column holds, since it is made anew for each query. */
+  /** Prefix that no column value has: random for each query. */
   readonly #mark = `${randomUUID()}:`
-  /** Places of columns that have a value in the source which their type does not hold. */
+  /** Indexes of columns with a source value that their type cannot hold. */
   #unreadable: ReadonlySet<number> = new Set()
 
   constructor(
@@ -219,7 +219,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return names.flatMap((name) => this.#request.columns.find((column) => column.name === name) ?? [])
   }
 
-  /** Files of which only keys or values are compared, as something to select from: under the physical names that the columns have now. */
+  /** Files compared by keys or values only, for a FROM clause: with the current physical column names. */
   async #placed(files: readonly QueryFile[], columns: readonly QueryColumn[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
@@ -230,7 +230,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return `(${parts.join(' UNION ALL ')})`
   }
 
-  /** Whether a row brought over has the key of a row in the files. */
+  /** True if a loaded row has the key of a row in the files. */
   async #isIn(
     files: readonly QueryFile[],
     key: readonly QueryColumn[],
@@ -255,7 +255,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       await session.run(`CREATE VIEW ${nameOf(this.#request)} AS ${this.#union(files, links)}`)
       await session.run('SET lock_configuration = true')
       await session.run(`CREATE TEMP TABLE ${ANSWER} AS ${this.#statement.limited}`)
-      // Pages are read by the numbers of rows, which those of an open transaction do not have.
+      // Pages are read by row numbers, which rows of an open transaction do not have.
       await session.run('COMMIT')
       const options = { pageRows: PAGE_ROWS, signal }
       for await (const { rows } of queryPages(session.connection, `FROM ${ANSWER}`, options, label)) yield rows
@@ -271,7 +271,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return this.#session[Symbol.asyncDispose]()
   }
 
-  /** The number of rows stands at the end of a file, and is wrong or cannot be read where the file is another one or was cut. */
+  /** The row count at the end of a file is wrong or unreadable if the file was replaced or truncated. */
   async #checkRows(files: readonly QueryFile[], links: readonly string[]): Promise<void> {
     for (const [i, { label, rows }] of files.entries()) {
       const found = await this.#session
@@ -300,7 +300,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       return `CAST(${value} AS ${nativeOf(column.stored)})`
     })
     const named = this.#names.map((name) => quotedName(name)).join(', ')
-    // A query that only counts takes the first column of a union: it is there for that, and costs nothing.
+    // A query that only counts reads the first column of a union: this constant, which costs nothing.
     const rows = `SELECT 0 AS ${COUNTED}, ${hot} FROM main.${HOT}`
     if (links.length === 0) return `SELECT ${named} FROM (${rows})`
     const parts = byShape(files, links).map(({ has, links: some }) => {
@@ -332,7 +332,7 @@ async function plan(session: QuerySession, { columns, sql }: QueryRequest): Prom
   return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [], texts: 'order' }
 }
 
-/** Files that have the same columns in the same types. */
+/** Groups files with the same columns and types. */
 function byShape(
   files: readonly QueryFile[],
   links: readonly string[],
@@ -347,7 +347,7 @@ function byShape(
   return [...groups.values()]
 }
 
-/** Column of the texts that the column of this place does not hold. */
+/** Column for texts that the column of this index cannot hold. */
 function unreadable(place: number): string {
   return `u${place}`
 }
@@ -368,7 +368,7 @@ function deleteOf(column: string, from: string | null, to: string | null): strin
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
 }
 
-/** Names as a statement has to write them: `at`, `order` and other words of DuckDB's SQL need double quotes. */
+/** Names as SQL needs them: `at`, `order` and other DuckDB keywords need double quotes. */
 async function quotedWhereNeeded({ connection }: QuerySession, names: readonly string[]): Promise<readonly string[]> {
   const sql = `SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')`
   const words = new Set((await connection.runAndReadAll(sql)).getRows().map(([word]) => String(word)))

@@ -1,13 +1,13 @@
 /**
- * What a statement needs of a table, read out of the plan that DuckDB makes of it over an empty table in its place. What is not understood with
- * certainty is left out: then more is read, and the answer is the same.
+ * What a statement needs of a table, from DuckDB's plan of it over an empty table. What is not surely understood is
+ * left out: then more is read, and the result is the same.
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type Span = { least: bigint | null; most: bigint | null }
 
-/** Those that use what the table in its place holds, or that would look at it twice where the statement looks once. All others may do their work. */
+/** Optimizers that use the contents of the empty table, or would add a second scan of it. All others may run. */
 export const WITHOUT: readonly string[] = [
   'statistics_propagation',
   'empty_result_pullup',
@@ -19,7 +19,7 @@ export const WITHOUT: readonly string[] = [
   'window_self_join',
 ]
 
-/** Types whose values are counted in whole units. */
+/** Types with values counted in whole units. */
 const COUNTED: Readonly<Record<string, string>> = {
   byte: 'TINYINT',
   short: 'SMALLINT',
@@ -30,31 +30,31 @@ const COUNTED: Readonly<Record<string, string>> = {
   timestamp_ntz: 'TIMESTAMP',
 }
 
-/** Whole numbers of many digits, and the numbers that DuckDB writes into JSON all the same. */
+/** Integers of many digits, and numbers that DuckDB writes although JSON does not have them. */
 const UNSAFE = /"value":(-?(?:\d{15,}|NaN|Infinity))(?=[,}])/g
 
-/** Comparisons for which texts of a collation are equal or not; all others ask for their order. */
+/** Comparisons that need only equality under a collation; all others need its order. */
 const EQUAL = /^COMPARE_(?:EQUAL|NOTEQUAL|DISTINCT_FROM|NOT_DISTINCT_FROM|IN|NOT_IN)$/
-/** Functions that look for one text in another. */
+/** Functions that search for one text in another. */
 const FINDS =
   /^(?:!?~~\*?|!?~~~|like_|i?like|not_i?like|contains|prefix|suffix|starts_with|ends_with|regexp_|instr|strpos|position|list_contains|list_has|mode)/
-/** Aggregates that pick a value by its place in the order. */
+/** Aggregates that pick a value by its order. */
 const ORDERS = /^(?:arg_|list_)?(?:min|max|median|quantile)/
-/** Where a part of the plan has what it compares. */
+/** Keys of the plan for the operands of a comparison. */
 const OPERANDS = ['left', 'right', 'children', 'input', 'constant', 'values', 'child_expr']
-/** Where the plan lists expressions that are grouped, or told apart, by value. */
+/** Keys of the plan for expressions that are grouped or made distinct by value. */
 const GROUPED = ['groups', 'distinct_targets', 'partitions', 'duplicate_eliminated_columns']
 
-/** Values that stand for infinity, and what no calendar shows. */
+/** Limit for values that mean infinity, or are outside of every calendar. */
 const LARGEST = 9_000_000_000_000_000_000n
 
 /**
  * @param plan as `json_serialize_plan` writes it
- * @param standIn name of the empty table, whose columns are those of the table in the same order
- * @returns null where the plan cannot be read
+ * @param standIn name of the empty table, with the columns of the table in the same order
+ * @returns null if the plan cannot be read
  */
 export function needsOf(plan: string, standIn: string, columns: readonly QueryColumn[]): QueryNeeds | null {
-  // What JSON would round, or does not have, is kept as texts. Within a text of the statement the quotes would be escaped.
+  // Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped.
   const parsed = JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
   if (at(parsed, 'error') !== false) return null
   const scans = scansOf(at(parsed, 'plans'), standIn)
@@ -65,7 +65,7 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
     for (const item of read) {
       const index = at(item, 'index')
       if (typeof index !== 'number') return null
-      // Beyond the columns there are those that every table has, such as the number of the row.
+      // Higher indexes are virtual columns of every table, such as the row number.
       if (index < columns.length) indexes.add(index)
     }
   }
@@ -76,7 +76,7 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')), ...(numbers.size === 0 ? {} : { numbers }) }
 }
 
-/** Every scan of the table in its place, wherever it stands in the plan. */
+/** Every scan of the empty table, anywhere in the plan. */
 function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
   if (plan === null || typeof plan !== 'object') return []
   if (Array.isArray(plan)) return plan.flatMap((item: Json) => scansOf(item, standIn))
@@ -87,7 +87,7 @@ function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
 
 const NUMBERS = ['FLOAT', 'SMALLINT', 'INTEGER'] as const
 
-/** Whether the plan compares values of a type of numbers, wherever it does. */
+/** True if the plan compares values of a numeric type, anywhere. */
 function compares(plan: Json | undefined, type: (typeof NUMBERS)[number]): boolean {
   if (plan === null || typeof plan !== 'object') return false
   if (Array.isArray(plan)) return plan.some((item: Json) => compares(item, type))
@@ -100,7 +100,7 @@ function compares(plan: Json | undefined, type: (typeof NUMBERS)[number]): boole
   return own || Object.values(node).some((part) => compares(part, type))
 }
 
-/** What the plan does with texts, wherever it does. */
+/** What the plan does with texts, anywhere. */
 function textsIn(plan: Json | undefined): QueryNeeds['texts'] {
   if (plan === null || typeof plan !== 'object') return 'none'
   if (Array.isArray(plan)) return strongest(plan.map((item: Json) => textsIn(item)))
@@ -131,7 +131,7 @@ function strongest(found: readonly QueryNeeds['texts'][]): QueryNeeds['texts'] {
   return found.includes('order') ? 'order' : found.includes('equal') ? 'equal' : 'none'
 }
 
-/** Whether an expression gives a value of a type, or one of a list of them does; one within lists and structures counts. */
+/** True if an expression, or one of a list, gives a value of a type, also within lists and structs. */
 function isOf(part: Json | undefined, type: string): boolean {
   if (Array.isArray(part)) return part.some((one: Json) => isOf(one, type))
   const found = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')
@@ -152,7 +152,7 @@ function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Inte
 
 const OPEN: Span = { least: null, most: null }
 
-/** Values that a filter lets through, or more. */
+/** Values that a filter accepts, or more. */
 function spanOf(filter: Json | undefined, type: string): Span {
   switch (at(filter, 'filter_type')) {
     case 'CONSTANT_COMPARISON':

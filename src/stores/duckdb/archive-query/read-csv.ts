@@ -1,8 +1,8 @@
-/** Rows in wire form, as a table of texts. */
+/** Reads rows in wire form as a table of texts. */
 import { literal } from '../../../shared/sql-text.ts'
 import { wireName } from '../archive/wire-cast.ts'
 
-/** Longest line of the CSV, and what is read of it at a time. */
+/** Longest line of the CSV, and bytes read of it at a time. */
 export const LINE_BYTES = 32 * 1024 * 1024
 const BUFFER_BYTES = 2 * LINE_BYTES
 

@@ -1,7 +1,7 @@
 /**
- * DuckDB for one statement that somebody typed: in memory, spilling into a folder of its own, and closed in before that statement is first looked at.
- * Nothing can be read but the files of the archive, and one private folder. All of it is one transaction, so that `now()` in the plan is the
- * `now()` of the answer.
+ * DuckDB for one typed statement: in memory, with its own spill folder, and locked down before it first reads the
+ * statement. Only the archive's files and one private folder are readable. All is one transaction, so that `now()` in
+ * the plan equals `now()` of the result.
  */
 import { copyFile, link, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ export class QuerySession implements AsyncDisposable {
     this.connection.interrupt()
   }
 
-  /** Real paths of files outside of the folder that can be read. */
+  /** Real paths of readable files outside of the folder. */
   readonly #allowed: ReadonlySet<string>
 
   private constructor(db: DuckDb, folder: string, allowed: ReadonlySet<string>, signal: AbortSignal) {
@@ -33,7 +33,7 @@ export class QuerySession implements AsyncDisposable {
     signal.addEventListener('abort', this.#stop)
   }
 
-  /** @param files that statements can read, as far as they are there */
+  /** @param files that statements may read, if they exist */
   static async open(files: readonly string[], signal: AbortSignal): Promise<QuerySession> {
     throwIfAborted(signal)
     const real = await Promise.all(files.map((file) => realpath(file).catch(() => null)))
@@ -60,14 +60,14 @@ export class QuerySession implements AsyncDisposable {
     return this.#db.connection
   }
 
-  /** The one folder that statements can read all of. */
+  /** The only folder that statements may read as a whole. */
   get files(): string {
     return join(this.#folder, 'files')
   }
 
   /**
-   * Puts a file where statements can read it, under a name that is no pattern. A link does where it leads to what can be read anyway; DuckDB looks at
-   * where it leads.
+   * Puts a file into the readable folder, under a name without pattern characters. A link is enough if its target is
+   * readable: DuckDB checks the target.
    * @returns its path there
    */
   async place(file: string, name: string): Promise<string> {
@@ -78,7 +78,7 @@ export class QuerySession implements AsyncDisposable {
     return at
   }
 
-  /** @returns rows that it changed. @throws DuckDB's error, after which nothing else can be asked; the signal's reason */
+  /** @returns rows that it changed @throws DuckDB's error, after which the session is unusable; the signal's reason */
   async run(sql: string): Promise<number> {
     throwIfAborted(this.#signal)
     try {
@@ -89,7 +89,7 @@ export class QuerySession implements AsyncDisposable {
     }
   }
 
-  /** All rows of a statement of ours that gives few. */
+  /** All rows of a statement of ours with a small result. */
   async rows(sql: string): Promise<readonly (readonly DuckDBValue[])[]> {
     throwIfAborted(this.#signal)
     try {

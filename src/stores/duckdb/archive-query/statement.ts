@@ -1,4 +1,4 @@
-/** The statement that somebody typed: what it is, what it gives, and what it comes to. */
+/** A typed statement: its kind, its columns, and its result. */
 import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
@@ -7,15 +7,15 @@ import { engineError } from '../errors.ts'
 import type { QuerySession } from './session.ts'
 
 export type Statement = {
-  /** Names of what it gives. */
+  /** Names of its result columns. */
   readonly columns: readonly string[]
-  /** Places of those that are true or false. */
+  /** Indexes of boolean columns. */
   readonly booleans: ReadonlySet<number>
-  /** The same statement, no longer than what is wanted of it, and with moments as texts in UTC. */
+  /** The same statement with a limit on its rows, and timestamps as texts in UTC. */
   readonly limited: string
 }
 
-/** @throws SluiceError BAD_QUERY for what is wrong or no single query */
+/** @throws SluiceError BAD_QUERY for an error, or several statements, or no query */
 export async function readStatement(session: QuerySession, sql: string, limit: number): Promise<Statement> {
   const statements = await session.connection.extractStatements(sql)
   if (statements.count > 1) throw severalStatements('the query')
@@ -43,7 +43,7 @@ function shown(value: string, type: DuckDBTypeId): string {
   switch (type) {
     case DuckDBTypeId.TIMESTAMP_TZ:
       return `CAST(${value} AS VARCHAR)`
-    // The shortest digits that name the value: of more bits they would be others.
+    // The shortest digits that identify the value: widened first, they would differ.
     case DuckDBTypeId.FLOAT:
       return `CAST(CAST(${value} AS VARCHAR) AS DOUBLE)`
     default:
@@ -51,7 +51,7 @@ function shown(value: string, type: DuckDBTypeId): string {
   }
 }
 
-/** What DuckDB says of a query, as an error of ours. What it says of files and spaces is none of the query's. */
+/** Maps a DuckDB error to BAD_QUERY, except I/O and out-of-space errors. */
 export function queryFailure(error: unknown, hint: string): unknown {
   const known = error instanceof SluiceError ? error : engineError(error, 'DuckDB')
   if (known instanceof SluiceError && (known === error ? known.code !== 'BAD_QUERY' : known.code === 'NO_SPACE'))

@@ -1,12 +1,12 @@
-/** Columns and values of archived files, as DuckDB can tell them apart and compare them. */
+/** Columns and values of archived files, distinct and comparable in DuckDB. */
 import { withWholeDigit } from '../decimal-text.ts'
 import { columnIn, type FileColumn, type QueryColumn } from '../../../model/archive/query-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from '../archive/columns.ts'
 
 /**
- * Names of columns under which DuckDB can tell them apart: it takes `A` and `a` for one name. Each name of such a group
- * gets a number, since any of them would answer for the others.
+ * Distinct column names for DuckDB, where `A` and `a` are one name. Each name of such a group gets a number, since any
+ * of them would match the others.
  */
 export function distinctNames(names: readonly string[]): readonly string[] {
   const folded = names.map((name) => name.toLowerCase())
@@ -21,16 +21,16 @@ export function distinctNames(names: readonly string[]): readonly string[] {
   })
 }
 
-/** What names that differ by case alone are called, as a sentence for people; empty where there are none. */
+/** Sentence about renamed columns that differ only in case; empty if there are none. */
 export function casesText(names: readonly string[], distinct: readonly string[]): string {
   const renamed = names.flatMap((name, i) => (name === distinct[i] ? [] : [`"${name}" is ${distinct[i]}`]))
   return renamed.length === 0 ? '' : `; DuckDB does not tell capital letters: ${renamed.join(', ')}`
 }
 
 /**
- * Values of archived files, as a statement sees them. The values of a column in files that have these columns, in the
- * type that the column has now, as SQL. NULL where they have none. A condition on a floating point number is not handed
- * to the Parquet reader: its Bloom filters keep 0 and -0 apart, which are equal, and so are all NaN.
+ * SQL for the values of a column in files with these columns, in its current type; NULL if they lack it. Conditions on
+ * floating point numbers do not reach the Parquet reader: its Bloom filters distinguish 0 from -0 and NaN from NaN,
+ * which are equal.
  */
 export function valueIn(files: readonly FileColumn[], column: QueryColumn): string {
   const { stored } = column

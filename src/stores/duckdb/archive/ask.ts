@@ -1,11 +1,11 @@
-/** One statement on a desk, its rows complete before the first is handed out. */
+/** Runs one statement on a desk; its result is complete before the first row is returned. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { toDuckdb } from '../sql-values.ts'
 import type { Desk } from './desk.ts'
 
-/** @returns rows as texts. @throws DuckDB's error, the signal's reason */
+/** @returns rows as texts @throws DuckDB's error, the signal's reason */
 export async function asked(
   desk: Desk,
   sql: string,
@@ -20,7 +20,7 @@ export async function asked(
   return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
 }
 
-/** Runs a statement that an abort ends. */
+/** Runs a statement that an abort interrupts. */
 export async function interruptible<T>(
   { connection }: Pick<Desk, 'connection'>,
   signal: AbortSignal,

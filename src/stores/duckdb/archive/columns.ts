@@ -19,7 +19,7 @@ const NATIVE: Readonly<Record<Exclude<StoredType, `decimal(${number},${number})`
   timestamp_ntz: 'TIMESTAMP',
 }
 
-/** The type of a column in Parquet, as DESCRIBE spells it. */
+/** The type of a column in Parquet, as DESCRIBE prints it. */
 export function nativeOf(stored: StoredType): string {
   return isDecimal(stored) ? stored.toUpperCase() : NATIVE[stored]
 }
@@ -28,13 +28,13 @@ export function isDecimal(stored: StoredType): stored is `decimal(${number},${nu
   return stored.startsWith('decimal')
 }
 
-/** The columns of a file, moments as the clock of UTC shows them: that prints three times as fast as moments do. */
+/** Columns of a file, with timestamps as local time of UTC: that prints three times as fast. */
 export function readColumn({ physical, stored }: StoredColumn): string {
   const name = quotedName(physical)
   return stored === 'timestamp' ? `make_timestamp(epoch_us(${name})) AS ${name}` : name
 }
 
-/** What `readColumn` gives, as a column of DuckDB. */
+/** The DuckDB column that `readColumn` gives. */
 export function duckColumn({ physical, stored }: StoredColumn): Column {
   const native = stored === 'timestamp' ? 'TIMESTAMP' : nativeOf(stored)
   return { name: physical, native, type: duckType(native), nullable: true }

@@ -1,4 +1,4 @@
-/** One statement that writes Parquet files. */
+/** One COPY statement that writes Parquet files. */
 import { basename } from 'node:path'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn, StoredTable } from '../../../model/archive/stored-column.ts'
@@ -7,11 +7,11 @@ import { literal, quotedName } from '../../../shared/sql-text.ts'
 import type { Desk } from './desk.ts'
 
 const MB = 1 << 20
-/** The number of rows that DuckDB thinks sensible. */
+/** Rows of a row group: DuckDB's default. */
 const GROUP_ROWS = 122_880
-/** Of the values of a row group before they are compressed; less where memory is short, since every thread holds some. */
+/** Bytes of a row group before compression; less if memory is short, since every thread holds some. */
 const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
-/** For files with floating point columns: a dictionary of DuckDB has one entry for 0.0 and -0.0, so that all of them read as the first. */
+/** For floating point columns: DuckDB's dictionary merges 0.0 and -0.0, so both would read as the first one. */
 export const NO_DICTIONARY = 'DICTIONARY_SIZE_LIMIT 0'
 
 /** Files by their names in DuckDB, which end in their number. */
@@ -19,7 +19,7 @@ export type Copied = readonly { readonly name: string; readonly rows: bigint; re
 
 type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
 
-/** @param at the folder, as `Desk.named` gives it. @throws DuckDB's error */
+/** @param at the folder, as `Desk.named` gives it @throws DuckDB's error */
 export async function copied(
   desk: Desk,
   values: string,
@@ -47,7 +47,7 @@ function copySql(
     `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 16, GROUP_BYTES)}`,
     `FILE_SIZE_BYTES ${Math.max(1, Math.floor(fileBytes))}`,
     `FILENAME_PATTERN ${literal(`${prefix}-{i}`)}`,
-    // The folder may hold files of other names. Ours is taken by nobody.
+    // The folder may contain files with other names; no other file has ours.
     'OVERWRITE_OR_IGNORE true',
     'RETURN_STATS true',
     ...(table.columns.some(isFloat) ? [NO_DICTIONARY] : []),
@@ -58,12 +58,12 @@ function copySql(
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`
 }
 
-/** By what Parquet holds, not by its text. */
+/** Ordered by the Parquet value, not by its text. */
 function orderSql({ columns, sortBy }: StoredTable): string {
   const names = sortBy.map((name) => {
     const column = columns.find((one) => one.name === name)
     if (column === undefined) throw new SluiceError('INTERNAL', `rows are to be sorted by ${name}, which is no column`)
-    // DuckDB gives the values of a column that it sorted by back from what it sorted, where -0 has become 0.
+    // DuckDB returns a sort column from its sort keys, where -0 has become 0.
     return isFloat(column) ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
   })
   return names.length === 0 ? '' : ` ORDER BY ${names.join(', ')}`

@@ -1,4 +1,4 @@
-/** DuckDB with a private folder, in which files that are read or written stand under names that are no patterns. */
+/** DuckDB with a private folder, in which files to read or write have names without pattern characters. */
 import { randomBytes } from 'node:crypto'
 import { rm, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -10,10 +10,10 @@ import { openDuckDb, type DuckDb } from '../instance.ts'
 const THREAD_BYTES = 64 << 20
 
 export type DeskOptions = {
-  /** Of each DuckDB that is open, bytes. */
+  /** Memory of each open DuckDB, bytes. */
   readonly memoryBytes: number
   readonly threads: number
-  /** For what does not fit into memory; made if it is not there. */
+  /** Spill folder, created if it is missing. */
   readonly tempFolder: string
 }
 
@@ -31,7 +31,7 @@ export class Desk implements AsyncDisposable {
     return this.db.connection
   }
 
-  /** A path as an SQL literal. DuckDB takes odd characters of a name for a pattern: behind this link there are none. */
+  /** A path as an SQL literal. DuckDB would take some characters for a pattern; this link's name has none. */
   async named(path: string): Promise<string> {
     const link = join(this.folder, `at-${++this.#links}`)
     await symlink(resolve(path), link)
@@ -44,13 +44,13 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-/** Its sessions are in UTC, keep no order that nobody asked for, and look at data where a footer would say it too. */
+/** Sessions are in UTC, keep no insertion order, and read data even if a footer has the answer. */
 export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions): Promise<Desk> {
   const folder = join(tempFolder, `sluice-parquet-${process.pid}-${randomBytes(6).toString('hex')}`)
   await makeFolder(folder, 0o700)
   try {
     const db = await openDuckDb({
-      // Each holds a part of the memory: two that have too little fail where one would have got through.
+      // Each thread needs a part of the memory: two with too little fail where one would succeed.
       threads: Math.max(1, Math.min(threads, Math.floor(memoryBytes / THREAD_BYTES))),
       memoryLimit: `${Math.ceil(memoryBytes / 1e6)}MB`,
       tempDirectory: join(folder, 'spill'),
@@ -58,7 +58,7 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
     const desk = new Desk(db, folder)
     try {
       await db.connection.run(
-        // What one statement has let go of is not kept beside what the next one needs.
+        // Memory that one statement released is not cached next to what the next one needs.
         "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation,filter_pushdown'; SET allocator_bulk_deallocation_flush_threshold = '16MB'",
       )
       return desk

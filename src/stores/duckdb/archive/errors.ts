@@ -1,4 +1,4 @@
-/** What DuckDB says of an archive's files, in words of ours. */
+/** Maps DuckDB's errors about an archive's files to ours. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
@@ -6,7 +6,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
 import { refusal } from './wire-cast.ts'
 
-/** The machine's part, whichever way the rows go. */
+/** Errors of the machine, for either direction. */
 export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
   const message = messageOf(error)
   if (isDiskFull(error)) {
@@ -28,7 +28,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
   return null
 }
 
-/** Of rows that become files. @throws the signal's reason */
+/** For rows that are written to files. @throws the signal's reason */
 export function writeError(
   error: unknown,
   folder: string,
@@ -61,17 +61,17 @@ export function writeError(
   })
 }
 
-/** Without the row that DuckDB shows. */
+/** Without the row that DuckDB prints. */
 function csvReason(message: string, line: string | undefined): string {
   const why =
     /Value with unterminated quote|Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unhex/.exec(
       message,
     )?.[0] ?? 'DuckDB cannot read them'
-  // The first line is one that the feed puts in front.
+  // The feed adds a first line.
   return line === undefined ? why : `${why}, in line ${Number(line) - 1}`
 }
 
-/** Of files that are read. @throws the signal's reason */
+/** For files that are read. @throws the signal's reason */
 export function readError(error: unknown, file: string, signal: AbortSignal): unknown {
   throwIfAborted(signal)
   if (error instanceof SluiceError) return error
@@ -89,7 +89,7 @@ export function readError(error: unknown, file: string, signal: AbortSignal): un
   return machineError(error, file, 'source') ?? unsound(firstLine(error), file, error)
 }
 
-/** For a file that is not what the archive has written. */
+/** For a file that is not the one that the archive wrote. */
 export function unsound(why: string, file: string, cause?: unknown): SluiceError {
   return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or another one: ${why}`, {
     where: file,

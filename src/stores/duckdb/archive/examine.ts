@@ -1,4 +1,4 @@
-/** Reads files of an archive whole: what they hold by their canonical sum, what they span, and what their bytes are. */
+/** Reads archive files completely: canonical checksum, key range, and checksum of their bytes. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
@@ -20,7 +20,7 @@ import { isRespelled } from './respelled.ts'
 import { provedText, sumSql } from './sum-sql.ts'
 import { statsOf, statsSql } from './stats.ts'
 
-/** Rows that this program holds at once where it adds them up itself. */
+/** Most rows in memory when this program computes the checksum. */
 const ROWS = 1000
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
@@ -30,7 +30,7 @@ export async function examineFile(
   { columns, all, signal }: ReadFiles,
 ): Promise<ExaminedFile> {
   const bytes = hashOf(file, signal)
-  // Nobody listens to it while DuckDB fails first.
+  // No unhandled rejection if DuckDB fails first.
   bytes.catch(() => undefined)
   try {
     const named = await desk.named(file)

@@ -1,7 +1,4 @@
-/**
- * Hands bytes to a DuckDB statement that reads a file: through a FIFO, so that nothing is ever held whole; where a system has none, through
- * a temporary file.
- */
+/** Streams bytes to a statement that reads a file: through a FIFO, or a temporary file if the system has none. */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
@@ -11,17 +8,17 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
 /**
- * More than any pipe holds. The statement skips the first line, and once that is through to its end, it is certain that the FIFO is open for
- * reading: from then on either side learns of the other's end.
+ * More than any pipe holds. The statement skips this first line. Once it is written, the FIFO is surely open for
+ * reading: from then on each side notices the end of the other.
  */
 const OPENING_BYTES = 1_100_000
-/** Held here while the statement is busy with what it has. */
+/** Bytes buffered here while the statement is busy. */
 const AHEAD_BYTES = 16 << 20
 const LF = 10
 
 /**
- * A statement that waits for rows holds one thread of libuv's pool. Some must be left for those that rows come from, and another feed waits until one of
- * these has ended.
+ * A statement that waits for rows occupies a thread of libuv's pool. Some must stay free for the source of the rows;
+ * another feed waits until one has ended.
  */
 const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 const MOST_PIPES = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0
@@ -40,9 +37,9 @@ export type Feed = {
 type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
 /**
- * Runs a statement over a CSV. Its first line has no meaning: the statement must skip it.
- * @param run begins the statement that reads from a path
- * @throws whatever `csv` throws, the signal's reason, or what the statement fails with; never before the statement has ended
+ * Runs a statement over a CSV. Its first line is filler: the statement must skip it.
+ * @param run starts the statement that reads from a path
+ * @throws the error of `csv`, the signal's reason, or the error of the statement; never before the statement has ended
  */
 export async function fed<T>(feed: Feed, csv: AsyncIterable<Buffer>, run: (path: string) => Promise<T>): Promise<T> {
   const path = `${feed.folder}/rows.csv`
@@ -106,7 +103,7 @@ async function throughFifo<T>(
   )
   const rows = csv[Symbol.asyncIterator]()
   const pumped = pump(rows, openingLine(commas), pipe)
-  // Whoever waits for the next bytes of a stalled source has to hear of an abort, and of a statement that has failed.
+  // A wait for a stalled source must end on abort, or when the statement fails.
   let onAbort = (): void => undefined
   const aborted = new Promise<null>((resolve) => {
     onAbort = () => resolve(null)
@@ -116,14 +113,14 @@ async function throughFifo<T>(
   signal.removeEventListener('abort', onAbort)
   const whole = first !== null && 'value' in first && first.value
   if (!whole) {
-    // What has come so far must not count as all there is.
+    // The bytes so far must not count as all rows.
     connection.interrupt()
     await Promise.race([statement, pipe.opened])
   }
   pipe.destroy()
   const outcome = await statement
   if (whole && 'value' in outcome) return outcome.value
-  // Not awaited: a source that hangs would never answer.
+  // Not awaited: a hanging source would never answer.
   void Promise.resolve(rows.return?.()).catch(() => undefined)
   throwIfAborted(signal)
   if (first !== null && 'error' in first) throw first.error
@@ -131,7 +128,7 @@ async function throughFifo<T>(
   throw new SluiceError('INTERNAL', 'DuckDB stopped reading before the rows had ended')
 }
 
-/** @returns whether every row is on its way; not where the reader has gone before */
+/** @returns true if every row was written; false if the reader ended before */
 async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): Promise<Outcome<boolean>> {
   try {
     await pipe.open(opening)
@@ -161,13 +158,13 @@ export function cutOff(): SluiceError {
   })
 }
 
-/** The writing end of a FIFO. What is written after its reader has gone is dropped: the reader's statement says why it went. */
+/** The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement says why it ended. */
 class Pipe {
-  /** Both ends, until the reader has come: an end for writing alone cannot be opened before. */
+  /** Both ends until the reader opens: a write-only end cannot be opened before. */
   #keeper: number | null
   readonly #socket: Socket
   #reached = (): void => undefined
-  /** Resolves once the reader has opened the FIFO. If it saw an end before, it would wait for ever for somebody who writes. */
+  /** Resolves once the reader has opened the FIFO. If it saw an end before, it would wait forever for a writer. */
   readonly opened = new Promise<void>((resolve) => {
     this.#reached = resolve
   })
@@ -196,7 +193,7 @@ class Pipe {
     this.#reached()
   }
 
-  /** Resolves once more may come. */
+  /** Resolves once more may be written. */
   async write(bytes: Buffer): Promise<void> {
     if (this.#socket.destroyed || this.#socket.write(bytes)) return
     await new Promise<void>((done) => {
@@ -233,7 +230,7 @@ class Pipe {
   }
 }
 
-/** The statement begins once all bytes are on the disk. */
+/** The statement starts once all bytes are in the file. */
 async function throughFile<T>(
   { connection, commas, signal }: Feed,
   path: string,

@@ -27,9 +27,10 @@ import { writeParquet, writeRows } from './write.ts'
 export type ParquetFilesOptions = DeskOptions
 
 /**
- * Every call has a DuckDB of its own, with all of `memoryBytes`: one that has met a damaged file is not used again, and what reads files has written none.
- * @param options folder for what does not fit into memory, made if it is not there
- * @throws SluiceError INTERNAL where DuckDB cannot be loaded; errors of the file system
+ * Every call has its own DuckDB with all of `memoryBytes`: one that met a damaged file is not used again, and one that
+ * reads files has written none.
+ * @param options folder for what does not fit into memory, created if it is missing
+ * @throws SluiceError INTERNAL if DuckDB cannot be loaded; errors of the file system
  */
 export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
   await makeFolder(options.tempFolder)
@@ -48,7 +49,7 @@ class DuckdbParquetFiles implements ParquetFiles {
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]> {
     return this.#with(async (desk) => {
       try {
-        // Several would put sorted row groups into files in any order; rows come through one pipe anyway.
+        // Several threads would write sorted row groups in any order; rows come through one pipe anyway.
         await desk.connection.run('SET threads = 1')
         return await writeParquet(desk, request, this.#options.memoryBytes, csv)
       } catch (error) {

@@ -1,4 +1,4 @@
-/** Rows too large for DuckDB's CSV reader are taken out of the CSV; their large fields go to files of their own, which DuckDB reads by themselves. */
+/** Removes rows from the CSV that are too large for DuckDB's CSV reader; their large fields go to separate files. */
 import { open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -9,21 +9,21 @@ import { cutOff } from './feed.ts'
 const QUOTE = 34
 const COMMA = 44
 const NEWLINE = 10
-/** Bytes that are taken apart at once. */
+/** Bytes that are parsed at once. */
 const SLICE_BYTES = 1 << 20
-/** A shorter field stands in the statement itself. */
+/** A shorter field is put into the statement itself. */
 const INLINE_BYTES = 16 << 10
 
-/** `bytes`: of the value, decoded from hexadecimal digits where `isBinary`. */
+/** `bytes`: length of the value; if `isBinary`, after decoding the hexadecimal digits. */
 export type LargeField = { readonly file: string; readonly bytes: number; readonly isBinary: boolean }
 /** Fields in the order of the columns. */
 export type LargeRow = { readonly fields: readonly (string | null | LargeField)[]; readonly bytes: number }
 
 export type LargeRows = {
   readonly columns: readonly StoredColumn[]
-  /** Text of a row from which on it is taken out. */
+  /** Rows with a longer text are removed from the CSV. */
   readonly limit: number
-  /** For the files of fields; whoever takes a row removes them. */
+  /** For the field files; the taker of a row removes them. */
   readonly folder: string
   readonly signal: AbortSignal
   /** The next row is read once this has resolved. */
@@ -32,7 +32,7 @@ export type LargeRows = {
 
 /**
  * The CSV without rows of more than `limit` bytes, which go to `take`. Pieces end with a row.
- * @throws SluiceError SOURCE_IO for a row that is cut off; whatever `take` throws; the signal's reason
+ * @throws SluiceError SOURCE_IO for a truncated row; the error of `take`; the signal's reason
  */
 export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: LargeRows): AsyncGenerator<Buffer> {
   const { limit, take, signal } = options
@@ -45,7 +45,7 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
       for (let start = 0; start < piece.length; start += SLICE_BYTES) {
         throwIfAborted(signal)
         const slice = piece.subarray(start, start + SLICE_BYTES)
-        // What is handed on, and where the row that has not ended begins.
+        // Start of what is passed on, and of the unfinished row.
         let from = 0
         let row = 0
         for (let at = 0; at < slice.length; at++) {
@@ -74,14 +74,14 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
         }
         if (large !== null) await large.push(rest)
         else if (rest.length > 0) {
-          // A copy: the piece may be far larger.
+          // Copied: the piece may be far larger.
           held.push(Buffer.from(rest))
           heldBytes += rest.length
         }
       }
     }
     if (large !== null) throw cutOff()
-    // The reader of the pieces sees that the last row is cut off.
+    // The reader of the pieces notices the truncated last row.
     if (held.length > 0) yield Buffer.concat(held)
   } finally {
     await large?.close()
@@ -90,13 +90,13 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
 
 let made = 0
 
-/** One row, taken apart as it comes. */
+/** Splits one row into fields as it arrives. */
 class FieldFiles {
   readonly #options: LargeRows
   readonly #fields: (string | null | LargeField)[] = []
   #state: 'start' | 'plain' | 'quoted' | 'quote' = 'start'
   #isQuoted = false
-  /** Decoded bytes of the field that are not in its file. */
+  /** Decoded bytes of the field that are not in its file yet. */
   #text = Buffer.allocUnsafe(SLICE_BYTES + 2)
   #length = 0
   #file: { readonly path: string; readonly handle: FileHandle } | null = null
@@ -208,7 +208,7 @@ class FieldFiles {
   }
 }
 
-/** Files of the fields of rows go. */
+/** Removes the field files of rows. */
 export async function removeFields(rows: readonly LargeRow[]): Promise<void> {
   for (const { fields } of rows)
     for (const field of fields) if (field !== null && typeof field !== 'string') await rm(field.file, { force: true })

@@ -1,6 +1,6 @@
 /**
- * Reads files whose rows are so large that a text made of one, or several values at once, would take many times its size. DuckDB writes each long value
- * into a file as it is, which takes that size once, and the file is read in pieces.
+ * Reads files with very large rows: a text of a row, or several values at once, would take many times their size.
+ * DuckDB writes each long value to a file unchanged, which takes its size once; the file is read in pieces.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -17,20 +17,16 @@ import { readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 
 const MB = 1 << 20
-/** Of the rows of a row group on average, and of a value that is read by itself. */
+/** Average bytes of a row in a row group, and bytes of a value that is read separately. */
 const LONG = { row: 4 * MB, value: MB }
 
-/** Bytes of a value that are read at once: few enough that what was read is let go of at once. */
+/** Bytes read at once: few, so that memory is freed at once. */
 const PIECE = 1 << 15
-/** Numbers the rows of a file. */
+/** Row number in a file. */
 const ROW = 'file_row_number'
 const QUOTE = Buffer.from('"')
 
-/**
- * Whether rows of a file are to be read one by one.
- * @param file as `Desk.named` gives it
- * @param all columns of the file
- */
+/** True if rows must be read one by one. @param file as `Desk.named` gives it @param all columns of the file */
 export async function hasLongRows(
   desk: Desk,
   file: string,
@@ -46,7 +42,7 @@ export async function hasLongRows(
   return row?.[0] !== '0'
 }
 
-/** A value that is read in pieces of its bytes, once. */
+/** A value that can be read once, in pieces of its bytes. */
 export class LongValue {
   readonly bytes: number
   readonly pieces: AsyncIterable<Buffer>
@@ -57,11 +53,11 @@ export class LongValue {
   }
 }
 
-/** A long value, or what DuckDB gave for another one. */
+/** A long value, or DuckDB's value for another one. */
 export type LongCell = DuckDBValue | LongValue
 
 /**
- * The values of each row in the order of the columns; those of a row are read before the next row is asked for.
+ * Values of each row in column order; they must be read before the next row is requested.
  * @param file as `Desk.named` gives it
  * @param shown what to select for a value that is not long
  * @throws DuckDB's error, the signal's reason
@@ -130,7 +126,7 @@ function bytesOf({ physical, stored }: StoredColumn): string {
   return stored === 'binary' ? quotedName(physical) : `encode(${quotedName(physical)})`
 }
 
-/** The md5 of what `rowText` makes of a row. @param cells those that are not long as `proofText` has them */
+/** The md5 of a row's `rowText`. @param cells those that are not long in the form of `proofText` */
 export async function hashOfRow(cells: readonly LongCell[], columns: readonly StoredColumn[]): Promise<Hash> {
   const hash = createHash('md5')
   for (const [i, cell] of cells.entries()) {
@@ -145,7 +141,7 @@ export async function hashOfRow(cells: readonly LongCell[], columns: readonly St
   return hash
 }
 
-/** The value whole: a text, or bytes. */
+/** The whole value: a text, or bytes. */
 export async function wholeValue({ bytes, pieces }: LongValue, { stored }: StoredColumn): Promise<string | Buffer> {
   const whole = Buffer.allocUnsafeSlow(bytes)
   let at = 0

@@ -1,4 +1,4 @@
-/** Rows of Parquet files that a test means: counted and summed up, or left out of a new file. */
+/** Rows of Parquet files that match a test: counted and digested, or left out of a new file. */
 import { testSql, type RowTest } from '../../../model/archive/row-test.ts'
 import type { Tested } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
@@ -13,7 +13,7 @@ import { readError } from './errors.ts'
 import { sumSql } from './sum-sql.ts'
 import { checkSchema, parquetSql } from './parquet-file.ts'
 
-/** @returns what the rows of each file come to that the test means. @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
+/** @returns digest of each file's matching rows @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
 export async function matchingOf(desk: Desk, { columns, files, signal, test }: Tested): Promise<readonly Digest[]> {
   const found: Digest[] = []
   for (const file of files) {
@@ -33,7 +33,7 @@ export async function matchingOf(desk: Desk, { columns, files, signal, test }: T
   return found
 }
 
-/** True where a row of a file is meant, else false or NULL. */
+/** SQL: true if a row of a file matches, else false or NULL. */
 export function meant(columns: readonly StoredColumn[], test: RowTest): string {
   return testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
@@ -64,7 +64,7 @@ function valueSql(column: StoredColumn, value: string): string {
   }
 }
 
-/** The rows of a file without those that a test means, as a statement. @throws SluiceError PROOF_FAILED */
+/** Statement for the rows of a file that do not match a test. @throws SluiceError PROOF_FAILED */
 export async function keptSql(
   desk: Desk,
   file: string,

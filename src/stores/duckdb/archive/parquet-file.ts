@@ -1,11 +1,11 @@
-/** A Parquet file as statements read it. */
+/** A Parquet file in statements. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { asked } from './ask.ts'
 import { nativeOf } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
 
-/** A file as what stands behind FROM: folders of partitions in its path mean nothing. */
+/** A file for a FROM clause; partition folders in its path are ignored. */
 export async function parquetSql(desk: Desk, file: string): Promise<string> {
   return fromSql(await desk.named(file))
 }
@@ -15,7 +15,7 @@ export function fromSql(named: string): string {
   return `read_parquet(${named}, hive_partitioning = false)`
 }
 
-/** @throws SluiceError PROOF_FAILED where a file has other columns than these, or others types */
+/** @throws SluiceError PROOF_FAILED if the file's columns or types differ from these */
 export async function checkSchema(
   desk: Desk,
   from: string,

@@ -1,4 +1,4 @@
-/** Rows of files in wire form. */
+/** Reads rows of files in wire form. */
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
@@ -16,12 +16,12 @@ import { rowsOf } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
 import { hasLongRows, longRows, LongValue, wireField } from './long-values.ts'
 
-/** Rows that this program holds at once. */
+/** Most rows in memory. */
 const ROWS = 1000
 const COMMA = Buffer.from(',')
 const NEWLINE = Buffer.from('\n')
 
-/** @returns how many rows. @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
+/** @returns how many rows @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
 export async function* csvOf(
   desk: Desk,
   file: string,
@@ -37,7 +37,7 @@ export async function* csvOf(
   const query = `SELECT ${values} FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from})`
   const folder = join(desk.folder, `csv-${basename(from.replaceAll(/\W/g, ''))}`)
   await mkdir(folder)
-  // A line that is nothing but \. ends the rows for PostgreSQL.
+  // For PostgreSQL a line `\.` would end the rows.
   const quotes = columns.length === 1 ? ', FORCE_QUOTE *' : ''
   const form = `FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', COMPRESSION none${quotes}`
   const pipe = rowPipe(desk.connection, (path) => `COPY (${query}) TO '${path.replaceAll("'", "''")}' (${form})`, {
@@ -91,7 +91,7 @@ function wireText(column: StoredColumn): string {
       return `lower(hex(${name}))`
     case 'float':
     case 'double': {
-      // In a wider type the shortest digits of a narrow one would name another value.
+      // In a wider type the shortest digits of a narrow one would mean another value.
       const isWider = column.stored === 'float' && column.as.kind === 'float' && column.as.bits === 64
       const text = `CAST(${isWider ? `CAST(${name} AS DOUBLE)` : name} AS VARCHAR)`
       return `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE ${text} END`

@@ -1,4 +1,4 @@
-/** What rows of a range come to, over any number of files. */
+/** Digest of the rows of a range, over any number of files. */
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
@@ -19,7 +19,10 @@ import { checkSchema, parquetSql } from './parquet-file.ts'
 
 export type KeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 
-/** @throws SluiceError UNSUPPORTED_KEY for keys that sort in another way in their source; PROOF_FAILED, SOURCE_IO, the signal's reason */
+/**
+ * @throws SluiceError UNSUPPORTED_KEY for keys that sort differently in their source; PROOF_FAILED, SOURCE_IO, the
+ * signal's reason
+ */
 export async function digestOf(desk: Desk, { columns, files, signal, key, range }: KeyRange): Promise<Digest> {
   const { sql, parameters } = conditionOf(columns, key, range)
   let rows = 0n

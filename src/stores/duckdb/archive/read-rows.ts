@@ -1,4 +1,4 @@
-/** Rows of files in canonical form. */
+/** Reads rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
 import type { Wanted } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
@@ -15,11 +15,12 @@ import { hasLongRows, longRows, LongValue, wholeValue, type LongCell } from './l
 import { meant } from './matching.ts'
 import { isRespelled, respelled } from './respelled.ts'
 
-/** Of the values of one batch, beside the row that exceeds it. */
+/** Bytes of values in a batch; the last row may exceed it. */
 const BATCH_BYTES = 16 << 20
 
 /**
- * Rows as they come from the disk. DuckDB's streams may end early without an error: as many as are counted have to have come.
+ * Reads rows from the disk. DuckDB's streams may end early without an error, so the rows are compared with the row
+ * count.
  * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
  */
 export async function* rowsOf(
@@ -96,7 +97,7 @@ async function wholeRow(cells: readonly LongCell[], columns: readonly StoredColu
   return row
 }
 
-/** Of values that have a length of their own. */
+/** Bytes of values with a variable length. */
 function sizeOf(row: Row): number {
   let bytes = 0
   for (const cell of row) if (typeof cell === 'object' || typeof cell === 'string') bytes += cell?.length ?? 0

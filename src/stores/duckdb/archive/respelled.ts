@@ -1,4 +1,4 @@
-/** Columns whose values travel in another spelling than the one that their files have, which SQL cannot make: their rows go through this program one by one. */
+/** Columns whose form in files must be changed in a way that SQL cannot: their rows are converted one by one here. */
 import { jsonbText } from '../../../model/archive/jsonb-text.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -9,7 +9,7 @@ export function isRespelled({ as, column }: Pick<StoredColumn, 'as' | 'column'>)
   return as.kind === 'native' && as.name === 'jsonb' && column.native === 'json'
 }
 
-/** @throws SluiceError VALUE_REFUSED, which names column and row, for a value that the other spelling does not hold */
+/** @throws SluiceError VALUE_REFUSED, with column and row, for a value that the other form cannot hold */
 export function respelled(row: Row, columns: readonly StoredColumn[]): Row {
   return row.map((cell, i) => {
     const column = columns[i]
@@ -28,7 +28,7 @@ export function respelled(row: Row, columns: readonly StoredColumn[]): Row {
   })
 }
 
-/** Values that tell a row from others to people. */
+/** Values that identify a row in a message. */
 const SHOWN = { columns: 3, characters: 40 }
 
 function rowText(row: Row, columns: readonly StoredColumn[]): string {

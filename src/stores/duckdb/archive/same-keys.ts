@@ -1,4 +1,4 @@
-/** Keys that stand in files of two partitions. */
+/** Keys that occur in files of two partitions. */
 import type { KeyedFiles, SameKeys } from '../../../model/archive/parquet-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { asked } from './ask.ts'
@@ -6,7 +6,7 @@ import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
 import { parquetSql } from './parquet-file.ts'
 
-/** Keys that are shown. */
+/** Most keys that are shown. */
 const SHOWN = 5
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */

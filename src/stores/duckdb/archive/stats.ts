@@ -1,17 +1,17 @@
 /**
- * Statistics of a file as a Delta log has them, from its rows and not from its footer: a reader skips files by them, and so they have to be
- * bounds of what is there. Where no exact bound can be told, one that is a little wider is.
+ * Statistics of a file as in a Delta log, from its rows, not from its footer. Readers skip files by them, so they must
+ * be true bounds; if no exact one can be written, it is a little wider.
  */
 import type { FileStats } from '../../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal } from './columns.ts'
 
-/** Characters of a text. */
+/** Most characters of a text. */
 const MOST = 32
 const PER_COLUMN = 4
 
-/** How many values a column has, its smallest, its largest, and whether it has one that no bound speaks for. */
+/** SELECT list: number of values of a column, smallest, largest, and whether it has a value that no bound covers. */
 export function statsSql(columns: readonly StoredColumn[]): readonly string[] {
   return columns.flatMap(({ physical, stored }) => {
     const name = quotedName(physical)
@@ -20,9 +20,9 @@ export function statsSql(columns: readonly StoredColumn[]): readonly string[] {
       case 'binary':
         return [`count(${name})`, 'NULL', 'NULL', 'NULL']
       case 'string': {
-        // One character more tells whether the text goes on.
+        // One more character shows if the text continues.
         const start = `left(${name}, ${MOST + 1})`
-        // The driver drops U+FEFF where a text begins with it.
+        // The driver drops U+FEFF at the start of a text.
         return [`count(${name})`, `'.' || min(${start})`, `'.' || max(${start})`, 'NULL']
       }
       case 'float':
@@ -36,7 +36,7 @@ export function statsSql(columns: readonly StoredColumn[]): readonly string[] {
   })
 }
 
-/** @param facts what `statsSql` gave, as texts */
+/** @param facts results of `statsSql`, as texts */
 export function statsOf(columns: readonly StoredColumn[], rows: bigint, facts: readonly (string | null)[]): FileStats {
   const min: Record<string, string> = {}
   const max: Record<string, string> = {}
@@ -53,14 +53,14 @@ export function statsOf(columns: readonly StoredColumn[], rows: bigint, facts: r
   return { numRecords: rows, min, max, nullCount }
 }
 
-/** A bound as JSON text; null where there is none. */
+/** A bound as JSON text; null if there is none. */
 function lower(text: string, { stored }: StoredColumn): string | null {
   switch (stored) {
     case 'string':
       return JSON.stringify(Array.from(text.slice(1)).slice(0, MOST).join(''))
     case 'float':
     case 'double':
-      // Readers take the two zeros for one or for two values.
+      // Readers may treat the two zeros as one or as two values.
       return Number(text) === 0 ? '-0.0' : floatText(text)
     case 'date':
       return JSON.stringify(text)
@@ -87,7 +87,7 @@ function upper(text: string, { stored }: StoredColumn): string | null {
   }
 }
 
-/** What is cut off lies below any character that is larger than the first of it. */
+/** A long text is cut; the bound gets a character above the first one that was cut off. Null if there is none. */
 function upperText(characters: readonly string[]): string | null {
   if (characters.length <= MOST) return JSON.stringify(characters.join(''))
   const next = characters[MOST] ?? ''
@@ -100,20 +100,20 @@ function floatText(text: string): string {
   return String(Number(text))
 }
 
-/** `.05` of a decimal is no JSON. */
+/** `.05` of a decimal is invalid JSON. */
 function numberText(text: string, stored: StoredColumn['stored']): string {
   if (!isDecimal(stored)) return text
   return text.replace(/^(-?)\./, '$10.')
 }
 
-/** The moment in milliseconds, what is finer cut off. */
+/** Timestamp in milliseconds, rounded down. */
 function milliseconds(text: string, stored: 'timestamp' | 'timestamp_ntz'): string {
   const [day = '', clock = ''] = text.split(' ')
   const [seconds = '', digits = ''] = clock.split('.')
   return `${day}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}${stored === 'timestamp' ? 'Z' : ''}`
 }
 
-/** The next millisecond, where anything was cut off; none behind the last moment of the year 9999. */
+/** The next millisecond, if digits were cut off; none after the end of the year 9999. */
 function upperMoment(text: string, stored: 'timestamp' | 'timestamp_ntz'): string | null {
   const digits = text.split('.')[1] ?? ''
   if (digits.length <= 3) return JSON.stringify(milliseconds(text, stored))

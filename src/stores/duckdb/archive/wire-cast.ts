@@ -1,10 +1,10 @@
-/** From the texts of the wire form to the values that Parquet holds, as SQL that refuses whatever would become another value. */
+/** SQL from the texts of the wire form to Parquet values; it refuses whatever would become another value. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from './columns.ts'
 
-/** Behind it stand the number of the column, a colon, and the beginning of the value. */
+/** Followed by the column's number, a colon, and the start of the value. */
 const MARK = 'sluice-refused:'
 const SHOWN = 60
 /** `YYYY-MM-DD HH:MM:SS.ffffff` */
@@ -15,17 +15,17 @@ export function wireName(at: number): string {
   return `c${at}`
 }
 
-/** The value that Parquet holds, of the column `wireName(at)` of a table `wire` of texts; under its physical name. */
+/** The Parquet value of the column `wireName(at)` in a table `wire` of texts, with its physical name. */
 export function castColumn(column: StoredColumn, at: number): string {
   return `${valueOf(column, at)} AS ${quotedName(column.physical)}`
 }
 
-/** As `castColumn`, where the text may stand as bytes already: `binary` columns are taken as they are. */
+/** As `castColumn`, if the field may be bytes already: `binary` columns are not converted. */
 export function castField(column: StoredColumn, at: number): string {
   return column.stored === 'binary' ? `wire.${wireName(at)} AS ${quotedName(column.physical)}` : castColumn(column, at)
 }
 
-/** The same for a reader alone: infinite dates and moments are values, and NULL stands for what the type does not hold. */
+/** The same for reading only: infinite dates and timestamps are values, and NULL replaces what the type cannot hold. */
 export function readableColumn(column: StoredColumn, at: number): string {
   const { stored } = column
   const value = valueOf(column, at, () => 'NULL')
@@ -34,7 +34,7 @@ export function readableColumn(column: StoredColumn, at: number): string {
   return `CASE WHEN ${text} IN ('infinity', '-infinity') THEN CAST(${text} AS ${nativeOf(stored)}) ELSE ${value} END`
 }
 
-/** What ends a statement that reads a value which its type does not hold. @param text SQL of the value's text */
+/** SQL that fails the statement for a value that its type cannot hold. @param text SQL of the value's text */
 export function refusing(text: string, at: number): string {
   return `error(${literal(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
 }
@@ -77,12 +77,12 @@ function checkedMoment(text: string, at: number, otherwise: Otherwise): string {
   )
 }
 
-/** DuckDB takes no notice of a BC behind a date. */
+/** DuckDB ignores a BC after a date. */
 function christian(text: string): string {
   return `NOT ends_with(${text}, 'C')`
 }
 
-/** DuckDB rounds what has too many digits behind the point. Zeros at the end are no such digits. */
+/** DuckDB rounds excess decimal places. Zeros at the end do not count. */
 function checkedDecimal(text: string, at: number, native: string, otherwise: Otherwise): string {
   const scale = Number(/,(\d+)\)$/.exec(native)?.[1] ?? 0)
   const point = `strpos(${text}, '.')`
@@ -101,7 +101,7 @@ function checked(
   return `CASE WHEN ${text} IS NULL THEN NULL WHEN ${holds(value)} THEN ${value} ELSE ${otherwise(text, at)} END`
 }
 
-/** What is said of a refused value, by the message that DuckDB ended with; null where it ended for something else. */
+/** Error for a refused value, from DuckDB's message; null if the message has another cause. */
 export function refusal(message: string, columns: readonly StoredColumn[]): SluiceError | null {
   const found = refused(message, columns)
   if (found === null) return null
@@ -118,7 +118,7 @@ export function refusal(message: string, columns: readonly StoredColumn[]): Slui
   )
 }
 
-/** The column of a refused value, and the beginning of that value. */
+/** The column of a refused value, and the start of that value. */
 export function refused<Of extends StoredColumn>(
   message: string,
   columns: readonly Of[],

@@ -1,4 +1,4 @@
-/** Rows that were taken out of the CSV become Parquet files of their own, a few at a time: a vector of DuckDB holds up to 2,048 rows. */
+/** Writes large rows to separate Parquet files, a few rows each: a DuckDB vector holds up to 2,048 rows. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
@@ -11,13 +11,13 @@ import { removeFields, type LargeField, type LargeRow } from './large-rows.ts'
 import { castField, wireName } from './wire-cast.ts'
 
 const MB = 1 << 20
-/** Of the values of one file; a larger row has a file of its own. */
+/** Bytes of the values of one file; a larger row has its own file. */
 const FILE_BYTES = { most: 32 * MB, least: MB }
 /** Rows of one statement. */
 const FILE_ROWS = 128
-/** A compressed page needs memory once more: a row that is larger is stored as it is, so that three times its size is enough. */
+/** Compression needs the page's memory again: a larger row is not compressed, so three times its size is enough. */
 const COMPRESSED_BYTES = 64 * MB
-/** DuckDB counts what it may need by powers of two, and some for itself. */
+/** DuckDB reserves memory by powers of two, plus some for itself. */
 const MEMORY = { times: 6, more: 256 * MB }
 
 export class LargeRowWriter {
@@ -35,7 +35,10 @@ export class LargeRowWriter {
     this.#fileBytes = Math.min(FILE_BYTES.most, Math.max(FILE_BYTES.least, memoryBytes / 32))
   }
 
-  /** Writes what was taken before where this row does not fit into its file: then the source no longer has it in memory. @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, which names key and column */
+  /**
+   * First writes the earlier rows if this one does not fit into their file: then the source has freed it from memory.
+   * @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, with key and column
+   */
   async take(row: LargeRow): Promise<void> {
     const isFull = this.#bytes + row.bytes > this.#fileBytes || this.#rows.length === FILE_ROWS
     if (this.#rows.length > 0 && isFull) await this.flush()
@@ -43,7 +46,7 @@ export class LargeRowWriter {
     this.#bytes += row.bytes
   }
 
-  /** Writes what was taken. @throws as `take` */
+  /** Writes the collected rows. @throws as `take` */
   async flush(): Promise<void> {
     const [rows, bytes] = [this.#rows, this.#bytes]
     if (rows.length === 0) return
@@ -81,7 +84,7 @@ function rowSql({ fields }: LargeRow, columns: WriteRequest['table']['columns'])
   return `SELECT ${columns.map(castField).join(', ')} FROM (SELECT ${shown.join(', ')}${from}) AS wire`
 }
 
-/** Names the row of a file of one row that did not fit. */
+/** Names the row of a one-row file that did not fit. */
 function tooLarge(
   error: unknown,
   [row, ...more]: readonly LargeRow[],

@@ -1,4 +1,4 @@
-/** Rows in wire form become sorted Parquet files. */
+/** Writes rows in wire form to sorted Parquet files. */
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../../model/archive/archived-file.ts'
@@ -14,9 +14,9 @@ import { castColumn, wireName } from './wire-cast.ts'
 import { LargeRowWriter } from './write-large.ts'
 
 const MB = 1 << 20
-/** DuckDB reads rows in pieces so large, and holds several. A row that is not far smaller it may cut in the middle: those go another way. */
+/** DuckDB's CSV buffer; it holds several. It may split rows that are not far smaller: those take another way. */
 const PIECE_BYTES = 4 * MB
-/** Of the text of a row: 2,048 of them make a vector, which is held whole. */
+/** Bytes of a row's text: 2,048 rows make a vector, which is in memory as a whole. */
 const ROW_BYTES = { most: MB / 4, least: MB / 64 }
 
 /** @throws as `ParquetFiles.write`, in DuckDB's own words */
@@ -51,8 +51,8 @@ async function* smallRows(
 }
 
 /**
- * Files of what a statement gives, sorted by `table.sortBy`, and on the disk.
- * @param values its columns are those of the table, under their names in Parquet
+ * Files of a statement's result, sorted by `table.sortBy`, flushed to disk.
+ * @param values its columns are the table's, by their Parquet names
  * @throws as `writeParquet`
  */
 export async function writeRows(
@@ -71,7 +71,7 @@ function inOrder(files: Copied): Copied {
   return files.toSorted((a, b) => a.at - b.at)
 }
 
-/** Empty files go, the others get their final names. */
+/** Removes empty files, and gives the others their final names. */
 async function settled(
   written: Copied,
   { folder, prefix }: Pick<WriteRequest, 'folder' | 'prefix'>,

@@ -1,4 +1,4 @@
-/** What tables of a DuckDB file have beside rows, keys, indexes and constraints. */
+/** Dependencies of tables in a DuckDB file other than rows, keys, indexes and constraints. */
 import { tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -103,7 +103,7 @@ function speaksOf(sql: string, { name }: TableName): boolean {
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 
-/** Sequences of columns whose default is `nextval` and nothing else. */
+/** Sequences of columns whose default is only `nextval`. */
 export async function sequencesOf(
   session: CopySession,
   { schema = 'main', name }: TableName,
@@ -128,7 +128,7 @@ export async function sequencesOf(
     )
     if (row === undefined) continue
     const [start, increment, min, max, cycle, sql] = row
-    // Its definition begins with the next number; `last_value` is another one once the file was opened again.
+    // The definition starts with the next number; `last_value` differs once the file was reopened.
     const next = / START (?:WITH )?(-?\d+)/.exec(String(sql))?.[1]
     const by = BigInt(String(increment))
     all.push({

@@ -1,4 +1,4 @@
-/** One chunk: a transaction on the connection that writes. */
+/** One chunk: a transaction on the writing connection. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -18,7 +18,7 @@ import type { CopySession } from './session.ts'
 import { Staging } from './staging.ts'
 
 export class DuckdbChunk implements ChunkWriter {
-  /** It ends with this program. */
+  /** Empty: the session ends with this program. */
   readonly session = ''
   readonly turn: Turn
   readonly #session: CopySession
@@ -27,10 +27,10 @@ export class DuckdbChunk implements ChunkWriter {
   readonly #leave: () => void
   readonly #staging: Staging
   readonly #byRange: boolean
-  /** Which rows are those of this chunk. */
+  /** Condition for the rows of this chunk. */
   readonly #condition: Condition
   readonly #list: KeyList | null
-  /** Of a careful chunk: what has to be written again where a statement failed that nobody saw coming. */
+  /** Of a careful chunk: rows to write again after an unexpected error of a statement. */
   readonly #accepted: Row[] = []
   #wrote = false
   #over = false
@@ -56,8 +56,9 @@ export class DuckdbChunk implements ChunkWriter {
 
   /**
    * Begins the transaction.
-   * @param leave called when it has ended @param turn what it has until then
-   * @throws SluiceError UNSUPPORTED_KEY where a range is to be replaced that means nothing here
+   * @param leave called at its end
+   * @param turn the writer's turn, held until then
+   * @throws SluiceError UNSUPPORTED_KEY if a range to replace cannot be expressed here
    */
   static async begin(
     session: CopySession,
@@ -67,7 +68,7 @@ export class DuckdbChunk implements ChunkWriter {
     turn: Turn,
   ): Promise<DuckdbChunk> {
     const { table, range } = request
-    // Before the transaction: it has to be there still where one begins again.
+    // Before the transaction: the list must survive a restart of it.
     const list =
       range.by === 'keys' ? await keyList(session, table, boundTexts(table, range.keys, typesOf(request))) : null
     await session.begin()
@@ -90,7 +91,7 @@ export class DuckdbChunk implements ChunkWriter {
     return this.#byRange
   }
 
-  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  /** Also false if the chunk's bounds cannot be expressed here: existing rows are then refused by their key. */
   async occupied(): Promise<boolean> {
     this.#begun()
     if (!this.#byRange) return false
@@ -141,7 +142,7 @@ export class DuckdbChunk implements ChunkWriter {
         )
         return { rows: BigInt(String(row?.[0])), sum: '' }
       }
-      // Rows of somebody else may hold JSON in another spelling.
+      // Rows of other writers may have another JSON form.
       const ours = other === undefined && this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
       const query: Query = { request: { table, columns }, condition: sql, parameters, where: null, order: '' }
       return await digestOf(this.#session, query, ours, signal)
@@ -176,12 +177,12 @@ export class DuckdbChunk implements ChunkWriter {
     return fromTable(this.#request.table)
   }
 
-  /** Whatever ran now would commit by itself. */
+  /** A statement now would commit on its own. */
   #begun(): void {
     if (this.#over) throw new Error('the transaction of the chunk has ended')
   }
 
-  /** Rolls back what is not committed, and lets the next one in. */
+  /** Rolls back uncommitted changes, and lets the next chunk start. */
   async #end(): Promise<void> {
     if (this.#over) return
     this.#over = true
@@ -194,7 +195,7 @@ export class DuckdbChunk implements ChunkWriter {
     this.#leave()
   }
 
-  /** DuckDB has no savepoints, and a statement that fails ends its transaction: what was good is written once more. */
+  /** DuckDB has no savepoints, and a failed statement ends the transaction: accepted rows are written again. */
   async #beginAgain(): Promise<void> {
     try {
       await this.#session.rollBack()
@@ -234,7 +235,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 }
 
-/** Rows that are new have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides the numbers of its rows */
+/** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */
 async function newRows(session: CopySession, { table }: ChunkRequest): Promise<Condition> {
   if (hidesNumbers(table.columns)) {
     throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {

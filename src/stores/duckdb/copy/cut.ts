@@ -1,4 +1,4 @@
-/** Ranges of keys. DuckDB keeps no rows in the order of a key: all bounds come from one look at the keys, and not each from another. */
+/** Key ranges. DuckDB stores no rows in key order: all bounds come from one scan of the keys, not one from another. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import {

@@ -1,4 +1,4 @@
-/** Rows and sum of a condition: by DuckDB itself where it knows the canonical form of every column, else by what it gives. */
+/** Count and checksum of rows: by DuckDB if SQL can give the canonical form of every column, else from the values. */
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -11,7 +11,7 @@ import { rowsOf, type Query } from './rows.ts'
 import { proofText } from './select.ts'
 import type { CopySession } from './session.ts'
 
-/** @param ours whether this program bound the values, so that texts and JSON among them are canonical */
+/** @param ours true if this program bound the values, so that texts and JSON among them are canonical */
 export async function digestOf(
   session: CopySession,
   query: Query,
@@ -29,14 +29,14 @@ export async function digestOf(
     ;[row] = await session.rows(asked, parameters, { where, signal })
   } catch (error) {
     if (session.inTransaction || !isRowError(error)) throw error
-    // A value that cannot be converted: reading row by row names it.
+    // A value cannot be converted: reading row by row names it.
     return slowDigest(session, query, signal)
   }
   if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB gave no sum')
   return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
 }
 
-/** The same from the values, one row after the other. */
+/** The same from the values, row by row. */
 export async function slowDigest(session: CopySession, query: Query, signal: AbortSignal): Promise<Digest> {
   const sum = new RowSum()
   const odd: OddRows = new WeakSet<Row>()

@@ -41,14 +41,14 @@ const ABILITIES: StoreAbilities = {
   hosts: 'one',
   frames: [],
   folds: { tables: 'ascii', columns: true },
-  // Texts of half a gigabyte are the largest that JavaScript holds.
+  // JavaScript's strings end at half a gigabyte.
   maxValueBytes: 500_000_000,
 }
 
 /**
- * Opens a DuckDB file, which belongs to this program until it is disposed. In `write` mode it is made where it is missing.
- * @throws SluiceError LEDGER_BUSY where another program writes into a target, TARGET_BUSY where one has a source open, CONNECT_FAILED, TARGET_DENIED,
- * TARGET_CORRUPT
+ * Opens a DuckDB file exclusively for this program. `write` mode creates a missing file.
+ * @throws SluiceError LEDGER_BUSY if another program writes into a target, TARGET_BUSY if one has a source open,
+ * CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOptions): Promise<CopyStore> {
   const path = resolve(file)
@@ -79,7 +79,7 @@ async function connect({ database, label, side }: Parts): Promise<CopySession> {
   return CopySession.open(await database.connect(), label, side)
 }
 
-/** Whoever has a target open writes into it: that is how two copies at once meet. */
+/** A program that has a target open writes into it: so this is how two copies collide. */
 function busyAsState(error: unknown, side: Side): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
   const { where, reason } = error
@@ -123,10 +123,10 @@ class DuckdbCopy implements CopyStore {
   async source(signal: AbortSignal): Promise<SourceView> {
     const session = await connect(this.#parts)
     try {
-      // Nobody writes into a file that is open for reading. Without a transaction, a statement that fails spoils no other.
+      // A file open for reading has no writer. Without a transaction, a failed statement affects no other.
       if (this.#parts.side === 'source') return new DuckdbView(session)
       await session.begin()
-      // The first look at the file is what a transaction sees from then on.
+      // The first read fixes the snapshot of the transaction.
       await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })
       return new DuckdbView(session)
     } catch (error) {
@@ -178,7 +178,7 @@ class DuckdbCopy implements CopyStore {
   }
 }
 
-/** Periods of time in the SQL of DuckDB. As `CopyStore.timeCondition`. */
+/** As `CopyStore.timeCondition`, in the SQL of DuckDB. */
 function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quotedName(name)
   switch (type.kind) {
@@ -196,10 +196,10 @@ function timeCondition({ name, type }: Column, from: string | null, to: string |
   }
 }
 
-/** First and last whole second of TIMESTAMP_NS, which has no literal beyond. */
+/** First and last whole second of TIMESTAMP_NS, which has no literals outside of them. */
 const NANOSECONDS = { first: '1677-09-21 00:12:44', last: '2262-04-11 23:47:16' }
 
-/** `timeCondition` of TIMESTAMP_NS. */
+/** `timeCondition` for TIMESTAMP_NS. */
 function withinNanoseconds(column: string, from: string | null, to: string | null): string {
   const isBefore = (bound: string): boolean =>
     bound.endsWith(' BC') || (/^\d{4}-/.test(bound) && bound < NANOSECONDS.first)

@@ -82,17 +82,17 @@ function specOf(
     ...keyOf(columns, constraints),
     rows,
     bytes,
-    // Numbers of rows that a column of that name hides are none to divide them by.
+    // If a column hides the row numbers, they cannot divide the table.
     ...(hidesNumbers(columns) ? {} : { blocks: rows }),
   }
 }
 
-/** Whether DuckDB takes `rowid` for a column of the table. */
+/** True if DuckDB takes `rowid` for a column of the table. */
 export function hidesNumbers(columns: TableSpec['columns']): boolean {
   return columns.some(({ name }) => name.toLowerCase() === 'rowid')
 }
 
-/** What stands behind a column in the table's definition, which is the only place where DuckDB says it. */
+/** Text after a column in the table's definition, the only place where DuckDB has it. */
 function definedAs(sql: string, name: string, native: string, what: RegExp): RegExpExecArray | null {
   for (const written of [name, quotedName(name)]) {
     for (const before of ['(', ', ']) {

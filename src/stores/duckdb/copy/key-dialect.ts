@@ -21,7 +21,7 @@ export const SOURCE_KEYS: KeyDialect = {
   bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
   value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
-    // Of another system: a comparison asks this one with its bounds.
+    // A bound of another system, for a comparison.
     return text.endsWith(' BC') && (type.kind === 'date' || type.kind === 'timestamp') ? boundText(type, text) : text
   },
   text: ({ name, type }) => {
@@ -62,7 +62,7 @@ function printedKey(value: string, type: ColumnType): string {
   return `CASE WHEN isinf(${value}) THEN ${printed} ELSE ${wallClock(value)} || '+00' END`
 }
 
-/** For tables that are written: bounds come from another system, in its spelling. */
+/** For tables that are written: bounds come from another system, in its form. */
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
     ...SOURCE_KEYS,
@@ -71,7 +71,7 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   }
 }
 
-/** Keys from another system as DuckDB reads them; bytes as hexadecimal digits. */
+/** Keys of another system as DuckDB reads them; bytes as hexadecimal digits. */
 export function* boundTexts(
   table: TableSpec,
   keys: readonly RowKey[],
@@ -85,7 +85,7 @@ function boundText(as: ColumnType, text: string): string {
   return keyCellText(as, normalizer(as)(text))
 }
 
-/** A value of a key as DuckDB reads it; bytes as hexadecimal digits. */
+/** A key value as DuckDB reads it; bytes as hexadecimal digits. */
 export function keyCellText(as: ColumnType, cell: Exclude<Cell, null>): string {
   return typeof cell === 'object' ? hexDigits(cell) : duckText(as, String(cell))
 }

@@ -1,4 +1,4 @@
-/** Rows by lists of keys, which go to a temporary table: conditions of many terms are slow here. */
+/** Rows by lists of keys in a temporary table: conditions of many terms are slow in DuckDB. */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
@@ -11,7 +11,7 @@ import { keyCellText } from './key-dialect.ts'
 const STRETCH = 5000
 
 export type KeyList = {
-  /** Of the rows that have one of the keys. */
+  /** Condition for the rows with one of the keys. */
   readonly condition: Condition
   /** Removes the temporary table. */
   drop(): Promise<void>
@@ -27,7 +27,7 @@ export async function keyList(
 ): Promise<KeyList> {
   const name = `sluice_keys_${++made}`
   const columns = keyColumns(table)
-  // A name of the inner table hides one of the table outside.
+  // A name of the inner table would hide one of the outer table.
   const names = uniqueNames([...table.columns.map((column) => column.name), ...columns.map(() => 'listed')]).slice(
     -columns.length,
   )
@@ -46,7 +46,7 @@ export async function keyList(
   const same = columns.map((column, i) => {
     const listed = `${name}.${quotedName(names[i] ?? '')}`
     if (column.type.kind === 'bytes') return `${quotedName(column.name)} IS NOT DISTINCT FROM unhex(${listed})`
-    // A key that the type does not hold is that of no row, and not that of one without it.
+    // A key that the type cannot hold matches no row, not even one with NULL.
     const value = `TRY_CAST(${listed} AS ${column.native})`
     return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
   })
@@ -56,7 +56,7 @@ export async function keyList(
   }
 }
 
-/** Keys as `keyText` spells them. */
+/** Keys in the form of `keyText`. */
 export function* spelled(keys: Iterable<string>, types: readonly ColumnType[]): Generator<readonly (string | null)[]> {
   for (const key of keys) {
     yield keyParts(key).map((text, i) => {

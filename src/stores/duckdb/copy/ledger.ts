@@ -1,8 +1,7 @@
 /**
- * The ledger of copies into a DuckDB file, in the file itself.
- *
- * A batch waits until the chunk that is being written has ended, since a line of the ledger that changed meanwhile would make the chunk's commit
- * fail; asked for by whoever writes that chunk, it is refused at once (`withWriter`). Reads never wait; they show what is committed.
+ * The ledger of copies into a DuckDB file, in the file itself. A batch waits for the end of the running chunk: a
+ * concurrent change of a ledger row would make the chunk's commit fail. A batch requested by the writer of that chunk
+ * is refused at once (`withWriter`). Reads never wait; they show committed rows.
  */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -16,7 +15,7 @@ export class DuckdbLedger implements LedgerDatabase {
   readonly #writer: CopySession | null
   readonly #turn: Turn
 
-  /** @param writer null where the file was opened for reading */
+  /** @param writer null if the file was opened for reading */
   constructor(label: string, reader: CopySession, writer: CopySession | null, turn: Turn) {
     this.label = label
     this.#reader = reader

@@ -1,14 +1,14 @@
-/** Sequences of a DuckDB target: made with the table that they number, and moved forward when its rows are there. */
+/** Sequences of a DuckDB target: created with their table, and advanced once its rows are there. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { sequencesOf } from './beside.ts'
 import type { CopySession } from './session.ts'
 
-/** Numbers that are drawn in one go; DuckDB has no other way to move a sequence that a table uses. */
+/** Most numbers drawn at once; DuckDB has no other way to advance a sequence that a table uses. */
 const MOST_DRAWN = 100_000_000n
 
-/** `CREATE SEQUENCE` for each numbered column of a new table. It begins where the source stands, so that hardly any number has to be drawn later. */
+/** `CREATE SEQUENCE` for numbered columns of a new table, from the source's next number: few must be drawn later. */
 export function sequencesSql(table: TableSpec): readonly string[] {
   return table.columns.flatMap((column) => {
     const { sequence } = column
@@ -37,10 +37,7 @@ function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
   return `${quotedName(table.schema ?? 'main')}.${quotedName(sequence?.named?.name ?? `${table.name}_${name}_seq`)}`
 }
 
-/**
- * Moves sequences forward to the position of the source's, and never back.
- * @returns what could not be done, in words
- */
+/** Advances sequences to the source's position, never back. @returns what could not be done, in words */
 export async function moveSequences(
   session: CopySession,
   table: TableSpec,
@@ -57,7 +54,7 @@ export async function moveSequences(
       continue
     }
     const { increment = 1n, min = 1n, max = 1n } = own.options ?? {}
-    // Beyond its last number a sequence fails when one more is drawn.
+    // After its last number a sequence fails on the next draw.
     const goal = increment > 0n ? (next > max ? max + 1n : next) : next < min ? min - 1n : next
     const gap = (goal - own.next) * (increment < 0n ? -1n : 1n)
     if (gap <= 0n) continue

@@ -1,4 +1,4 @@
-/** Indexes, constraints and defaults in DuckDB files. Constraints are part of a new table there; of one that is there only indexes and defaults can be made. */
+/** Indexes, constraints and defaults in DuckDB. An existing table can get indexes and defaults, but no constraints. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -80,7 +80,7 @@ export class DuckdbObjects implements ObjectStore {
             return { refused: `${column ?? ''} is ${native} in the target, which no index of DuckDB holds` }
           }
         }
-        // It keeps no order of its own.
+        // DuckDB's indexes have no order.
         return {
           ...object,
           kind: 'index',

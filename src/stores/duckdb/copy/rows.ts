@@ -24,23 +24,23 @@ import type { CopySession } from './session.ts'
 type Present = Exclude<Cell, null>
 type CellReader = (value: string | number | Uint8Array) => Present
 
-/** Results of up to so many rows are held as they are; larger ones go to a temporary table, which spills to the disk. */
+/** Results of up to this many rows stay in memory; larger ones go to a temporary table, which spills to disk. */
 const HELD_ROWS = 250_000
 const PAGE_ROWS = 60_000n
 
 export type Query = {
   readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside' | 'asStored'>
-  /** What stands behind WHERE, and whose condition a part of it is. */
+  /** The WHERE condition, and the user's part of it. */
   readonly condition: string
   readonly parameters: SqlRow
   readonly where: string | null
-  /** What stands behind ORDER BY; empty for any order. */
+  /** The ORDER BY list; empty for any order. */
   readonly order: string
 }
 
 /**
- * Everything that the query gives is there before the first row is handed out: DuckDB's streams can end early without an error.
- * @param odd of a request `asStored`, rows with a value that is none of its type are put in here
+ * The result is complete before the first row is returned: DuckDB's streams can end early without an error.
+ * @param odd for a request `asStored`: receives rows with a value that does not fit its type
  */
 export async function* rowsOf(
   session: CopySession,
@@ -53,7 +53,7 @@ export async function* rowsOf(
   const asked = { where, signal }
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
-  // Without names of their own: ORDER BY would take them for columns of the table that are called so.
+  // Not aliased: ORDER BY would take an alias for a column of that name.
   const columns = request.columns.map(({ column, as }) => selected(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
@@ -63,10 +63,10 @@ export async function* rowsOf(
     try {
       return await session.result(`${into(width)}${select}`, parameters, asked)
     } catch (error) {
-      // The condition was understood, or no rows could have been counted.
+      // The condition is valid, or the rows could not have been counted.
       const isRow = isRowError(error) || (error instanceof SluiceError && isRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
-      // Which row it is DuckDB does not say.
+      // DuckDB does not say which row it is.
       return await session.result(`${into(columns.length + 1)}${tried(request, tail)}`, parameters, asked)
     }
   }
@@ -84,7 +84,7 @@ export async function* rowsOf(
     (most) => `CREATE TEMP TABLE ${name} (${Array.from({ length: most }, (_, i) => `c${i}`).join(', ')}) AS `,
   )
   try {
-    // Rows of a transaction that is still open are numbered from somewhere else than from 0.
+    // Row numbers in an open transaction do not start at 0.
     const [lowest] = await session.rows(`SELECT CAST(min(rowid) AS VARCHAR) FROM ${name}`)
     const first = BigInt(String(lowest?.[0] ?? 0))
     let seen = 0
@@ -104,7 +104,7 @@ export async function* rowsOf(
 
 let made = 0
 
-/** The same rows, with NULL for a value that cannot be converted; one more column names the first such value of a row by its place. */
+/** The same rows, with NULL for values that cannot be converted, and one more column: index of the first such value. */
 function tried({ columns }: Query['request'], tail: string): string {
   const values = columns.map(({ column, as }) => selected(column, as, true))
   const places = columns.map(
@@ -123,11 +123,11 @@ const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert th
 
 class RowReader {
   readonly #request: Query['request']
-  /** Null where the value comes in its final form. */
+  /** Null if the value is already final. */
   readonly #readers: readonly (CellReader | null)[]
-  /** Null where a value that is none of its type is refused. */
+  /** Null if a value that does not fit its type is refused. */
   readonly #odd: OddRows | null
-  /** Rows are found by their values. */
+  /** Rows are found by the values of these columns. */
   readonly #inKey: readonly boolean[]
 
   constructor(request: Query['request'], odd: OddRows | null) {
@@ -188,7 +188,7 @@ class RowReader {
   }
 }
 
-/** Whether values come from SQL in the canonical form of the type they travel as: JSON never does. */
+/** True if SQL gives values in the canonical form of their travel type: never for JSON. */
 function equalTypes(type: ColumnType, as: ColumnType): boolean {
   return type.kind !== 'json' && type.kind !== 'list' && JSON.stringify(type) === JSON.stringify(as)
 }

@@ -1,9 +1,9 @@
-/** Values of DuckDB's columns as SQL that gives their canonical form. Sessions are in UTC. */
+/** SQL for the canonical form of DuckDB's column values. Sessions are in UTC. */
 import { withWholeDigit } from '../decimal-text.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** As which JavaScript value a column comes. */
+/** JavaScript type of a column's values. */
 export type Wire = 'text' | 'number' | 'bytes'
 
 export function wireOf({ type }: Pick<Column, 'type'>): Wire {
@@ -11,8 +11,8 @@ export function wireOf({ type }: Pick<Column, 'type'>): Wire {
 }
 
 /**
- * What to select for a column: canonical already, but for JSON, whose form SQL cannot give.
- * @param tries NULL for a value that DuckDB cannot convert, which else fails the statement
+ * SELECT expression of a column: canonical except for JSON, whose form SQL cannot give.
+ * @param tries NULL for a value that DuckDB cannot convert; otherwise the statement fails
  */
 export function selected(column: Column, as: ColumnType, tries = false): string {
   const name = quotedName(column.name)
@@ -26,15 +26,19 @@ export function selected(column: Column, as: ColumnType, tries = false): string 
   }
 }
 
-/** The driver drops U+FEFF where a text begins with it: with another one in front, it drops that. */
+/** The driver drops U+FEFF at the start of a text: an additional one is dropped instead. */
 export function kept(text: string): string {
   return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
 }
 
-/** The canonical text of a column's value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. @param tries as `selected` has it */
+/**
+ * Canonical text of a column's value; for JSON, lists and structs a JSON text, unless the target reads DuckDB's own
+ * text.
+ * @param tries as for `selected`
+ */
 export function canonicalText({ name, type, native }: Column, as: ColumnType, tries = false): string {
   const value = quotedName(name)
-  // Around more than the conversion TRY does not help: DuckDB computes what stands twice in an expression once, outside of it.
+  // TRY must enclose only the conversion: DuckDB computes repeated parts of an expression once, outside of it.
   const tried = (sql: string): string => (tries ? `TRY(${sql})` : sql)
   const printed = tried(`CAST(${value} AS VARCHAR)`)
   const json = tried(`CAST(to_json(${value}) AS VARCHAR)`)
@@ -61,12 +65,12 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType, tr
   }
 }
 
-/** A TIMESTAMPTZ as DuckDB prints a TIMESTAMP in UTC. Casts go through ICU, which fails or is a millisecond off at the largest values. */
+/** A TIMESTAMPTZ as a TIMESTAMP in UTC. Casts use ICU, which fails or is a millisecond off at the largest values. */
 export function wallClock(value: string): string {
   return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE CAST(make_timestamp(epoch_us(${value})) AS VARCHAR) END`
 }
 
-/** A TIMESTAMP_NS, which DuckDB does not print on the first day that it can hold: from its number, as DuckDB prints others, with all nine digits. */
+/** A TIMESTAMP_NS, computed from its number with nine digits: DuckDB does not print those of its first day. */
 function nanoClock(value: string): string {
   const number = `epoch_ns(${value})`
   const micros = `make_timestamp(${number} // 1000 - CASE WHEN ${number} % 1000 < 0 THEN 1 ELSE 0 END)`
@@ -78,7 +82,7 @@ function withWhole(printed: string, { precision, scale }: ColumnType & { readonl
   return precision === undefined || precision !== scale ? printed : withWholeDigit(printed)
 }
 
-/** Finer than microseconds, DuckDB prints all nine digits. */
+/** For types finer than microseconds DuckDB prints all nine digits. */
 function withoutZeros(printed: string, { digits }: { readonly digits: number }): string {
   return digits > 6
     ? `CASE WHEN contains(${printed}, '.') THEN rtrim(rtrim(${printed}, '0'), '.') ELSE ${printed} END`
@@ -86,9 +90,9 @@ function withoutZeros(printed: string, { digits }: { readonly digits: number }):
 }
 
 /**
- * What `rowText` makes of a column's value, as SQL.
- * @param ours the values were bound by this program, and so texts and JSON are canonical
- * @returns null where only JavaScript can tell
+ * `rowText` of a column's value, as SQL.
+ * @param ours this program bound the values, so texts and JSON are canonical
+ * @returns null if only JavaScript can do it
  */
 export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {
   if (!sameForm(column, as, ours)) return null
@@ -110,7 +114,7 @@ export function proofText(column: Column, as: ColumnType, ours: boolean): string
 /** Types whose text is the one that their system prints. */
 const OWN_TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['native', 'json', 'list', 'text', 'decimal'])
 
-/** Whether the canonical text of the column's type is that of the type it travels as, whatever the value. */
+/** True if the canonical texts of the column's type and of its travel type are equal for every value. */
 function sameForm({ type, native }: Column, as: ColumnType, ours: boolean): boolean {
   if (as.kind === 'native') return OWN_TEXTS.has(type.kind)
   switch (type.kind) {

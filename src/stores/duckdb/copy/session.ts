@@ -1,4 +1,4 @@
-/** A session of a copy: moments in UTC, temporary tables that are filled by the shortest way, and errors of the side that it is. */
+/** A session of a copy: timestamps in UTC, bulk-filled temporary tables, and errors for its side of the copy. */
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
 import { copyError, type Side } from '../errors.ts'
 import { Session } from '../session.ts'
@@ -11,19 +11,19 @@ export class CopySession extends Session {
     this.#side = side
   }
 
-  /** Moments are printed and read in UTC here. */
+  /** Timestamps are printed and read in UTC. */
   static async open(connection: DuckDBConnection, label: string, side: Side): Promise<CopySession> {
     const session = new CopySession(connection, label, side)
     await session.raw(`SET TimeZone = 'UTC'`)
     return session
   }
 
-  /** Whether a statement that fails ends the transaction of those around it. A source is read-only, and needs none for one moment. */
+  /** True if a failed statement ends the transaction around it. A read-only source needs none for a snapshot. */
   get inTransaction(): boolean {
     return this.#side === 'target'
   }
 
-  /** Fills a temporary table; with nothing, where `fill` throws. */
+  /** Fills a temporary table; leaves it empty if `fill` throws. */
   async append(table: string, fill: (appender: DuckDBAppender) => Promise<void>): Promise<void> {
     await this.naming(async () => {
       const appender = await this.connection.createAppender(table, 'main', 'temp')

@@ -1,4 +1,4 @@
-/** One look at a DuckDB file: a transaction on a connection of its own, on which requests take turns, statement by statement. */
+/** One snapshot of a DuckDB file: a transaction on its own connection, where requests take turns by statement. */
 import { randomUUID } from 'node:crypto'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
@@ -23,7 +23,7 @@ export class DuckdbView implements SourceView {
   readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
   readonly #session: CopySession
 
-  /** @param session one that is used by nobody else, with a transaction; closed with the view */
+  /** @param session used by no other code, with a transaction; closed with the view */
   constructor(session: CopySession) {
     this.#session = session
   }

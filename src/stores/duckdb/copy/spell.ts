@@ -1,4 +1,4 @@
-/** Canonical values as DuckDB reads them. What it would round or cut off without a word is refused here. */
+/** Canonical values as DuckDB reads them. Values that it would silently round or truncate are refused here. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -9,7 +9,7 @@ type Present = Exclude<Cell, null>
 
 export type Speller = (cell: Present) => string | number | Uint8Array
 
-/** As what values of a column are handed over, before DuckDB makes the column's type of them. */
+/** JavaScript type in which values are passed, before DuckDB converts them to the column's type. */
 export function stagedAs(as: ColumnType, column: Column): Wire {
   if (as.kind === 'float') return wireOf(column) === 'number' ? 'number' : 'text'
   return as.kind === 'bytes' ? 'bytes' : 'text'
@@ -51,8 +51,8 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
 }
 
 /**
- * DuckDB puts BC behind the date, in brackets, and takes no notice of it elsewhere. A moment gets its zone: without one it goes through ICU, which
- * overflows near the largest value.
+ * DuckDB puts BC after the date, in brackets, and ignores it elsewhere. A timestamp gets its zone: without one it goes
+ * through ICU, which overflows near the largest value.
  */
 export function duckText(as: ColumnType, text: string): string {
   if (as.kind === 'timestamp' && as.zone && /\d/.test(text)) return `${datedText(as, text)}+00`

@@ -1,6 +1,6 @@
 /**
- * Rows on their way into a table: appended to a temporary table as texts, numbers and bytes, and made the table's types by one statement of
- * DuckDB's, which works on many rows at once.
+ * Rows on their way into a table: appended to a temporary table as texts, numbers and bytes, then converted to the
+ * table's types by one statement for many rows.
  */
 import type { DuckDBAppender } from '@duckdb/node-api'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -16,9 +16,9 @@ import type { CopySession } from './session.ts'
 import { spellerOf, stagedAs, type Speller } from './spell.ts'
 
 const STAGE = 'sluice_stage'
-/** How values are staged. */
+/** Column type of each form in the temporary table. */
 export const STAGED: Readonly<Record<Wire, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 5000
 
 export class Staging {
@@ -37,7 +37,7 @@ export class Staging {
     this.#spellers = request.columns.map(({ as, column }) => spellerOf(as, column))
   }
 
-  /** @throws SluiceError ROW_REFUSED for values that DuckDB would change; what is staged is nothing then */
+  /** @throws SluiceError ROW_REFUSED for values that DuckDB would change; then nothing is staged */
   async fill(rows: readonly Row[]): Promise<void> {
     const columns = this.#wires.map((wire, i) => `c${i} ${STAGED[wire]}`)
     await this.#session.raw(`CREATE OR REPLACE TEMP TABLE ${STAGE} (${columns.join(', ')})`)
@@ -49,7 +49,7 @@ export class Staging {
     })
   }
 
-  /** @returns rows that were inserted or overwritten. @throws DuckDB's error, after which its transaction is over */
+  /** @returns rows that were inserted or overwritten @throws DuckDB's error, after which its transaction is over */
   async insert(): Promise<number> {
     const { table, columns } = this.#request
     const names = columns.map(({ name }) => quotedName(name)).join(', ')
@@ -59,10 +59,7 @@ export class Staging {
     )
   }
 
-  /**
-   * Looks for what the insert would fail on, since no statement may fail within a transaction that is to go on.
-   * @throws SluiceError ROW_REFUSED
-   */
+  /** Checks what the insert would fail on: a failure would end the transaction. @throws SluiceError ROW_REFUSED */
   async check(): Promise<void> {
     const { table, columns, onExisting } = this.#request
     for (const [i, column] of columns.entries()) {
@@ -83,7 +80,7 @@ export class Staging {
     if (table.key.length === 0) return
     const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
     if (key.includes(-1)) return
-    // The table may have columns of these names too.
+    // Qualified: the table may have columns of these names, too.
     const casts = key.map((at) => cast(columns[at] as WriteColumn, `${STAGE}.c${at}`))
     const twice = `SELECT 1 FROM ${STAGE} WHERE ${casts.map((value) => `${value} IS NOT NULL`).join(' AND ')} GROUP BY ${casts.join(', ')} HAVING count(*) > 1 LIMIT 1`
     if ((await this.#session.rows(twice)).length > 0) throw this.#refusal('two rows have one key')
@@ -134,7 +131,7 @@ export function appendValue(appender: DuckDBAppender, value: string | number | U
   else appender.appendBlob(value)
 }
 
-/** A staged value as the column's type. */
+/** A staged value in the column's type. */
 export function cast({ as, column }: WriteColumn, value: string, how: 'CAST' | 'TRY_CAST' = 'CAST'): string {
   const { native, type } = column
   if (
@@ -144,7 +141,7 @@ export function cast({ as, column }: WriteColumn, value: string, how: 'CAST' | '
   ) {
     return value
   }
-  // Lists and structs are read from JSON; JSON itself keeps the text as it is.
+  // Lists and structs are read from JSON; JSON itself keeps its text.
   const nested = native !== 'JSON' && (type.kind === 'list' || type.kind === 'json') && as.kind !== 'native'
   return `${how}(${nested ? `${how}(${value} AS JSON)` : value} AS ${native})`
 }

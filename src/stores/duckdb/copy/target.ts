@@ -18,7 +18,7 @@ export class DuckdbTarget implements CopyTarget {
   readonly #turn: Turn
   readonly #label: string
 
-  /** @param writer null where the file was opened for reading */
+  /** @param writer null if the file was opened for reading */
   constructor(writer: CopySession | null, turn: Turn, label: string) {
     this.#writer = writer
     this.#turn = turn
@@ -81,7 +81,7 @@ export function createTable(table: TableSpec): string {
   refuseUnmakeable(table, { title: 'DuckDB', unnamed: unspelled })
   const columns = table.columns.map((column) => {
     const { name, native, nullable, collation, expression } = column
-    // DuckDB computes them when they are read, and has no others.
+    // DuckDB has only virtual generated columns, computed when read.
     if (expression !== undefined) return `${quotedName(name)} ${native} GENERATED ALWAYS AS (${expression.sql}) VIRTUAL`
     const order = collation !== undefined && /^[\w.]+$/.test(collation) ? ` COLLATE ${collation}` : ''
     return `${quotedName(name)} ${native}${order}${nullable ? '' : ' NOT NULL'}${numberedSql(table, column)}`

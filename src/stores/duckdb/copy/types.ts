@@ -1,7 +1,7 @@
-/** Types of columns in DuckDB's own words, and back. */
+/** Column types in DuckDB's notation, and back. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
-/** The type to hold values of another system, and what it is when read back. */
+/** Type for values of another system, and its type when read back. */
 export function declareType(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
   const native = nativeOf(type)
   return { native, type: typeOf(native) }
@@ -40,7 +40,7 @@ function nativeOf(type: ColumnType): string {
 
 const INTEGERS = { 8: 'TINYINT', 16: 'SMALLINT', 24: 'INTEGER', 32: 'INTEGER', 64: 'BIGINT' } as const
 
-/** What a JSON array spells in one way only. */
+/** Item types with a single form in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 /** More than 38 digits are kept as text. */
@@ -63,7 +63,7 @@ export function typeOf(native: string): ColumnType {
     : { kind: 'native', name: native }
 }
 
-/** A union's text does not say which member a value is, and is read as the first that takes it. */
+/** The text of a union does not name its member: it is read as the first one that accepts it. */
 export function hasUnion(native: string): boolean {
   return /\bUNION\(/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
 }
@@ -97,9 +97,7 @@ const SIMPLE: ReadonlyMap<string, ColumnType> = new Map<string, ColumnType>([
   ['JSON', { kind: 'json' }],
 ])
 
-/**
- * Whether JSON says the same as a nested value. Bytes, intervals and bits have no form there, and the numbers of a struct keep their digits.
- */
+/** True if JSON represents a nested value: no bytes, intervals or bits; numbers in a struct keep their digits. */
 function spellsAsJson(native: string): boolean {
   if (
     !/^(?:STRUCT\(|MAP\(VARCHAR, |.*\[\d*\]$)/s.test(native) &&

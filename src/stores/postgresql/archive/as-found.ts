@@ -1,4 +1,4 @@
-/** What stands where a step is about to begin: the partition, the table that it became, the parent, and the rows that were proved. */
+/** State before a step: the partition, the detached table, the parent, and the rows that were proved. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,8 +17,8 @@ import { ARCHIVED_SCHEMA, archivedName, isArchivedName } from './move.ts'
 import { lockBelow } from '../server/tree.ts'
 
 /**
- * Null where the table is not there, another one is in its place, or it is no partition of its parent any more.
- * @throws SluiceError TABLE_REFUSED where somebody has begun to take it out
+ * Null if the table is missing, replaced by another one, or no longer a partition of its parent.
+ * @throws SluiceError TABLE_REFUSED if a detach was begun
  */
 export async function partitionNow(
   session: CopySession,
@@ -35,16 +35,16 @@ export async function partitionNow(
   })
 }
 
-/** Whether a table is one that was detached. */
+/** True for a table that was detached. */
 export function stands({ name, parent, kind }: FoundTable): boolean {
   return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
 }
 
 /**
- * The table that a partition became. It keeps the number in its name that it had when it left: after a dump that is
- * none of this database, and once another was noted, the name is that of an earlier one.
- * @param identity as it was noted
- * @returns all that are called so, where the number does not tell them apart
+ * The table that a partition became. Its name contains the number that it had when it left: after a dump that number
+ * means nothing in this database, and if another one was recorded, the name is that of an earlier table.
+ * @param identity as recorded
+ * @returns all tables of that name, if the number does not decide
  */
 export async function detachedTables(
   session: CopySession,
@@ -66,7 +66,7 @@ export async function detachedTables(
   return numbered.length === 0 ? alike : numbered
 }
 
-/** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */
+/** The detached table and those below it, locked exclusively; null if it does not exist. */
 export async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
   const there = async (): Promise<FoundTable | null> => {
     const found = await tableByIdentity(session, identity)
@@ -101,7 +101,7 @@ export async function parentOf(session: CopySession, name: TableName): Promise<P
 
 type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
-/** Whether a table that nobody can change has the columns and rows that were proved; true where nothing is to be compared. */
+/** True if an exclusively locked table has the columns and rows that were proved, or there is nothing to compare. */
 export async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
   if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
@@ -113,7 +113,7 @@ export async function hasRows(
   { columns, expect }: Proof,
 ): Promise<boolean> {
   if (expect === null) return true
-  // Rows of a table that is partitioned itself stand in those below it.
+  // A partitioned table has its rows in the tables below it.
   const from = fromSql({ name, only: kind !== 'p' })
   return equalDigests(
     await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),

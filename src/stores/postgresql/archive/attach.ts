@@ -1,4 +1,4 @@
-/** Putting a table under a partitioned one, so that nobody waits while its rows are looked at. */
+/** Attaches a table to a partitioned one, so that no session waits while its rows are checked. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { referringText } from '../../../model/archive/referring-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,9 +17,10 @@ import { BOUNDS } from './step-errors.ts'
 export type Parent = FoundTable & { readonly key: PartitionKey }
 
 /**
- * The constraint says what the server would look for in all rows with the parent locked.
- * Rows of the range in the default partition come into it.
- * @throws SluiceError TABLE_REFUSED where the default partition holds rows of the range, and they cannot be told from those of the table; what the server says, where others hold a part of it
+ * A constraint spares the server the scan under the parent's lock. Rows of the range in the default partition are moved
+ * into it.
+ * @throws SluiceError TABLE_REFUSED if the default partition holds rows of the range that cannot be distinguished from
+ * the table's; errors of the server if another partition overlaps
  */
 export async function attachTable(
   session: CopySession,
@@ -31,7 +32,7 @@ export async function attachTable(
   const table = tableSql(name)
   const constraint = quoteName(`${BOUNDS}${oid}`)
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
-  // Once the server has refused, it answers no question of this transaction.
+  // Read first: after a refusal the server answers no query of this transaction.
   const rest = await defaultOf(session, parent)
   const columns = rest === null ? '' : await columnsOf(session, parent)
   const where = betweenSql(column, type, bounds)
@@ -55,7 +56,7 @@ export async function defaultOf(session: CopySession, { oid }: Parent): Promise<
   return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
 }
 
-/** Rows that came when the partition had left come into it. Without a unique key nobody can tell whether they are in it already: then they stay, and are in the way. */
+/** Moves rows that arrived late. Without a unique key duplicates cannot be found: then they stay, and ATTACH fails. */
 async function bringLate(
   session: CopySession,
   table: KnownTable,
@@ -73,7 +74,8 @@ async function bringLate(
 }
 
 /**
- * Late rows are deleted where they stand and written where they belong: a foreign key that says so would take the rows along that refer to them.
+ * Refuses referenced late rows: they are deleted and inserted elsewhere, and ON DELETE would remove the rows that refer
+ * to them.
  * @throws SluiceError TABLE_REFUSED
  */
 async function refuseReferred(
@@ -101,7 +103,7 @@ async function refuseReferred(
   }
 }
 
-/** Those that can be written, as a list: the default partition may have them in another order. */
+/** Writable columns as a list: the default partition may have another order. */
 async function columnsOf(session: CopySession, { oid }: Parent): Promise<string> {
   const rows = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
@@ -110,8 +112,8 @@ async function columnsOf(session: CopySession, { oid }: Parent): Promise<string>
 }
 
 /**
- * Rows that came when the partition had left: the statements take them aside, and back once it stands there again. One statement deletes and keeps the same rows,
- * whatever others write meanwhile.
+ * Statements that move late rows out of the default partition, and back after the attachment. One statement deletes and
+ * keeps the same rows, whatever others write meanwhile.
  */
 function inTheWay(
   { name }: Parent,
@@ -129,13 +131,13 @@ function inTheWay(
   })
 }
 
-/** A table that can be attached; its indexes are made when it is, unless the default partition would be locked meanwhile. */
+/** A table to attach. ATTACH creates its indexes, unless the default partition would be locked meanwhile. */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<KnownTable> {
   const [row] = await session.ask(
     `SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
   )
   const indexes = row?.[0] === 't' ? '' : ' EXCLUDING INDEXES'
-  // Only the parent numbers its rows.
+  // Only the parent has identity columns.
   const like = `LIKE ${tableSql(parent.name)} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS${indexes}`
   await session.ask(`CREATE TABLE ${tableSql(name)} (${like})`)
   const [owner] = await session.ask(

@@ -1,4 +1,4 @@
-/** Tables that had left their parent and stand below it: by the name that they left with, or by their number, which another table may have after a dump. */
+/** Former partitions that are below their parent again: found by name, or by number, which may differ after a dump. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LeftTable } from '../../../model/archive/port.ts'
@@ -11,12 +11,12 @@ import { archivedName } from './move.ts'
 type Below = {
   readonly oid: string
   readonly table: TableName
-  /** The partition of the parent that it is or stands below, and whether that is the default one. */
+  /** The parent's partition that it is or is below, and whether that is the default one. */
   readonly top: TableName
   readonly isDefault: boolean
 }
 
-/** At any depth, by their numbers as they were noted. */
+/** At any depth, by their recorded numbers. */
 export async function attachedTables(
   session: CopySession,
   parent: TableName,
@@ -62,7 +62,7 @@ async function tablesBelow(
   }))
 }
 
-/** Null where bounds are not those of a range of one column: then a number has to do. */
+/** Null if the bounds are not a range of one column: then the number must do. */
 async function keyOf(
   session: CopySession,
   parent: { readonly oid: string; readonly name: TableName },
@@ -75,7 +75,7 @@ async function keyOf(
   }
 }
 
-/** Whether rows of the noted bounds may stand in it. */
+/** True if rows of the recorded bounds may be in it. */
 async function mayHold(
   session: CopySession,
   parent: string,

@@ -1,4 +1,4 @@
-/** Archived rows beside what stands between their bounds by now: they go where the partitioned table puts them, or late rows come into their partition. */
+/** Brings archived rows back into a range in use: into the partitioned table, or late rows into their partition. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,10 +12,10 @@ import { boundsOf, type Bounds } from '../server/bounds.ts'
 import type { PartitionKey } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 
-/** Rows on their way, for the time of one transaction. */
+/** Temporary table for rows, for one transaction. */
 export const BACK: TableName = { schema: 'pg_temp', name: 'sluice_back' }
 
-/** Partitions that hold a part of a range, by their names; not the default one. */
+/** Names of partitions that overlap a range, without the default one. */
 export async function standingBetween(
   session: CopySession,
   parent: string,
@@ -41,7 +41,7 @@ export async function standingBetween(
   return bound.flatMap(({ table }, i) => (found?.[i] === 't' ? [table] : []))
 }
 
-/** A table for rows on their way, which ends with the transaction. */
+/** Creates the temporary table, which the end of the transaction drops. */
 export async function createBack(session: CopySession, parent: TableName): Promise<void> {
   await session.ask(
     `CREATE TEMPORARY TABLE ${quoteName(BACK.name)} (LIKE ${tableSql(parent)} INCLUDING GENERATED) ON COMMIT DROP`,
@@ -49,11 +49,11 @@ export async function createBack(session: CopySession, parent: TableName): Promi
 }
 
 /**
- * Rows of a table into the partitioned one, and compared where they have come to.
- * @param source names of the columns there, in the order of `request.came`
+ * Inserts rows of a table into the partitioned one, and compares them there.
+ * @param source names of its columns, in the order of `request.came`
  * @param rest the default partition; null without one
- * @returns `differs` where other rows have come to stand there than were sent
- * @throws SluiceError PARTITION_CHANGED where a key is taken, TABLE_REFUSED where there is no partition for a row
+ * @returns `differs` if the stored rows are not those that were sent
+ * @throws SluiceError PARTITION_CHANGED if a key exists already, TABLE_REFUSED if a row has no partition
  */
 export async function bringInto(
   session: CopySession,
@@ -118,9 +118,10 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
 }
 
 /**
- * Rows of the default partition that belong between the bounds of a table come into it, so that it can be attached. Nobody else can use either of them.
- * @param table has a unique key: a row that is there already is refused by it
- * @throws SluiceError PARTITION_CHANGED where a key is taken in it
+ * Moves rows of the default partition within the bounds of a table into it, so that it can be attached. Both are locked
+ * exclusively.
+ * @param table has a unique key, which refuses a row that is already there
+ * @throws SluiceError PARTITION_CHANGED if a key exists in it
  */
 export async function moveLate(
   session: CopySession,

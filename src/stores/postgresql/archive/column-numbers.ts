@@ -1,4 +1,4 @@
-/** Numbers of tables and columns, which stay what they are under another name. */
+/** Numbers of tables and columns, which a rename does not change. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { ColumnNumbers } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
@@ -8,8 +8,8 @@ import { declaredTypes } from './declared-types.ts'
 import { tableByName } from '../server/known.ts'
 
 /**
- * `attnum` by name, the oid of the table, and enums and composites of its columns; null where there is no such table.
- * @param database what tells this database from others
+ * `attnum` by name, the oid of the table, and enums and composites of its columns; null if there is no such table.
+ * @param database identity of this database
  */
 export async function columnNumbers(
   session: CopySession,
@@ -22,7 +22,7 @@ export async function columnNumbers(
   return { of: oid, numbers: await numbersOf(session, oid), declared: await declaredTypes(session, oid, database) }
 }
 
-/** Tables of these oids, by them; without those that are gone, and partitions. */
+/** Tables by these oids; missing ones and partitions are left out. */
 export async function tablesNumbered(
   session: CopySession,
   oids: readonly string[],

@@ -8,10 +8,7 @@ import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { fromSql } from '../server/sql.ts'
 
-/**
- * As `CopyStore.columnValues`. Enums are texts.
- * @throws SluiceError SOURCE_GONE; errors of the server
- */
+/** As `CopyStore.columnValues`. Enums are texts. @throws SluiceError SOURCE_GONE; errors of the server */
 export async function columnValues(
   session: CopySession,
   table: TableSpec,
@@ -23,7 +20,7 @@ export async function columnValues(
   const relation = await new Relations().of(table.table, ask)
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
   const name = quoteName(column.name)
-  // A collation may call texts equal that are not.
+  // A collation may treat different texts as equal.
   const isText = column.type.kind === 'text' || column.type.kind === 'native'
   const group = isText ? `${name}::text COLLATE "C"` : name
   const rows = await ask(
@@ -33,7 +30,7 @@ export async function columnValues(
   return { values, more: rows.length > most }
 }
 
-/** Moments are compared as well: nobody means a partition for each of them. */
+/** Without timestamps: a partition per timestamp is never meant. */
 const COMPARED: ReadonlySet<Column['type']['kind']> = new Set(['bool', 'int', 'decimal', 'text', 'uuid', 'date'])
 
 async function isComparable({ type }: Column, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<boolean> {

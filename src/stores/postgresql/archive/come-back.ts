@@ -1,4 +1,4 @@
-/** A partition comes back: as the table that it became, as one that is made anew, or as rows among those that came meanwhile. */
+/** Brings a partition back: as the detached table, as a new table, or as rows among those that arrived meanwhile. */
 import type { BesideRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
 import { tableSql } from '../server/sql.ts'
@@ -52,11 +52,11 @@ export async function recreate(
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
   await given?.give('computed', table)
   await given?.give('empty', table)
-  // Of rows that nobody has seen before, none need to be looked at again later.
+  // FREEZE: rows of a new table need no later visibility check.
   await loadCsv(session, name, request.columns, csv, ', FREEZE')
-  // Columns that the parent got since are none that were proved.
+  // Columns that the parent got since were not proved.
   if (!(await hasRows(session, table, request))) return 'differs'
-  // The parent is locked from the attachment on: indexes are made before.
+  // Indexes first: the attachment locks the parent.
   await given?.give('filled', table)
   await attachTable(session, parent, table, request)
   await given?.give('attached', table)

@@ -1,4 +1,4 @@
-/** The CSV of `model/archiving/wire.ts` into a table by COPY, which takes it nearly as it is. */
+/** Loads the CSV of `model/archive/wire.ts` into a table by COPY, nearly unchanged. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'
@@ -7,10 +7,11 @@ import { columnList, tableSql } from '../server/sql.ts'
 import { refitted, type Refit } from './csv-refit.ts'
 
 /**
- * Gives all rows to the server.
- * @param options of COPY beside its format, as `, FREEZE`
+ * Sends all rows to the server.
+ * @param options of COPY besides its format, as `, FREEZE`
  * @returns how many it took
- * @throws SluiceError UNSUPPORTED_TYPE for columns whose values the server does not take in this form; errors of the server, and of `csv`
+ * @throws SluiceError UNSUPPORTED_TYPE for columns whose values the server does not take in this form; errors of the
+ * server, and of `csv`
  */
 export async function loadCsv(
   session: CopySession,
@@ -21,14 +22,14 @@ export async function loadCsv(
 ): Promise<bigint> {
   const fits = columns.map(fitOf)
   const kept = columns.filter((_, i) => fits[i] !== 'drop').map(({ name }) => name)
-  // A lone `\.` would be the end of the rows for servers before version 18.
+  // Before version 18 a line `\.` would end the rows.
   const needed = kept.length === 1 ? fits.map((fit) => fit ?? 'quoted') : fits
   const pieces = needed.every((fit) => fit === null) ? csv : refitted(csv, needed)
   return session.copyIn(`COPY ${tableSql(table)} (${columnList(kept)}) FROM STDIN (FORMAT csv${options})`, pieces)
 }
 
 function fitOf({ name, as, column }: WriteColumn): Refit | null {
-  // What the server computes itself it lets nobody give.
+  // The server takes no values for generated columns.
   if (column.generated === true) return 'drop'
   if (as.kind === 'bytes') return 'bytes'
   if (as.kind !== 'list') return null

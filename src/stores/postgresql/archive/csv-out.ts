@@ -1,4 +1,4 @@
-/** Rows as the CSV of `model/archiving/wire.ts`: what stands behind SELECT, so that COPY prints each field in that form. */
+/** Rows as the CSV of `model/archive/wire.ts`: a SELECT list for which COPY prints each field in that form. */
 import { wirePieces } from '../../../model/archive/wire.ts'
 import type { BatchSize, ReadColumn, RowBatch } from '../../../model/copy/port.ts'
 import { quoteName } from '../server/connect.ts'
@@ -6,7 +6,7 @@ import { selected, travelsWhole } from '../server/cells.ts'
 
 export const READING: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
 
-/** Null where a column's values get their form only by a program. Sessions print dates in ISO style and intervals in that of ISO 8601, in UTC. */
+/** Null if a column's values need a program. Sessions print dates in ISO style, intervals in ISO 8601, in UTC. */
 export function csvList(columns: readonly ReadColumn[]): string | null {
   const fields: string[] = []
   for (const column of columns) {
@@ -17,7 +17,7 @@ export function csvList(columns: readonly ReadColumn[]): string | null {
   return fields.join(', ')
 }
 
-/** Slow twin of what COPY prints, and the only way for values that a program has to look at; returns how many rows there were. */
+/** Reference implementation of the COPY output, and used for values that need a program; returns the number of rows. */
 export async function* csvByReading(
   columns: readonly ReadColumn[],
   batches: AsyncIterable<RowBatch>,

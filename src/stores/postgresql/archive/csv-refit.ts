@@ -1,6 +1,6 @@
-/** CSV whose fields are changed where COPY wants them otherwise, as it flows by: nothing is held back but what belongs to one piece. */
+/** Rewrites CSV fields for COPY as a stream; only data of the current piece is held. */
 
-/** `bytes`: hexadecimal digits get the mark that PostgreSQL knows them by. `drop`: left out. `quoted`: what begins with a backslash is put in quotes. */
+/** `bytes`: adds PostgreSQL's prefix for hex digits. `drop`: omitted. `quoted`: a leading backslash is quoted. */
 export type Refit = 'bytes' | 'drop' | 'quoted'
 
 const QUOTE = 34
@@ -14,7 +14,7 @@ const ONE_QUOTE = Buffer.from('"')
 const ONE_COMMA = Buffer.from(',')
 const ONE_NEWLINE = Buffer.from('\n')
 
-/** @param fits one for each field of a line; null for what stays as it is. At least one field stays */
+/** @param fits one for each field of a line; null for an unchanged field. At least one field is not dropped */
 export async function* refitted(csv: AsyncIterable<Buffer>, fits: readonly (Refit | null)[]): AsyncGenerator<Buffer> {
   const fields = new Fields(fits)
   for await (const piece of csv) yield fields.of(piece)
@@ -23,12 +23,12 @@ export async function* refitted(csv: AsyncIterable<Buffer>, fits: readonly (Refi
 class Fields {
   readonly #fits: readonly (Refit | null)[]
   readonly #keeps: readonly boolean[]
-  /** Whether the comma before a field stays. */
+  /** Whether the comma before a field is kept. */
   readonly #commas: readonly boolean[]
   #column = 0
   #atStart = true
   #inQuotes = false
-  /** The field began with a backslash, and gets a quote at its end. */
+  /** The field began with a backslash, and needs a closing quote. */
   #open = false
 
   constructor(fits: readonly (Refit | null)[]) {
@@ -39,7 +39,7 @@ class Fields {
 
   of(piece: Buffer): Buffer {
     const parts: Buffer[] = []
-    // On the stack, since this runs for every byte.
+    // Local variables, since this runs for every byte.
     let [column, atStart, inQuotes] = [this.#column, this.#atStart, this.#inQuotes]
     let keeps = this.#keeps[column] === true
     let from = 0

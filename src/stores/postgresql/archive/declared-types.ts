@@ -1,14 +1,11 @@
-/** Enums and composites that columns of a table are made of: below domains, arrays, ranges and the attributes of other composites. */
+/** Enums and composites in columns of a table: also in domains, arrays, ranges and attributes of composites. */
 import type { DeclaredType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 type Parts = DeclaredType['parts']
 
-/**
- * By the name of the column, with their members or attributes in order.
- * @param oid of the table @param database what tells this database from others
- */
+/** By column name, with members or attributes in order. @param oid of the table @param database its identity */
 export async function declaredTypes(
   session: CopySession,
   oid: string,

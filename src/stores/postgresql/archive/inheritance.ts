@@ -1,10 +1,10 @@
-/** Tables that share rows by INHERITS or as partitions: whoever reads or deletes rows of one does so with those that inherit from it. */
+/** Tables that share rows by INHERITS or as partitions: a read or DELETE of one includes those that inherit from it. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Inheritance, Kin } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableByName } from '../server/known.ts'
 
-/** Partitions, and the tables that they are partitions of, are none of these. */
+/** Without partitions and partitioned tables. */
 export async function inheritanceOf(session: CopySession, table: TableName): Promise<Inheritance> {
   const found = await tableByName(session, table)
   if (found === null || found.kind === 'p' || found.parent !== null) return { parents: [], heirs: [] }
@@ -12,7 +12,7 @@ export async function inheritanceOf(session: CopySession, table: TableName): Pro
   return { parents: above, heirs: below }
 }
 
-/** Partitions and heirs alike. */
+/** Partitions and inheriting tables alike. */
 export async function kinOf(session: CopySession, table: TableName, oids: readonly string[]): Promise<Kin> {
   const found = await tableByName(session, table)
   const own = found === null ? [] : [found.oid]

@@ -1,7 +1,8 @@
 /**
- * A partition leaves its parent outside of any transaction, where statements run so long that no lock is ever to be had: DETACH PARTITION CONCURRENTLY. Its first
- * transaction marks the partition, and nobody who begins then reads it through its parent; the second one has to wait for whoever read it before. That wait is
- * not left to the server, which would hold a session for as long: the command is broken off there, and FINALIZE is tried until it comes through.
+ * Detaches a partition with DETACH PARTITION CONCURRENTLY, outside of any transaction, if long statements make every
+ * lock attempt fail. Its first transaction marks the partition: later statements do not read it through the parent. The
+ * second one must wait for earlier readers. The server would hold a session for that wait, so the command is cancelled
+ * there, and FINALIZE is retried until it succeeds.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -16,12 +17,12 @@ import { moveBelow, tablesBelow } from '../server/tree.ts'
 
 export type Where = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
 
-/** Servers before it have no such detach. */
+/** First version with such a detach. */
 const SINCE = 140_000
-/** How long a session that was ended may take to go. */
+/** Longest wait for the end of a terminated session, ms. */
 const ENDING_MS = 5000
 
-/** Why it cannot be detached so, in words; null where it can. */
+/** Why this detach is impossible, in words; null if it is possible. */
 export async function keepsFromSlowLeave(session: CopySession, { parent }: Where): Promise<string | null> {
   if (session.version < SINCE) return 'this server has no DETACH PARTITION CONCURRENTLY'
   const above = await tableByName(session, parent)
@@ -56,8 +57,8 @@ export async function standingOf(
 }
 
 /**
- * Marks a partition. Returns whether it is marked, or further; where others had the parent locked against it, it is not.
- * @param patienceMs for its own lock, which keeps only those waiting who change the definition of the table
+ * Marks a partition. Returns true if it is marked, or further; false if the parent was locked against it.
+ * @param patienceMs timeout for its lock, which blocks only changes of the table's definition
  */
 export async function markLeaving(session: CopySession, where: Where, patienceMs: number): Promise<boolean> {
   await session.ask(`SET lock_timeout = ${Math.max(1, Math.floor(patienceMs))}`)
@@ -73,7 +74,7 @@ export async function markLeaving(session: CopySession, where: Where, patienceMs
   return (await standingOf(session, where)).standing !== 'in'
 }
 
-/** With its own lock held, and those of the tables below it: ends the detach where it has not ended, and moves the table. */
+/** The caller holds its lock and those of the tables below: finishes the detach if necessary, and moves the table. */
 export async function endAndMove(session: CopySession, where: Where, table: FoundTable): Promise<void> {
   const { standing } = await standingOf(session, where)
   if (standing === 'pending') {
@@ -84,7 +85,7 @@ export async function endAndMove(session: CopySession, where: Where, table: Foun
   if (table.kind === 'p') await moveBelow(session, await tablesBelow(session, table))
 }
 
-/** Of the session that may mark a partition: whoever goes on with that partition ends it before it looks. */
+/** Lock of the session that may mark a partition: a later program ends that session before it reads the partition. */
 export async function lockLeaving(session: CopySession, identity: string): Promise<void> {
   await session.ask(`SELECT pg_catalog.pg_advisory_lock(${keyOf(identity)})`)
 }
@@ -93,7 +94,7 @@ export async function unlockLeaving(session: CopySession, identity: string): Pro
   await session.ask(`SELECT pg_catalog.pg_advisory_unlock(${keyOf(identity)})`)
 }
 
-/** From its return on no earlier program marks the partition. @throws SluiceError TARGET_BUSY where its session does not end */
+/** After it returns no earlier program marks the partition. @throws SluiceError TARGET_BUSY if one does not end */
 export async function endMarkers(session: CopySession, { identity, partition }: Where): Promise<void> {
   const until = performance.now() + ENDING_MS
   for (;;) {

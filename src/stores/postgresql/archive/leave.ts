@@ -1,4 +1,4 @@
-/** A partition leaves its parent for the schema of what is archived: one short transaction that waits for locks less than others notice, tried again and again. */
+/** Moves a partition to the schema of archived tables: one short transaction with a short lock timeout, retried. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Keeping, Leaving, PartitionRequest } from '../../../model/archive/port.ts'
@@ -15,20 +15,20 @@ import { readOwn } from './own.ts'
 import { referrersOf } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 
-/** Of the patience: the rest is what locks are waited for. */
+/** Share of the time for the detach; the rest is for lock waits. */
 const DETACH_SHARE = 0.4
 
-/** What is looked up before any lock is taken: reading it takes longer than all that is done under the locks. */
+/** Read before any lock is taken: that takes longer than all work under the locks. */
 export type Leave = {
   readonly pair: Pair
   /** Tables of a partition that is partitioned itself. */
   readonly below: readonly KnownTable[]
   readonly locks: readonly WantedLock[]
-  /** What the partition has of its own, for the ledger; null where nobody keeps it. */
+  /** Properties of the partition alone, for the ledger; null if they are not kept. */
   readonly own: string | null
-  /** Whether foreign keys lead to the table: the server then looks for rows that refer to the partition, with all locks held. */
+  /** True if foreign keys refer to the table: the server then checks for referring rows, with all locks held. */
   readonly referred: boolean
-  /** Another one where somebody has changed the definition of either table since. */
+  /** Changes with the definition of either table. */
   readonly mark: string
 }
 
@@ -47,10 +47,7 @@ function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): read
   return [parent, partition, ...below].map(({ oid }) => oid)
 }
 
-/**
- * Locks of a detach, in the order in which they are taken: the server takes those of the default partition and of referenced tables by itself, and would
- * wait for each of them in turn.
- */
+/** Locks of a detach in order: the server would wait in turn for each default partition and referenced table. */
 async function leavingLocks(
   session: CopySession,
   { parent, partition }: Pair,
@@ -64,10 +61,10 @@ async function leavingLocks(
 }
 
 /**
- * With all locks held: keeps what the table has of its own, detaches and moves it.
- * @returns `differs` where it has other columns than were archived
- * @throws SluiceError TARGET_BUSY where somebody has changed its definition since it was looked up, TABLE_REFUSED where the server looks for longer than
- * others should wait for rows that refer to it
+ * Under all locks: records the table's own properties, detaches and moves it.
+ * @returns `differs` if it has other columns than were archived
+ * @throws SluiceError TARGET_BUSY if its definition changed since it was read, TABLE_REFUSED if the server's check for
+ * referring rows takes longer than others should wait
  */
 export async function takeAway(
   session: CopySession,
@@ -93,7 +90,7 @@ export async function takeAway(
   return 'done'
 }
 
-/** While the server looks for rows that refer to the partition, everybody waits who needs the table. */
+/** While the server checks for rows that refer to the partition, all users of the table wait. */
 async function withinPatience(
   session: CopySession,
   detach: string,

@@ -1,4 +1,4 @@
-/** The rights without which no partition can leave its table. */
+/** Rights that are necessary to detach a partition. */
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
@@ -7,7 +7,7 @@ import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { ARCHIVED_SCHEMA } from './move.ts'
 
-/** @throws SluiceError TARGET_DENIED where the login does not own the table, or may not put a table into the schema for what is archived */
+/** @throws SluiceError TARGET_DENIED if the login does not own the table, or may not create in the archive schema */
 export async function requireRights(session: CopySession, parent: TableName): Promise<void> {
   const schema = literal(ARCHIVED_SCHEMA)
   const [[me = '', database = '', owner = null, hasSchema = null, mayCreate = 'f'] = []] = await session.ask(

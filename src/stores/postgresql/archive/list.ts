@@ -1,4 +1,4 @@
-/** The partitions of a table, and what keeps them in it. */
+/** The partitions of a table, and what prevents their archiving. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../../model/archive/port.ts'
@@ -18,7 +18,7 @@ type Found = {
   readonly own: string | null
 }
 
-/** @param database what tells this database from others */
+/** @param database identity of this database */
 export async function listPartitions(
   session: CopySession,
   { table }: TableSpec,
@@ -115,7 +115,7 @@ async function specsOf(
   return new Map(specs.map((spec) => [spec.identity.slice(database.length + 1).split('/')[0] ?? '', spec]))
 }
 
-/** By their lower bounds; the default partition last. */
+/** By lower bound; the default partition last. */
 async function ordered(
   session: CopySession,
   partitions: readonly Found[],

@@ -1,4 +1,4 @@
-/** Tables on their way into the schema for what is archived, and back: nothing there is overwritten, nothing here either. */
+/** Moves tables to the schema of archived tables, and back; nothing is overwritten on either side. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
@@ -9,18 +9,18 @@ import type { KnownTable } from '../server/locks.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
 
-/** With the number of the table in it: others of the same name may be there already, from another schema or from earlier years. */
+/** Contains the table's number: the same name may exist there from another schema or an earlier year. */
 export function archivedName({ name }: TableName, oid: string): TableName {
   return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
 
-/** Whether a table of that schema is called as this one would be, with whatever number. */
+/** True if a name in that schema is the archived name of this table, with any number. */
 export function isArchivedName(name: string, table: TableName): boolean {
   const oid = /_(\d{1,10})$/.exec(name)?.[1]
   return oid !== undefined && archivedName(table, oid).name === name
 }
 
-/** Makes the schema in a transaction of its own, where it is not there: two that make it at the same time would wait for each other's rows. */
+/** Creates a missing schema in its own transaction: otherwise two sessions that create it would wait for each other. */
 export async function ensureArchivedSchema(session: CopySession): Promise<void> {
   if (await hasSchema(session)) return
   try {
@@ -33,9 +33,9 @@ export async function ensureArchivedSchema(session: CopySession): Promise<void> 
 }
 
 /**
- * Moves a table that nobody else can use, with its indexes and sequences; those whose names are taken there get others.
- * @param to where its name is free
- * @throws SluiceError TABLE_REFUSED where it is not
+ * Moves an exclusively locked table, with indexes and sequences; those get other names if theirs are taken.
+ * @param to a free name
+ * @throws SluiceError TABLE_REFUSED if it is not free
  */
 export async function moveTable(session: CopySession, { oid, name: from }: KnownTable, to: TableName): Promise<void> {
   await requireFree(session, to, oid)
@@ -48,7 +48,7 @@ export async function moveTable(session: CopySession, { oid, name: from }: Known
   }
   if (now.schema === schema) return rename(to.name)
   await renameTaken(session, oid, schema)
-  // Whichever name is free on the way.
+  // Rename before or after, depending on which name is free.
   if (await isTaken(session, { ...now, schema }, oid)) await rename(to.name)
   await session.ask(`ALTER TABLE ${tableSql(now)} SET SCHEMA ${quoteName(schema)}`)
   now = { ...now, schema }
@@ -60,7 +60,7 @@ async function hasSchema(session: CopySession): Promise<boolean> {
   return found.length > 0
 }
 
-/** @throws SluiceError TABLE_REFUSED where the name is that of another table */
+/** @throws SluiceError TABLE_REFUSED if another table has the name */
 export async function requireFree(session: CopySession, name: TableName, oid = '0'): Promise<void> {
   if (!(await isTaken(session, name, oid))) return
   throw new SluiceError('TABLE_REFUSED', `there is another table ${tableText(name)}`, {
@@ -68,7 +68,7 @@ export async function requireFree(session: CopySession, name: TableName, oid = '
   })
 }
 
-/** Relations and types of a schema share their names, since every table is a type. */
+/** Relations and types of a schema share one namespace, since every table is a type. */
 export async function isTaken(session: CopySession, { schema, name }: TableName, oid: string): Promise<boolean> {
   const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema ?? 'public')})`
   const rows = await session.ask(
@@ -95,7 +95,7 @@ async function renameTaken(session: CopySession, oid: string, schema: string): P
   }
 }
 
-/** `name_suffix`, cut between two characters so that it stays a name. */
+/** `name_suffix`, truncated between two characters if it is too long. */
 export function suffixed(name: string, suffix: string): string {
   let kept = ''
   let bytes = Buffer.byteLength(suffix) + 1

@@ -1,9 +1,9 @@
-/** Schemas that a partition stood in when it left, and that have another name by now, or are gone: its tables come back beside the table above them. */
+/** Recorded schemas of a partition that were renamed or dropped: its tables come back into the parent's schema. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
-/** @returns those that this database does not have */
+/** @returns those that do not exist in this database */
 export async function missingSchemas(session: CopySession, schemas: Iterable<string>): Promise<ReadonlySet<string>> {
   const rows = await session.ask(
     `SELECT noted FROM pg_catalog.unnest(ARRAY[${[...schemas].map(literal).join(', ')}]::text[]) AS noted
@@ -12,7 +12,7 @@ export async function missingSchemas(session: CopySession, schemas: Iterable<str
   return new Set(rows.map(([name]) => name ?? ''))
 }
 
-/** @returns the name that a partition gets: the noted one, in the schema of its parent where the noted schema is not there */
+/** @returns the name for a partition: the recorded one, in the parent's schema if the recorded schema is missing */
 export async function placeNow(session: CopySession, noted: TableName, parent: TableName): Promise<TableName> {
   const { schema = 'public', name } = noted
   const isMissing = (await missingSchemas(session, [schema])).has(schema)
@@ -20,20 +20,20 @@ export async function placeNow(session: CopySession, noted: TableName, parent: T
 }
 
 const IDENTIFIER = String.raw`"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*`
-/** Texts and names of one part are passed over. A column behind the second part stays. */
+/** Skips string literals and unqualified names. A column after the second part stays. */
 const QUALIFIED = new RegExp(
   String.raw`'(?:[^']|'')*'|(?<![\p{L}\p{N}_$.])(${IDENTIFIER})\.(${IDENTIFIER})|"(?:[^"]|"")*"`,
   'gu',
 )
 
-/** Names with a schema in a statement that the server printed. */
+/** Qualified names in a statement that the server printed. */
 export function qualifiedNames(sql: string): readonly Required<TableName>[] {
   return [...sql.matchAll(QUALIFIED)].flatMap(([, schema, name]) =>
     schema === undefined || name === undefined ? [] : [{ schema: unquoted(schema), name: unquoted(name) }],
   )
 }
 
-/** @param change another name in place of one with a schema; null leaves it */
+/** @param change returns another name for a qualified one; null keeps it */
 export function withNames(sql: string, change: (name: Required<TableName>) => string | null): string {
   return sql.replaceAll(QUALIFIED, (all: string, schema?: string, name?: string) =>
     schema === undefined || name === undefined

@@ -1,7 +1,7 @@
-/** What partitions have of their own, counted only, so that a plan of many partitions asks once. */
+/** Counts properties that only partitions have, so that a plan of many partitions needs one query. */
 import type { TextRow } from '../server/session.ts'
 
-/** Name of one of a kind, and how they are counted for the partition `c`, whose row of pg_inherits is `i`. */
+/** Name of one, name of several, and SQL that counts them for the partition `c`, whose row of pg_inherits is `i`. */
 const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => string])[] = [
   [
     'index',
@@ -35,7 +35,7 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
   ['set of storage parameters', '', (c) => `(${c}.reloptions IS NOT NULL)::int`],
 ]
 
-/** Names of columns that a table computes in another way than one above it. @param c row of pg_class @param above number of the other one */
+/** Columns whose generation expression differs from a table above. @param c row of pg_class @param above its number */
 export function computedSql(c: string, above: string): string {
   return `SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute b ON b.attrelid = ${above} AND b.attname = a.attname AND NOT b.attisdropped
         JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum JOIN pg_catalog.pg_attrdef e ON e.adrelid = b.attrelid AND e.adnum = b.attnum
@@ -43,12 +43,12 @@ export function computedSql(c: string, above: string): string {
         AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) <> pg_catalog.pg_get_expr(e.adbin, e.adrelid)`
 }
 
-/** Columns behind SELECT; `ownText` reads them. @param c name of the partition's row of pg_class */
+/** SELECT list for `ownText`. @param c name of the partition's row of pg_class */
 export function ownCountsSql(c: string): string {
   return KINDS.map(([, , sql]) => sql(c)).join(', ')
 }
 
-/** @returns null where all counts are 0 */
+/** @returns null if all counts are 0 */
 export function ownText(counts: TextRow): string | null {
   const words = KINDS.flatMap(([one, many], i) => {
     const count = Number(counts[i] ?? 0)

@@ -1,25 +1,25 @@
-/** What a partition has beyond what its parent gives it, as the catalogs say it: statements that make it again, in the order in which they have to run. */
+/** Properties that a partition has in addition to its parent's: statements that recreate them, in execution order. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { NOTING_TRIGGERS } from '../partition/maintenance/key-log.ts'
 
 /**
- * Another table that is to be like the partition, made by CREATE TABLE … LIKE with all but indexes, statistics objects and identity. Then the statements make
- * what it has from its parent, too, for there is none that would give it.
+ * A table to make like the partition, created by CREATE TABLE … LIKE without indexes, statistics objects and identity.
+ * The statements then also create what a partition has from its parent, since this table has none.
  */
 export type Twin = {
   readonly name: TableName
-  /** Names of its indexes and statistics objects, by the numbers of those of the partition. */
+  /** Names of its indexes and statistics objects, by the numbers of the partition's. */
   readonly names: ReadonlyMap<string, string>
 }
 
 /**
- * Rows of stage, words for people, statement, and place: the order in which they run. Stages: `computed` and `empty` before rows come in, `filled` before the table is attached,
- * `attached` behind that. `cloned`: of triggers that the attachment makes.
- * For a session whose search path is empty: then the server writes every name in full.
+ * Rows of stage, description, statement, and place (execution order). Stages: `computed` and `empty` before rows are
+ * loaded, `filled` before the table is attached, `attached` after it. `cloned`: for triggers that the attachment
+ * creates. The search path must be empty, so that the server qualifies every name.
  * @param table number of the partition
- * @param parent number of its parent; what that has is left out
- * @param twin the table that the statements are to be about; the partition itself without it
+ * @param parent number of its parent, whose properties are left out
+ * @param twin subject of the statements; by default the partition itself
  */
 export function ownStatementsSql(table: string, parent: string, twin: Twin | null = null): string {
   const all = twin === null ? 'false' : 'true'
@@ -180,21 +180,21 @@ WITH named (oid, name) AS (
 SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
 }
 
-/** What the server prints, with the twin's names: they stand in its head, whose length is known. */
+/** The server's text with the new table's names: they are in its head, whose length is known. */
 const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
     || pg_catalog.substr(pg_catalog.pg_get_indexdef(x.indexrelid), pg_catalog.length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
 
-/** The same; the table stands at the end. */
+/** The same; the table is at the end. */
 const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
     || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 
-/** A definition that names its table once behind a word, before whatever people wrote. */
+/** A definition that names its table once after a keyword, before any text of users. */
 function ofTwin(definition: string, word: string): string {
   const at = `pg_catalog.strpos(${definition}, ' ${word} ' || t.own)`
   return `pg_catalog.left(${definition}, ${at}) || '${word} ' || t.name || pg_catalog.substr(${definition}, ${at} + pg_catalog.length(' ${word} ' || t.own))`
 }
 
-/** Rows of the name of an index, and of the parent's that it is a part of; null for the partition's own. */
+/** Rows: name of an index, and the parent's index that it is a part of; null for the partition's own. */
 export function indexNamesSql(table: string): string {
   return `
     SELECT c.relname, p.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

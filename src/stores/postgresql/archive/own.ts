@@ -1,4 +1,4 @@
-/** What a partition has beyond what its parent gives it: local indexes, triggers, grants, comments, storage. It goes with the table, and comes back with it. */
+/** Properties that only a partition has: indexes, triggers, grants, comments, storage. They are saved and restored. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
@@ -12,10 +12,13 @@ import { divisionOf, type Division } from '../server/tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** `computed`: before rows come in, and their values rest on it. `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
+/**
+ * `computed`: before rows are loaded, whose values depend on it. `empty`: before rows are loaded. `filled`: before the
+ * attachment. `attached`: after it. `cloned`: for triggers that every attachment creates.
+ */
 export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
-/** As `own-sql` names it. */
+/** As named in `own-sql`. */
 const UNLOGGED = 'UNLOGGED'
 /** Statements that name statistics first. */
 const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
@@ -23,23 +26,23 @@ const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
 type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
 type OwnIndex = {
   readonly name: string
-  /** The parent's index that it is a part of; null for one of the partition alone. */
+  /** The parent's index that it is a part of; null for an index of the partition alone. */
   readonly of: string | null
 }
 type Own = {
   readonly statements: readonly OwnStatement[]
   readonly indexes: readonly OwnIndex[]
-  /** Of a partition that was partitioned itself. */
+  /** For a partition that was partitioned itself. */
   readonly division?: Division
 }
 
-/** Something that could not be given back, and what the server says. */
+/** Something that could not be restored, and the server's reason. */
 export type NotGiven = { readonly what: string; readonly why: string }
 
 /**
- * Of a table that nobody changes meanwhile.
- * @param parent what it has is not the partition's own; null where it is gone
- * @returns JSON for the ledger, that `GivenBack` reads
+ * For a table that no session changes meanwhile.
+ * @param parent its properties are left out; null if it no longer exists
+ * @returns JSON for the ledger, which `GivenBack` reads
  */
 export async function readOwn(session: CopySession, table: KnownTable, parent: KnownTable | null): Promise<string> {
   return withFullNames(session, async () => {
@@ -59,14 +62,14 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
   })
 }
 
-/** Gives a table that was made anew what it had of its own, in the transaction that makes it. What the server refuses is kept in `missing`. */
+/** Restores the properties on a new table, in the transaction that creates it. Refused ones go to `missing`. */
 export class GivenBack {
   readonly missing: NotGiven[] = []
   readonly #session: CopySession
   readonly #own: Own
   /** Of its indexes and statistics. */
   readonly #names: ReadonlySet<string>
-  /** Schemas that its statements name, and that are not there. */
+  /** Schemas that its statements name and that do not exist. */
   #gone: ReadonlySet<string> | null = null
 
   /** @throws SluiceError LEDGER_DAMAGED */
@@ -79,12 +82,12 @@ export class GivenBack {
     this.#names = new Set([...this.#own.indexes, ...statistics].map(({ name }) => name))
   }
 
-  /** What it was divided into; null where it was not. */
+  /** Its own partitioning; null if there was none. */
   get division(): Division | null {
     return this.#own.division ?? null
   }
 
-  /** What a table that was made anew lacks of its division. */
+  /** What a new table lacks of that partitioning. */
   get undivided(): readonly NotGiven[] {
     if (this.division === null) return []
     const { by, tables } = this.division
@@ -93,8 +96,8 @@ export class GivenBack {
   }
 
   /**
-   * @throws what the server says where that is about the server or its locks, and not about the statement; SluiceError TABLE_REFUSED where it refuses one of `computed`: without
-   * that the rows would be others
+   * @throws errors of the server that concern the server or its locks, not the statement; SluiceError TABLE_REFUSED if
+   * it refuses one of `computed`: without that the rows would differ
    */
   async give(stage: Stage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {
@@ -106,7 +109,7 @@ export class GivenBack {
       for (const statement of this.#own.statements) {
         if (statement.stage !== stage) continue
         const sql = await this.#placed(statement.sql, table)
-        // The archive lets go of the files: these rows are the only copy, and a crash would empty such a table.
+        // The archive deletes the files: these rows are the only copy, and a crash would empty an UNLOGGED table.
         if (statement.what === UNLOGGED)
           this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${sql} makes it so again` })
         else if (!(await this.#give({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
@@ -114,7 +117,7 @@ export class GivenBack {
     })
   }
 
-  /** Names of the table, its indexes and statistics are in the schema that it stands in where the one that it left is not there. */
+  /** Names of the table, its indexes and statistics get its current schema if the recorded one does not exist. */
   async #placed(sql: string, { name: { schema = 'public', name } }: KnownTable): Promise<string> {
     this.#gone ??= await missingSchemas(
       this.#session,
@@ -138,7 +141,7 @@ export class GivenBack {
     })
   }
 
-  /** Names of the parent's indexes on the new table were made up, and may be those of its own. */
+  /** Generated names of the parent's indexes on the new table may collide with its own ones. */
   async #freeNames({ oid, name }: KnownTable): Promise<void> {
     const wanted = new Set(this.#own.indexes.flatMap((one) => (one.of === null ? [one.name] : [])))
     for (const index of await this.#indexes(oid)) {
@@ -146,7 +149,7 @@ export class GivenBack {
     }
   }
 
-  /** Indexes that the parent gives get the names that they had; two may have to change theirs. */
+  /** Indexes from the parent get their old names; two may have to swap. */
   async #nameIndexes({ oid, name: { schema } }: KnownTable): Promise<void> {
     const before = new Map(this.#own.indexes.flatMap((one) => (one.of === null ? [] : [[one.of, one.name]])))
     const others = (await this.#indexes(oid)).flatMap(({ of, ...index }) => {
@@ -203,7 +206,7 @@ function renaming(schema: string | undefined, name: string, to: string): string 
   return `ALTER INDEX ${tableSql(schema === undefined ? { name } : { schema, name })} RENAME TO ${quoteName(to)}`
 }
 
-/** Default privileges gave a new table grants that the one that it is made after may not have. */
+/** Default privileges may have added grants that the model table lacks. */
 export async function revokeDefaults(session: CopySession, { oid, name }: KnownTable): Promise<void> {
   const rows = await session.ask(
     `SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
@@ -212,13 +215,16 @@ export async function revokeDefaults(session: CopySession, { oid, name }: KnownT
   for (const [role] of rows) await session.ask(`REVOKE ALL ON TABLE ${tableSql(name)} FROM ${role ?? ''}`)
 }
 
-/** Whether the server refuses a statement: a role, a function or a tablespace is gone, or rows no longer fit; and not for a lock, a full disk or a server that stops. */
+/**
+ * True if the server refuses a statement: a role, function or tablespace is missing, or rows do not fit. False for a
+ * lock, a full disk or a shutdown.
+ */
 export function isRefusal(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state !== null && state !== '55P03' && /^(?:0A|0L|0P|22|23|2B|2F|38|39|3F|42|55|P0)/.test(state)
 }
 
-/** Within a transaction: names are written in full where none is found without its schema, and no operator of another schema is taken. */
+/** In a transaction: the server qualifies all names, and no operator of another schema is used. */
 export async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
   const [row] = await session.ask(`SELECT pg_catalog.current_setting('search_path')`)
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true)`)

@@ -1,4 +1,4 @@
-/** Partitions of PostgreSQL: what is done to each is one transaction, that proves its rows once more and closes the ledger. */
+/** Steps on partitions of PostgreSQL, each one transaction that proves the rows again and closes the ledger entry. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -66,7 +66,7 @@ export class PostgresPartitions implements PartitionStore {
   readonly #readers: Pool<CopySession>
   readonly #steps: Steps
 
-  /** @param database what tells this database from others */
+  /** @param database identity of this database */
   constructor(database: string, readers: Pool<CopySession>, steps: Steps) {
     this.#database = database
     this.#readers = readers
@@ -93,7 +93,7 @@ export class PostgresPartitions implements PartitionStore {
         { ...step, budgetMs: slow?.budgetMs ?? budgetMs },
         find,
         async ({ session }, found) => {
-          // What was found may have been renamed before it was locked.
+          // The partition may have been renamed before it was locked.
           const again = await partitionNow(session, request)
           if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
           return takeAway(session, found, request)
@@ -128,7 +128,7 @@ export class PostgresPartitions implements PartitionStore {
     })
   }
 
-  /** Notes that it begins, begins, and ends it as soon as nobody is in the way. */
+  /** Records the begin, marks the partition, and finishes as soon as no session is in the way. */
   async #slowly(request: LeaveRequest & LeavingBegun): Promise<Left> {
     const step = { ...request, table: request.partition }
     const until = performance.now() + request.budgetMs
@@ -276,7 +276,10 @@ async function keep(
   await session.run(sql, parameters)
 }
 
-/** Of a table that was detached and nothing kept of it. It gets its name back first, so that what is kept has that. @returns its name */
+/**
+ * For a detached table of which nothing was kept. It gets its name back first, which the kept properties contain.
+ * @returns its name
+ */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name
   const name = await placeNow(session, request.partition, request.parent)
@@ -286,7 +289,7 @@ async function keptLate(session: CopySession, table: KnownTable, request: LastRe
   return name
 }
 
-/** Why nobody waited for those who are in the way. */
+/** Adds why the step did not wait for the sessions in the way. */
 function withWhy(error: SluiceError, why: string): SluiceError {
   const { reason, where, hint } = error
   return new SluiceError('TARGET_BUSY', error.message, {

@@ -1,4 +1,4 @@
-/** Rows of periods of a plain table of PostgreSQL, and what the planner says of finding them. */
+/** Rows per period of a plain PostgreSQL table, and the planner's estimate for finding them. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Effort } from '../../../model/archive/port.ts'

@@ -1,4 +1,4 @@
-/** Foreign keys that lead to a table of PostgreSQL, and rows by which they hold rows of it. */
+/** Foreign keys that refer to a PostgreSQL table, and rows that refer to rows of it. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
@@ -8,7 +8,7 @@ import { fromSql, literal, tableSql } from '../server/sql.ts'
 import { isConnectionLoss, sqlStateOf } from '../server/server-errors.ts'
 import { tableByName } from '../server/known.ts'
 
-/** As `pg_constraint.confdeltype` has it. */
+/** As in `pg_constraint.confdeltype`. */
 const ON_DELETE: Readonly<Record<string, string>> = {
   a: 'NO ACTION',
   r: 'RESTRICT',
@@ -17,9 +17,7 @@ const ON_DELETE: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
-/**
- * Of a partition, those that lead to the table that it is a part of, too. Each is the one that somebody made: the server keeps more of them, one for every partition.
- */
+/** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
 export async function referrersOf(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []
@@ -53,7 +51,7 @@ export async function referrersOf(session: CopySession, table: TableName): Promi
   })
 }
 
-/** In a transaction of its own. */
+/** In its own transaction. */
 export async function referringRow(
   session: CopySession,
   table: TableName,
@@ -66,7 +64,7 @@ export async function referringRow(
   )
 }
 
-/** In a transaction of its own. */
+/** In its own transaction. */
 export async function orphansOf(
   session: CopySession,
   table: TableName,
@@ -80,7 +78,7 @@ export async function orphansOf(
         `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind = 'p' AND c.oid IN (${names.join(', ')})`,
       )
-      // A foreign key says nothing of rows of tables that inherit; a table with partitions has its rows in them.
+      // A foreign key does not cover inheriting tables; a partitioned table has its rows in its partitions.
       const from = (name: TableName): string => {
         const isDivided = divided.some(([schema, own]) => own === name.name && schema === (name.schema ?? schema))
         return fromSql({ name, only: !isDivided })
@@ -106,7 +104,7 @@ async function within<T>(
     return await body()
   } catch (error) {
     const state = session.alive ? sqlStateOf(error) : null
-    // 57014: the statement took longer than it may. 42501: a right is lacking, or rows are hidden.
+    // 57014: the statement timed out. 42501: a right is missing, or rows are hidden.
     if (state === '57014') return { unknown: `${late} within ${Math.ceil(budgetMs)} ms` }
     if (state === '42501') return { unknown: (error as Error).message }
     throw error
@@ -115,7 +113,7 @@ async function within<T>(
   }
 }
 
-/** Within a transaction of the caller. @returns null where no row refers */
+/** In the caller's transaction. @returns null if no row refers */
 export async function referringNow(
   session: CopySession,
   table: TableName,

@@ -1,4 +1,4 @@
-/** Rows of a plain table that are taken out of it: the very rows that are deleted are what is proved. */
+/** Deletes rows of a plain table; the proof uses exactly the deleted rows. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -15,8 +15,8 @@ import { rowTriggersOf } from './row-triggers.ts'
 import type { Ended, Steps, Within } from './steps.ts'
 
 /**
- * @param database what tells this database from others
- * @throws SluiceError TABLE_REFUSED where rows of other tables would go with these, or keep them
+ * @param database identity of this database
+ * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with these, or prevent it
  */
 export function removeRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
   return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))
@@ -24,7 +24,7 @@ export function removeRows(steps: Steps, request: RemoveRequest, database: strin
 
 async function remove({ session, locks }: Within, request: RemoveRequest, database: string): Promise<Ended> {
   const { table, range, where, columns } = request
-  // Blocks are those of one view of the table, and not of now.
+  // Block numbers belong to one snapshot of the table.
   if (range.by === 'block') throw new Error('rows are removed by their keys')
   const relation = await relationOf(session, request)
   if (relation === null) return 'gone'
@@ -35,7 +35,7 @@ async function remove({ session, locks }: Within, request: RemoveRequest, databa
   refuseFollowed(again)
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
   if ((await rowTriggersOf(session, name)).quiet) await session.ask(AS_REPLICA)
-  // Constraints that wait for the end of the transaction would keep it from its end.
+  // Deferred constraints would fail only at COMMIT.
   await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
   const statement = `DELETE FROM ${fromSql(again)} WHERE ${rangeSql(table, again, range, where)}`
   const removed = await digestOfRemoved(session, statement, request)
@@ -52,7 +52,7 @@ async function digestOfRemoved(
     const list = columns.map(selected).join(', ')
     return digestOfQuery(session, `${statement} RETURNING ${list}`, { columns, table: tableText(table.table) })
   }
-  // Made into a number at once, so that the server keeps no texts.
+  // Converted to a number at once, so that the server stores no texts.
   const hash = `(SELECT ${hashSql(columns)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
   const [row] = await session.askOne(
     `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(pg_catalog.sum(hash), 0) FROM gone`,
@@ -64,7 +64,7 @@ function relationOf(session: CopySession, { table }: RemoveRequest): Promise<Kno
   return new Relations().of(table.table, (sql) => session.ask(sql))
 }
 
-/** Of tables whose rows are known by their blocks, the identity goes on behind the number. */
+/** If rows are found by blocks, the identity has a suffix after the number. */
 function isOf(identity: string, database: string, oid: string): boolean {
   const own = `${database}/${oid}`
   return identity === own || identity.startsWith(`${own}/`)

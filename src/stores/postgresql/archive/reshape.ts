@@ -1,11 +1,11 @@
-/** A table that left its parent gets the columns that the parent has got since, so that it can be attached again. */
+/** Adapts a detached table to columns that its parent got since, so that it can be attached again. */
 import type { Reshape } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
 
-/** Of a table that nobody else can use. @throws errors of the server, which say which row has no value that fits */
+/** For an exclusively locked table. @throws errors of the server, which name the row without a fitting value */
 export async function reshapeTable(
   session: CopySession,
   table: KnownTable,
@@ -14,7 +14,7 @@ export async function reshapeTable(
 ): Promise<void> {
   const alter = (what: string): Promise<unknown> => session.ask(`ALTER TABLE ${tableSql(table.name)} ${what}`)
   for (const name of dropped) await alter(`DROP COLUMN ${quoteName(name)}`)
-  // Two columns may have changed their names with each other.
+  // Two columns may have swapped names.
   const away = (i: number): string => quoteName(`sluice_renamed_${i}`)
   for (const [i, { from }] of renamed.entries()) await alter(`RENAME COLUMN ${quoteName(from)} TO ${away(i)}`)
   for (const [i, { to }] of renamed.entries()) await alter(`RENAME COLUMN ${away(i)} TO ${quoteName(to)}`)
@@ -29,7 +29,7 @@ export async function reshapeTable(
 type ParentColumn = {
   readonly name: string
   readonly type: string
-  /** Each with a blank before it; empty where there is none. */
+  /** Each with a leading blank; empty if there is none. */
   readonly collation: string
   readonly value: string
   readonly needed: string
@@ -70,7 +70,7 @@ async function columnsOf(
   }))
 }
 
-/** Constraints without which the table cannot be a partition, as clauses. */
+/** Constraints that the table needs as a partition, as clauses. */
 async function checksOf(session: CopySession, { oid }: KnownTable, parent: KnownTable): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT p.conname, pg_catalog.pg_get_constraintdef(p.oid) FROM pg_catalog.pg_constraint p

@@ -30,7 +30,7 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
     case 'uuid':
       return `${name} ${op} ${literal(value)}::uuid`
     case 'text':
-      // A collation may call texts equal that are not.
+      // A collation may treat different texts as equal.
       if (comparison !== '=' && comparison !== '<>') return null
       return sameBytes(
         comparison,
@@ -38,7 +38,7 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
         `${name} ${equal} ${literal(value)} COLLATE "C"`,
       )
     case 'native':
-      // Enums: their order is nobody's but the server's, and a value that was renamed is another text.
+      // Enums: only the server knows their order, and a renamed value is another text.
       return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
     default:
       return null

@@ -1,4 +1,4 @@
-/** Triggers and rules of a plain table that fire for rows which an archive takes out of it and brings back. */
+/** Triggers and rules of a plain table that fire when an archive removes rows and restores them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
@@ -10,8 +10,9 @@ const REMEDY =
 const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REMEDY }
 
 /**
- * Triggers for INSERT and DELETE. One that runs before or instead of a row's statement may change the row or keep it out, and so may a rule.
- * `quiet` where the role may set `session_replication_role`, no foreign key of or to the table would then go unchecked, and none of them fires in replicas too.
+ * Triggers for INSERT and DELETE. A BEFORE or INSTEAD OF row trigger may change or skip the row, and so may a rule.
+ * `quiet` if the role may set `session_replication_role`, no foreign key of or to the table would then go unchecked,
+ * and none of the triggers fires in replicas.
  */
 export async function rowTriggersOf(session: CopySession, table: TableName): Promise<RowTriggers> {
   const found = await tableByName(session, table)

@@ -1,4 +1,4 @@
-/** What keeps a partition from being taken out, put back or dropped, in words that say what to do. */
+/** Errors that prevent the archiving, return or removal of a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { foreignKeyHint, hiddenHint, targetError } from '../server/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -9,13 +9,13 @@ type About = {
   readonly settings: PostgresSettings
   /** For messages. */
   readonly table: string
-  /** Sessions that hold what was waited for. */
+  /** Sessions that hold what the step waited for. */
   readonly holders?: readonly string[]
-  /** What a role needs that lacks a right. */
+  /** Rights for a role that lacks one. */
   readonly rights?: string
 }
 
-/** What the server says. */
+/** Fields of a server's error. */
 type Said = {
   readonly message: string
   readonly detail?: string
@@ -23,13 +23,13 @@ type Said = {
   readonly constraint?: string
 }
 
-/** What the names of constraints begin with that say what the bounds of a partition are. */
+/** Prefix of constraints with the bounds of a partition. */
 export const BOUNDS = 'sluice_bounds_'
 
 const RIGHTS =
   'connect as the owner of the table and of all its partitions, who may also CREATE in their schemas and in sluice_archived'
 
-/** @returns a SluiceError, unless the error is none of the database */
+/** @returns a SluiceError, unless the error is not from the database */
 export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
   if (isBusy(thrown)) return busy(thrown, table, holders)
   if (thrown instanceof SluiceError) return thrown
@@ -55,7 +55,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '23503':
       return refused(foreignKeyHint(message))
     case '23514':
-      // A broken bound of a partition has no name.
+      // A violated bound of a partition has no name.
       if (constraint === undefined) {
         return refused('move rows between its bounds out of the default partition, then run the same command again')
       }

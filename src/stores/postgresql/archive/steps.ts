@@ -1,4 +1,4 @@
-/** A change to tables and its closing in the ledger as one transaction, that waits only shortly for others. */
+/** Changes tables and closes the ledger entry in one transaction that waits only briefly for locks. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { Leaving, Left, StepEnd } from '../../../model/archive/port.ts'
@@ -14,27 +14,27 @@ import { lookFirstSql } from '../follow/switch/take.ts'
 import { isBusy, Locks } from '../server/locks.ts'
 import { stepError } from './step-errors.ts'
 
-/** Sessions that stay open for the next step. */
+/** Sessions kept open for the next step. */
 const KEPT = 1
-/** Between two tries. */
+/** Rest between two tries. */
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Of the patience: whoever comes behind waits for what is done under the locks, too. */
+/** Share of the time for lock waits: sessions behind wait for the work under the locks, too. */
 const LOCKS_SHARE = 0.6
-/** A program that stands still with locks in its hands is ended by the server. */
+/** The server ends a program that stalls with locks for this long, ms. */
 const FROZEN_MS = 5000
-/** How long a statement may wait for a lock: meanwhile everybody else waits behind it. */
+/** Lock timeout of a statement, ms: all others queue behind it. */
 const PATIENCE_MS = 2000
 
 export type Step = {
-  /** The table that it is about, for messages. */
+  /** The table of the step, for messages. */
   readonly table: TableName
   readonly closing: Closing
   readonly signal: AbortSignal
 }
 
-/** What a body may use: its transaction's session, and what it waits for. */
-/** How the body of a step ended, before the ledger was asked. */
+/** For a body: its transaction's session, and the tables that it waits for. */
+/** How the body of a step ended, before the ledger was checked. */
 export type Ended = 'done' | 'differs' | 'gone'
 
 export type Within = { readonly session: CopySession; readonly locks: Locks }
@@ -53,8 +53,9 @@ export class Steps implements AsyncDisposable {
   }
 
   /**
-   * Runs the body in a transaction, closes it and commits; where the body does not end with `done`, nothing of it stays.
-   * @throws SluiceError TARGET_BUSY where others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST, COMMIT_UNKNOWN
+   * Runs the body in a transaction, closes the ledger entry and commits; rolls back unless the body ends with `done`.
+   * @throws SluiceError TARGET_BUSY if others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
+   * COMMIT_UNKNOWN
    */
   run(step: Step, body: (within: Within) => Promise<Ended>): Promise<StepEnd> {
     const { closing, signal } = step
@@ -74,10 +75,10 @@ export class Steps implements AsyncDisposable {
   }
 
   /**
-   * Tries for locks, each time in a transaction of its own and no longer than others notice, until the body runs with all of them.
-   * @param find what is to be locked, looked up anew for each try; null where it is not there
-   * @returns how it ended, how often others were in the way, and the longest time from the first lock to the end, ms
-   * @throws SluiceError TARGET_BUSY where the locks were not to be had within the budget, STOPPED; else as `run`
+   * Tries to get all locks, each time in a new transaction and only briefly, then runs the body.
+   * @param find what to lock, read again for each try; null if it does not exist
+   * @returns the outcome, how often others were in the way, and the longest time from the first lock to the end, ms
+   * @throws SluiceError TARGET_BUSY if the locks were not granted within the retry limit, STOPPED; else as `run`
    */
   patiently<T extends { readonly locks: readonly WantedLock[] }>(
     step: Step & Leaving,
@@ -124,7 +125,7 @@ export class Steps implements AsyncDisposable {
           waits.tries++
           if (performance.now() + rest > until) throw error
         }
-        // Two programs that do the same do not meet again and again.
+        // Random, so that two programs with the same task do not collide again and again.
         await restUnder(AbortSignal.any([signal, stop]), rest * (0.75 + Math.random() / 2))
       }
     })
@@ -135,12 +136,15 @@ export class Steps implements AsyncDisposable {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
   }
 
-  /** Statements and transactions on one session; where the body throws, the session ends with all that it holds. @throws as `run` */
+  /** Statements and transactions on one session, which ends with its locks if the body throws. @throws as `run` */
   alone<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, body)
   }
 
-  /** A transaction on a session that the caller has, with its closing; nothing of it stays where the body does not end with `done`. @throws as `run` */
+  /**
+   * A transaction on the caller's session, with its ledger entry; rolled back unless the body ends with `done`.
+   * @throws as `run`
+   */
   async within(session: CopySession, { closing, signal }: Step, body: () => Promise<Ended>): Promise<StepEnd> {
     const end = await underSignal(session, signal, async () => {
       await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
@@ -182,7 +186,7 @@ export class Steps implements AsyncDisposable {
   }
 }
 
-/** @throws what the server says where they are not all held in time */
+/** @throws errors of the server if not all are granted in time */
 async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
   for (const { table, mode } of locks) {
     const left = Math.max(1, Math.floor(until - performance.now()))

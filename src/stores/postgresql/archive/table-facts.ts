@@ -1,4 +1,4 @@
-/** What PostgreSQL says of a table that is archived, and of its own writing. */
+/** Facts about a table to archive, and about the server's writing to disk. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Losable } from '../../../model/copy/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,10 +6,7 @@ import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 
-/**
- * What people have written about columns. By name of the column; none for columns that nobody has written about, and
- * where there is no such table.
- */
+/** Comments on columns, by column name; empty if there are none, or no such table. */
 export async function columnComments(
   session: CopySession,
   table: TableName,
@@ -25,10 +22,7 @@ export async function columnComments(
   return Object.fromEntries(rows.map(([name, text]) => [name ?? '', text ?? '']))
 }
 
-/**
- * Tables of PostgreSQL that a crash of the server leaves empty. UNLOGGED ones among these tables and the partitions
- * below them.
- */
+/** UNLOGGED tables among these and the partitions below them: a crash of the server empties them. */
 export async function losableTables(session: CopySession, tables: readonly TableName[]): Promise<readonly Losable[]> {
   if (tables.length === 0) return []
   const rows = await session.ask(

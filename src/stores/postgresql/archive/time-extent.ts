@@ -1,4 +1,4 @@
-/** From when to when the rows of a table are. */
+/** Smallest and largest time of a table's rows. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/copy/port.ts'
@@ -7,11 +7,12 @@ import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { fromSql } from '../server/sql.ts'
 
-/** Of a date and of a time alike, in the zone of the session. */
+/** For dates and for times in the session's zone. */
 const FIRST = "'0001-01-01'"
 
 /**
- * The ends come from an index where there is one; NULLs are counted where the column may hold them. Days before the year 1 are counted, and are no end.
+ * Uses an index if there is one; counts NULLs if the column may hold them. Days before the year 1 are counted, but are
+ * no limit.
  * @throws SluiceError SOURCE_GONE; errors of the server
  */
 export async function timeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {

@@ -11,7 +11,7 @@ export function timeCondition({ name, type }: Column, from: string | null, to: s
       return betweenBounds(column, from, to, (bound) => `DATE '${dayBound(bound)}'`)
     case 'timestamp': {
       if (!type.zone) return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${momentBound(bound)}'`)
-      // The zone stands in front of the mark of the era.
+      // The zone precedes the era.
       const utc = (bound: string): string => momentBound(bound).replace(/(?= BC$)|$/, '+00')
       return betweenBounds(column, from, to, (bound) => `TIMESTAMPTZ '${utc(bound)}'`)
     }

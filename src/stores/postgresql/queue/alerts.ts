@@ -1,4 +1,4 @@
-/** Which alerts of shared and scheduled runs stand, for every host that works on them. Times are those of the database. */
+/** Alerts of shared and scheduled runs, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
 import { CONFIRM_MS, type AlertKey, type AlertState } from '../../../model/run/alert-memory.ts'
 import type { AlertBook, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
@@ -7,9 +7,9 @@ import { ms, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Name of their table, with its schema. */
+/** Table of alerts, with its schema. */
 export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
-/** Cause of the row that stands beside an alert while its sender has not confirmed. */
+/** Cause of the second row of an alert, which exists until its sender confirms. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
@@ -20,10 +20,11 @@ const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
 const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
 
 /**
- * How a row of a slot notes where the report of its loss is: `reportedAt` and `overAt` stand while what was sent then
- * is not confirmed. What no sink took is not confirmed either, so that it is sent again after `CONFIRM_MS`; the loss no more once it is over.
- * @property becomes the note, as an expression
- * @property where the notes that it is for
+ * How a slot's row notes the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. Without a
+ * sink that took the alert nothing is confirmed: it is sent again after `CONFIRM_MS`. The loss is removed once it is
+ * over.
+ * @property becomes SQL: the new note
+ * @property where SQL: the notes that it applies to
  */
 export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: string; readonly where: string }>> = {
   reported: {
@@ -38,7 +39,7 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }
 
-/** SQL over `a`, an alert of one table or of none: whether its sender began to send it and has not confirmed for so long that another one may send it. */
+/** SQL over `a`, an alert of a table or of none: unconfirmed for `CONFIRM_MS`, so that another sender may take it. */
 export function isUnsentYet(a: string): string {
   return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
 }
@@ -51,7 +52,7 @@ export class PostgresAlerts implements AlertBook {
   }
 
   async begin(key: AlertKey, { at, run, chunks = [] }: AlertNote = {}): ReturnType<AlertBook['begin']> {
-    // `xmax` is 0 in a row that this statement has put there.
+    // `xmax` is 0 in a row that this statement inserted.
     const { rows } = await this.#pool.ask<{ fresh: boolean; since: number }>(
       `WITH standing AS (
          INSERT INTO ${ALERTS} AS a (key_digest, about, cause, table_name, since, run_id, chunks)
@@ -100,7 +101,7 @@ export class PostgresAlerts implements AlertBook {
 
   async sent(key: AlertKey, state: AlertState): Promise<void> {
     await this.#pool.ask(
-      // The alert is locked first, as by all that changes both rows: else two wait for each other.
+      // Lock the alert first, as every statement that changes both rows does: otherwise two of them deadlock.
       `WITH standing AS (SELECT FROM ${ALERTS} WHERE key_digest = $1 FOR UPDATE),
        sent AS (DELETE FROM ${ALERTS} WHERE EXISTS (SELECT FROM standing) IS NOT NULL AND key_digest = $2 AND cause = '${UNSENT[state]}' RETURNING 1)
        DELETE FROM ${ALERTS} WHERE key_digest = $1 AND '${state}' = 'cleared'::text AND EXISTS (SELECT FROM sent)`,
@@ -109,12 +110,12 @@ export class PostgresAlerts implements AlertBook {
   }
 }
 
-/** What is looked at may be told by more words than an index holds. */
+/** Digest of a key: its text may be longer than an index entry allows. */
 function digestOf({ scope, cause, table }: AlertKey, ...more: readonly string[]): string {
   return createHash('sha256')
     .update(JSON.stringify([scope, cause, table, ...more]))
     .digest('hex')
 }
 
-/** Of the row beside that of an alert, which stands while its sender has not confirmed. It is of no run, so nothing lists it. */
+/** Digest of the second row of an alert, which exists until its sender confirms. It has no run, so no list shows it. */
 const unsentOf = (key: AlertKey): string => digestOf(key, 'unsent')

@@ -1,4 +1,4 @@
-/** Which right in the database of a queue a role lacks, and the statement that gives it. */
+/** Finds the right that a role lacks in the database of a queue, and the statement that grants it. */
 import type { Pool } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
@@ -7,10 +7,13 @@ import { quoteName } from '../server/connect.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** `look`: reads rows of the queue. `change`: steers, begins runs, works, changes schedules. `make`: makes the queue where there is none. */
+/** `look`: reads rows. `change`: steers and starts runs, works, changes schedules. `make`: creates a missing queue. */
 export type QueueUse = 'look' | 'change' | 'make'
 
-/** A refusal of the server, with what was asked for and the GRANT for it. The owner of the queue is asked for; where that fails, too, the statement names its place. */
+/**
+ * Maps a refusal of the server to an error with the use and the GRANT for it. It asks for the owner of the queue; if
+ * that fails, too, the statement has a placeholder for the owner.
+ */
 export async function deniedInQueue(
   thrown: unknown,
   { pool, settings, use }: { readonly pool: Pool; readonly settings: PostgresSettings; readonly use: QueueUse },
@@ -42,14 +45,14 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
     return `who makes the queue owns it: let a role that does nothing else begin the first worker (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
   }
-  // Nothing is written to before its owner was found to be a role that the login trusts.
+  // `change` writes only after the owner was found to be a role that the login trusts.
   if (use !== 'look')
     return `as ${owner}, who owns the queue, or as a superuser: GRANT ${quoteName(owner)} TO ${role}; ${command} prints all of it`
   const schema = quoteName(QUEUE_SCHEMA)
   return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`
 }
 
-/** Null where there is no queue, or nobody answers. */
+/** Null if there is no queue, or the server does not answer. */
 async function ownerOf(pool: Pool): Promise<string | null> {
   try {
     const { rows } = await pool.query<{ owner: string }>(

@@ -1,4 +1,4 @@
-/** How a shared run ends: with its last slot, or because somebody wishes it. */
+/** How a shared run ends: with its last slot, or on request. */
 import type { PoolClient } from 'pg'
 import type { EndedRun } from '../../../model/share/distributed.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
@@ -6,7 +6,7 @@ import { queueSlots, unlockJobs, unqueueSlots } from './jobs.ts'
 import { ms, silent } from './look.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
-/** Whether anything of a run is left out as asked. Its row is the caller's. */
+/** True if a table of the run is left out on request. The caller has locked the row of the run. */
 export async function leavesOut(client: PoolClient, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ leaves: boolean }>(
     `SELECT coalesce(wishes -> 'tables'::text, '[]') @> '[{"held": "skipped"}]' AS leaves FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1`,
@@ -15,7 +15,7 @@ export async function leavesOut(client: PoolClient, runId: string): Promise<bool
   return rows[0]?.leaves === true
 }
 
-/** Whether somebody wishes a run to stop. Its row is the caller's until the transaction ends. */
+/** True if the run was asked to stop. Locks its row until the transaction ends. */
 export async function isToStop(client: PoolClient, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ stops: boolean }>(
     `SELECT (wishes -> 'stop'::text = 'true') IS TRUE AS stops FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
@@ -24,7 +24,7 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
   return rows[0]?.stops === true
 }
 
-/** Ends slots that wait, and those of lost workers, and the run where none works: it was asked to stop. */
+/** Ends waiting slots and slots of lost workers. Ends the run if none is worked on: it was asked to stop. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<{ no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
@@ -40,9 +40,10 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<E
 }
 
 /**
- * Slots that wait are not needed any more: their jobs go, and they end.
- * @param end `exitCode`: of all slots of the run, which keep the error that they rested for. `shared`: the error, as jsonb, of the slot that has done the rest of
- * an operation that they share, null where it ended well; they have done nothing at its end, and get no exit code
+ * Ends slots that wait, and removes their jobs.
+ * @param end `exitCode`: for all waiting slots, which keep the error that they rested for. `shared`: the error, as
+ * jsonb, of the slot that finished a shared operation, null if it ended well; the waiting slots did nothing at the end
+ * of it and get no exit code
  */
 export async function dropQueued(
   client: PoolClient,
@@ -61,9 +62,9 @@ export async function dropQueued(
 }
 
 /**
- * Notes the end of a run of which nothing is queued or worked on. Slots that share one operation tell of all of it: the last one to say how it stands counts.
- * Of slots with work of their own the worst counts.
- * @returns null where it has not ended, or had before
+ * Records the end of a run of which no slot is queued or worked on. Slots that share one operation report on all of it:
+ * the last one with a verdict counts. Of slots with work of their own the worst counts.
+ * @returns null if the run goes on, or ended earlier
  */
 export async function endOfRun(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<EndRecord>(
@@ -114,12 +115,12 @@ type EndRecord = Readonly<
     readonly error: ErrorInfo | null
   }
 
-/** As `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null of a run that nobody has gone on with */
+/** As `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
 export function sharedRunOf(runId: string, resumed: string | null): string {
   return resumed === null ? runId : `${runId}/${resumed}`
 }
 
-/** Slots that compare with the one that has a stream wait for a worker, unless one has them. */
+/** Queues the ended slots that compare with the slot of the stream. Slots that a worker has are left alone. */
 export async function queueOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
   const { rows } = await client.query<{ slot_no: number }>(
@@ -130,7 +131,7 @@ export async function queueOnCall(client: PoolClient, runId: string): Promise<vo
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
 }
 
-/** Nobody is left to compare with: those that still wait for a worker are done. */
+/** Ends the slots on call that still wait, once all other slots have ended: there is nothing left to compare with. */
 export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`
@@ -141,7 +142,7 @@ export async function dropOnCall(client: PoolClient, runId: string): Promise<voi
   )
 }
 
-/** A slot waits again, and its job with it. */
+/** Queues a slot and its job again. */
 export async function queueAgain(client: PoolClient, runId: string, no: number, restMs = 0): Promise<void> {
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = $3', values: [runId, no] }, restMs)
 }

@@ -1,4 +1,4 @@
-/** What tells the database of a queue from a copy of it, as far as a plain login may ask. */
+/** Identity of a queue's database: distinguishes it from a copy, as far as a plain login may ask. */
 import type { QueryResult, QueryResultRow } from 'pg'
 import { asSluiceError } from '../../../shared/errors.ts'
 
@@ -7,14 +7,14 @@ export type Ask = <R extends QueryResultRow>(text: string, values?: readonly unk
 const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
 const SYSTEM = 'SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()'
-/** Of the log that is written now: that of the last checkpoint is older behind a promotion. A standby writes none. */
+/** Timeline of the log written now: that of the last checkpoint is older after a promotion. A standby writes none. */
 const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
   THEN pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END AS timeline`
 
-/** Marks of the database that a session of a queue is in. */
+/** Identity of the database that a session of a queue uses. */
 export class QueueIdentity {
   readonly #ask: Ask
-  /** Services that keep their log elsewhere have no such function. */
+  /** False once the function failed: services that store their log elsewhere do not have it. */
   #tellsTimeline = true
 
   constructor(ask: Ask) {
@@ -22,8 +22,9 @@ export class QueueIdentity {
   }
 
   /**
-   * @returns as JSON: number and name of the database, the number of its server where the login may read it, and the timeline of its log, which a promotion and a restore
-   * from a backup change. A copy of the files of a whole server has the same until it is promoted
+   * @returns JSON: number and name of the database, number of its server if the login may read it, timeline of its log.
+   * A promotion and a restore from a backup change the timeline. A file copy of a whole server has the same identity
+   * until it is promoted
    */
   async read(): Promise<string> {
     const { rows } = await this.#ask<{ database: string; name: string; may: boolean }>(DATABASE)
@@ -49,26 +50,26 @@ export class QueueIdentity {
   }
 }
 
-/** Whether two identities differ by their timelines and by nothing else: the server was promoted, or restored from a backup. */
+/** True if two identities differ at most by timeline: the server was promoted, or restored from a backup. */
 export function isSameServer(one: string, other: string): boolean {
   const [a, b] = [one, other].map((text) => JSON.parse(text) as Readonly<Record<string, string>>)
   const without = (of: Readonly<Record<string, string>> | undefined): string => JSON.stringify({ ...of, timeline: '' })
   return without(a) === without(b)
 }
 
-/** Whether an identity was read on a standby, where one before it had a timeline: there nothing can be written, and what timeline it will have is not known. */
+/** True if `now` was read on a standby and `before` was not. A standby is read-only; its next timeline is unknown. */
 export function isOnStandby(before: string, now: string): boolean {
   const [a, b] = [before, now].map((text) => JSON.parse(text) as Readonly<Record<string, string>>)
   return a?.['timeline'] !== undefined && b?.['timeline'] === undefined
 }
 
 /**
- * SQL: whether a row was confirmed in another database. What one of both did not know says nothing.
+ * SQL: the row was confirmed in another database. Facts that one of both identities lacks are not compared.
  * @param identity the parameter with what `QueueIdentity` reads
  * @param row alias of a schedule or a run
  */
 export function elsewhere(identity: string, row: 's' | 'r'): string {
-  // Who only looks may find an older queue.
+  // A read-only session may find a queue of an older version, without this column.
   const noted = `nullif(to_jsonb(${row}) -> 'confirmed_in'::text, 'null')`
   return `EXISTS (SELECT FROM jsonb_each_text(${noted}) x WHERE (${identity}::jsonb ->> x.key) <> x.value)`
 }

@@ -1,26 +1,26 @@
-/** Jobs of graphile-worker for slots: one a slot, under a key, so that a slot which is queued twice waits once. */
+/** Jobs of graphile-worker for slots. Each slot has one job key, so a slot that is queued twice waits once. */
 import type { PoolClient } from 'pg'
 import type { SlotKey } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** What a worker asks for: slots of programs like itself, in the queues that it takes from. */
+/** Task that a worker asks for: slots of its own program, in one queue that it takes from. */
 export function taskName(program: string, queue: string | null): string {
   return `sluice slot, ${program}${queue === null ? '' : `, ${queue}`}`
 }
 
-/** The flag of a job by which a worker is given nothing of a run that it has refused. */
+/** Flag of a run's jobs. A worker that refused the run forbids the flag, and gets no job of it. */
 export const flagOf = (runId: string): string => `run ${runId}`
 
-/** As `jobs.key` has it: SQL over columns `run_id` and `slot_no`. */
+/** SQL over `s`, a slot: its `jobs.key`. */
 const KEY = "'sluice/' || s.run_id || '/' || s.slot_no"
 
-/** What of a slot is queued: SQL that is true for it. */
+/** Slots to queue or to unqueue: SQL condition and its values. */
 type Which = { readonly where: string; readonly values: readonly unknown[] }
 
 /**
- * Queues the job of every slot that is meant.
+ * Queues the job of every matching slot.
  * @param which SQL over `s`, a slot; its first parameter is $2
- * @param restMs before a worker may have it
+ * @param restMs delay before a worker may take it, ms
  */
 export async function queueSlots(client: PoolClient, { where, values }: Which, restMs = 0): Promise<void> {
   await client.query(
@@ -36,7 +36,7 @@ export async function queueSlots(client: PoolClient, { where, values }: Which, r
   )
 }
 
-/** Takes jobs back that no worker has yet. @param which as `queueSlots`, its first parameter is $1 */
+/** Removes jobs that no worker has taken yet. @param which as `queueSlots`, its first parameter is $1 */
 export async function unqueueSlots(client: PoolClient, { where, values }: Which): Promise<void> {
   await client.query(
     `SELECT count(graphile_worker.remove_job(${KEY})) FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE ${where}`,
@@ -44,10 +44,10 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
   )
 }
 
-/** Slots that wait, and have no job that would ever be taken: SQL over `s`. */
+/** SQL over `s`, a waiting slot: it has no job that a worker would ever take. */
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
-/** Lets go of the jobs of slots, whoever holds them: a worker that is lost would keep them for four hours. */
+/** Unlocks the jobs of slots, whichever worker holds them: those of a lost worker would stay locked for four hours. */
 export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(

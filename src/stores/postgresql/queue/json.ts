@@ -1,6 +1,6 @@
 /** Values for columns of jsonb. */
 
-/** A value as the text of a jsonb, which holds neither NUL nor half a character: what somebody's error quotes may have both. */
+/** JSON text that jsonb accepts: NUL and lone surrogates, which a quoted error may contain, are replaced. */
 export function jsonbText(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? held(part) : part))
 }

@@ -1,4 +1,4 @@
-/** How runs, slots and workers stand, read from their rows. All times are those of the database. */
+/** Reads the state of runs, slots and workers from their rows. All times are those of the database. */
 import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,
@@ -20,52 +20,53 @@ import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_R
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
-/** SQL: nothing was heard for so long; of a slot that is lost another worker may have it. */
+/** SQL: no heartbeat for `forMs`. By default the worker is lost, and another one may take its slot. */
 export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL, true for a worker whose beats have come without a silence for `LOST_AFTER_MS`, or since its first where that was not `UNWITNESSED`: after a silence it is unknown which
- * of the others were cut off, and which were silent because the queue was away.
+ * SQL, true for a worker whose heartbeats came without a gap for `LOST_AFTER_MS`, or since its first one if that was
+ * not `UNWITNESSED`. After a gap it is unknown which other workers were cut off, and which were silent because the
+ * queue was down.
  * @param workerId the parameter with its id
  */
 export const steady = (workerId: string): string =>
   `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
 
-/** SQL over a worker: heard of within a day. One that was not is forgotten, so that a loss counts no longer than it is of use. */
+/** SQL over a worker: a heartbeat within a day. Older workers no longer count, not even as lost. */
 const LATELY = `beat_at > now() - interval '1 day'`
-/** SQL over `o`, a worker that has not ended: it was heard of within `SILENT_AFTER_MS`. */
+/** SQL over `o`, a worker that has not ended: a heartbeat within `SILENT_AFTER_MS`. */
 const HEARD = `NOT ${silent('o.beat_at', SILENT_AFTER_MS)}`
-/** SQL, true where others are silent and no steady worker was heard of: one that comes now cannot tell whether they have died or the queue was away. */
+/** SQL: other workers are silent, and none is steady. A new worker cannot know if they died or the queue was down. */
 export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_or(${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})), false)
   FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND o.${LATELY})`
 
-/** SQL: the worker `w` takes from a queue, as `takesFromQueue` of the model has it. */
+/** SQL: the worker `w` takes from a queue, as `takesFromQueue` of the model. */
 function takesFromQueue(queue: string): string {
   return `CASE WHEN ${queue} IS NULL THEN cardinality(w.queues) = 0 ELSE ${queue} = ANY (w.queues) END`
 }
-/** SQL: a worker that was heard of within `LOST_AFTER_MS`, and does not drain, takes from a queue, whatever its version. */
+/** SQL: a worker of any version takes from the queue, does not drain, and had a heartbeat within `LOST_AFTER_MS`. */
 export function hasWorker(queue: string): string {
   return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT w.draining AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
 }
-/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
+/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
-/** SQL over `r`, a run that goes on: it begins nothing before it is confirmed in this database, whose identity is the parameter. */
+/** SQL over `r`, a run that goes on: not confirmed in this database (the parameter is its identity), so it waits. */
 export const unconfirmed = (identity: string): string => `(r.status = 'running' AND ${elsewhere(identity, 'r')})`
-/** SQL: slots of the run `r` are queued, or those of a lost worker, and no worker takes them that was heard of within `LOST_AFTER_MS`. */
+/** SQL: slots of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
 const WAITS = `(r.status = 'running' AND EXISTS (
     SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND (q.state = 'queued' OR (q.state = 'working' AND ${silent('q.beat_at')})))
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
-/** A worker that took the failure of a slot to report it is believed in for so long, ms: a command of an alert has 30 s. */
+/** A worker that took a slot's failure has this long, ms, to report it: a command of an alert has 30 s. */
 const REPORTED_WITHIN_MS = 60_000
-/** SQL: the slot `s` has a failure that no worker has reported, or reports now. */
+/** SQL: the slot `s` has a failure that no worker has reported or is reporting now. */
 export const UNREPORTED = `(s.unreported IS NOT NULL AND coalesce((s.unreported ->> 'takenAt'::text)::float8 < ${ms('clock_timestamp()')} - ${REPORTED_WITHIN_MS}::float8, true))`
 
-/** Ledgers that a worker reads again at a time. */
+/** Most ledgers that a worker reads again in one pass. */
 const MOST_UNCOUNTED = 20
 
-/** SQL: rows of a slot. What a turn has begun and not ended belongs to whoever has the slot next. */
+/** SQL: rows of a slot. Rows of chunks that a turn left open count for the next worker of the slot. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
 type RunRecord = Readonly<
@@ -163,7 +164,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
   }))
 }
 
-/** Runs of which a reading is due: for a day, since then the target is another one for all that is known here. */
+/** Runs whose ledger is due to be read again. Only for a day after their end: later the target may have changed. */
 export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
   const { rows } = await pool.ask<UncountedRun>(
     `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
@@ -180,7 +181,7 @@ type SlotRecord = Readonly<
     Record<'beat_at' | 'exit_code', number | null>
 > & { readonly state: SlotState; readonly on_call: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
 
-/** In their order. */
+/** In order of their numbers. */
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly Slot[]> {
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
@@ -220,8 +221,9 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
 }
 
 /**
- * Runs with alerts that go on, or of which one stands or is to be raised. Those of another database, of which this one is a copy, are watched there.
- * @param workerId of the worker that asks: no other one counts as silent while it is not `steady`
+ * Runs with alerts that go on, or that have an alert or are due to raise one. Runs confirmed in another database, of
+ * which this one is a copy, are watched there.
+ * @param workerId of the worker that asks: while it is not `steady`, no other one counts as silent
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
@@ -259,7 +261,7 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
   }))
 }
 
-/** By the newest plans of its slots. Those on call have the tables of the one with the stream. */
+/** Tables by the newest plans of the run's slots. Slots on call have the tables of the slot with the stream. */
 export async function readTables(pool: QueuePool, runId: string): Promise<SteeredTables> {
   const { rows } = await pool.ask<{ readonly names: readonly string[] | null; readonly whole: boolean | null }>(
     `SELECT (SELECT array_agg(DISTINCT name ORDER BY name) FROM ${QUEUE_SCHEMA}.sluice_run_slots o, unnest(o.tables) name WHERE o.run_id = $1 AND NOT o.compares) AS names,
@@ -278,7 +280,7 @@ type WorkerRecord = Readonly<
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[] | null
 }
 
-/** Those that live first; of those that ended, or were lost, the last day's. */
+/** Live workers first; of ended and lost ones only those of the last day. */
 export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
   const { rows } = await pool.ask<WorkerRecord>(
     `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,
@@ -303,7 +305,7 @@ export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]
   }))
 }
 
-/** ms since the epoch, as the times of rows are. */
+/** Clock of the database, ms since the epoch, as the times of rows. */
 export async function readClock(pool: QueuePool): Promise<number> {
   const { rows } = await pool.ask<{ readonly now: number }>(`SELECT ${ms('clock_timestamp()')} AS now`)
   return rows[0]?.now ?? 0

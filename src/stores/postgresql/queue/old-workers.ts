@@ -1,4 +1,4 @@
-/** Rows of workers that have ended, or were lost, long ago: each start of a worker makes one. */
+/** Removes rows of workers that ended or were lost long ago: each start of a worker adds one. */
 import { systemClock } from '../../../shared/clock.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -8,7 +8,7 @@ const AGAIN_MS = 3_600_000
 export class OldWorkers {
   #readAt = Number.NEGATIVE_INFINITY
 
-  /** Deletes those that were heard of last more than seven days ago, once an hour. A slot that names one keeps it: its host is read there. */
+  /** Once an hour, deletes workers silent for seven days. A worker that a slot names stays: its host is read there. */
   async forget(pool: QueuePool): Promise<void> {
     const now = systemClock.ticks()
     if (now - this.#readAt < AGAIN_MS) return

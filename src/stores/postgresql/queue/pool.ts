@@ -1,4 +1,4 @@
-/** Connections of a queue: what graphile-worker and the rows about runs and workers share. */
+/** Connections of a queue, shared by graphile-worker and by the rows of runs and workers. */
 import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../server/connect.ts'
@@ -13,7 +13,7 @@ import { deniedInQueue, type QueueUse } from './denied.ts'
 export class QueuePool implements AsyncDisposable {
   readonly pool: Pool
   readonly settings: PostgresSettings
-  /** Of the database that its sessions are in. */
+  /** Identity of the database of these sessions. */
   readonly identity = new QueueIdentity((text) => this.ask(text))
   readonly #strangers: Strangers
   #isWritable = false
@@ -24,10 +24,14 @@ export class QueuePool implements AsyncDisposable {
     this.#strangers = new Strangers(OF_QUEUE, settings.label)
   }
 
-  /** @param most connections at once @throws SluiceError CONNECT_FAILED (also behind a pooler that lends sessions), TABLE_REFUSED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
+  /**
+   * @param most connections at once
+   * @throws SluiceError CONNECT_FAILED (also for a pooler that shares sessions), TABLE_REFUSED, TLS_FAILED,
+   * TARGET_DENIED, BAD_CONFIG
+   */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
-    // Says what is wrong with the server in our words, and whether it is spoken to in plain text.
+    // Reports faults of the server in our words, and shows if the connection is encrypted.
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
@@ -39,16 +43,16 @@ export class QueuePool implements AsyncDisposable {
       database: settings.database,
       password: () => settings.password() ?? '',
       application_name: `${settings.applicationName} queue`,
-      // Tables of the queue have their schema in each statement, so nothing that another role makes meanwhile is found.
+      // Statements name the schema of each table of the queue, so objects that another role creates are never found.
       options: '-c search_path=pg_catalog,pg_temp',
       Client: isEncrypted ? encryptedClient(settings) : Client,
       max: most,
       keepAlive: true,
       connectionTimeoutMillis: settings.connectTimeoutMs,
-      // A server that is cut off must not keep a beat waiting for longer than a worker is believed in.
+      // If the server is cut off, a heartbeat must not wait for longer than the worker counts as alive.
       query_timeout: 15_000,
     })
-    // A connection that breaks between two statements is opened again by the next one.
+    // A connection that breaks between two statements is reopened by the next one.
     pool.on('error', () => undefined)
     pool.on('connect', (connected) => connected.on('error', () => undefined))
     const queue = new QueuePool(pool, settings)
@@ -93,8 +97,9 @@ export class QueuePool implements AsyncDisposable {
   }
 
   /**
-   * Before anything of the queue is written to. A queue that is not whole may become that of any role: it is asked about again.
-   * @throws SluiceError TABLE_REFUSED where a part of it belongs to a role that is not trusted
+   * To be called before the queue is written to. An incomplete queue is checked again each time: any role may still
+   * create parts of it.
+   * @throws SluiceError TABLE_REFUSED if a part of it belongs to a role that is not trusted
    */
   async writable(): Promise<void> {
     if (this.#isWritable) return
@@ -117,7 +122,7 @@ export class QueuePool implements AsyncDisposable {
     return await this.administer(body)
   }
 
-  /** A transaction that writes to no table of the queue, such as one of GRANT. @throws as `transaction` */
+  /** A transaction that writes to no table of the queue, such as a GRANT. @throws as `transaction` */
   async administer<T>(body: (client: PoolClient) => Promise<T>): Promise<T> {
     let client: PoolClient | null = null
     try {
@@ -134,7 +139,7 @@ export class QueuePool implements AsyncDisposable {
     }
   }
 
-  /** What the server or the way to it says, as an error of ours. @param use what was asked for, to name the right that is missing */
+  /** Maps an error of the server or of the connection to ours. @param use names the right that is missing */
   async said(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
     if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#notWhole(error)
@@ -142,7 +147,7 @@ export class QueuePool implements AsyncDisposable {
     return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
   }
 
-  /** A schema of this name without the tables of a queue: of another role it is refused as that. */
+  /** Refuses a schema of this name without the tables of a queue if another role owns it. */
   async #notWhole(cause: unknown): Promise<unknown> {
     try {
       await this.writable()
@@ -162,14 +167,14 @@ export class QueuePool implements AsyncDisposable {
   }
 }
 
-/** Gives a row where the schemas of a queue are there, and the table that is made first in ours. */
+/** Returns a row if the schemas of a queue exist, and in ours the table that is created first. */
 const IS_WHOLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'sluice_queue' AND c.relname = 'sluice_queue_version' AND EXISTS (SELECT FROM pg_catalog.pg_namespace j WHERE j.nspname = 'graphile_worker')`
 
-/** A table, a column or a schema is not there. */
+/** A table, a column or a schema is missing. */
 const MISSING: ReadonlySet<string> = new Set(['42P01', '42703', '3F000'])
 
-/** Reads the files of certificates for each connection. */
+/** Reads the certificate files again for each connection. */
 function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
   return class extends Client {
     constructor(config: ClientConfig) {
@@ -178,7 +183,7 @@ function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
   }
 }
 
-/** graphile-worker ends with all that went wrong at once: where one of it is a lost connection, that is the cause. */
+/** graphile-worker reports all failures at once: if one of them is a lost connection, that is the cause. */
 function firstLoss(thrown: unknown): unknown {
   if (!(thrown instanceof AggregateError)) return thrown
   const errors: readonly unknown[] = thrown.errors

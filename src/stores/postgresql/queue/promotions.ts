@@ -1,19 +1,19 @@
-/** What a worker knows of the queue that it is in: it was there before the server was promoted, so the database behind that is no copy. */
+/** Remembers the queue of a worker: if it was there before a promotion, the promoted database is no copy. */
 import type { Carried } from '../../../model/share/queue-port.ts'
 import { elsewhere, isOnStandby, isSameServer, type Ask } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
-/** Beats that a standby may lack which is promoted: it is behind by seconds. Of a queue that lacks more, what was done since would begin again. */
+/** Heartbeats that a promoted standby may lack (it is seconds behind). With more, later work would run again. */
 const LACKED = 2
 
-/** One worker's. */
+/** State of one worker. */
 export class Promotions {
   readonly #ask: Ask
   readonly #workerId: string
-  /** Where this worker was seen last, and when it was seen first there. */
+  /** Identity where this worker was seen last, and its first heartbeat there. */
   #seen: { readonly identity: string; readonly begun: string } | null = null
-  /** How often this worker was heard of, by its row. */
+  /** Heartbeats of this worker, by its row. */
   #beats = 0
 
   constructor(ask: Ask, workerId: string) {
@@ -21,12 +21,12 @@ export class Promotions {
     this.#workerId = workerId
   }
 
-  /** @param beats what the queue has answered to one */
+  /** @param beats the count that the queue returned for a heartbeat */
   beaten(beats: number): void {
     this.#beats = Math.max(this.#beats, beats)
   }
 
-  /** @param identity of the database as it is now @returns how many schedules, and runs that go on, it has confirmed there */
+  /** @param identity of the current database @returns how many schedules, and runs that go on, were confirmed there */
   async carry(identity: string): Promise<Carried> {
     if (this.#seen?.identity === identity) return NOTHING
     const { rows } = await this.#ask<{ begun: string; beats: number }>(
@@ -35,12 +35,12 @@ export class Promotions {
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
     const seen = begun === undefined ? null : { identity, begun }
-    // A copy that was made elsewhere has no row of this worker, or one that came later.
+    // A copy made elsewhere has no row of this worker, or a later one.
     if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
       this.#seen = seen
       return NOTHING
     }
-    // It is about to be promoted: until then the place is the one before.
+    // The standby is about to be promoted; until then the earlier database counts.
     if (isOnStandby(before.identity, identity)) return NOTHING
     const beats = rows[0]?.beats ?? 0
     if (beats < this.#beats - LACKED) {

@@ -1,4 +1,4 @@
-/** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
+/** Queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
 import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/share/distributed.ts'
@@ -23,10 +23,10 @@ import { PostgresSchedules } from './schedules.ts'
 import { submitRun } from './submit.ts'
 import { PostgresQueueWorker } from './worker.ts'
 
-/** For whoever looks or submits. */
+/** Connections of a process that only reads or submits. */
 const FEW = 3
 
-/** Of a database without a queue. */
+/** State of a database without a queue. */
 const NOTHING: QueueStand = {
   workers: { lives: 0, silent: 0, lost: 0 },
   slots: { queued: 0, working: 0, lost: 0 },
@@ -37,14 +37,14 @@ const NOTHING: QueueStand = {
   oldestBeatMs: 0,
 }
 
-/** SQL: ms since the epoch, as what people wish is dated. */
+/** SQL: ms since the epoch, the unit of the times of steering requests. */
 const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
-/** SQL: by when a slot that has beaten since has heard of it. */
+/** SQL: when the request was made. A slot with a later heartbeat has received it. */
 const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 
 /**
- * @param mode `look`: a database without a queue stays without one, and has no runs
- * @param slots that a worker has at once
+ * @param mode `look`: does not create a missing queue, which then has no runs
+ * @param slots most slots of a worker at once
  * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
  */
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
@@ -54,7 +54,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
     if (mode === 'work') {
       await pool.writable()
       await makeSchemas(pool.pool, pool.settings.label)
-      // Another role may have made one of them meanwhile: nothing is made in it before its owner is known.
+      // Another role may have created a schema meanwhile: check the owner before anything is created in it.
       await pool.writable()
       const utils = await makeWorkerUtils({ pgPool: pool.pool, logger: SILENT })
       await utils.migrate()
@@ -70,7 +70,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
   }
 }
 
-/** Orders for tables after some more wishes; nothing where there are none. The row of the run is the caller's until the transaction ends. */
+/** Orders for tables after more requests; empty if there are none. Locks the run's row until the transaction ends. */
 async function tableOrders(
   client: PoolClient,
   runId: string,
@@ -189,13 +189,13 @@ class PostgresQueue implements RunQueue {
     return new PostgresQueueWorker(this.#pool, about)
   }
 
-  /** What notes that a run is wanted in this database: the end of a list of SET. An older queue has no column for it. */
+  /** End of a SET list that confirms a run in this database. A queue before version 8 has no column for it. */
   async #confirmed(parameter: string): Promise<Confirmed> {
     if (!(await this.#looked()).confirmedRuns) return NOT_CONFIRMED
     return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }
   }
 
-  /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
+  /** Reads again which tables exist, so that a long reader sees a later queue. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
       if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)

@@ -1,4 +1,4 @@
-/** Runs that every worker refuses: nobody would ever take them, and a schedule would wait for them for ever. */
+/** Ends runs that every worker refuses: they would never start, and their schedule would wait for them forever. */
 import type { PoolClient } from 'pg'
 import { REFUSED_FOR_MS, type EndedRun } from '../../../model/share/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
@@ -11,16 +11,16 @@ const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
 const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
 const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
 const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
-/** Refusals that a message names. */
+/** Most refusals that a message names. */
 const NAMED = 5
 
 const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
- * Ends runs of which nothing is worked on, where at least one worker lives and refuses, and none that could take it was heard of for a while. Where no worker
- * lives a run waits: one may come.
- * Their slots note the error for a worker that reports it.
+ * Ends runs without a slot at work that at least one live worker refused, if no worker that could take them had a
+ * heartbeat for `REFUSED_FOR_MS`. Without a live worker a run waits for one. The slots get the error, and a worker
+ * reports it.
  * @param workerId of the worker that asks: it ends none while it is not `steady`
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {

@@ -1,30 +1,30 @@
-/** Rights in the database of a queue: who owns it, what a role has of that already, and the statements that give the rest. */
+/** Rights in the database of a queue: its owners, what a role has, and the statements that grant the rest. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { nameForSql } from '../../../shared/name-for-sql.ts'
 import type { QueueGrants, QueueRights, QueueRole } from '../../../model/share/queue-rights-port.ts'
 import { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Made by graphile-worker, which gives its tables row security: only their owner and its members see jobs. */
+/** Schema of graphile-worker. Its tables have row security: only their owner and members of it see jobs. */
 const JOBS_SCHEMA = 'graphile_worker'
 const SCHEMA = quoted(QUEUE_SCHEMA)
 
 type Owner = {
   readonly name: string
   readonly superuser: boolean
-  /** Owns the schema of the queue or a table in it, and not only those of graphile-worker. */
+  /** Owns the schema of our queue or a table in it, not only those of graphile-worker. */
   readonly of_queue: boolean
-  /** The role that gets the rights has those of this owner already. */
+  /** The role that gets the rights already has those of this owner. */
   readonly held: boolean
   /** This session has the rights of the owner. */
   readonly mine: boolean
-  /** This session may make others members of it. */
+  /** This session may grant membership of this owner. */
   readonly administered: boolean
 }
 
 type Place = {
   readonly database: string
-  /** Null where the server has no such role. */
+  /** Null if the server has no such role. */
   readonly inherits: boolean | null
   readonly may_connect: boolean | null
 }
@@ -79,7 +79,7 @@ class PostgresQueueRights implements QueueRights {
     })
   }
 
-  /** Of both schemas and their tables. Before PostgreSQL 16 CREATEROLE is enough to give a membership. */
+  /** Owners of both schemas and of their tables. Before PostgreSQL 16 CREATEROLE is enough to grant membership. */
   async #owners(to: string): Promise<readonly Owner[]> {
     const { rows } = await this.#pool.ask<Owner>(
       `WITH owned AS (
@@ -106,7 +106,7 @@ class PostgresQueueRights implements QueueRights {
   }
 }
 
-/** Reading our tables is enough; those of graphile-worker are not read. */
+/** Rights to read our tables; an observer does not read those of graphile-worker. */
 function observerGrants(place: Place, all: readonly Owner[], to: string): QueueGrants {
   const owners = all.filter((owner) => owner.of_queue)
   const role = quoted(to)

@@ -1,19 +1,19 @@
-/** graphile-worker, told to hand out slots: which it takes, how its own words are kept from ours, and how it is stopped. */
+/** Runs graphile-worker to hand out slots: which ones, without its own log, and how it stops. */
 import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
 import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
 import { flagOf, taskName } from './jobs.ts'
 
-/** What it says is said by our own events. */
+/** No log of graphile-worker: our own events report the same. */
 export const SILENT = new Logger(() => () => undefined)
-/** New jobs are told of at once; this is for those whose time has come. */
+/** Poll for delayed jobs that are due, ms. New jobs are announced at once. */
 const POLL_MS = 2_000
-/** The channel on which a program says that it has changed the schema of the jobs. Every login with CONNECT may send on it. */
+/** Channel for changes of the jobs' schema. Every login with CONNECT may send on it. */
 const MIGRATED = 'worker:migrate'
 const BREAKING_SQL = 'SELECT pg_catalog.max(id)::pg_catalog.int4 AS id FROM graphile_worker.migrations WHERE breaking'
 
-/** @param perform does not throw @param refused ids of runs that are left to others */
+/** @param perform must not throw @param refused ids of runs that are left to other workers */
 export async function takeSlots(
   pool: Pool,
   { program, queues, concurrency }: WorkerAbout,
@@ -27,7 +27,7 @@ export async function takeSlots(
   const names = queues.length === 0 ? [null] : queues
   const breaking = await breakingIn(pool)
   const events = new EventEmitter()
-  // Emitted before graphile-worker itself reads the message, which would stop the runner without a look at the schema.
+  // Emitted before graphile-worker reads the message and stops the runner without a check of the schema.
   events.on('pool:listen:notification', ({ message }: { readonly message: Notification }) => {
     if (message.channel !== MIGRATED) return
     message.payload = ''
@@ -41,7 +41,7 @@ export async function takeSlots(
     noHandleSignals: true,
     logger: SILENT,
     forbiddenFlags: () => refused().map(flagOf),
-    // Without a delay nobody waits for the answer of these questions, and one that fails would end the program.
+    // With a delay of 0 each of these queries is awaited. Otherwise one that fails would end the program.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),
   })
@@ -51,14 +51,14 @@ export async function takeSlots(
     isStopping = true
     await runner.stop()
   }
-  /** The next runner refuses a schema that it does not know. */
+  /** A new runner checks the schema, and refuses one that it does not know. */
   async function stopWhereChanged(): Promise<void> {
     if ((await breakingIn(pool)) !== breaking) await stop()
   }
   return { ended: runner.promise, stop }
 }
 
-/** The newest change of the jobs' schema that older programs cannot work with. */
+/** Newest change of the jobs' schema that is incompatible with older programs. */
 async function breakingIn(pool: Pool): Promise<number | null> {
   const { rows } = await pool.query<{ id: number | null }>(BREAKING_SQL)
   return rows[0]?.id ?? null

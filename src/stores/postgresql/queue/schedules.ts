@@ -1,4 +1,4 @@
-/** Schedules, and what became of them, as rows beside those of runs. */
+/** Rows of schedules and of their history. */
 import type { PoolClient } from 'pg'
 import type { DistributedStatus } from '../../../model/share/distributed.ts'
 import type { Event } from '../../../model/run/event.ts'
@@ -25,10 +25,10 @@ import { submitRun } from './submit.ts'
 const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
 const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`
 const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
-/** Lines of history that stay of each schedule, with their runs. */
+/** History lines kept for each schedule, with their runs. */
 const KEPT = 500
 
-/** SQL: the run of a schedule `s` that goes on. */
+/** SQL: the running run of a schedule `s`. */
 const RUNNING = `(SELECT h.run_id FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name AND r.status = 'running' LIMIT 1)`
 
 type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' | 'since_ms', string>> &
@@ -58,7 +58,7 @@ export class PostgresSchedules implements ScheduleBook {
   readonly #pool: QueuePool
   readonly #isThere: () => Promise<boolean>
 
-  /** @param isThere whether there are tables of schedules: who only looks makes none */
+  /** @param isThere true if the tables of schedules exist: a read-only session does not create them */
   constructor(pool: QueuePool, isThere: () => Promise<boolean>) {
     this.#pool = pool
     this.#isThere = isThere
@@ -130,7 +130,7 @@ export class PostgresSchedules implements ScheduleBook {
       const { rows } = await client.query<{ there: boolean }>(
         `SELECT pg_catalog.to_regclass('${ALERTS}') IS NOT NULL AS there`,
       )
-      // One that is added under this name later is another one.
+      // A later schedule of this name must not inherit the alerts of this one.
       if (rowCount === 1 && rows[0]?.there === true)
         await client.query(`DELETE FROM ${ALERTS} WHERE about = $1`, [scheduleScope(name)])
       return rowCount === 1
@@ -153,7 +153,8 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async recovered(): Promise<readonly Schedule[]> {
-    // A time that is passed over takes the error away and begins nothing. Another worker may have begun it just before the alert was noted.
+    // A skipped time clears the error but starts no run. Another worker may have started it just before the alert was
+    // noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
     const stands = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
     return await this.#read(`s.error IS NULL AND NOT ${elsewhere('$1', 's')} AND EXISTS (${stands})`, [
@@ -162,7 +163,7 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async unalerted(): Promise<readonly Schedule[]> {
-    // A run that was refused as it began raises its own alert.
+    // A run that was refused at its start raises its own alert.
     const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
     const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnsentYet('a')})`
     return await this.#read(
@@ -187,9 +188,9 @@ export class PostgresSchedules implements ScheduleBook {
       const [row] = rows
       const byHand = run !== null && time === null
       if (row === undefined || row.state === 'void') return 'moved'
-      // One that is paused may be begun by hand.
+      // A paused schedule may still be started by hand.
       if (byHand ? !row.wanted : row.state !== 'on' || Number(row.since_ms) !== found) return 'moved'
-      // Asked once the row is ours: the statement that waited for it has an older look at the others.
+      // Checked after the row is locked: the UPDATE may have waited, and its snapshot of other rows is older.
       const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [
         name,
       ])
@@ -197,7 +198,8 @@ export class PostgresSchedules implements ScheduleBook {
       if (passed !== null) {
         await client.query(`INSERT INTO ${HISTORY} (name, note) VALUES ($1, $2)`, [name, passed])
       }
-      // The clock of the server was put back, and the schedule added or resumed anew: its times come once more, and their runs do not.
+      // After the server's clock was set back and the schedule added or resumed, times recur. Their runs must not start
+      // again.
       const had =
         time === null
           ? null
@@ -211,7 +213,7 @@ export class PostgresSchedules implements ScheduleBook {
         const values = [name, time?.period ?? null, time?.at ?? null, run.runId]
         await client.query(`INSERT INTO ${HISTORY} (name, period, due_ms, run_id) VALUES ($1, $2, $3, $4)`, values)
       }
-      // What is begun by hand moves no time.
+      // A start by hand does not move the next time.
       if (byHand) await client.query(`UPDATE ${SCHEDULES} SET wanted = false, error = NULL WHERE name = $1`, [name])
       else {
         await client.query(
@@ -271,7 +273,7 @@ export class PostgresSchedules implements ScheduleBook {
     return rows.map((row) => scheduleOf(row, last.get(row.name) ?? null))
   }
 
-  /** The newest lines of each. */
+  /** The newest lines of each schedule. */
   async #lines(names: readonly string[], limit: number): Promise<readonly HistoryRow[]> {
     const { rows } = await this.#pool.ask<HistoryRow>(
       `SELECT n.name, h.period, h.due_ms, ${ms('h.at')} AS at, h.run_id, h.note, r.status, r.exit_code, r.error, ${ms('r.ended_at')} AS ended
@@ -284,7 +286,7 @@ export class PostgresSchedules implements ScheduleBook {
   }
 }
 
-/** Old lines go, with their runs, what these have said, and their slots. */
+/** Deletes old history lines, their runs, and output and slots of those. */
 async function forget(client: PoolClient, name: string): Promise<void> {
   const old = `SELECT h.no, h.run_id FROM ${HISTORY} h WHERE h.name = $1 ORDER BY h.no DESC OFFSET ${KEPT}`
   await client.query(`DELETE FROM ${RUNS} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])
@@ -321,7 +323,7 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
   }
 }
 
-/** It came here with a copy of its queue: what it does in one environment need not be wanted in another. */
+/** The schedule came here with a copy of its queue: what one environment runs may be unwanted in another. */
 function unconfirmed(name: string): SluiceError {
   const command = `sluice schedule resume ${shellQuote(name)}`
   return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {

@@ -1,11 +1,11 @@
-/** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
+/** Tables of a queue, in their own schema next to graphile-worker's, and how they are created and upgraded. */
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { unlessMadeMeanwhile } from '../server/made-meanwhile.ts'
 import { elsewhere, QueueIdentity, type Ask } from './identity.ts'
 
-/** Holds `sluice_runs` and the others. */
+/** Contains `sluice_runs` and the other tables. */
 export const QUEUE_SCHEMA = 'sluice_queue'
 const VERSION = 8
 const WITH_SCHEDULES = 2
@@ -15,32 +15,35 @@ const WITH_TOTALS = 5
 const WITH_CONFIRMED_IN = 6
 const WITH_COUNTED_ENDS = 7
 
-/** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
+/**
+ * SQL over `s`: the slot waits for a call (since version 3; at first such slots only compared). `to_jsonb` also works
+ * on the older queue that a read-only session may find.
+ */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
 /** The same over `w`, a worker. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
-/** The same over `r`, a run: null where no slot has read the ledger. */
+/** The same over `r`, a run: null if no slot has read the ledger. */
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
-/** The same: the reading of the ledger is older than the end of the run. A queue before version 7 does not say. */
+/** The same: the ledger was read before the run ended. False in a queue before version 7, which has no such column. */
 export const COUNT_IS_DUE =
   "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
 
-/** What of ours there is: it came one after the other. */
+/** Which of our tables and columns exist: versions added them one after the other. */
 export type QueueTables = {
   readonly runs: boolean
   readonly schedules: boolean
   readonly drains: boolean
-  /** Slots tell which tables they can be steered by. */
+  /** Slots list the tables that they can be steered by. */
   readonly tables: boolean
-  /** Runs note in which database they may begin. */
+  /** Runs record the database in which they may start. */
   readonly confirmedRuns: boolean
 }
 
-/** Our own, and that of graphile-worker. */
+/** Our schema, and that of graphile-worker. */
 const SCHEMAS = [QUEUE_SCHEMA, 'graphile_worker']
-/** How long who makes a part of the queue waits for another session, ms: less than a statement may take. */
+/** Longest wait for a lock while part of the queue is created, ms: less than a statement may take. */
 const LOCK_MS = 10_000
 type Asked = {
   query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<Pick<QueryResult<R>, 'rows'>>
@@ -73,7 +76,7 @@ const TABLES = `
     refused_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run_id, worker_id));
 `
 
-/** What version 2 adds. Moments that are compared are ms since the epoch: a timestamp would round them. */
+/** Version 2. Times that are compared are ms since the epoch: a timestamp would round them. */
 const SCHEDULES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN mark text;
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_schedules (
@@ -92,7 +95,7 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** What version 3 adds: slots that compare with the one that has a stream, rows of work that is not ended, workers that are asked to end, and which alerts stand. */
+/** Version 3: slots that compare with the slot of the stream, open rows, workers that are asked to end, alerts. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -101,15 +104,15 @@ const COMPARERS_AND_ALERTS = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
 
-/** What version 4 adds: tables by which a slot can be steered, as its newest plan names them; NULL before it has planned. */
+/** Version 4: tables by which a slot can be steered, from its newest plan; NULL before it has planned. */
 const STEERED_TABLES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN tables text[];
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 4;
 `
 
 /**
- * What version 5 adds: rows and chunks of a copy by the ledger of its target, and when that was read, ms since the epoch by its clock; the chunks that a slot works
- * on, and from whom it was taken; of which run an alert is, and of which chunks.
+ * Version 5: rows and chunks of a copy by the ledger of its target, and the time of that reading (ms since the epoch,
+ * the ledger's clock); the chunks that a slot works on, and its lost worker; run and chunks of an alert.
  */
 const TOTALS_AND_LOSSES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
@@ -118,15 +121,15 @@ const TOTALS_AND_LOSSES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
-/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. Since version 7 its timeline, too. */
+/** Version 6: the database in which a schedule was confirmed (existing ones: this one). Since 7 with its timeline. */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 6;
 `
 
 /**
- * What version 7 adds: when the ledger of a run was read last, by the clock of this database, and the end of the run for which it was read once more. Runs that ended
- * well have read it before.
+ * Version 7: when the ledger of a run was last read, by the clock of this database, and the end of the run for which it
+ * was read again. Runs that ended well read it before.
  */
 const COUNTED_ENDS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
@@ -135,10 +138,11 @@ const COUNTED_ENDS = `
 `
 
 /**
- * What version 8 adds: the error of a slot that no program of it has reported, until a worker has; how often a worker was heard of, and since when it reaches the queue
- * again (NULL before its first silence); and the database that a run was put into, or confirmed in. Those that are there were in this one, unless the schedules say
- * that the queue is a copy: one that is on was confirmed elsewhere, and none here.
- * Null is a run that a worker of version 7 puts in beside those of this version: workers of its program take it, and they open no queue of version 8.
+ * Version 8: the error of a slot until a worker has reported it; how many heartbeats a worker sent, and since when it
+ * reaches the queue again (NULL before its first gap); the database that a run was submitted to or confirmed in.
+ * Existing runs were submitted here, unless the schedules show that the queue is a copy: one that is on was confirmed
+ * elsewhere, and none here. NULL is a run that a worker of version 7 submits next to those of this version: workers of
+ * its program take it, and they do not open a queue of version 8.
  */
 const CONFIRMED_RUNS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
@@ -148,7 +152,7 @@ const CONFIRMED_RUNS = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 8;
 `
 
-/** Makes those schemas that are not there; whose they are is for the caller to ask. @throws SluiceError TARGET_BUSY */
+/** Creates the schemas that are missing. The caller checks who owns them. @throws SluiceError TARGET_BUSY */
 export async function makeSchemas(pool: Pool, label: string): Promise<void> {
   for (const schema of SCHEMAS) {
     await unlessMadeMeanwhile(async () => {
@@ -160,25 +164,25 @@ export async function makeSchemas(pool: Pool, label: string): Promise<void> {
 }
 
 /**
- * Makes what is missing, in one transaction. Programs that do so at once wait for each other, and for those alone who have a right to the queue: no lock of theirs is
- * one that any login may take.
+ * Creates what is missing, in one transaction. Programs that do so at once wait for each other, and only for roles with
+ * a right to the queue: they use no lock that any login may take, such as an advisory one.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program, TARGET_BUSY
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {
-  // A question that a service refuses would end the transaction.
+  // Read before the transaction: a query that a service refuses would abort it.
   const identity = await new QueueIdentity((text) => pool.query(text)).read()
   await unlessMadeMeanwhile(async () => {
     const there = await isThere(pool)
     if (there && (await versionNow(pool, label)) === VERSION) return
     await patiently(pool, label, there ? 'queue' : 'catalog', async (client) => {
-      // Before it reads the table: of two who have read it none could lock it.
+      // Lock before the version is read: two sessions that had both read it could not lock it.
       await client.query(there ? `LOCK TABLE ${VERSION_TABLE} IN ACCESS EXCLUSIVE MODE` : TABLES)
       await bringUp(client, await versionNow(client, label), identity)
     })
   })
 }
 
-/** From a version to that of this program. */
+/** Upgrades from a version to that of this program. */
 async function bringUp(client: Asked, version: number, identity: string): Promise<void> {
   if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
   if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
@@ -207,8 +211,8 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
 }
 
 /**
- * A transaction that waits for no lock longer than `LOCK_MS`.
- * @param kept what it may have to wait for: the table of a queue that is there, or who makes schemas and tables
+ * Runs a transaction that waits for no lock longer than `LOCK_MS`.
+ * @param kept what it may wait for: the table of an existing queue, or a session that creates schemas and tables
  * @throws SluiceError TARGET_BUSY names the sessions that it waited for
  */
 async function patiently(
@@ -256,7 +260,7 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
   })
 }
 
-/** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
+/** Inspects the queue and creates nothing. @throws SluiceError LEDGER_NEWER */
 export async function lookForQueue(ask: Ask, label: string): Promise<QueueTables> {
   const asked: Asked = { query: (text) => ask(text) }
   if (!(await isThere(asked))) return NOTHING
@@ -271,10 +275,10 @@ export async function lookForQueue(ask: Ask, label: string): Promise<QueueTables
 }
 
 const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tables: false, confirmedRuns: false }
-/** Where it was just made, or made newer. */
+/** All tables of a queue that was just created or upgraded. */
 export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
-/** By a read of the catalog: a session that did not find a schema goes on not to find it by its name. */
+/** Reads the catalog: a session that once failed to find a schema by name keeps not finding it. */
 async function isThere(client: Asked): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -4,7 +4,7 @@ import type { QueuedRun } from '../../../model/share/queue-port.ts'
 import { queueSlots } from './jobs.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Makes the run and queues its slots, in the caller's transaction. @param identity of the database of the queue */
+/** Creates the run and queues its slots, in the caller's transaction. @param identity of the database of the queue */
 export async function submitRun(client: PoolClient, run: QueuedRun, identity: string): Promise<void> {
   const { runId, kind, takesTurns, operation, stores, commandLine, source, target, program, actor, host, queue } = run
   await client.query(

@@ -1,4 +1,4 @@
-/** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
+/** One worker's side of the queue: heartbeat, slots claimed under a fencing token, and the sweep for lost slots. */
 import type { PoolClient } from 'pg'
 import {
   SILENT_AFTER_MS,
@@ -50,16 +50,16 @@ import { QUEUE_SCHEMA } from './schema.ts'
 const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
 const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
 const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
-/** What failed for a passing cause rests so long before its next try, and twice as long each time, up to a minute. */
+/** First rest after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
 const FIRST_REST_MS = 2_000
 const LONGEST_REST_MS = 60_000
-/** A slot that one worker refused is offered to others after this. */
+/** A slot that one worker refused is offered to others after this, ms. */
 const OFFERED_AFTER_MS = 1_000
 
-/** SQL: the slot is this worker's, under this fence. */
+/** SQL: the slot is this worker's, under this fencing token. */
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
-/** SQL over `s`, a slot whose worker is lost: what is reported of it, as `SilentSlot` and when it was found. */
+/** SQL over `s`, a slot of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
@@ -209,7 +209,7 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
-    // Text, and no jsonb: that refuses what a value of somebody may hold.
+    // Text, not jsonb: jsonb refuses some characters that values may contain.
     await this.#pool.ask(
       `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS} s WHERE ${MINE}
        ON CONFLICT (run_id, slot_no) DO UPDATE SET events = excluded.events`,
@@ -221,10 +221,10 @@ export class PostgresQueueWorker implements QueueWorker {
     const { left, exitCode, error, isUnworked = false, isLost = false } = end
     const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
-      // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
+      // Lock the row of the run first: otherwise two last slots that end at once would each see the other at work.
       const isStopped = await isToStop(client, runId)
       const isLeftOut = left === 'none' && exitCode === EXIT_OF_KIND.stopped
-      // What was left out may go on since the slot has heard of it last.
+      // A table that was left out may be wanted again since the slot's last heartbeat.
       const isWanted = isLeftOut && !(await leavesOut(client, runId))
       const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
@@ -248,15 +248,15 @@ export class PostgresQueueWorker implements QueueWorker {
         await queueAgain(client, runId, no, rest)
         return { isMine: true, goesOn, ended: null }
       }
-      // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
+      // Slots that share one operation end together: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
       const ended = await endOfRun(client, runId)
-      // What slots share fails with the run.
+      // A shared operation has failed only when the run has.
       const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
-      // Asked to stop while it rests for another try, it has not failed.
+      // If the run was asked to stop while the slot rested before a retry, it has not failed.
       if (isUnworked && error !== undefined && hasFailed && left === 'none')
         await client.query(`UPDATE ${SLOTS} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [runId, no])
       return { isMine: true, goesOn, ended }
@@ -303,7 +303,7 @@ export class PostgresQueueWorker implements QueueWorker {
       )
       const lostKeys = keysOf(lost.rows)
       await unlockJobs(client, lostKeys)
-      // Also what was just lost: its job may be held, or gone.
+      // Includes the slots lost just now: their job may be locked, or missing.
       const { rows } = await client.query<KeyRecord>(
         `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmed('$1')} AND ${HAS_NO_JOB}
@@ -384,7 +384,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows.map(({ run_id }) => run_id)
   }
 
-  /** A run that was asked to stop while its last worker was lost ends here. */
+  /** True if slots are silent but this worker may not declare them lost: it is not `steady`. */
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
       `SELECT NOT ${steady('$1')} AND EXISTS (

@@ -7,15 +7,12 @@ const SCALAR = /[^,\]}\s]+/y
 
 type Elements = 'json' | 'values'
 
-/** `json`: every element is a JSON text of its own, also one that is an array; `values`: arrays within are further dimensions. */
+/** `json`: each element is a separate JSON text, even an array; `values`: nested arrays are further dimensions. */
 export function elementsOf({ of }: ColumnType & { readonly kind: 'list' }): Elements {
   return of.kind === 'json' ? 'json' : 'values'
 }
 
-/**
- * @param json canonical JSON of an array
- * @throws SluiceError VALUE_REFUSED for JSON that is no array
- */
+/** @param json canonical JSON of an array @throws SluiceError VALUE_REFUSED for JSON that is no array */
 export function arrayLiteral(json: string, of: Elements): string {
   if (!json.startsWith('[')) {
     throw new SluiceError('VALUE_REFUSED', `this is no list: ${json.slice(0, 60)}`, {
@@ -41,7 +38,7 @@ export function arrayLiteral(json: string, of: Elements): string {
     const text = match(SCALAR)
     return text === 'null' ? 'NULL' : text
   }
-  /** An object or array that is one value, as it stands. */
+  /** The text of an object or array that is a single value. */
   const whole = (): string => {
     const start = at
     for (let depth = 0; ;) {

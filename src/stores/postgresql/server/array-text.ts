@@ -1,4 +1,4 @@
-/** An array as PostgreSQL reads it: `{"a","b",NULL}`. It stands apart because dialects load no driver. */
+/** Array literal of PostgreSQL: `{"a","b",NULL}`. A separate file, because dialects load no driver. */
 export function arrayText(values: readonly (string | null)[]): string {
   const items = values.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`))
   return `{${items.join(',')}}`

@@ -1,20 +1,20 @@
-/** What becomes of a session, asked over a connection of its own. */
+/** Checks or ends a session, over a separate connection. */
 import { performance } from 'node:perf_hooks'
 import { connect, type Backend } from './connect.ts'
 import type { PostgresSettings } from './settings.ts'
 
-/** Whether the server is at work on the statement of a session, and does not wait for us. @throws what connecting throws */
+/** True if the server works on the session's statement and does not wait for us. @throws as `connect` */
 export async function isWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
   const condition = "state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'"
   return (await beside(settings, backend, 'pid', condition)) > 0
 }
 
-/** Ends a session, if it is still there; never another one. @throws what connecting throws */
+/** Ends a session if it still exists; never another one. @throws as `connect` */
 export async function terminate(settings: PostgresSettings, backend: Backend): Promise<void> {
   await beside(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
 }
 
-/** Ends the statement that a session works on, and not the session. @throws what connecting throws */
+/** Cancels the session's statement, not the session. @throws as `connect` */
 export async function cancel(settings: PostgresSettings, backend: Backend): Promise<void> {
   await beside(settings, backend, 'pg_catalog.pg_cancel_backend(pid)', 'true')
 }

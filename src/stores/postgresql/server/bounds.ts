@@ -1,22 +1,22 @@
-/** Bounds of partitions: as the server prints them, and as it takes them. */
+/** Bounds of partitions: parsed from the server's output, and written as SQL. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from './connect.ts'
 import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import type { PartitionKey } from './known.ts'
 
-/** The first value is in the partition, the second is not; null is open. */
+/** `from` is inclusive, `to` exclusive; null is unbounded. */
 export type Bounds = { readonly from: string | null; readonly to: string | null }
 
 const PLACES = /^FOR VALUES FROM \((.*)\) TO \((.*)\)$/s
-/** A literal with its quotes doubled, or a number or word that needs none. */
+/** A quoted literal, or a number or word without quotes. */
 const VALUE = `(B?'(?:[^']|'')*'|[^'(),]+)`
 const ONE = new RegExp(`^FOR VALUES FROM \\(${VALUE}\\) TO \\(${VALUE}\\)$`, 's')
 
 /**
- * @param text what `pg_get_expr` prints of a partition's bounds, in a session with `standard_conforming_strings`
+ * @param text output of `pg_get_expr` for a partition's bounds, in a session with `standard_conforming_strings`
  * @returns null for the default partition
- * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, or of another kind than a range
+ * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, or other than a range
  */
 export function boundsOf(text: string): Bounds | null {
   if (text === 'DEFAULT') return null
@@ -29,14 +29,14 @@ export function boundsOf(text: string): Bounds | null {
   return { from: valueOf(found[1] ?? ''), to: valueOf(found[2] ?? '') }
 }
 
-/** As it stands behind ATTACH PARTITION. */
+/** The clause after ATTACH PARTITION. */
 export function boundsSql({ from, to }: Bounds): string {
   return `FOR VALUES FROM (${from === null ? 'MINVALUE' : literal(from)}) TO (${to === null ? 'MAXVALUE' : literal(to)})`
 }
 
 /**
- * A condition that holds for all rows between the bounds; the server need not look at rows again that a constraint says this of.
- * @param row name that the table has in the statement
+ * Condition for rows within the bounds. With an equal constraint the server need not check the rows again.
+ * @param row name of the table in the statement
  */
 export function betweenSql(column: string, type: string, { from, to }: Bounds, row?: string): string {
   const name = row === undefined ? quoteName(column) : `${row}.${quoteName(column)}`
@@ -47,7 +47,7 @@ export function betweenSql(column: string, type: string, { from, to }: Bounds, r
   ].join(' AND ')
 }
 
-/** By their lower bounds, as the server compares them. */
+/** Ordered by lower bound, as the server compares them. */
 export async function inOrder<T extends { readonly bounds: Bounds }>(
   session: CopySession,
   all: readonly T[],

@@ -1,4 +1,4 @@
-/** Columns on their way out: how each is asked for, and how what COPY prints becomes a cell. */
+/** Reading columns: the SELECT expression for each, and how COPY output becomes a cell. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -11,21 +11,21 @@ type AnyColumn = ReadColumn | WriteColumn
 
 export type Reader = (text: string) => Exclude<Cell, null>
 
-/** Readers of one column's fields in COPY's text format; none for `\\N`. */
+/** Readers of a column's fields in COPY's text format; not called for `\\N`. */
 export type FieldReader = {
-  /** For fields without a backslash; null where the cell is the field itself. */
+  /** For fields without a backslash; null if the field is the cell. */
   readonly plain: Reader | null
-  /** For fields that may hold escapes. */
+  /** For fields that may contain escapes. */
   readonly escaped: Reader
 }
 
-/** What stands behind SELECT for a column. Its text is what `fieldReader` takes. */
+/** SELECT expression of a column, for `fieldReader`. */
 export function selected({ name, as, column: { type } }: AnyColumn): string {
   const column = quoteName(name)
-  // The shortest text of a single-precision number names another number in double precision.
+  // The shortest text of a single-precision number means another number in double precision.
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
-    // As texts, or records and the like would become objects, which no literal can be made of again.
+    // As texts: records and the like would become objects, which cannot be turned back into literals.
     return `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
   }
   return column
@@ -39,7 +39,7 @@ function asJson(as: ColumnType, type: ColumnType): type is ColumnType & { readon
   return type.kind === 'list' && (as.kind === 'list' || as.kind === 'json')
 }
 
-/** Whether every value of a column is one of the type it travels as, and keeps all of itself there. */
+/** True if every value of the column fits the type it travels as, without loss. */
 export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
   switch (as.kind) {
     case 'float':
@@ -75,9 +75,9 @@ export function fieldReader(column: AnyColumn): FieldReader {
 }
 
 /**
- * Reader of what the server prints for the column itself, neither changed by `selected` nor escaped; the cell is the one that a copy makes of the same
- * value. Null where the cell is the text.
- * @param json what `to_jsonb` makes of the text of an array; null where the column is none
+ * Reads the server's text of the column itself, without `selected` and without escapes. It gives the same cell as a
+ * copy. Null if the cell is the text.
+ * @param json `to_jsonb` for the text of an array; null if the column is none
  */
 export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {
   const {
@@ -94,7 +94,7 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
   return quick === undefined ? normalizer(as) : quick
 }
 
-/** For what the server prints in canonical form already (null), or nearly so; undefined for the rest. Slow twin: `normalizer`. */
+/** Null if the server's text is canonical; undefined if it is too different. Reference implementation: `normalizer`. */
 function quickReader(as: ColumnType): Reader | null | undefined {
   switch (as.kind) {
     case 'bool':
@@ -142,7 +142,7 @@ export function unescaped(field: string): string {
   return field.replaceAll(ESCAPED, (_, char: string) => LETTERS[char] ?? char)
 }
 
-/** The error with the name of its column; what is no verdict on a value comes back unchanged. @param isTarget as `valueError` has it */
+/** Adds the column's name to an error about a value; others are unchanged. @param isTarget as for `valueError` */
 export function inColumn(error: unknown, { name }: AnyColumn, table: string, isTarget: boolean): unknown {
   if (!isRefusedValue(error)) return error
   return valueError(isTarget, error.message, { where: `${table}.${name}`, cause: error })

@@ -1,4 +1,4 @@
-/** A write transaction that ends in one of three ways: committed, surely not committed, or a question for the database. */
+/** A write transaction with three outcomes: committed, surely not committed, or unknown until the database is asked. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader, SqlTransaction } from '../../../model/run/sql-port.ts'
 import type { SqlSession } from './sql-session.ts'
@@ -8,8 +8,8 @@ export type Outcome<T> =
   | { readonly committed: false; readonly result: T; readonly lost: unknown }
 
 /**
- * BEGIN, body, COMMIT. Whatever is thrown means that nothing was committed.
- * @returns `committed: false` where the connection broke after COMMIT was sent and before it was answered
+ * BEGIN, body, COMMIT. If it throws, nothing was committed.
+ * @returns `committed: false` if the connection broke after COMMIT was sent and before the reply
  */
 export async function transact<T>(
   session: SqlSession,
@@ -26,23 +26,23 @@ export async function transact<T>(
     throw error
   }
   end()
-  // Gone before COMMIT was sent: nothing to ask about.
+  // The connection broke before COMMIT was sent: surely not committed.
   if (!session.alive) throw session.loss()
   const ending = await session.commit().catch(async (error: unknown) => {
     await session.rollBack()
     throw error
   })
   if (ending === 'committed') return { committed: true, result }
-  // Where a statement failed and the body went on, COMMIT succeeds and rolls back.
+  // If a statement failed and the body continued, COMMIT succeeds and rolls back.
   if (ending === 'rolled back') {
     throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled a transaction back and did not say why')
   }
-  // A statement that failed before leaves nothing to commit.
+  // An earlier statement failed, so nothing can have been committed.
   if (session.failure !== ending.lost) throw session.failure
   return { committed: false, result, lost: ending.lost }
 }
 
-/** A transaction that sees one state of the database. @param begin begins it, of the kind that it is given */
+/** A transaction with one snapshot of the database. @param begin begins a transaction of the given kind */
 export async function readOnly<T>(
   session: SqlSession,
   begin: (kind: string) => Promise<void>,
@@ -59,7 +59,7 @@ export async function readOnly<T>(
   }
 }
 
-/** Statements on a session until its transaction ends: what a body leaves running must not meet the next one. */
+/** Statements on a session until its transaction ends: later calls of a body must not reach the next transaction. */
 function transactionOf(session: SqlSession): { readonly transaction: SqlTransaction; end(): void } {
   let ended = false
   const open = (): SqlSession => {

@@ -1,4 +1,4 @@
-/** One connection to a PostgreSQL server, made ready: encrypted as asked, with settings that a catalog relies on. */
+/** Opens a connection to a PostgreSQL server: encrypted as requested, with the settings that a catalog relies on. */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Client, type ClientConfig } from 'pg'
@@ -17,7 +17,7 @@ const OLDEST = 130_000
 const LOCK_TIMEOUT_MS = 30_000
 const KEEPALIVE_MS = 30_000
 
-/** The server's process behind a connection; both together name it for all time. */
+/** Server process of a connection; both together identify it for all time. */
 export type Backend = { readonly pid: number; readonly startedAt: string }
 
 export type Connected = {
@@ -27,49 +27,48 @@ export type Connected = {
   /** As `server_version_num`. */
   readonly version: number
   /**
-   * Statements that put the settings on a transaction, where a pooler lends the server's process by the transaction: a SET of the session would reach the other
-   * clients of the pool. Null where the session has the settings.
+   * Statements that apply the settings to a transaction, if a pooler shares server processes between transactions: SET
+   * for the session would affect other clients. Null if the session has the settings.
    */
   readonly local: string | null
 }
 
 /**
- * Settings under which a value or a name has one spelling and one meaning. Roles and databases may have others. Of
- * every session; what only says where or how a table is stored (tablespaces, compression, access methods) stays as it
- * is set.
+ * Settings of every session that give a value or a name one spelling and one meaning; roles and databases may have
+ * others. Settings for storage only (tablespaces, compression, access methods) are left alone.
  */
 const SPELLING: readonly (readonly [name: string, value: string])[] = [
   ['client_encoding', 'UTF8'],
-  // Moments are written and read in it.
+  // Timestamps are written and read in it.
   ['TimeZone', 'UTC'],
-  // Dates have the year first.
+  // Dates start with the year.
   ['DateStyle', 'ISO'],
-  // `sql_standard` reads the sign of a first field for that of all.
+  // `sql_standard` applies the sign of the first field to all fields.
   ['IntervalStyle', 'postgres'],
   ['bytea_output', 'hex'],
-  // Numbers below 1 round what is written.
+  // Values below 1 round the output.
   ['extra_float_digits', '1'],
-  // Money is written and read with its signs and places.
+  // Money has the same sign and decimal places in both directions.
   ['lc_monetary', 'C'],
-  // Without it a fragment of XML is no value.
+  // Without it a fragment of XML is invalid.
   ['xmloption', 'content'],
   // Without it NULL in an array is read as the text "NULL".
   ['array_nulls', 'on'],
   // Without it a backslash in our literals would be an escape.
   ['standard_conforming_strings', 'on'],
-  // With it the server quotes each name that it writes, and texts of one thing differ.
+  // With it the server quotes every name, and texts of the same object differ.
   ['quote_all_identifiers', 'off'],
   // With it `x = NULL` is true.
   ['transform_null_equals', 'off'],
-  // Another limit leaves out rows that an index of its kind finds.
+  // Another limit omits rows that a GIN index finds.
   ['gin_fuzzy_search_limit', '0'],
 ]
 
 /**
- * A connection with its settings. Nothing is set before it is known whether a pooler lends the server's process to others, and whether another role has put
- * something where our statements would run it.
+ * Opens a connection and applies the settings. First it checks if a pooler shares the server process, and if another
+ * role planted an object that our statements would run.
  * @param purpose `replication`: the server answers with a walsender, which takes statements in the simple protocol only
- * @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED
+ * @throws SluiceError CONNECT_FAILED (retryable if the server may come up by itself), TLS_FAILED, TARGET_DENIED
  */
 export async function connect(
   settings: PostgresSettings,
@@ -87,8 +86,9 @@ export async function connect(
 }
 
 /**
- * Commits of the session, or of the transaction, are waited for until they are on the disk, also where role or database have `synchronous_commit = off`: a crash takes those back that
- * others have seen. A standby is not waited for by that; a higher setting stays.
+ * Makes commits of the session, or of the transaction, wait for the disk, even if role or database have
+ * `synchronous_commit = off`: a crash would undo commits that others saw. It does not wait for a standby; a higher
+ * setting stays.
  */
 export function durableSql(scope: 'session' | 'transaction'): string {
   return `SELECT pg_catalog.set_config('synchronous_commit', 'local', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`
@@ -103,7 +103,7 @@ async function connected(settings: PostgresSettings, purpose: Purpose): Promise<
   try {
     return await start(settings, purpose, tls.options === null ? false : { ...tls.options, host: settings.host })
   } catch (error) {
-    // The driver has no code for this answer of the server.
+    // The driver has no error code for this reply.
     if (!(error instanceof Error) || error.message !== 'The server does not support SSL connections') {
       throw connectFailed(error, settings)
     }
@@ -127,7 +127,7 @@ async function start(
     port: settings.port,
     user: settings.user,
     database: settings.database,
-    // The driver asks for a text, and would read the password file by itself, with a warning, where there is none.
+    // The driver needs a text: without one it would read the password file itself, and print a warning.
     password: settings.password() ?? '',
     application_name: settings.applicationName,
     ssl,
@@ -148,7 +148,7 @@ async function start(
   return client
 }
 
-/** A socket that the driver tells to connect to the server, and that connects to where the way to it begins. */
+/** A socket that ignores the address from the driver and connects to the start of the route. */
 async function detourTo({ host, port }: PostgresSettings, route: Route): Promise<Socket> {
   const by = await route(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
   const socket = new Socket()
@@ -168,11 +168,11 @@ async function prepare(
   const isLent = await lends(client, settings, purpose, backend.pid)
   const settled = [
     ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
-    // Without a fraction the planner takes a cursor for a question whose first rows matter most.
+    // Default fraction: the planner would optimize a cursor for its first rows.
     'cursor_tuple_fraction TO 1',
     `lock_timeout TO ${LOCK_TIMEOUT_MS}`,
     `idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
-    // So that the locks of a client whose machine vanished do not outlive it for hours.
+    // Otherwise locks of a client whose machine vanished could remain for hours.
     'tcp_keepalives_idle TO 30',
     'tcp_keepalives_interval TO 10',
     'tcp_keepalives_count TO 3',
@@ -192,13 +192,17 @@ async function prepare(
 }
 
 /**
- * The schemas of a search_path that names pg_catalog behind others, without it: the server looks there first then, and the schema in which tables are made stays the same. Null where
- * pg_catalog is the first one already. pg_temp is left as it is: what a session finds there it has made itself, and no other table comes before it.
+ * Schemas of a search_path that names pg_catalog after others, without pg_catalog: the server then searches it first,
+ * and new tables still get the same schema. Null if pg_catalog is already first. pg_temp stays: only the session itself
+ * creates objects there, and no other table precedes it.
  */
 const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
   WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`
 
-/** What the server says of itself. @throws SluiceError CONNECT_FAILED where it is too old, or its database cannot hold every text */
+/**
+ * Version and settings of the server.
+ * @throws SluiceError CONNECT_FAILED if it is too old, or its database cannot store every text
+ */
 async function serverOf(
   client: Client,
   settings: PostgresSettings,
@@ -238,20 +242,20 @@ async function refusePlanted(client: Client, settings: PostgresSettings): Promis
   if (planted !== undefined) throw plantedError(planted, settings.user, settings.label)
 }
 
-/** Whether the pooler in front of a database lends processes by the transaction, as this program has found out. */
+/** Whether the pooler of a database shares processes between transactions, as found earlier by this program. */
 const lenders = new Map<string, boolean>()
-/** A pool in use may give two clients different processes, so it is asked more than once. */
+/** Attempts: a pool in use may give two clients different processes by chance. */
 const TRIES = 3
 
 /**
- * Whether a pooler may give the process of the server to another client between two transactions. Only asks.
- * A pooler makes up the number of a process that a client is told when it connects; the server tells its own.
- * @param pid by which the server knows the process
+ * True if a pooler may give the server process to another client between two transactions. Changes nothing. A pooler
+ * invents the process number that a client gets at connection; the server reports the real one.
+ * @param pid number of the process on the server
  */
 async function lends(client: Client, settings: PostgresSettings, purpose: Purpose, pid: number): Promise<boolean> {
   const { processID } = client as Client & { readonly processID?: number | null }
   if (processID === pid) return false
-  // `prepare=off` is documented for such poolers alone.
+  // `prepare=off` is documented for such poolers only.
   if (!settings.prepare) return true
   const { host, port, database, user } = settings
   const pool = JSON.stringify([host, port, database, user])
@@ -261,7 +265,7 @@ async function lends(client: Client, settings: PostgresSettings, purpose: Purpos
   try {
     let isLent = false
     for (let tries = 0; tries < TRIES && !isLent; tries++) {
-      // A pool lends either what came back last, which the other one gets then, or what came back first, which this one gets.
+      // A pool hands out either the last returned process, which the other client gets, or the first, for this one.
       isLent = (await processOf(client)) !== pid
       await other.query('BEGIN')
       isLent ||= (await processOf(other)) === pid || (await processOf(client)) !== pid

@@ -1,16 +1,16 @@
-/** COPY … FROM STDIN: pieces go to the server as they are, and what goes wrong on either side ends it on both. */
+/** COPY … FROM STDIN: sends pieces unchanged; an error on either side ends both. */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
 import type { Flow } from './copy-out.ts'
 
 const COPY_DATA = 100
 const COPY_DONE = Buffer.from([99, 0, 0, 0, 4])
-/** Bytes of one message; servers take less than a gigabyte. */
+/** Most bytes of one message; servers take less than a gigabyte. */
 const MOST = 64 * 1024 * 1024
 
 export type Pieces = AsyncIterable<Buffer> | Iterable<Buffer>
 
-/** The driver has this and does not say so. */
+/** Methods that the driver has but does not declare. */
 type CopyConnection = Connection & { sendCopyFail(reason: string): void }
 
 export class CopyIn implements Submittable {
@@ -45,9 +45,10 @@ export class CopyIn implements Submittable {
   }
 
   /**
-   * Sends everything, and returns how many rows the server took.
-   * @param isEager rows follow the statement at once: a server that refuses it leaves them out, as the protocol has it. Nobody waits for its word then
-   * @throws what the server complained about; or what `pieces` threw, after the server was told to forget what it has
+   * Sends all pieces. Returns how many rows the server took.
+   * @param isEager send rows right after the statement, without waiting for the server; by the protocol, a server that
+   * refuses the statement skips them
+   * @throws errors of the server; or the error of `pieces`, after the server was asked to discard the rows
    */
   async send(pieces: Pieces, isEager = false): Promise<bigint> {
     if (!isEager || this.#connection === null) await this.#server(this.#started)
@@ -55,11 +56,11 @@ export class CopyIn implements Submittable {
     try {
       for await (const piece of pieces) {
         for (let at = 0; at < piece.length && !this.#over; at += MOST) await this.#write(piece.subarray(at, at + MOST))
-        // Leaving the loop ends whoever makes the pieces.
+        // Leaving the loop ends the generator of the pieces.
         if (this.#over) break
       }
     } catch (error) {
-      // Without this word the server would take the rows so far for all of them. Its answer is of no interest.
+      // Without CopyFail the server would take the rows so far as complete. Its reply is ignored.
       if (!this.#over) this.#connection?.sendCopyFail('the rows ended with an error')
       await this.#server(this.#ended).catch(() => undefined)
       throw error
@@ -73,11 +74,11 @@ export class CopyIn implements Submittable {
   }
 
   handleRowDescription(): void {
-    // Of statements beside the COPY: nobody asks for their rows.
+    // Rows of statements besides the COPY are not used.
   }
 
   handleDataRow(): void {
-    // The same.
+    // Likewise.
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
@@ -116,7 +117,7 @@ export class CopyIn implements Submittable {
     this.#socket.removeListener('drain', this.#wake)
   }
 
-  /** Silence is the server's while we wait for it, and ours while we wait for rows. */
+  /** While we wait for the server, a silence is its own; while we wait for rows, it is ours. */
   async #server<T>(promise: Promise<T>): Promise<T> {
     this.#flow.waiting()
     try {

@@ -1,21 +1,21 @@
 /**
- * COPY … TO STDOUT, taken off the socket: what the server sends for the rows is cut out of its messages without an object for each of them, which
- * the driver would make. Everything else is left to the driver.
+ * COPY … TO STDOUT, read from the socket: row data is cut out of the messages without an object per row, which the
+ * driver would create. Everything else goes to the driver.
  */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
 
 const HEADER = 5
 const COPY_DATA = 100
-/** `H`, and what may stand between other messages: notices, notifications, settings, and the answers to parse and bind. */
+/** `H`, and messages that may come in between: notices, notifications, settings, replies to parse and bind. */
 const ASIDE: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
 
-/** Bytes that wait for a reader before the server is kept from sending more. */
+/** Unread bytes at which the server is stopped from sending more. */
 const FULL = 1024 * 1024
 
 type Listener = (data: Buffer) => void
 
-/** Told when the server has to wait for us, and when we wait for it again. */
+/** Called when the server has to wait for us, and when we wait for it again. */
 export type Flow = { waiting(): void; paused(): void }
 
 export class CopyOut implements Submittable {
@@ -24,9 +24,9 @@ export class CopyOut implements Submittable {
   readonly #driver: Listener
   readonly #flow: Flow
   readonly #mine: Listener = (data) => this.#take(data)
-  /** Bytes of a message header that came in two pieces. */
+  /** Part of a message header at the end of a piece. */
   #header: Buffer | null = null
-  /** Bytes that are left of a row, and of another message. */
+  /** Bytes left of a row, and of another message. */
   #row = 0
   #other = 0
   #messages = 0n
@@ -39,7 +39,7 @@ export class CopyOut implements Submittable {
   #queued = 0
   #wake: (() => void) | null = null
 
-  /** @param driver what listens to the socket while no rows are on their way */
+  /** @param driver listener of the socket while no rows arrive */
   constructor(text: string, socket: Duplex, driver: Listener, flow: Flow) {
     this.#text = text
     this.#socket = socket
@@ -47,12 +47,12 @@ export class CopyOut implements Submittable {
     this.#flow = flow
   }
 
-  /** Messages with rows, which servers send one of for each row; and what they say themselves that they sent. Known at the end. */
+  /** Messages with rows (servers send one per row), and the server's own row count. Known at the end. */
   get counted(): { readonly messages: bigint; readonly rows: bigint | null } {
     return { messages: this.#messages, rows: this.#tag }
   }
 
-  /** Whether the server has answered to the end, so that the session can be used for something else. */
+  /** True if the server has finished its reply, so that the session can be used again. */
   get done(): boolean {
     return this.#done
   }
@@ -62,14 +62,14 @@ export class CopyOut implements Submittable {
     this.#socket.on('data', this.#mine)
     this.#attached = true
     this.#flow.waiting()
-    // The protocol that takes one statement a text.
+    // The extended protocol, which allows one statement per text.
     connection.parse({ name: '', text: this.#text, types: [] }, true)
     connection.bind({}, true)
     connection.execute({}, true)
     connection.sync()
   }
 
-  /** What the server sent since the last call, in one piece; null at its end. */
+  /** What the server sent since the last call, in one piece; null at the end. */
   async next(): Promise<Buffer | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure
@@ -116,7 +116,7 @@ export class CopyOut implements Submittable {
     return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
   }
 
-  /** Moves the rows of a piece together in their own memory, over the headers between them. */
+  /** Moves the rows of a piece together in place, over the headers between them. */
   #take(given: Buffer): void {
     const data = this.#header === null ? given : Buffer.concat([this.#header, given])
     this.#header = null
@@ -149,7 +149,7 @@ export class CopyOut implements Submittable {
         at += HEADER
       } else if (ASIDE.has(code)) this.#other = data.readUInt32BE(at + 1) + 1
       else {
-        // The end, or an error: from here on the driver reads for itself.
+        // The end, or an error: from here on the driver reads the socket.
         this.#keep(data.subarray(0, kept))
         const rest = Buffer.from(data.subarray(at))
         this.#detach()

@@ -1,14 +1,14 @@
-/** Rows in the text format of COPY, in pieces that suit a socket. */
+/** Writes rows in COPY's text format, in pieces for a socket. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
-/** Characters of a piece: larger ones were no faster, smaller ones cost a system call each. */
+/** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 
-/** @throws SluiceError VALUE_REFUSED when a text holds U+0000, which PostgreSQL has no place for */
+/** @throws SluiceError VALUE_REFUSED if a text contains U+0000, which PostgreSQL cannot store */
 export function refuseNulCharacters(table: string, columns: readonly string[], rows: readonly SqlRow[]): void {
   for (let r = 0; r < rows.length; r++) {
     const row = rows[r] as SqlRow

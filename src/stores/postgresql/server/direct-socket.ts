@@ -1,23 +1,23 @@
 /**
- * A socket whose bytes are read to where their reader wants them. A stream of small transactions is thousands of small readings a second, each of which would else take a
- * buffer of 64 kB, copy a row out of it and give it back.
+ * A socket that reads bytes directly into its reader's buffer. A stream of small transactions makes thousands of small
+ * reads a second; each would otherwise allocate a buffer of 64 kB and copy a row out of it.
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 
-/** Where bytes are read to. */
+/** Destination of the bytes. */
 export interface Sink {
-  /** Where the next bytes belong. */
+  /** Buffer for the next bytes. */
   room(): Buffer
-  /** So many bytes came there. */
+  /** Called with the number of bytes written there. */
   took(bytes: number): void
-  /** Bytes that were read elsewhere. */
+  /** Takes bytes that were read elsewhere. */
   take(given: Buffer): void
 }
 
 const FIRST = 16 * 1024
 
 export class DirectSocket extends Socket {
-  /** For all that comes before there is a sink. */
+  /** Buffer until there is a sink. */
   readonly #own: Buffer
   #sink: Sink | null = null
 
@@ -36,7 +36,7 @@ export class DirectSocket extends Socket {
     this.#own = own
   }
 
-  /** From now on nobody hears `data`. */
+  /** From now on `data` is not emitted. */
   give(sink: Sink): void {
     this.#sink = sink
   }
@@ -44,7 +44,7 @@ export class DirectSocket extends Socket {
   #came(bytes: number, buffer: Uint8Array): void {
     const sink = this.#sink
     if (buffer !== this.#own && sink !== null) return sink.took(bytes)
-    // Copied: who listens may keep it.
+    // Copied: a listener may keep it.
     const data = Buffer.from(buffer.subarray(0, bytes))
     if (sink === null) this.emit('data', data)
     else sink.take(data)

@@ -1,4 +1,4 @@
-/** Rows of cells as COPY's text format, in pieces that suit a socket. */
+/** Encodes rows of cells in COPY's text format, in pieces for a socket. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -6,7 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'
 import { arrayLiteral, elementsOf } from './array-literal.ts'
 
-/** Characters of a piece: larger ones are no faster, smaller ones cost a system call each. */
+/** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
@@ -16,7 +16,7 @@ type Field = (cell: Exclude<Cell, null>) => string
 
 /**
  * @param table for messages
- * @param first value of a column before those of `columns`, the same in each row, as COPY's text; none where it is empty
+ * @param first COPY text of a column in front of `columns`, the same in each row; empty for none
  * @returns a function that makes COPY text of rows
  */
 export function encoder(
@@ -24,7 +24,7 @@ export function encoder(
   columns: readonly WriteColumn[],
   first = '',
 ): (rows: readonly Row[]) => Generator<Buffer> {
-  // What the server computes itself is no part of what it is given.
+  // Generated columns are not sent.
   const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(column)))
   return function* encode(rows) {
     let text = ''
@@ -63,7 +63,7 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
     }
     return `${line}\n`
   } catch (error) {
-    // What the language says of texts beyond half a gigabyte.
+    // Errors of JavaScript for texts beyond half a gigabyte.
     if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error
     throw new SluiceError('ROW_REFUSED', `a row is too large to be written to ${table} as text`, {
       where: table,
@@ -73,7 +73,7 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
   }
 }
 
-/** The line of a row in pieces. @param made the bytes of a part of it */
+/** A row's line in pieces. @param made the bytes of a part of it */
 function* longLine(
   fields: readonly (Field | null)[],
   row: Row,
@@ -106,9 +106,10 @@ function piece(text: string, table: string, columns: readonly WriteColumn[], row
 }
 
 /**
- * Texts of cells as parameters of a statement take them: what COPY's text format means, without its escapes.
+ * Encodes cells as parameters of a statement: COPY's text format without its escapes.
  * @param table for messages
- * @returns a function that makes the text of the cell of a column, by its place among `columns`; it throws SluiceError ROW_REFUSED for a text that cannot be stored
+ * @returns a function of a cell and its column's index in `columns`; it throws SluiceError ROW_REFUSED for a text that
+ * cannot be stored
  */
 export function parameterTexts(
   table: string,
@@ -141,7 +142,7 @@ function fieldOf(column: WriteColumn): Field {
   const value = valueOf(column)
   if (as.kind === 'list' && type.kind === 'list') return (cell) => escaped(value(cell))
   switch (as.kind) {
-    // Of what these hold, nothing needs an escape.
+    // Values of these types need no escapes.
     case 'bool':
     case 'int':
     case 'decimal':

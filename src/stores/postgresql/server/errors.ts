@@ -1,4 +1,4 @@
-/** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+/** Errors of a copy, classified by side, and by cause: a row, a table or the server. */
 import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { MemberRefused } from '../../common/refusals.ts'
@@ -8,7 +8,7 @@ import { missingRight } from './missing-right.ts'
 import type { PostgresSettings } from './settings.ts'
 import { literal } from './sql.ts'
 
-/** What the server says beside its message. */
+/** Fields of a server's error. */
 type ServerError = {
   readonly message: string
   readonly detail?: string
@@ -27,12 +27,12 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TARGET_CORRUPT: 'SOURCE_IO',
 }
 
-/** A syntax error and a column that is not there: a name may lack its quotes. */
+/** A syntax error, or a missing column: perhaps a name without its quotes. */
 const NAMES: ReadonlySet<string> = new Set(['42601', '42703'])
 
 /**
- * @param where the condition that a user wrote, if one was part of the statement: mistakes are then his
- * @returns a SluiceError of the source's kind, unless the error is none of the database
+ * @param where the user's condition, if it was part of the statement: mistakes are then the user's
+ * @returns a SluiceError of the source, unless the error is not from the database
  */
 export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
   if (thrown instanceof StoredKeyError) return thrown
@@ -65,7 +65,7 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
   return new SluiceError('SOURCE_IO', server.message, { where: `${settings.label} (${state})`, cause: thrown })
 }
 
-/** @returns a SluiceError, unless the error is none of the database */
+/** @returns a SluiceError, unless the error is not from the database */
 export function targetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
   const state = sqlStateOf(thrown)
   const server = serverError(thrown)
@@ -90,7 +90,7 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
   return postgresError(thrown, settings)
 }
 
-/** Those that read wait for those alone that have a table for themselves. */
+/** Readers wait only for exclusive locks of a table. */
 function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
   const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
   return new SluiceError('TARGET_BUSY', `others keep a table to themselves for ${time}`, {
@@ -102,7 +102,7 @@ function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): Sluice
   })
 }
 
-/** A snapshot that cannot be had any more, or a holder that is gone: another view of the source has to be opened. */
+/** The snapshot is gone, or the session that held it: the source must be read from a new snapshot. */
 export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
   return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
     where: settings.label,
@@ -114,7 +114,7 @@ export function viewLost(settings: PostgresSettings, cause: unknown): SluiceErro
   })
 }
 
-/** All sessions of a view were let go, so that somebody else can have a table to himself. @param table as the server spells it */
+/** All sessions of a snapshot were closed for another's exclusive lock. @param table as the server spells it */
 export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
   return new SluiceError('SOURCE_BUSY', `another session waits for ${table} to itself (TRUNCATE, ALTER TABLE, LOCK)`, {
     where: settings.label,
@@ -128,11 +128,11 @@ function ofSource(error: SluiceError, server: ServerError | null = null): Sluice
   if (error.kind !== 'target') return error
   return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {
     kind: 'source',
-    // A session that reads is read-only for good.
+    // A session that reads stays read-only, so a retry does not help.
     retryable: error.retryable && error.code !== 'TARGET_DENIED',
     ...(error.where === undefined ? {} : { where: error.where }),
     ...(error.reason === undefined ? {} : { reason: error.reason }),
-    // What to do about a damaged target is no advice for a source.
+    // The hint for a damaged target does not apply to a source.
     ...(error.hint === undefined || error.code === 'TARGET_CORRUPT' ? {} : { hint: error.hint }),
     cause: error.cause,
   })
@@ -151,7 +151,7 @@ function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings
   })
 }
 
-/** Rows of a table whose policies hold for this role; the server says so where they hold for its owner, too. */
+/** For a table whose policies apply to this role; the server says if they apply to its owner, too. */
 export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
   const owner = hint.includes('NO FORCE ROW LEVEL SECURITY')
     ? 'or, as its owner, ALTER TABLE … NO FORCE ROW LEVEL SECURITY first'
@@ -159,12 +159,12 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
   return `rows would be left out in silence: connect as a role with BYPASSRLS, ${owner}`
 }
 
-/** Whether the text of a statement is at fault, and not the state of a server. */
+/** True if the text of a statement is at fault, not the state of a server. */
 function isMistake(state: string): boolean {
   return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
 }
 
-/** The server names the type and the value in its message only. */
+/** The server gives type and value only in its message. */
 function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'rename' | 'add'> | null {
   const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
   if (type === '') return null
@@ -189,7 +189,9 @@ function serverError(thrown: unknown): ServerError | null {
   return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
 }
 
-/** Rows that come back lack a row that they refer to; rows that leave are referred to. Servers that speak another language than English leave open which. */
+/**
+ * Restored rows may lack a row that they refer to, removed ones may be referred to. Only English messages say which.
+ */
 export function foreignKeyHint(message: string): string {
   const lacking =
     'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'

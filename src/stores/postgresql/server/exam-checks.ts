@@ -1,4 +1,4 @@
-/** What can be wrong with a PostgreSQL server. */
+/** Preflight checks of a PostgreSQL server. */
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../../model/run/verdict.ts'
 import { sizeText } from '../../../shared/figures.ts'
@@ -61,11 +61,11 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
     `SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_encoding_to_char(encoding), datcollate
      FROM pg_catalog.pg_database WHERE datname = current_database()`,
   )
-  // Texts of the catalog are compared by their bytes, whatever the collation of the database.
+  // Catalog texts are compared by bytes, whatever the collation of the database.
   return ok(`PostgreSQL ${String(version)}, ${String(encoding)}, collation ${String(collation)}`)
 }
 
-/** By the defaults of a new session: sessions that only read switch writing off themselves. */
+/** By the defaults of a new session: read-only sessions turn writing off themselves. */
 async function writesVerdict(reader: SqlReader): Promise<Verdict> {
   const [[standby, readOnly, source] = []] = await reader.all(
     `SELECT pg_catalog.pg_is_in_recovery()::int, s.reset_val, s.source FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`,
@@ -100,7 +100,7 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   })
 }
 
-/** Null where none may. Each session looks for what is there when it begins (`planted`), and for nothing that comes later. */
+/** Null if no role may create objects in the path. Each session checks for them once, at its start (`planted`). */
 async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(
     `${TRUSTED}
@@ -137,7 +137,7 @@ async function timeoutsVerdict(reader: SqlReader, hasStatementTimeout: boolean):
   })
 }
 
-/** What a new session of this login on this database begins with. */
+/** Settings of a new session of this login on this database. */
 async function resetValues(reader: SqlReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await reader.all(
     `SELECT name, reset_val FROM pg_catalog.pg_settings WHERE name IN (${names.map(() => '?').join(', ')})`,

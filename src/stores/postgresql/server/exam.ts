@@ -1,4 +1,4 @@
-/** A PostgreSQL server as doctor looks at it. */
+/** Preflight checks of `doctor` for a PostgreSQL server. */
 import type { ServerExam, Target } from '../../common/exam-port.ts'
 import { isLocalHost } from '../../common/tls.ts'
 import { postgresqlChecks } from './exam-checks.ts'

@@ -1,27 +1,26 @@
 /**
- * Which functions and tables a typed query uses, as the server itself has analysed it, and which of them it may use.
- *
- * A read-only transaction keeps a query from writing rows; it does not keep it from ending sessions, taking locks, reading files of the server or leaving its role,
- * which are all functions. The server shows the analysed tree, with every view and policy in it, before it runs or plans anything.
+ * Checks which functions and tables a typed query uses, in the server's own analysis. A read-only transaction prevents
+ * writes, but not functions that end sessions, take locks, read server files or leave the role. The server shows the
+ * analysed tree, including views and policies, before it plans or runs anything.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { literal } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** Title of the tree in the server's message, in every language. */
+/** Title of the tree in the server's message, the same in every language. */
 export const TREE = 'rewritten parse tree'
-/** From now on the server sends the tree of each statement. Its log gets it, too, where the login may not change that. */
+/** Makes the server send the tree of each statement. Its log gets it, too, if the login may not change that. */
 export const SHOW_TREES =
   'SET LOCAL debug_pretty_print TO off; SET LOCAL client_min_messages TO log; SET LOCAL debug_print_rewritten TO on'
 export const HIDE_TREES = 'SET LOCAL debug_print_rewritten TO off; SET LOCAL client_min_messages TO warning'
 
-/** Objects below this number are made with the database cluster itself. */
+/** Objects with lower numbers are created with the database cluster. */
 const FIRST_OF_USERS = '16384::pg_catalog.oid'
-/** Roles whose members reach beyond the rows of a database. */
+/** Roles whose members can do more than read or write rows. */
 const REACHING = ['pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend']
 
-/** Functions that the server calls volatile and that only read. Every other one is refused: locks, sessions, large objects, files, settings, messages, slots. */
+/** Volatile functions that only read. Others (locks, sessions, large objects, files, settings, slots …) are refused. */
 const READING = `^(${[
   'clock_timestamp|timeofday|random|random_normal|gen_random_uuid|uuidv4|uuidv7|array_shuffle|array_sample|bernoulli|system',
   'pg_sleep|pg_sleep_for|pg_sleep_until|currval|lastval|pg_sequence_last_value|pg_get_sequence_data',
@@ -30,10 +29,10 @@ const READING = `^(${[
   'pg_lock_status|pg_blocking_pids|pg_safe_snapshot_blocking_pids|pg_prepared_xact|pg_stat_get_.*|pg_stat_have_stats|pg_get_wait_events',
   'pg_xact_status|txid_status|pg_xact_commit_timestamp|pg_collation_actual_version|pg_database_collation_actual_version',
 ].join('|')})$`
-/** These run a query or a view that is not in the tree. */
+/** Functions that run a query or a view that is not in the tree. */
 const RUNS_OTHERS = '^(query|table|cursor|schema|database)_to_xml'
 
-/** Whether the login itself, or a role that it may become, reaches beyond the rows. */
+/** SQL: the login, or a role that it may become, can do more than read or write rows. */
 const REACHES = `EXISTS (
   SELECT FROM pg_catalog.pg_roles r
   WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[${REACHING.map(literal).join(', ')}]::pg_catalog.name[]))
@@ -42,8 +41,8 @@ const REACHES = `EXISTS (
 const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
 
 /**
- * Gives a row where another role has made a domain with a CHECK, and the login has rights that reach beyond the rows: a literal of such a type runs the CHECK while
- * the server still reads the text. To be asked before the query is shown to the server.
+ * Returns a row if another role created a domain with a CHECK, and the login has rights beyond rows: a literal of such
+ * a type runs the CHECK during parsing. Must run before the query is sent to the server.
  */
 export const DOMAINS_SQL = `${TRUSTED}
   SELECT 'uses a database with the domain', ${named('n.nspname', 'd.typname')}, ${belongs('d.typowner')}
@@ -52,7 +51,7 @@ export const DOMAINS_SQL = `${TRUSTED}
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) d.typnamespace
   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND ${isStranger('d.typowner')} AND ${REACHES} LIMIT 1`
 
-/** Gives a row where a query with this tree must not run: what it does, with which object, and why not. @param tree as the server shows it */
+/** Returns a row if a query with this tree must not run: action, object, reason. @param tree from the server */
 export function usesSql(tree: string): string {
   return `${TRUSTED},
   called (id) AS (
@@ -85,7 +84,7 @@ export function usesSql(tree: string): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Whether the tree is that of a query or a change, and not of the statement that shows it. */
+/** True for the tree of a query or a change, not of the statement that shows it. */
 export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
 
 export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
@@ -100,13 +99,13 @@ const FUNCTIONS = 'funcid|opfuncid|hashfuncid|negfuncid|aggfnoid|winfnoid|tsmhan
 const OPERATORS = 'opno|opnos|eqop|sortop|cycle_mark_neop'
 const RELATIONS = 'relid'
 
-/** The numbers of fields; a blank may be the end of a line. Names and values cannot look like a field: blanks in them are escaped. */
+/** Numbers of fields; a line may end at any blank. No name or value can imitate a field: blanks are escaped. */
 function oidsOf(tree: string, fields: string): readonly string[] {
   const found = tree.matchAll(new RegExp(`:(?:${fields})\\s+(?:\\(o\\s+)?(\\d+(?:\\s+\\d+)*)`, 'g'))
   return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))
 }
 
-/** Relations that are read with the rights of the login, and not with those of a view's owner. */
+/** Relations that are read with the rights of the login, not with those of a view's owner. */
 function directly(tree: string): readonly string[] {
   return [...tree.matchAll(/:relid\s+(\d+)(?:(?!:relid\s)[^])*?:checkAsUser\s+0\b/g)].map(
     ([, relation = '']) => relation,

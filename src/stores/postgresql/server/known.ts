@@ -1,4 +1,4 @@
-/** Tables of an archive as the system catalogs have them now: by their names, and by the number that tells them from others of that name. */
+/** Tables of an archive in the current system catalogs: by name, and by number, which is unique. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
@@ -7,38 +7,38 @@ import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'
 
 export type FoundTable = KnownTable & {
-  /** As pg_class has it. */
+  /** As in pg_class. */
   readonly kind: string
-  /** Of a partition: the number of its parent. */
+  /** Number of a partition's parent. */
   readonly parent: string | null
-  /** Whether somebody has begun to take it out, and has not come to an end. */
+  /** True if a detach was begun and not finished. */
   readonly leaving: boolean
 }
 
-/** What partitions are ranges of. */
+/** Columns and type of a range key. */
 export type PartitionKey = {
   readonly column: string
   readonly type: string
-  /** Quoted name of the collation that bounds are compared in; null for types without. */
+  /** Quoted name of the collation of the bounds; null for types without one. */
   readonly collation: string | null
 }
 
-/** @returns null where there is no such table */
+/** @returns null if there is no such table */
 export function tableByName(session: CopySession, { schema, name }: TableName): Promise<FoundTable | null> {
   const place = schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(schema)}`
   return found(session, `c.relname = ${literal(name)} AND ${place}`)
 }
 
-/** @returns null where there is no such table any more */
+/** @returns null if the table no longer exists */
 export function tableByIdentity(session: CopySession, oid: string): Promise<FoundTable | null> {
   return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}::oid`) : Promise.resolve(null)
 }
 
 /**
- * Of a partitioned table.
- * @param hint what to do where it is partitioned in another way
- * @returns null for a table that is not partitioned
- * @throws SluiceError UNSUPPORTED_TYPE where it is partitioned in another way than by ranges of one column
+ * Partition key of a table.
+ * @param hint what to do about an unsupported partitioning
+ * @returns null if the table is not partitioned
+ * @throws SluiceError UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
  */
 export async function partitionKey(
   session: CopySession,
@@ -65,8 +65,8 @@ export async function partitionKey(
 }
 
 /**
- * Whether a table has the columns whose values were archived, and no others: values of a new one would go with its rows.
- * @param columns without those that the server computes itself, or with them
+ * True if a table has exactly the archived columns: values of a new one would be lost with its rows.
+ * @param columns with or without generated ones
  */
 export async function hasColumns(
   session: CopySession,
@@ -85,7 +85,7 @@ export async function hasColumns(
 }
 
 async function found(session: CopySession, condition: string): Promise<FoundTable | null> {
-  // What has begun to leave is marked since version 14.
+  // A pending detach is marked since version 14.
   const [row] = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, c.relkind, i.inhparent,
        coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false)

@@ -1,4 +1,4 @@
-/** How a ledger is written in PostgreSQL. */
+/** SQL of a ledger in PostgreSQL. */
 import { arrayText } from './array-text.ts'
 import { marks, type LedgerDialect } from '../../common/ledger-dialect-port.ts'
 
@@ -26,7 +26,7 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = pg_catalog.to_regclass(t.name)::oid AND a.attnum > 0 AND NOT a.attisdropped`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
-  // A list for each column is two to three times faster.
+  // One array per column is two to three times faster.
   bulk: (columns, rows) => ({
     from: `ROWS FROM (${columns.map(({ type }) => `pg_catalog.unnest(CAST(? AS ${type === 'integer' ? 'bigint' : 'text'}[]))`).join(', ')})
           AS new (${columns.map(({ name }) => name).join(', ')})`,

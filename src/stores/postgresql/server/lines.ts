@@ -1,4 +1,4 @@
-/** COPY's text format as rows of cells, in batches. */
+/** Decodes COPY's text format into batches of rows. */
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
@@ -6,7 +6,7 @@ import type { BatchSize, ReadColumn, RowBatch, WriteColumn } from '../../../mode
 import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
 
 const NEWLINE = 10
-/** Bytes of a row beyond which no text can hold it. */
+/** Bytes of a row above which no string can hold it. */
 const MOST_ROW = 500 * 1024 * 1024
 
 type LineOptions = {
@@ -15,13 +15,13 @@ type LineOptions = {
   readonly columns: readonly (ReadColumn | WriteColumn)[]
   readonly size: BatchSize
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
-  /** `RowRequest.asStored`: the columns that rows are found by, and what gets rows with a value that is none of its type. */
+  /** `RowRequest.asStored`: key columns, and the receiver of rows with a value that does not fit its type. */
   readonly stored?: StoredRows
 }
 
 export type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
 
-/** @throws SluiceError VALUE_REFUSED where a value is none of its type and nobody wants it aside */
+/** @throws SluiceError VALUE_REFUSED if a value does not fit its type and rows are not quarantined */
 export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<RowBatch> {
   const reader = new LineReader(options)
   const { size } = options
@@ -43,7 +43,7 @@ export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptio
   if (rows.length > 0) yield { rows, bytes }
 }
 
-/** Pieces end anywhere; texts end with a line. */
+/** Input pieces end anywhere, output texts at a line end. */
 async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncGenerator<string> {
   let begun: Buffer[] = []
   let length = 0
@@ -78,7 +78,7 @@ class LineReader {
     this.#readers = options.columns.map(fieldReader)
   }
 
-  /** Null for a row that was put aside. */
+  /** Null for a quarantined row. */
   row(line: string): Row | null {
     const { table, columns, aside, stored } = this.#options
     const fields = line.split('\t')
@@ -114,7 +114,7 @@ class LineReader {
     }
   }
 
-  /** A row of a target with a value that is none of its type. */
+  /** A target row with a value that does not fit its type. */
   #asStored(line: string, { key, odd }: StoredRows): Row {
     const { table, columns } = this.#options
     const row = line.split('\t').map((field, at): Cell => {

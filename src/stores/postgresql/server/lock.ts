@@ -1,14 +1,14 @@
-/** Advisory locks: the server lets go of them when the session ends, whatever ends it. */
+/** Advisory locks: the server releases them when the session ends, for any reason. */
 import type { SessionLock } from '../../../model/run/sql-port.ts'
 import type { SqlSession } from './sql-session.ts'
 
-/** Keeps a session that holds no lock any more for the next one: opening one takes longer than all that a small table needs. */
+/** Keeps a session without a lock for the next one: opening one takes longer than a whole small table. */
 type KeepSession = (session: SqlSession) => Promise<void>
 
 /**
- * Takes a lock at once, on a session that it then owns; null when another session holds it.
- * Behind a pooler that lends the session by the transaction (pgbouncer with pool_mode=transaction) it takes none and refuses none: the lock would stay with a
- * session that other clients use, and the lease alone keeps two owners apart.
+ * Takes a lock at once, on a session that it then owns; null if another session holds it. If a pooler shares the
+ * session between transactions (pgbouncer with pool_mode=transaction), it takes no lock and refuses none: the lock
+ * would stay with a session of other clients. Then only the lease separates two owners.
  */
 export async function takeLock(session: SqlSession, name: string, keep: KeepSession): Promise<SessionLock | null> {
   let taken = session.isLent
@@ -26,7 +26,7 @@ export async function takeLock(session: SqlSession, name: string, keep: KeepSess
     async [Symbol.asyncDispose]() {
       if (released) return
       released = true
-      // Closing alone would leave the lock until the server has noticed, and the next one who asks would be refused.
+      // Closing alone would keep the lock until the server notices, and the next request would be refused.
       const unlocked =
         session.alive &&
         !session.isLent &&

@@ -1,6 +1,7 @@
 /**
- * Locks of a partition and its parent, taken so that nobody else is harmed. Who reads or writes through the parent holds it and waits for the
- * partition: whoever holds the partition and then waits for the parent would meet him in a deadlock, of which the server ends either.
+ * Locks a partition and its parent without deadlocks. A query through the parent locks the parent, then the partition.
+ * A session that locks the partition first and then waits for the parent would deadlock with it, and the server would
+ * end one of both.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
@@ -9,7 +10,7 @@ import { sqlStateOf } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/** Shorter than any `deadlock_timeout` that is left alone: whoever comes between gets his lock before the server looks for somebody to end. */
+/** Shorter than the default `deadlock_timeout`: a waiting session gets its lock before the server ends one. */
 const MOST_PATIENCE_MS = 900
 const TRIES = 2
 const PAUSE_MS = 200
@@ -17,7 +18,7 @@ const MOST_HOLDERS = 3
 
 export type KnownTable = { readonly oid: string; readonly name: TableName }
 
-/** Whether a statement ended because others hold what it needs. */
+/** True if a statement ended because other sessions hold what it needs. */
 export function isBusy(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '55P03' || state === '40P01' || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
@@ -31,20 +32,21 @@ export class Locks {
     this.#session = session
   }
 
-  /** Tables that statements after this may wait for. */
+  /** Adds tables that later statements may wait for. */
   involve(...oids: readonly string[]): void {
     for (const oid of oids) this.#involved.add(oid)
   }
 
-  /** @throws what the server says where it takes longer than `lock_timeout` */
+  /** @throws errors of the server if it takes longer than `lock_timeout` */
   async take({ oid, name }: KnownTable, mode: 'SHARE' | 'ROW EXCLUSIVE' | 'ACCESS EXCLUSIVE'): Promise<void> {
     this.involve(oid)
     await this.#session.ask(`LOCK TABLE ONLY ${tableSql(name)} IN ${mode} MODE`)
   }
 
   /**
-   * From a partition that nobody can write any more to one that nobody can use, with its parent; for the moment that it takes.
-   * @throws SluiceError TARGET_BUSY where somebody waits for the partition, what the server says where locks are held for long
+   * Raises the lock from no writers to exclusive, with the parent; for a short time.
+   * @throws SluiceError TARGET_BUSY if a session waits for the partition, errors of the server if locks are held for
+   * long
    */
   async takeWhole(parent: KnownTable, partition: KnownTable): Promise<void> {
     const session = this.#session
@@ -70,12 +72,15 @@ export class Locks {
     await session.ask(`SET LOCAL lock_timeout = ${literal(row?.[0] ?? '0')}`)
   }
 
-  /** Ends the transaction, and names who holds or wants what it waited for, prepared transactions first; none where they are gone by now. */
+  /**
+   * Rolls back, and names sessions that hold or want what it waited for, prepared transactions first; empty if they are
+   * gone.
+   */
   async holders(): Promise<readonly string[]> {
     if (this.#involved.size === 0) return []
     try {
       await this.#session.ask('ROLLBACK')
-      // A prepared transaction has no session, and is told by the lock that it has of its own number.
+      // A prepared transaction has no session; it is found by the lock of its own number.
       const rows = await this.#session.ask(
         `SELECT DISTINCT p.gid, a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), coalesce(a.state, 'unknown')
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
@@ -91,7 +96,7 @@ export class Locks {
           : `the prepared transaction ${literal(gid)}, which ends with COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)}`,
       )
     } catch {
-      // It was only about a better word.
+      // The names were only for a better message.
       return []
     }
   }

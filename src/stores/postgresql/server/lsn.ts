@@ -1,14 +1,14 @@
-/** Positions of the write-ahead log: as PostgreSQL writes them, and the one that fences off what is visible now. */
+/** Positions of the write-ahead log: their text, and the position that covers all commits visible now. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 import type { CopySession } from './session.ts'
 import { sqlStateOf } from './server-errors.ts'
 
-/** Headers of a page of the log: of each page, and of the first one of a file. */
+/** Header bytes of a log page: of each page, and of the first one of a file. */
 const HEADERS = [24n, 40n]
-/** The smallest size of a file of the log. */
+/** Smallest size of a log file. */
 const FILE = 1024n * 1024n
-/** The role has no right to, or writes nothing at all. */
+/** The role lacks the right, or the session is read-only. */
 const NO_RIGHT = /^(?:42501|25006)$/
 
 /** `0/1A2B3C8`, as pg_lsn prints it. */
@@ -23,9 +23,9 @@ export function lsnOf(text: string): LogPosition {
 }
 
 /**
- * Every transaction that a snapshot taken before this call shows has its commit record before the returned position: the insert position, because with
- * synchronous_commit=off a visible commit may not be written yet. On a standby, the position that is replayed.
- * @throws as the session does
+ * Position after the commit record of every transaction in an earlier snapshot. It is the insert position: with
+ * synchronous_commit=off a visible commit may not be written yet. On a standby, the replay position.
+ * @throws errors of the session
  */
 export async function fence(session: CopySession): Promise<LogPosition> {
   const [row] = await session.ask(
@@ -37,7 +37,7 @@ export async function fence(session: CopySession): Promise<LogPosition> {
   return recordEnd(lsnOf(position), BigInt(pageBytes))
 }
 
-/** Whether what lies before a position is on the disk: until then no stream gets there. */
+/** True if the log up to a position is on disk: no stream gets further. */
 export async function isFlushed(session: CopySession, position: LogPosition): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END`,
@@ -46,8 +46,8 @@ export async function isFlushed(session: CopySession, position: LogPosition): Pr
 }
 
 /**
- * Takes all of the log to the disk by a commit. A SELECT that tidies a page writes log, too; where its transaction is rolled back, as those of readers are, it
- * stays in memory until somebody else commits, which at a source at rest nobody does. Nothing where the role may not.
+ * Flushes the log to disk by a commit. A SELECT that prunes a page writes log, too. Readers roll back, so that log
+ * stays in memory until another session commits, which an idle source never does. Does nothing if the role may not.
  */
 export async function flushLog(session: CopySession): Promise<void> {
   try {
@@ -61,8 +61,8 @@ export async function flushLog(session: CopySession): Promise<void> {
 }
 
 /**
- * Where the last record before a position may end. At the end of a page the server tells an insert position behind the header of the next one, which no
- * record has reached: a stream that has sent everything would stay before it until something else is written.
+ * Latest end of the last record before a position. At a page end the server reports an insert position after the next
+ * page's header, which no record has reached: a stream that sent everything would stay before it until more is written.
  */
 export function recordEnd(position: LogPosition, pageBytes: bigint): LogPosition {
   const offset = position % pageBytes

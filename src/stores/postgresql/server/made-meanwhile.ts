@@ -1,10 +1,10 @@
-/** Schemas and tables that two programs make at the same moment: each has found them missing. */
+/** Schemas and tables that two programs create at once, because both found them missing. */
 import { sqlStateOf } from './server-errors.ts'
 
 const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])
 const MOST_TRIES = 3
 
-/** Runs it again where another program has made the same meanwhile. @param body asks first what is there */
+/** Runs it again if another program created the same meanwhile. @param body checks first what exists */
 export async function unlessMadeMeanwhile(body: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

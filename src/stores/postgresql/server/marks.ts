@@ -1,13 +1,13 @@
-/** Names of what is made on a table before it becomes the first partition of another one. They tell it from what users have made, and what it was made for. */
+/** Names of objects on a table that becomes a first partition. They differ from users' names and show the purpose. */
 const PREFIX = 'sluice_in_place_'
 
-/** The constraint that says the bounds of the table. */
+/** Name of the constraint with the bounds of the table. */
 export function boundsMark(table: string): string {
   return `${PREFIX}${table}`
 }
 
 /**
- * A unique index with the time column behind the columns of another one, or with those columns alone.
+ * Name of a unique index with the columns of another one and the time column, or those columns alone.
  * @param of number of that index
  * @param attnum number of the time column; null without it
  */
@@ -15,22 +15,22 @@ export function indexMark(table: string, of: string, attnum: string | null): str
   return `${PREFIX}${table}_${of}_${attnum ?? 'own'}`
 }
 
-/** The check of a past whose latest rows are about to leave, and the function that it calls. @param past number of that partition */
+/** Name of the check and the function of a past whose latest rows will move. @param past number of that partition */
 export function sliceMark(past: string): string {
   return `${PREFIX}${past}_slice`
 }
 
-/** Condition in SQL: whether a name is none of these. @param name column in SQL */
+/** SQL condition: a name is none of these. @param name column in SQL */
 export function notOwnSql(name: string): string {
   return `${name} !~ '^${PREFIX}[0-9]+(_|$)'::text`
 }
 
-/** What stands in the comments of the indexes from the switch on: by it a way back knows them. */
+/** Comments of the indexes after the switch: a revert recognizes the indexes by them. */
 export const INDEX_NOTES = {
-  /** Takes the place of the primary key. */
+  /** Replaces the primary key. */
   key: 'sluice in place: primary key with the time column',
-  /** What the primary key was before. */
+  /** The former primary key. */
   own: 'sluice in place: primary key without the time column',
-  /** Beside a unique index without the time column. */
+  /** In addition to a unique index without the time column. */
   wide: 'sluice in place: unique with the time column',
 } as const

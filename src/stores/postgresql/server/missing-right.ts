@@ -1,10 +1,10 @@
-/** Which right a refusal of the server is about, and the statement that gives it. */
+/** Finds the right that a refusal of the server is about, and the statement that grants it. */
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const REFUSED = /^permission denied for (schema|table|view|materialized view|sequence|database) (.+)$/
 const NOT_OWNER = /^must be owner of /
 
-/** What a login that reads needs, and one that writes. */
+/** Rights of a login that reads, and of one that writes. */
 const RIGHTS: Readonly<Record<string, { readonly on: string; readonly read: string; readonly write: string }>> = {
   schema: { on: 'SCHEMA', read: 'USAGE', write: 'USAGE, CREATE' },
   sequence: { on: 'SEQUENCE', read: 'SELECT', write: 'SELECT, UPDATE' },
@@ -14,7 +14,7 @@ const OF_TABLE = { on: 'TABLE', read: 'SELECT', write: 'SELECT, INSERT, UPDATE, 
 
 /**
  * @param message of an error with SQLSTATE 42501
- * @returns the hint; null where the message names no right, as in another language than English
+ * @returns the hint; null if the message names no right, as in other languages than English
  */
 export function missingRight(message: string, user: string, use: 'read' | 'write'): string | null {
   if (NOT_OWNER.test(message)) return 'connect as its owner, or as a role that is a member of the owner'

@@ -1,6 +1,6 @@
 /**
- * Transactions that need locks of tables that others use all the time. Whoever comes behind a lock that is wanted waits for it, too: so it is wanted only
- * shortly, and tried again later, after rests that grow.
+ * Transactions that lock tables in constant use. A queued lock request blocks all sessions behind it: so each try has a
+ * short timeout, and is repeated after growing rests.
  */
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { isBusy, type KnownTable } from './locks.ts'
@@ -10,11 +10,11 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Of the patience: whoever comes behind waits for what is done under the locks, too. */
+/** Share of the time for lock waits: sessions behind wait for the work under the locks, too. */
 const LOCKS_SHARE = 0.7
-/** As long as more than this part of the time is left; later it is the whole of it. */
+/** Applies while more than this share of the retry time is left; later all of it may be used. */
 const EARLY = 0.7
-/** A program that stands still with locks in its hands is ended by the server. */
+/** The server ends a program that stalls with locks for this long, ms. */
 const FROZEN_MS = 5000
 
 export type WantedLock = {
@@ -23,19 +23,19 @@ export type WantedLock = {
 }
 
 export type PatienceLimits = {
-  /** Most that others should have to wait for a transaction, ms; not for more than a part of that are its locks waited for. */
+  /** Longest time that others wait for a transaction, ms; lock waits get only a part of it. */
   readonly patienceMs: number
-  /** After so long without them it gives up, ms. */
+  /** Retry limit without the locks, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
 
-/** Others held what it needs, or changed it while it was changed here. */
+/** Another session held what it needs, or changed it at the same time. */
 function passes(error: unknown): boolean {
   return isBusy(error) || sqlStateOf(error) === '40001'
 }
 
-/** Ends a transaction with its effects. @throws what the server says, or of the connection where that was lost on the way */
+/** Commits a transaction. @throws errors of the server, or of the connection if that was lost */
 export async function committed(session: CopySession): Promise<void> {
   const end = await session.commit()
   if (end === 'committed') return
@@ -53,7 +53,7 @@ export class Patience {
     this.#limits = limits
   }
 
-  /** From the first wish for a lock to the end of the transaction, the longest of all. */
+  /** Longest time from the first lock request to the end of a transaction, ms. */
   get longestMs(): number {
     return Math.ceil(this.#longestMs)
   }
@@ -64,9 +64,9 @@ export class Patience {
   }
 
   /**
-   * Takes the locks, in this order, runs the body and commits; as often as it takes.
-   * @param last whether it is to be tried once though it was asked to stop: it ends what is begun
-   * @throws what the server says, of a lock that was not to be had in time, too
+   * Takes the locks in this order, runs the body and commits; retried as needed.
+   * @param last try once even after a stop: it finishes what was begun
+   * @throws errors of the server, including a lock timeout
    */
   async run<T>(locks: readonly WantedLock[], body: () => Promise<T>, last = false): Promise<T> {
     const { patienceMs, budgetMs, signal } = this.#limits
@@ -94,12 +94,12 @@ export class Patience {
       } finally {
         if (since !== null) this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
       }
-      // Two programs that do the same do not meet again and again.
+      // Random, so that two programs with the same task do not collide again and again.
       await restUnder(signal, rest * (0.75 + Math.random() / 2))
     }
   }
 
-  /** Does what may be done again, as often as it takes. @throws as `run` */
+  /** Runs a repeatable body, retried as needed. @throws as `run` */
   async again<T>(body: () => Promise<T>): Promise<T> {
     const { budgetMs, signal } = this.#limits
     const end = performance.now() + budgetMs

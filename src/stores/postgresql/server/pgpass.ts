@@ -1,4 +1,4 @@
-/** libpq's password file, read here because the driver's own reading of it prints a warning on every start. */
+/** libpq's password file. It is read here because the driver would print a warning at every start. */
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ function fileOf(environment: Environment): string {
   return environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
 }
 
-/** Path of the password file where it is there and is not read, because others may read it. */
+/** Path of a password file that exists and is ignored, because others may read it. */
 export function ignoredPasswordFile(environment: Environment): string | null {
   const file = fileOf(environment)
   try {
@@ -27,11 +27,11 @@ export function ignoredPasswordFile(environment: Environment): string | null {
   }
 }
 
-/** The password of the first line that fits; undefined without one, or where others may read the file, as in libpq. */
+/** Password of the first matching line; undefined without one, or if others may read the file, as in libpq. */
 export function passwordFromFile(server: Server, environment: Environment): string | undefined {
   const text = fileText(fileOf(environment), isOpen)
   if (text === null) return undefined
-  // Servers on this machine are written as localhost there, also those behind a socket file.
+  // Local servers are listed as localhost, also those behind a socket file.
   const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]
   const wanted = [hosts, [String(server.port)], [server.database], [server.user]]
   for (const line of text.split(/\r?\n/)) {
@@ -43,7 +43,7 @@ export function passwordFromFile(server: Server, environment: Environment): stri
   return undefined
 }
 
-/** Fields between colons; a backslash takes the character behind it as it is. */
+/** Fields between colons; a backslash escapes the next character. */
 function fieldsOf(line: string): string[] {
   const fields = ['']
   for (let i = 0; i < line.length; i++) {

@@ -1,19 +1,19 @@
-/** Prepared statements in one message to the server: many of them cost one wait, and each is parsed once a session. */
+/** Prepared statements in one message: many of them cost one round trip, and each is parsed once per session. */
 import type { Connection, Submittable } from 'pg'
 
-/** Prepared once a session, where it is the same object. */
+/** Prepared once per session; identified by the object. */
 export type PreparedStatement = {
   readonly text: string
-  /** Object ids of the types of the parameters. */
+  /** Object ids of the parameter types. */
   readonly types: readonly number[]
 }
 
 export type PreparedStep = { readonly statement: PreparedStatement; readonly values: readonly (string | null)[] }
 
-/** Statements that a session has prepared, and their names there. */
+/** Prepared statements of a session, and their names there. */
 export type PreparedNames = Map<PreparedStatement, string>
 
-/** The driver has these and declares them otherwise. */
+/** Methods that the driver has but declares differently. */
 type PipelineConnection = Connection & {
   parse(query: { name: string; text: string; types: readonly number[] }): void
   bind(config: { portal: string; statement: string; values: readonly (string | null)[] }): void
@@ -21,7 +21,7 @@ type PipelineConnection = Connection & {
 }
 
 export class Pipeline implements Submittable {
-  /** Rows that each step changed. @throws what the server says of the first step that fails; those behind it are not run */
+  /** Rows that each step changed. @throws errors of the server for the first step that fails; later ones are not run */
   readonly ended: Promise<readonly number[]>
   readonly #steps: readonly PreparedStep[]
   readonly #prepared: PreparedNames
@@ -58,7 +58,7 @@ export class Pipeline implements Submittable {
   }
 
   handleDataRow(): void {
-    // Rows are counted and not read.
+    // Rows are counted, not read.
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {

@@ -1,10 +1,10 @@
-/** Statements with `?` in PostgreSQL's numbered notation. */
+/** Converts `?` placeholders to PostgreSQL's numbered ones. */
 
-/** What a `?` may stand in without being a placeholder: comments, quoted names, strings of four kinds. */
+/** Text where `?` is no placeholder: comments, quoted names, strings of four kinds. */
 const LITERAL =
   /--[^\n]*|"(?:[^"]|"")*"|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|(?<![\w$])(\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)[^]*?\1/y
 
-/** The statement with `$1`, `$2` … for each `?` outside of strings, quoted names and comments, and their number. */
+/** Replaces each `?` outside of strings, quoted names and comments by `$1`, `$2` …; also returns their number. */
 export function numbered(sql: string): { readonly text: string; readonly count: number } {
   if (!sql.includes('?')) return { text: sql, count: 0 }
   let text = ''

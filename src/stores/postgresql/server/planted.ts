@@ -1,20 +1,22 @@
 /**
- * Functions and operators that another role has put where names without a schema are looked up. One that fits the arguments better than the server's own of that name is
- * taken instead of it, and runs as the login that asks (CVE-2018-1058). Those with the very arguments of the server's own, and types, are never taken: pg_catalog is the first schema of
- * every session (`connect.ts`). The statement names each function and operator by its schema, since it runs first.
+ * Finds functions and operators that another role planted in the search path. One that fits the arguments better than
+ * the server's own would run as this login (CVE-2018-1058). Those with the server's exact arguments, and types, are
+ * never used: pg_catalog is first in every session (`connect.ts`). The statement qualifies every function and operator,
+ * since it runs first.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** One that was found: as DROP names it, its schema, and its owner. */
+/** A planted object: as DROP names it, its schema, and its owner. */
 export type Planted = readonly [what: string, schema: string, owner: string]
 
 /** The schema pg_catalog. */
 const OWN_SCHEMA = '11::pg_catalog.oid'
 
 /**
- * Functions that statements for all systems call without a schema, and with arguments of any type: those for PostgreSQL alone name pg_catalog. Test: `test/arch/functions-by-schema`.
+ * Functions with arguments of any type that statements for all systems call unqualified; PostgreSQL's own statements
+ * name pg_catalog. Test: `test/arch/functions-by-schema`.
  */
 export const UNQUALIFIED =
   'array_agg count floor lag length lower max md5 min replace row_number string_agg substr sum to_char unnest upper'.split(
@@ -23,13 +25,13 @@ export const UNQUALIFIED =
 
 type Catalog = {
   readonly relation: string
-  /** Its columns begin so: `oprname`, `oprnamespace`, `oprowner`. */
+  /** Prefix of its columns: `oprname`, `oprnamespace`, `oprowner`. */
   readonly prefix: string
-  /** SQL over `s`, the schema, and `o`, the object. */
+  /** SQL over `s`, the schema, and `o`, the object: its name for DROP. */
   readonly dropped: string
-  /** SQL over `o` and `b`, one of the server's own of that name: the server's own is taken wherever it is found first. */
+  /** SQL over `o` and `b`, a built-in of that name: same arguments, so the built-in is found first and used. */
   readonly same: string
-  /** SQL over `o`: whether a statement of ours can call it. */
+  /** SQL over `o`: a statement of ours can call it. */
   readonly called: string
 }
 
@@ -53,8 +55,8 @@ const CATALOGS: readonly Catalog[] = [
 ]
 
 /**
- * A query of one row at most, for a session whose search_path is the server's or, where it is given, `schema` alone.
- * @returns rows as `Planted`
+ * Returns at most one row, for a session whose search_path is the server's or, if given, `schema` alone. @returns as
+ * `Planted`
  */
 export function plantedSql(schema: string | null): string {
   const path = schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
@@ -74,7 +76,7 @@ function foundSql({ relation, prefix, dropped, same, called }: Catalog): string 
       AND ${called} AND NOT EXISTS (SELECT ${own} AND ${same})`
 }
 
-/** @returns a SluiceError TARGET_DENIED that names what is there, and what takes it away */
+/** @returns a SluiceError TARGET_DENIED that names the object, and the statement that removes it */
 export function plantedError([what, schema, owner]: Planted, user: string, label: string): SluiceError {
   return new SluiceError('TARGET_DENIED', `the role ${owner} has put ${what} where statements of ${user} find it`, {
     where: label,

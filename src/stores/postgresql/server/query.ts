@@ -1,7 +1,7 @@
 /**
- * Typed queries: a session of their own, a read-only transaction, and a cursor, which the server declares for a query and for nothing else: not
- * for COPY, nor for several statements. A superuser becomes a role that only reads; what could leave that role, or change anything without writing rows, is refused
- * before it runs.
+ * Typed queries: a separate session, a read-only transaction, and a cursor. The server declares a cursor only for a
+ * query, not for COPY or several statements. A superuser becomes a read-only role. Whatever could leave that role, or
+ * have effects other than writing rows, is refused before it runs.
  */
 import { randomUUID } from 'node:crypto'
 import { decimalType, type DeclaredType } from '../../../model/run/answer-file.ts'
@@ -19,14 +19,17 @@ import type { PostgresSettings } from './settings.ts'
 import { QUERY_TYPES } from './values.ts'
 
 const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
-/** The server has no cursors for it. What stands behind the match is the query that it explains: a list of options is not one in parentheses, which begins with one of four words. */
+/**
+ * EXPLAIN, for which the server has no cursor. The explained query follows the match: an option list differs from a
+ * query in parentheses, which begins with one of four words.
+ */
 const EXPLAIN =
   /^\s*explain\b(?:\s*\((?!\s*(?:select|values|table|with)\b)[^()'"/-]*\)|(?:\s+analy[sz]e\b)?(?:\s+verbose\b)?)/i
 const READER = 'pg_read_all_data'
-/** The first version with that role. */
+/** First version with that role. */
 const HAS_READER = 140_000
 
-/** By object id, as in pg_type.dat; they are the same on every server. */
+/** By object id, as in pg_type.dat; the same on every server. */
 const BY_OID: Readonly<Record<number, DeclaredType>> = {
   16: 'boolean',
   18: 'text',
@@ -49,7 +52,7 @@ const BY_OID: Readonly<Record<number, DeclaredType>> = {
   3802: 'text',
 }
 const NUMERIC = 1700
-/** What stands in front of the digits in a modifier of numeric; -1 has none. */
+/** Offset in a modifier of numeric; -1 means no modifier. */
 const HEADER = 4
 
 export async function* queryServer(
@@ -81,20 +84,23 @@ export async function* queryServer(
     throw queryError(error, sql, session.ahead, settings)
   } finally {
     watch[Symbol.dispose]()
-    // Leaving takes the transaction and its cursor along.
+    // Closing the session ends the transaction and its cursor.
     await session.close()
   }
 }
 
 class QuerySession extends Session {
-  /** Characters of the last statement that stand before those that were typed; negative where typed ones were left out. */
+  /** Characters of the last statement before the typed text; negative if typed characters were left out. */
   ahead = 0
 
   static async open(settings: PostgresSettings): Promise<QuerySession> {
     return new QuerySession(settings, await connect(settings, 'read'))
   }
 
-  /** Begins the transaction of a query that may take so long. @throws SluiceError TARGET_DENIED for a superuser where the server has no role for reading */
+  /**
+   * Begins the transaction of a query with this timeout.
+   * @throws SluiceError TARGET_DENIED for a superuser if the server has no read-only role
+   */
   async beginFor(timeoutMs: number | undefined): Promise<void> {
     await this.begin('READ ONLY')
     if (timeoutMs !== undefined)
@@ -108,9 +114,10 @@ class QuerySession extends Session {
   }
 
   /**
-   * Has the server analyse a query, without running or planning it, and judges what it uses.
-   * @param before what was typed ahead of it
-   * @throws SluiceError BAD_QUERY for functions that do more than to read, for functions of other roles, and for what could leave the role of a superuser
+   * Lets the server analyse a query, without planning or running it, and checks what it uses.
+   * @param before text typed before the query
+   * @throws SluiceError BAD_QUERY for functions that do more than read, for functions of other roles, and for what
+   * could leave a superuser's read-only role
    */
   async refuseUnsafe(before: string, query: string): Promise<void> {
     await this.#refuseWhere(DOMAINS_SQL)
@@ -148,25 +155,25 @@ class QuerySession extends Session {
     if (rows[0] !== undefined) throw refusedUse(rows[0], this.settings.label)
   }
 
-  /** Runs a statement that was typed, or the end of one. @param prefix of ours @param leftOut typed characters before the text */
+  /** Runs a typed statement, or its end. @param prefix of ours @param leftOut typed characters before the text */
   async typed(prefix: string, text: string, leftOut = 0): Promise<QueryPage> {
     this.ahead = prefix.length - leftOut
     return await this.page(prefix + text)
   }
 
-  /** By the protocol that takes one statement a text. */
+  /** By the extended protocol, which allows one statement per text. */
   async page(text: string): Promise<QueryPage> {
     const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
     return { columns: fields.map(({ name }) => name), types: fields.map(declaredIn), rows }
   }
 
-  /** As the driver throws it: what the server says of a query is about its text. */
+  /** Unchanged: an error of the server about a query concerns its text. */
   protected override named(error: unknown): unknown {
     return error
   }
 }
 
-/** Types of columns of a query that files with types have too. */
+/** Column type of a query, if typed files have it, too. */
 export function declaredIn(field: {
   readonly dataTypeID: number
   readonly dataTypeModifier: number
@@ -179,7 +186,7 @@ export function declaredIn(field: {
   return decimalType((modifier >> 16) & 0xffff, scale)
 }
 
-/** What the server says of the query is the query's fault; what befalls the server or the way to it is not. */
+/** Maps an error about the query to BAD_QUERY; errors of the server or the connection stay what they are. */
 function queryError(error: unknown, sql: string, ahead: number, settings: PostgresSettings): unknown {
   if (error instanceof SluiceError) return error
   const state = sqlStateOf(error)

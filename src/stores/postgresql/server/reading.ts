@@ -1,4 +1,4 @@
-/** Looks at tables of a switch: within one snapshot, and with the names of the server in full. */
+/** Reads tables of a switch in one snapshot, with an empty search path. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
 import { sourceError } from './errors.ts'
@@ -6,7 +6,7 @@ import type { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 import type { PostgresSettings } from './settings.ts'
 
-/** @throws SluiceError what `body` throws, and CONNECTION_LOST … as the store does */
+/** @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
 export async function reading<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,

@@ -1,25 +1,25 @@
-/** A table as statements meet it, under the name they use. */
+/** A table as statements use it, found by their name for it. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal, type Relation } from './sql.ts'
 
 export type KnownRelation = Relation & {
   readonly oid: string
-  /** Numbered columns whose values no UPDATE may set. */
+  /** Identity columns whose values no UPDATE may set. */
   readonly alwaysNumbered: readonly string[]
-  /** Tables whose rows change or vanish with rows of this one. */
+  /** Tables whose rows change or are deleted with rows of this one. */
   readonly followers: readonly string[]
-  /** Name of its primary key, where that is one WITHOUT OVERLAPS; null otherwise. */
+  /** Name of a primary key WITHOUT OVERLAPS; null otherwise. */
   readonly periodKey: string | null
 }
 
-/** Of the table `c`: whether others inherit from it. Those are tables in their own right, and each is read by itself; partitions are read with their table. */
+/** SQL over the table `c`: tables inherit from it. They are read separately; partitions are read with their table. */
 export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /**
- * Of the table `c`: whether others inherit from it, and all of these have its columns and no others, so that their rows could pass for its own. Whoever reads it by
- * its plain name gets them.
+ * SQL over the table `c`: tables inherit from it, and all have exactly its columns, so their rows could pass for its
+ * own. A query by its plain name returns them, too.
  */
 export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
   WITH RECURSIVE heirs AS (
@@ -30,16 +30,16 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute b
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
-/** Looks tables up when they are first used. */
+/** Cache of tables, each found at its first use. */
 export class Relations {
   readonly #known = new Map<string, Promise<KnownRelation | null>>()
 
-  /** @returns null where there is no such table */
+  /** @returns null if there is no such table */
   of(table: TableName, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<KnownRelation | null> {
     const name = JSON.stringify([table.schema ?? null, table.name])
     const known = this.#known.get(name) ?? find(table, ask)
     this.#known.set(name, known)
-    // What was not found may be there later, and what failed may succeed.
+    // A missing table may be created later, and a failed lookup may succeed.
     known.then(
       (found) => found === null && this.#known.delete(name),
       () => this.#known.delete(name),
@@ -77,7 +77,7 @@ async function find(
   }
 }
 
-/** Names of its columns in their order, as the session's catalog has them. */
+/** Names of its columns in order, from the session's catalog. */
 export async function columnsOf(session: CopySession, { oid }: Pick<KnownRelation, 'oid'>): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,

@@ -1,4 +1,4 @@
-/** What PostgreSQL and the way to it complain about, as errors of ours with the guide's words where it has them. */
+/** Maps errors of PostgreSQL and of the connection to ours, in the guide's words if it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import { redactText } from '../../../shared/redact.ts'
@@ -16,30 +16,30 @@ type Raw = {
   readonly cause?: unknown
 }
 
-/** Codes of ours that only wrap a failure of the server or the way to it; others are verdicts, which no repeat changes. */
+/** Our codes that only wrap a failure of server or connection; others are final, and a retry does not change them. */
 const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_IO'])
 
-/** ENOENT is a socket file that is not there: a server that is being started again. */
+/** ENOENT: the socket file is missing while the server restarts. */
 const NETWORK =
   /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
 const BROKEN =
   /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect|Query read timeout)/
 const STARTING = /^57P0[123]$/
-/** The server ended the session: a transaction stood idle for too long, or took too long, or the session did nothing. Nothing of it was committed. */
+/** The server ended the session: session or transaction was idle, or took too long. Nothing of it was committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
 
-/** SQLSTATE of a server's error, also when it is the cause of another; null for anything else. */
+/** SQLSTATE of a server's error, also if it is the cause of another; null for anything else. */
 export function sqlStateOf(error: unknown): string | null {
   const { code, severity } = rawOf(error) ?? {}
   return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
 }
 
-/** Whether the connection is gone, could not be made, or is not to be had right now. */
+/** True if the connection is lost, could not be made, or is unavailable now. */
 export function isConnectionLoss(error: unknown): boolean {
   const state = sqlStateOf(error)
   const raw = rawOf(error)
-  // A violation of the protocol is a mistake of ours, unless it ends the session: poolers say so when they lose the server.
+  // A protocol violation is our fault, unless it ends the session: poolers report a lost server so.
   if (state === '08P01') return raw?.severity === 'FATAL'
   if (state !== null) return STARTING.test(state) || ENDED.test(state) || state.startsWith('08') || state === '53300'
   if (raw === null) return false
@@ -47,18 +47,18 @@ export function isConnectionLoss(error: unknown): boolean {
   return BROKEN.test(String(raw.message))
 }
 
-/** Whether a prepared statement met a table that has changed since; under a new name it works. */
+/** True if a table changed since its statement was prepared; a new name works. */
 export function isStalePlan(error: unknown): boolean {
   return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
 }
 
-/** Whether the same transaction may succeed when it is run again. */
+/** True if the same transaction may succeed when it is run again. */
 export function isTransient(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '40P01' || state === '40001' || state === '55P03' || isConnectionLoss(error) || isStalePlan(error)
 }
 
-/** Whether nothing can be written for now: a standby, which may be promoted, or a server, database or role that is read-only by default. */
+/** True if nothing can be written for now: on a standby, which may be promoted, or with a read-only default. */
 export function isReadOnly(error: unknown): boolean {
   const raw = error instanceof SluiceError && error.code === 'TARGET_DENIED' ? error.cause : error
   const state = sqlStateOf(raw)
@@ -66,7 +66,7 @@ export function isReadOnly(error: unknown): boolean {
   return state === '25006' || (state === '0A000' && rawOf(raw)?.routine === 'call_bool_check_hook')
 }
 
-/** @returns a SluiceError of the target's kind; mistakes in SQL (class 42) and what is no error of the database come back unchanged. */
+/** @returns a SluiceError of the target; SQL mistakes (class 42) and other errors are returned unchanged */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
@@ -83,7 +83,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     const hint = missingRight(message, settings.user, 'write')
     return make(...permissionDenied('TARGET_DENIED', { reason: message, ...(hint === null ? {} : { hint }) }))
   }
-  // Without USAGE on the first schema of search_path, as without that schema.
+  // A missing USAGE on the first schema of search_path gives the same error as a missing schema.
   if (state === '3F000') {
     const { message } = thrown as { readonly message: string }
     const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
@@ -140,7 +140,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   return thrown
 }
 
-/** Failures of making a connection, where repeating has ended or makes no sense. */
+/** Final errors of connecting, when retries have ended or make no sense. */
 export function connectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
   if (thrown instanceof SluiceError && thrown.code !== 'CONNECTION_LOST') return thrown
   const cause = thrown instanceof SluiceError ? thrown.cause : thrown
@@ -159,7 +159,7 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | nu
   const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const message = String(rawOf(cause)?.message)
   const state = sqlStateOf(cause)
-  // The driver asks for a password before it knows that it has none.
+  // The driver asks for a password before it notices that there is none.
   if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
     return noPassword(settings)
   if (state === '28P01') {
@@ -190,7 +190,7 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
   return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
 }
 
-/** Reason, and what to do, where the server answers that it has not what the URL names. A role without its password is told like a wrong password, by the server's own design. */
+/** Reason and hint if the server lacks something of the URL. By design, no password gives the error of a wrong one. */
 function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)
   if (state === '3D000') {
@@ -219,7 +219,7 @@ export function connectionLost(thrown: unknown, settings: PostgresSettings): Slu
   })
 }
 
-/** The error of the driver below those of ours; null where something else is the cause. */
+/** The driver's error below those of ours; null if the cause is another one. */
 function rawOf(error: unknown): Raw | null {
   let at: unknown = error
   while (at instanceof SluiceError) {
@@ -231,17 +231,14 @@ function rawOf(error: unknown): Raw | null {
 
 function whereOf(thrown: unknown, settings: PostgresSettings): string {
   const { code, message } = thrown as Raw
-  // Several addresses of one name fail together, in an error without words of its own.
+  // Failures for several addresses of one name come as an error without a message of its own.
   const parts =
     thrown instanceof AggregateError ? (thrown.errors as readonly Raw[]).map((one) => one.message) : [message]
   const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
   return redactText(text, settings.secrets)
 }
 
-/**
- * A pooler lends the process of the server by the transaction, where one is needed that stays.
- * @param reason what needs it, as a sentence
- */
+/** For a pooler that shares server processes, when one must stay. @param reason what needs it, as a sentence */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
   return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
     where: settings.label,

@@ -1,4 +1,4 @@
-/** A session of a copy: answers as texts, and settings under which these texts mean the same everywhere. */
+/** A session of a copy: results as texts, and settings under which these texts mean the same everywhere. */
 import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
 import { connect } from './connect.ts'
 import { pooled } from './server-errors.ts'
@@ -8,17 +8,17 @@ import type { PostgresSettings } from './settings.ts'
 import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
 
-/** Beside those of every session (`connect.ts`), where a server knows them. Under others rows would be hidden or cut off, or sums that were stored before would differ. */
+/** Added to those of every session (`connect.ts`), if known. Others would hide rows, cut them or change checksums. */
 const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'iso_8601',
   row_security: 'off',
-  // Compiling the plan of a chunk takes longer than running it.
+  // Compiling a chunk's plan takes longer than running it.
   jit: 'off',
   idle_session_timeout: '0',
   transaction_timeout: '0',
 }
 
-/** The statement that puts the settings of a copy on a session, beside those of `connect`. */
+/** Statement that applies the settings of a copy, in addition to those of `connect`. */
 export function copySettings({ statementTimeoutMs, lockWaitMs }: PostgresSettings): string {
   const known = Object.entries({
     ...SETTINGS,
@@ -33,13 +33,15 @@ const NEEDS_SESSION = 'a copy needs sessions that keep their settings, snapshots
 
 export type TextRow = readonly (string | null)[]
 
-/** Everything as the server prints it. */
+/** No parsing: every value as the server prints it. */
 const TEXTS = { getTypeParser: () => (text: string) => text }
 
 export class CopySession extends Session {
   /**
-   * A commit of a session that writes is on the disk when it is answered: what follows it (a log, a DROP, an emptied table) is not taken back by a crash.
-   * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler lends the session by the transaction: nothing of it was set then
+   * A commit of a writing session is on disk when it is answered: a crash does not undo what follows it (a log, a DROP,
+   * an emptied table).
+   * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions: no settings
+   * were applied then
    */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
     const isDurable = settings.isDurable ?? mode === 'write'
@@ -54,22 +56,22 @@ export class CopySession extends Session {
     }
   }
 
-  /** What the ledger keeps, so that this process of the server and no other is ended where its owner vanished. */
+  /** Name for the ledger, by which exactly this server process can be ended if its owner vanished. */
   get name(): string {
     return `${this.backend.pid} ${this.backend.startedAt}`
   }
 
-  /** Statements of our own, separated by semicolons; the rows of the last one. */
+  /** Runs our own statements, separated by semicolons; returns the rows of the last one. */
   async ask(sql: string): Promise<readonly TextRow[]> {
     return (await this.#texts({ text: sql })).rows
   }
 
-  /** Statements in one message: nobody who waits for a lock has to wait for each of them to come and go. */
+  /** Runs statements in one message: sessions that wait for a lock do not wait for each round trip. */
   async askAll(statements: readonly string[]): Promise<void> {
     if (statements.length > 0) await this.ask(statements.join(';\n'))
   }
 
-  /** One statement that holds something a user wrote. */
+  /** Runs one statement that contains text of a user. */
   async askOne(sql: string): Promise<readonly TextRow[]> {
     return (await this.#texts({ text: sql, queryMode: 'extended' })).rows
   }
@@ -86,8 +88,8 @@ export class CopySession extends Session {
 
   /**
    * Begins a transaction.
-   * @param first statements that must stand before all others in it
-   * @throws SluiceError CONNECT_FAILED where a pooler gives the transaction to another process of the server
+   * @param first statements that must be its first ones
+   * @throws SluiceError CONNECT_FAILED if a pooler gives the transaction to another server process
    */
   override async begin(kind: string, first = ''): Promise<void> {
     const [row] = await this.ask(`BEGIN ${kind};${first};SELECT pg_catalog.pg_backend_pid()`)
@@ -96,7 +98,7 @@ export class CopySession extends Session {
     throw pooled(this.settings, NEEDS_SESSION)
   }
 
-  /** As the driver throws it: what it means depends on the side and the table that were copied, see `errors.ts`. */
+  /** Unchanged: its meaning depends on the side and the table of the copy, see `errors.ts`. */
   protected override named(error: unknown): unknown {
     return error
   }
@@ -107,7 +109,7 @@ export class CopySession extends Session {
 }
 
 function withParameters(sql: string, parameters: SqlRow): Query {
-  // A question mark is an operator too: where nothing is to be put in, the text is left alone.
+  // A question mark is also an operator: without parameters the text stays as it is.
   const text = parameters.length === 0 ? sql : numbered(sql).text
   return { text, values: toPostgres(parameters) }
 }

@@ -1,4 +1,4 @@
-/** What a PostgreSQL URL says, filled up from libpq's service file, environment variables and password file, in this order. */
+/** Settings from a PostgreSQL URL, then libpq's service file, environment and password file, in this order. */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,38 +13,41 @@ export type { Environment } from './pgpass.ts'
 export type PostgresSettings = {
   /** URL without password, for messages. */
   readonly label: string
-  /** What must not stand in any message; grows by each password that `password` reads. */
+  /** Texts that no message may contain; grows with each password that `password` reads. */
   readonly secrets: readonly string[]
   /** Name, address, or folder of the server's socket file. */
   readonly host: string
   readonly port: number
   readonly user: string
   readonly database: string
-  /** Of the URL, the service file, the environment or the password file, read anew at each call: a password is changed while a program runs for days. Null without one. */
+  /**
+   * From the URL, the service file, the environment or the password file, read again at each call: a password may
+   * change while a program runs for days. Null without one.
+   */
   password(): string | null
-  /** Path of a password file that is not read, because others may read it. */
+  /** Path of a password file that is ignored, because others may read it. */
   readonly ignoredPasswordFile: string | null
   readonly tls: TlsPlan
   readonly applicationName: string
-  /** Comes first in every name that is written without a schema. */
+  /** First schema for every unqualified name. */
   readonly schema: string | null
-  /** Connections of each kind at the same time: for statements, and for write transactions. */
+  /** Most connections of each kind: for statements, and for write transactions. */
   readonly poolSize: number
   readonly statementTimeoutMs: number | null
-  /** Longest that sessions of a copy wait for a lock; as the server has it where it is absent. */
+  /** Longest lock wait of sessions of a copy; absent: the server's setting. */
   readonly lockWaitMs?: number | undefined
-  /** A transaction in which nothing is said for so long is ended by the server; never where it is absent. */
+  /** The server ends a transaction that is idle for this long, ms; absent: never. */
   readonly frozenMs?: number | undefined
-  /** A commit that was answered is on the disk, whatever role and database have as `synchronous_commit`. */
+  /** An answered commit is on disk, whatever `synchronous_commit` role and database have. */
   readonly isDurable?: boolean | undefined
   readonly connectTimeoutMs: number
-  /** How long work that failed for a passing cause is repeated. */
+  /** How long work is retried after a transient failure, ms. */
   readonly retryMs: number
-  /** How long a statement under way may go without a sign of the server before the connection is given up. */
+  /** Longest silence of the server during a statement, ms; then the connection is given up. */
   readonly responseTimeoutMs: number
-  /** Whether repeated statements are prepared by name, which poolers that hand out another session each time do not bear. */
+  /** Prepare repeated statements by name; poolers that switch sessions do not support it. */
   readonly prepare: boolean
-  /** The way to the server, where it is not the straight one. */
+  /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined
 }
 
@@ -56,7 +59,7 @@ const PARAMETERS = [
   ...'service schema pool_size statement_timeout retry_seconds response_timeout prepare'.split(' '),
 ]
 
-/** @throws SluiceError BAD_CONFIG for a parameter that is not known, or a value that makes no sense */
+/** @throws SluiceError BAD_CONFIG for an unknown parameter, or an invalid value */
 export function postgresSettings(url: string, environment: Environment = process.env): PostgresSettings {
   const label = redactUrl(url)
   const parts = splitUrl(url, label)
@@ -120,8 +123,8 @@ export function postgresSettings(url: string, environment: Environment = process
 }
 
 /**
- * Reads the service that the URL or PGSERVICE names; gives nothing where neither names one. What a service says and this program cannot do is refused: without it, it would be
- * another connection.
+ * Reads the service that the URL or PGSERVICE names; empty if neither does. Settings that this program does not support
+ * are refused: without them it would be another connection.
  * @throws SluiceError BAD_CONFIG
  */
 function serviceOf(
@@ -143,10 +146,9 @@ function serviceOf(
 }
 
 /**
- * Settings of a service, as libpq has them. Source: PostgreSQL's manual, "The Connection Service File". What the files
- * say of a service: PGSERVICEFILE or `~/.pg_service.conf`, and then `pg_service.conf` in PGSYSCONFDIR. They are read at
- * each call.
- * @throws SluiceError BAD_CONFIG where no file has the service
+ * Settings of a service as in libpq, from PGSERVICEFILE or `~/.pg_service.conf`, then from `pg_service.conf` in
+ * PGSYSCONFDIR. The files are read at each call. Source: PostgreSQL's manual, "The Connection Service File".
+ * @throws SluiceError BAD_CONFIG if no file has the service
  */
 function serviceSettings(service: string, environment: Environment, where: string): ReadonlyMap<string, string> {
   const own = environment['PGSERVICEFILE'] || join(environment['HOME'] || homedir(), '.pg_service.conf')
@@ -166,9 +168,9 @@ function tlsOf(host: string, parameter: (name: string, variable: string) => stri
   const root = parameter('sslrootcert', 'PGSSLROOTCERT')
   const cert = parameter('sslcert', 'PGSSLCERT')
   const key = parameter('sslkey', 'PGSSLKEY')
-  // A socket file is not encrypted by any server, whatever is asked for; libpq goes on in plain text there too.
+  // No server encrypts a socket file, whatever is requested; libpq uses plain text there, too.
   if (host.startsWith('/')) return tlsPlan({ mode: 'disable', host, isLocal: true })
-  // As in libpq: authorities that anybody can buy from prove nothing unless the name is compared too.
+  // As in libpq: certificates of public CAs are worthless unless the host name is compared, too.
   const mode = word === undefined ? (root === 'system' ? 'verify-full' : undefined) : tlsModeOf(word)
   return tlsPlan({
     mode,
@@ -189,7 +191,7 @@ type UrlParts = {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** By hand, with the reading of `redactUrl`: what is taken for the password here is what no message shows. */
+/** Split by hand in the same way as `redactUrl`: what is used as password is what messages hide. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(url)
   if (match === null) {

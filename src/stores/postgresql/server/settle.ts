@@ -1,4 +1,4 @@
-/** After a connection broke during COMMIT: what became of the transaction. */
+/** Finds the outcome of a transaction whose connection broke during COMMIT. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
@@ -6,7 +6,7 @@ import type { Backend } from './connect.ts'
 import { isConnectionLoss } from './server-errors.ts'
 
 const POLL_MS = 50
-/** How long the server gets to end the process of a broken connection by itself, and then on demand. */
+/** Time for the server to end the process of a broken connection, ms: by itself, and then on request. */
 const GRACE_MS = 1000
 const PATIENCE_MS = 6000
 
@@ -17,22 +17,22 @@ type Asked = Pick<SqlReader, 'all'>
 export type LostCommit<R extends Asked> = {
   /** What was being committed, for messages. */
   readonly what: 'a transaction' | 'a chunk' | 'a switch'
-  /** The server's process that got the COMMIT. */
+  /** Server process that got the COMMIT. */
   readonly backend: Backend
-  /** Of the transaction, where it is known: the server is asked for it before anything else. */
+  /** Id of the transaction, if known: the server is asked for it first. */
   readonly id?: string
-  /** Whether its effects are there; undefined where nothing tells them from others. */
+  /** True if its effects exist; undefined if nothing distinguishes them. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
   readonly lost: unknown
   readonly label: string
-  /** Runs something on a new connection, for as long as it takes to get one. */
+  /** Runs a query on a new connection, retried until it gets one. */
   ask<T>(body: (reader: R) => Promise<T>): Promise<T>
 }
 
 /**
- * Whether a transaction is there whose connection broke after COMMIT was sent and before it was answered: of the catalog, of a ledger and of a chunk
- * alike. False means that it surely is not, and never will be.
- * @throws SluiceError COMMIT_UNKNOWN when nobody knows
+ * Outcome of a transaction whose connection broke after COMMIT was sent and before the reply: of the catalog, a ledger
+ * or a chunk. False: it was surely not committed, and never will be.
+ * @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found
  */
 export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise<boolean> {
   const { what, backend, landed, lost, label, ask } = commit
@@ -47,7 +47,7 @@ export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise
   if (landed === undefined) throw unknown('its answer never came, and nothing tells its rows from others', lost)
   try {
     return await ask(async (reader) => {
-      // While the old process lives, its commit may still be on the way: asked now, the answer could be wrong a moment later.
+      // While the old process exists, its commit may still be running: an answer now could be wrong a little later.
       if (!(await backendIsGone(reader, backend))) throw unknown('the server still works on it', lost)
       const fate = commit.id === undefined ? null : await fateOf(reader, commit.id)
       return fate ?? (await landed(reader))
@@ -58,7 +58,7 @@ export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise
   }
 }
 
-/** What the server says of a transaction by its id; null where it has never heard of it, or no more. */
+/** Outcome of a transaction by its id; null if the server does not know it, or no longer. */
 async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
   try {
     for (let polls = 0; polls < MOST_POLLS; polls++) {
@@ -70,15 +70,15 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
     }
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // Another server has taken the old one's place and never heard of the transaction: its rows are what is true now.
+    // Another server has replaced the old one and does not know the transaction: its rows are what counts now.
   }
   return null
 }
 
 /**
- * Waits until the server's process of a broken connection is gone, so that nothing of it can still commit or hold locks; after a moment it
- * is told to end.
- * @returns false when it is still there after some seconds
+ * Waits until the server process of a broken connection is gone, so that it can neither commit nor hold locks; after a
+ * second it is terminated.
+ * @returns false if it still exists after some seconds
  */
 export async function backendIsGone(reader: Asked, { pid, startedAt }: Backend): Promise<boolean> {
   const those = 'FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)'

@@ -1,4 +1,4 @@
-/** Notices that a connection under way has gone silent, which no error tells: a dead network looks like a slow server. */
+/** Detects a connection that has gone silent, which raises no error: a dead network seems to be a slow server. */
 import type { Duplex } from 'node:stream'
 
 export class SilenceWatch {
@@ -9,8 +9,8 @@ export class SilenceWatch {
   #waiting = 0
 
   /**
-   * @param limitMs silence after which the connection is looked into
-   * @param stillWorking asks by another way whether the server is at work on the statement, as it is while it builds an index
+   * @param limitMs silence after which the connection is checked
+   * @param stillWorking asks over another connection if the server works on the statement, as while it builds an index
    */
   constructor(socket: Duplex, limitMs: number, stillWorking: () => Promise<boolean>) {
     this.#socket = socket
@@ -19,7 +19,7 @@ export class SilenceWatch {
     socket.on('data', () => this.heard())
   }
 
-  /** A statement begins to wait for its answer. */
+  /** A statement begins to wait for its reply. */
   begin(): void {
     if (this.#waiting++ > 0) return
     this.#timer = setTimeout(() => void this.#silent(), this.#limitMs)
@@ -32,7 +32,7 @@ export class SilenceWatch {
     this.#timer = null
   }
 
-  /** A sign of life: bytes that came, or bytes the other side took. */
+  /** Call for each sign of life: bytes received, or bytes that the server took. */
   heard(): void {
     this.#timer?.refresh()
   }
@@ -40,7 +40,7 @@ export class SilenceWatch {
   async #silent(): Promise<void> {
     const timer = this.#timer
     const working = await this.#stillWorking().catch(() => false)
-    // Whatever was waited for has ended meanwhile.
+    // The wait has ended meanwhile.
     if (timer === null || this.#timer !== timer) return
     if (working) {
       timer.refresh()

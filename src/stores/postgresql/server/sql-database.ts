@@ -1,4 +1,4 @@
-/** PostgreSQL as a SQL database: several connections, loads by COPY, transactions that are repeated when that is safe. */
+/** PostgreSQL as a SQL database: connection pools, loads by COPY, transactions that are retried if that is safe. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { Pool } from '../../common/pool.ts'
@@ -38,9 +38,9 @@ import { postgresSettings, type Environment, type PostgresSettings } from './set
 import { Statements } from './statements.ts'
 import { BY_NAME, refuseStrangers, refuseStrangersSchema, Strangers } from './trusted-tables.ts'
 
-/** How long opening waits for a server that is just starting. */
+/** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
-/** Each one has waited for the whole lock_timeout already. */
+/** Each of them has already waited for the whole lock_timeout. */
 const MOST_LOCK_TIMEOUTS = 2
 
 /** Partitions are found through their parents. */
@@ -54,26 +54,26 @@ const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c
   ORDER BY name, a.attnum LIMIT ${MOST_COLUMNS}`
 
 export type PostgresOptions = {
-  /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
+  /** libpq's variables (PGHOST, PGPASSWORD …); by default those of this process. */
   readonly environment?: Environment
-  /** The way to the server, where it is not the straight one. */
+  /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined
-  /** As `CatalogOptions` has it. */
+  /** As in `CatalogOptions`. */
   readonly patienceMs?: number | undefined
-  /** As `CatalogOptions` has it. */
+  /** As in `CatalogOptions`. */
   readonly rightsOnly?: true | undefined
-  /** As `PostgresSettings` has it. */
+  /** As in `PostgresSettings`. */
   readonly frozenMs?: number
   /** As in `PostgresSettings`. */
   readonly isDurable?: boolean
-  /** Comes first in every name without a schema, instead of that of the URL. */
+  /** First schema for unqualified names, instead of the URL's. */
   readonly schema?: string | null
-  /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
+  /** Called for every retry: the cause, the attempts so far, and milliseconds until the next. */
   onRetry?(error: unknown, attempts: number, pauseMs: number): void
 }
 
 /**
- * Opens a database by its URL. In `write` mode the schema of the URL is created when missing; in `read` mode nothing is ever written.
+ * Opens a database by its URL. `write` mode creates a missing schema of the URL; `read` mode never writes.
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED, TARGET_DENIED
  */
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
@@ -101,19 +101,19 @@ class PostgresDatabase implements SqlDatabase {
   readonly #options: PostgresOptions
   readonly #statements: Statements
   /**
-   * Three pools, because code that holds a connection may ask for another: a body of a write that reads beside its transaction would
-   * wait for ever if writes had taken all there are. Nobody runs while he holds one of the first; those who walk pages or
-   * read in a transaction hold theirs for long and inside each other, and are few; writes are as many as the URL says.
+   * Three pools, because code with a connection may need another one: a write that reads outside its transaction would
+   * wait forever if writes had taken all connections. Sessions of the first pool are held for single statements only.
+   * Page walks and read transactions hold theirs for long, may nest, and are few. The URL limits the number of writes.
    */
   readonly #single: Pool<SqlSession>
   readonly #held: Pool<SqlSession>
   readonly #writers: Pool<SqlSession>
   #closed = false
   #hasWritten = false
-  /** A session of a lock that was given back. */
+  /** Session of a lock that was released. */
   #spare: SqlSession | null = null
   readonly #strangers: Strangers
-  /** Tables of ours are there and may be written to. */
+  /** Our tables exist and may be written to. */
   #trusted: Promise<void> | null = null
 
   constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
@@ -131,12 +131,12 @@ class PostgresDatabase implements SqlDatabase {
     this.#writers = new Pool(writer, limited, settings.label)
   }
 
-  /** Makes a first connection and, for writing, the schema. */
+  /** Makes a first connection and, in `write` mode, the schema. */
   async start(): Promise<void> {
     const { schema } = this.#settings
     const exists = (session: SqlSession): Promise<readonly SqlRow[]> =>
       session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
-    // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
+    // IF NOT EXISTS needs the right to create, which a user of an existing schema may lack.
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
     await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
     if (this.#mode === 'read' || found || schema === null) return
@@ -149,7 +149,7 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    // Sessions for reading refuse to write, so a repeat changes nothing.
+    // Read-only sessions refuse writes, so a retry changes nothing.
     return this.#retrying(() =>
       this.#single.use((session) =>
         this.#strangers.areNone
@@ -211,7 +211,7 @@ class PostgresDatabase implements SqlDatabase {
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
       this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
     let foreign = false
-    // A server that took writes of this program and refuses them now may be promoted; one that never took any is the wrong one.
+    // A server that took writes before and refuses them now may be promoted; one that never took any is the wrong one.
     let isTurned = false
     return this.#retrying(
       async () => {
@@ -233,9 +233,9 @@ class PostgresDatabase implements SqlDatabase {
           throw lost
         } catch (error) {
           if (!session.alive) orphan = session.backend
-          // Statements behind a failed one fail too, and do not say why.
+          // After a failed statement later ones fail too, without the cause.
           const cause = sqlStateOf(error) === '25P02' ? session.failure : error
-          // A body may lose its way to some other database, which is not ours to repeat.
+          // The error may be of another database that the body uses: that is not retried here.
           foreign = !causedBy(cause, session.failure)
           if (sqlStateOf(cause) === '55P03') lockTimeouts++
           isTurned = this.#hasWritten && isReadOnly(cause)
@@ -293,7 +293,7 @@ class PostgresDatabase implements SqlDatabase {
     await this.close()
   }
 
-  /** Where there are no tables of ours yet, another role may make some: each write asks again. */
+  /** Without our tables another role may still create some, so each write checks again. */
   async #mayWrite(): Promise<void> {
     let areTrusted = false
     try {
@@ -304,7 +304,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** A transaction in which tables of other roles stay as they were judged. */
+  /** A transaction that keeps tables of other roles as they were checked. */
   #begin(session: SqlSession, kind: string): Promise<void> {
     return this.#strangers.begin({
       begin: () => session.begin(kind),
@@ -330,14 +330,14 @@ class PostgresDatabase implements SqlDatabase {
         onRetry: (error, attempts, pauseMs) => this.#options.onRetry?.(error, attempts, pauseMs),
       })
     } catch (error) {
-      // A server that was there and refuses a new connection: the work was cut off, whatever way it says so.
+      // An existing session was lost and the server refuses a new one: report a lost connection.
       const refused = error instanceof SluiceError && error.code === 'CONNECT_FAILED' && isConnectionLoss(error)
       throw refused && may() ? connectionLost(error.cause, this.#settings) : error
     }
   }
 }
 
-/** Whether an error is the given one or wraps it. */
+/** True if an error is the given one or wraps it. */
 function causedBy(error: unknown, origin: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) if (at === origin) return true
   return false

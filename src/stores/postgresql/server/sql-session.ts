@@ -1,4 +1,4 @@
-/** A session of a catalog: statements with values, prepared once they are repeated, and answers a page at a time. */
+/** A session of a catalog: statements with values, prepared once they are repeated, and results by page. */
 import Cursor from 'pg-cursor'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -11,17 +11,17 @@ import type { PostgresSettings } from './settings.ts'
 import type { Statements } from './statements.ts'
 import { toPostgres, TYPES } from './values.ts'
 
-/** Of one page: what the protocol has room for. */
+/** Most rows of a page in the protocol. */
 const MOST_ROWS = 2 ** 31 - 1
 
-/** A GRANT of a right that the login may not give, or not all of it. */
+/** Warning: a GRANT of a right that the login may not grant, or only in part. */
 const NOT_GRANTED = '01007'
 
 let cursors = 0
 
-/** For the transaction of a script: a program works for hours with the tables that it has made, and a crash must not take them back. */
+/** For the transaction of a script: a program uses the created tables for hours, and a crash must not undo them. */
 const DURABLE = durableSql('transaction')
-/** A role may have the server keep its warnings to itself. */
+/** A role may have warnings turned off. */
 const HEARD = 'SET LOCAL client_min_messages TO warning'
 
 export class SqlSession extends Session {
@@ -38,12 +38,12 @@ export class SqlSession extends Session {
     this.#statements = statements
   }
 
-  /** What the first statement that failed since `begin` threw; null where none did. */
+  /** Error of the first failed statement since `begin`; null if none failed. */
   get failure(): unknown {
     return this.#failure
   }
 
-  /** What made the connection useless, where a statement has met it. */
+  /** What broke the connection, if a statement has met it. */
   override loss(): unknown {
     return (this.#failure ??= super.loss())
   }
@@ -61,7 +61,7 @@ export class SqlSession extends Session {
     return (await this.#statement(sql, parameters)).rowCount ?? 0
   }
 
-  /** @throws SluiceError TARGET_DENIED also where the server only warns that a right was not given */
+  /** @throws SluiceError TARGET_DENIED, also if the server only warns that a right was not granted */
   async script(sql: string): Promise<void> {
     const withheld: string[] = []
     const heard = ({
@@ -86,7 +86,7 @@ export class SqlSession extends Session {
     }))
   }
 
-  /** Needs a transaction. The fast way to walk; until it ends, the driver keeps the session from every other statement. */
+  /** Needs a transaction. The fast way to page; until it ends, the driver blocks other statements of the session. */
   async *walk(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const { text } = this.#statements.of(sql, parameters.length)
     const cursor = new Cursor<SqlRow>(text, toPostgres(parameters), { rowMode: 'array', types: TYPES })
@@ -99,7 +99,7 @@ export class SqlSession extends Session {
         if (rows.length > 0) yield rows
       }
     } finally {
-      // A cursor that failed is closed; one whose connection breaks meanwhile would wait for ever.
+      // A failed cursor is already closed; on a broken connection, closing would wait forever.
       if (this.alive && this.#failure === null) {
         await this.watched(() => this.#closed(cursor))
       }
@@ -107,8 +107,7 @@ export class SqlSession extends Session {
   }
 
   /**
-   * Needs a transaction, whose body may ask and write while it walks: a cursor of SQL, which takes half as long again because the
-   * server collects each page before it sends it.
+   * Needs a transaction, which can be used meanwhile. Takes 50 % longer: the server collects a page before it sends.
    */
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const name = quotedName(`sluice_${++cursors}`)
@@ -122,7 +121,7 @@ export class SqlSession extends Session {
         if (rows.length > 0) yield rows
       }
     } finally {
-      // After a failure the transaction is over, and its cursors with it.
+      // After a failure the transaction is over, and its cursors are closed.
       if (this.alive && this.#failure === null) await this.command(`CLOSE ${name}`)
     }
   }

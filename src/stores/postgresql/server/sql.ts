@@ -1,4 +1,4 @@
-/** Tables, keys and conditions as PostgreSQL writes them. Values stand in the text, because COPY takes no parameters. */
+/** Tables, keys and conditions in PostgreSQL's SQL. Values are literals, because COPY takes no parameters. */
 import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -10,21 +10,21 @@ import { arrayText } from './array-text.ts'
 import { quoteName } from './connect.ts'
 import { arrayLiteral, elementsOf } from './array-literal.ts'
 
-/** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
+/** Placeholder of a bound. A user's condition may contain `?`, an operator of PostgreSQL, but never this. */
 const BOUND = `:${randomUUID()}:`
 
-/** Sorted by its byte, and no text: it has no collation. */
+/** Sorted by its byte, not as text: it has no collation. */
 const CHAR = '"char"'
 
 const TEXT = quoteName(`text ${randomUUID()}`)
 
-/** Bytes of a name; the server cuts off what is longer, and says so in a notice alone. */
+/** Most bytes of a name; the server truncates longer ones with only a notice. */
 export const MOST_NAME_BYTES = 63
 
-/** `only`: rows of tables that inherit from this one belong to those. */
+/** `only`: without rows of tables that inherit from this one. */
 export type Relation = { readonly name: TableName; readonly only: boolean }
 
-/** A string as a literal, whatever characters it has; sessions have `standard_conforming_strings` on. */
+/** A string literal for any text; sessions have `standard_conforming_strings` on. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
@@ -33,7 +33,7 @@ export function tableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
 }
 
-/** The table as it stands behind FROM. */
+/** The table in a FROM clause. */
 export function fromSql({ name, only }: Relation): string {
   return `${only ? 'ONLY ' : ''}${tableSql(name)}`
 }
@@ -42,16 +42,16 @@ export function columnList(names: readonly string[]): string {
   return names.map(quoteName).join(', ')
 }
 
-/** How ranges of keys are written here; statements made with it need `filled`. */
+/** SQL of key ranges; statements made with it need `filled`. */
 export function keyDialect(relation: Relation): KeyDialect {
   return {
     quote: quoteName,
     from: () => fromSql(relation),
     bound: boundOf,
     value: keyValue,
-    // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
+    // Aliased, or ORDER BY would take it for the column, and sort texts.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
-    // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
+    // Longer texts with this prefix sort after it: no text has a smaller character than U+0000.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
     beyond,
     operator: operatorSql,
@@ -77,21 +77,21 @@ function keyValue({ type }: Column, text: string): string {
   return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, elementsOf(type)) : text
 }
 
-/** The planner of the server estimates ranges of a constant "char" as texts of a collation that the type has not, and fails of it: it gets no constant. */
+/** The planner fails on constant ranges of type "char": it estimates them by a collation, which the type lacks. */
 function boundOf(column: Column): string {
   const bound = `CAST(${BOUND} AS ${castOf(column)})`
   return column.native === CHAR ? `(SELECT ${bound})` : bound
 }
 
 /**
- * A comparison of columns as `op` names it, found in pg_catalog alone: another role may have put one for varchar, for a domain or for an array into the search_path. Columns of types
- * that the server does not have by itself are compared as their own schema says, by the search_path.
+ * A comparison of columns by `op` of pg_catalog: another role may have planted one for varchar, for a domain or for an
+ * array in the search_path. Columns of types that are not built in are compared by the operator of the search_path.
  */
 export function operatorSql(op: string, columns: readonly Column[]): string {
   return columns.every(({ type }) => builtIn(type) !== null) ? `OPERATOR(pg_catalog.${op})` : op
 }
 
-/** As `operatorSql`, by which a value is equal to that of the column of this name. */
+/** As `operatorSql`: equality of a value and the column of this name. */
 export function equalTo(columns: readonly Column[], name: string): string {
   return operatorSql(
     '=',
@@ -99,14 +99,14 @@ export function equalTo(columns: readonly Column[], name: string): string {
   )
 }
 
-/** A statement with its bounds in their places. */
+/** Replaces the bounds of a statement. */
 export function filled(sql: string, parameters: SqlRow): string {
   const parts = sql.split(BOUND)
   if (parts.length !== parameters.length + 1) throw new Error('a statement has another number of bounds than of values')
   return parts.reduce((text, part, i) => text + literal(String(parameters[i - 1])) + part)
 }
 
-/** Rows of a range, and of a condition that a user wrote. */
+/** Rows of a range that meet a user's condition. */
 export function rangeSql(table: TableSpec, relation: Relation, range: Range, where: string | null): string {
   const { sql, parameters } = rangeCondition(table, range, where, keyDialect(relation))
   const condition = filled(sql, parameters)
@@ -116,8 +116,8 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
 }
 
 /**
- * Rows with one of these keys, as a join: thousands of comparisons one after the other would be made for every row of the table.
- * @param keys none with a NULL in it, which no list holds
+ * Rows with one of these keys, as a join: thousands of comparisons would be evaluated for every row of the table.
+ * @param keys without NULL values, which no list contains
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
@@ -132,14 +132,14 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   return `(${columnList(table.key)}) ${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
 }
 
-/** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */
+/** `ORDER BY` the key, if any; qualified, since a selected column may have the same name. */
 export function orderSql({ table, key }: TableSpec): string {
   return key.length === 0
     ? ''
     : ` ORDER BY ${key.map((name) => `${quoteName(table.name)}.${quoteName(name)}`).join(', ')}`
 }
 
-/** The type to compare a key's column in: of a domain the one below it, since comparing is none of its rules. */
+/** Type in which a key column is compared: of a domain its base type, since a domain has no comparison of its own. */
 function castOf({ type, native }: Column): string {
   return native === CHAR ? native : (builtIn(type) ?? native)
 }

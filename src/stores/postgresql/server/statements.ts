@@ -1,16 +1,16 @@
-/** Which texts go to the server, and which of them are worth a prepared statement there. */
+/** Decides which statements are prepared on the server. */
 import { numbered } from './placeholders.ts'
 
 const MOST_NAMES = 200
 const MOST_TEXTS = 2000
-/** A prepared statement keeps the types its parameters had when it was made, also where a column has another type since. */
+/** Prepared statements keep the parameter types of their creation, even after a column changes its type. */
 const CHANGES_TYPES = /(?:^|;)\s*(?:ALTER|DROP)\s/i
 
 export type Statement = {
   readonly text: string
   /** Number of parameters. */
   readonly count: number
-  /** Name to prepare it under; undefined for what has not been repeated. */
+  /** Name to prepare it under; undefined for a statement that was not repeated yet. */
   readonly name: string | undefined
 }
 
@@ -26,9 +26,9 @@ export class Statements {
     this.#prepare = prepare
   }
 
-  /** @throws Error when the number of parameters is not that of the placeholders */
+  /** @throws Error if the number of parameters is not that of the placeholders */
   of(sql: string, parameters: number): Statement {
-    // A question mark is an operator of PostgreSQL too: where nothing is to be put in, the text is left alone.
+    // A question mark is also an operator of PostgreSQL: without parameters the text stays as it is.
     if (parameters === 0) {
       if (CHANGES_TYPES.test(sql)) this.#forgetAll()
       return { text: sql, count: 0, name: undefined }
@@ -51,7 +51,7 @@ export class Statements {
     return known
   }
 
-  /** A prepared plan no longer fits its tables; from now on another name stands for the text. */
+  /** A prepared plan no longer fits its tables: the text gets a new name. */
   forget(sql: string): void {
     const known = this.#known.get(sql)
     if (known?.name === undefined) return

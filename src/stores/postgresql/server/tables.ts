@@ -1,4 +1,4 @@
-/** Tables as the system catalogs describe them. */
+/** Tables from the system catalogs. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
@@ -9,28 +9,25 @@ import { columnType, loadTypes } from './types.ts'
 type TablePattern = {
   /** On `n.nspname` and `c.relname`. */
   readonly condition: string
-  /** Whether one name was given, and no kind of names. */
+  /** True if one name was given, not a pattern. */
   readonly exact: boolean
 }
 
 const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+)))?$/
 
 /**
- * Tables and partitioned tables that a pattern names; partitions only where it names one. Of a partitioned table rows and bytes are those of all parts; a
- * table that others inherit from is counted by itself.
- * @param database what tells this database from others
+ * Tables and partitioned tables that match a pattern; partitions only if it names one. Rows and bytes of a partitioned
+ * table include all parts; a table with inheriting tables is counted alone.
+ * @param database identity of this database
  */
 export function findTables(session: CopySession, pattern: string, database: string): Promise<readonly TableSpec[]> {
   return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
 }
 
-/**
- * Names of tables as people write them: `schema.name`, `name`, `*` for any characters; double quotes as in SQL are
- * understood too.
- */
+/** Table names of a user: `schema.name`, `name`, `*` for any characters; double quotes as in SQL also work. */
 function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
-  // Names may hold dots themselves: compared as a whole, nobody has to know which dot divides.
+  // Names may contain dots: compared as a whole, it does not matter which dot separates.
   if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
   const quoted = pattern.includes('"') ? QUOTED.exec(pattern) : null
   if (quoted !== null) {
@@ -47,17 +44,17 @@ function tablePattern(pattern: string): TablePattern {
   return { condition: readings.map((reading) => `(${reading})`).join(' OR '), exact: !pattern.includes('*') }
 }
 
-/** Names of the system compare by bytes, whatever the database does. */
+/** System names are compared by bytes, whatever the collation of the database. */
 function like(name: string, pattern: string, more: string): string {
   if (!pattern.includes('*')) return `${name} = ${literal(pattern)} AND ${more}`
   const escaped = pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%')
   return `${name} LIKE ${literal(escaped)}::text AND ${more}`
 }
 
-/** Which relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
+/** Relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
 export type Relations = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
 
-/** @param database what tells this database from others */
+/** @param database identity of this database */
 export async function describeTables(
   session: CopySession,
   which: Relations,
@@ -108,7 +105,7 @@ export async function describeTables(
       indexes.filter(([owner]) => owner === oid),
       floats,
     )
-    // Blocks of a file mean nothing in another one; keys do, whatever becomes of the file.
+    // Block numbers are meaningless after the file is rewritten; keys are not.
     const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
     return {
       table: { schema: schema ?? '', name: name ?? '' },
@@ -173,7 +170,7 @@ function columnsSql(oids: string, version: number): string {
     WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
 }
 
-/** Unique indexes on plain columns, in the order in which they are preferred as keys. */
+/** Unique indexes on plain columns, the preferred key first. */
 function indexesSql(oids: string): string {
   return `
     SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n)
@@ -186,7 +183,7 @@ function indexesSql(oids: string): string {
       pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
-/** @param floats names of columns that are no bounds of a range: two systems do not compare such numbers alike */
+/** @param floats columns unfit for range bounds: two systems compare such numbers differently */
 function bestKey(
   indexes: readonly TextRow[],
   floats: readonly string[],

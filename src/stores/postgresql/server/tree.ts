@@ -1,6 +1,6 @@
 /**
- * Partitions that are partitioned themselves: a table with tables below it, which leaves, stands and goes as one. The server detaches and drops the tree with its
- * root; a change of schema or name is of one table alone, and so is a lock.
+ * Partitions that are partitioned themselves: a tree of tables that is archived and removed as a whole. The server
+ * detaches and drops the tree with its root; a change of schema or name affects one table only, and so does a lock.
  */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -11,14 +11,14 @@ import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, isTaken, moveTable, suffixed } from '../archive/move.ts'
 import { missingSchemas } from '../archive/noted-schemas.ts'
 
-/** What a partition was divided into, for the ledger. */
+/** How a partition is partitioned itself, for the ledger. */
 export type Division = {
   /** As the server prints it: `LIST (region)`. */
   readonly by: string
   readonly tables: readonly (TableName & { readonly oid: string })[]
 }
 
-/** Tables below a table at any distance, each behind the one that it is a partition of. */
+/** Tables below a table at any depth, each after its parent. */
 export async function tablesBelow(session: CopySession, { oid }: KnownTable): Promise<readonly KnownTable[]> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (
@@ -33,7 +33,7 @@ export async function tablesBelow(session: CopySession, { oid }: KnownTable): Pr
   }))
 }
 
-/** Null of a table that is not divided. */
+/** Null if the table is not partitioned itself. */
 export async function divisionOf(session: CopySession, table: KnownTable): Promise<Division | null> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(table.oid)}::oid`,
@@ -43,12 +43,12 @@ export async function divisionOf(session: CopySession, table: KnownTable): Promi
   return { by: row[0] ?? '', tables: below.map(({ oid, name }) => ({ oid, ...name })) }
 }
 
-/** Of a table that nobody else can use: those below are locked likewise. Locks of a table say nothing of those below it. */
+/** For a table that is locked exclusively: locks the tables below it likewise. A table's lock does not include them. */
 export async function lockBelow(session: CopySession, locks: Locks, table: FoundTable): Promise<void> {
   if (table.kind !== 'p') return
   const held = new Set<string>()
   for (;;) {
-    // Somebody may put one more below a table that is not locked yet.
+    // Another session may add a table below one that is not locked yet.
     const more = (await tablesBelow(session, table)).filter(({ oid }) => !held.has(oid))
     if (more.length === 0) return
     for (const below of more) {
@@ -58,16 +58,17 @@ export async function lockBelow(session: CopySession, locks: Locks, table: Found
   }
 }
 
-/** Into the schema of what is archived, behind the table above them: who writes into one by its name finds none there. */
+/** Moves them into the schema of archived tables, after their parent, so that no writer finds one by its old name. */
 export async function moveBelow(session: CopySession, below: readonly KnownTable[]): Promise<void> {
   for (const table of below) await moveTable(session, table, archivedName(table.name, table.oid))
 }
 
 /**
- * Back to where they stood when the partition left. Tables that somebody has put below it since then stay where they are.
- * @param root the table above them, back under its name
- * @param division null where nobody knows any more: they come back beside it, under names that may have been cut. So do those whose schema is not there any more.
- * @throws SluiceError TABLE_REFUSED where another table has the name of one of them in the schema that it stood in
+ * Moves them back to their names when the partition left. Tables added since then stay.
+ * @param root their parent, which has its name again
+ * @param division null if unknown: they move next to the root, under names that may be truncated. So do tables whose
+ * schema no longer exists.
+ * @throws SluiceError TABLE_REFUSED if another table has the name of one of them in its former schema
  */
 export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {
   const names = new Map((division?.tables ?? []).map(({ oid, schema = 'public', name }) => [oid, { schema, name }]))
@@ -84,7 +85,7 @@ export async function moveBelowBack(session: CopySession, root: KnownTable, divi
   }
 }
 
-/** @throws SluiceError TARGET_BUSY where somebody has divided it in another way since the tables below it were looked up and locked */
+/** @throws SluiceError TARGET_BUSY if another session changed the tables below since they were found and locked */
 export async function refuseOtherBelow(
   session: CopySession,
   partition: KnownTable,

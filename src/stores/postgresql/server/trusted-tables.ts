@@ -1,8 +1,7 @@
 /**
- * Tables of ours that another role could have planted: what it owns, or has put a trigger on, runs its code as the login that writes there (CVE-2018-1058 is of this
- * kind). One rule for ledgers, catalogs, archives, streams and queues.
- *
- * The statements name every function and operator by its schema, since they run before anything in the database is trusted.
+ * Checks if another role could have planted our tables: a table that it owns, or has a trigger on, runs its code as the
+ * login that writes (as in CVE-2018-1058). One rule for ledgers, catalogs, archives, streams and queues. Statements
+ * qualify every function and operator, since they run before anything is trusted.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
@@ -13,18 +12,19 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { tableSql } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** A table that each ledger of a kind has, by which one is found. */
+/** A table that each ledger of a kind has, by which it is found. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
-/** SQL: the OID of a catalog of the server, as `pg_depend` has it. */
+/** SQL: the OID of a system catalog, as in `pg_depend`. */
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
-/** What a part of a table may depend on by name and run nothing: other relations, keys of them, its schema, and what publishes it. */
+/** Objects that a table's part may depend on without running code: relations, keys, its schema, publications. */
 const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
 
 /**
- * SQL over `c`, a relation: something of it leads out of what comes with the server, which is in no `pg_depend`. Its columns, defaults, checks, indexes, statistics,
- * policies, rules, triggers and partitions count, whatever of them the planner computes in advance, and however many steps each is away from the table.
+ * SQL over `c`, a relation: something of it depends on an object that is not built in. Built-in objects are not in
+ * `pg_depend`. Columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions count, at any
+ * number of steps, even if the planner computes them in advance.
  */
 const LEADS_OUT = `EXISTS (
         WITH RECURSIVE parts (class, oid) AS (
@@ -36,7 +36,7 @@ const LEADS_OUT = `EXISTS (
         WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
-/** SQL over `c`: it has child tables that are no partitions, or is one of another table: those are no part of it. */
+/** SQL over `c`: it has inheriting tables, or inherits itself. Partitions do not count. */
 const HAS_HEIRS = `EXISTS (
         SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
         WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
@@ -53,7 +53,7 @@ const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proow
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
-/** Gives a row for a table that may not be written to: schema, name, and why. */
+/** Returns a row for a table that may not be written to: schema, name, and why. */
 function writtenSql(names: readonly string[]): string {
   const written = `CASE WHEN ${isStranger('c.relowner')} THEN ${belongs('c.relowner')}
       WHEN EXISTS (
@@ -71,23 +71,23 @@ function writtenSql(names: readonly string[]): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Which tables are meant: SQL over `c` and the schema `n`, and whose role has them in its hands. */
+/** Selects tables: SQL over `c` and the schema `n`, and whether an untrusted role controls them. */
 type OwnPlace = { readonly isIn: string; readonly isOfStranger: string }
 
-/** Found by names without a schema. */
+/** Tables found by unqualified names. */
 export const BY_NAME: OwnPlace = {
   isIn: `c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${PLAIN_NAMES.map(literal).join(', ')}]::pg_catalog.name[]) AND pg_catalog.pg_table_is_visible(c.oid)`,
   isOfStranger: isStranger('c.relowner'),
 }
-/** Jobs are graphile-worker's, and what only reads never asks for them. The owner of a schema may put another table in the place of one. */
+/** The jobs belong to graphile-worker, and readers never query them. The owner of a schema may replace its tables. */
 export const OF_QUEUE: OwnPlace = {
   isIn: `n.nspname OPERATOR(pg_catalog.=) 'sluice_queue'`,
   isOfStranger: `(${isStranger('c.relowner')} OR ${isStranger('n.nspowner')})`,
 }
 
 /**
- * Gives a row for each table: schema, name, why it may not be read, whether trusted roles have it, and else its name in SQL. What the login may not read it may not lock
- * either.
+ * Returns a row for each table: schema, name, why it may not be read, whether trusted roles own it, else its SQL name.
+ * A login cannot lock what it may not read.
  */
 const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   SELECT n.nspname, c.relname, ${NOT_PLAIN},
@@ -97,8 +97,8 @@ const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]) AND ${isIn}`
 
 /**
- * Gives a row where a schema of the queue, a table or a function in one belongs to another role. Its owner is named last only to a login that could not have made a
- * queue here: one that could has no use for the rights of that role.
+ * Returns a row if a schema of the queue, or a table or function in it, belongs to another role. The hint about its
+ * owner is only for logins that could not have created a queue here: others do not need the rights of that role.
  */
 const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (
@@ -113,9 +113,9 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 /**
- * Ledgers of a kind that no session of this login finds by its search_path. Any role may plant a table of that name: one counts for a table only where its owner
- * is trusted, or may archive or fill the table itself.
- * @param table all ledgers without it, and where it is gone
+ * Ledgers of a kind outside the search_path of this login. Any role may plant a table of that name: a ledger counts for
+ * a table only if its owner is trusted, or may archive or fill the table itself.
+ * @param table absent, or missing in the database: all ledgers
  */
 export async function otherLedgers(
   ask: Ask,
@@ -143,21 +143,22 @@ export async function otherLedgers(
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
- * @param names the tables that are asked about; all of ledgers and catalogs without it
- * @throws SluiceError TABLE_REFUSED where one that is found by its name alone must not be written to: its triggers, rules, defaults, checks and indexes would run
+ * @param names tables to check; by default all of ledgers and catalogs
+ * @throws SluiceError TABLE_REFUSED if one found by its unqualified name must not be written to: its triggers, rules,
+ * defaults, checks and indexes would run
  */
 export async function refuseStrangers(ask: Ask, label: string, names: readonly string[] = PLAIN_NAMES): Promise<void> {
   const [row] = await ask(writtenSql(names))
   if (row !== undefined) throw refused(row, label)
 }
 
-/** @throws SluiceError TABLE_REFUSED where a part of the schemas of the queue belongs to a role that is not trusted */
+/** @throws SluiceError TABLE_REFUSED if a part of the queue's schemas belongs to an untrusted role */
 export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<void> {
   const [row] = await ask(QUEUE_WRITE_SQL)
   if (row !== undefined) throw refused(row, label)
 }
 
-/** @throws SluiceError TABLE_REFUSED where a schema belongs to a role that is not trusted */
+/** @throws SluiceError TABLE_REFUSED if a schema belongs to an untrusted role */
 export async function refuseStrangersSchema(ask: Ask, schema: string, label: string): Promise<void> {
   const [row] = await ask(`${TRUSTED}
     SELECT n.nspname, '', ${belongs('n.nspowner')} FROM pg_catalog.pg_namespace n
@@ -165,21 +166,21 @@ export async function refuseStrangersSchema(ask: Ask, schema: string, label: str
   if (row !== undefined) throw refused(row, label)
 }
 
-/** A session whose transaction the tables are judged in. */
+/** A session in whose transaction the tables are checked. */
 export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
 
-/** Tables come faster than they are judged. */
+/** Most rounds: tables may be added faster than they are checked. */
 const MOST_ROUNDS = 5
 
 /**
- * Tables of ours that are read by sessions that stay open. What belongs to trusted roles is judged once. What a role that is not trusted has in its hands it may change at
- * any moment: it is judged again for each question, in the transaction of the question, which keeps it as it was judged.
+ * Our tables, read by long-lived sessions. Tables of trusted roles are checked once. An untrusted role may change its
+ * tables at any time: these are checked for each query, in its transaction, which locks them.
  */
 export class Strangers {
   readonly #place: OwnPlace
   readonly #label: string
   #isTrusted = false
-  /** Names in SQL of those that are locked before they are judged. */
+  /** SQL names of tables to lock before the check. */
   #names: readonly string[] = []
 
   constructor(place: OwnPlace, label: string) {
@@ -187,28 +188,28 @@ export class Strangers {
     this.#label = label
   }
 
-  /** Whether there are tables of ours, and trusted roles have all of them: no question needs a transaction for them. */
+  /** True if our tables exist and trusted roles own them all: no query needs a transaction for them. */
   get areNone(): boolean {
     return this.#isTrusted
   }
 
-  /** As a database is opened. @throws SluiceError TABLE_REFUSED where what is there may not be read */
+  /** Check at opening. @throws SluiceError TABLE_REFUSED if a table may not be read */
   async opened(ask: Ask): Promise<void> {
     await this.#judge(ask)
   }
 
-  /** Begins a transaction in which the tables stay as they were judged. @throws SluiceError TABLE_REFUSED; nothing is begun then */
+  /** Begins a transaction that keeps the tables as checked. @throws SluiceError TABLE_REFUSED, without a transaction */
   async begin({ begin, ask, rollBack }: Judged): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       await begin()
       if (this.#isTrusted) return
       try {
         const locked = this.#names
-        // Before anything else: a snapshot of before would not show what has changed.
+        // Lock first: an older snapshot would not show changes.
         if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
         if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
       } catch (error) {
-        // One that is gone is none to lock for the next question.
+        // Forget the names: a table that no longer exists cannot be locked.
         this.#names = []
         await rollBack()
         throw error

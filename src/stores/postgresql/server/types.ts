@@ -1,25 +1,25 @@
-/** What columns of PostgreSQL hold, and which columns PostgreSQL would create to hold something. */
+/** Types of existing PostgreSQL columns, and columns to create for a type. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { literal } from './sql.ts'
 import type { TextRow } from './session.ts'
 
-/** A type as pg_type knows it. */
+/** A type as in pg_type. */
 type PgType = {
   readonly oid: string
-  /** Name without length and precision, with its schema where it needs one. */
+  /** Name without length and precision, qualified if necessary. */
   readonly name: string
   /** `d` for a domain. */
   readonly kind: string
-  /** Of a domain: the type below it, and its length or precision. */
+  /** Base type of a domain, and its length or precision. */
   readonly base: string
   readonly modifier: number
-  /** Of an array: the type of its elements; otherwise `0`. */
+  /** Element type of an array; otherwise `0`. */
   readonly element: string
 }
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
-/** These types, and all that they are made of. */
+/** These types, and all that they consist of. */
 export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<ReadonlyMap<string, PgType>> {
   const known = new Map<string, PgType>()
   let wanted = [...new Set(oids)]
@@ -38,14 +38,14 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
   return known
 }
 
-/** @param modifier length or precision of the column, as pg_attribute has it */
+/** @param modifier length or precision of the column, as in pg_attribute */
 export function columnType(oid: string, modifier: number, types: ReadonlyMap<string, PgType>): ColumnType {
   const type = types.get(oid)
   if (type === undefined) return { kind: 'native', name: oid }
   if (type.kind === 'd') return columnType(type.base, type.modifier, types)
   if (type.element !== '0') {
     const element = types.get(type.element)
-    // Arrays of domains name the domain in their binary form, which another database knows by another number.
+    // Binary arrays contain the number of a domain, which differs in another database.
     const of = element?.kind === 'd' ? nativeType(element) : columnType(type.element, modifier, types)
     return { kind: 'list', of }
   }
@@ -102,7 +102,7 @@ function builtInType(oid: number, modifier: number): ColumnType | null {
 function numeric(modifier: number): ColumnType {
   if (modifier < 0) return { kind: 'decimal' }
   const bits = modifier - 4
-  // Eleven bits with a sign: a scale below zero rounds in front of the point.
+  // Eleven bits with a sign: a scale below zero rounds before the decimal point.
   return { kind: 'decimal', precision: (bits >> 16) & 0xffff, scale: ((bits & 0x7ff) ^ 0x400) - 0x400 }
 }
 
@@ -120,7 +120,7 @@ const MOST_CHARACTERS = 10_485_760
 
 export type Declared = { readonly native: string; readonly type: ColumnType }
 
-/** The column that would be created for a type: its name, and what it is when read back. */
+/** Column to create for a type: its native type, and its type when read back. */
 export function declareType(type: ColumnType): Declared {
   switch (type.kind) {
     case 'bool':
@@ -154,7 +154,7 @@ export function declareType(type: ColumnType): Declared {
       return { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
     }
     case 'native':
-      // Cassandra has addresses too, and means the same by them.
+      // Cassandra has the same address type.
       return type.name === 'inet' ? { native: 'inet', type } : { native: 'text', type: { kind: 'text' } }
   }
 }
@@ -168,7 +168,7 @@ function declareInt(bits: number, unsigned: boolean): Declared {
 }
 
 function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 'decimal' }): Declared {
-  // Before version 15 a scale lies between nothing and the precision.
+  // Before version 15 a scale is between 0 and the precision.
   if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
     return { native: 'numeric', type: { kind: 'decimal' } }
   }

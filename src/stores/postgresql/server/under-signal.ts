@@ -1,8 +1,8 @@
-/** Work on a session that ends when nobody wants it any more. */
+/** Work on a session that an abort signal ends. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CopySession } from './session.ts'
 
-/** @throws SluiceError the signal's reason, whatever the session died of meanwhile */
+/** @throws SluiceError the signal's reason, whatever error the session ended with */
 export async function underSignal<T>(session: CopySession, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
   throwIfAborted(signal)
   const stop = (): void => session.destroy()

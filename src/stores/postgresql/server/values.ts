@@ -1,10 +1,10 @@
-/** Values on their way in and out of PostgreSQL's text format. */
+/** Values to and from PostgreSQL's text format. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { CustomTypesConfig } from 'pg'
 import { isoOfText } from '../../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
-/** Object ids of types, from pg_type.dat; they are the same on every server. */
+/** Object ids of types, from pg_type.dat; the same on every server. */
 const OID = {
   bool: 16,
   bytea: 17,
@@ -32,17 +32,17 @@ const PARSERS: Readonly<Record<number, (text: string) => SqlValue>> = {
 
 const asText = (text: string): SqlValue => text
 
-/** What has no parser is text as the server prints it: times, JSON, arrays. */
+/** Types without a parser stay text as the server prints it: times, JSON, arrays. */
 export const TYPES: CustomTypesConfig = {
   getTypeParser: (oid: number) => PARSERS[oid] ?? asText,
 }
 
-/** For people's queries: an instant is ISO 8601 text in UTC, as everywhere in the program's output. */
+/** For queries of users: a timestamp with time zone is ISO 8601 text in UTC, as in all output. */
 export const QUERY_TYPES: CustomTypesConfig = {
   getTypeParser: (oid: number) => (oid === OID.timestamptz ? isoOfText : TYPES.getTypeParser(oid)),
 }
 
-/** Values for the driver: a Buffer goes in binary, everything else as text. */
+/** Values for the driver: a Buffer is sent in binary, everything else as text. */
 export function toPostgres(values: SqlRow): (null | string | Buffer)[] {
   return values.map((value) => {
     if (value === null || typeof value === 'string') return value

@@ -1,4 +1,4 @@
-/** Waits for transactions of others, and says which ones. */
+/** Waits for transactions of other sessions, and names them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
@@ -6,15 +6,15 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/** From here on the caller is told. */
+/** Wait after which the caller is notified, ms. */
 const SILENT_MS = 2000
-/** After so long without an end it is given up, unless the caller says otherwise. */
+/** Default limit of a wait, ms. */
 export const PATIENCE_MS = 600_000
 const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 
 export type Wait = {
-  /** Asks what is waited for. It is not the session that waits. */
+  /** Session for the check, not the one that waits. */
   readonly session: CopySession
   readonly signal: AbortSignal
   readonly tell: (message: string) => void
@@ -22,8 +22,8 @@ export type Wait = {
 }
 
 /**
- * Whose end is waited for. A slot begins once every transaction of the server has ended that has a number, whatever its database; a snapshot shows all of its own
- * database; a lock is kept by those who have the tables.
+ * Transactions whose end is awaited. A replication slot starts once all numbered transactions of the server, in any
+ * database, have ended; a snapshot shows all of its own database; a lock waits for the sessions that hold the tables.
  * @property without server process of a session of ours
  */
 export type WaitsFor =
@@ -33,17 +33,17 @@ export type WaitsFor =
 
 const SERVER: WaitsFor = { of: 'server' }
 
-/** Locks that others may have of a table beside the one that is wanted. */
+/** Locks on a table that other sessions may hold despite the wanted one. */
 const BESIDE = {
   'SHARE UPDATE EXCLUSIVE': ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'],
   'SHARE ROW EXCLUSIVE': ['AccessShareLock', 'RowShareLock'],
   'ACCESS EXCLUSIVE': [],
 } as const
 
-/** Of a lock `l`: whoever holds it has a transaction with this number. */
+/** SQL over a lock `l`: its holder has a transaction with a number. */
 export const NUMBERED = "l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'"
 
-/** Sessions and prepared transactions that are waited for, longest first, each in a few words. */
+/** Sessions and prepared transactions that are awaited, longest first, each in a few words. */
 export async function openTransactions(session: CopySession, waitsFor: WaitsFor = SERVER): Promise<readonly string[]> {
   const { holding, prepared } = holdersOf(waitsFor)
   const without = waitsFor.of === 'server' ? (waitsFor.without ?? 0) : 0
@@ -81,9 +81,9 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
 }
 
 /**
- * Waits until something is true.
+ * Waits for a condition.
  * @param what what cannot go on, for the message
- * @throws SluiceError SOURCE_BUSY after the patience, with those that are waited for; the reason of the signal
+ * @throws SluiceError SOURCE_BUSY after the limit, with the transactions; the reason of the signal
  */
 export async function waitUntil(
   wait: Wait,

@@ -1,29 +1,30 @@
 /**
- * Notices that another session waits for a table to itself (TRUNCATE, ALTER TABLE, LOCK TABLE) that readers of a snapshot hold. Where such a reader has
- * done its work and another reader asks for the same table, the reader queues behind that session, and the session behind the readers: the server sees no
- * deadlock, because one half of the circle is this program, and every writer of the table waits with them.
+ * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) of a table that snapshot
+ * readers hold. If an idle reader holds the table and another reader requests it, that one queues behind the session,
+ * and the session behind the readers. The server sees no deadlock, because half of the circle is in this program, and
+ * all writers of the table wait, too.
  */
 import type { TextRow } from './session.ts'
 
 const LOOK_MS = 250
-/** A snapshot may be read for as long as this where nothing but the other session waits, so that tables which are altered all the time are copied. */
+/** Shortest use of a snapshot, ms, if only the other session waits: so tables that are often altered get copied. */
 const LEAST_MS = 2000
 
 export type WantedOptions = {
-  /** On a session that does nothing else, and is in a transaction. */
+  /** On a separate session, in a transaction. */
   readonly ask: (sql: string) => Promise<readonly TextRow[]>
-  /** Processes of the server that read the snapshot. */
+  /** Server processes that read the snapshot. */
   readonly readers: () => readonly number[]
   /**
-   * Whether a snapshot is given up for anybody who waits. Otherwise it is given up only where a reader waits, too, so that nobody would go on: what is
-   * copied is to show one moment of the source as long as that can be had.
+   * True: give the snapshot up for any waiting session. False: only if a reader waits, too, so that none would
+   * continue: a copy should show one snapshot of the source as long as possible.
    */
   readonly always: boolean
   /** Called once, with the name of the table. */
   readonly onWanted: (table: string) => void
 }
 
-/** Looks until it is ended, somebody waits, or the session is gone. @returns ends the looking */
+/** Checks until it is ended, a session waits, or the connection is lost. @returns function that ends the checks */
 export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): () => void {
   const begun = performance.now()
   let timer: NodeJS.Timeout | null = null
@@ -45,7 +46,8 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
     next()
   }
   const next = (): void => {
-    // A server that does not answer this is read all the same: its failure must not end the transaction of the snapshot. Whatever ends the session is told by readers.
+    // A failed check must not end the transaction of the snapshot, so the server is read all the same. Readers report
+    // what ends the session.
     const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT looking').catch(() => undefined)
     timer = setTimeout(() => void look().catch(giveUp), LOOK_MS).unref()
   }
@@ -56,7 +58,7 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   }
 }
 
-/** Whoever asks for a table to himself that a reader keeps from him, and whether a reader waits for a table, too. Every role may see both. */
+/** Sessions that request an exclusive lock held by a reader, and whether a reader waits, too. Every role sees both. */
 function wantedSql(pids: readonly number[]): string {
   const ours = `'{${pids.join(',')}}'::int[]`
   return `WITH waiting AS MATERIALIZED (

@@ -1,7 +1,7 @@
 /**
- * One session of a server: statements one after the other, transactions, rows in and out by COPY, the notice that its connection is lost, and its end.
- * What catalogs, copies and people's queries ask, under
- * which settings, and how they read the answers stands with each (`SqlSession`, `CopySession`, `QuerySession`).
+ * One session of a server: sequential statements, transactions, COPY in both directions, detection of a lost
+ * connection, and close. Queries, settings and result parsing of catalogs, copies and users' queries are in
+ * `SqlSession`, `CopySession` and `QuerySession`.
  */
 import type { Duplex } from 'node:stream'
 import type { Client, CustomTypesConfig } from 'pg'
@@ -17,16 +17,16 @@ import type { PostgresSettings } from './settings.ts'
 import { SilenceWatch } from './silence.ts'
 
 const END_TIMEOUT_MS = 1000
-/** Statements that a session keeps prepared: the server holds the plan of each in its memory. */
+/** Most prepared statements of a session: the server keeps the plan of each in memory. */
 const MOST_PREPARED = 500
 
 export type Query = {
   readonly text: string
-  /** To prepare it under. */
+  /** Name to prepare it under. */
   readonly name?: string
   readonly values?: (null | string | Buffer)[]
   readonly types?: CustomTypesConfig
-  /** The protocol that takes one statement a text, also without values. */
+  /** The extended protocol: one statement per text, also without values. */
   readonly queryMode?: 'extended'
 }
 
@@ -38,7 +38,7 @@ export type Answer<R> = {
   readonly rows: readonly R[]
 }
 
-/** How a transaction ended: with its effects, without them because a statement had failed, or nobody knows, because the connection broke meanwhile. */
+/** Outcome of a transaction: committed, rolled back after a failed statement, or unknown (the connection broke). */
 export type Ending = 'committed' | 'rolled back' | { readonly lost: unknown }
 
 export class Session implements Pooled {
@@ -76,24 +76,25 @@ export class Session implements Pooled {
     this.#flow = { waiting: () => this.#watch.begin(), paused: () => this.#watch.end() }
   }
 
-  /** False once the connection has ended, whoever ended it. */
+  /** False once the connection has ended, on either side. */
   get alive(): boolean {
     return this.#alive
   }
 
-  /** Whether a pooler gives the process of the server to other clients between two transactions: nothing may outlive one. */
+  /** True if a pooler shares the server process between transactions: no state may outlive a transaction. */
   get isLent(): boolean {
     return this.#local !== null
   }
 
-  /** Begins a transaction. @param kind what stands behind BEGIN */
+  /** Begins a transaction. @param kind the text after BEGIN */
   async begin(kind: string): Promise<void> {
     await this.command(`BEGIN ${kind}${this.#local === null ? '' : `;${this.#local}`}`)
   }
 
   /**
-   * Ends a transaction with its effects.
-   * @throws what the server says where it refuses, and SluiceError CONNECTION_LOST where the connection was gone before COMMIT was sent: nothing is committed
+   * Commits a transaction.
+   * @throws errors of the server if it refuses, and SluiceError CONNECTION_LOST if the connection was lost before
+   * COMMIT was sent: nothing is committed
    */
   async commit(): Promise<Ending> {
     if (!this.#alive) throw this.loss()
@@ -105,7 +106,7 @@ export class Session implements Pooled {
     }
   }
 
-  /** Ends a transaction without its effects; a session that does not take even that is closed. Never throws. */
+  /** Rolls a transaction back; if that fails, closes the session. Never throws. */
   async rollBack(): Promise<void> {
     if (!this.#alive) return
     try {
@@ -115,24 +116,25 @@ export class Session implements Pooled {
     }
   }
 
-  /** Statements of our own, without parameters; returns the tag of the last one's end. */
+  /** Runs our own statements without parameters; returns the tag of the last one. */
   async command(sql: string): Promise<string> {
     return (await this.answer({ text: sql })).command
   }
 
-  /** What to throw where the connection was found broken between two statements. */
+  /** Error for a connection that broke between two statements. */
   loss(): unknown {
     return connectionLost(new Error('Connection terminated between two statements'), this.settings)
   }
 
-  /** Gives rows to `COPY … FROM STDIN`; returns how many the server took. @throws what the server says, or `pieces` */
+  /** Sends rows to `COPY … FROM STDIN`; returns how many it took. @throws errors of the server, or of `pieces` */
   copyIn(sql: string, pieces: Pieces): Promise<bigint> {
     return this.copyAmong([sql], pieces)
   }
 
   /**
-   * The same among other statements, all in one message: those before it are run first, those behind it once the rows are there. The first that fails ends all.
-   * @param statements one of them a COPY; rows that others return are not read
+   * The same among other statements, all in one message: earlier ones run first, later ones after the rows. The first
+   * failure ends all.
+   * @param statements one of them a COPY; rows of others are not read
    */
   copyAmong(statements: readonly string[], pieces: Pieces): Promise<bigint> {
     const isEager = statements.length > 1
@@ -144,7 +146,7 @@ export class Session implements Pooled {
 
   /**
    * Runs prepared statements in one message; returns how many rows each has changed.
-   * @throws what the server says of the first that fails: none behind it is run, and `forgetPrepared` has to follow
+   * @throws errors of the server for the first that fails: later ones are not run, and `forgetPrepared` must follow
    */
   async pipeline(steps: readonly PreparedStep[]): Promise<readonly number[]> {
     if (steps.length === 0) return []
@@ -152,21 +154,21 @@ export class Session implements Pooled {
     return this.watched(() => this.client.query(new Pipeline(steps, this.#prepared)).ended)
   }
 
-  /** Statements of a message that failed may not have been prepared at all. */
+  /** Statements of a failed message may not have been prepared. */
   async forgetPrepared(): Promise<void> {
     if (this.#prepared.size === 0) return
     this.#prepared.clear()
     await this.command('DEALLOCATE ALL')
   }
 
-  /** Rows of `COPY … TO STDOUT`. A session whose rows were not read to the end has to be destroyed. */
+  /** Rows of `COPY … TO STDOUT`. A session whose rows were not read to the end must be destroyed. */
   copyOut(sql: string): CopyOut {
     refuseNul(sql)
     this.#out = this.client.query(new CopyOut(sql, this.#socket, this.#driver, this.#flow))
     return this.#out
   }
 
-  /** Never throws; a server that does not say goodbye is left without one. */
+  /** Never throws; does not wait for a server that does not answer. */
   async close(): Promise<void> {
     if (!this.#alive) return
     this.#alive = false
@@ -175,7 +177,7 @@ export class Session implements Pooled {
     clearTimeout(timer)
   }
 
-  /** Ends the connection whatever it does. A server that computes would notice only when it has an answer, so it is told. */
+  /** Ends the connection in any state. A busy server would notice only at its reply, so its process is terminated. */
   destroy(): void {
     if (!this.#alive) return
     this.#alive = false
@@ -184,7 +186,7 @@ export class Session implements Pooled {
     if (busy) void terminate(this.settings, this.backend).catch(() => undefined)
   }
 
-  /** The answer to the last of the statements in a text. */
+  /** Result of the last statement in a text. */
   protected async answer<R>(query: Query): Promise<Answer<R>> {
     refuseNul(query.text)
     return this.watched(() => (this.#needsTransaction(query) ? this.#inTransaction(query) : this.#send(query)))
@@ -196,7 +198,7 @@ export class Session implements Pooled {
     return (Array.isArray(result) ? result.at(-1) : result) as Answer<R>
   }
 
-  /** A statement by itself has settings only in a transaction of its own, where the session has none. */
+  /** True if a single statement needs its own transaction, because the session lacks the settings. */
   #needsTransaction({ text }: Query): boolean {
     return this.#local !== null && this.client.getTransactionStatus() === 'I' && !text.startsWith('BEGIN ')
   }
@@ -213,7 +215,7 @@ export class Session implements Pooled {
     }
   }
 
-  /** Something that waits for the server all the time, in turn. */
+  /** Runs work that waits for the server all the time, in turn. */
   protected watched<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#watch.begin()
@@ -225,12 +227,12 @@ export class Session implements Pooled {
     })
   }
 
-  /** What a statement throws: an error of ours, where it is known by itself and not by what was being done. */
+  /** Maps an error to ours if it is clear without context. */
   protected named(error: unknown): unknown {
     return postgresError(error, this.settings)
   }
 
-  /** Statements of one session wait for each other here and not in the driver, so that each is watched from its own start. */
+  /** Queues statements of a session here, not in the driver, so that each is watched from its own start. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
       this.#busy++
@@ -247,7 +249,7 @@ export class Session implements Pooled {
   }
 }
 
-/** It would end the text within the protocol. */
+/** U+0000 would end the text within the protocol. */
 function refuseNul(sql: string): void {
   if (sql.includes('\0')) throw new SluiceError('VALUE_REFUSED', 'a statement cannot hold the character U+0000')
 }

@@ -1,4 +1,4 @@
-/** DuckDB files as the target of changes. */
+/** DuckDB files as the target of a replication stream. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
@@ -22,14 +22,14 @@ import { ChangedRows } from './rows.ts'
 
 export type DuckdbApplyParts = {
   readonly reader: CopySession
-  /** Null where the file was opened for reading. */
+  /** Null if the file was opened for reading. */
   readonly writer: CopySession | null
   readonly turn: Turn
   readonly objects: ObjectStore
   readonly label: string
 }
 
-/** It has no triggers, and checks foreign keys always. Columns are read fast, and joins use no index. */
+/** DuckDB has no triggers, and always checks foreign keys. Columns are read fast, and joins use no index. */
 const RULES: ApplyRules = { system: 'DuckDB', foreignKeys: 'refused', scans: true, overwrites: false }
 
 export class DuckdbApply implements ChangeTarget {
@@ -138,12 +138,12 @@ class DuckdbSteps implements ChangeSteps {
     return rowRefused(refused)
   }
 
-  /** The session is the store's own, which goes on. */
+  /** The session belongs to the store, which stays open. */
   async close(): Promise<void> {
     return
   }
 
-  /** A constraint may be found broken only by the commit, which does not say of which table. */
+  /** A constraint may fail only at commit, which does not name the table. */
   get #names(): string {
     return this.#request.tables.map(({ table }) => tableText(table.table)).join(', ')
   }

@@ -1,13 +1,13 @@
-/** What belongs to a table and does not go with it: sequences of its columns go to its heir, and the function that kept writers away is dropped after it. */
+/** Objects of a table that DROP does not remove: column sequences move to its heir, the guard function is dropped. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-/** @property heir whether the column of the heir may own it: same name of the column, same schema, same owner */
+/** @property heir true if the heir's column may own it: same column name, schema and owner */
 export type OwnedSequence = { readonly name: TableName; readonly column: string; readonly heir: boolean }
 
-/** Sequences that a column owns; those of identity columns are a part of their column. */
+/** Sequences that a column owns, without those of identity columns. */
 export async function ownedSequences(
   session: CopySession,
   oid: string,
@@ -29,7 +29,7 @@ export async function ownedSequences(
   }))
 }
 
-/** Its values stay as they are. One that the heir cannot own belongs to nobody from then on. */
+/** Keeps the values. A sequence that the heir cannot own gets no owner column. */
 export async function moveSequence(
   session: CopySession,
   { name, column, heir }: OwnedSequence,
@@ -42,7 +42,7 @@ export async function moveSequence(
 /** @property sql name and arguments, quoted */
 export type GuardFunction = { readonly oid: string; readonly sql: string }
 
-/** Functions of ours that triggers of this table run, and nothing else uses. */
+/** Functions of ours that only triggers of this table use. */
 export async function guardFunctions(session: CopySession, oid: string): Promise<readonly GuardFunction[]> {
   const rows = await session.ask(
     `SELECT DISTINCT p.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'

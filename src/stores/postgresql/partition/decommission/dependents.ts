@@ -1,9 +1,9 @@
-/** What in the database refers to a table that is to go: what PostgreSQL would refuse its removal for, what would silently lose it, and code that only mentions it. */
+/** Dependents of a table to drop: those that refuse the DROP, those that lose it silently, and code that names it. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** Objects that go with the table, as the server finds them; sequences of its columns are moved before. */
+/** Objects that the server drops with the table; sequences of its columns are moved before. */
 const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, ${literal(oid)}::oid
     UNION
@@ -12,13 +12,13 @@ const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS
       AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND s.oid = d.objid AND s.relkind = 'S'))
   )`
 
-/** A rule that is a view is called by the view. */
+/** The rule of a view is reported as the view. */
 const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
       THEN coalesce((SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, r.ev_class, 0) FROM pg_catalog.pg_rewrite r
                      WHERE r.oid = d.objid AND r.rulename = '_RETURN'), pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
       ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END`
 
-/** Objects that DROP TABLE would be refused for, in the server's words. For a session with an empty search path. */
+/** Objects that DROP TABLE would be refused for, as the server names them. The search path must be empty. */
 export async function dependentsOf(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
@@ -27,7 +27,7 @@ export async function dependentsOf(session: CopySession, oid: string): Promise<r
   return rows.map(([name]) => name ?? '')
 }
 
-/** Publications and subscriptions whose streams would end without a word, and memberships of other objects. */
+/** Publications and subscriptions whose streams would end silently, and memberships of other objects. */
 export async function silentLosses(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const number = `${literal(oid)}::oid`
   const rows = await session.ask(
@@ -55,9 +55,9 @@ const LOSSES: Readonly<Record<string, string>> = {
   subscription: 'it writes into the table',
 }
 
-/** Functions whose text holds the table's name: the server knows no dependency of those. */
+/** Functions whose text contains the table's name: the server tracks no dependency for those. */
 export async function mentioning(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
-  // As it is, and as it stands between quotes.
+  // Plain, and as written in a quoted name.
   const texts = new Set([name, name.replaceAll('"', '""')])
   const rows = await session.ask(
     `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p

@@ -1,4 +1,4 @@
-/** The removal of a parked table, within a transaction that has its lock. */
+/** Drops an old table, in a transaction that has its lock. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -9,8 +9,8 @@ import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
 import { refusals } from './look.ts'
 
 /**
- * Never with CASCADE: whatever has come to depend on the table since the last look ends it.
- * @returns what was done beside, in words
+ * Never with CASCADE: a new dependent of the table makes it fail.
+ * @returns what was done in addition, in words
  * @throws SluiceError TABLE_REFUSED
  */
 export async function dropParked(session: CopySession, table: KnownTable, heir: TableName): Promise<readonly string[]> {

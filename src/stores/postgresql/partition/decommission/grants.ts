@@ -1,4 +1,4 @@
-/** Rights on one table: read, taken away from everybody but the owner, and given back. */
+/** Rights on one table: read, revoked from all but the owner, and granted again. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -14,10 +14,10 @@ type Grant = {
   readonly by: string
 }
 
-/** Names of privileges stand in statements as they are: nothing else may. */
+/** Privilege names are not quoted in statements, so only these are allowed. */
 const PRIVILEGE = /^[A-Z]+$/
 
-/** Rights of all but the owner, those of columns too. */
+/** Rights of all but the owner, including rights on columns. */
 export async function readGrants(session: CopySession, oid: string): Promise<readonly Grant[]> {
   const number = `${literal(oid)}::oid`
   const of = (column: string, from: string): string =>
@@ -38,13 +38,13 @@ export async function readGrants(session: CopySession, oid: string): Promise<rea
 }
 
 /**
- * Takes them all away.
- * @returns what was taken away, as text for `giveBack`
- * @throws SluiceError TABLE_REFUSED where a right is left
+ * Revokes all of them.
+ * @returns what was revoked, as text for `giveBack`
+ * @throws SluiceError TABLE_REFUSED if a right is left
  */
 export async function takeAll(session: CopySession, { oid, name }: KnownTable): Promise<string> {
   const grants = await readGrants(session, oid)
-  // With CASCADE go only rights that these roles have given on to others: they are noted, too.
+  // CASCADE also revokes rights that these roles granted to others: they were recorded, too.
   for (const to of new Set(grants.map((grant) => roleSql(grant.to)))) {
     await session.ask(`REVOKE ALL PRIVILEGES ON TABLE ${tableSql(name)} FROM ${to} CASCADE`)
   }
@@ -57,8 +57,8 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
 }
 
 /**
- * Gives back what `takeAll` has taken. The owner gives all of it, also what another role had given on.
- * @returns rights of roles or columns that are not there any more, in words
+ * Grants what `takeAll` revoked. The owner grants all of it, also what another role had granted.
+ * @returns rights of roles or columns that no longer exist, in words
  * @throws SluiceError LEDGER_DAMAGED
  */
 export async function giveBack(
@@ -99,7 +99,7 @@ function parsed(text: string): readonly Grant[] {
     const grants = JSON.parse(text) as readonly Grant[]
     if (Array.isArray(grants) && grants.every(({ privilege }) => PRIVILEGE.test(privilege))) return grants
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new SluiceError('LEDGER_DAMAGED', 'migration_decommissions holds rights that sluice has not written', {
     hint: 'give the rights by hand: the column detail says which were taken away',

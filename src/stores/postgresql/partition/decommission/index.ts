@@ -1,4 +1,4 @@
-/** Retiring a parked table in PostgreSQL: the look, and each step as one short transaction with its row of the ledger. */
+/** Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -26,7 +26,7 @@ import { lookAtParked } from './look.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
-/** What a transaction does. @returns false where it must not happen */
+/** Body of a transaction. @returns false if it must not happen */
 type Body<T> = (session: CopySession, table: KnownTable) => Promise<T>
 
 export class PostgresDecommission implements DecommissionStore {
@@ -47,7 +47,7 @@ export class PostgresDecommission implements DecommissionStore {
   }
 
   look(parked: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null> {
-    // Under an empty search path the server writes every name in full.
+    // With an empty search path the server qualifies every name.
     return this.#read(signal, async (session) => {
       await session.ask(`SET LOCAL search_path TO ''`)
       return await lookAtParked(session, parked, heir)
@@ -73,7 +73,7 @@ export class PostgresDecommission implements DecommissionStore {
   async drop(step: DecommissionStep, heir: TableName, expect: KnownRows | null, close: readonly Statement[]) {
     const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
       if (expect !== null && !(await holds(session, table, expect))) return null
-      // The ledger is found by the search path, which what is dropped is named without.
+      // The ledger needs the search path, DROP needs an empty one: write the ledger first.
       await closed(session, close)
       return await dropParked(session, table, heir)
     })
@@ -81,7 +81,7 @@ export class PostgresDecommission implements DecommissionStore {
     return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }
   }
 
-  /** Under the lock of the table, tried until the budget is over. Killed anywhere, all of it happened or nothing. */
+  /** Runs under the table's lock, retried until the retry limit. A kill leaves all of it or nothing. */
   async #step<T>(
     { table, identity, guard, patienceMs, budgetMs, signal }: DecommissionStep,
     mode: WantedLock['mode'],
@@ -134,7 +134,7 @@ async function closed(session: CopySession, statements: readonly Statement[]): P
   for (const { sql, parameters } of statements) await session.run(sql, parameters)
 }
 
-/** Whether the rows are those that were copied, in columns that are still the same. */
+/** True if the rows are those that were copied, and the columns are unchanged. */
 async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
   if (!(await hasColumns(session, table, columns))) return false
   const from = fromSql({ name: table.name, only: true })
@@ -142,7 +142,7 @@ async function holds(session: CopySession, table: KnownTable, { columns, digest 
   return equalDigests(now, digest)
 }
 
-/** Whether the table still has this name. */
+/** True if the table still has this name. */
 async function isIt(session: CopySession, { oid, name }: KnownTable): Promise<boolean> {
   const found = await tableByIdentity(session, oid)
   return found !== null && found.name.name === name.name && found.name.schema === name.schema

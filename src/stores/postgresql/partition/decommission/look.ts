@@ -1,4 +1,4 @@
-/** A parked table as it stands: who uses it, what refers to it, and what its removal would take along or change. */
+/** Inspects an old table: its users, its dependents, and what its removal would drop or change. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { DecommissionFinding, ParkedLook, TableUse } from '../../../../model/partition/decommission-port.ts'
 import { tableByName } from '../../server/known.ts'
@@ -8,7 +8,7 @@ import { guardFunctions, ownedSequences } from './beside.ts'
 import { dependentsOf, mentioning, silentLosses } from './dependents.ts'
 import { usersNow } from './sessions.ts'
 
-/** For a session with an empty search path. @returns null where the table is not there */
+/** The search path must be empty. @returns null if the table does not exist */
 export async function lookAtParked(
   session: CopySession,
   table: TableName,
@@ -50,12 +50,9 @@ export async function lookAtParked(
   return { table, identity: oid, use: await useOf(session, oid), nowMs: Number(now?.[0]), findings }
 }
 
-/**
- * Reads and writes of a table as the server counts them. The server counts a little late: what sessions did in the last
- * second or so may be missing.
- */
+/** Reads and writes of a table as the server counts them; activity of the last second may be missing. */
 async function useOf(session: CopySession, oid: string): Promise<TableUse> {
-  // A key of the row that an older server does not have is absent from its JSON.
+  // Older servers lack a column of this row: JSON then has no such key.
   const [row] = await session.ask(
     `SELECT (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::text, (s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text,
        (SELECT stats_reset::text FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()),
@@ -72,7 +69,7 @@ async function useOf(session: CopySession, oid: string): Promise<TableUse> {
   }
 }
 
-/** What keeps the server, or us, from dropping the table; none where nothing does. */
+/** Reasons why the server or sluice does not drop the table; empty if there are none. */
 export async function refusals(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const dependents = (await dependentsOf(session, oid)).map((object): DecommissionFinding => ({
     verdict: 'refused',
@@ -113,7 +110,7 @@ function otherKind(kind: string): DecommissionFinding {
   }
 }
 
-/** Rights that a REVOKE does not reach. */
+/** Rights that REVOKE cannot remove. */
 async function owner(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_has_role(c.relowner, 'USAGE'),
@@ -145,7 +142,7 @@ async function owner(session: CopySession, oid: string): Promise<readonly Decomm
   ]
 }
 
-/** Tables that the removal locks for a moment, because a foreign key of the parked table refers to them. */
+/** Tables that the removal locks briefly, because a foreign key of the old table refers to them. */
 async function referenced(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) FROM pg_catalog.pg_constraint k

@@ -1,9 +1,9 @@
-/** Who has a table in use at this moment. */
+/** Sessions that use a table now. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** Sessions that hold or want locks of the table, or run a statement that names it; prepared transactions too. */
+/** Sessions that hold or wait for locks of the table, or run a statement that names it; also prepared transactions. */
 export async function usersNow(
   session: CopySession,
   oid: string,
@@ -36,7 +36,7 @@ export async function usersNow(
   return [...found, ...(await unseen(session))]
 }
 
-/** Statements of other roles that this login may not see. */
+/** Statements of other roles that this login may not read. */
 async function unseen(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const [row] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() AND query = '<insufficient privilege>'`,

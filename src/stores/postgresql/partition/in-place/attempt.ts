@@ -1,4 +1,4 @@
-/** The transaction in which the table becomes the first partition of a new one that has its name. */
+/** The transaction in which the table becomes the first partition of a new table that takes its name. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { InPlaceRequest } from '../../../../model/partition/in-place-port.ts'
@@ -17,10 +17,10 @@ import { boundsState, dropBoundsSql } from './bounds.ts'
 import { exchangeKeys, soundIndexes, wantedIndexes, type Wanted } from './indexes.ts'
 import { planFinding, stripped, takeover } from './looks.ts'
 
-/** The new table, as far as it is made before anything that others use is locked. */
+/** The new table, as far as it can be created before tables in use are locked. */
 export type Beside = { readonly about: About; readonly parts: TwinParts; readonly wanted: readonly Wanted[] }
 
-/** Within the transaction: nobody sees the new table before it has the public name, and nothing of it is left where the transaction fails. */
+/** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
 export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<Beside> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
@@ -29,7 +29,7 @@ export async function makeBeside(session: CopySession, request: InPlaceRequest):
   return { about, parts, wanted }
 }
 
-/** Takes the table from everybody. @throws what the server says of a lock that is not to be had in time; SluiceError PLAN_CHANGED */
+/** Locks the table exclusively. @throws errors of the server, such as a lock timeout; SluiceError PLAN_CHANGED */
 export async function takeTable(
   session: CopySession,
   { about }: Beside,
@@ -47,7 +47,7 @@ export async function takeTable(
 }
 
 /**
- * Counts of the switch: attaches the table to the new one, which gets its name and all that is bound to it.
+ * Attaches the table to the new one, which gets its name and its dependencies. All others wait for this.
  * @throws SluiceError TABLE_REFUSED, PLAN_CHANGED
  */
 export async function attachPast(
@@ -76,7 +76,7 @@ export function sidesIn(session: CopySession, { planned: { table }, beside, past
   return sidesOf(session, { from: { schema, name }, to: { schema, name: beside }, parked: past })
 }
 
-/** Behind the statements that make the new table. */
+/** Statements to run after those that create the new table. */
 export async function switchStatements(
   { about, wanted }: Beside,
   request: InPlaceRequest,
@@ -101,7 +101,7 @@ export async function switchStatements(
   ]
 }
 
-/** As it would be called beside a table of this name; it keeps its name where that is taken. */
+/** Renames to the default name next to a table of this name; keeps the old name if the default is taken. */
 function renameDefault(
   { schema, name }: About,
   { beside }: InPlaceRequest,
@@ -132,7 +132,7 @@ function changed({ schema, name }: About, reason: string): SluiceError {
   })
 }
 
-/** What is in the way, as one error. */
+/** All refusals as one error. */
 export function refusal(
   { schema, name }: Pick<About, 'schema' | 'name'>,
   refused: readonly PlanFinding[],

@@ -1,4 +1,4 @@
-/** The constraint that says what the server would look for in all rows when the table becomes a partition: it is added unchecked, and then validated. */
+/** The check that spares the server a scan when the table becomes a partition: added NOT VALID, then validated. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
@@ -17,10 +17,10 @@ import type { Patience } from '../../server/patience.ts'
 import type { About } from '../plan/about.ts'
 import { boundsMark } from '../../server/marks.ts'
 
-/** Of the table as it stands: whether the constraint says these bounds, and whether every row was held to it. */
+/** State of the constraint: whether it has these bounds, and whether every row was checked. */
 export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
 
-/** The past has no beginning: whoever wrote old rows before goes on. */
+/** No lower bound: writers may still write old rows. */
 export function conditionOf({ planned, bound }: InPlaceRequest): string {
   return betweenSql(planned.column.name, planned.column.native, { from: null, to: bound })
 }
@@ -69,8 +69,9 @@ export async function boundsStatements(about: About, request: InPlaceRequest): P
 }
 
 /**
- * Adds and validates it. Nobody waits for longer than the patience; the validation reads the table once, and keeps no reader and no writer out.
- * @throws SluiceError PARTITION_REFUSED where a row lies outside: then the constraint is removed
+ * Adds and validates the constraint. Others wait at most the lock timeout. The validation reads the table once and
+ * blocks no reader and no writer.
+ * @throws SluiceError PARTITION_REFUSED if a row is outside; the constraint is then removed
  */
 export async function sayBounds(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
@@ -101,7 +102,7 @@ export async function sayBounds(
   tell('validate', 'done', `every row is before ${request.bound}`)
 }
 
-/** @returns whether there was one */
+/** @returns true if the constraint existed */
 export async function dropBounds(about: Pick<About, 'session' | 'oid' | 'sql'>, patience: Patience): Promise<boolean> {
   const [row] = await about.session.ask(
     `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${about.oid}::oid AND k.conname = ${literal(boundsMark(about.oid))}`,
@@ -115,7 +116,7 @@ export function dropBoundsSql(table: string, oid: string): string {
   return `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoteName(boundsMark(oid))}`
 }
 
-/** With the table to ourselves, for a moment. */
+/** Runs briefly under an exclusive lock of the table. */
 async function alone(
   { session, oid, sql }: Pick<About, 'session' | 'oid' | 'sql'>,
   patience: Patience,
@@ -133,7 +134,7 @@ async function alone(
 
 const LOCK_MS = 200
 
-/** Reads the whole table where no index helps. */
+/** Reads the whole table if no index helps. */
 export async function outsideOf(session: CopySession, sql: string, request: InPlaceRequest): Promise<Outside> {
   const { column, kind } = request.planned
   const by = quoteName(column.name)

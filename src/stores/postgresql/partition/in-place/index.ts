@@ -1,4 +1,6 @@
-/** A table of PostgreSQL that becomes the first partition of a new one: what reads it is done before, while others use it; the rest is one transaction. */
+/**
+ * Makes a table the first partition of a new one. Scans run before, while it is in use; the rest is one transaction.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -37,25 +39,25 @@ import { beforeFindings, planFinding, takeover } from './looks.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
-/** Another program may be about to end. */
+/** Wait for another program on this table, ms: it may be about to end. */
 const HOST_MS = 10_000
 const LOCK_MS = 900
 const PATIENCE_MS = 300
 const FIRST_REST_MS = 200
 const MOST_REST_MS = 5000
-/** An index is built for hours: the server looks so often whether its client is still there. */
+/** An index build takes hours: the server checks at this interval whether its client is still connected. */
 const LOOK_FOR_US =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
-/** Statements that ran for longer than others may wait. */
+/** Statements that ran longer than others may wait. */
 const TOO_LONG = '57014'
 
 const OTHERS = 'others held what it needs'
 
 type Body<T> = (session: CopySession) => Promise<T>
-/** A try under the locks. @returns what was made */
+/** One attempt under the locks. @returns what was created */
 type Try = (session: CopySession, held: Held, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
 
-/** Nobody waits for these, and they wait for nobody for long: an autovacuum may take hours. */
+/** Lock timeout of these statements, ms: they block no session, but an autovacuum may run for hours. */
 const SETTLE_LOCK_MS = 5000
 
 export class PostgresInPlace implements InPlaceStore {
@@ -189,7 +191,7 @@ export class PostgresInPlace implements InPlaceStore {
     return this.#write(table, signal, (session) => settleTable(session, table))
   }
 
-  /** Tries until others let go in time. */
+  /** Retries until other sessions release their locks in time. */
   async #tried(
     session: CopySession,
     table: TableName,
@@ -227,7 +229,7 @@ export class PostgresInPlace implements InPlaceStore {
     }
   }
 
-  /** One program at a time, on whatever host. */
+  /** One program at a time per table, from any host. */
   #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
     const { signal } = limits
     return this.#write(table, signal, async (session) => {
@@ -265,10 +267,7 @@ export class PostgresInPlace implements InPlaceStore {
   }
 }
 
-/**
- * What is done once the new table has the name, while others use it.
- * @returns what is left, in words, each with the statement that does it
- */
+/** Statements after the switch, with the table in use. @returns what is left, in words, each with its statement */
 async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
   const side = await sideOf(session, table)
   if (side === null) return []
@@ -281,7 +280,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
       ([schema, name, key]) =>
         `ALTER TABLE ${tableSql({ schema: schema ?? '', name: name ?? '' })} VALIDATE CONSTRAINT ${quoteName(key ?? '')}`,
     ),
-    // The server does that for partitions by itself, and not for the table above them.
+    // The server does that by itself for partitions only, not for the partitioned table.
     `ANALYZE ${tableSql(table)}`,
   ]
   await session.ask(`SET lock_timeout TO ${SETTLE_LOCK_MS}`)
@@ -297,7 +296,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/** The new table is made and thrown away again: what is bound to the old one is told by a look at both. Foreign keys are not made, since others would wait for them. */
+/** Creates the new table and rolls it back, to compare both. Without foreign keys: others would wait for them. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)
@@ -328,7 +327,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   }
 }
 
-/** From here on the server ends what stands still, or takes longer than others may wait. */
+/** From here on the server ends this session if it stalls, or takes longer than others may wait. */
 async function lastWords(session: CopySession, held: Held, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()

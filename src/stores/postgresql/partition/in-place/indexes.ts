@@ -1,4 +1,4 @@
-/** Unique indexes that the new table wants of its past: each is built while others write, before anything is locked. */
+/** Unique indexes that the new table needs on its past: built while others write, before anything is locked. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { InPlaceStatement, InPlaceTold } from '../../../../model/partition/in-place-port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -9,19 +9,19 @@ import { withColumn, withPlace } from '../plan/list-text.ts'
 import { indexTailSql } from '../plan/twin-facts.ts'
 import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
 
-/** An index of the table that keeps rows apart without the time column. */
+/** A unique index of the table without the time column. */
 export type Narrow = {
   readonly oid: string
   readonly name: string
-  /** From `USING` on. */
+  /** Definition from `USING` on. */
   readonly tail: string
   readonly isPrimary: boolean
-  /** ` DEFERRABLE …` of a constraint; null of an index without one. */
+  /** ` DEFERRABLE …` of a constraint; null for an index without one. */
   readonly constraint: string | null
   readonly space: string | null
 }
 
-/** @property of the index that it is made for */
+/** @property of the index that it replaces */
 export type Wanted = {
   readonly name: string
   readonly of: Narrow
@@ -29,7 +29,7 @@ export type Wanted = {
   readonly sql: string
 }
 
-/** What has to be there before the switch. */
+/** Indexes that must exist before the switch. */
 export async function wantedIndexes(about: About): Promise<readonly Wanted[]> {
   const narrow = await objects<Narrow>(about, narrowSql(about))
   return narrow.flatMap((of): Wanted[] => {
@@ -40,7 +40,7 @@ export async function wantedIndexes(about: About): Promise<readonly Wanted[]> {
       return { name, of, note, sql }
     }
     const wide = build(of.isPrimary ? 'key' : 'wide', about.attnum, withColumn(of.tail, about.by))
-    // The table can have one primary key: the index of the old one goes with it.
+    // The table can have only one primary key: the index of the old one moves with it.
     return of.isPrimary ? [wide, build('own', null, of.tail)] : [wide]
   })
 }
@@ -50,7 +50,7 @@ export async function indexStatements(about: About): Promise<readonly InPlaceSta
   return (await wantedIndexes(about)).map(({ name, sql }) => ({ step: 'index', sql, isDone: sound.get(name) === true }))
 }
 
-/** Names of those that are there, and whether they are valid. */
+/** Names of existing indexes, and whether they are valid. */
 export async function soundIndexes(session: CopySession, oid: string): Promise<ReadonlyMap<string, boolean>> {
   const rows = await session.ask(
     `SELECT x.relname, i.indisvalid AND i.indisready FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -59,10 +59,7 @@ export async function soundIndexes(session: CopySession, oid: string): Promise<R
   return new Map(rows.map(([name, valid]) => [name ?? '', valid === 't']))
 }
 
-/**
- * Builds what is missing. What a killed run has left is not valid, and is dropped.
- * @param session not in a transaction
- */
+/** Builds missing indexes. An invalid index of a killed run is dropped. @param session not in a transaction */
 export async function buildIndexes(
   session: CopySession,
   { schema, oid }: Pick<About, 'schema' | 'oid'>,
@@ -73,7 +70,7 @@ export async function buildIndexes(
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
-    // One of an index that was dropped since is of no use either.
+    // An index for an index that was dropped since is not needed either.
     if (isSound && names.has(name)) continue
     tell('index', 'begun', `${name} is dropped: ${isSound ? 'nothing needs it any more' : 'its build was broken off'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
@@ -91,7 +88,10 @@ export async function buildIndexes(
   }
 }
 
-/** Statements of the switch: by now the table has its name as the past, and its indexes theirs. @param rename names of indexes from the switch on, by those before */
+/**
+ * Statements of the switch, when the table already has its name as the past, and its indexes theirs.
+ * @param rename new index names by the old ones
+ */
 export function exchangeKeys(
   past: string,
   schema: string,

@@ -1,4 +1,4 @@
-/** What becoming a partition would meet: of the table before anything is made, and of what is bound to it once the new table stands beside it. */
+/** Findings for a table that becomes a partition: of itself before any change, and of dependencies by the new table. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -13,20 +13,23 @@ import type { Sides, Step } from '../../follow/switch/sides.ts'
 
 const LOOKS = looks(sameCode)
 
-/** Steps by which the new table takes over what is bound to the old one. @param told whether what is only told is wanted, too */
+/** Steps that move what is bound to the old table to the new one. @param told also those that are only reported */
 export async function takeover(sides: Sides, told: boolean): Promise<readonly Step[]> {
   const steps: Step[] = []
   for (const look of [...LOOKS, ...(told ? [holdersOf] : [])]) steps.push(...(await look(sides)))
   return steps.filter((step) => !isOfCopies(step))
 }
 
-/** Said of two tables of which one follows the other: here no rows are applied and none are compared, and partitions are reached through the table. */
+/**
+ * Findings that apply only if one table is a copy of the other: here no rows are applied or compared, and partitions
+ * are used through the table.
+ */
 function isOfCopies({ about, verdict }: Step): boolean {
   if (verdict === 'refused') return about === 'role' || about === 'row security'
   return verdict === 'left' && (about === 'publication' || about === 'foreign key from it')
 }
 
-/** As `partition plan` says it. */
+/** Converts a step to a finding of `partition plan`. */
 export function planFinding({ verdict, about, object, detail, hint }: Step): PlanFinding {
   return {
     verdict: verdict === 'left' ? 'changes' : verdict,
@@ -37,19 +40,19 @@ export function planFinding({ verdict, about, object, detail, hint }: Step): Pla
   }
 }
 
-/** Without the new table. */
+/** Findings that do not need the new table. */
 export async function beforeFindings(about: About): Promise<readonly PlanFinding[]> {
   const rights = (await rightsOf(about)).filter(({ verdict }) => verdict !== 'made')
   return [
     ...(await shapeOf(about, withoutTime)),
-    // They stay as they are; the others are said of each.
+    // Indexes stay as they are; only other verdicts on them are reported.
     ...(await keysOf(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
     ...(await ownRefusals(about)),
     ...rights,
   ]
 }
 
-/** The constraint of the bounds says that there is a time, so that no row need be looked at again. */
+/** The bounds constraint includes NOT NULL, so no row need be checked again. */
 function withoutTime({ column }: About, { notNull, primary, type }: Shape): PlanFinding {
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
@@ -116,7 +119,7 @@ function oddSql({ oid }: About): string {
         WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND (p.proname ~ '^sluice_'::text OR n.nspname ~ '^sluice_'::text)) AS f ORDER BY 1::text`
 }
 
-/** Of the table that becomes a partition: what a partition must not have of its own, as statements that take it away. @param past its name by then */
+/** Statements that remove from the table what a partition must not have. @param past its name by then */
 export async function stripped(about: About, past: string): Promise<readonly string[]> {
   const rows = await about.session.ask(
     `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal

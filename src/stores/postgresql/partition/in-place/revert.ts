@@ -1,4 +1,4 @@
-/** The way back: the past is the table again, and the new one, whose other partitions hold no rows, is dropped. */
+/** Reverts the partitioning: the past is the table again. The new one, whose other partitions are empty, is dropped. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { InPlaceDone } from '../../../../model/partition/in-place-port.ts'
@@ -18,7 +18,7 @@ import { INDEX_NOTES } from '../../server/marks.ts'
 
 export type Leaf = InPlaceDone & { readonly oid: string }
 
-/** The partition that has no beginning. @returns null where the table is not partitioned, or has none */
+/** The partition without a lower bound. @returns null if the table is not partitioned, or has none */
 export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {
   const side = await sideOf(session, name)
   if (side === null || !side.isPartitioned) return null
@@ -33,7 +33,7 @@ export async function pastOf(session: CopySession, name: TableName): Promise<Lea
   return { past: { schema: schema ?? '', name: past ?? '' }, bound: to, oid: oid ?? '' }
 }
 
-/** Takes the table and its partitions from everybody. */
+/** Locks the table and its partitions against all others. */
 export async function takeBack(session: CopySession, table: Side, held: Held, lockTimeoutMs: number): Promise<void> {
   const dependents = await dependentsOf(session, table)
   held.begin()
@@ -42,7 +42,7 @@ export async function takeBack(session: CopySession, table: Side, held: Held, lo
   await lockAll(session, table, left())
 }
 
-/** @throws SluiceError PARTITION_REFUSED where other partitions hold rows; PLAN_CHANGED */
+/** @throws SluiceError PARTITION_REFUSED if other partitions hold rows; PLAN_CHANGED */
 export async function detachPast(session: CopySession, table: TableName): Promise<readonly PlanFinding[]> {
   const { schema = 'public', name } = table
   const leaf = await pastOf(session, table)
@@ -56,7 +56,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   const parked = suffixed(name, `sluice_${leaf.oid}`)
   const names = { from: { schema, name }, to: leaf.past, parked }
   const before = await sidesOf(session, names)
-  // The server looks for rows that refer to a partition before it lets that go.
+  // The server checks for rows that refer to a partition before it detaches it.
   const references = (await referencesOf(before)).filter(({ about }) => about === 'foreign key to it')
   refuse(table, references.map(planFinding))
   await session.askAll([
@@ -107,7 +107,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
   )
 }
 
-/** What the primary key and uniques were before; nothing where they had the time column always. */
+/** Restores the old primary key and uniques; nothing to do if they always had the time column. */
 async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -133,7 +133,7 @@ async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<read
   ]
 }
 
-/** Identity columns: what was detached has none. */
+/** Restores identity columns, which a detached table loses. */
 async function numbered(session: CopySession, { oid }: Side, past: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT a.attname, a.attidentity, pg_catalog.format('START WITH %s', q.seqstart) FROM pg_catalog.pg_attribute a

@@ -1,4 +1,4 @@
-/** The latest period of a past becomes a partition of its own: its rows leave within one transaction, for which everybody waits. */
+/** Makes the latest period of a past a partition. Its rows move in one transaction that all others wait for. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SlicePlan, SliceRequest } from '../../../../model/partition/in-place-port.ts'
@@ -13,9 +13,9 @@ import { leadsIndex } from '../plan/by-index.ts'
 import { sliceMark } from '../../server/marks.ts'
 import { pastOf, type Leaf } from './revert.ts'
 
-/** Rows that are moved to see how long each takes, at most. */
+/** Most rows that are moved as a sample, to measure the time per row. */
 const SAMPLE = 20_000
-/** What a slice takes beyond that: its rows are held to the bounds and looked up by foreign keys. Measured: 1.03 to 1.28. */
+/** Factor for the bounds check and the lookups of foreign keys. Measured: 1.03 to 1.28. */
 const BESIDE = 1.3
 const LOCK_MS = 200
 
@@ -28,8 +28,8 @@ type Sliced = {
 }
 
 /**
- * How many rows would move, and how long that takes: as many as a sample of them needs, written into a table like the partition and deleted there, in a transaction
- * that is rolled back.
+ * Counts the rows to move and estimates the time: a sample is written into a table like the partition and deleted
+ * there, in a transaction that is rolled back.
  * @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED
  */
 export async function planSlice(session: CopySession, request: SliceRequest): Promise<SlicePlan> {
@@ -50,8 +50,8 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
 }
 
 /**
- * Adds what the server takes for the bounds of the narrower past once its later rows are gone: a check that calls a function of ours, which says yes until then.
- * Nobody waits for the validation.
+ * Adds a check that the server later accepts as the bounds of the narrower past. It calls a function of ours, which
+ * returns true until the later rows are gone. Others do not wait for the validation.
  */
 export async function prepareSlice(session: CopySession, request: SliceRequest, patience: Patience): Promise<void> {
   const { leaf, past } = await slicedOf(session, request)
@@ -66,7 +66,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
         [
           ...(row === undefined ? [] : [`ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(mark)}`]),
           functionSql(fn, true),
-          // Whoever writes a row calls it.
+          // Every role that writes a row calls it.
           `GRANT EXECUTE ON FUNCTION ${fn}() TO PUBLIC`,
           `ALTER TABLE ${past} ADD CONSTRAINT ${quoteName(mark)} CHECK (${said}) NOT VALID`,
           `COMMENT ON CONSTRAINT ${quoteName(mark)} ON ${past} IS ${literal(said)}`,
@@ -79,8 +79,8 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
 }
 
 /**
- * With the table and its partitions to ourselves. The server believes the check, and reads no row of the past: that it holds is seen by a look at the index, behind
- * the DELETE and under the same lock.
+ * The caller has locked the table and its partitions. The server trusts the check and reads no row of the past. A
+ * lookup by index after the DELETE, under the same lock, verifies it.
  * @returns rows that moved
  * @throws SluiceError PLAN_CHANGED, PARTITION_REFUSED
  */
@@ -96,7 +96,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   const schema = parent.name.schema ?? 'public'
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${past}`)
   const made = await createLike(session, parent, { schema, name: request.partition.name })
-  // Behind a DELETE the planner takes rows to be there still, and would read all others to find one.
+  // After the DELETE the planner still expects these rows, and would scan the table to find one.
   await session.ask('SET LOCAL enable_seqscan TO off')
   const inserted = await session.run(
     `INSERT INTO ${tableSql(made.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${past} WHERE ${condition}`,
@@ -143,14 +143,14 @@ function markOf({ partition, column }: SliceRequest, { oid, past }: Leaf) {
   return { mark, fn, said }
 }
 
-/** The server works it out when it compares the check with the bounds of a partition. */
+/** IMMUTABLE: the server evaluates it when it compares the check with the bounds of a partition. */
 function functionSql(fn: string, answer: boolean): string {
   return `CREATE OR REPLACE FUNCTION ${fn}() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ${answer}; END'`
 }
 
 /**
- * Whoever keeps a snapshot of before, and asks for rows of the period alone, is sent to the new partition, where they are not for him.
- * @throws SluiceError TARGET_BUSY, so that it is tried again
+ * Refuses older snapshots: a query for the period would use the new partition, whose rows they do not see.
+ * @throws SluiceError TARGET_BUSY, so that it is retried
  */
 async function refuseSnapshots(session: CopySession, { table }: SliceRequest): Promise<void> {
   const [row] = await session.ask(
@@ -166,7 +166,7 @@ async function refuseSnapshots(session: CopySession, { table }: SliceRequest): P
   })
 }
 
-/** What keeps rows from leaving, or lets it take longer than a slice. */
+/** Refuses what keeps rows from moving, or makes it too slow. */
 async function refuseBound(session: CopySession, request: SliceRequest, leaf: Leaf): Promise<void> {
   const { table, partition, column } = request
   const refuse = (reason: string, hint: string): SluiceError =>

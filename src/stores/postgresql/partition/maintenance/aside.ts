@@ -1,4 +1,4 @@
-/** Tables beside a default partition that hold its rows as its successor and the new partitions will: filled, then kept up with what others change. */
+/** Fills the tables that will replace a default partition, then applies changes of other sessions to them. */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -8,18 +8,18 @@ import { committed } from '../../server/patience.ts'
 import { lateConstraints, mirrorSql } from './mirror.ts'
 import type { AsideTable } from './aside-table.ts'
 
-/** So many blocks are copied between two words about it: 64 MB. */
+/** Blocks copied between two progress reports: 64 MB. */
 const BLOCKS_AT_ONCE = 8192
-/** Versions before find rows by their blocks only by reading all. */
+/** Older versions find rows by block only with a full scan. */
 const READS_BLOCKS = 140_000
-/** Others do not wait for more: it is followed before. */
+/** More notes than this are applied first: other sessions wait while the last ones are. */
 const MOST_LAST = 2000
 
 export class Aside {
   readonly tables: readonly AsideTable[]
   readonly #session: CopySession
   readonly #log: KeyLog
-  /** Columns whose values the server does not make by itself. */
+  /** Columns that the server does not generate. */
   readonly #columns: readonly string[]
 
   constructor(session: CopySession, log: KeyLog, columns: readonly string[], tables: readonly AsideTable[]) {
@@ -29,12 +29,12 @@ export class Aside {
     this.tables = tables
   }
 
-  /** All rows as of one moment, which lies behind that from which on changes are noted. */
+  /** Copies all rows of one snapshot, taken after changes are noted. */
   async fill(onRows: (rows: bigint) => void): Promise<void> {
     await this.#asOfOneMoment(async () => this.#fill(onRows))
   }
 
-  /** Follows what others have changed. @returns how many notes it followed */
+  /** Applies noted changes. @returns how many notes it applied */
   async follow(): Promise<number> {
     return this.#asOfOneMoment(async () => {
       const all = await noted(this.#session, this.#log)
@@ -44,10 +44,10 @@ export class Aside {
   }
 
   /**
-   * What changes from now on is changed aside in the same transaction, so that both are equal for every view of the database from then on. Within
-   * a transaction that has locked the default partition against writers.
-   * @returns the number of this transaction: views that show it show both as equal
-   * @throws NotNow where more has to be followed first than others would wait for
+   * From now on each change is also applied to the new tables, in its own transaction, so every later snapshot shows
+   * both as equal. The caller's transaction has locked the default partition against writers.
+   * @returns number of this transaction: snapshots that show it show both as equal
+   * @throws NotNow if more notes are left than others can wait for
    */
   async mirror(): Promise<string> {
     const session = this.#session
@@ -69,7 +69,7 @@ export class Aside {
     }
   }
 
-  /** Within a transaction that sees exactly these notes. */
+  /** In a transaction that sees exactly these notes. */
   async #apply({ ids, emptied }: Noted): Promise<void> {
     if (ids.length === 0) return
     const session = this.#session
@@ -102,7 +102,7 @@ export class Aside {
     const blocks = session.version < READS_BLOCKS ? 1 : Number(row?.[0] ?? 0)
     let all = 0n
     for (let from = 0; from === 0 || from < blocks; from += BLOCKS_AT_ONCE) {
-      // Rows that came behind the last block are not of this moment.
+      // No upper bound: rows after the last block are not in this snapshot.
       const last = from + BLOCKS_AT_ONCE >= blocks
       const range = [
         ...(from === 0 ? [] : [`d.ctid >= '(${from},0)'::tid`]),
@@ -131,7 +131,7 @@ export class Aside {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {
-      // Locked before the first look: TRUNCATE would empty the table for a view from before it, too.
+      // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
       await session.begin('ISOLATION LEVEL REPEATABLE READ READ WRITE', lockedSql(this.#log))
       const result = await body()
       await committed(session)
@@ -143,7 +143,7 @@ export class Aside {
     }
   }
 
-  /** Where a transaction was given up: rows that each table holds without it. */
+  /** Restores the row counts after a rollback. */
   #restore(rows: readonly bigint[]): void {
     for (const [i, table] of this.tables.entries()) table.rows = rows[i] ?? 0n
   }

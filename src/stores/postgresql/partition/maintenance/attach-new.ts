@@ -1,4 +1,4 @@
-/** A partition of a period without rows: made aside, then attached in a moment. */
+/** Creates an empty partition as a separate table, then attaches it quickly. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { ComingPartition, RangedTable } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql, boundsSql } from '../../server/bounds.ts'
@@ -13,8 +13,8 @@ import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from 
 import { Twin, type Missing } from './twin.ts'
 
 /**
- * @returns what it could not be given, and what is to be told
- * @throws what the server says: where another partition has its bounds by now, or the default partition rows of them
+ * @returns what it could not be given, and notes to report
+ * @throws errors of the server: if another partition has its bounds by now, or the default partition holds rows of them
  */
 export async function attachNew(
   session: CopySession,
@@ -62,7 +62,7 @@ export async function attachNew(
   return { missing: [...twin.missing, ...missing], notes: twin.notes }
 }
 
-/** Partitions by the names that they have within this transaction, each with the transaction that attached it. */
+/** Partitions by their names in this transaction, each with the transaction that attached it. */
 export async function attachedAs(
   session: CopySession,
   names: readonly TableName[],
@@ -74,7 +74,7 @@ export async function attachedAs(
   return Object.fromEntries(rows.map(([oid, attached]) => [oid ?? '', attached ?? '']))
 }
 
-/** States of triggers that the attachment made, within its transaction. */
+/** Sets states of triggers that the attachment created, in its transaction. */
 export async function giveCloned(session: CopySession, statements: readonly string[]): Promise<readonly Missing[]> {
   const missing: Missing[] = []
   for (const sql of statements) {

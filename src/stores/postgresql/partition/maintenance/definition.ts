@@ -1,10 +1,10 @@
-/** Whether somebody changes what a table is, beside its rows, while it is copied: grants, triggers, policies, indexes, columns, comments, what is bound to it. */
+/** Detects changes of a table's definition during a copy: grants, triggers, policies, indexes, columns, comments. */
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 /**
- * Another text for every change of the definition of some tables, by the transactions that wrote the rows of the system catalogs: statistics are written into these
- * rows without another one, and do not change it.
+ * Text that changes with every change of the tables' definition: transaction numbers of their catalog rows. Statistics
+ * are updated in place and do not change it.
  * @param oids numbers of the tables
  */
 export async function definitionMark(session: CopySession, oids: readonly string[]): Promise<string> {

@@ -1,24 +1,21 @@
-/** One program at a time makes partitions of a table, on whatever host. */
+/** One program at a time creates partitions of a table, from any host. */
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopySession } from '../../server/session.ts'
 
-/** The letters `sluc`, above the number of a table. */
+/** The letters `sluc`, in front of the number of a table. */
 const NAMESPACE = 0x736c7563n << 32n
-/** The letters `sluf`: of the lock by which triggers know that somebody follows what they note. */
+/** The letters `sluf`: lock that shows triggers that a session follows their notes. */
 const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500
 
-/** Key of the lock that a session holds while it follows the changes of a partition. @param oid number of the partitioned table */
+/** Lock key of a session that follows the changes of a partition. @param oid number of the partitioned table */
 export function followerKey(oid: string): bigint {
   return FOLLOWER | BigInt(oid)
 }
 
-/**
- * Held until the session ends, which is when its program does.
- * @throws SluiceError TARGET_BUSY where another one has it for longer than `budgetMs`
- */
+/** Held until the session ends. @throws SluiceError TARGET_BUSY if another session has it for longer than `budgetMs` */
 export async function takeHostLock(
   session: CopySession,
   oid: string,

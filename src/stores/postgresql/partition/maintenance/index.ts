@@ -1,4 +1,4 @@
-/** Partitions of PostgreSQL: tables of their own that are attached to another one. */
+/** Partitions of PostgreSQL: tables that are attached to another one. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -27,7 +27,7 @@ import { countedRows, databaseZone, strayRows } from './stray.ts'
 
 const RIGHTS = 'connect as the owner of the table and of its partitions, who may also CREATE in their schema'
 
-/** So long a run that failed tries to take back what it has made. */
+/** How long a failed run tries to remove what it created, ms. */
 const TIDYING_MS = 3000
 
 export class PostgresMaintenance implements MaintenanceStore {
@@ -82,7 +82,7 @@ export class PostgresMaintenance implements MaintenanceStore {
       })
     } catch (error) {
       if (isStop(error, request)) return NOTHING_MADE
-      // It has its own words for what is in the way.
+      // Such an error already names the obstacle.
       if (error instanceof SluiceError) throw error
       if (!isBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
@@ -94,7 +94,7 @@ export class PostgresMaintenance implements MaintenanceStore {
     }
   }
 
-  /** What a run that failed has made and not attached; the next one would clear it, too. */
+  /** Removes what a failed run created and did not attach; otherwise the next run does. */
   async #tidy({ table, patienceMs }: MakeRequest): Promise<void> {
     const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
     let session: CopySession | null = null
@@ -104,7 +104,7 @@ export class PostgresMaintenance implements MaintenanceStore {
       await prepare(session, { ...limits, table })
       await clearLeftOver(session, new Patience(session, limits), table.identity)
     } catch {
-      // What the run failed of says more.
+      // The error of the run says more.
     } finally {
       await session?.close()
     }
@@ -120,7 +120,7 @@ export class PostgresMaintenance implements MaintenanceStore {
   }
 }
 
-/** Takes the lock of the table; names are found in full only, and what is made is made as the server does by itself. */
+/** Takes the host lock of the table. Names are resolved only in full, and objects get the server's default settings. */
 async function prepare(
   session: CopySession,
   { table, patienceMs, budgetMs, signal }: Pick<MakeRequest, 'table' | 'patienceMs' | 'budgetMs' | 'signal'>,
@@ -133,7 +133,7 @@ async function prepare(
   await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
 }
 
-/** Before anything is made: some of it would be made, and some refused. */
+/** Checked first: otherwise some objects would be created and others refused. */
 function readOnly(table: string, isStandby: boolean): SluiceError {
   return new SluiceError('TARGET_DENIED', `no partitions can be made of ${table}: nothing may be written here`, {
     where: table,

@@ -1,6 +1,6 @@
 /**
- * Notes of which rows of a table change, by their keys alone, kept by triggers: who follows the table reads these keys and then the rows as they stand. In the
- * order in which notes are numbered they say nothing: one with a lower number may be committed later.
+ * Log of keys of changed rows, written by triggers. A reader takes the keys, then reads the rows themselves. The order
+ * of note numbers means nothing: a lower number may commit later.
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -14,8 +14,8 @@ import { Changed } from './not-now.ts'
 import { revokeOthers } from './rights.ts'
 
 /**
- * Triggers that note; nobody takes them for a table's own. They fire in the order of their names, and a blank comes before all letters: what somebody else's trigger
- * changes again is noted behind what it was fired by.
+ * Names of noting triggers, distinct from a table's own. Triggers fire in name order, and a blank sorts first: if a
+ * user's trigger changes rows again, that is noted after the change that fired it.
  */
 export const NOTING_TRIGGERS = [' sluice_note_rows', ' sluice_note_emptied'] as const
 
@@ -25,50 +25,50 @@ export type KeyColumn = {
   readonly type: string
 }
 
-/** How the log of a table is called, whether it is there or not. */
+/** Names of a table's log, whether it exists or not. */
 export type LogNames = {
   readonly table: TableName
   readonly note: TableName
 }
 
-/** What is to be noted, where, and for how long. */
+/** What to note, where, and for how long. */
 type LogWish = LogNames & {
   readonly of: KnownTable
-  /** Columns that tell rows apart and are never NULL. */
+  /** Columns that identify rows and are never NULL. */
   readonly key: readonly KeyColumn[]
-  /** Key of the lock that the session holds which follows it: without one nothing is noted any more. Null notes as long as the triggers are there. */
+  /** Lock key of the following session: without that lock nothing is noted. Null: noted while the triggers exist. */
   readonly lock: bigint | null
-  /** Its partitions are noted, too. */
+  /** True if its partitions are noted, too. */
   readonly isTree: boolean
-  /** Names of the triggers: of rows, and of TRUNCATE. */
+  /** Names of the triggers: for rows, and for TRUNCATE. */
   readonly triggers: readonly [rows: string, emptied: string]
-  /** Name of a constraint that the log is known by; null for none. */
+  /** Name of the constraint that marks the log; null for none. */
   readonly mark: string | null
-  /** What the triggers tell their function: whose they are. */
+  /** Argument of the triggers: who owns them. */
   readonly owner: string
 }
 
 export type KeyLog = LogWish & {
   readonly oid: string
-  /** Number of the sequence of its notes. */
+  /** Number of the sequence of notes. */
   readonly counter: string
-  /** Number of the function that notes. */
+  /** Number of the noting function. */
   readonly function: string
-  /** A condition of SQL: the log and the columns of the key are as they were. */
+  /** SQL condition: the log and the key columns are unchanged. */
   readonly unchanged: string
-  /** A condition of SQL: the columns of the key are those of their names. Reads the catalog. */
+  /** SQL condition: the key's names still belong to the same columns. Reads the catalog. */
   readonly sameNames: string
 }
 
-/** What of a log one snapshot shows. */
+/** What one snapshot shows of a log. */
 export type Noted = {
-  /** Numbers of the notes: exactly these are forgotten once they are followed. */
+  /** Numbers of the notes: exactly these are deleted once they are applied. */
   readonly ids: readonly string[]
-  /** Every row went at once, or a change could not be noted by its key: all rows have to be read again. */
+  /** All rows were truncated, or a change could not be noted by its key: all rows must be read again. */
   readonly emptied: boolean
 }
 
-/** Far behind all numbers of notes: a change that could not be noted at all puts the sequence there, outside of all transactions. */
+/** Far above all note numbers. A change that cannot be noted sets the sequence to it, which no rollback undoes. */
 const LOST = 2n ** 62n
 
 export function logNames({ oid, name }: KnownTable): LogNames {
@@ -76,19 +76,19 @@ export function logNames({ oid, name }: KnownTable): LogNames {
   return { table: { schema, name: `sluice_keys_${oid}` }, note: { schema, name: `sluice_note_${oid}` } }
 }
 
-/** Of a log, the number of the table whose changes it holds; null where it has another name. */
+/** Number of the table whose changes a log holds; null if it is no log's name. */
 export function loggedTable(name: string): string | null {
   return /^sluice_keys_(\d+)$/.exec(name)?.[1] ?? null
 }
 
-/** Of a function that notes, the number of the table whose changes it was made for; null where it has another name. */
+/** Number of the table that a noting function was made for; null if it is no such function's name. */
 export function notedTable(name: string): string | null {
   return /^sluice_note_(\d+)$/.exec(name)?.[1] ?? null
 }
 
 /**
- * In a transaction that has locked the table against writers. Once it is committed, nothing that a later snapshot shows is missing in the log, as long as this
- * session lives; from then on nothing is noted any more.
+ * The caller's transaction has locked the table against writers. After its commit no change in a later snapshot is
+ * missing in the log while this session lasts; after the session nothing is noted.
  * @param parent number of the partitioned table
  */
 export async function beginKeyLog(
@@ -112,8 +112,8 @@ export async function beginKeyLog(
 }
 
 /**
- * Log, function and triggers, in a transaction that has locked the table against writers: whoever wrote before has ended, and every snapshot that is taken once
- * this is committed shows what he wrote; whoever writes later is noted.
+ * Creates log, function and triggers, in a transaction that has locked the table against writers. Earlier writers have
+ * ended, and every snapshot after the commit shows their rows; later writers are noted.
  */
 export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<KeyLog> {
   const { table, note, key, of, mark, triggers, owner } = wish
@@ -127,7 +127,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
      FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
   )
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
-  // Asked for each row: these functions look at nothing but caches.
+  // Evaluated for each row: these functions read only caches.
   const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))})::pg_catalog.oid = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
     AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, wish)}`
   const log = { ...wish, oid, counter, unchanged, sameNames: await sameNamesSql(session, wish) }
@@ -139,7 +139,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
       noteSql(log),
       `CREATE TRIGGER ${quoteName(rows)} AFTER INSERT OR UPDATE OR DELETE ON ${source} FOR EACH ROW ${calls}`,
       `CREATE TRIGGER ${quoteName(emptied)} AFTER TRUNCATE ON ${source} FOR EACH STATEMENT ${calls}`,
-      // Also for sessions that apply what came from elsewhere.
+      // ALWAYS: also for sessions that apply replicated changes.
       `ALTER TABLE ${source} ENABLE ALWAYS TRIGGER ${quoteName(rows)}, ENABLE ALWAYS TRIGGER ${quoteName(emptied)}`,
     ].join(';\n'),
   )
@@ -151,8 +151,8 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
 }
 
 /**
- * A condition that the columns of a key have the same names and types: with another type their index is another one. A log that lasts asks for the constraint
- * where there is one, because REINDEX CONCURRENTLY makes another index for it.
+ * SQL condition: the columns of a key have the same names and types; another type means another index. A permanent log
+ * checks the constraint if there is one, because REINDEX CONCURRENTLY replaces the index.
  * @throws Changed
  */
 async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Promise<string> {
@@ -172,7 +172,7 @@ async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Pro
   return row[0] ?? 'false'
 }
 
-/** A condition that each name of the key is that of the same column as now: one that another column has taken would be noted with its values. */
+/** SQL condition: each key name belongs to the same column as now. Otherwise another column's values would be noted. */
 async function sameNamesSql(session: CopySession, { of, key }: LogWish): Promise<string> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('(a.attnum = %s AND a.attname = %L)', a.attnum, a.attname) FROM pg_catalog.pg_attribute a
@@ -183,9 +183,10 @@ async function sameNamesSql(session: CopySession, { of, key }: LogWish): Promise
 }
 
 /**
- * The function that notes, or makes it another one, in a transaction that has locked the table against writers. No statement of others fails of it, whatever was
- * renamed, altered or dropped meanwhile: then it notes that all has to be read again, and where not even that can be, the sequence says so.
- * @param instead statements that follow a change at once, in the transaction that makes it; what they fail of is noted
+ * Creates or replaces the noting function, in a transaction that has locked the table against writers. It never makes a
+ * statement of another session fail, whatever was renamed, altered or dropped. If it cannot note a key, it notes that
+ * all rows must be read again; if that fails, too, it sets the sequence.
+ * @param instead statements that apply a change at once, in its transaction; failures are noted
  */
 export function noteSql(
   { of, table, note, key, oid, counter, lock, unchanged, sameNames, isTree }: Omit<KeyLog, 'function'>,
@@ -195,7 +196,7 @@ export function noteSql(
   const columns = key.map((_, i) => keyName(i)).join(', ')
   const values = (row: 'OLD' | 'NEW'): string => key.map((column) => `${row}.${quoteName(column.name)}`).join(', ')
   const noteRow = (row: 'OLD' | 'NEW'): string => `INSERT INTO ${log} (${columns}) VALUES (${values(row)});`
-  // Keys are compared as texts: an operator of a type that somebody made is none that this search path finds.
+  // Compared as text: this search path finds no operator of a user-defined type.
   const notes = `IF TG_OP = 'TRUNCATE' THEN INSERT INTO ${log} (emptied) VALUES (true); RETURN NULL; END IF;
     IF TG_OP <> 'INSERT' THEN ${noteRow('OLD')} END IF;
     IF TG_OP = 'INSERT' THEN ${noteRow('NEW')}
@@ -211,7 +212,7 @@ export function noteSql(
       ? ''
       : `-- Nobody follows any more.
     IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;`
-  // A block with an exception costs a number of a transaction: while nothing has changed there is none.
+  // A block with an exception handler uses a transaction number, so there is none while nothing has changed.
   const body = `BEGIN
     -- Of another table, whose values nobody may have looked at with the rights of this function.
     IF ${other} THEN RETURN NULL; END IF;
@@ -233,11 +234,11 @@ export function noteSql(
     EXCEPTION WHEN OTHERS THEN NULL; END;
     RETURN NULL;
   END`
-  // Whoever may write to the table need not be one who may read the log.
+  // SECURITY DEFINER: a role that writes to the table may lack rights on the log.
   return `CREATE OR REPLACE FUNCTION ${tableSql(note)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS ${literal(body)}`
 }
 
-/** Takes everything away again. @param on under which name the table stands now; null where it is no more, or its triggers are gone */
+/** Drops log, function and triggers. @param on the table's current name; null if it, or its triggers, are gone */
 export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): string {
   const triggers =
     on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)} ON ${tableSql(on)}`)
@@ -246,12 +247,12 @@ export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): 
   )
 }
 
-/** What a transaction begins with that reads the table beside its log: it is not emptied behind its view. */
+/** First statement of a transaction that reads table and log: no TRUNCATE can empty the table behind its snapshot. */
 export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
 
-/** All that the snapshot of the transaction shows. @param most no more are read @throws Changed where a change could not be noted */
+/** All notes in the transaction's snapshot. @param most limit @throws Changed if a change could not be noted */
 export async function noted(session: CopySession, log: KeyLog, most?: number): Promise<Noted> {
   await refuseLost(session, log)
   const limit = most === undefined ? '' : ` LIMIT ${most}`
@@ -259,13 +260,13 @@ export async function noted(session: CopySession, log: KeyLog, most?: number): P
   return { ids: rows.map(([id]) => id ?? ''), emptied: rows.some(([, emptied]) => emptied === 't') }
 }
 
-/** Whether anything is noted. @throws Changed where a change could not be noted */
+/** True if the log has notes. @throws Changed if a change could not be noted */
 export async function isNoted(session: CopySession, log: KeyLog): Promise<boolean> {
   await refuseLost(session, log)
   return (await session.ask(`SELECT FROM ${tableSql(log.table)} LIMIT 1`)).length > 0
 }
 
-/** A condition that a change could not be noted at all. @param counter number of the sequence of the notes */
+/** SQL condition: a change could not be noted. @param counter number of the sequence of notes */
 export function lostSql(counter: string): string {
   return `coalesce(pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}, false)`
 }
@@ -275,22 +276,26 @@ async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<vo
   if (last?.[0] === 't') throw new Changed('a change of the default partition could not be noted')
 }
 
-/** A query of the keys of some notes, each once, in columns `k0`, `k1` … */
+/** Query for the distinct keys of some notes, in columns `k0`, `k1` … */
 export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string {
   return `SELECT DISTINCT ${key.map((_, i) => keyName(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
 }
 
-/** A condition that the row of one table has the key of another row. @param row name of the first @param keys name of the other, with columns as of `keysSql` */
+/**
+ * SQL condition: a table row has the key of another row.
+ * @param row name of the table row
+ * @param keys name of the other, with the columns of `keysSql`
+ */
 export function sameKey({ key }: KeyLog, row: string, keys: string): string {
   return key.map(({ name }, i) => `${row}.${quoteName(name)} = ${keys}.${keyName(i)}`).join(' AND ')
 }
 
-/** Exactly these. */
+/** Deletes exactly these notes. */
 export async function forget(session: CopySession, { table }: KeyLog, ids: readonly string[]): Promise<void> {
   await session.ask(`DELETE FROM ${tableSql(table)} WHERE log_id = ANY (${idList(ids)})`)
 }
 
-/** Column of a log that holds a part of the key. */
+/** Log column for a part of the key. */
 export function keyName(at: number): string {
   return `k${at}`
 }

@@ -1,4 +1,4 @@
-/** What a run that was killed has left: known by its mark, attached nowhere, and so nobody's. */
+/** Objects left by a killed run: they have its mark, and are attached nowhere. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { tableByIdentity } from '../../server/known.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -11,10 +11,10 @@ import { isOwnName, markedTablesSql } from './names.ts'
 import type { Patience } from '../../server/patience.ts'
 
 const UNDEFINED_TABLE = '42P01'
-/** What names of functions that note begin with. */
+/** Prefix of noting functions. */
 const NOTE = 'sluice_note_'
 
-/** Triggers and functions that note changes of a table. Somebody may have removed a part of them by hand. */
+/** Triggers and functions that note changes of a table. A user may have removed some of them. */
 type Noting = {
   readonly on: string
   readonly triggers: readonly string[]
@@ -26,7 +26,7 @@ type LeftOver = {
   readonly noting: readonly Noting[]
 }
 
-/** In words; null where nothing is left. @param parent number of the partitioned table */
+/** In words; null if nothing is left. @param parent number of the partitioned table */
 export async function leftOverOf(session: CopySession, parent: string): Promise<string | null> {
   const { tables, noting } = await look(session, parent)
   const words = [
@@ -36,19 +36,19 @@ export async function leftOverOf(session: CopySession, parent: string): Promise<
   return words.length === 0 ? null : words.join('; ')
 }
 
-/** Only where no other program works on the table: it would be that one's. */
+/** Only if no other program works on the table: the objects could be that one's. */
 export async function clearLeftOver(session: CopySession, patience: Patience, parent: string): Promise<void> {
   const { tables, noting } = await look(session, parent)
   for (const one of noting) await dropNoting(session, patience, one)
   for (const table of tables) {
     try {
       await patience.run([{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
-        // Somebody may have attached it by hand.
+        // A user may have attached it meanwhile.
         const still = (await marked(session, parent)).some(({ oid }) => oid === table.oid)
         if (still) await session.ask(`DROP TABLE ${tableSql(table.name)}`)
       })
     } catch (error) {
-      // Where it belonged to no table, another run may have removed it.
+      // Objects without a table may have been removed by another run.
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error
     }
   }
@@ -91,8 +91,8 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 }
 
 /**
- * Of partitions, and of tables that were one: the triggers say by themselves of which table.
- * @param logged numbers of tables whose logs are there; null for tables that are no log
+ * Of partitions and former partitions: the triggers show their table.
+ * @param logged numbers of tables that have logs; null for tables that are no log
  */
 async function notingOf(
   session: CopySession,
@@ -116,7 +116,7 @@ async function notingOf(
     const one = found.get(on ?? '') ?? { triggers: new Set(), functions: new Map() }
     found.set(on ?? '', one)
     if (trigger != null) one.triggers.add(trigger)
-    // A trigger that somebody made with our name may call a function of his own.
+    // A user's trigger with our name may call a function of the user.
     if (notedTable(name ?? '') !== null)
       one.functions.set(`${schema}.${name}`, { schema: schema ?? '', name: name ?? '' })
   }

@@ -1,4 +1,4 @@
-/** How a table that is partitioned by ranges stands: a few statements, however many partitions it has. */
+/** Inspects a table partitioned by ranges: a few statements, for any number of partitions. */
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
@@ -12,9 +12,9 @@ import { columnType, loadTypes } from '../../server/types.ts'
 import { leftOverOf } from './left-over.ts'
 
 /**
- * @param sizes whether bytes are wanted
- * @returns null for a table that is not partitioned
- * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE where it is partitioned in another way than by ranges of one column
+ * @param sizes whether to read sizes in bytes
+ * @returns null if the table is not partitioned
+ * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
  */
 export async function lookAt(session: CopySession, table: TableName, sizes: boolean): Promise<RangedTable | null> {
   const parent = await tableByName(session, table)
@@ -39,7 +39,7 @@ export async function lookAt(session: CopySession, table: TableName, sizes: bool
   }
 }
 
-/** Only a name leads here: patterns pass partitions by. */
+/** Reached only for an exact name: patterns skip partitions. */
 async function isPartition(session: CopySession, { name }: FoundTable, of: string): Promise<SluiceError> {
   const parent = await tableByIdentity(session, of)
   const whole = parent === null ? 'another table' : tableText(parent.name)
@@ -67,10 +67,10 @@ async function columnOf(session: CopySession, { oid, name }: FoundTable, key: Pa
 }
 
 function partitionsSql(parent: string, sizes: boolean): string {
-  // Of what is partitioned itself, all of its parts.
+  // For a partitioned partition, the size of all its parts.
   const bytes = `CASE c.relkind WHEN 'p' THEN (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(s.relid)) FROM pg_catalog.pg_partition_tree(c.oid) s)
     WHEN 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(c.oid) END`
-  // What has begun to leave is marked since version 14.
+  // A pending detach is marked since version 14.
   return `SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.reltuples::numeric,
       coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false), ${sizes ? bytes : 'NULL'}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -114,7 +114,7 @@ async function ordered(
   return [...sorted.map(({ bounds: _, ...one }) => one), ...all.filter(({ isDefault }) => isDefault)]
 }
 
-/** Whether pg_partman was told to make partitions of it, wherever that keeps its notes. */
+/** True if pg_partman is configured for it, in whatever schema its tables are. */
 async function keeperOf(session: CopySession, { name }: FoundTable): Promise<string | null> {
   const notes = await session.ask(
     `SELECT n.nspname, pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
@@ -125,7 +125,7 @@ async function keeperOf(session: CopySession, { name }: FoundTable): Promise<str
   for (const [schema, readable] of notes) {
     const config = tableSql({ schema: schema ?? '', name: 'part_config' })
     if (readable !== 't') return `perhaps pg_partman: this role may not read ${config}`
-    // It writes names as people gave them, with quotes or without.
+    // pg_partman stores names as they were entered, with or without quotes.
     const [row] = await session.ask(
       `SELECT partition_interval, premake FROM ${config} WHERE parent_table IN (${literal(tableText(name))}, ${literal(tableSql(name))},
          ${literal(`${name.schema ?? ''}.${quoteName(name.name)}`)})`,

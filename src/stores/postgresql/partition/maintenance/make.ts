@@ -1,4 +1,4 @@
-/** Making partitions: what is missing is looked up anew as often as somebody else changes the table meanwhile. */
+/** Creates missing partitions. If another session changes the table meanwhile, it inspects the table again. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { isStop } from '../../../../model/partition/maintenance-port.ts'
@@ -25,12 +25,15 @@ import { defaultOf, known } from './surroundings.ts'
 import { Changed } from './not-now.ts'
 import { canonicalWishes, stillWanted } from './wanted.ts'
 
-/** Others may change the table so often while it is worked on. */
+/** Most inspections of the table in one run: others may change it meanwhile. */
 const MOST_LOOKS = 4
-/** A default partition of so many bytes is read while nobody can use it; a larger one never. */
+/** A default partition up to this size, bytes, is read under an exclusive lock; a larger one never. */
 const SMALL_DEFAULT = 2 * 1024 * 1024
 
-/** @param session of its own, with the lock of the table. @throws SluiceError as `MaintenanceStore.make`; errors of the server */
+/**
+ * @param session a separate one, with the host lock of the table
+ * @throws SluiceError as `MaintenanceStore.make`; errors of the server
+ */
 export async function makePartitions(session: CopySession, request: MakeRequest, patience: Patience): Promise<Made> {
   const making = new Making(session, request, patience)
   try {
@@ -41,7 +44,7 @@ export async function makePartitions(session: CopySession, request: MakeRequest,
   return making.made()
 }
 
-/** What would be refused as the table stands. @throws SluiceError TABLE_REFUSED */
+/** Refuses what the table does not allow now. @throws SluiceError TABLE_REFUSED */
 export async function foreseePartitions(
   session: CopySession,
   { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
@@ -145,7 +148,7 @@ class Making {
   }
 }
 
-/** A plain table beside such neighbours would not be like them. @throws SluiceError TABLE_REFUSED */
+/** The neighbours have partitions of their own, which a plain new table would not. @throws SluiceError TABLE_REFUSED */
 function refuseDivided({ table, partitions }: RangedTable): void {
   const newest = partitions.findLast(({ isDefault }) => !isDefault)
   if (newest?.note !== PARTITIONED_ITSELF) return
@@ -170,10 +173,10 @@ async function hasToMove(
   return spans.some((rows) => rows > 0n)
 }
 
-/** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */
+/** True if another session dropped, attached or renamed something, or rows arrived in an empty period. */
 function isChange(error: unknown): boolean {
   if (error instanceof Changed) return true
-  // 23505 and 23P01: rows came that a constraint of the neighbour alone does not allow together.
+  // 23505 and 23P01: new rows violate a constraint that only the neighbour has.
   const state = sqlStateOf(error)
   return (
     state !== null &&

@@ -1,4 +1,4 @@
-/** What a trigger does for a change of a default partition in the tables that are to take its place, in the transaction that makes it. */
+/** Trigger statements that apply a change of a default partition to its replacement tables, in its transaction. */
 import type { KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -6,17 +6,18 @@ import { literal, tableSql } from '../../server/sql.ts'
 import type { AsideTable } from './aside-table.ts'
 import type { KeyLog } from './key-log.ts'
 
-/** Others wait for others no longer because of it: where a value is free in one table only later, the change is noted. */
+/** Longest extra lock wait of other sessions, ms: if a value becomes free later in one table, the change is noted. */
 const MOST_WAIT_MS = 100
-/** So many rows of one transaction are changed in both places; more are noted, which is faster. */
+/** Rows of one transaction that are changed in both places; more are noted, which is faster. */
 const MOST_ROWS = 10_000
 
 /**
- * The rows of the keys as they stand, and not as the event has them: a trigger of somebody else may have changed them again before, and where a key is checked
- * late two rows can have the same one for a moment.
- * @param columns whose values the server does not make by itself
- * @param late names of constraints of these tables that may be checked only at the end of a transaction, where no block could catch what they fail of
- * @returns statements of plpgsql for `noteSql`
+ * Applies the current rows of the keys, not those of the event: a user's trigger may have changed them again, and with
+ * a deferred check two rows can share a key for a while.
+ * @param columns columns that the server does not generate
+ * @param late names of deferrable constraints of these tables, whose failure at the end of a transaction no block could
+ * catch
+ * @returns plpgsql statements for `noteSql`
  */
 export function mirrorSql(
   log: KeyLog,
@@ -62,7 +63,7 @@ export function mirrorSql(
     EXCEPTION WHEN OTHERS THEN NULL; END;`
 }
 
-/** Constraints that a transaction may let be checked at its end. */
+/** Deferrable constraints. */
 export async function lateConstraints(session: CopySession, tables: readonly KnownTable[]): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('%I.%I', n.nspname, k.conname) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace

@@ -1,6 +1,6 @@
 /**
- * Partitions whose rows lie in the default partition, or one that is too large to be read while everybody waits: its rows are copied to where they belong while
- * others write, what they change is followed by keys, and one short transaction puts the copies in its place.
+ * Moves rows out of a default partition, or replaces one that is too large to read under an exclusive lock. Rows are
+ * copied while others write, changes are applied by keys, and one short transaction swaps in the copies.
  */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { NEVER, restUnder } from '../../../../shared/abort.ts'
@@ -32,10 +32,10 @@ import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
 import { Twin, type Missing, type TwinWish } from './twin.ts'
 
-/** A round of so few notes that takes no longer is followed by the switch. */
+/** Switches over after a round with at most this many notes that took at most `QUICK_MS`. */
 const FEW = 500
 const QUICK_MS = 100
-/** After so many rounds others write faster than it follows. */
+/** After this many rounds others write faster than changes can be applied. */
 const MOST_ROUNDS = 100
 const FIRST_REST_MS = 50
 
@@ -46,7 +46,7 @@ export type Moved = {
   readonly notes: readonly string[]
 }
 
-/** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; what the server says */
+/** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; errors of the server */
 export async function moveDefault(
   session: CopySession,
   patience: Patience,
@@ -57,7 +57,7 @@ export async function moveDefault(
     wishes,
   }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
 ): Promise<Moved> {
-  // Before the switch nothing of it is worth waiting for: what it runs is dropped, and what it has made is removed.
+  // Before the switch a stop cancels the running statement, and what was created is removed.
   const { stop = NEVER.stop } = request
   const dropping = <T>(body: () => Promise<T>): Promise<T> => underSignal(session, stop, body)
   const { spec, key } = await dropping(() => refuseMove(session, table, rest))
@@ -98,13 +98,13 @@ export async function moveDefault(
       const stands = { oid: rest.identity, name: old }
       const drop = (): Promise<unknown> => session.ask(`DROP TABLE ${tableSql(old)}`)
       await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
-        // It is removed behind the run, as what a run leaves that was broken off.
+        // After a stop, the next run drops the old default partition.
         if (!stop.aborted) throw error
       })
       return moved(aside, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
-      // What is followed and mirrored at the same time could miss a row that goes.
+      // Back to noting keys only: noting and mirroring at the same time could miss a deleted row.
       await patience.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }
@@ -113,8 +113,8 @@ export async function moveDefault(
 }
 
 /**
- * Looks whether rows of the default partition can be moved, and changes nothing.
- * @returns what it takes to follow them
+ * Checks if rows of the default partition can be moved; changes nothing.
+ * @returns the key by which changes are applied
  * @throws SluiceError TABLE_REFUSED; Changed
  */
 export async function refuseMove(
@@ -211,7 +211,7 @@ async function begun(
   return new Aside(session, log, columns, tables)
 }
 
-/** What the partitions and those to be cover together, as few ranges as can be: the server compares each of its own with each of these while everybody waits. */
+/** Ranges of existing and new partitions, merged: the server compares each pair while all others wait. */
 async function merged(
   session: CopySession,
   table: RangedTable,
@@ -233,7 +233,7 @@ async function merged(
   return ranges
 }
 
-/** As the server itself puts it after it has turned the sentence around: in any other form it would look at all rows. */
+/** Same form as the server's negated bounds: in any other form ATTACH would scan the table. */
 function outsideSql(column: string, type: string, ranges: readonly Bounds[]): string {
   const name = quoteName(column)
   const parts = ranges.map(({ from, to }) => {
@@ -271,7 +271,9 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
   })
 }
 
-/** Rows are told apart by it at every moment, and by operators that every search path finds. @throws SluiceError TABLE_REFUSED */
+/**
+ * Refuses a key that may not identify rows, or with operators outside `pg_catalog`. @throws SluiceError TABLE_REFUSED
+ */
 async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`
   const rows = await session.ask(

@@ -1,35 +1,35 @@
-/** Names under which tables stand that are not done, and what tells them from tables of users: the next run knows them by both. */
+/** Names and marks of unfinished tables. The next run recognizes them by both, so it never takes a user's table. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { literal } from '../../server/sql.ts'
 
-/** What the names of constraints begin with that tables have which are on their way into a partitioned one or out of it; the number of that one stands behind it. */
+/** Prefix of the constraint that marks a table to attach or detached; the partitioned table's number follows. */
 const MARK = 'sluice_aside_of_'
 
 const OWN_NAME = /^sluice_(?:aside|keys)_\d+/
 
-/** Of tables that are on their way into a partitioned one, or out of it. */
+/** Name of a table before it is attached, or after it was detached. */
 export function asideName(schema: string, parent: string, place: number | 'rest' | 'old'): TableName {
   return { schema, name: `sluice_aside_${parent}_${place}` }
 }
 
-/** The constraint of a table aside, and of a log of keys beside it. It goes when the table is attached. */
+/** Constraint of a table to attach, and of its log of keys. ATTACH removes it. */
 export function markOf(parent: string): string {
   return `${MARK}${parent}`
 }
 
-/** Whether a constraint is ours. */
+/** True if the constraint is one of our marks. */
 export function isMark(constraint: string): boolean {
   return constraint.startsWith(MARK)
 }
 
-/** Whether a table with a mark has a name of ours, too. */
+/** True if a marked table also has one of our names. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }
 
 /**
- * Numbers and names of the tables that have the mark of a partitioned one, and are attached nowhere; and of those beside it that have the mark of none of this
- * database: they came out of a dump, or their table was dropped.
+ * Numbers and names of unattached tables with the mark of a partitioned table; also those in its schema whose mark
+ * matches no table of this database: they came from a dump, or their table was dropped.
  */
 export function markedTablesSql(parent: string): string {
   const beside = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid

@@ -1,7 +1,7 @@
-/** What keeps a switch from being made, and is no failure. */
+/** Reasons to delay or restart a switch that are no failures. */
 
-/** It has to wait for something that passes by itself. */
+/** It must wait for something temporary. */
 export class NotNow extends Error {}
 
-/** Somebody changed the partitions: all begins anew. */
+/** Another session changed the partitions: start again. */
 export class Changed extends Error {}

@@ -1,6 +1,6 @@
 /**
- * Views of the database from before the rows stood in both places: whoever keeps one, and looks at the table first when it has switched, would find rows nowhere.
- * They are told by numbers of transactions and not by times, for a view can be handed on to a transaction that began later (`SET TRANSACTION SNAPSHOT`).
+ * Snapshots older than the mirroring: one that first reads the table after the switch would miss rows. They are
+ * compared by transaction numbers, not times: `SET TRANSACTION SNAPSHOT` gives a snapshot to a later transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -10,20 +10,20 @@ import { literal } from '../../server/sql.ts'
 
 const REST_MS = 100
 /**
- * While somebody writes since before the moment that counts, new views name the same oldest transaction as old ones. Then all that run are waited for, as often:
- * once for those that were there, and again for those to whom they may have handed on their views meanwhile.
+ * Rounds of waiting if an old writer gives new snapshots the same oldest transaction as old ones. Then all running
+ * transactions are awaited: once for the first ones, and again for those that got their snapshots.
  */
 const HANDED_ON = 3
 
 type View = {
-  /** Whose it is, in words. */
+  /** Session that has the snapshot, in words. */
   readonly of: string
-  /** It may be older than the moment that counts. */
+  /** True if it may be older than the mirroring. */
   readonly suspect: boolean
 }
 
 /**
- * Standbys that do not tell what is read there (`hot_standby_feedback`), or not to this role: nobody can wait for old views on them.
+ * Standbys that do not report their snapshots (`hot_standby_feedback`), or not to this role: they cannot be awaited.
  * @returns their names
  */
 export async function silentStandbys(session: CopySession): Promise<readonly string[]> {
@@ -37,14 +37,14 @@ export async function silentStandbys(session: CopySession): Promise<readonly str
 
 export class OldViews {
   readonly #session: CopySession
-  /** Number of the transaction that no view may be older than. */
+  /** Transaction that every snapshot must include. */
   readonly #since: bigint
   readonly #table: TableName
-  /** Whether the server tells this role what others see. */
+  /** True if the server shows this role the snapshots of other sessions. */
   readonly #told: boolean
-  /** Where views cannot be told apart, those are suspect whose transactions began before, by the clock of the server. */
+  /** If snapshots cannot be distinguished, those of transactions that began before this server time are suspect. */
   #before = '-infinity'
-  /** All transactions that ran, for a role that is told nothing of their views. */
+  /** All transactions that ran, for a role that may not see their snapshots. */
   #running: readonly string[] = []
 
   private constructor(session: CopySession, since: bigint, table: TableName, told: boolean) {
@@ -54,13 +54,13 @@ export class OldViews {
     this.#told = told
   }
 
-  /** @param since number of a transaction that is committed */
+  /** @param since number of a committed transaction */
   static async since(session: CopySession, since: string, table: TableName): Promise<OldViews> {
     const [row] = await session.ask(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
     return new OldViews(session, BigInt(since), table, row?.[0] === 't')
   }
 
-  /** Waits until there are none. @throws SluiceError TARGET_BUSY where one is kept for longer than `budgetMs` */
+  /** Waits until none is left. @throws SluiceError TARGET_BUSY if one is held for longer than `budgetMs` */
   async ended({ budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal }): Promise<void> {
     const end = performance.now() + budgetMs
     for (let times = 1; times <= HANDED_ON; times++) {
@@ -76,10 +76,7 @@ export class OldViews {
     }
   }
 
-  /**
-   * Looks once more, in a transaction that has locked the table against everybody.
-   * @throws SluiceError TARGET_BUSY where there is one again
-   */
+  /** Checks again, with the table locked exclusively. @throws SluiceError TARGET_BUSY if there is one again */
   async refuse(): Promise<void> {
     const suspect = (await this.#look()).find((view) => view.suspect)
     if (suspect !== undefined) throw this.#kept(suspect)
@@ -106,7 +103,7 @@ export class OldViews {
   }
 
   #viewsSql(): string {
-    // A standby tells only its oldest one. VACUUM has a view and reads no table by it.
+    // A standby reports only its oldest snapshot. VACUUM has one, but reads no table with it.
     return `SELECT pg_catalog.format(CASE WHEN a.datname IS NULL THEN 'a session of the standby %s (process %s, %s)' ELSE '%s (process %s, %s)' END,
           coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.state, 'unknown')),
         a.datname IS NULL OR a.xact_start IS NULL OR a.xact_start < ${literal(this.#before)}::timestamptz
@@ -123,13 +120,13 @@ export class OldViews {
       WHERE l.locktype = 'virtualxid' AND l.granted AND l.virtualtransaction = ANY (${literal(`{${this.#running.join(',')}}`)}::text[])`
   }
 
-  /** What standbys tell of their views (`hot_standby_feedback`) stands in their slots, where they have one. */
+  /** Feedback of standbys (`hot_standby_feedback`) is in their replication slots, if they have one. */
   #slotsSql(): string {
     return `SELECT pg_catalog.format('a session of the standby with the replication slot %I', s.slot_name), true FROM pg_catalog.pg_replication_slots s
       WHERE s.active AND s.slot_type = 'physical' AND ${this.#older('s.xmin')}`
   }
 
-  /** Compared by age, for numbers begin again after some time. */
+  /** Compared by age, because transaction numbers wrap around. */
   #older(xmin: string): string {
     return `${xmin} IS NOT NULL AND pg_catalog.age(${xmin}) >= pg_catalog.age(${literal(String(this.#since & 0xffff_ffffn))}::xid)`
   }

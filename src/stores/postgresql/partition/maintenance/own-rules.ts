@@ -1,6 +1,6 @@
 /**
- * Rules that the neighbour of a new partition has and the partitioned table has not. What was made for one period could refuse every row of another one, from the
- * first moment of that on: constraints of this kind do not go along.
+ * Constraints of a new partition's neighbour that the partitioned table lacks. One made for a single period could
+ * refuse every row of another period: such constraints are not copied.
  */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import type { Span } from '../../../../model/partition/maintenance-port.ts'
@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { NOTING_TRIGGERS } from './key-log.ts'
 
-/** Moments of the new period that a condition is asked about, beside its last one. */
+/** Times of the new period that a condition is tested with, besides its last one. */
 const MOMENTS = 16
 
 export type Period = Span & { readonly column: Column; readonly from: string; readonly to: string }
@@ -19,7 +19,7 @@ export type Period = Span & { readonly column: Column; readonly from: string; re
 export type LeftOut = {
   readonly name: string
   readonly why: string
-  /** What somebody has to decide; null where nothing is to be done. */
+  /** What the user has to decide; null if there is nothing to do. */
   readonly hint: string | null
 }
 
@@ -32,9 +32,9 @@ type OwnRule = {
 }
 
 /**
- * Takes constraints of the neighbour alone from a table that was made like it.
+ * Removes constraints that only the neighbour has from a table made like it.
  * @param aside the new table, with a constraint that has its bounds
- * @returns what was left out, and foreign keys that are to be
+ * @returns what was left out, and foreign keys to add
  * @throws errors of the server
  */
 export async function leaveOutOwn(
@@ -53,7 +53,7 @@ export async function leaveOutOwn(
   return left
 }
 
-/** What goes along though it may refuse rows, in words: what it was made for, nobody can tell. */
+/** What is copied though it may refuse rows, in words: its purpose is unknown. */
 export async function takenAlong(
   session: CopySession,
   of: KnownTable,
@@ -128,7 +128,7 @@ async function judged(
   }
 }
 
-/** Whether a condition on the column alone takes any of some moments of the period. What the server cannot compute it may take. */
+/** True if a condition on the column accepts a tested time of the period, or the server cannot compute it. */
 async function mayPass(session: CopySession, condition: string, { column, from, to }: Period): Promise<boolean> {
   const name = quoteName(column.name)
   const bound = (text: string): string => `CAST(${literal(text)} AS ${column.native})`
@@ -160,7 +160,7 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
   }
 }
 
-/** Whether the server sees by itself that no row within the bounds breaks the condition. */
+/** True if the server infers that no row within the bounds violates the condition. */
 async function isImplied(session: CopySession, condition: string, aside: KnownTable): Promise<boolean> {
   await session.begin('READ ONLY', 'SET LOCAL constraint_exclusion TO on')
   try {

@@ -1,4 +1,4 @@
-/** Rows and sum of a default partition against those of the tables that take its place, as of one moment. */
+/** Compares rows and checksum of a default partition with those of its replacement tables, in one snapshot. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../../model/copy/rows.ts'
 import { sumText } from '../../../../model/copy/row-hash.ts'
@@ -14,13 +14,13 @@ import { NotNow } from './not-now.ts'
 import { staleGenerated } from './row-refusals.ts'
 
 /**
- * Rows whose changes are noted and not yet followed are left out on both sides.
+ * Rows with changes that are noted but not applied are left out on both sides.
  * @returns how many rows were compared
- * @throws SluiceError PROOF_FAILED; NotNow where all rows went at once meanwhile, so that there is nothing to compare
+ * @throws SluiceError PROOF_FAILED; NotNow if all rows were truncated meanwhile, so nothing can be compared
  */
 export async function proveAside(session: CopySession, spec: TableSpec, log: KeyLog, aside: Aside): Promise<bigint> {
   try {
-    // Locked before the first look: TRUNCATE would empty the table for a view from before it, too.
+    // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
     await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', lockedSql(log))
     const { ids, emptied } = await noted(session, log)
     if (emptied) throw new NotNow('all rows of the default partition were removed at once')
@@ -49,7 +49,7 @@ export async function proveAside(session: CopySession, spec: TableSpec, log: Key
   }
 }
 
-/** Values of one server need no form that others know: those that only a program could bring into it stay as they are printed. */
+/** Both sides are on one server: types that would need conversion for another system are compared as printed. */
 function read(column: TableSpec['columns'][number]): ReadColumn {
   const { kind } = column.type
   const printed = kind === 'json' || kind === 'list'

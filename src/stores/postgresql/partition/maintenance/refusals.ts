@@ -1,4 +1,4 @@
-/** Why rows of a default partition cannot be moved: refused by name, before anything is done. */
+/** Reasons why rows of a default partition cannot be moved, checked before any change. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
@@ -32,7 +32,7 @@ function ofKind({ name, note }: RangePartition): Why | null {
   return { reason: note, hint: `put a plain table in the place of ${tableText(name)}` }
 }
 
-/** Rows may break them, and would be refused elsewhere; not so those that are NOT ENFORCED anywhere (version 18). */
+/** Rows may violate them and be refused in another table. NOT ENFORCED constraints (version 18) never refuse. */
 async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const rows = await session.ask(
     `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k
@@ -47,7 +47,7 @@ async function ofUnvalidated(session: CopySession, { identity, name }: RangePart
   }
 }
 
-/** What is bound to this very table, and would stay with the old one. */
+/** Objects bound to the table itself, which would stay with the old one. */
 async function ofDependents(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const oid = `${literal(identity)}::oid`
   const rows = await session.ask(
@@ -109,7 +109,7 @@ async function ofPublications(
   }
 }
 
-/** Rows that foreign keys of other tables refer to could not leave, not for a moment. */
+/** Rows that foreign keys of other tables refer to cannot be removed, not even briefly. */
 async function ofReferences(
   session: CopySession,
   { identity: parent }: RangedTable,

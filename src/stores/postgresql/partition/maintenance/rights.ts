@@ -1,4 +1,4 @@
-/** Rights that default privileges give to others with everything that is made. */
+/** Rights that default privileges grant on every new object. */
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
@@ -13,7 +13,10 @@ const OWNED = {
   SCHEMA: { type: 'regnamespace', owned: 'SELECT nspowner, nspacl FROM pg_catalog.pg_namespace' },
 }
 
-/** Takes them away, in the transaction in which it was made. For a session whose search path is empty. @param oid number of the table, sequence, function or schema */
+/**
+ * Revokes them, in the transaction that created the object. The search path must be empty.
+ * @param oid number of the table, sequence, function or schema
+ */
 export async function revokeOthers(
   session: CopySession,
   kind: 'TABLE' | 'SEQUENCE' | 'FUNCTION' | 'SCHEMA',

@@ -1,4 +1,4 @@
-/** Why the server does not take rows of a default partition a second time that it has taken once: refused by name, for it would be so at every try. */
+/** Reasons why the server refuses to write rows of a default partition again, for which a retry is useless. */
 import type { SluiceError } from '../../../../shared/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -14,7 +14,7 @@ const CHECK_BROKEN = '23514'
 
 type Said = { readonly message: string; readonly where?: string; readonly constraint?: string }
 
-/** @returns a SluiceError TABLE_REFUSED where rows can never be written so; otherwise the error itself */
+/** @returns a SluiceError TABLE_REFUSED if the rows can never be written; otherwise the error itself */
 export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   const state = sqlStateOf(error)
   if (state === null) return error
@@ -26,7 +26,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
       hint: `ALTER FUNCTION ${called} SET search_path TO the schemas that it needs, then run the same command again`,
     })
   }
-  // A broken bound of a partition has no name.
+  // A violated bound of a partition has no name.
   if (state === CHECK_BROKEN && constraint !== undefined && !isMark(constraint)) {
     return unmovable(rest, {
       reason: `a row of it does not fulfil the constraint ${constraint} (${message}): what that asks for has changed since the row was written`,
@@ -36,10 +36,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   return error
 }
 
-/**
- * Looks for values of generated columns that their expressions do not give any more: copies have others.
- * @returns null where there are none
- */
+/** Finds generated values that their expression no longer gives: copies would differ. @returns null if there is none */
 export async function staleGenerated(session: CopySession, rest: KnownTable): Promise<SluiceError | null> {
   const columns = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
@@ -56,7 +53,7 @@ export async function staleGenerated(session: CopySession, rest: KnownTable): Pr
       `SELECT count(*) FROM ONLY ${tableSql(rest.name)} AS d WHERE d.${column}::text IS DISTINCT FROM (${expression})::text`,
     )
     if (row === undefined || row[0] === '0') continue
-    // The server computes it anew only where a column changes that it is made of.
+    // The server recomputes it only when a column that it depends on changes.
     const made = quoteName(base ?? name ?? '')
     return unmovable(rest, {
       reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} does not give any more: a function in it was replaced since, and copies of these rows would have other values`,

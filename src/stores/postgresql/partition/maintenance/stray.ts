@@ -1,4 +1,4 @@
-/** Rows outside of every partition, as of one moment; and the zone that a database takes for local. */
+/** Rows outside all partitions, in one snapshot; and the local time zone of a database. */
 import { isZone } from '../../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, Span, StrayRows } from '../../../../model/partition/maintenance-port.ts'
@@ -9,7 +9,7 @@ import { fromSql } from '../../server/sql.ts'
 
 const NONE: StrayRows = { rows: 0n, from: null, to: null }
 
-/** @throws SluiceError SOURCE_GONE where the default partition is no more; errors of the server */
+/** @throws SluiceError SOURCE_GONE if the default partition no longer exists; errors of the server */
 export async function strayRows(
   session: CopySession,
   table: RangedTable,
@@ -21,7 +21,7 @@ export async function strayRows(
   const within = spans.map((span) => `(${betweenSql(name, native, span)})`)
   const outside = within.length === 0 ? '' : ` FILTER (WHERE NOT (${within.join(' OR ')}))`
   const column = quoteName(name)
-  // What is partitioned itself has its rows in its parts.
+  // A partitioned table has its rows in its partitions.
   const from = fromSql({ name: rest.name, only: rest.note === undefined })
   const [row] = await session.ask(
     `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
@@ -34,7 +34,7 @@ export async function strayRows(
   }
 }
 
-/** Rows of every partition, in the order of the table, as of one moment. @throws errors of the server */
+/** Rows of every partition, in the table's order, in one snapshot. @throws errors of the server */
 export async function countedRows(session: CopySession, { partitions }: RangedTable): Promise<readonly bigint[]> {
   if (partitions.length === 0) return []
   const counts = partitions.map(({ name, note }, i) => {
@@ -44,7 +44,7 @@ export async function countedRows(session: CopySession, { partitions }: RangedTa
   return rows.map(([, count]) => BigInt(count ?? 0))
 }
 
-/** What the server would take for the zone of this role and database; null where that is no zone that others know by its name. */
+/** Default time zone of this role and database; null if it is not a zone with a common name. */
 export async function databaseZone(session: CopySession): Promise<string | null> {
   const [row] = await session.ask(`SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'`)
   const zone = row?.[0] ?? ''

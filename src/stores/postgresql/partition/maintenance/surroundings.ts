@@ -1,11 +1,11 @@
-/** What new partitions have to do with: the table that they are like, what its rows must fulfil, and tables whose locks an attachment takes. */
+/** Context of new partitions: their model table, the constraint on its rows, and tables that an attachment locks. */
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { WantedLock } from '../../server/patience.ts'
 
-/** The newest plain partition; a plain default partition, and then the table itself, where there is none. */
+/** The newest plain partition; else a plain default partition, else the table itself. */
 export function neighbourOf(table: RangedTable): KnownTable {
   const plain = table.partitions.filter(({ note }) => note === undefined)
   const newest = plain.findLast(({ isDefault }) => !isDefault) ?? plain.find(({ isDefault }) => isDefault)
@@ -20,7 +20,7 @@ export function known({ identity, name }: Pick<RangePartition, 'identity' | 'nam
   return { oid: identity, name }
 }
 
-/** What all rows of the table fulfil because it is a partition of another one; null where it is none. */
+/** Condition on all rows if the table is itself a partition; null otherwise. */
 export async function constraintAbove(session: CopySession, { identity }: RangedTable): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_partition_constraintdef(oid) FROM pg_catalog.pg_class WHERE oid = ${literal(identity)}::oid AND relispartition`,
@@ -29,9 +29,9 @@ export async function constraintAbove(session: CopySession, { identity }: Ranged
 }
 
 /**
- * Tables that foreign keys of these tables refer to: triggers are made on them when such a key comes to be. Without those that this role may not lock: the
- * server locks them by itself.
- * @param both also those whose foreign keys refer to these tables: they are looked at when a partition leaves
+ * Tables that foreign keys of these tables refer to: a new foreign key creates triggers on them. Tables that this role
+ * may not lock are left out; the server locks them by itself.
+ * @param both also tables that refer to these: the server reads them when a partition is detached
  */
 export async function referencedLocks(
   session: CopySession,

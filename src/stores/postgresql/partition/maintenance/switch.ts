@@ -1,4 +1,4 @@
-/** The moment in which new partitions and a new default partition take the place of the old one. */
+/** The transaction in which new partitions and a new default partition replace the old one. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { RangedTable } from '../../../../model/partition/maintenance-port.ts'
 import { boundsSql } from '../../server/bounds.ts'
@@ -24,17 +24,17 @@ export type SwitchPlan = {
   readonly rest: KnownTable
   readonly log: KeyLog
   readonly aside: Aside
-  /** What its tables get at the last moment. */
+  /** Statements for its tables that run last. */
   readonly late: readonly string[]
-  /** What the table and its default partition were when they began to be copied (`definitionMark`). */
+  /** Definition of the table and its default partition when the copy began (`definitionMark`). */
   readonly definition: string
   readonly views: OldViews
 }
 
 /**
- * One transaction: the old default partition out, the new ones in, names exchanged, nothing of the log left.
- * @returns under which name the old one stands now, and which states of triggers the server refused
- * @throws NotNow, Changed; what the server says
+ * One transaction: detaches the old default partition, attaches the new ones, swaps names, removes the log.
+ * @returns new name of the old one, and trigger states that the server refused
+ * @throws NotNow, Changed; errors of the server
  */
 export async function switchOver(
   session: CopySession,
@@ -50,7 +50,7 @@ export async function switchOver(
     ...late,
     `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(rest.name)}`,
     dropKeyLogSql(log, rest.name),
-    // Nothing is looked at: by this the next run knows it, should this one be killed.
+    // NOT VALID, so no row is read. It marks the table for the next run, should this one be killed.
     `ALTER TABLE ${tableSql(rest.name)} ADD CONSTRAINT ${mark} CHECK (true) NOT VALID`,
     ...(await exchanged(session, rest, successor)),
     ...(await sequencesTo(session, rest, successor)),
@@ -62,7 +62,7 @@ export async function switchOver(
     }),
     ...aside.tables.map(({ twin }) => `ALTER TABLE ${tableSql(twin.wish.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
-  // Nobody has to wait for what would be in vain.
+  // Fail before others have to wait.
   if (await isNoted(session, log)) throw behind()
   const cloned = aside.tables.flatMap(({ twin }) => twin.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
@@ -88,7 +88,7 @@ function behind(): NotNow {
   return new NotNow('changes could not be made in both at once')
 }
 
-/** A partition that came meanwhile would have its rows looked for in the whole of the new default partition. */
+/** For a partition that was added meanwhile, ATTACH would scan the whole new default partition. */
 async function refuseChanged(
   session: CopySession,
   { identity, partitions }: RangedTable,
@@ -110,7 +110,7 @@ function renamed(from: TableName, to: TableName): string {
   return `ALTER TABLE ${tableSql(from)} RENAME TO ${quoteName(to.name)}`
 }
 
-/** The names of indexes and statistics objects, and with them those of constraints: the successor gets those of the old one. */
+/** Names of indexes and statistics objects, and so of constraints: the successor gets those of the old one. */
 async function exchanged(session: CopySession, of: KnownTable, { names }: Twin): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, 'INDEX' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
@@ -124,12 +124,12 @@ async function exchanged(session: CopySession, of: KnownTable, { names }: Twin):
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    // Not as a fresh one is called whose name was cut off.
+    // Distinct from a new name that was truncated.
     return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
   })
 }
 
-/** Those that would go with the old table. */
+/** Sequences that DROP would remove with the old table. */
 async function sequencesTo(session: CopySession, of: KnownTable, { wish }: Twin): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(wish.aside))}, a.attname)

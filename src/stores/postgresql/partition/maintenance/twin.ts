@@ -1,4 +1,4 @@
-/** A new table that is like another one in everything that counts, not yet a partition. */
+/** A new table with the same properties as another one, not yet a partition. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { isRefusal } from '../../archive/own.ts'
 import { ownStatementsSql } from '../../archive/own-sql.ts'
@@ -13,45 +13,45 @@ import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
 
-/** Places of `ownStatementsSql`: foreign keys of the table itself, its triggers, rules and row security. They hold from the moment on that others use it. */
+/** Places of `ownStatementsSql`: foreign keys, triggers, rules, row security. They take effect once others use it. */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
-/** LIKE has brought these along. */
+/** Places that LIKE already copied. */
 const BROUGHT: ReadonlySet<number> = new Set([61])
-/** What a partition gets from a table that is no partition: the rest is that table's alone. */
+/** Places that a partition copies from a table that is no partition; the rest belongs to that table alone. */
 const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 67])
 
 type Own = { readonly what: string; readonly sql: string; readonly place: number }
 
-/** Something that it could not be given, and what the server says. */
+/** Something that the new table could not be given, and the server's reason. */
 export type Missing = { readonly what: string; readonly why: string; readonly hint?: string }
 
 export type TwinWish = {
-  /** The table that it is to be like; a partition, or the partitioned table itself. */
+  /** The model table: a partition, or the partitioned table itself. */
   readonly of: KnownTable
   /** Number of the partitioned table. */
   readonly parent: string
-  /** Under which it stands until it is attached. */
+  /** Its name until it is attached. */
   readonly aside: TableName
-  /** Under which it stands from then on: names of its indexes are made of this. */
+  /** Its name after that, from which the names of its indexes are derived. */
   readonly name: TableName
-  /** What all of its rows fulfil. */
+  /** Condition that all of its rows meet. */
   readonly check: string
-  /** Of another period than the table that it is to be like; absent for one that takes the place of that table. */
+  /** Its period, if that is not the model's; absent for a table that replaces the model. */
   readonly period?: Period & { readonly of: TableName }
 }
 
-/** Made in three steps, so that rows can come in between. */
+/** Created in three steps, so that rows can be written in between. */
 export class Twin {
   readonly table: KnownTable
   readonly missing: Missing[] = []
-  /** What somebody may want to know of it, and need do nothing about. */
+  /** Notes for the user that need no action. */
   readonly notes: string[] = []
   readonly wish: TwinWish
   readonly #session: CopySession
   readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
-  /** Names of its indexes, by the numbers of those that they are made after. */
+  /** Names of its indexes, by the numbers of the model's. */
   readonly names: ReadonlyMap<string, string>
 
   private constructor(
@@ -68,7 +68,7 @@ export class Twin {
     this.#statements = statements
   }
 
-  /** Without rows, indexes, triggers and the like; whatever may be stored is stored as in the other one. */
+  /** Without rows, indexes, triggers and the like; columns are stored as in the model. */
   static async begin(session: CopySession, wish: TwinWish): Promise<Twin> {
     const { of, parent, aside, name, check } = wish
     const names = await freshNames(session, of, name)
@@ -76,7 +76,7 @@ export class Twin {
     const [unlogged] = await session.ask(
       `SELECT FROM pg_catalog.pg_class WHERE oid = ${literal(of.oid)}::oid AND relpersistence = 'u' AND relkind = 'r'`,
     )
-    // Only the parent numbers its rows.
+    // Only the parent has identity columns.
     const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
@@ -88,7 +88,7 @@ export class Twin {
     const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: aside, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
-      // It is made so at once, and rows are written only once.
+      // Created so at once, since rows are written only once.
       if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
         return []
       return [{ stage: stage ?? '', own }]
@@ -99,7 +99,7 @@ export class Twin {
     return twin
   }
 
-  /** Indexes, statistics, rights and comments: all that does no harm while nobody else uses it. */
+  /** Indexes, statistics, rights and comments: all that is harmless while no other session uses it. */
   async furnish(): Promise<void> {
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
@@ -108,7 +108,7 @@ export class Twin {
     await this.#nameUngiven()
   }
 
-  /** Finds out which of the statements for the end the server takes. @returns those, for the transaction that attaches the table */
+  /** Tests which of the last statements the server accepts. @returns those, for the transaction that attaches */
   async late(): Promise<readonly string[]> {
     const taken: string[] = []
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))
@@ -118,7 +118,7 @@ export class Twin {
     try {
       for (const { own } of wanted) {
         try {
-          // Its rows are looked at only once, at the end.
+          // NOT VALID here: its rows are checked only once, at the end.
           const tried = own.place === FOREIGN_KEY && !own.sql.endsWith(UNCHECKED) ? own.sql + UNCHECKED : own.sql
           await session.ask(`SAVEPOINT own; ${tried}; RELEASE SAVEPOINT own`)
           taken.push(own.sql)
@@ -134,7 +134,7 @@ export class Twin {
     return taken
   }
 
-  /** About triggers that the attachment makes: behind that, for the table under its last name. */
+  /** Statements on triggers that the attachment creates, for the table under its final name. */
   cloned(): readonly string[] {
     const { aside, name } = this.wish
     return this.#statements
@@ -165,7 +165,7 @@ export class Twin {
     }
   }
 
-  /** What a table can have that no statement here makes. */
+  /** Reports properties of a table that no statement here can create. */
   async #nameUngiven(): Promise<void> {
     const { of, parent } = this.wish
     if (of.oid === parent) return
@@ -180,7 +180,7 @@ export class Twin {
   }
 }
 
-/** @param closed whether it has no rights but those of its neighbour: then nobody has others for a moment, not those of default privileges either */
+/** @param closed true: only its neighbour's rights, so other roles never have any, even by default privileges */
 async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
   await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
   try {
@@ -205,7 +205,7 @@ function leftOut(
   return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
 }
 
-/** Names for indexes and statistics objects of a table, made as those of another one are; none of them is taken. */
+/** Free names for indexes and statistics objects, derived as those of another table. */
 async function freshNames(
   session: CopySession,
   of: KnownTable,
@@ -226,7 +226,7 @@ async function freshNames(
   )
   const names = new Map<string, string>()
   for (const [oid, old = ''] of rows) {
-    // Those that servers and people make begin with the name of the table.
+    // Names by servers and users usually begin with the table's name.
     const own = old ?? ''
     const wish = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
     let fresh = Buffer.byteLength(wish) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : wish

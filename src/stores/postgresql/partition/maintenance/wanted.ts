@@ -1,4 +1,4 @@
-/** Partitions that are to be, beside those that are there by now. */
+/** Partitions to create that do not exist yet. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ComingPartition, RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
@@ -7,14 +7,14 @@ import { literal } from '../../server/sql.ts'
 
 export type Wanted = {
   readonly missing: readonly ComingPartition[]
-  /** The same bounds are there. */
+  /** Partitions with the same bounds exist already. */
   readonly there: readonly ComingPartition[]
 }
 
 /**
- * @param now the table as it stands
+ * @param now current state of the table
  * @param wishes with bounds as the server prints them
- * @throws SluiceError TABLE_REFUSED where another partition has a part of the bounds, or another table the name
+ * @throws SluiceError TABLE_REFUSED if another partition overlaps the bounds, or another table has the name
  */
 export async function stillWanted(
   session: CopySession,
@@ -32,7 +32,7 @@ export async function stillWanted(
   return { missing, there: [...there] }
 }
 
-/** With the bounds as the server prints them, and the schema of the table where none is named. */
+/** With bounds as the server prints them; the schema defaults to the table's. */
 export async function canonicalWishes(
   session: CopySession,
   { table, column }: RangedTable,
@@ -71,7 +71,7 @@ async function meetings(
   })
 }
 
-/** Relations and types of a schema share their names, since every table is a type. */
+/** Relations and types of a schema share one namespace, since every table is a type. */
 async function refuseTaken(
   session: CopySession,
   { name, from, to }: ComingPartition,

@@ -1,4 +1,4 @@
-/** The table that a plan is about, as its catalogs have it, and how the looks at it ask. */
+/** The table of a plan, from its catalogs, and how the inspections query it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { PlanFinding, PlannedTable } from '../../../../model/partition/plan-port.ts'
@@ -12,20 +12,20 @@ export type About = {
   readonly oid: string
   readonly schema: string
   readonly name: string
-  /** Schema and name as SQL has them. */
+  /** Schema and name, quoted for SQL. */
   readonly sql: string
   readonly column: string
-  /** The column as SQL has it. */
+  /** The column, quoted for SQL. */
   readonly by: string
   readonly attnum: string
-  /** Rows are known that have no value in the column. */
+  /** True if rows without a value in the column exist. */
   readonly nulls: boolean
 }
 
-/** One of the looks; each is about one idea. */
+/** One inspection, about one topic. */
 export type Look = (about: About) => Promise<readonly PlanFinding[]>
 
-/** In a transaction whose search path is empty, so that the server writes every name in full. @throws SluiceError SOURCE_GONE */
+/** With an empty search path, for which the server qualifies every name. @throws SluiceError SOURCE_GONE */
 export async function aboutTable(session: CopySession, planned: PlannedTable, nulls: boolean): Promise<About> {
   const { table } = planned.table
   const column = planned.column.name
@@ -43,7 +43,7 @@ export async function aboutTable(session: CopySession, planned: PlannedTable, nu
   return { session, oid, schema, name: table.name, sql, column, by: quoteName(column), attnum, nulls }
 }
 
-/** Rows of a statement that gives one object of JSON a row. */
+/** Results of a query that returns one JSON object per row. */
 export async function objects<T>({ session }: Pick<About, 'session'>, sql: string): Promise<readonly T[]> {
   return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
 }
@@ -53,5 +53,5 @@ export function listed(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 
-/** What is bound to the table by its number, and goes with the old one when the new one takes its name. */
+/** For objects bound to the table's number: they stay with the old table when the new one takes its name. */
 export const BOUND = 'it is bound to the table by its number, and not by its name: it would go on with the old one'

@@ -1,12 +1,12 @@
-/** Questions that are asked only where the planner answers them by an index, and reads little of it. */
+/** Queries that run only if the planner uses an index and reads few rows. */
 import type { Counted } from '../../../../model/partition/plan-port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import type { About } from './about.ts'
 
-/** Rows that one look counts. */
+/** Most rows that one query counts. */
 const MOST = 200_000
 
-/** @returns null where the planner would read the table, or more than so many rows of an index */
+/** @returns null if the planner would scan the table, or read more than this many rows of an index */
 export async function lookedUp(
   session: CopySession,
   sql: string,
@@ -23,9 +23,9 @@ export async function lookedUp(
 
 type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
 
-/** @returns no rows where the planner would read the table, or expects more rows than `most` */
+/** @returns no rows if the planner would scan the table, or expects more rows than `most` */
 export async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
-  // Of a table that nobody has analyzed the planner would not take the index, because it takes the table for small or the rows for few.
+  // Without ANALYZE the planner takes the table for small or the rows for few, and avoids the index.
   await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO off`).join('; '))
   const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
   const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
@@ -37,7 +37,7 @@ export async function byIndex(session: CopySession, sql: string, most: number): 
 const WAYS = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
 
 function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
-  // What is below a limit is read only as far as that goes.
+  // A node below a Limit is read only as far as needed.
   if (kind === 'Limit') return Plans.some((plan) => scans(plan))
   return scan(kind) || rows > most || Plans.some((plan) => reads(plan, most))
 }
@@ -50,7 +50,7 @@ function scan(kind: string): boolean {
   return kind.includes('Seq Scan') || kind.includes('Sort')
 }
 
-/** Whether an index of all rows begins with the column, so that a period is found without a look at the whole table. */
+/** True if an index of all rows begins with the column, so a period is found without a table scan. */
 export async function leadsIndex({
   session,
   oid,

@@ -1,4 +1,4 @@
-/** What runs on the table or reads it, and is bound to it by its number: triggers, rules, views, functions, policies. */
+/** Code bound to the table by its number: triggers, rules, views, functions, policies. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -22,7 +22,7 @@ const STATES: Readonly<Record<string, string>> = {
   A: ' (it fires always)',
 }
 
-/** What gives a trigger or a rule the state that it has; it is made enabled. */
+/** Statement for the state of a trigger or rule, which is created enabled. */
 const FIRES: Readonly<Record<string, string>> = { D: 'DISABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
 export async function codeOf(about: About): Promise<readonly PlanFinding[]> {
@@ -113,7 +113,7 @@ function triggersSql({ oid }: About): string {
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
-/** Of functions: bodies that were parsed when they were made, and those that take or give rows of the table. Other bodies are texts, and go by names. */
+/** Functions with a body parsed at creation, or the table's rows as arguments or results. Other bodies use names. */
 function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),

@@ -1,21 +1,21 @@
-/** ON CONFLICT in texts of SQL: statements as a server has kept them, and bodies of functions. */
+/** Finds ON CONFLICT in SQL text: statements as a server stored them, and function bodies. */
 
 export type ConflictClause = {
-  /** Parts of the name of what is inserted into, without quotes; null where the text puts its statement together from pieces. */
+  /** Parts of the target's name, unquoted; null if the text assembles its statement from pieces. */
   readonly into: readonly string[] | null
-  /** Columns that the INSERT names; null where it names none. */
+  /** Columns that the INSERT names; null if it names none. */
   readonly columns: readonly string[] | null
-  /** What stands behind it: columns, where null is an expression; a constraint; or neither. */
+  /** Conflict target: columns (null for an expression), a constraint, or neither. */
   readonly target: { readonly columns: readonly (string | null)[] } | { readonly constraint: string } | null
 }
 
 type Token = {
-  /** `name` in double quotes, `word` in small letters, `text` without its quotes, or one character. */
+  /** `name` unquoted, `word` in lower case, `text` without its quotes, or one character. */
   readonly is: 'name' | 'word' | 'text' | 'sign'
   readonly value: string
 }
 
-/** The patterns of a token, each tried where the last one ended. */
+/** Token patterns, each tried where the last token ended. */
 const TOKENS: readonly (readonly [Token['is'] | null, RegExp])[] = [
   [null, /\s+|--[^\n]*/y],
   ['text', /[eE]'(?:[^'\\]|\\[^]|'')*'/y],
@@ -25,10 +25,10 @@ const TOKENS: readonly (readonly [Token['is'] | null, RegExp])[] = [
   ['word', /[\p{L}_][\p{L}\p{N}_$]*/uy],
   ['sign', /[^]/y],
 ]
-/** What a list of columns cannot begin with. */
+/** Words that cannot begin a column list. */
 const QUERIES = new Set(['select', 'values', 'with', 'table'])
 
-/** Those of texts within the text, too, such as what a function executes. */
+/** Also finds clauses of string literals in the text, such as those that a function executes. */
 export function conflictClauses(sql: string): readonly ConflictClause[] {
   if (!/conflict/i.test(sql)) return []
   const tokens = tokensOf(sql)
@@ -68,14 +68,14 @@ function targetAt(tokens: readonly Token[], at: number): ConflictClause['target'
   if (isWord(tokens[at], 'on') && isWord(tokens[at + 1], 'constraint'))
     return { constraint: tokens[at + 2]?.value ?? '' }
   if (!isSign(tokens[at], '(')) return null
-  // Behind the name of a column a collation or a class of operators may stand, and no bracket.
+  // A collation or an operator class may follow a column name, but no bracket.
   const columns = listAt(tokens, at).map((part) =>
     isNamed(part[0]) && !part.some((token) => isSign(token, '(')) ? (part[0]?.value ?? null) : null,
   )
   return { columns }
 }
 
-/** The parts of a list between its brackets. */
+/** Parts of the list between its brackets. */
 function listAt(tokens: readonly Token[], open: number): readonly (readonly Token[])[] {
   const parts: Token[][] = [[]]
   let depth = 0
@@ -107,7 +107,7 @@ function tokensOf(sql: string): readonly Token[] {
   return tokens
 }
 
-/** Comments of PostgreSQL stand in each other. */
+/** Comments of PostgreSQL nest. */
 function endOfComment(sql: string, start: number): number {
   let depth = 0
   for (let at = start; at < sql.length; at++) {

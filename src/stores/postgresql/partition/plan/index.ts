@@ -1,4 +1,4 @@
-/** What partitioning a table of PostgreSQL would take. Everything is looked at in transactions that read only, or are rolled back. */
+/** Plans the partitioning of a PostgreSQL table, in transactions that only read, or are rolled back. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
@@ -36,7 +36,7 @@ import { takenNames, twinStatements } from './twin.ts'
 
 const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
 
-/** A foreign key of the new table keeps writers out of the table that it refers to until all of it is made. */
+/** Lock timeout, ms: a foreign key of the new table blocks writers of the referenced table until all is created. */
 const LOCK_WAIT_MS = 300
 const TRIES = 20
 const REST_MS = 250
@@ -128,7 +128,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
       throw sourceError(error, this.#settings)
     } finally {
       request.signal.removeEventListener('abort', stop)
-      // What is open is rolled back by its end.
+      // Closing a session rolls back its transaction.
       for (const session of open) await session.close()
     }
   }
@@ -153,9 +153,8 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
 }
 
 /**
- * Makes the new table with its partitions: all of it, or nothing.
- * @throws what the server says; where a table that the new one refers to was kept by others for all tries, its refusal
- *   of the lock
+ * Creates the new table with its partitions: all of it, or nothing.
+ * @throws errors of the server; its lock refusal if a referenced table was locked by others in all tries
  */
 async function makeTables(session: CopySession, statements: readonly string[]): Promise<void> {
   for (let left = TRIES; ; left--) {

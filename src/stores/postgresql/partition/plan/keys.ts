@@ -1,4 +1,4 @@
-/** Primary key, uniques and exclusions without the column: what they keep apart once partitions each have their own index. */
+/** Unique and exclusion keys without the column: what they still guarantee if each partition has its own index. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { notOwnSql } from '../../server/marks.ts'
@@ -9,14 +9,14 @@ import { conflictUsers } from './upserts.ts'
 type Unique = {
   readonly name: string
   readonly primary: boolean
-  /** Whether it belongs to a constraint. */
+  /** True if it belongs to a constraint. */
   readonly constraint: boolean
-  /** Its key columns; null for an expression. */
+  /** Key columns; null for an expression. */
   readonly columns: readonly (string | null)[]
-  /** One of them by itself gets values that no other row has: numbered by a sequence that never begins anew, or random uuids. */
+  /** One of its columns always gets unique values: from a sequence without CYCLE, or random UUIDs. */
   readonly made: boolean
   readonly definition: string
-  /** A key over time: WITHOUT OVERLAPS. */
+  /** Temporal key: WITHOUT OVERLAPS. */
   readonly period: boolean
   readonly sound: boolean
 }

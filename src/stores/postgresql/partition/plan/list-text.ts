@@ -1,7 +1,7 @@
-/** Definitions as the server prints them, with one more column in their list. */
+/** Adds a column to the list of a definition that the server printed. */
 
 /**
- * @param definition what `pg_get_indexdef` or `pg_get_constraintdef` prints, from anywhere before its first list of columns on
+ * @param definition output of `pg_get_indexdef` or `pg_get_constraintdef`, from any point before its first column list
  * @param column quoted
  * @returns the definition with the column at the end of its first list
  */
@@ -17,12 +17,12 @@ export function withColumn(definition: string, column: string): string {
   throw new Error(`a definition without a list of columns: ${definition}`)
 }
 
-/** What may follow the tablespace of an index or of a constraint. */
+/** Clauses that may follow the tablespace of an index or of a constraint. */
 const BEHIND_PLACE = /^ (?:WHERE|DEFERRABLE|NOT DEFERRABLE|INITIALLY|NOT ENFORCED)\b/
 
 /**
  * @param definition of an index from its method on, or of a constraint with an index
- * @param place such as ` TABLESPACE "fast"`, with its space in front
+ * @param place such as ` TABLESPACE "fast"`, with a leading blank
  */
 export function withPlace(definition: string, place: string): string {
   let depth = 0
@@ -37,7 +37,7 @@ export function withPlace(definition: string, place: string): string {
   return definition + place
 }
 
-/** One line of what the server prints on several, with texts and names as they are. */
+/** Joins the server's output into one line; string literals and names stay as they are. */
 export function onOneLine(definition: string): string {
   let line = ''
   for (let at = 0; at < definition.length; at++) {
@@ -50,7 +50,7 @@ export function onOneLine(definition: string): string {
   return line.trim()
 }
 
-/** Where a text or a name ends; doubled quotes are a part of it. */
+/** Position after a literal or quoted name; doubled quotes belong to it. */
 function endOfQuoted(text: string, start: number): number {
   const quote = text[start] ?? ''
   for (let at = start + 1; at < text.length; at++) {

@@ -1,4 +1,4 @@
-/** How fast rows of a table are read and go into one with the indexes of the new one, on this machine and through this program, as a copy does it. */
+/** Measures how fast rows are read, and written into a table with the new indexes, on this machine, as in a copy. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { isNative } from '../../../../model/copy/column-type.ts'
 import type { MeasureRequest, Measured } from '../../../../model/partition/plan-port.ts'
@@ -12,16 +12,16 @@ import { rowBytes } from './spread.ts'
 import { checksOf, indexTails } from './twin.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
-/** Most rows and bytes of one COPY, and bytes of a lane: a row may be a gigabyte. */
+/** Most rows and bytes of one COPY, and bytes of a worker: a row may be a gigabyte. */
 const ROUND = 5000
 const ROUND_BYTES = 8_000_000
 const MOST_BYTES = 256_000_000
-/** A server that only reads, a table or a row that it refuses, also by an event trigger. */
+/** A read-only server, or a table or row that it refuses, also by an event trigger. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
 /** `sent`: bytes that came from the server. */
 type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
-/** What a lane has copied: rows of the blocks from one on to another, without that. */
+/** Rows that a worker copied from blocks `from` up to `to`, exclusive. */
 type Piece = { rows: bigint; readonly from: number; to: number }
 type Table = {
   readonly blocks: number
@@ -31,7 +31,7 @@ type Table = {
   readonly format: 'binary' | 'text'
 }
 
-/** @param open makes a session that may write, which the caller closes */
+/** @param open opens a session that may write; the caller closes it */
 export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<Measured> {
   const lanes: Lane[] = []
   let onlyRead: string | null = null
@@ -64,7 +64,7 @@ export async function measureLanes(request: MeasureRequest, open: () => Promise<
   return { rows: pieces.reduce((sum, { rows }) => sum + rows, 0n), bytes, ms, onlyRead }
 }
 
-/** The table that rows go into: partitioned, too, so that a row looks for its partition. @returns why there is none */
+/** Creates the target table, partitioned, so that each row must find its partition. @returns why it cannot, if so */
 async function prepared(session: CopySession, request: MeasureRequest): Promise<string | null> {
   await session.begin('ISOLATION LEVEL READ COMMITTED')
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true); SAVEPOINT sample`)
@@ -99,7 +99,7 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   return { blocks: Number(blocks), each, sql, columns: columnList(written.map(({ name }) => name)), format }
 }
 
-/** Lanes begin at equal distances in the table, so that each reads what the others have not. */
+/** Workers start at equal distances in the table, so each reads different rows. */
 async function fill(
   on: Lane,
   table: Table,
@@ -111,7 +111,7 @@ async function fill(
   const from = Math.floor((blocks / lanes) * lane)
   const end = Math.floor((blocks / lanes) * (lane + 1))
   const done: Piece = { rows: 0n, from, to: from }
-  // A key with the column in it takes no row without a value.
+  // A key with the column in it takes no NULL.
   const by = quoteName(column.name)
   while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
     throwIfAborted(signal)
@@ -122,7 +122,7 @@ async function fill(
   return done
 }
 
-/** @returns rows; where the new table refuses one of them, the rest is only read */
+/** @returns rows; if the new table refuses one of them, further rows are only read */
 async function round(on: Lane, { sql, columns, where, format }: Table & { readonly where: string }): Promise<bigint> {
   const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT ${format})`)
   if (on.writer === null) for await (const _ of piecesOf(out, on));

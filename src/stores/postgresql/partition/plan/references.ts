@@ -1,4 +1,4 @@
-/** Foreign keys from the table, and to it. */
+/** Foreign keys of the table, and foreign keys that refer to it. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { type About, listed, objects } from './about.ts'

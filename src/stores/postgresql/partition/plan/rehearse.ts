@@ -1,14 +1,14 @@
-/** Statements of a new table, tried in the database that it is going to be in, and taken back. */
+/** Runs the statements of a new table in its future database, and rolls them back. */
 import type { Rehearsal, TwinStatements } from '../../../../model/partition/plan-port.ts'
 import { isBusy } from '../../server/locks.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** A foreign key keeps writers out of the table that it refers to until all is taken back. */
+/** Lock timeout, ms: a foreign key blocks writers of the referenced table until the rollback. */
 const LOCK_WAIT_MS = 300
 
-/** @throws what the server says of the connection */
+/** @throws errors of the connection */
 export async function rehearsed(session: CopySession, { all, late, types }: TwinStatements): Promise<Rehearsal> {
   await session.begin('', `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`)
   try {
@@ -21,7 +21,7 @@ export async function rehearsed(session: CopySession, { all, late, types }: Twin
       const error = await refusalOf(session, statement)
       if (error === null) continue
       if (!isLate.has(statement)) return { missing, refused: error.message, left }
-      // Who holds a table now lets go of it some day.
+      // The session that holds a table now will release it later.
       if (!isBusy(error)) left.push({ statement, reason: error.message })
     }
     return { missing, refused: null, left }
@@ -30,7 +30,7 @@ export async function rehearsed(session: CopySession, { all, late, types }: Twin
   }
 }
 
-/** A schema that is not there, or what is no type at all, is an error of the server. */
+/** A missing schema, or text that is no type name, is an error of the server. */
 async function isMissing(session: CopySession, type: string): Promise<boolean> {
   let found: string | null = null
   const error = await refusalOf(session, async () => {
@@ -40,7 +40,7 @@ async function isMissing(session: CopySession, type: string): Promise<boolean> {
   return error !== null || found === null
 }
 
-/** What the server says of a statement; null where it runs. */
+/** The server's error for a statement; null if it runs. */
 async function refusalOf(session: CopySession, statement: string | (() => Promise<void>)): Promise<Error | null> {
   await session.ask('SAVEPOINT try')
   try {

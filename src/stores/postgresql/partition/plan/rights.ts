@@ -1,4 +1,4 @@
-/** Who may do what with the table, and what new tables get by themselves. */
+/** Rights on the table, and default rights of new tables. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'

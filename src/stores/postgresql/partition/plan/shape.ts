@@ -1,4 +1,4 @@
-/** What the table itself is: what cannot be partitioned at all, and what its column takes. */
+/** Properties of the table: what cannot be partitioned at all, and which values its column takes. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { type About, objects } from './about.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
@@ -19,7 +19,7 @@ export type Shape = {
   readonly primary: boolean
 }
 
-/** @param nulls what is said of a column that may be NULL */
+/** @param nulls finding for a column that may be NULL */
 export async function shapeOf(
   about: About,
   nulls: (about: About, shape: Shape) => PlanFinding = nullability,
@@ -80,7 +80,7 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {
-    // A row without a value that is written later would end the stream for good: its change stands before the one that mends it.
+    // A row written later without a value would stop the stream for good: its change precedes the one that repairs it.
     return {
       ...one,
       verdict: 'refused',
@@ -114,7 +114,7 @@ function shapeSql({ oid, attnum }: About): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}::oid`
 }
 
-/** `app.Book ings` of `app."Book ings"`: as `--table` takes it. */
+/** `app.Book ings` for `app."Book ings"`: the form of `--table`. */
 function plainName(sql: string): string {
   return sql.replaceAll(/"((?:[^"]|"")*)"/g, (_all, name: string) => name.replaceAll('""', '"'))
 }

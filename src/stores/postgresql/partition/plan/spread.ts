@@ -1,4 +1,4 @@
-/** How the rows of a table lie in time: all of them read once, or some blocks, and rare ones looked up by an index where there is one. */
+/** Distribution of rows over time: a scan or a sample of blocks, with rare periods counted by an index if possible. */
 import type {
   Bucket,
   Counted,
@@ -13,16 +13,16 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { byIndex, lookedUp } from './by-index.ts'
 
-/** Blocks of 8 kB that are read of a larger table: 64 MB. */
+/** Blocks of 8 kB sampled from a larger table: 64 MB. */
 const BLOCKS = 8192
-/** A table of fewer blocks is read whole. */
+/** A table of fewer blocks is read completely. */
 const WHOLE = 2 * BLOCKS
-/** Periods that an index is asked about, and rows of all of them together. */
+/** Periods that an index is queried for, and rows of all of them together. */
 const LOOKED_UP = 1000
 const LOOKED_UP_ROWS = 1_000_000
-/** An estimate that may be wrong by more of its rows than this is counted by an index, if there is one. */
+/** An estimate with a larger relative error than this is counted by an index, if there is one. */
 const POOR = 0.1
-/** Normal distribution: 95 of 100 cases. */
+/** Normal distribution: 95 % confidence. */
 const DEVIATIONS = 1.96
 const LAST_YEAR = 9999
 const FIRST_EPOCH = -62_135_596_800n
@@ -73,7 +73,7 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
   return { years, nulls, outside, sampled: reading.sampled }
 }
 
-/** The years that have rows, one after the other; none where no index of the column tells them. */
+/** Years that have rows, in order; empty if no index of the column finds them. */
 async function yearsByIndex(session: CopySession, planned: PlannedTable): Promise<readonly number[]> {
   const sql = tableSql(planned.table.table)
   const by = quoteName(planned.column.name)
@@ -123,7 +123,7 @@ export async function spreadOf(
   return { buckets, sampled: reading.sampled }
 }
 
-/** Puts counts by an index in the place of poor estimates, the smallest first. */
+/** Replaces poor estimates by counts from an index, the smallest first. */
 async function mend(
   counts: Counted[],
   session: CopySession,
@@ -144,12 +144,12 @@ async function mend(
   }
 }
 
-/** Whether an estimate says little: of a few blocks with rows, or of none. */
+/** True if an estimate is unreliable: from no block with rows, or from few. */
 function isPoor({ rows, off }: Counted): boolean {
   return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
 }
 
-/** About what a row takes on disk, with what is stored beside it, and without reading that. */
+/** Estimated size of a row on disk with its TOAST values, which are not read. */
 export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
   const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
   // Header and padding to eight bytes, and the pointer to the row.
@@ -157,10 +157,10 @@ export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
 }
 
 const NONE: Counted = { rows: 0n, off: null }
-/** Of 100 samples that find none 95 are of a table with fewer. */
+/** Of 100 samples that find none, 95 are of a table with fewer. */
 const CHANCE = 0.05
 
-/** What nobody has seen; each such row may lie in a block of its own. */
+/** Bound for rows that the sample did not find: each may be in a block of its own. */
 function unseen({ share, sampled }: Reading): Counted {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
 }
@@ -173,7 +173,7 @@ async function readingOf(session: CopySession, { table }: PlannedTable, exact: b
   const of = BigInt(blocks ?? 0)
   if (exact || of <= WHOLE) return { from: `ONLY ${sql}`, share: 1, sampled: null }
   const percent = ((BLOCKS / Number(of)) * 100).toPrecision(6)
-  // The same blocks each time, so that two looks agree.
+  // REPEATABLE: the same blocks each time, so that two inspections agree.
   const from = `ONLY ${sql} TABLESAMPLE SYSTEM (${percent}) REPEATABLE (0)`
   return { from, share: Number(percent) / 100, sampled: { blocks: BigInt(BLOCKS), of } }
 }
@@ -182,7 +182,7 @@ function blockOf({ sampled }: Reading): string {
   return sampled === null ? "''" : "pg_catalog.split_part(ctid::text, ',', 1)"
 }
 
-/** Blocks are taken with the same chance, each by itself (Horvitz and Thompson). */
+/** Each block is sampled independently with the same probability (Horvitz and Thompson). */
 function counted(
   sum: string | null | undefined,
   squares: string | null | undefined,
@@ -203,7 +203,7 @@ function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
     const day = `${String(of).padStart(4, '0')}-01-01`
     if (kind === 'date') return day
     if (kind === 'timestamp' || kind === 'timestamptz') return `${day} 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
-    // What Date calls the year 99 is 1999.
+    // Not `Date.UTC`: it takes the year 99 for 1999.
     const moment = new Date(0).setUTCFullYear(of, 0, 1)
     return String(kind === 'epoch-seconds' ? moment / 1000 : moment)
   }
@@ -224,7 +224,7 @@ function yearOf({ column, kind }: PlannedTable): string {
   }
 }
 
-/** Null is the first moment of the year 1, and the end of the year 9999. */
+/** Null is the start of the year 1, or the end of the year 9999. */
 function between(planned: Pick<PlannedTable, 'column' | 'kind'>, from: string | null, to: string | null): string {
   const by = quoteName(planned.column.name)
   const [low, high] = edges(planned, from, to)

@@ -1,4 +1,4 @@
-/** How the table is kept, numbered and described. */
+/** Storage, numbering and description of the table. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -16,9 +16,9 @@ type Storage = {
   readonly clustered: string | null
   readonly toast: string | null
   readonly unchecked: readonly string[] | null
-  /** Checks that no heir has. */
+  /** Checks with NO INHERIT. */
   readonly alone: readonly string[] | null
-  /** Columns of indexes with a statistics target. */
+  /** Index columns with a statistics target. */
   readonly targets: readonly string[] | null
 }
 

@@ -10,7 +10,7 @@ type Publication = {
   readonly root: boolean
   readonly narrow: boolean
 }
-/** @property key whether an index of columns that are NOT NULL keeps rows apart at once */
+/** @property key true if a unique index on NOT NULL columns identifies rows at all times */
 type Identity = {
   readonly kind: string
   readonly index: string | null
@@ -47,7 +47,7 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   return { ...one, detail, hint }
 }
 
-/** What names a row that is changed while the table is copied; without it nobody can follow the table. */
+/** Replica identity of rows that change during the copy; without one the table cannot be followed. */
 function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
   const again = 'on every partition; new ones need it again, for they do not inherit it'
@@ -81,7 +81,7 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   }
 }
 
-/** Tables that a subscription of this server writes into; not every role may look. */
+/** Subscriptions of this server that write into the table; not every role may read them. */
 async function subscriptions({ session, oid, sql }: About): Promise<readonly PlanFinding[]> {
   await session.ask('SAVEPOINT looking')
   try {
@@ -110,7 +110,7 @@ async function subscriptions({ session, oid, sql }: About): Promise<readonly Pla
   }
 }
 
-/** Publications of schemas are known since version 15, and those by root since 13. */
+/** Publications of schemas exist since version 15, publications by root since 13. */
 function publicationsSql({ session, oid }: About): string {
   const bySchema =
     session.version < 150_000

@@ -1,4 +1,4 @@
-/** What the statements of a new table are made of: columns, sequences, checks, storage, rights and comments, each as SQL has it. */
+/** Parts of a new table's statements: columns, sequences, checks, storage, rights and comments, each as SQL. */
 import { notOwnSql } from '../../server/marks.ts'
 import type { About } from './about.ts'
 
@@ -13,7 +13,7 @@ export type TwinColumn = {
   readonly sequence: TwinSequence | null
   readonly default: string | null
   readonly notNull: boolean
-  /** Of its constraint, where the server has one. */
+  /** Name of the NOT NULL constraint, if the server has one. */
   readonly notNullName: string | null
   readonly storage: string | null
   readonly compression: string | null
@@ -32,7 +32,7 @@ export type TwinSequence = {
   readonly cycle: boolean
 }
 
-/** SQL of one row of JSON: the columns of the table, in their order. */
+/** SQL: one JSON object per column of the table, in column order. */
 export function columnsSql({ oid, session }: About): string {
   const sequence = (join: string): string => `
     (SELECT pg_catalog.json_build_object('name', s.oid::pg_catalog.regclass::text, 'type', pg_catalog.format_type(q.seqtypid, NULL), 'start', q.seqstart::text, 'increment', q.seqincrement::text,
@@ -60,7 +60,7 @@ export function columnsSql({ oid, session }: About): string {
 
 export type TwinIndex = {
   readonly name: string
-  /** From the name of the method on; null for a constraint. */
+  /** Definition from the method's name on; null for a constraint. */
   readonly tail: string | null
   readonly constraint: string | null
   readonly unique: boolean
@@ -71,15 +71,15 @@ export type TwinIndex = {
   readonly comment: string | null
   readonly constraintComment: string | null
   readonly space: string | null
-  /** Of a primary key or a unique constraint, whose definitions have them not. */
+  /** Of a primary key or a unique constraint, whose definition omits them. */
   readonly options: string | null
 }
 
-/** From `USING` on, of the index `x` on the table `c` in `n`: names hold any words. */
+/** SQL: definition from `USING` on, of index `x` on table `c` in `n`. By length, since names may hold any words. */
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
 
-/** Of the exclusion constraint that the index `x`, `i` in the catalog, belongs to, with its operators; NULL for any other index. */
+/** SQL: definition of the exclusion constraint of index `x` (`i` in the catalog); NULL for any other index. */
 export const exclusionSql = `(SELECT pg_catalog.pg_get_constraintdef(e.oid) FROM pg_catalog.pg_constraint e WHERE e.conindid = x.oid AND e.conrelid = i.indrelid AND e.contype = 'x')`
 
 export function indexesSql({ oid, attnum }: About): string {
@@ -123,7 +123,7 @@ export function tableSqlOf({ oid }: About): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Constraints, without those that have an index; `%1$s` stands for the new table. Of one that was never checked all rows are, and NO INHERIT means nothing there. */
+/** Constraints without an index, for the new table `%1$s`: validated, also if NOT VALID, and without NO INHERIT. */
 export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
@@ -134,7 +134,7 @@ export function constraintsSql({ oid }: About): string {
 export type TwinStatistics = {
   readonly schema: string
   readonly name: string
-  /** Behind its name, up to the table. */
+  /** Definition after its name, up to the table. */
   readonly body: string
   readonly target: number | null
   readonly comment: string | null
@@ -151,7 +151,7 @@ export function statisticsSql({ oid }: About): string {
     WHERE t.oid = ${oid}::oid ORDER BY s.stxname`
 }
 
-/** Whatever else is made again, by statements that name the new table as `target`. @param target in SQL */
+/** Everything else to recreate, as statements on `target`. @param target in SQL */
 export function restSql({ oid }: About, target: string): string {
   const table = `'${target.replaceAll("'", "''")}'`
   const role = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
@@ -178,7 +178,7 @@ export function restSql({ oid }: About, target: string): string {
     SELECT sql FROM made ORDER BY place, sql DESC`
 }
 
-/** Roles to which default privileges would give new tables of this schema something, as SQL has them. */
+/** Roles that default privileges would grant rights on new tables of this schema, quoted for SQL. */
 export function defaultRolesSql({ oid }: About): string {
   return `
     SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END

@@ -1,4 +1,4 @@
-/** Statements that make the new table beside the old one: nothing refers to the old one, so that they run wherever its types and functions are. */
+/** Statements that create the new table. They do not refer to the old one, so they run wherever its types exist. */
 import type { TwinPartition, TwinStatements } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -27,22 +27,22 @@ type Constraint = {
   readonly comment: string | null
 }
 
-/** What indexes, statistics and partitions of the new table have at their ends, so that they do not have the names of the old one's. */
+/** Suffix for indexes, statistics and partitions of the new table, so that their names differ from the old one's. */
 const MARK = 'p'
 
-/** In the order in which they are run. */
+/** In execution order. */
 export type TwinParts = {
   readonly made: readonly string[]
-  /** Those of `made` that keep rows apart by more than the primary key. */
+  /** Indexes of `made` for unique and exclusion keys other than the primary key. */
   readonly secondary: readonly string[]
-  /** Foreign keys: each keeps writers out of the table that it refers to until the end of the transaction. */
+  /** Foreign keys: each blocks writers of the referenced table until the end of the transaction. */
   readonly references: readonly string[]
   readonly rest: readonly string[]
   /** Types of the columns, as the statements name them. */
   readonly types: readonly string[]
 }
 
-/** @throws what the server says */
+/** @throws errors of the server */
 export async function twinStatements(
   about: About,
   name: string,
@@ -52,7 +52,7 @@ export async function twinStatements(
   return { all: [...made, ...references, ...rest], late: [...secondary, ...references], types }
 }
 
-/** @throws what the server says */
+/** @throws errors of the server */
 export async function twinParts(about: About, name: string, partitions: readonly TwinPartition[]): Promise<TwinParts> {
   const { schema } = about
   const target = tableSql({ schema, name })
@@ -117,7 +117,10 @@ export async function twinParts(about: About, name: string, partitions: readonly
   return { made, secondary, references, rest, types: columns.map(({ type }) => type) }
 }
 
-/** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */
+/**
+ * Taken names: of the new tables, of their indexes (one namespace with tables), and of statistics.
+ * @param tables the new table, and its partitions
+ */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
@@ -133,14 +136,14 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
   return rows.map(([name]) => name ?? '')
 }
 
-/** Names of the new table's indexes, by those of the old one's. @param tables the new table, and its partitions */
+/** New index names by the old ones. @param tables the new table, and its partitions */
 export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
 
-/** New names by the old ones. Long names are cut, and may be one then. @param taken of what shares their names */
+/** New names by the old ones. Truncated names may collide. @param taken existing names of the same namespace */
 function ownNames(old: readonly { readonly name: string }[], taken: readonly string[]): ReadonlyMap<string, string> {
   const used = new Set(taken)
   const names = new Map<string, string>()
@@ -153,13 +156,13 @@ function ownNames(old: readonly { readonly name: string }[], taken: readonly str
   return names
 }
 
-/** Definitions of its checks, as the new table has them. */
+/** Definitions of its checks, for the new table. */
 export async function checksOf(about: About): Promise<readonly string[]> {
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
 }
 
-/** Definitions behind the name of the table, for one that has the same columns: what makes its indexes. */
+/** Functions that make the index definitions for a table with the same columns. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
   const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter(
     (one) => isTaken(one, about) && !one.exclusion,
@@ -172,7 +175,7 @@ export async function indexTails(about: About): Promise<readonly ((target: strin
   )
 }
 
-/** Keys over time stand nowhere: the server would refuse them. */
+/** Temporal keys are left out: the server would refuse them. */
 function isTaken({ period, exclusion, wide }: TwinIndex, { session }: About): boolean {
   return !period && (!exclusion || (wide && session.version >= 170_000))
 }
@@ -227,7 +230,7 @@ function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: T
   return `START ${start} INCREMENT ${increment} MINVALUE ${minimum} MAXVALUE ${maximum} CACHE ${cache}${cycle ? ' CYCLE' : ''}`
 }
 
-/** Before the partitions are made, which take it from their parent. */
+/** Before the partitions are created, which inherit it from their parent. */
 function columnStorage(target: string, { name, storage, compression }: TwinColumn): readonly string[] {
   const alter = `ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)}`
   return [
@@ -236,7 +239,7 @@ function columnStorage(target: string, { name, storage, compression }: TwinColum
   ]
 }
 
-/** Behind the partitions, which take none of it by themselves. Of the table above them the server counts what lies below it. */
+/** After the partitions are created: they do not inherit it. For the parent the server counts its partitions' rows. */
 function columnStatistics(
   target: string,
   leaves: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Statements with ON CONFLICT that lean on keys which become wider: in the statistics of the server where it keeps them and lets them be read, and in the
- * functions and rules of the database, whose statements it may not count by themselves.
+ * Finds ON CONFLICT on keys that become wider: in the server's statement statistics, if they exist and are readable,
+ * and in functions and rules, whose statements the server may not count.
  */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
@@ -8,16 +8,16 @@ import { literal } from '../../server/sql.ts'
 import { type About, objects } from './about.ts'
 import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
 
-/** A key without the column: its name, and its columns; null for an expression. */
+/** A key without the column: its name, and its columns (null for an expression). */
 type Narrow = { readonly name: string; readonly columns: readonly (string | null)[] }
 
-/** A table or a view by which rows come into the table. */
+/** A table or a view through which rows are inserted into the table. */
 type Way = { readonly schema: string; readonly name: string }
 type Source = { readonly object: string; readonly text: string }
 
 const SHOWN = 160
 const MOST = 5
-/** Where others' statements stand that this role may not read. */
+/** The server's text for statements of others that this role may not read. */
 const HIDDEN = '<insufficient privilege>'
 const LOOK = 'look for ON CONFLICT in the code that writes the table'
 
@@ -53,7 +53,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   return found
 }
 
-/** What a text does with one of the keys; null where it leans on none. */
+/** Use of one of the keys by a text; null if it depends on none. */
 function userOf(
   { object, text }: Source,
   ways: readonly Way[],
@@ -80,11 +80,11 @@ function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
   return ways.some((way) => way.name === name && (schema === undefined || way.schema === schema))
 }
 
-/** What is no longer so once the keys are wider; null where nothing is. */
+/** What changes once the keys are wider; null if nothing does. */
 function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
   const wider = `finds a row only where ${column} is the same, too: what it passes over or changes today is inserted a second time`
   if (target === null) {
-    // A column that the statement does not name has its value from the database.
+    // The database fills a column that the statement does not name.
     const reached = narrow.some(({ columns }) =>
       columns.every((key) => key === null || given === null || given.includes(key)),
     )
@@ -100,7 +100,7 @@ function lost({ target, columns: given }: ConflictClause, narrow: readonly Narro
     : 'the server refuses it once the key has the column in it: no unique index fits it any more'
 }
 
-/** Statements with ON CONFLICT; in words, why nobody could look. */
+/** Statements with ON CONFLICT; otherwise why they cannot be read, in words. */
 async function recorded({ session }: About): Promise<readonly string[] | string> {
   const [row] = await session.ask(
     `SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
@@ -108,7 +108,7 @@ async function recorded({ session }: About): Promise<readonly string[] | string>
   )
   if (row === undefined) return 'the extension pg_stat_statements is not in this database'
   await session.ask('SAVEPOINT looking')
-  // What makes functions and rules only says what is in the catalogs already, or was.
+  // Statements that create functions and rules only repeat what the catalogs hold, or held.
   const making = String.raw`^\s*create\s+(or\s+replace\s+)?(function|procedure|rule)\M`
   try {
     const rows = await session.ask(
@@ -137,7 +137,7 @@ function waysSql({ oid }: About): string {
     FROM way JOIN pg_catalog.pg_class c ON c.oid = way.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 }
 
-/** The server counts what they run by itself only where it was told to (`pg_stat_statements.track = all`). */
+/** The server counts statements inside functions only with `pg_stat_statements.track = all`. */
 const BODIES = `
   SELECT pg_catalog.json_build_object('object', object, 'text', text) FROM (
     SELECT p.oid::pg_catalog.regprocedure::text, CASE p.prosrc WHEN '' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END

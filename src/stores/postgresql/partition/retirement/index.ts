@@ -1,4 +1,4 @@
-/** Retiring a whole database of PostgreSQL, through another database of the same server. */
+/** Retires a whole PostgreSQL database, through another database of the same server. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { OpenMode } from '../../../../model/run/sql-port.ts'
@@ -23,7 +23,7 @@ import { findingsOf, useOf } from './outside.ts'
 import { busy, endSessions, sessionsOf } from './sessions.ts'
 
 const RIGHTS = 'connect as the owner of the database, or as a superuser'
-/** Beside the number of the database, of the advisory lock that keeps others away. */
+/** Class of the advisory lock that excludes other programs; the database number is the second key. */
 const LOCK_CLASS = 1_936_487_795
 
 export type RetirementOptions = {
@@ -138,7 +138,7 @@ class PostgresRetirement implements DatabaseRetirement {
     await this.#session.close()
   }
 
-  /** @returns number of the database @throws SluiceError SOURCE_GONE where its name is that of another one by now */
+  /** @returns number of the database @throws SluiceError SOURCE_GONE if its name belongs to another one by now */
   async #itself(session: CopySession, identity: string): Promise<string> {
     const oid = this.#oidOf(identity)
     const [row] = await session.ask(

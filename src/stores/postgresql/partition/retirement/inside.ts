@@ -1,4 +1,4 @@
-/** What a database holds, seen by a session in it: tables, large objects, streams that read from it, and what else goes with it. */
+/** Contents of a database, from a session in it: tables, large objects, outgoing streams, and what else is dropped. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { ContainedTable, Contents, DatabaseInside } from '../../../../model/partition/retirement-port.ts'
@@ -9,9 +9,9 @@ import { underSignal } from '../../server/under-signal.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
-/** Also that of a table some of whose rows a policy would hide. */
+/** Also the state for a table with rows that a policy would hide. */
 const NO_RIGHT = '42501'
-/** Names in one finding. */
+/** Most names in one finding. */
 const MOST_NAMES = 20
 
 const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'::text`
@@ -27,7 +27,7 @@ export class PostgresInside implements DatabaseInside {
     this.#identity = identity
   }
 
-  /** @throws SluiceError CONNECT_FAILED where connections are refused */
+  /** @throws SluiceError CONNECT_FAILED if the database refuses connections */
   static async open(settings: PostgresSettings, signal: AbortSignal): Promise<PostgresInside> {
     throwIfAborted(signal)
     const session = await CopySession.open(settings, 'read')
@@ -97,7 +97,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
   }))
 }
 
-/** Streams of ours by triggers; those by a slot are seen from outside. */
+/** Streams of ours by triggers; those with a replication slot are seen from outside. */
 async function streamsOut(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -122,7 +122,7 @@ async function publications(session: CopySession): Promise<readonly Decommission
   }))
 }
 
-/** What no copy brings along, or only in part. */
+/** What a copy does not carry over, or only in part. */
 async function others(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const kinds: readonly (readonly [about: string, detail: string, sql: string])[] = [
     ['views', 'they go with the database', relations(`c.relkind IN ('v', 'm')`)],

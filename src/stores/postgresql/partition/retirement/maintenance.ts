@@ -5,12 +5,12 @@ import type { OpenMode } from '../../../../model/run/sql-port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
-/** As the programs that come with the server look for one. */
+/** The databases that the server's own programs try. */
 const USUAL = ['postgres', 'template1'] as const
 
 /**
- * @param asked its name; the usual ones are tried where it is absent
- * @throws SluiceError BAD_FLAG where it is the database itself, CONNECT_FAILED
+ * @param asked its name; if absent the usual ones are tried
+ * @throws SluiceError BAD_FLAG if it is the database to retire, CONNECT_FAILED
  */
 export async function openMaintenance(
   settings: PostgresSettings,
@@ -26,7 +26,7 @@ export async function openMaintenance(
   const failures: string[] = []
   for (const database of names) {
     try {
-      // Names of the URL's schema are not there.
+      // The schema of the URL does not exist there.
       return await CopySession.open({ ...settings, database, schema: null }, mode)
     } catch (error) {
       if (!isOfThisDatabase(error)) throw error
@@ -40,7 +40,7 @@ export async function openMaintenance(
   })
 }
 
-/** It is not there, refuses connections, or this user; another one may not. */
+/** It is missing, or refuses connections or this user; another database may not. */
 function isOfThisDatabase(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '3D000' || state === '55000' || state === '42501' || state?.startsWith('28') === true

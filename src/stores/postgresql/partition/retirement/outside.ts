@@ -1,4 +1,4 @@
-/** What the server knows of one of its databases, seen from another one: who uses it, what keeps it from being dropped, whether this login may. */
+/** Facts about a database, from another one of its server: users, obstacles to the DROP, and the login's rights. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { DatabaseUse } from '../../../../model/partition/retirement-port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -6,7 +6,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { sessionsOf, type DatabaseSession } from './sessions.ts'
 
-/** @param oid of the database @param own sessions of ours in it, by process */
+/** @param oid of the database @param own processes of our own sessions in it */
 export async function findingsOf(
   session: CopySession,
   oid: string,
@@ -51,7 +51,7 @@ async function rights(session: CopySession, oid: string): Promise<readonly Decom
   ]
 }
 
-/** What PostgreSQL refuses the removal for, and what would lose its work when sessions are refused. */
+/** What PostgreSQL would refuse the DROP for, and what loses its work when sessions are refused. */
 async function inTheWay(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}::oid
@@ -92,7 +92,7 @@ const IN_THE_WAY: Readonly<Record<string, Words>> = {
   }),
 }
 
-/** Those of other runs of ours are one finding. */
+/** Sessions of other sluice runs are one finding. */
 function sessionFindings(sessions: readonly DatabaseSession[]): readonly DecommissionFinding[] {
   const ours = sessions.filter(({ isOurs, mayEnd }) => isOurs && mayEnd)
   const others = sessions.filter((one) => !ours.includes(one)).map(sessionFinding)
@@ -126,7 +126,7 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
 }
 
 export async function useOf(session: CopySession, oid: string): Promise<DatabaseUse> {
-  // A key of the row that an older server does not have is absent from its JSON.
+  // Older servers lack a column of this row: JSON then has no such key.
   const [row] = await session.ask(
     `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
      FROM pg_catalog.pg_stat_database s WHERE s.datid = ${oid}`,

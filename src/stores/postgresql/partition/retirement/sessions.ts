@@ -1,4 +1,4 @@
-/** Sessions in a database: who they are, and their end. */
+/** Sessions in a database: lists and ends them. */
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -8,15 +8,16 @@ export type DatabaseSession = {
   /** Program, user and state. */
   readonly words: string
   readonly mayEnd: boolean
-  /** It says that it is one of sluice. */
+  /** Its application name is sluice's. */
   readonly isOurs: boolean
 }
 
 const POLL_MS = 20
 
 /**
- * Those of clients and background workers; the server ends its own vacuum by itself. Of others a login without pg_read_all_stats sees the user, and no kind.
- * @param own processes that are left out
+ * Sessions of clients and background workers; the server ends its own vacuum by itself. Without pg_read_all_stats a
+ * login sees only the user of other sessions.
+ * @param own processes to leave out
  */
 export async function sessionsOf(
   session: CopySession,
@@ -37,11 +38,7 @@ export async function sessionsOf(
   }))
 }
 
-/**
- * Ends them, and waits until all are gone.
- * @returns those that were ended, in words
- * @throws SluiceError TARGET_BUSY
- */
+/** Ends them, and waits until all are gone. @returns the ended ones, in words @throws SluiceError TARGET_BUSY */
 export async function endSessions(
   session: CopySession,
   oid: string,
