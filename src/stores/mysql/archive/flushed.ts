@@ -1,4 +1,4 @@
-/** Commits that the server has answered and not yet written to its disk. */
+/** Waits for commits that the server has acknowledged and not yet written to its disk. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Session } from '../session.ts'
@@ -7,15 +7,16 @@ const POLL_MS = 200
 /** The server writes its log once a second unless innodb_flush_log_at_timeout says otherwise. */
 const LONGEST_MS = 30_000
 
-/** How far the log has come, and how far of it is on the disk; in MariaDB, and in MySQL from 8.0.30 on. */
+/** Current position of the log, and the position that is on disk; in MariaDB, and in MySQL from 8.0.30 on. */
 const POSITIONS = [
   ['innodb_lsn_current', 'innodb_lsn_flushed'],
   ['innodb_redo_log_current_lsn', 'innodb_redo_log_flushed_to_disk_lsn'],
 ] as const
 
 /**
- * Returns once all that is committed is on the disk. A commit by itself waits for that where `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
- * @throws SluiceError TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has
+ * Returns once every commit is on disk. A commit itself waits for that if `innodb_flush_log_at_trx_commit` is 1 (or 3),
+ * which no session can set.
+ * @throws SluiceError TARGET_DENIED if the server neither flushes its log on request nor reports how far it is
  */
 export async function untilFlushed(session: Session, label: string): Promise<void> {
   const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
@@ -26,7 +27,7 @@ export async function untilFlushed(session: Session, label: string): Promise<voi
     () => true,
     () => false,
   )
-  // MariaDB writes nothing then where the setting is 0, and does not sync where it is 2; MySQL does both.
+  // MySQL flushes on this statement. MariaDB writes nothing if the setting is 0, and does not sync if it is 2.
   if (wanted === null && asked) return
   for (let waited = 0; wanted !== null && waited < LONGEST_MS; waited += POLL_MS) {
     const now = await positions(session)
