@@ -15,10 +15,7 @@ export type MysqlConfig = {
   /** Path of a socket file; then host and port are not used. */
   readonly socket: string | null
   readonly user: string
-  /**
-   * From the URL, MYSQL_PWD or the option file; the file is read at each call, because passwords change while a program
-   * runs for days.
-   */
+  /** From the URL, MYSQL_PWD or the option file, read at each call: passwords change while a program runs for days. */
   password(): string
   readonly database: string
   readonly tls: TlsPlan

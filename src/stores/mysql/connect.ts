@@ -74,8 +74,7 @@ async function socketTo({ host, port, socket: path, route }: MysqlConfig): Promi
     noDelay: true,
     keepAlive: true,
   })
-  // The driver omits the TLS server name if the host is an address; Node would then compare the certificate with
-  // `localhost`.
+  // The driver omits the TLS server name if the host is an address; Node would then check the name `localhost`.
   Object.defineProperty(socket, '_host', { value: host, writable: false, configurable: true })
   return socket
 }
@@ -152,8 +151,7 @@ async function prepareSession(
     'SESSION innodb_lock_wait_timeout = 30',
     'SESSION lock_wait_timeout = 60',
     'SESSION group_concat_max_len = 1073741824',
-    // An administrator may have set these globally; each would change what the catalog's statements mean or limit their
-    // results.
+    // An administrator may have set these globally; each would change or limit the results of the catalog's statements.
     'SESSION sql_select_limit = 18446744073709551615',
     'SESSION sql_safe_updates = 0',
     'SESSION sql_big_selects = 1',

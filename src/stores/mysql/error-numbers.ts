@@ -76,10 +76,7 @@ export function isConnectionGone({ code, errno }: Failure): boolean {
   return errno === null ? NETWORK.has(code) : CONNECTION_GONE.has(errno)
 }
 
-/**
- * True if the server takes no writes for now: a replica, which may be promoted. Number 1290 is that of any option that
- * forbids a statement.
- */
+/** True if the server is a read-only replica, which may be promoted. 1290: any option that forbids a statement. */
 export function isReadOnly({ errno, message }: Failure): boolean {
   return errno === 1836 || (errno === 1290 && /--(?:\w+-)?read-only/.test(message))
 }

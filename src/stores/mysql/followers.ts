@@ -30,10 +30,7 @@ export type Deletion = {
   readonly without?: string
 }
 
-/**
- * Refuses a DELETE that changes rows of other tables, or may do so unseen.
- * @throws SluiceError TABLE_REFUSED; errors of the server
- */
+/** Refuses a DELETE that changes rows of other tables, or may do so unseen. @throws SluiceError TABLE_REFUSED */
 export async function refuseFollowed(session: Session, { table, refused, remedy, without }: Deletion): Promise<void> {
   const where = tableText(table)
   const seen = await seenFollowers(session, table)

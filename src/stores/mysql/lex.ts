@@ -1,9 +1,6 @@
 /** Splits SQL text into code and literals, quoted names or comments, as our sessions parse it. */
 
-/**
- * Sessions run with ANSI_QUOTES and NO_BACKSLASH_ESCAPES: a quote is doubled inside quotes, and a backslash is a plain
- * character.
- */
+/** Our sessions have ANSI_QUOTES and NO_BACKSLASH_ESCAPES: quotes are doubled, and a backslash is plain. */
 const NO_CODE =
   /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
 

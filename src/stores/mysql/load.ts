@@ -101,8 +101,7 @@ async function insert(
   for (let start = 0; start < rows.length;) {
     const end = endOfBatch(rows, start, most, bytes)
     const count = end - start
-    // Keep only full batches and small ones prepared: other sizes rarely repeat, and would fill the driver's cache of
-    // statements.
+    // Keep only full batches and small ones prepared: other sizes rarely repeat, and would fill the driver's cache.
     const keep = count === most || count < FEW_ROWS
     await session.execute(head + Array(count).fill(tuple).join(','), rows.slice(start, end).flatMap(asWritten), keep)
     start = end

@@ -1,14 +1,8 @@
-/**
- * A user lock that only a live session holds: after a lost connection, another session can check whether the session
- * still exists.
- */
+/** A user lock that only a live session holds: by it another session can check whether that session still exists. */
 import { randomUUID } from 'node:crypto'
 import type { Session } from './session.ts'
 
-/**
- * @returns null if the server has no such locks, as in some clusters: then a COMMIT without an answer ends in
- * COMMIT_UNKNOWN more often
- */
+/** @returns null if the server has no such locks, as in some clusters: then COMMIT_UNKNOWN is more frequent */
 export async function takeMark(session: Session): Promise<string | null> {
   const name = `sluice ${randomUUID()}`
   try {

@@ -194,8 +194,7 @@ export class Session implements Pooled {
       })
       return { changed: header.affectedRows, warnings: header.warningStatus }
     } catch (error) {
-      // End the connection: the server would take the rest of the file, which the driver still sends, for the next
-      // statement.
+      // End the connection: the server would take the rest of the file, still being sent, for the next statement.
       if (isAsked && !isRead && !(error instanceof SluiceError)) this.fail(error)
       throw this.#named(error)
     }

@@ -1,7 +1,4 @@
-/**
- * Finds out whether a transaction was committed, after the connection broke during COMMIT; for the catalog, a ledger
- * and a chunk alike.
- */
+/** Finds out whether a transaction of a catalog, ledger or chunk was committed if COMMIT got no reply. */
 import { SluiceError } from '../../shared/errors.ts'
 import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'

@@ -97,10 +97,7 @@ async function refuseViews(ask: Ask, label: string): Promise<void> {
   if (view !== undefined) throw plantedOwn({ what: `VIEW ${ticked(String(view[0]))}` }, label)
 }
 
-/**
- * Refuses triggers of other accounts on catalog tables. A login without the right TRIGGER sees none.
- * @throws SluiceError TABLE_REFUSED
- */
+/** Refuses other accounts' triggers on catalog tables; needs TRIGGER to see them. @throws SluiceError TABLE_REFUSED */
 async function refuseTriggers(ask: Ask, label: string): Promise<void> {
   const [trigger] = await ask(TRIGGERS)
   if (trigger === undefined) return
@@ -175,8 +172,7 @@ class Store implements MysqlDatabase {
     try {
       return await body(readerOf(session))
     } finally {
-      // Nothing was changed, so no COMMIT is needed: closing the connection is faster than reading a long result to its
-      // end.
+      // Nothing was changed, so no COMMIT is needed: closing is faster than reading a long result to its end.
       if (session.isStreaming) session.destroy()
       else await session.command('COMMIT').catch(() => session.destroy())
       await this.#long.give(session)

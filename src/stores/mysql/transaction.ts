@@ -43,9 +43,7 @@ export class Transaction implements SqlTransaction {
     }
   }
 
-  /**
-   * Rows changed; an UPDATE also counts rows that had the values already, and an upsert counts as the server counts it.
-   */
+  /** Rows changed; an UPDATE also counts rows that had the values already, an upsert as the server counts it. */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
     const { changed } = await this.#try(() => this.#session.execute(translate(sql), parameters))
     return changed

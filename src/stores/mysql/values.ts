@@ -1,7 +1,4 @@
-/**
- * Converts values to and from MySQL. Nothing is interpolated: parameters are sent in the binary protocol, with their
- * types.
- */
+/** Converts values to and from MySQL. Nothing is interpolated: the binary protocol sends parameters with types. */
 import mysql from 'mysql2'
 import type { ExecuteValues, FieldPacket } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
@@ -60,9 +57,7 @@ export function sizeOf(value: SqlValue): number {
   return value instanceof Uint8Array ? value.byteLength + 9 : 24
 }
 
-/**
- * Converts a row of the driver to one of the port, in place. Columns of other types already have values of the port.
- */
+/** Converts a row of the driver to one of the port, in place. Other columns already have values of the port. */
 export type RowReader = (row: SqlValue[]) => SqlRow
 
 export function rowReader(fields: readonly FieldPacket[]): RowReader {

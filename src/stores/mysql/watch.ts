@@ -1,7 +1,4 @@
-/**
- * Distinguishes a server that works without sending anything, for example while it builds an index, from a dead
- * connection.
- */
+/** Distinguishes a server that works without sending anything, as when it builds an index, from a dead connection. */
 import type { Socket } from 'node:net'
 
 const BETWEEN_MS = 1_000

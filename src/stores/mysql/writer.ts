@@ -11,10 +11,7 @@ import { asking, connectTo } from './sessions.ts'
 import { settled } from './settle.ts'
 import { isPassing, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
 
-/**
- * Connections that stay open between transactions. Each one takes a connection from other clients of a small server,
- * and from our own reads.
- */
+/** Connections that stay open between transactions, each at the cost of other clients and of our own reads. */
 const IDLE_WRITERS = 4
 /** How long the server may take to end a session that was cut off, in milliseconds. */
 const END_MS = 10_000
@@ -72,8 +69,7 @@ export class Writer {
         await this.#rollBack(session)
         const { doom } = transaction
         if (doom !== null && isPassing(doom)) throw new Repeatable(doom)
-        // A server that took writes of this program and refuses them now may be promoted again; one that never took any
-        // is the wrong server.
+        // A server that took writes before and refuses them now may be promoted; one that never did is the wrong one.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
       await this.#commit(session, landed)

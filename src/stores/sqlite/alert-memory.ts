@@ -10,10 +10,7 @@ const SCHEMA = `
     scope TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL,
     PRIMARY KEY (scope, cause, subject)) WITHOUT ROWID`
 
-/**
- * Columns that a file of an older program lacks: when the sender was given an unconfirmed message, and whether that is
- * the end of the alert.
- */
+/** Columns that an older file lacks: time of the last unconfirmed message, and whether it ends the alert. */
 const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' } as const
 
 const KEY = 'scope = @scope AND cause = @cause AND subject = @table'

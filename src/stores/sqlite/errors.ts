@@ -31,10 +31,7 @@ export function missingFolder(label: string): string | null {
   return looksLikeFolder(folder) ? null : folder
 }
 
-/**
- * The absolute path of a catalog's or copy's file; null for a database that is no file. @param label URL of the
- * database
- */
+/** The absolute path of a catalog's or copy's file; null if it is no file. @param label URL of the database */
 function fileOf(label: string): string | null {
   return label.startsWith('sqlite:///') ? resolve(label.slice('sqlite:///'.length)) : null
 }

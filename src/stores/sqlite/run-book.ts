@@ -1,7 +1,4 @@
-/**
- * The run history as a SQLite file. Every call is one short transaction, and waits only briefly for other programs that
- * write.
- */
+/** The run history as a SQLite file. Every call is one short transaction, and waits only briefly for other writers. */
 import Database from 'better-sqlite3'
 import { KEPT_RUNS, type BookedEnd, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
 

@@ -77,8 +77,7 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    // A connection with an open statement cannot begin a transaction, so pages use other connections; kept ones have a
-    // warm cache.
+    // An open statement keeps its connection from a transaction, so pages use others; kept ones have a warm cache.
     const connection = this.#idle.pop() ?? this.#open()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)

@@ -29,18 +29,13 @@ export function hasGaps({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseOf(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
 
-/**
- * SQL that is true for a text with bytes that are no character: its conversion has a `?` for each. @param name quoted
- */
+/** SQL that is true for a text with bytes that are no character: each is converted to `?`. @param name quoted */
 export function isBroken(name: string): string {
   const marks = (text: string, length: string): string => `${length}(${text}) - ${length}(REPLACE(${text}, '?', ''))`
   return `${marks(`CONVERT(${name} USING utf8mb4) COLLATE utf8mb4_bin`, 'CHAR_LENGTH')} <> ${marks(`CAST(${name} AS BINARY)`, 'LENGTH')}`
 }
 
-/**
- * SQL for the UTF-8 bytes of a text; if it has bytes that are no character, its own bytes after a byte FF, which UTF-8
- * does not have.
- */
+/** SQL for the UTF-8 bytes of a text; for one with bytes that are no character, byte FF (never UTF-8) and its bytes. */
 function gaplessBytes(name: string): string {
   return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }
@@ -95,10 +90,7 @@ function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   return value
 }
 
-/**
- * SQL for a column of integers in comparisons. Compared with a YEAR, 1 would be read as 2001 and 70 as 1970.
- * @param name quoted
- */
+/** SQL for a column of integers in comparisons. A YEAR would read 1 as 2001 and 70 as 1970. @param name quoted */
 export function wholeNumber(name: string, { native }: Column): string {
   return baseOf(native) === 'year' ? `(${name} + 0)` : name
 }

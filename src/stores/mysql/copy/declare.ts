@@ -7,10 +7,7 @@ export type Declared = { readonly native: string; readonly type: ColumnType }
 /** Precision and scale of a DECIMAL. */
 const MOST_DIGITS = 65
 const MOST_SCALE = 30
-/**
- * Longer texts are stored separately anyway, and the declared lengths of a row's VARCHARs are limited to 65,535 bytes
- * in total.
- */
+/** Longer texts are stored separately anyway, and VARCHARs of a row are limited to 65,535 bytes in total. */
 const LONGEST_VARCHAR = 255
 const INTEGERS = { 8: 'tinyint', 16: 'smallint', 24: 'mediumint', 32: 'int', 64: 'bigint' } as const
 const ENUM = /^(?:enum|set)\('(?:[^']|'')*'(?:,'(?:[^']|'')*')*\)$/i
@@ -99,10 +96,7 @@ export function isType(native: string): boolean {
   return PLAIN.test(native) || ENUM.test(native)
 }
 
-/**
- * Replacement for a type that an index cannot hold as a whole; null if there is none.
- * @param bytes of the index that are left for it
- */
+/** Replacement for a type that an index cannot hold whole; null if none. @param bytes of the index left for it */
 export function indexable(native: string, bytes: number): string | null {
   switch (baseOf(native)) {
     case 'tinytext':

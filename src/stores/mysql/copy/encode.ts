@@ -25,10 +25,7 @@ const MOST_WHOLE = 2n ** 64n - 1n
 /** Why a value does not fit; its row is refused. */
 class Unfit extends Error {}
 
-/**
- * @param where table, for messages
- * @returns a function that gives the parameter for a cell and throws SluiceError ROW_REFUSED
- */
+/** @param where table, for messages @returns a function from cell to parameter; it throws SluiceError ROW_REFUSED */
 export function encoderOf(
   { name, as, column }: WriteColumn,
   flavour: 'mysql' | 'mariadb',
@@ -240,10 +237,7 @@ function jsonOfMysql(cell: Present): string {
   return given
 }
 
-/**
- * True if MySQL keeps every number of a JSON text: it stores integers of 64 bits exactly, and others as floating point
- * numbers.
- */
+/** True if MySQL keeps every number of a JSON text: 64-bit integers exactly, others as floating point numbers. */
 function isDoubleExact(json: string): boolean {
   for (const token of jsonTokens(json)) {
     // Up to fifteen digits are exact in a double.

@@ -115,10 +115,7 @@ class Store implements CopyStore {
     }
   }
 
-  /**
-   * Identifies the server and database; MariaDB has no `server_uuid`. A dump that is loaded into another database or
-   * server is a copy.
-   */
+  /** Server and database; MariaDB has no `server_uuid`. A dump loaded into another database or server is a copy. */
   async origin(signal: AbortSignal): Promise<Origin> {
     throwIfAborted(signal)
     // A restarted container has another host name, and the same id.

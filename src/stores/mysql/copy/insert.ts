@@ -19,8 +19,7 @@ import { baseOf, isBytes, isOpaque, isText } from './types.ts'
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
 /**
- * Batch sizes whose statements stay prepared, besides full batches; few changes are split into them. Other sizes would
- * fill the driver's cache.
+ * Batch sizes that stay prepared, besides full batches; few changes are split into them. Others would fill the cache.
  */
 export const KEPT_ROWS = [256, 64, 32, 16, 8, 4, 2, 1]
 const INSERT_BYTES = 4 * 2 ** 20
@@ -42,10 +41,7 @@ export type Into = {
   readonly where: string
 }
 
-/**
- * @returns number of rows, all of which were written
- * @throws SluiceError ROW_REFUSED; some of the rows may have been written then
- */
+/** @returns number of rows, all of them written @throws SluiceError ROW_REFUSED; some rows may be written then */
 export async function addRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
   if (rows.length >= FEW_ROWS && isLoadable(session, into)) return await loadRows(session, into, rows)
   return await insertRows(session, into, rows)
@@ -125,10 +121,7 @@ function insertHead({ table, columns }: Into): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/**
- * If another unique index found a row with another key, a division by zero stops the statement: otherwise that row
- * would be overwritten.
- */
+/** If another unique index found a row with another key, a division by zero keeps it from being overwritten. */
 function upsertTail({ columns, key }: Into): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)
@@ -172,9 +165,7 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
   return places.reduce((sum, at) => sum + rows.filter((row) => row[at] === 0n).length, 0)
 }
 
-/**
- * The server writes the error value of an enum only without strict mode. Warnings about other values are still refused.
- */
+/** Only without strict mode the server writes an enum's error value. Other warnings are still refused. */
 async function withoutStrict<T>(session: Session, write: () => Promise<T>): Promise<T> {
   await session.command(
     "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",

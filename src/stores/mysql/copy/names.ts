@@ -28,10 +28,7 @@ export type TablePattern = {
 
 export type NameTest = (name: string) => boolean
 
-/**
- * @param pattern `db.table` or `table`, each with `*` for any characters
- * @param folded whether the server ignores case in table names
- */
+/** @param pattern `db.table` or `table`, with `*` for any characters @param folded the server ignores case in names */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const dot = pattern.indexOf('.')
   const fits = (text: string): NameTest => namePattern(text, folded ? 'unicode' : 'exact')

@@ -1,7 +1,4 @@
-/**
- * Indexes, constraints and defaults of a table, from the dictionary, and from the table's CREATE statement for the
- * rest.
- */
+/** Indexes, constraints and defaults of a table, from the dictionary and the table's CREATE statement. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { elementsOf, nameAt } from '../../common/definition-text.ts'
@@ -9,10 +6,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 
-/**
- * @param session in which a backslash escapes, as the server prints texts
- * @returns an empty list if there is no such table
- */
+/** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
 export async function listObjects(session: Session, table: TableName): Promise<readonly SchemaObject[]> {
   const { schema = null, name } = table
   const here = 'COALESCE(?, DATABASE())'

@@ -185,10 +185,7 @@ function objectLock(session: Session, name: string): ObjectLock {
   }
 }
 
-/**
- * Name of a lock on the whole table: the server runs one ALTER of a table at a time, and a second one would run into
- * its lock timeout.
- */
+/** Name of a lock on the whole table: a second ALTER at the same time would run into its lock timeout. */
 function lockOf({ table }: TableSpec): string {
   const words = JSON.stringify([table.schema, table.name])
   return `sluice ${createHash('sha256').update(words).digest('hex').slice(0, 40)}`

@@ -47,10 +47,7 @@ function isSimple(table: TableSpec): boolean {
   return table.key.length < 2 && !keyColumns(table).some(isNumbered)
 }
 
-/**
- * As `rangeCondition`; a key of several columns is compared column by column, because the server uses no index for row
- * values.
- */
+/** As `rangeCondition`, but compares a key column by column, because the server uses no index for row values. */
 export function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
     throw new Error(`${table.table.name} has no key that a range could go by`)
@@ -227,9 +224,7 @@ const TIMES: ReadonlySet<string> = new Set(['date', 'datetime', 'timestamp'])
 const LOWEST = '0000-01-01 00:00:00'
 const HIGHEST = '9999-12-31 23:59:59.999999'
 
-/**
- * Position of another system's time that no row here can have: before the year 1 or after 9999; null for other times.
- */
+/** Position of a time that no row here can have: before the year 1 or after 9999; null for other times. */
 function farSide({ native }: Column, given: string): 'below' | 'above' | null {
   if (!TIMES.has(baseOf(native))) return null
   if (/^-infinity$|BC\)?$/i.test(given)) return 'below'

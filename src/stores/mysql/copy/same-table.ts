@@ -52,16 +52,13 @@ export class SameTables {
   }
 }
 
-/**
- * Column names of each of these tables, in one query. The session must have locked the tables by reading or writing
- * them.
- */
+/** Column names of these tables, in one query. The session must have locked them by reading or writing. */
 export async function columnsInOrder(
   session: Session,
   tables: readonly TableName[],
 ): Promise<readonly (readonly string[])[]> {
   if (tables.length === 0) return []
-  // Names as literals, table by table: only those are looked up; for a list servers read the whole dictionary.
+  // Names as literals, table by table: servers find only those; for a list they read the whole dictionary.
   const questions = tables.map(
     ({ schema, name }, place) =>
       `SELECT ${place} AS place, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal FROM information_schema.COLUMNS

@@ -1,7 +1,4 @@
-/**
- * Sessions of a copy: those of the catalog with a few more settings; and how to stop their statements over another
- * connection.
- */
+/** Sessions of a copy, with more settings than the catalog's; and how to stop their statements. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { MysqlConfig } from '../config.ts'
 import type { Purpose } from '../connect.ts'
@@ -12,10 +9,7 @@ import { asking, connectTo } from '../sessions.ts'
 /** The server's number for "there is no such session". */
 const NO_SUCH_SESSION = 1094
 
-/**
- * Warnings are read, because they distinguish a row that existed from a value that was cut: each row of a statement may
- * cause some.
- */
+/** Warnings are read to distinguish an existing row from a cut value: each row of a statement may cause some. */
 const FOR_WRITING = [
   "sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
   'sql_notes = 1',

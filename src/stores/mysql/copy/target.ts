@@ -136,10 +136,7 @@ export class Target implements CopyTarget, AsyncDisposable {
   }
 }
 
-/**
- * Raises AUTO_INCREMENT of a target to the position of the source's sequence, and never lowers it.
- * @returns notes about what could not be done
- */
+/** Raises AUTO_INCREMENT to the source's position, never lowers it. @returns notes about what could not be done */
 async function moveNumber(
   session: Session,
   { table, columns }: TableSpec,

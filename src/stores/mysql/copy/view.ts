@@ -28,10 +28,7 @@ export async function openView(config: MysqlConfig): Promise<SourceView> {
   return new View(config, await Readers.open(config))
 }
 
-/**
- * A view over one session, which it closes at its end: everything is read in the session's snapshot. @param session as
- * `Readers.of`
- */
+/** A view over one session, which it closes at its end, in the session's snapshot. @param session as `Readers.of` */
 export async function heldView(config: MysqlConfig, session: Session): Promise<SourceView> {
   try {
     return new View(config, await Readers.of(config, session))

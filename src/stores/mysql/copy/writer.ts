@@ -195,10 +195,7 @@ class Writer implements ChunkWriter {
     return conditionOf(table, range, null)
   }
 
-  /**
-   * After a deadlock the server has rolled back already, and another statement would begin a new transaction without
-   * the earlier changes.
-   */
+  /** After a deadlock the server has rolled back: another statement would begin without the earlier changes. */
   async #try<T>(body: () => Promise<T>): Promise<T> {
     const { signal } = this.#writing.request
     throwIfAborted(signal)

@@ -1,7 +1,4 @@
-/**
- * Splits a table into pieces of so many rows: a SQLite statement runs within one call, which for a large table would
- * block everything else.
- */
+/** Splits a table into pieces of so many rows: a SQLite statement on a large table would block everything else. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Condition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'

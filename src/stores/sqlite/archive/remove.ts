@@ -1,7 +1,4 @@
-/**
- * Deletes rows of a table if they are what they have to be, in one write transaction, during which no other program can
- * write.
- */
+/** Deletes rows of a table if they match the expected digest, in one write transaction that excludes other writers. */
 import { conditionHint } from '../../common/query-errors.ts'
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'

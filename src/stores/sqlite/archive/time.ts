@@ -26,10 +26,7 @@ export function timeCondition({ name, type }: Column, from: string | null, to: s
   }
 }
 
-/**
- * SQL expression by which times of a column sort as texts, in UTC if they have a zone; NULL for some texts that are no
- * times.
- */
+/** SQL by which times of a column sort as texts, in UTC if they have a zone; NULL for some texts that are no times. */
 export function sortedText(column: string, zone: boolean): string {
   return zone ? inUtc(column) : withoutMarks(column)
 }

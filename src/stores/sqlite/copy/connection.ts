@@ -37,9 +37,7 @@ export function openWriter(file: string): Writer {
   }
 }
 
-/**
- * Restores the journal mode, so that the database is one file again; not possible while another program has it open.
- */
+/** Restores the journal mode, so that the database is one file again; fails if another program has it open. */
 function restoreMode(connection: Database.Database, before: string): void {
   if (before === 'wal') return
   try {

@@ -54,8 +54,7 @@ function correct(declared: ColumnType | null, { classes, hasZones }: Seen): Colu
     if (classes.size === 0) return null
     if (only('integer')) return { kind: 'int', bits: 64 }
     if (only('real', 'integer')) return { kind: 'float', bits: 64 }
-    // If some times have a zone, those without one are in UTC: SQLite's functions read them so, and restored rows are
-    // written so.
+    // If some times have a zone, the others are in UTC: SQLite's functions and restored rows treat them so.
     return declared.kind === 'timestamp' && hasZones ? { ...declared, zone: true } : null
   }
   if (classes.size === 0) return ANY

@@ -44,8 +44,7 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
 function textExpression({ name, type }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
-  // The decimal with 15 digits if a double holds it exactly: with more digits it would be a neighbouring value in other
-  // systems.
+  // 15 digits if a double holds the decimal exactly: more digits would be a neighbouring value in other systems.
   if (type.kind === 'decimal' && fitsDouble(type.precision, type.scale)) {
     return `CASE typeof(${column}) WHEN 'real' THEN printf('%!.15g', ${column}) ELSE CAST(${column} AS TEXT) END`
   }

@@ -25,8 +25,7 @@ export function keyOf(
   const usable = uniqueIndexes(connection, table).filter(({ names, collations }) =>
     names.every((name, i) => {
       const column = byName.get(name)
-      // Floating point numbers cannot be bounds; and if the index has another collation than the column, equal keys
-      // could be two rows.
+      // Floats cannot be bounds; and under another collation than the column's, equal keys could be two rows.
       return (
         column !== undefined &&
         column.generated !== true &&

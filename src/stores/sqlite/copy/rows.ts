@@ -251,10 +251,7 @@ export class RowReader {
   }
 }
 
-/**
- * Decodes the bytes of a text of this database; null if they are invalid. The driver silently replaces invalid bytes by
- * U+FFFD.
- */
+/** Decodes a text's bytes; null if they are invalid. The driver silently replaces invalid bytes by U+FFFD. */
 function decoderOf(connection: Database.Database): Decode {
   // Not by the driver's own pragma(), which refuses to run during an iteration.
   const encoding = String(connection.prepare('SELECT encoding FROM pragma_encoding').pluck().get()).toLowerCase()

@@ -42,10 +42,7 @@ export function shapeOf(connection: Database.Database, table: string): Shape {
   return { columns, strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, found) }
 }
 
-/**
- * A single primary key column of exactly the type INTEGER, unless SQLite created an index for it (as for INTEGER
- * PRIMARY KEY DESC).
- */
+/** One primary key column of exactly the type INTEGER, unless it has an index (as for INTEGER PRIMARY KEY DESC). */
 function aliasOf(connection: Database.Database, table: string, columns: readonly ColumnInfo[]): string | null {
   const [first, ...more] = columns.filter(({ pk }) => pk > 0)
   if (first === undefined || more.length > 0 || first.type.toUpperCase() !== 'INTEGER') return null

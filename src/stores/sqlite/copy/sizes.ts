@@ -45,10 +45,7 @@ function counted(connection: Database.Database, names: readonly string[]): Reado
   )
 }
 
-/**
- * The first number of a line in sqlite_stat1 is the number of rows in the index; it is that of the table unless the
- * index is partial.
- */
+/** The first number of a line in sqlite_stat1 is the rows of the index; those of the table unless it is partial. */
 function analyzed(connection: Database.Database): ReadonlyMap<string, bigint> {
   const present = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_stat1'`).get() !== undefined
   if (!present) return new Map()

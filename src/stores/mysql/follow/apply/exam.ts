@@ -1,6 +1,4 @@
-/**
- * Preflight checks of a target of changes: reasons that refuse changes, or give them another meaning there. Reads only.
- */
+/** Preflight checks of a target of changes: what refuses changes, or gives them another meaning. Reads only. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {
@@ -106,10 +104,7 @@ async function examineTable(
   }
 }
 
-/**
- * Row keys that differ in the source must differ in the target, and a column that the target computes cannot be
- * written.
- */
+/** Different row keys must differ in the target too, and a column that the target computes cannot be written. */
 function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
   const name = tableText(table.table)
   for (const [at, { name: column, column: planned }] of columns.entries()) {

@@ -10,9 +10,7 @@ const NO_RIGHT = new Set([1142, 1143])
 /** No right on the database. */
 const NO_DATABASE = 1044
 
-/**
- * Rights on the table that changes need and the user does not have. EXPLAIN requires the same rights as the statement.
- */
+/** Rights on the table that changes need and the user lacks. EXPLAIN requires the same rights as the statement. */
 export async function missingRights(request: ChangeTable, session: Session): Promise<readonly string[]> {
   const from = tableSql(request.table.table)
   const written = writtenColumns(request)
@@ -39,9 +37,7 @@ export async function mayStage(session: Session): Promise<boolean> {
   return true
 }
 
-/**
- * True if the user can see the triggers of a table: without the right the dictionary shows none, as if there were none.
- */
+/** True if the user can see a table's triggers: without the right the dictionary shows none, without an error. */
 export async function seesTriggers({ table }: ChangeTable['table'], session: Session): Promise<boolean> {
   return (await grantedRights(session, table.schema, table.name)).has('TRIGGER')
 }

@@ -29,10 +29,7 @@ export type ApplyShape = {
   readonly kind: string
   /** Columns of the request, in its order; null if the table has no such column. */
   readonly columns: readonly (ShapeColumn | null)[]
-  /**
-   * `merge`: rows are updated in place, by a unique index on the row key. `replace`: every changed row is deleted, then
-   * inserted.
-   */
+  /** `merge`: rows are updated in place, by a unique index on the key. `replace`: deleted, then inserted. */
   readonly way: 'merge' | 'replace'
   /** The index that finds a row by its key; null if there is none. */
   readonly finder: string | null

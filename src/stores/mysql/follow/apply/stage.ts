@@ -29,10 +29,7 @@ export class Stage {
   /** Number of the first row that is inserted; rows with smaller numbers are updated in place. */
   #filledFrom = 0
 
-  /**
-   * @param encoders of the written columns
-   * @param where for messages
-   */
+  /** @param encoders of the written columns @param where for messages */
   constructor(
     session: Session,
     request: ChangeTable,

@@ -1,7 +1,4 @@
-/**
- * Measures what triggers cost writers, on copies of some rows, which are dropped again. The tables themselves are only
- * read.
- */
+/** Measures what triggers cost writers, on copies of some rows, which are dropped. The tables are only read. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'

@@ -19,17 +19,13 @@ export async function readFollower(session: Session, database: string, name: str
 }
 
 /**
- * Locks the progress row, in a transaction at READ COMMITTED: deleting notes and changing the owner exclude each other.
+ * In a READ COMMITTED transaction: locks progress, so that deleting notes and changing the owner exclude each other.
  */
 export async function lockProgress(session: Session, database: string, name: string): Promise<void> {
   await session.rows(`SELECT one FROM ${ticked(progressTable(database, name))} FOR UPDATE`)
 }
 
-/**
- * @param session may write
- * @param was the owner that is recorded now; null for none
- * @returns false if another owner is recorded
- */
+/** @param session may write @param was current owner; null for none @returns false if another owner is recorded */
 export async function writeFollower(
   session: Session,
   database: string,

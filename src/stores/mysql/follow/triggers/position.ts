@@ -48,11 +48,7 @@ export async function readProgress(session: Session, database: string, name: str
   }
 }
 
-/**
- * The next number, committed.
- * @param session may write
- * @throws SluiceError SOURCE_IO, retryable, if the row is gone
- */
+/** The next number, committed. @param session may write @throws SluiceError SOURCE_IO, retryable, if row is gone */
 export async function takeNumber(session: Session, database: string, name: string): Promise<LogPosition> {
   const { changed } = await session.execute(
     `UPDATE ${ticked(progressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
@@ -75,10 +71,7 @@ export async function noteShown(session: Session, database: string, name: string
   await session.command('COMMIT')
 }
 
-/**
- * Error that ends a stream's session. The caller that opens it again verifies the source first and reports what was
- * lost.
- */
+/** Error that ends a stream's session. Opening it again verifies the source and reports what was lost. */
 export function logsGone(message: string): SluiceError {
   return new SluiceError('SOURCE_IO', message, { kind: 'source', retryable: true })
 }

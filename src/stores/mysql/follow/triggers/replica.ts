@@ -34,8 +34,7 @@ async function replicating(session: Session): Promise<number> {
     // MySQL before 8.0.22 has only the older statement.
     if (number === UNKNOWN && !isMariadb) return (await session.command('SHOW SLAVE STATUS')).length
     if (number !== DENIED) throw error
-    // Fallback without the right: the threads that apply replicated changes run under this user for as long as
-    // replication runs.
+    // Fallback without the right: the threads that apply replicated changes run under this user.
     const rows = await session.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND COMMAND LIKE 'Slave%'") // prettier-ignore
     return rows.length
   }

@@ -224,8 +224,7 @@ function rowsSql({ table, log }: NotedTable): string {
   const keys = log.key.map((_, at) => quoted(keyName(at))).join(', ')
   const same = log.key.map((name, at) => `t.${quoted(name)} = k.${quoted(keyName(at))}`)
   const list = table.columns.map(({ name, column }) => selected(`t.${quoted(name)}`, column))
-  // The keys come first, and each is looked up by the index: a plan that scans the table for a few keys takes time
-  // proportional to the table.
+  // Find each key by the index: a plan that scans the table for a few keys takes time proportional to it.
   return `SELECT ${list.join(', ')} FROM (SELECT DISTINCT ${keys} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE}) AS k
     STRAIGHT_JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}`
 }

@@ -38,9 +38,7 @@ export class MysqlRounds implements Rounds {
   #reader: Session
   readonly #writer: Session
 
-  /**
-   * @throws SluiceError as connecting does; SOURCE_IO, retryable, if the source has not reported what the target has
-   */
+  /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source has not reported what the target has */
   static async open(wish: RoundsWish): Promise<MysqlRounds> {
     const { config, birth, from, signal } = wish
     throwIfAborted(signal)
@@ -126,10 +124,7 @@ export class MysqlRounds implements Rounds {
     await this.#writer.close()
   }
 
-  /**
-   * Takes a number, then a snapshot, then raises `shown`: see `position.ts`. @returns with the time, by the server's
-   * clock
-   */
+  /** Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns with the server's time */
   async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
     const { config, birth } = this.#wish
     const position = await takeNumber(this.#writer, config.database, birth.slot)
@@ -184,10 +179,7 @@ function forgetSql(log: string): string {
   return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`
 }
 
-/**
- * A missing log or table ends the session of the stream: the caller that opens it again verifies the source and reports
- * what was lost.
- */
+/** A missing log or table ends the stream's session: opening it again verifies and reports what was lost. */
 function gone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }

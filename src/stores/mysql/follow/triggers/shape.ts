@@ -48,10 +48,7 @@ export function shapeOf(text: string | undefined): TableShape {
   return JSON.parse(text) as TableShape
 }
 
-/**
- * The table's CREATE statement; null if there is no such table. Reading it locks the definition for the session's
- * transaction.
- */
+/** The table's CREATE statement; null if there is none. Locks the definition for the session's transaction. */
 export async function createdAs(session: Session, table: TableName): Promise<string | null> {
   try {
     const [row] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
@@ -74,10 +71,7 @@ export async function columnTexts(session: Session, { schema, name }: TableName)
   )
 }
 
-/**
- * InnoDB's id of a table, under '', or of its partitions, under their names as InnoDB spells them. Needs the right
- * PROCESS.
- */
+/** InnoDB's id of a table, under '', or of its partitions, by InnoDB's spelling of names. Needs the right PROCESS. */
 export async function tableIds(
   session: Session,
   { schema, name }: TableName,

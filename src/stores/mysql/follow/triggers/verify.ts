@@ -1,7 +1,4 @@
-/**
- * Verifies that a stream by triggers is unchanged since its start: progress row, logs, triggers, and schema
- * fingerprints of its tables.
- */
+/** Verifies that a stream by triggers is unchanged: progress row, logs, triggers, fingerprints of its tables. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'

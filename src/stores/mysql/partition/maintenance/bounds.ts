@@ -24,10 +24,7 @@ export type RangeMethod = {
 const QUOTED = /^(?:"((?:[^"]|"")*)"|`((?:[^`]|``)*)`)$/
 const CALL = /^(to_days|to_seconds|unix_timestamp|year)\((.*)\)$/is
 
-/**
- * @param method and expression as the dictionary has them
- * @returns null if the values of a column cannot be derived from the bounds
- */
+/** @param method and expression from the dictionary @returns null if values cannot be derived from the bounds */
 export function rangeMethod(method: string, expression: string, columns: readonly Column[]): RangeMethod | null {
   const [, name = '', argument = ''] = CALL.exec(expression) ?? [null, '', expression]
   const quoted = QUOTED.exec(argument.trim())
@@ -132,10 +129,7 @@ function numberOf(text: string): number | undefined {
   return /^-?\d{1,20}$/.test(text) ? Number(text) : undefined
 }
 
-/**
- * Milliseconds of a wall clock, taken as UTC; null for fractional seconds and for what is not a date with a year of
- * four digits.
- */
+/** Milliseconds of a wall clock, taken as UTC; null for fractional seconds, and without a date of four-digit year. */
 function momentOf(bound: string): number | null {
   const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []
   const at = day === undefined ? Number.NaN : Date.parse(`${day}T${clock}Z`)

@@ -1,7 +1,4 @@
-/**
- * Finds out who holds a table from the server's metadata lock instrument, if it is on: by default it is in MySQL, and
- * not in MariaDB.
- */
+/** Finds who holds a table by the server's metadata lock instrument; by default it is on in MySQL, off in MariaDB. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { Session } from '../../session.ts'

@@ -42,9 +42,7 @@ export type Sessions = {
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
-  /**
-   * For the whole run (`politeUntil`): if the table was busy for so long, it is not free for the next partition either.
-   */
+  /** For the whole run (`politeUntil`): a table busy for so long is not free for the next partition either. */
   readonly politeUntil: number
   readonly signal: AbortSignal
 }
@@ -100,9 +98,7 @@ export async function alterWhenFree(
   }
 }
 
-/**
- * Waits for the end of a statement; kills it if it has waited for a lock longer than `patienceMs`. @returns its error
- */
+/** Waits for the end of a statement; kills it after `patienceMs` of waiting for a lock. @returns its error */
 async function ended(
   running: Promise<unknown>,
   { worker, watcher }: Sessions,

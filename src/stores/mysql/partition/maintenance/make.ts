@@ -21,10 +21,7 @@ import type { Session } from '../../session.ts'
 import { lookAt, type Looked } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
-/**
- * The server's numbers for names that are taken or gone, and for bounds that do not increase: another program has
- * changed the partitions.
- */
+/** Error numbers of names taken or gone, and of bounds that do not increase: another program was faster. */
 const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
 
 type Plan =
@@ -94,9 +91,7 @@ export async function makePartitions(
   return told()
 }
 
-/**
- * Checks only the first missing partition: each later one begins where that one ends. @throws SluiceError TABLE_REFUSED
- */
+/** Checks the first missing partition: each later one begins where it ends. @throws SluiceError TABLE_REFUSED */
 export async function foreseePartitions(
   worker: Session,
   request: Pick<MakeRequest, 'table' | 'partitions'>,
@@ -157,9 +152,7 @@ async function planFor(
   return plan((words) => divided(words, [wish]), check)
 }
 
-/**
- * A partition begins where the one before it ends: there are no gaps, and a range left out goes to the next partition.
- */
+/** A partition begins where the one before it ends: there are no gaps, and a skipped range goes to the next one. */
 function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last: RangePartition | undefined): void {
   const name = wish.name.name
   const { method } = looked

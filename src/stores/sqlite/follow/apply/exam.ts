@@ -1,7 +1,4 @@
-/**
- * Preflight checks of a SQLite file as a target of changes: reasons that refuse changes, or give them another meaning
- * there. Reads only.
- */
+/** Preflight checks of a SQLite target: what refuses changes, or gives them another meaning. Reads only. */
 import type Database from 'better-sqlite3'
 import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'

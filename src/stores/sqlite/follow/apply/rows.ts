@@ -29,10 +29,7 @@ export class ChangedRows {
   readonly #binders: readonly Binder[]
   /** Places of the row key columns among the written columns, in key order. */
   readonly #key: readonly number[]
-  /**
-   * True: rows are overwritten in place, by a unique index on the row key. False: changed rows are deleted, then
-   * inserted.
-   */
+  /** True: rows are overwritten in place, by a unique index on the row key. False: deleted, then inserted. */
   readonly #isOver: boolean
   readonly #alias: number
   readonly #rowsAStatement: number

@@ -192,10 +192,7 @@ export class SqliteTriggers implements ChangeSource {
   }
 }
 
-/**
- * Number of waiting notes, and their approximate bytes. Computed from ids and a sample: a large log must not be scanned
- * every second.
- */
+/** Number of waiting notes, and their approximate bytes: a large log must not be scanned every second. */
 function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(log)
   if (there === undefined) return { notes: 0n, bytes: 0n }

@@ -42,10 +42,7 @@ export function numberOf({ facts, slot }: StreamBirth, table: TableName): number
   return Number(text)
 }
 
-/**
- * The table of the counter. `forgetting` is 1 only within the transactions that delete notes; other connections never
- * see it.
- */
+/** The table of the counter. `forgetting` is 1 only within transactions that delete notes, never seen outside. */
 export function makeProgress(connection: Database.Database, stream: string, token: string): void {
   const name = quote(progressTable(stream))
   connection.exec(

@@ -20,10 +20,7 @@ const MANY = 10_000
 /** @property log name of its log @property number in its stream */
 export type NotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
 
-/**
- * Notes of one log in a snapshot. @property last the largest id: the snapshot shows exactly the notes up to it, see
- * `SqliteRounds.#forget`
- */
+/** Notes of one log in a snapshot. @property last largest id: all up to it are shown, see `SqliteRounds.#forget` */
 export type Notes = { readonly place: number; readonly last: bigint; readonly count: bigint }
 
 /** @param reader within the snapshot */

@@ -113,10 +113,7 @@ export class SqliteRounds implements Rounds {
     this.#writer.close()
   }
 
-  /**
-   * Takes the snapshot and its number under the write lock, see `counter.ts`. If there are no notes, nothing is
-   * written.
-   */
+  /** Takes the snapshot and its number under the write lock, see `counter.ts`. Without notes, writes nothing. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
     const { birth, signal } = this.#wish
     await beginWrite(this.#writer, signal)

@@ -1,7 +1,4 @@
-/**
- * Schema fingerprint of a replicated table and its triggers: recorded when the stream begins, compared later. VACUUM
- * does not change it.
- */
+/** Schema fingerprint of a replicated table and its triggers, recorded at the start. VACUUM does not change it. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { uniquesOf } from './conflicts.ts'
