@@ -47,9 +47,9 @@ export async function openCopySession(config: MysqlConfig, purpose: Purpose): Pr
 }
 
 /**
- * A reading session has to be without a binary log: in MariaDB with one, other sessions release the metadata locks of
- * tables that a snapshot has read only at its end, and no session could alter these. Needs the right BINLOG ADMIN;
- * without it the tables cannot be altered while the view is open.
+ * Switches the binary log off for a reading session. In MariaDB with a binary log, only such a session can release the
+ * metadata locks of tables that its snapshot has read; until then nothing can alter these tables. Needs the right
+ * BINLOG ADMIN; without it the tables cannot be altered while the view is open.
  */
 async function leaveLog(session: Session): Promise<void> {
   try {

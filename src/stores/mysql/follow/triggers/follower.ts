@@ -18,9 +18,7 @@ export async function readFollower(session: Session, database: string, name: str
   }
 }
 
-/**
- * In a READ COMMITTED transaction: locks progress, so that deleting notes and changing the owner exclude each other.
- */
+/** Call at READ COMMITTED. Locks progress, so that deleting notes and changing the owner exclude each other. */
 export async function lockProgress(session: Session, database: string, name: string): Promise<void> {
   await session.rows(`SELECT one FROM ${ticked(progressTable(database, name))} FOR UPDATE`)
 }

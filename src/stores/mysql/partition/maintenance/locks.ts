@@ -23,7 +23,7 @@ const LONGEST_REST_OF_LOOKS_MS = 100
 /** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
-/** Share of the run's time in which nothing has to wait, and how long at least, unless the budget is shorter. */
+/** Share of the time in which no transaction is kept waiting; at least 250 ms, or that share of a shorter budget. */
 const WITHOUT_WAITING = 0.5
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
