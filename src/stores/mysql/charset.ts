@@ -1,4 +1,7 @@
-/** Character set and collation of whatever sluice makes on MySQL and MariaDB: every text fits, and texts are told apart by their bytes, `a`, `A` and `a ` too. */
+/**
+ * Character set and collation of everything that sluice creates on MySQL and MariaDB: holds every text, and compares by
+ * bytes, so that `a`, `A` and `a ` differ.
+ */
 import type { ServerFacts } from './session.ts'
 
 const CHARSET = 'utf8mb4'
@@ -11,17 +14,17 @@ export function binaryCollationOf(flavour: ServerFacts['flavour']): string {
   return BINARY[flavour]
 }
 
-/** Whether a collation is that of one of the servers: a database may have been moved from one to the other. */
+/** True for the collation of either server: a database may have been moved from one to the other. */
 export function isBinaryCollation(name: string): boolean {
   return Object.values(BINARY).includes(name)
 }
 
-/** As it stands behind NAMES, and behind CONVERT TO CHARACTER SET. */
+/** For use after NAMES, and after CONVERT TO CHARACTER SET. */
 export function charsetSql(binaryCollation: string): string {
   return `${CHARSET} COLLATE ${binaryCollation}`
 }
 
-/** What stands behind the columns of a CREATE TABLE: the database of a user may have any character set. */
+/** Table options of a CREATE TABLE: a user's database may have any default character set. */
 export function tableEnd(binaryCollation: string): string {
   return ` ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET ${charsetSql(binaryCollation)}`
 }

@@ -1,4 +1,4 @@
-/** What an URL says about a MySQL server, checked word by word. */
+/** Parses and validates the URL of a MySQL server. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
@@ -15,21 +15,21 @@ export type MysqlConfig = {
   /** Path of a socket file; then host and port are not used. */
   readonly socket: string | null
   readonly user: string
-  /** Of the URL, MYSQL_PWD or the option file, read anew at each call: a password is changed while a program runs for days. */
+  /** From the URL, MYSQL_PWD or the option file, read at each call: passwords change while a program runs for days. */
   password(): string
   readonly database: string
   readonly tls: TlsPlan
   readonly connectMs: number
-  /** After so many milliseconds without a word the server is asked whether it still works on the statement. */
+  /** Silence in ms after which the server is asked whether it still works on the statement. */
   readonly responseMs: number
   /** How long a transaction is repeated after its first failure, in milliseconds. */
   readonly retryMs: number
   readonly poolSize: number
-  /** Longest that reading sessions of a copy wait for a table that others lock, ms; as the server has it where it is absent. */
+  /** Lock timeout, ms, of reading sessions of a copy; absent: the server's own. */
   readonly lockWaitMs?: number | undefined
-  /** A transaction in which nothing is said for so long is ended by the server, of those that can (MariaDB); never where it is absent. */
+  /** The server ends a transaction that is idle for so many ms, if it can (MariaDB); absent: never. */
   readonly frozenMs?: number | undefined
-  /** The way to the server, where it is not the straight one. */
+  /** The route to the server, if not direct. */
   readonly route?: Route | undefined
 }
 
@@ -90,9 +90,9 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
 }
 
 /**
- * User and password of MySQL's option file. Source: MySQL's manual, "Using Option Files". What `[client]` of
- * `~/.my.cnf` has for this host and user, read at each call. A file that others can read is passed over. Where it names
- * a host or a user, what it has is for those alone: a password goes nowhere else.
+ * User and password from `[client]` of `~/.my.cnf` for this host and user, read at each call. Source: MySQL's manual,
+ * "Using Option Files". A file that other users can read is ignored. If it names a host or a user, its login is used
+ * only for those: a password must not be sent elsewhere.
  */
 function clientLogin(env: NodeJS.ProcessEnv, host: string, user?: string): ClientLogin {
   const text = fileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpen)
@@ -119,7 +119,7 @@ function parse(url: string, label: string): URL {
   try {
     return new URL(url)
   } catch {
-    // The error of `new URL` holds the whole text, password and all.
+    // The error of `new URL` contains the whole text, with the password.
     throw bad('the database URL cannot be read', label, hint)
   }
 }

@@ -1,4 +1,4 @@
-/** Makes one connection: socket, encryption, login, and the settings that every session of ours has. */
+/** Opens one connection: socket, encryption, login, and the settings that every session of ours has. */
 import { connect as connectSocket, type Socket } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
@@ -8,20 +8,18 @@ import { mysqlConnectError } from './errors.ts'
 import { Session, type StillWorking } from './session.ts'
 import { takeMark } from './mark.ts'
 
-/** `read` sessions are refused every write by the server; `write` sessions run transactions one after the other. */
+/** In `read` sessions the server refuses every write; `write` sessions run transactions one after the other. */
 export type Purpose = 'read' | 'write'
 
 const SQL_MODE =
   'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
-/** Seconds that a consumer may take over a page, and a body over its own work, before the server gives the session up. */
+/** Seconds that a consumer may take over a page, and a body over its own work, before the server ends the session. */
 const PATIENCE = 28_800
 /** Statements the driver keeps prepared; the server's limit for all its clients is 16,382 by default. */
 const PREPARED = 100
 const OLDEST = { mariadb: [10, 6, 0], mysql: [8, 0, 16] } as const
 
-/**
- * @throws SluiceError CONNECT_FAILED (retryable where the server may only be starting), TLS_FAILED
- */
+/** @throws SluiceError CONNECT_FAILED (retryable if the server may only be starting), TLS_FAILED */
 export async function openSession(
   config: MysqlConfig,
   purpose: Purpose,
@@ -48,7 +46,7 @@ async function open(
 ): Promise<Session> {
   const socket = await socketTo(config)
   const connection = createConnection(optionsOf(config, socket, encrypted))
-  // Without a listener a connection that breaks while idle would end the program.
+  // Without a listener, a connection that breaks while idle would end the program.
   connection.on('error', () => undefined)
   let late = false
   const timer = setTimeout(() => {
@@ -76,7 +74,7 @@ async function socketTo({ host, port, socket: path, route }: MysqlConfig): Promi
     noDelay: true,
     keepAlive: true,
   })
-  // The driver leaves the name out of TLS where the host is an address, and Node would compare the certificate with `localhost`.
+  // The driver omits the TLS server name if the host is an address; Node would then check the name `localhost`.
   Object.defineProperty(socket, '_host', { value: host, writable: false, configurable: true })
   return socket
 }
@@ -146,20 +144,20 @@ async function prepareSession(
     binaryCollation: binaryCollationOf(flavour),
   }
   const settings = [
-    // What CAST and literals make compares exactly too, as columns of the catalog do.
+    // Results of CAST and literals compare exactly too, as columns of the catalog do.
     `NAMES ${charsetSql(session.facts.binaryCollation)}`,
     `SESSION sql_mode = '${SQL_MODE}'`,
     `SESSION time_zone = '+00:00'`,
     'SESSION innodb_lock_wait_timeout = 30',
     'SESSION lock_wait_timeout = 60',
     'SESSION group_concat_max_len = 1073741824',
-    // Whoever runs the server may have set these for all; each would change what the catalog's statements mean or how far they come.
+    // An administrator may have set these globally; each would change or limit the results of the catalog's statements.
     'SESSION sql_select_limit = 18446744073709551615',
     'SESSION sql_safe_updates = 0',
     'SESSION sql_big_selects = 1',
     'SESSION sql_auto_is_null = 0',
     "SESSION completion_type = 'NO_CHAIN'",
-    // An index is made in the way that the server finds possible.
+    // Let the server choose the algorithm that builds an index.
     `SESSION ${flavour === 'mariadb' ? "alter_algorithm = 'DEFAULT'" : 'old_alter_table = 0'}`,
     'SESSION default_storage_engine = InnoDB',
     `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
@@ -169,7 +167,7 @@ async function prepareSession(
     `SESSION wait_timeout = ${PATIENCE}`,
     `SESSION net_write_timeout = ${PATIENCE}`,
     `SESSION net_read_timeout = ${PATIENCE}`,
-    // A statement that commits by itself, as DDL does, must not leave the rest of the transaction without one.
+    // After a statement that commits by itself, such as DDL, the rest of the body must still run in a transaction.
     `SESSION autocommit = ${purpose === 'write' ? 0 : 1}`,
   ]
   await session.command(`SET ${settings.join(', ')}`)

@@ -1,6 +1,6 @@
-/** What the numbers and codes of MySQL, MariaDB and the driver say about a failure. */
+/** Classifies error numbers and codes of MySQL, MariaDB and the driver. */
 
-/** The server gave the transaction up, or the connection; the same transaction may succeed when it is run again. */
+/** The server gave up the transaction; the same transaction may succeed if it is run again. */
 const LOCK_LOST = new Set([
   1020, // MariaDB: the row changed since the snapshot
   1205, // lock wait timeout
@@ -41,29 +41,29 @@ const NETWORK = new Set([
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_UNEXPECTED_PACKET',
 ])
-/** A name that does not exist, or a wrong port, will be as wrong in a minute; a server that restarts refuses for a while. */
+/** Retrying does not help: an unknown host name stays unknown. A refused connection may be a server that restarts. */
 const LASTING = new Set(['ENOTFOUND'])
 
 type Failure = { readonly code: string; readonly errno: number | null; readonly message: string }
 
-/** Number of the server's error, also when it is the cause of one of ours; null for what no server said. */
+/** Number of the server's error, also if it is the cause of a SluiceError; null for other errors. */
 export function mysqlErrorNumber(thrown: unknown): number | null {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     const { errno, code } = error as { readonly errno?: unknown; readonly code?: unknown }
-    // The operating system's errors have numbers too, below zero.
+    // Errors of the operating system have numbers too, below zero.
     if (typeof errno === 'number' && errno > 0 && typeof code === 'string') return errno
   }
   return null
 }
 
-/** Null for what neither the server, nor the driver, nor the network said. */
+/** @returns null unless the error is of the server, the driver or the network */
 export function failureOf(thrown: unknown): Failure | null {
   if (!(thrown instanceof Error)) return null
   const { code, fatal } = thrown as { readonly code?: unknown; readonly fatal?: unknown }
-  // Of a line that was cut a moment ago the driver says only that nothing can follow.
+  // After a connection was cut the driver only says that nothing can follow.
   if (code === undefined && fatal === true) return { code: LOST, errno: null, message: thrown.message }
   if (typeof code !== 'string') return null
-  // Node tries all addresses of a name and says what came of each in `errors`, with an empty message.
+  // Node tries all addresses of a name and reports each in `errors`, with an empty message.
   const message = thrown instanceof AggregateError ? thrown.errors.map(String).join('; ') : thrown.message
   return { code, errno: mysqlErrorNumber(thrown), message }
 }
@@ -76,12 +76,12 @@ export function isConnectionGone({ code, errno }: Failure): boolean {
   return errno === null ? NETWORK.has(code) : CONNECTION_GONE.has(errno)
 }
 
-/** Whether the server takes no writes for now: a replica, which may be promoted. Number 1290 is that of any option that forbids a statement. */
+/** True if the server is a read-only replica, which may be promoted. 1290: any option that forbids a statement. */
 export function isReadOnly({ errno, message }: Failure): boolean {
   return errno === 1836 || (errno === 1290 && /--(?:\w+-)?read-only/.test(message))
 }
 
-/** Whether a connection that could not be made may be made later. */
+/** True if connecting failed but may succeed later. */
 export function passesWhileConnecting({ code, errno }: Failure): boolean {
   if (errno !== null) return CONNECTION_GONE.has(errno) || FULL_HOUSE.has(errno)
   return NETWORK.has(code) && !LASTING.has(code)

@@ -1,4 +1,4 @@
-/** Failures of MySQL and MariaDB as errors of ours, with the guide's words where it has them. */
+/** Maps failures of MySQL and MariaDB to our errors, with the texts of the guide if it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { backquotedName } from '../../shared/sql-text.ts'
@@ -31,14 +31,18 @@ const CONNECTION_LOST: Verdict = [
   },
 ]
 
-/** The error of a connection that could not be made: CONNECT_FAILED or TLS_FAILED. What neither server nor driver nor network said comes back unchanged. */
+/**
+ * Error of a connection that failed: CONNECT_FAILED or TLS_FAILED. An error that is not of the server, the driver or
+ * the network is returned unchanged.
+ */
 export function mysqlConnectError(thrown: unknown, config: MysqlConfig): unknown {
   return mysqlError(thrown, config.label, config)
 }
 
 /**
- * @param connecting to which server a connection was being made; null after that
- * @returns a SluiceError of the target's kind; what neither server nor driver nor network said comes back unchanged
+ * @param connecting the server to which a connection was being made; null after that
+ * @returns a SluiceError of the target's kind; an error that is not of the server, the driver or the network is
+ * returned unchanged
  */
 export function mysqlError(thrown: unknown, label: string, connecting: MysqlConfig | null = null): unknown {
   if (thrown instanceof SluiceError) return thrown
@@ -173,7 +177,7 @@ function ofStatement(failure: Failure): Verdict | null {
   return null
 }
 
-/** The statement that gives the right which a refusal is about; null where it names none. */
+/** The GRANT statement for the right that the server names; null if it names none. */
 function missingGrant(message: string): string | null {
   const [, right, user, table] =
     /^([A-Z ,]+?) command denied to user (\S+) for (?:column \S+ in )?table (.+)$/.exec(message) ?? []
@@ -185,7 +189,7 @@ function missingGrant(message: string): string | null {
 const AUTHORITY =
   'name the authority that signed it with ssl-ca=/path/ca.pem, or write ssl-mode=REQUIRED to encrypt without proof of who answers'
 
-/** The driver replaces the code of a refused certificate by one of its own; what is left of it is the text. */
+/** The driver replaces the code of a refused certificate by its own; only the text remains. */
 const CERTIFICATE: readonly (readonly [text: RegExp, reason: string, hint: string])[] = [
   [/certificate has expired/i, 'the server certificate has expired', 'have the certificate renewed'],
   [/not yet valid/i, 'the server certificate is not valid yet', 'check the clocks of this machine and the server'],

@@ -1,4 +1,4 @@
-/** What can be wrong with a MySQL or MariaDB server. */
+/** Preflight checks of a MySQL or MariaDB server. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { sizeText } from '../../shared/figures.ts'
@@ -57,7 +57,7 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
   return ok(`${flavour} ${String(version)}, ${String(charset)}, collation ${String(collation)}`)
 }
 
-/** Relations of the catalog bring their own collation; somebody may have converted them since. */
+/** Catalog tables are created with a binary collation; a user may have converted them later. */
 async function collationVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(
     `SELECT DISTINCT table_name, collation_name FROM information_schema.columns WHERE table_schema = database()

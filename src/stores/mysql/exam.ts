@@ -1,4 +1,4 @@
-/** A MySQL or MariaDB server as doctor looks at it. */
+/** Preflight checks of a MySQL or MariaDB server for `doctor`. */
 import type { ServerExam, Target } from '../common/exam-port.ts'
 import { isLocalHost } from '../common/tls.ts'
 import { mysqlConfig } from './config.ts'

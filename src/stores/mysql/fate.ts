@@ -1,16 +1,16 @@
-/** What became of a session whose connection broke, asked over another one. */
+/** Finds out over another session what became of a session whose connection broke. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from './session.ts'
 
 const BETWEEN_MS = 50
-/** The server's numbers for "there is no such session" and "this session is not yours". */
+/** The server's error numbers for "there is no such session" and "this session is not yours". */
 const NO_SUCH_SESSION = 1094
 const NOT_YOURS = 1095
 
 /**
- * Ends a session and waits until the server has rolled its transaction back, or has finished the commit it was in. It goes by the lock that
- * only that session holds, because its number may belong to somebody else once the server has restarted.
- * @returns true when the session is surely gone
+ * Ends a session and waits until the server has rolled its transaction back, or has finished the commit it was in. The
+ * session is found by the lock that only it holds, because after a restart its connection id may be another session's.
+ * @returns true if the session is certainly gone; false after `waitMs`
  */
 export async function ended(mark: string, asker: Session, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs
@@ -23,7 +23,7 @@ export async function ended(mark: string, asker: Session, waitMs: number): Promi
   }
 }
 
-/** Whether the server still works on the statement of a session that says nothing. */
+/** True if the server still works on the statement of a silent session. */
 export async function isWorking(session: Session, asker: Session): Promise<boolean> {
   const [[command, state] = []] = await asker.rows(
     'SELECT command, state FROM information_schema.processlist WHERE id = ?',
@@ -33,7 +33,7 @@ export async function isWorking(session: Session, asker: Session): Promise<boole
     const [[holder] = []] = await asker.rows('SELECT IS_USED_LOCK(?)', [session.mark])
     if (holder === null || Number(holder) !== session.facts.id) return false
   }
-  // A server that waits for us to read or write is not at work: the line between is dead.
+  // A server that waits for us to read or write is not working: the connection is dead.
   return typeof command === 'string' && command !== 'Sleep' && !/\bnet$|to client$/i.test(String(state))
 }
 

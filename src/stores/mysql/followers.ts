@@ -1,6 +1,7 @@
 /**
- * Tables whose rows go or change with deleted rows of another one, also those that the login may not see. information_schema shows a foreign key only to a login
- * that has a right other than SELECT on the table with the key.
+ * Tables whose rows are deleted or changed with deleted rows of another table, including those that the login may not
+ * see. information_schema shows a foreign key only to a login that has a right other than SELECT on the table with the
+ * key.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -10,11 +11,11 @@ import { mysqlErrorNumber } from './error-numbers.ts'
 import { loginOf } from './login.ts'
 import type { Session } from './session.ts'
 
-/** InnoDB shows its own list to those with PROCESS. */
+/** Error number: InnoDB's own list of foreign keys needs PROCESS. */
 const NO_PROCESS = 1227
 /** TYPE in that list: ON DELETE CASCADE, and ON DELETE SET NULL. */
 const FOLLOWS = 1 + 2
-/** The first MariaDB whose EXPLAIN DELETE was measured to open the tables that a DELETE would change. */
+/** The first MariaDB version whose EXPLAIN DELETE was measured to open the tables that a DELETE would change. */
 const OPENS_FOLLOWERS = [10, 11] as const
 /** The first statement may open the tables of statistics, too. */
 const TRIES = 3
@@ -23,16 +24,13 @@ export type Deletion = {
   readonly table: TableName
   /** Which other tables are refused. */
   readonly refused: 'all' | 'hidden'
-  /** What the caller can do about foreign keys that are named. */
+  /** What the user can do about the named foreign keys. */
   readonly remedy: string
-  /** What deletes nothing, and so needs no right to see them; absent where there is no such way. */
+  /** An alternative that deletes nothing, and so does not need the right to see them; absent if there is none. */
   readonly without?: string
 }
 
-/**
- * Refuses a DELETE that takes rows of other tables along, or may do so unseen.
- * @throws SluiceError TABLE_REFUSED; errors of the server
- */
+/** Refuses a DELETE that changes rows of other tables, or may do so unseen. @throws SluiceError TABLE_REFUSED */
 export async function refuseFollowed(session: Session, { table, refused, remedy, without }: Deletion): Promise<void> {
   const where = tableText(table)
   const seen = await seenFollowers(session, table)
@@ -60,7 +58,7 @@ export async function refuseFollowed(session: Session, { table, refused, remedy,
   })
 }
 
-/** Other tables that information_schema shows. */
+/** Such tables that information_schema shows. */
 async function seenFollowers(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT DISTINCT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME) FROM information_schema.REFERENTIAL_CONSTRAINTS
@@ -70,7 +68,7 @@ async function seenFollowers(session: Session, { schema, name }: TableName): Pro
   return rows.map(([follower]) => String(follower))
 }
 
-/** All tables of InnoDB's own list; null without the right to read it. */
+/** Such tables in InnoDB's own list; null without the right to read it. */
 async function listedFollowers(session: Session, table: TableName): Promise<readonly string[] | null> {
   const list = session.facts.flavour === 'mariadb' ? 'INNODB_SYS_FOREIGN' : 'INNODB_FOREIGN'
   const schema = table.schema === undefined ? 'DATABASE()' : literal(table.schema)
@@ -90,7 +88,7 @@ async function listedFollowers(session: Session, table: TableName): Promise<read
   }
 }
 
-/** InnoDB lists names as those of files: a letter other than those of ASCII is spelled with @. */
+/** InnoDB lists names as file names: a letter outside of ASCII is spelled with @. */
 function inList(name: string): string {
   return `CONVERT(CAST(CONVERT(${name} USING filename) AS BINARY) USING utf8mb4)`
 }
@@ -100,10 +98,10 @@ function fromList(name: string): string {
 }
 
 /**
- * Whether a DELETE opens no tables besides its own and those that are known. MariaDB opens and locks all tables that a DELETE may change, also for EXPLAIN and
- * whether or not the login may see them, and counts them for the session.
- * @param known how many other tables it opens as far as information_schema shows
- * @returns false too where that is not known of the server, or where a trigger opens tables
+ * True if a DELETE opens no tables besides its own and the known ones. MariaDB opens and locks all tables that a DELETE
+ * may change, also for EXPLAIN and even if the login may not see them, and counts them for the session.
+ * @param known number of other tables that it opens according to information_schema
+ * @returns false too if this was not measured for the server, or if a trigger opens tables
  */
 async function opensNoOther(session: Session, table: TableName, known: number): Promise<boolean> {
   if (session.facts.flavour !== 'mariadb' || !isMeasured(session.facts.version)) return false

@@ -1,4 +1,4 @@
-/** How a ledger is written in MySQL and MariaDB. */
+/** Ledger SQL of MySQL and MariaDB. */
 import type { LedgerDialect } from '../common/ledger-dialect-port.ts'
 
 export const MYSQL_LEDGER: LedgerDialect = {
@@ -15,19 +15,19 @@ export const MYSQL_LEDGER: LedgerDialect = {
   },
   skipLocked: 'FOR UPDATE SKIP LOCKED',
   shareLocked: 'LOCK IN SHARE MODE',
-  // IGNORE would let other mistakes pass too.
+  // IGNORE would ignore other errors too.
   unlessThere: 'ON DUPLICATE KEY UPDATE table_name = table_name',
   before: [],
   hidesTables: true,
   columns: 'SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
-  // A list of names would have MariaDB open every table of the database.
+  // For a list of names MariaDB would open every table of the database.
   columnsOfAll: (tables) =>
     Array.from(
       { length: tables },
       () =>
         'SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
     ).join(' UNION ALL '),
-  // MySQL knows neither guard: that it is there, or gone, is one of the answers that are taken.
+  // MySQL has neither IF EXISTS nor IF NOT EXISTS here; the caller accepts the errors instead.
   indexes: { kept: true, unlessThere: '', drop: (name, table) => `DROP INDEX ${name} ON ${table}` },
   updates: 'join',
   bulk: null,

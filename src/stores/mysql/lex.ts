@@ -1,12 +1,12 @@
-/** Where SQL text is code and where it is a literal, a quoted name or a comment, as a session of ours reads it. */
+/** Splits SQL text into code and literals, quoted names or comments, as our sessions parse it. */
 
-/** Sessions run with ANSI_QUOTES and NO_BACKSLASH_ESCAPES: a quote is doubled inside quotes, and a backslash means itself. */
+/** Our sessions have ANSI_QUOTES and NO_BACKSLASH_ESCAPES: quotes are doubled, and a backslash is plain. */
 const NO_CODE =
   /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
 
 export type Segment = { readonly isCode: boolean; readonly text: string }
 
-/** All of the text in order; joined it is the text again. */
+/** All of the text in order; the segments joined are the text. */
 export function* segmentsOf(sql: string): Generator<Segment> {
   let end = 0
   for (const match of sql.matchAll(NO_CODE)) {

@@ -1,6 +1,6 @@
 /**
- * Rows as the file that LOAD DATA reads. The separators are control characters that JSON and paths do not hold, so that hardly a value needs
- * escaping; the file is declared binary, so that the server takes bytes as they are.
+ * Encodes rows in the file format of LOAD DATA. The separators are control characters that JSON and paths do not
+ * contain, so hardly any value needs escaping. The file is declared binary, so the server takes bytes unchanged.
  */
 import { isUtf8 } from 'node:buffer'
 import { SluiceError } from '../../shared/errors.ts'
@@ -22,8 +22,9 @@ const CHUNK = 512 * 1024
 
 /**
  * Chunks of the file.
- * @param binary for each column whether it holds bytes; other columns take bytes only where they are UTF-8
- * @throws SluiceError VALUE_REFUSED for bytes that are no text in a text column, and for a row above the server's packet
+ * @param binary for each column whether it holds bytes; other columns accept bytes only if they are valid UTF-8
+ * @throws SluiceError VALUE_REFUSED for bytes that are not UTF-8 in a text column, and for a row above the server's
+ * packet size
  */
 export function* fileOf(
   rows: readonly SqlRow[],
@@ -61,7 +62,7 @@ export function* fileOf(
     }
     text += '\u001e'
     size += bytes
-    // Characters are counted as one byte here: what may be too large is measured.
+    // `bytes` counts a character of a text as one byte: a row that may be too large is measured exactly.
     if (bytes * 3 > maxPacket) refuseLargeRow(row, maxPacket, label)
     if (size >= CHUNK) {
       flush()
@@ -103,7 +104,7 @@ function isSpecial(byte: number): boolean {
   return byte === ESCAPE || byte === ROW_END || byte === FIELD_END
 }
 
-/** A larger row could be written, but no client could read it or write it by a statement. */
+/** Refuses a row above the packet size: it could be loaded, but no client could read it or write it by a statement. */
 function refuseLargeRow(row: SqlRow, maxPacket: number, label: string): void {
   let bytes = 1_024
   for (const value of row) {

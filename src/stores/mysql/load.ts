@@ -1,4 +1,4 @@
-/** Rows in bulk: LOAD DATA from memory where the server allows it, else INSERTs of as many rows as fit. */
+/** Bulk writes: LOAD DATA from memory if the server allows it, else INSERTs of as many rows as fit. */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
@@ -9,18 +9,18 @@ import { numberText, sizeOf } from './values.ts'
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
-/** Bytes of one INSERT, where the server accepts so many. */
+/** Bytes of one INSERT, if the server accepts so many. */
 const INSERT_BYTES = 4 * 2 ** 20
-/** Below, the two round trips of a LOAD DATA cost more than they save. */
+/** Below this, the two round trips of a LOAD DATA cost more than they save. */
 const FEW_ROWS = 4
-/** Types that LOAD DATA would fill otherwise than an INSERT. */
+/** Types for which LOAD DATA stores other values than an INSERT. */
 const UNLOADABLE = new Set(['json', 'bit', 'geometry', 'point', 'linestring', 'polygon', 'vector'])
 const BINARY = /^(?:tiny|medium|long)?blob$|^(?:var)?binary$/
 
-/** As sessions of ours read a name: their sql_mode has ANSI_QUOTES. */
+/** For our sessions, whose sql_mode has ANSI_QUOTES. */
 export const quoted = quotedName
 
-/** Types of columns by table, as the server names them; asked once a table. */
+/** Column types by table, as the server names them; read once per table. */
 export class ColumnTypes {
   readonly #tables = new Map<string, ReadonlyMap<string, string>>()
 
@@ -28,7 +28,7 @@ export class ColumnTypes {
     this.#tables.clear()
   }
 
-  /** Empty for a table that the server's dictionary does not list, as a temporary one. */
+  /** Empty for a table that the server's dictionary does not list, such as a temporary one. */
   async of(session: Session, table: string): Promise<ReadonlyMap<string, string>> {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
@@ -44,7 +44,8 @@ export class ColumnTypes {
 
 /**
  * Writes all rows or throws.
- * @throws SluiceError VALUE_REFUSED for a value or key that the table refuses, after which some of the rows may be there
+ * @throws SluiceError VALUE_REFUSED for a value or key that the table refuses; some of the rows may have been written
+ * then
  */
 export async function loadRows(
   session: Session,
@@ -64,7 +65,7 @@ export async function loadRows(
   await insert(session, table, columns, rows)
 }
 
-/** LOCAL turns errors into warnings and duplicate keys into nothing: the counts tell. */
+/** LOCAL turns errors into warnings and ignores duplicate keys, so the counts are checked. */
 async function loadFile(
   session: Session,
   table: string,
@@ -100,19 +101,19 @@ async function insert(
   for (let start = 0; start < rows.length;) {
     const end = endOfBatch(rows, start, most, bytes)
     const count = end - start
-    // Only whole batches come again; others would fill the driver's store of prepared statements.
+    // Keep only full batches and small ones prepared: other sizes rarely repeat, and would fill the driver's cache.
     const keep = count === most || count < FEW_ROWS
     await session.execute(head + Array(count).fill(tuple).join(','), rows.slice(start, end).flatMap(asWritten), keep)
     start = end
   }
 }
 
-/** Numbers as text, as LOAD DATA has them: the column's type decides, and the driver takes a quarter of the time over them. */
+/** Numbers as text, as in LOAD DATA: the column's type decides, and the driver needs a quarter of the time. */
 function asWritten(row: SqlRow): SqlValue[] {
   return row.map((value) => (typeof value === 'number' || typeof value === 'bigint' ? numberText(value) : value))
 }
 
-/** Where a batch of rows that begins at `start` has to end. */
+/** End (exclusive) of the batch of rows that begins at `start`. */
 export function endOfBatch(rows: readonly SqlRow[], start: number, most: number, bytes: number): number {
   let left = bytes
   let end = start

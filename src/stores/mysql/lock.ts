@@ -1,18 +1,18 @@
-/** A lock that the server ends with its session. */
+/** A named lock that the server releases when its session ends. */
 import { createHash } from 'node:crypto'
 import type { SessionLock } from '../../model/run/sql-port.ts'
 import type { Session } from './session.ts'
 
-/** Often enough for firewalls that forget quiet connections, and to notice a line that was cut without a word. */
+/** Often enough for firewalls that drop idle connections, and to detect a dead connection. */
 const PULSE_MS = 10_000
 
-/** The server knows one space of lock names for all databases and cuts them at 64 characters. */
+/** The server has one name space of locks for all databases, and limits names to 64 characters. */
 export function lockName(database: string, name: string): string {
   const digest = createHash('sha256').update(`${database}\0${name}`).digest('hex')
   return `sluice:${digest.slice(0, 48)}`
 }
 
-/** @returns null when another session holds the lock; the session is closed then */
+/** @returns null if another session holds the lock; the session is closed then */
 export async function takeLock(session: Session, name: string): Promise<SessionLock | null> {
   const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
   if (Number(taken) === 1) return new HeldLock(session, name)
@@ -40,7 +40,7 @@ class HeldLock implements SessionLock {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#released = true
     clearInterval(this.#pulse)
-    // The lock would end with the session too, but the server may take a moment to notice.
+    // The lock would end with the session too, but the server may notice that only later.
     if (this.#session.broken === null) {
       await this.#session.rows('SELECT RELEASE_LOCK(?)', [this.#name]).catch(() => undefined)
     }

@@ -1,8 +1,8 @@
-/** A name that only a living session holds: whoever lost its connection can ask under it whether the session is still there. */
+/** A user lock that only a live session holds: by it another session can check whether that session still exists. */
 import { randomUUID } from 'node:crypto'
 import type { Session } from './session.ts'
 
-/** @returns null where the server has no such locks, as clusters may: a COMMIT without an answer ends in COMMIT_UNKNOWN more often then */
+/** @returns null if the server has no such locks, as in some clusters: then COMMIT_UNKNOWN is more frequent */
 export async function takeMark(session: Session): Promise<string | null> {
   const name = `sluice ${randomUUID()}`
   try {

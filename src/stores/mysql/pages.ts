@@ -1,10 +1,13 @@
-/** Questions to one session inside its transaction. */
+/** Reads over one session inside its transaction. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import type { RowStream } from './row-stream.ts'
 import type { Session } from './session.ts'
 import { translate } from './translate.ts'
 
-/** Pages of a running statement, from one place to the end. What is left early runs to its end unseen, because the connection is still needed. */
+/**
+ * Remaining pages of a running statement. If the caller stops early, the other rows are discarded as they arrive,
+ * because the connection is still needed.
+ */
 export async function* pagesOf(stream: RowStream, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
   try {
     for (;;) {
@@ -18,8 +21,9 @@ export async function* pagesOf(stream: RowStream, pageRows: number): AsyncGenera
 }
 
 /**
- * Questions to one session inside its transaction. Pages stream; another question while they do takes the rest of them into memory first,
- * because the protocol knows one statement at a time and another connection would not see the same state.
+ * A reader over one session inside its transaction. Pages stream. Another query in between first buffers their
+ * remaining rows in memory: the protocol runs one statement at a time, and another connection would not see the same
+ * snapshot.
  */
 export function readerOf(session: Session): SqlReader {
   return {

@@ -1,7 +1,7 @@
 /**
- * Typed queries: a session of their own whose every transaction is read-only. The server prepares the statement first, which takes one and no
- * more, and says how many columns it gives: INSERT, DDL and SELECT … INTO OUTFILE give none and are never run. Functions that read files, take locks or wait for other
- * servers are refused by their names.
+ * User queries, each in a session of its own in which every transaction is read-only. The server prepares the statement
+ * first: it accepts exactly one, and returns the number of columns. INSERT, DDL and SELECT … INTO OUTFILE have none and
+ * are never run. Functions that read files, take locks or wait for other servers are refused by name.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoOfText } from '../../shared/clock.ts'
@@ -12,7 +12,7 @@ import { QueryWatch } from '../common/query-watch.ts'
 import { segmentsOf } from './lex.ts'
 import type { Session } from './session.ts'
 
-/** What befell the server or the way to it, and is no fault of the query. */
+/** Failures of the server or of the connection, not of the query. */
 const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
   'CONNECT_FAILED',
   'CONNECTION_LOST',
@@ -28,10 +28,13 @@ const TYPE_DATETIME = 12
 
 const DOES_MORE =
   /\b(load_file|get_lock|release_lock|release_all_locks|service_(?:get_read|get_write|release)_locks|(?:master|source)_(?:pos|gtid)_wait|wait_for_executed_gtid_set|sys_(?:exec|eval|set))[`"]?\s*\(/i
-/** What the server runs though it stands in a comment. */
+/** A comment that the server executes. */
 const EXECUTED_COMMENT = /^\/\*M?!/
 
-/** @throws SluiceError BAD_QUERY for a function that does more than to read rows, by its name; views and functions of others are not opened */
+/**
+ * @throws SluiceError BAD_QUERY if the query names a function that does more than read rows; bodies of views and of
+ * stored functions are not checked
+ */
 function refuseFunctions(sql: string, where: string): void {
   const parts = [...segmentsOf(sql)].map(({ isCode, text }) =>
     isCode || /^[`"]/.test(text)
@@ -87,7 +90,7 @@ export async function* queryServer(
   }
 }
 
-/** Times as ISO 8601 text in UTC, which the session's times are. */
+/** Converts times to ISO 8601 text in UTC; the time zone of the session is UTC. */
 function instantsIn(types: readonly (number | undefined)[]): (row: SqlRow) => SqlRow {
   const isTime = types.map((type) => type === TYPE_TIMESTAMP || type === TYPE_DATETIME)
   if (!isTime.includes(true)) return (row) => row
@@ -109,7 +112,7 @@ async function cancel(open: () => Promise<Session>, { facts }: Session): Promise
   }
 }
 
-/** The server's own words below an error of ours. */
+/** Number and message of the server's error, which is the cause of a SluiceError. */
 function server(error: unknown): { readonly errno: number | null; readonly message: string } {
   const raw = error instanceof SluiceError ? error.cause : error
   const { errno, sqlMessage, message } = raw as {

@@ -1,14 +1,15 @@
 /**
- * Rows of one running statement, with back pressure: the connection rests while more than a few pages wait for their reader. The protocol
- * allows no second statement before the last row is there. Where one comes all the same, as inside a transaction that asks while it
- * iterates, `keepRest` takes what is left into memory, so that nobody waits for himself; the catalog's own reads never do so.
+ * Rows of one running statement, with back pressure: the connection pauses while more than a few pages wait for their
+ * reader. The protocol allows no second statement before the last row has arrived. If one is needed, as inside a
+ * transaction that queries while it iterates, `keepRest` buffers the remaining rows in memory, so that the caller does
+ * not wait for itself; the catalog's own reads never need this.
  */
 import type { FieldPacket } from 'mysql2'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { rowReader, type RowReader } from './values.ts'
 
-/** Rows that may wait before the connection rests. */
+/** Rows that may wait before the connection pauses. */
 const MOST_WAITING = 2_000
 
 /** The driver's running statement: an emitter of `fields`, `result`, `error` and `end`. */
@@ -17,13 +18,13 @@ type Running = { on(event: string, listener: (...words: never[]) => void): unkno
 type Line = {
   pause(): void
   resume(): void
-  /** The error under the name that callers know. */
+  /** Maps an error to a SluiceError. */
   named(error: unknown): unknown
 }
 
 const UNSIGNED = 32
 const NEWDECIMAL = 246
-/** By the numbers of the protocol; of whole numbers those with a sign. TINYINT(1) is no boolean: it holds 2 as well. */
+/** By the type numbers of the protocol; integers are the signed ones. TINYINT(1) is no boolean: it can hold 2. */
 const BY_NUMBER: Readonly<Record<number, DeclaredType>> = {
   1: 'int16',
   2: 'int16',
@@ -47,14 +48,14 @@ const WITHOUT_SIGN: Readonly<Record<number, DeclaredType | undefined>> = { 2: 'i
 export class RowStream {
   /** Names of the columns, known with the first rows. */
   names: readonly string[] = []
-  /** The protocol's numbers of their types, known with them. */
+  /** Type numbers of the protocol, known with the first rows. */
   types: readonly (number | undefined)[] = []
-  /** What else of them others have too, known with them. */
+  /** Declared types of the columns, known with the first rows. */
   declared: readonly (DeclaredType | undefined)[] = []
   readonly #line: Line
   #read: RowReader = (row) => row
   #rows: SqlRow[] = []
-  /** Bytes of each waiting row, and of all of them; counted only where they are bounded. */
+  /** Bytes of each waiting row, and of all of them; counted only if limited. */
   #sizes: number[] = []
   #bytes = 0
   #mostBytes: number
@@ -66,10 +67,10 @@ export class RowStream {
   #error: unknown = null
   #wake: (() => void) | null = null
   #finish: () => void = () => undefined
-  /** Resolves when the statement is over, well or not. */
+  /** Resolves when the statement is over, failed or not. */
   readonly ended: Promise<void>
 
-  /** @param mostBytes that may wait for their reader, and that `take` gives at once unless one row is larger */
+  /** @param mostBytes that may wait for their reader; `take` returns at most so many, or a single larger row */
   constructor(running: Running, line: Line, mostBytes = Infinity) {
     this.#line = line
     this.#mostBytes = mostBytes
@@ -88,7 +89,7 @@ export class RowStream {
     running.on('end', () => this.#end())
   }
 
-  /** Whether somebody waits for the server: a consumer that takes its time is no fault of the line. */
+  /** True while the stream waits for the server; a slow consumer pauses it, which is no fault of the connection. */
   get isWaiting(): boolean {
     return !this.#done && !this.#paused
   }
@@ -97,7 +98,7 @@ export class RowStream {
     return this.#done
   }
 
-  /** The next rows, at most so many; empty at the end. @throws what the server or the line said */
+  /** The next rows, at most `most`; empty at the end. @throws the error of the server or the connection */
   async take(most: number): Promise<readonly SqlRow[]> {
     this.#most = Math.max(MOST_WAITING, most * 2)
     this.#wanted = most
@@ -105,14 +106,14 @@ export class RowStream {
       this.#resume()
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
-    // An error ends the statement early: what came before it is no whole answer.
+    // An error ends the statement early: the rows before it are not the whole result.
     if (this.#error !== null) throw this.#line.named(this.#error)
     const page = this.#rows.splice(0, this.#fitting(most))
     if (this.#rows.length < this.#most / 2 && this.#bytes < this.#mostBytes) this.#resume()
     return page
   }
 
-  /** Lets the statement run to its end; rows wait in memory for their reader. */
+  /** Reads the statement to its end; its rows wait in memory for their reader. */
   async keepRest(): Promise<void> {
     this.#most = Infinity
     this.#mostBytes = Infinity
@@ -120,7 +121,7 @@ export class RowStream {
     await this.ended
   }
 
-  /** Nobody wants the rows any more; the statement goes on to its end, and `ended` tells when it is there. */
+  /** Discards all further rows; the statement runs to its end, and `ended` resolves then. */
   discard(): void {
     this.#discarding = true
     this.#rows = []
@@ -154,7 +155,7 @@ export class RowStream {
     this.#bytes += bytes
   }
 
-  /** How many of the waiting rows go into a page of at most so many. */
+  /** How many of the waiting rows fit into a page of at most `most` rows. */
   #fitting(most: number): number {
     if (this.#sizes.length === 0) return most
     let rows = 0
@@ -192,7 +193,7 @@ export class RowStream {
   }
 }
 
-/** Types of columns of a query that files with types have too. */
+/** Column types of a query that typed files have too. */
 function declaredIn(field: FieldPacket): DeclaredType | undefined {
   const { columnType, decimals, columnLength, flags, extendedTypeName } = field
   if (columnType === undefined) return undefined
@@ -206,7 +207,7 @@ function declaredIn(field: FieldPacket): DeclaredType | undefined {
   return isUnsigned && columnType in WITHOUT_SIGN ? WITHOUT_SIGN[columnType] : BY_NUMBER[columnType]
 }
 
-/** About as many as it takes in memory and on the line. */
+/** Approximate bytes of a row in memory and on the wire. */
 export function bytesOf(row: SqlRow): number {
   let bytes = 0
   for (const value of row) {

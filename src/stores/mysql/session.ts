@@ -1,6 +1,6 @@
 /**
- * One connection to the server and what can be asked over it, one statement at a time. Parameters only ever travel in the binary protocol:
- * the driver's own interpolation escapes with backslashes, which are plain characters in our sessions.
+ * One connection to the server; it runs one statement at a time. Parameters are sent only in the binary protocol: the
+ * driver's own interpolation escapes with backslashes, which are plain characters in our sessions.
  */
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -20,9 +20,9 @@ export type ServerFacts = {
   /** Largest packet the server accepts, in bytes. */
   readonly maxPacket: number
   readonly localInfile: boolean
-  /** The server's number of this session. */
+  /** Connection id on the server. */
   readonly id: number
-  /** Names of tables are one where they differ by upper and lower case alone (`lower_case_table_names`). */
+  /** The server folds table names that differ only in case into one (`lower_case_table_names`). */
   readonly foldsTables: boolean
   readonly binaryCollation: string
 }
@@ -31,7 +31,7 @@ export type ServerFacts = {
 export type StillWorking = (session: Session) => Promise<boolean>
 
 const UNPREPARABLE = 1295
-/** Room for the head of a packet and the text of a statement. */
+/** Bytes for the header of a packet and the text of a statement. */
 const PACKET_MARGIN = 1_024
 
 type Settle<T> = (error: unknown, value?: T) => void
@@ -46,7 +46,7 @@ export class Session implements Pooled {
     foldsTables: false,
     binaryCollation: '',
   }
-  /** Name of a lock that this session holds while it lives; null where the server has none. */
+  /** Name of the user lock that this session holds until it ends; null if the server has none. */
   mark: string | null = null
   readonly label: string
   readonly #connection: Connection
@@ -73,23 +73,22 @@ export class Session implements Pooled {
     return this.#broken === null
   }
 
-  /** What ended the connection; null while it lives. */
+  /** The error that ended the connection; null while it is open. */
   get broken(): unknown {
     return this.#broken
   }
 
-  /** `broken` under the name that callers know. */
+  /** `broken` mapped to a SluiceError. */
   lost(): unknown {
     return this.#named(this.#broken)
   }
 
-  /** Rows of a query. */
   async rows(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     const { rows } = await this.execute(sql, parameters)
     return rows
   }
 
-  /** Any statement, prepared; statements that cannot be prepared run as text if they have no parameters. */
+  /** Prepares and runs a statement; one that cannot be prepared is sent as text if it has no parameters. */
   async execute(sql: string, parameters: SqlRow = [], keep = true): Promise<Outcome> {
     const values = this.#parameters(parameters)
     const answer = await this.#ask<Answer>((settle) => {
@@ -105,15 +104,16 @@ export class Session implements Pooled {
     return read(answer)
   }
 
-  /** A statement without parameters as text, with its rows if it has any. */
+  /** Runs a statement without parameters as text. @returns its rows, if any */
   async command(sql: string): Promise<readonly SqlRow[]> {
     return read(await this.#text(sql)).rows
   }
 
   /**
-   * Ends a transaction with its effects.
-   * @returns null once they are there; what the connection broke of, where nobody answered: the session has ended then
-   * @throws what the server says where it refuses; the transaction is open still
+   * Commits.
+   * @returns null once committed; the connection's error if the reply was lost: then the session has ended, and the
+   * commit may or may not have happened
+   * @throws the server's error if it refuses; the transaction is still open
    */
   async commit(): Promise<{ readonly lost: unknown } | null> {
     try {
@@ -127,17 +127,17 @@ export class Session implements Pooled {
     }
   }
 
-  /** Ends a transaction without its effects; a session that does not take even that is ended. Never throws. */
+  /** Rolls back; a session that cannot even do that is ended. Never throws. */
   async rollBack(): Promise<void> {
     if (this.#broken === null) await this.command('ROLLBACK').catch(() => this.destroy())
   }
 
-  /** How many columns a statement will give, as the server says before it runs it. */
+  /** Number of columns that a statement will return; the server knows it before the statement runs. */
   async columnCount(sql: string): Promise<number> {
     try {
       return await this.#ask<number>((settle) => {
         this.#connection.prepare(sql, (error: QueryError | null, statement: PrepareStatementInfo) => {
-          // The driver's types do not know what it learned of the columns.
+          // The driver's types lack the columns of a prepared statement.
           const columns = error === null && 'columns' in statement ? statement.columns : null
           settle(error, Array.isArray(columns) ? columns.length : 0)
         })
@@ -148,7 +148,8 @@ export class Session implements Pooled {
   }
 
   /**
-   * Rows as they arrive. The next statement of this session makes the stream keep the rest in memory.
+   * Streams rows as they arrive. The next statement of this session makes the stream buffer its remaining rows in
+   * memory.
    * @param mostBytes of rows that wait for their reader
    */
   async stream(sql: string, parameters: SqlRow, mostBytes = Infinity): Promise<RowStream> {
@@ -169,7 +170,7 @@ export class Session implements Pooled {
     return stream
   }
 
-  /** LOAD DATA LOCAL from chunks. @returns rows that were written and the number of the server's warnings */
+  /** LOAD DATA LOCAL from chunks. @returns rows written and the number of the server's warnings */
   async infile(
     sql: string,
     chunks: Iterable<Buffer>,
@@ -177,7 +178,7 @@ export class Session implements Pooled {
     let isAsked = false
     let isRead = false
     const source = function* (): Generator<Buffer> {
-      // The protocol ends the load at an empty packet.
+      // An empty packet ends the load in the protocol.
       for (const chunk of chunks) if (chunk.length > 0) yield chunk
       isRead = true
     }
@@ -193,28 +194,28 @@ export class Session implements Pooled {
       })
       return { changed: header.affectedRows, warnings: header.warningStatus }
     } catch (error) {
-      // What the driver still sends of the file would be taken for the next statement.
+      // End the connection: the server would take the rest of the file, still being sent, for the next statement.
       if (isAsked && !isRead && !(error instanceof SluiceError)) this.fail(error)
       throw this.#named(error)
     }
   }
 
-  /** Whether a statement still sends rows. */
+  /** True while a statement still sends rows. */
   get isStreaming(): boolean {
     return this.#stream !== null
   }
 
-  /** Nobody will read the rows of a statement that still streams. */
+  /** Discards the remaining rows of the statement that still streams. */
   dropStream(): void {
     this.#stream?.discard()
   }
 
-  /** Ends the connection at once, whatever it does. */
+  /** Ends the connection at once, even during a statement. */
   destroy(): void {
     this.fail(Object.assign(new Error('the connection was closed'), { code: 'PROTOCOL_CONNECTION_LOST' }))
   }
 
-  /** Says goodbye, so that the server does not count an aborted connection. */
+  /** Closes the session properly, so that the server does not count an aborted connection. Waits at most 1 s. */
   async close(): Promise<void> {
     if (this.#broken !== null) return
     await new Promise<void>((resolve) => {
@@ -228,7 +229,7 @@ export class Session implements Pooled {
     this.destroy()
   }
 
-  /** Everything that waits for this connection ends with this error. */
+  /** Ends the connection; everything that waits for it fails with this error. */
   fail(error: unknown): void {
     if (this.#broken !== null) return
     this.#broken = error
@@ -290,7 +291,7 @@ export class Session implements Pooled {
     return row.map(parameterOf)
   }
 
-  /** Two callers may have waited for the same stream. */
+  /** A loop, because two callers may have waited for the same stream. */
   async #lineFree(): Promise<void> {
     while (this.#stream !== null) await this.#stream.keepRest()
     if (this.#broken !== null) throw this.#named(this.#broken)
@@ -301,7 +302,7 @@ export class Session implements Pooled {
   }
 }
 
-/** `changed` rows, and how many warnings the server has about a statement that gives no rows. */
+/** `changed`: affected rows. `warnings`: number of the server's warnings, for a statement that returns no rows. */
 export type Outcome = { readonly rows: readonly SqlRow[]; readonly changed: number; readonly warnings: number }
 
 type Answer = { readonly result: unknown; readonly fields: unknown }

@@ -1,11 +1,11 @@
-/** Sessions that notice by themselves when the line to their server is dead, and what is asked over another one beside them. */
+/** Sessions that detect a dead connection themselves, and short-lived sessions for a single question. */
 import type { MysqlConfig } from './config.ts'
 import { openSession, type Purpose } from './connect.ts'
 import { isWorking } from './fate.ts'
 import type { Session } from './session.ts'
 
 /**
- * A session that asks over another one, after a long silence, whether the server still works for it.
+ * A session that, after a long silence, asks over a second connection whether the server still works for it.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
 export function connectTo(config: MysqlConfig, purpose: Purpose): Promise<Session> {
@@ -18,7 +18,7 @@ export function connectTo(config: MysqlConfig, purpose: Purpose): Promise<Sessio
   })
 }
 
-/** Runs the body with a connection that is closed behind it. @throws what connecting throws */
+/** Runs the body with a connection that is closed afterwards. @throws what connecting throws */
 export async function asking<T>(
   config: MysqlConfig,
   body: (asker: Session) => Promise<T>,

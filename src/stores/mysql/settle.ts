@@ -1,4 +1,4 @@
-/** After a connection broke during COMMIT: what became of the transaction, of the catalog, of a ledger and of a chunk alike. */
+/** Finds out whether a transaction of a catalog, ledger or chunk was committed if COMMIT got no reply. */
 import { SluiceError } from '../../shared/errors.ts'
 import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
@@ -7,18 +7,21 @@ import type { Session } from './session.ts'
 import { isPassing, passesBeforeLogin } from './transaction.ts'
 
 export type LostCommit<T> = {
-  /** What only the session held that got the COMMIT; null where the server has no such locks. */
+  /** User lock that only the session held that sent the COMMIT; null if the server has no such locks. */
   readonly mark: string | null
-  /** How long the server may take to end that session, in milliseconds: it rolls back what the session wrote first. */
+  /** How long the server may take to end that session, in milliseconds: it rolls back first. */
   readonly endMs: number
-  /** What is there now; undefined where nothing tells its rows from others. Asked only once the old session cannot commit behind the answer. */
+  /**
+   * Reads what is stored now; undefined if nothing identifies the rows of this transaction. Called only once the old
+   * session can no longer commit.
+   */
   readonly answer: ((asker: Session) => Promise<T>) | undefined
   readonly lost: unknown
   /** Runs something on another connection. */
   ask<R>(body: (asker: Session) => Promise<R>): Promise<R>
 }
 
-/** @throws SluiceError COMMIT_UNKNOWN when nobody can tell */
+/** @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found out */
 export async function settled<T>(config: MysqlConfig, commit: LostCommit<T>): Promise<T> {
   const { mark, endMs, answer, lost, ask } = commit
   const unknown = (reason: string, cause: unknown): SluiceError =>

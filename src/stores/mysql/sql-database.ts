@@ -1,6 +1,6 @@
 /**
- * MySQL and MariaDB as a store of the catalog. Reads of one statement, longer reads and writes have connections of their own, so that a
- * write whose body asks the database never waits for itself.
+ * MySQL and MariaDB as a store of the catalog. Short reads, long reads and writes use separate connections, so that a
+ * write whose body queries the database never waits for itself.
  */
 import { Pool } from '../common/pool.ts'
 import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
@@ -33,7 +33,7 @@ import { Writer } from './writer.ts'
 
 export interface MysqlDatabase extends SqlDatabase {
   readonly flavour: 'mysql' | 'mariadb'
-  /** Collation that tells `a`, `A` and `a ` apart; migrations put it in the place of `${binary}`. */
+  /** Collation in which `a`, `A` and `a ` differ; migrations put it in the place of `${binary}`. */
   readonly binaryCollation: string
   lock(name: string): Promise<SessionLock | null>
 }
@@ -50,17 +50,18 @@ const VIEWS = `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHE
 const TRIGGERS = `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()
   AND LOWER(EVENT_OBJECT_TABLE) IN ${NAMES} AND DEFINER <> CURRENT_USER() LIMIT 1`
 
-/** As it is written in every sql_mode. */
+/** Quotes a name so that it is valid in every sql_mode. */
 const ticked = (name: string): string => `\`${name.replaceAll('`', '``')}\``
 
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
- * Connects to a database that exists. In `read` mode nothing is ever written, and the server sees to it.
+ * Connects to an existing database. In `read` mode the server itself refuses writes.
  * @param url `mysql://user:password@host:port/database`, see `mysqlConfig` for parameters
  * @param options.env for MYSQL_PWD, which fills in a missing password
- * @param options.route the way to the server, where it is not the straight one
- * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED, TABLE_REFUSED as `refuseViews`
+ * @param options.route the route to the server, if not direct
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED, TABLE_REFUSED as
+ * `refuseViews`
  */
 export async function openMysql(
   url: string,
@@ -68,9 +69,9 @@ export async function openMysql(
   options: {
     readonly env?: NodeJS.ProcessEnv
     readonly route?: Route | undefined
-    /** As `CatalogOptions` has it. */
+    /** See `CatalogOptions`. */
     readonly patienceMs?: number | undefined
-    /** As `MysqlConfig` has it. */
+    /** See `MysqlConfig`. */
     readonly frozenMs?: number
   } = {},
 ): Promise<MysqlDatabase> {
@@ -88,19 +89,15 @@ export async function openMysql(
 }
 
 /**
- * Views and triggers that stand under names of our own in a database. Stored functions need no such question: the
- * server's own go before them.
- * @throws SluiceError TABLE_REFUSED where a view has a name of ours
+ * Refuses views under names of catalog tables. Stored functions need no check: built-in functions take precedence.
+ * @throws SluiceError TABLE_REFUSED if a view has such a name
  */
 async function refuseViews(ask: Ask, label: string): Promise<void> {
   const [view] = await ask(VIEWS)
   if (view !== undefined) throw plantedOwn({ what: `VIEW ${ticked(String(view[0]))}` }, label)
 }
 
-/**
- * A login without the right TRIGGER sees none.
- * @throws SluiceError TABLE_REFUSED where a trigger of another account is on a table of ours
- */
+/** Refuses other accounts' triggers on catalog tables; needs TRIGGER to see them. @throws SluiceError TABLE_REFUSED */
 async function refuseTriggers(ask: Ask, label: string): Promise<void> {
   const [trigger] = await ask(TRIGGERS)
   if (trigger === undefined) return
@@ -116,11 +113,11 @@ class Store implements MysqlDatabase {
   readonly binaryCollation: string
   readonly #config: MysqlConfig
   readonly #short: Pool<Session>
-  /** Without a limit: whoever iterates may ask again before the iteration ends, and would wait for itself. */
+  /** No limit: a caller may read again while it iterates, and would wait for itself. */
   readonly #long: Pool<Session>
   readonly #writer: Writer | null
   readonly #locks = new Set<Session>()
-  /** Whether tables of ours were found to be without triggers, once. */
+  /** The check for foreign triggers, run once. */
   #trusted: Promise<void> | null = null
 
   constructor(config: MysqlConfig, mode: OpenMode, first: Session) {
@@ -155,7 +152,7 @@ class Store implements MysqlDatabase {
     try {
       for (let page = first; page.length > 0; page = await stream.take(pageRows)) yield page
     } finally {
-      // Reading what nobody wants may take minutes; another connection takes milliseconds.
+      // Reading the remaining rows may take minutes; a new connection takes milliseconds.
       if (!stream.isDone) session.destroy()
       await this.#long.give(session)
     }
@@ -175,7 +172,7 @@ class Store implements MysqlDatabase {
     try {
       return await body(readerOf(session))
     } finally {
-      // Nothing has changed that a COMMIT would keep: cutting a long answer short is quicker than hearing it out.
+      // Nothing was changed, so no COMMIT is needed: closing is faster than reading a long result to its end.
       if (session.isStreaming) session.destroy()
       else await session.command('COMMIT').catch(() => session.destroy())
       await this.#long.give(session)
@@ -227,7 +224,7 @@ class Store implements MysqlDatabase {
     await this.close()
   }
 
-  /** A question changes nothing, so that it may be asked again on another connection. */
+  /** Repeats a read, on another connection if need be; a read changes nothing. */
   #repeating<T>(body: () => Promise<T>): Promise<T> {
     return retrying(body, {
       forMs: this.#config.retryMs,

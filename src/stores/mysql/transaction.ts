@@ -1,4 +1,4 @@
-/** One attempt at a write transaction: it knows whether it may still commit, and whether a repeat may help. */
+/** One attempt at a write transaction: knows whether it can still commit, and whether a repeat may help. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
 import { failureOf, isConnectionGone, isLockLost, isReadOnly } from './error-numbers.ts'
@@ -19,8 +19,8 @@ export class Transaction implements SqlTransaction {
   }
 
   /**
-   * Why this transaction cannot commit any more; null while it can. After a deadlock the server has rolled back already, and another
-   * statement would begin a new transaction without what came before.
+   * Why this transaction cannot commit any more; null while it can. After a deadlock the server has rolled back
+   * already, and another statement would begin a new transaction without the earlier changes.
    */
   get doom(): unknown {
     return this.#doom
@@ -43,15 +43,15 @@ export class Transaction implements SqlTransaction {
     }
   }
 
-  /** Rows changed, by an UPDATE also those that had the values already; an upsert counts as the server counts it. */
+  /** Rows changed; an UPDATE also counts rows that had the values already, an upsert as the server counts it. */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
     const { changed } = await this.#try(() => this.#session.execute(translate(sql), parameters))
     return changed
   }
 
   /**
-   * Statements that define tables commit in MySQL by themselves, with what came before them: a script of such is not undone when it fails
-   * half-way, and a repeat meets what the first attempt made. Write them so that they can be run again.
+   * DDL statements commit in MySQL by themselves, with the changes before them. So a script of them is not undone if it
+   * fails half-way, and a repeat meets what the first attempt created. Write scripts so that they can run again.
    */
   async script(sql: string): Promise<void> {
     this.#types.clear()
@@ -65,7 +65,7 @@ export class Transaction implements SqlTransaction {
       try {
         await loadRows(this.#session, this.#types, table, columns, rows)
       } catch (error) {
-        // Part of the rows may be there.
+        // Some of the rows may have been written.
         this.#doom ??= error
         throw error
       }
@@ -83,19 +83,19 @@ export class Transaction implements SqlTransaction {
   }
 }
 
-/** Whether a statement ended its transaction for a cause that passes by itself. */
+/** True if a statement ended its transaction for a temporary cause. */
 export function isPassing(error: unknown): boolean {
   const failure = failureOf(error instanceof SluiceError ? error.cause : error)
   return failure !== null && (isLockLost(failure) || isConnectionGone(failure))
 }
 
-/** Whether the server was read-only when the statement came; nothing of its transaction is committed. */
+/** True if the server was read-only at the statement; nothing of its transaction is committed. */
 export function isRefusedForNow(error: unknown): boolean {
   const failure = failureOf(error instanceof SluiceError ? error.cause : error)
   return failure !== null && isReadOnly(failure)
 }
 
-/** Whether a connection that could not be made may be made later. */
+/** True if connecting failed but may succeed later. */
 export function passesBeforeLogin(error: unknown): boolean {
   return error instanceof SluiceError && error.code === 'CONNECT_FAILED' && error.retryable
 }

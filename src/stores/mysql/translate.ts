@@ -1,15 +1,15 @@
-/** The few words of the catalog's common SQL that MySQL spells differently: types that CAST knows under other names. */
+/** Translates the catalog's common SQL to MySQL: only types in CAST have other names. */
 import { segmentsOf } from './lex.ts'
 
 const CAST_TYPES: Readonly<Record<string, string>> = { TEXT: 'CHAR', BIGINT: 'SIGNED', INTEGER: 'SIGNED' }
 const CAST = /\bCAST\b/i
-/** Statements are few; texts that carry lists of values are many, and not worth keeping. */
+/** Cache limits: statements are few; texts that carry lists of values are many, and not worth caching. */
 const KEPT = 1_000
 const LONGEST_KEPT = 20_000
 
 const translated = new Map<string, string>()
 
-/** The statement as MySQL and MariaDB understand it; literals, quoted names and comments stay word for word. */
+/** The statement as MySQL and MariaDB understand it; literals, quoted names and comments stay unchanged. */
 export function translate(sql: string): string {
   if (!CAST.test(sql)) return sql
   const known = translated.get(sql)
@@ -19,7 +19,7 @@ export function translate(sql: string): string {
   return text
 }
 
-/** Follows the brackets: only what ends a CAST is a type, and `(SELECT a AS text)` names a column. */
+/** Tracks brackets: only the word at the end of a CAST is a type; `(SELECT a AS text)` names a column. */
 function translateCasts(sql: string): string {
   const casts: boolean[] = []
   let out = ''

@@ -1,4 +1,4 @@
-/** Values on their way to MySQL and back. Nothing is interpolated: parameters travel in the binary protocol, with their types. */
+/** Converts values to and from MySQL. Nothing is interpolated: the binary protocol sends parameters with types. */
 import mysql from 'mysql2'
 import type { ExecuteValues, FieldPacket } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,7 +9,7 @@ const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 const UINT64_MAX = 2n ** 64n - 1n
 
-/** Column types of the protocol that need a second look. */
+/** Column types of the protocol that need conversion. */
 const TYPE_DECIMAL = 0
 const TYPE_BIGINT = 8
 const TYPE_BIT = 16
@@ -18,8 +18,8 @@ const TYPE_NEWDECIMAL = 246
 const TYPE_GEOMETRY = 255
 
 /**
- * A parameter as the driver sends it. Integers go as integers: as doubles, the driver's choice, they would be refused by LIMIT and lose
- * digits above 2^53.
+ * A parameter as the driver sends it. Integers are sent as integers: as doubles, the driver's choice, LIMIT would
+ * refuse them, and they would lose digits above 2^53.
  * @throws SluiceError VALUE_REFUSED for a number that SQL does not have
  */
 export function parameterOf(value: SqlValue): ExecuteValues {
@@ -36,7 +36,7 @@ export function parameterOf(value: SqlValue): ExecuteValues {
   return bufferOf(value)
 }
 
-/** A number as a literal would be written, exact in both directions. @throws SluiceError VALUE_REFUSED as `parameterOf` */
+/** A number as a literal, exact in both directions. @throws SluiceError VALUE_REFUSED as `parameterOf` */
 export function numberText(value: number | bigint): string {
   if (typeof value === 'number' && !Number.isFinite(value)) refuseNumber(value)
   return Object.is(value, -0) ? '-0' : String(value)
@@ -51,13 +51,13 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** Bytes that a value takes in a packet, never too few. */
+/** Upper bound of the bytes that a value takes in a packet. */
 export function sizeOf(value: SqlValue): number {
   if (typeof value === 'string') return value.length * 3 + 9
   return value instanceof Uint8Array ? value.byteLength + 9 : 24
 }
 
-/** Turns a row of the driver into one of the port, in place. What the driver makes of columns that are not read here are values of the port. */
+/** Converts a row of the driver to one of the port, in place. Other columns already have values of the port. */
 export type RowReader = (row: SqlValue[]) => SqlRow
 
 export function rowReader(fields: readonly FieldPacket[]): RowReader {
@@ -83,12 +83,12 @@ function readOther(value: unknown): SqlValue {
   return value instanceof Uint8Array || typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The driver gives text where a number would lose digits. */
+/** The driver gives text if a number would lose digits. */
 function readBigint(value: unknown): SqlValue {
   return typeof value === 'string' ? BigInt(value) : (value as number)
 }
 
-/** A sum of integers is a DECIMAL without a fraction; others keep their digits as text. */
+/** A sum of integers is a DECIMAL without a fraction; other decimals keep their digits as text. */
 function readDecimal(value: unknown): SqlValue {
   const text = String(value)
   if (!/^-?\d+$/.test(text)) return text

@@ -1,4 +1,4 @@
-/** Tells a server that works in silence, building an index say, from one behind a network that is gone. */
+/** Distinguishes a server that works without sending anything, as when it builds an index, from a dead connection. */
 import type { Socket } from 'node:net'
 
 const BETWEEN_MS = 1_000
@@ -7,14 +7,14 @@ export type Watched = {
   readonly socket: Socket
   /** Silence after which the server is asked, in milliseconds. */
   readonly responseMs: number
-  /** False while a consumer takes its time: that is no fault of the line. */
+  /** False while the consumer is slow: the connection is not at fault then. */
   isWaiting(): boolean
   /** Asks over another connection; must not reject. */
   stillWorking(): Promise<boolean>
   onDead(error: Error): void
 }
 
-/** Watches the line of one statement until the timer is cleared. */
+/** Watches the connection of one statement until the timer is cleared. */
 export function watch(watched: Watched): NodeJS.Timeout {
   const { socket, responseMs } = watched
   let lastWord = performance.now()

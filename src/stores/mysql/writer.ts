@@ -1,4 +1,4 @@
-/** Write transactions: repeated while the cause passes by itself and the transaction surely did not commit. */
+/** Write transactions, repeated while the cause is temporary and the transaction certainly did not commit. */
 import { Pool } from '../common/pool.ts'
 import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
 import { retrying } from '../common/retry.ts'
@@ -11,14 +11,14 @@ import { asking, connectTo } from './sessions.ts'
 import { settled } from './settle.ts'
 import { isPassing, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
 
-/** Connections that stay open between transactions: what we keep, others on a small server cannot have, nor can our own reads. */
+/** Connections that stay open between transactions, each at the cost of other clients and of our own reads. */
 const IDLE_WRITERS = 4
 /** How long the server may take to end a session that was cut off, in milliseconds. */
 const END_MS = 10_000
-/** Before a mere repeat nothing depends on it; the old session's locks would make it wait, that is all. */
+/** The same before a repeat, in milliseconds. It only saves waiting for the old session's locks. */
 const END_BEFORE_REPEAT_MS = 2_000
 
-/** Wraps what made an attempt fail where another may succeed. */
+/** Wraps the error of an attempt after which another may succeed. */
 class Repeatable extends Error {
   readonly failure: unknown
 
@@ -40,7 +40,7 @@ export class Writer {
     this.#pool = new Pool(() => connectTo(config, 'write'), { most: config.poolSize, idle: IDLE_WRITERS }, config.label)
   }
 
-  /** As `SqlDatabase.write`. */
+  /** See `SqlDatabase.write`. */
   async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: Landed | undefined): Promise<T> {
     try {
       return await this.#retrying(() => this.#attempt(body, landed), isRepeatable)
@@ -55,7 +55,7 @@ export class Writer {
 
   async #attempt<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: Landed | undefined): Promise<T> {
     const session = await this.#pool.take().catch((error: unknown) => {
-      // A connection may break while it is being made ready, too.
+      // A connection may also break while its session is prepared.
       throw passesBeforeLogin(error) || isPassing(error) ? new Repeatable(error) : error
     })
     try {
@@ -69,7 +69,7 @@ export class Writer {
         await this.#rollBack(session)
         const { doom } = transaction
         if (doom !== null && isPassing(doom)) throw new Repeatable(doom)
-        // A server that took writes of this program and refuses them now may be promoted; one that never took any is the wrong one.
+        // A server that took writes before and refuses them now may be promoted; one that never did is the wrong one.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
       await this.#commit(session, landed)
@@ -99,7 +99,7 @@ export class Writer {
     throw new Repeatable(unanswered.lost)
   }
 
-  /** @throws SluiceError COMMIT_UNKNOWN when nobody can tell */
+  /** @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found out */
   #hasLanded({ mark }: Session, landed: Landed | undefined, lost: unknown): Promise<boolean> {
     return settled(this.#config, {
       mark,
@@ -115,7 +115,7 @@ export class Writer {
   }
 }
 
-/** What the body itself threw is its own matter, whatever it is called. */
+/** Errors that the body itself threw are not repeated, whatever their code. */
 function isRepeatable(error: unknown): boolean {
   return error instanceof Repeatable
 }

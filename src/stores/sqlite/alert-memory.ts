@@ -1,4 +1,4 @@
-/** Standing alerts as a file of SQLite. Every call is one statement, and so atomic; another program that writes is waited for. */
+/** Standing alerts in a SQLite file. Every call is one atomic statement, and waits for other programs that write. */
 import Database from 'better-sqlite3'
 import { CONFIRM_MS, type AlertMemory } from '../../model/run/alert-memory.ts'
 import { systemClock, type Clock } from '../../shared/clock.ts'
@@ -10,13 +10,13 @@ const SCHEMA = `
     scope TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL,
     PRIMARY KEY (scope, cause, subject)) WITHOUT ROWID`
 
-/** What a file of an older program lacks: when its sender was given what is not confirmed, and whether that is its end. */
+/** Columns that an older file lacks: time of the last unconfirmed message, and whether it ends the alert. */
 const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' } as const
 
 const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
-/** A clock that was set back must not keep it waiting. */
+/** `BETWEEN`: a clock that was set back must not delay the alert. */
 const UNCONFIRMED = `(unsent_ms NOT BETWEEN @now - ${CONFIRM_MS} AND @now)`
-/** No row comes back where it stands, and its sender has confirmed it or may yet. */
+/** Returns no row if the alert is open, and its sender has confirmed it or still may. */
 const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, @now)
   ON CONFLICT DO UPDATE SET since_ms = CASE WHEN is_over = 1 THEN excluded.since_ms ELSE since_ms END, unsent_ms = @now, is_over = 0
   WHERE is_over = 1 OR ${UNCONFIRMED} RETURNING since_ms`
@@ -29,7 +29,7 @@ const SENT = {
 
 type Row = { readonly since_ms: number }
 
-/** @throws the driver's error, as all of its calls */
+/** @throws the driver's error, as do all of its calls */
 export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = systemClock): AlertMemory {
   const database = new Database(file, { timeout: BUSY_MS })
   try {
@@ -47,7 +47,7 @@ export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = syst
       const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at), now: now() }) as Row | undefined
       if (noted !== undefined) return { is: 'new', since: noted.since_ms }
       const known = database.prepare(SINCE).get(key) as Row | undefined
-      // Ended by another program between the two: it stood a moment ago.
+      // Another program ended it between the two statements: it was open until then.
       return { is: 'stands', since: known?.since_ms ?? Math.round(at) }
     },
     end: async (key) => {

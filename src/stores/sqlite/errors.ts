@@ -1,4 +1,4 @@
-/** SQLite's result codes as errors of ours, with the guide's words where it has them. */
+/** Maps SQLite's result codes to our errors, with the texts of the guide if it has them. */
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,12 +9,12 @@ type Coded = { readonly code?: unknown; readonly message?: unknown }
 
 type Access = 'no folder' | 'missing' | 'denied' | 'there'
 
-/** Reason, and what to do, where a file cannot be opened because it is not there. */
+/** Reason and hint for a file that does not exist. */
 const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint: string]>>> = {
   missing: ['The file is not there', 'Check database URL; the first import makes the catalog'],
 }
 
-/** Three slashes begin a path that counts from the folder one is in, which people forget whose path was meant to begin at the root. */
+/** Three slashes begin a path relative to the current folder; users often mean a path from the root. */
 function folderMissing(label: string): readonly [reason: string, hint: string] {
   const path = label.slice('sqlite:///'.length)
   const hint = 'Check database URL; the folder of the file has to be there'
@@ -25,18 +25,18 @@ function folderMissing(label: string): readonly [reason: string, hint: string] {
   ]
 }
 
-/** The folder of a database file, from the root, where it is not there; else null. @param label URL of the database */
+/** The absolute folder of a database file if the folder does not exist; else null. @param label URL of the database */
 export function missingFolder(label: string): string | null {
   const folder = dirname(resolve(label.replace(/^\w+:\/\/\//, '')))
   return looksLikeFolder(folder) ? null : folder
 }
 
-/** The file of a catalog or a copy, from the root; null for a database that is none. @param label URL of the database */
+/** The absolute path of a catalog's or copy's file; null if it is no file. @param label URL of the database */
 function fileOf(label: string): string | null {
   return label.startsWith('sqlite:///') ? resolve(label.slice('sqlite:///'.length)) : null
 }
 
-/** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */
+/** Why a database file cannot be opened; SQLite itself does not say. Reading also needs a writable folder (WAL). */
 function accessOf(label: string): Access {
   const file = fileOf(label)
   if (file === null) return 'there'
@@ -52,10 +52,10 @@ function accessOf(label: string): Access {
   }
 }
 
-/** The shared memory beside a file in WAL mode, bytes: SQLite calls a disk without room for it an I/O error. */
+/** Bytes of the shared memory file in WAL mode; if the disk has no space for it, SQLite reports an I/O error. */
 const SHM_BYTES = 32_768
 
-/** Whether the disk of a database file has no room left for what SQLite keeps beside it. */
+/** True if the disk has no free space for the files that SQLite keeps next to the database. */
 function isDiskFull(label: string): boolean {
   const file = fileOf(label)
   if (file === null) return false
@@ -67,12 +67,12 @@ function isDiskFull(label: string): boolean {
   }
 }
 
-/** @returns a SluiceError of the target's kind; what is no SQLite error comes back unchanged. */
+/** @returns a SluiceError of the target's kind; an error that is not SQLite's is returned unchanged */
 export function sqliteError(thrown: unknown, label: string): unknown {
   if (thrown instanceof SluiceError) return thrown
   const { message } = thrown as Coded
   let { code } = thrown as Coded
-  // The driver checks the folder itself, and gives that error no code.
+  // The driver checks the folder itself, and its error has no code.
   if (thrown instanceof TypeError && thrown.message.startsWith('Cannot open database')) code = 'SQLITE_CANTOPEN'
   if (typeof code !== 'string' || !(code.startsWith('SQLITE_') || code.startsWith('E'))) return thrown
   const where = `${label}: ${String(message)} (${code})`

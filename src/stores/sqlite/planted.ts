@@ -1,4 +1,4 @@
-/** Views, virtual tables and triggers that a file brings along under names of our own. */
+/** Refuses files that have views, virtual tables or triggers under names of catalog tables. */
 import type Database from 'better-sqlite3'
 import { literal, quotedName } from '../../shared/sql-text.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
@@ -12,8 +12,8 @@ const NO_TABLE = `SELECT type, name FROM sqlite_schema WHERE name COLLATE NOCASE
 const TRIGGERS = `SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name COLLATE NOCASE IN ${NAMES} LIMIT 1`
 
 /**
- * @param writes whether tables of ours will be written to, so that triggers on them would run
- * @throws SluiceError TABLE_REFUSED that names what is there
+ * @param writes true if catalog tables will be written, so that triggers on them would run
+ * @throws SluiceError TABLE_REFUSED that names the object
  */
 export function refusePlanted(connection: Database.Database, writes: boolean, label: string): void {
   const [view] = connection.prepare(NO_TABLE).raw(true).all() as [type: string, name: string][]

@@ -1,11 +1,11 @@
-/** The process that runs one typed query; see query.ts. Its writes wait for their reader, so that no more than a page is held. */
+/** The process that runs one user query; see query.ts. Its writes wait for the reader: it holds at most one page. */
 import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { wireOf, type QueryReply } from './query.ts'
 import { openReader } from './reader.ts'
 
-// Ctrl-c goes to every process at the terminal; the one that asked decides what becomes of it.
+// Ctrl-c reaches every process of the terminal; the parent process decides what happens to this one.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined)
 
 type Asked = { readonly file: string; readonly sql: string; readonly pageRows: number }
@@ -27,7 +27,7 @@ function answer({ file, sql, pageRows }: Asked): void {
   const connection = openReader(file)
   try {
     const statement = connection.prepare(sql)
-    // What SQLite itself says of the statement: ATTACH and VACUUM INTO give no rows, and a checkpoint of the WAL is no reading.
+    // SQLite's own classification: ATTACH and VACUUM INTO return no rows, and a WAL checkpoint is not read-only.
     if (!statement.reader || !statement.readonly) return say({ refused: 'no rows' })
     const columns = statement.columns()
     say({ columns: columns.map(({ name }) => name), types: columns.map(({ type }) => type) })

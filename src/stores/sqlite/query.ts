@@ -1,6 +1,7 @@
 /**
- * Typed queries run in a process of their own: SQLite works inside the call, so in ours nobody would hear ctrl-c or a deadline until it ends.
- * What is asked goes over stdin; pages come back as lines, which that process may not write ahead of whoever reads them.
+ * Runs user queries in a process of their own: SQLite blocks inside the call, so in this process ctrl-c and deadlines
+ * would have to wait. The query is sent over stdin; pages come back as lines, which that process cannot write ahead of
+ * the reader.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -24,7 +25,7 @@ export type QueryReply =
   | { readonly refused: 'no rows' | 'several' }
   | { readonly error: { readonly code: string | null; readonly message: string } }
 
-/** What the file itself is to blame for; everything else is the query's. */
+/** Errors of the file; all others are the query's. */
 const OF_THE_FILE = /^SQLITE_(BUSY|LOCKED|CORRUPT|NOTADB|IOERR|CANTOPEN|FULL|PERM|NOMEM)/
 
 const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
@@ -34,7 +35,7 @@ const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
   [/^(?:TIMESTAMPTZ|TIMESTAMP WITH TIME ZONE)$/, 'timestamptz'],
   [/^(?:TIMESTAMP|DATETIME)$/, 'timestamp'],
   [/^UUID$/, 'uuid'],
-  // As SQLite itself tells affinities, by what a name holds and in this order.
+  // SQLite's own rules of affinity, by parts of the type name and in this order.
   [/INT/, 'int64'],
   [/CHAR|CLOB|TEXT/, 'text'],
   [/REAL|FLOA|DOUB/, 'double'],
@@ -84,9 +85,9 @@ export async function* queryFile(
 }
 
 /**
- * Types that columns are declared with, where files with types have them too. SQLite holds no value to them: whoever
- * writes a file looks at each.
- * @param declared as the table says it; null for an expression
+ * The type of a column that was declared with one that typed files have too. SQLite does not enforce it: a writer of
+ * files checks each value.
+ * @param declared as the table has it; null for an expression
  */
 export function declaredIn(declared: string | null): DeclaredType | undefined {
   const name = (declared ?? '').trim().toUpperCase().replaceAll(/\s+/g, ' ')
@@ -109,7 +110,7 @@ function valueOf(wire: Wire): SqlValue {
   return 'b' in wire ? Buffer.from(wire.b, 'base64') : Number(wire.r)
 }
 
-/** A value of the driver, with integers as bigints, in the form for the line. */
+/** Encodes a value of the driver for a line; integers come as bigints. */
 export function wireOf(value: SqlRow[number]): Wire {
   if (typeof value === 'bigint') {
     const number = Number(value)

@@ -1,11 +1,10 @@
-/** Connections for reading. */
 import Database from 'better-sqlite3'
 
 export const BUSY_TIMEOUT_MS = 10_000
 
 /**
- * A connection that may not write, yet may tidy up: the last one to close a file opened strictly for reading leaves its -wal and -shm files
- * behind. Where the file or its folder cannot be written, reading strictly is all there is.
+ * A connection that may not write rows, but may clean up: when the last connection to a file is read-only, it leaves
+ * the -wal and -shm files behind. If the file or its folder cannot be written, it opens the file read-only.
  */
 export function openReader(file: string): Database.Database {
   const open = (options: Database.Options): Database.Database => {

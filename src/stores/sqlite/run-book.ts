@@ -1,4 +1,4 @@
-/** The book of runs as a file of SQLite. Every call is one short transaction; another program that writes is waited for a moment only. */
+/** The run history as a SQLite file. Every call is one short transaction, and waits only briefly for other writers. */
 import Database from 'better-sqlite3'
 import { KEPT_RUNS, type BookedEnd, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
 
@@ -97,7 +97,7 @@ export function sqliteRunBook(file: string): RunBook {
   }
 }
 
-/** A book of an older program has no column for it; another program may add it at the same moment. */
+/** A file of an older program lacks the column; another program may add it at the same time. */
 function addFolder(database: Database.Database): void {
   const hasFolder = (): boolean =>
     database.prepare("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'folder'").get() !== undefined

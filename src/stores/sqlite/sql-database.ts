@@ -1,6 +1,6 @@
 /**
- * SQLite through better-sqlite3. One connection writes, another reads, so that a reader inside this process sees
- * committed rows only, as readers of other processes do.
+ * SQLite through better-sqlite3. One connection writes and another reads, so that readers of this process see committed
+ * rows only, as readers of other processes do.
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -23,7 +23,7 @@ import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
 const RELATIONS = `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p
   WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_COLUMNS}`
 
-/** Rows of one multi-row INSERT: measured best for rows of about twenty columns. */
+/** Rows of one multi-row INSERT: measured as best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8
 const WAL_RETRY_MS = 20
 /** Connections for paged reads that stay open between them. */
@@ -33,7 +33,7 @@ type Connection = Database.Database
 type Statement = Database.Statement
 
 /**
- * Opens a database file. In `write` mode it is created when missing; in `read` mode nothing is ever written.
+ * Opens a database file. `write` mode creates a missing file; `read` mode never writes.
  * @throws SluiceError CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export function openSqlite(file: string, mode: OpenMode, label: string = `sqlite:///${file}`): SqlDatabase {
@@ -77,7 +77,7 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    // An open statement keeps its connection from a transaction of its own, so pages have others; kept ones have their cache warm.
+    // An open statement keeps its connection from a transaction, so pages use others; kept ones have a warm cache.
     const connection = this.#idle.pop() ?? this.#open()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)
@@ -204,7 +204,10 @@ class SqliteDatabase implements SqlDatabase {
   }
 }
 
-/** Two programs that make one file at the same moment meet here, and SQLite answers busy at once: this switch heeds no timeout of its own. */
+/**
+ * Switches to WAL, with retries: if two programs create one file at the same time, SQLite reports busy at once, because
+ * this switch ignores the busy timeout.
+ */
 export function useWal(connection: Connection): void {
   const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
@@ -219,7 +222,7 @@ export function useWal(connection: Connection): void {
   }
 }
 
-/** Lets asynchronous bodies run one after the other. */
+/** Runs asynchronous bodies one after the other. */
 class Turn {
   #last: Promise<unknown> = Promise.resolve()
 
@@ -232,7 +235,7 @@ class Turn {
 
 function openWriter(file: string): Connection {
   const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS })
-  // 8 KiB pages and a rarer WAL checkpoint took an import from 1.5× to 1.33× of its floor.
+  // With 8 KiB pages and fewer WAL checkpoints an import takes 1.33× of its lower bound instead of 1.5×.
   connection.pragma('page_size = 8192')
   useWal(connection)
   connection.pragma('synchronous = NORMAL')

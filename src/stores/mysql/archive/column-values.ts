@@ -6,10 +6,7 @@ import type { Session } from '../session.ts'
 import { memberText } from '../copy/cells.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 
-/**
- * As `CopyStore.columnValues`. Enums are texts.
- * @throws errors of the server
- */
+/** See `CopyStore.columnValues`. Enums are texts. @throws errors of the server */
 export async function columnValues(
   session: Session,
   table: TableSpec,
@@ -28,12 +25,12 @@ export async function columnValues(
   return { values, more: rows.length > most }
 }
 
-/** The bytes in hexadecimal digits, which no collation calls equal to others. */
+/** The bytes as hexadecimal digits, so that no collation makes different values equal. */
 function textOf(name: string, { type }: Column): string | null {
   switch (type.kind) {
     case 'bool':
     case 'int':
-      // Bits are no digits, and years have zeros in front.
+      // `+ 0`: bits are not digits, and years have leading zeros.
       return `HEX(CAST(${name} + 0 AS CHAR))`
     case 'decimal':
     case 'date':

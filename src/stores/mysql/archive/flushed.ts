@@ -1,4 +1,4 @@
-/** Commits that the server has answered and not yet written to its disk. */
+/** Waits for commits that the server has acknowledged and not yet written to its disk. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Session } from '../session.ts'
@@ -7,7 +7,7 @@ const POLL_MS = 200
 /** The server writes its log once a second unless innodb_flush_log_at_timeout says otherwise. */
 const LONGEST_MS = 30_000
 
-/** How far the log has come, and how far of it is on the disk; in MariaDB, and in MySQL from 8.0.30 on. */
+/** Current position of the log, and the position that is on disk; in MariaDB, and in MySQL from 8.0.30 on. */
 const POSITIONS = [
   ['innodb_lsn_current', 'innodb_lsn_flushed'],
   ['innodb_redo_log_current_lsn', 'innodb_redo_log_flushed_to_disk_lsn'],

@@ -1,4 +1,4 @@
-/** Rows of periods of a table of MySQL, and what the optimizer says of finding them. */
+/** Row counts by period of a table of MySQL, and the optimizer's estimate of their cost. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
@@ -9,13 +9,13 @@ const asText = (count: string): string => `CAST(${count} AS CHAR)`
 
 /** @throws errors of the server */
 export async function periodEffort(session: Session, table: TableSpec, conditions: readonly string[]): Promise<Effort> {
-  // The JSON of MariaDB is none where a condition has quotes.
+  // MariaDB prints invalid JSON if a condition has quotes.
   const sql = `EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ${tableSql(table.table)} WHERE ${anyOf(conditions)}`
   const [row = []] = await session.command(sql)
-  // id, select_type, table, partitions (MySQL), type, possible_keys, key, key_len, ref, rows …
+  // Columns: id, select_type, table, partitions (MySQL), type, possible_keys, key, key_len, ref, rows …
   const at = row.length > 10 ? 4 : 3
   const [kind, rows] = [row[at] ?? null, row[at + 5] ?? null]
-  // No row can fit: the table is not looked at.
+  // No row can match: the table is not read.
   if (kind === null) return { by: 'index', rows: 0n }
   return {
     by: kind === 'ALL' || kind === 'index' ? 'scan' : 'index',

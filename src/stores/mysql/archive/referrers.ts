@@ -1,4 +1,4 @@
-/** Foreign keys that lead to a table of MySQL, and rows by which they hold rows of it. */
+/** Foreign keys that refer to a table of MySQL, and the rows that refer to its rows. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
@@ -7,12 +7,12 @@ import { mysqlErrorNumber } from '../errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 
-/** Statement took too long, by MySQL and by MariaDB. */
+/** Statement timeout of MySQL and of MariaDB. */
 const TOO_LONG = new Set([3024, 1969])
 /** No right to read the table, or a column of it. */
 const DENIED = new Set([1142, 1143])
 
-/** Of tables that this user may see. @throws errors of the server */
+/** Only keys of tables that this user may see. @throws errors of the server */
 export async function referrersOf(session: Session, { schema, name }: TableName): Promise<readonly Referrer[]> {
   const rows = await session.rows(
     `SELECT k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE,
@@ -61,7 +61,7 @@ export async function referringRow(
   )
 }
 
-/** @throws where the connection is lost */
+/** @throws if the connection is lost */
 export async function orphansOf(
   session: Session,
   table: TableName,
@@ -77,7 +77,7 @@ export async function orphansOf(
   }
 }
 
-/** @param answer of the first row */
+/** @param answer from the first row */
 async function limited<T>(
   session: Session,
   sql: string,

@@ -1,6 +1,7 @@
 /**
- * Rows taken out of a table, if they are what they have to be. They are locked first, with the gaps between them, so that none can change, come or go
- * until the transaction ends. All reads of it are locking ones: they see the last commit, and not some snapshot.
+ * Deletes rows of a table if they are what they have to be. They are locked first, with the gaps between them, so that
+ * none can change, come or go until the transaction ends. All reads are locking reads: they see the last commit, not a
+ * snapshot.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
@@ -21,15 +22,19 @@ import { interruptible } from '../copy/sessions.ts'
 import type { TableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
-/** The server's numbers for "there is no such table", and for "rows refer to this one", by whether the login may know their table. */
+/**
+ * The server's numbers for "there is no such table", and for "rows refer to this one": one each for logins that may,
+ * and may not, see the other table.
+ */
 const NO_SUCH_TABLE = 1146
 const REFERRED_TO = new Set([1217, 1451])
 const REMEDY = 'drop these foreign keys first, or archive those tables and make the keys RESTRICT'
 
 /**
- * @param session of a writer, with no transaction begun. Whatever happens, none is open afterwards, or the session is broken
- * @throws SluiceError TABLE_REFUSED where rows of other tables hang on these, TARGET_BUSY where others hold them, CONNECTION_LOST, COMMIT_UNKNOWN,
- * BAD_PREDICATE, VALUE_REFUSED for rows that cannot be proved
+ * @param session of a writer, without an open transaction. On return and on errors none is open, or the session is
+ * broken
+ * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these, TARGET_BUSY if other transactions lock
+ * them, CONNECTION_LOST, COMMIT_UNKNOWN, BAD_PREDICATE, VALUE_REFUSED for rows that cannot be compared
  */
 export async function removeRows(
   config: MysqlConfig,
@@ -71,18 +76,18 @@ async function deleted(session: Session, request: RemoveRequest): Promise<'delet
     throw error
   }
   if (!(await isSame(session, request))) return 'gone'
-  // Asked behind the locks: from now on no row comes that refers to these.
+  // Checked after locking: from now on no row can be added that refers to these.
   await refuseFollowed(session, { table: table.table, refused: 'all', remedy: REMEDY })
   await refuseHiddenColumns(session, table.table)
   if (!(await isProved(session, request)) || String(locked[0]?.[0]) !== String(expect.rows)) return 'differs'
   const reading = { table, columns, range, where, ordered: false }
   if (!equalDigests(await canonicalDigest(session, reading, null, signal), expect)) return 'differs'
   const { changed } = await session.execute(`DELETE FROM ${name} WHERE ${sql}`, parameters)
-  // A condition that does not say the same twice.
+  // The counts differ if the condition is not deterministic.
   return BigInt(changed) === expect.rows ? 'deleted' : 'differs'
 }
 
-/** Asked once the table is in use, so that nobody alters it any more. */
+/** Checked once the table is in use, so that it can no longer be altered. */
 async function isSame(session: Session, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
   const [[schema, created] = []] = await session.rows(
     'SELECT TABLE_SCHEMA, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
@@ -91,7 +96,7 @@ async function isSame(session: Session, { table: { table, identity } }: RemoveRe
   return identity.endsWith(`/${String(schema)}/${table.name}@${String(created ?? '')}`)
 }
 
-/** Whether every column was proved that would be lost. */
+/** True if every column that would be lost was compared. */
 async function isProved(session: Session, { table: { table }, columns }: RemoveRequest): Promise<boolean> {
   const stored = await session.rows(
     `SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?

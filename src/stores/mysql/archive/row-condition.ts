@@ -1,4 +1,4 @@
-/** Tests of rows in the SQL of MySQL. */
+/** Row conditions in the SQL of MySQL. */
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Comparison } from '../../../model/lake/condition.ts'
 import { isEnum } from '../../../model/copy/members.ts'
@@ -8,7 +8,7 @@ import { dayBound, momentBound } from '../../common/time-bounds.ts'
 import { memberText, wholeNumber } from '../copy/cells.ts'
 import { isNull, quoted } from '../copy/names.ts'
 
-/** As `CopyStore.rowCondition`. */
+/** See `CopyStore.rowCondition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoted, isNull, compare })
 }

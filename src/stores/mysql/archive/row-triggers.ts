@@ -1,4 +1,4 @@
-/** Triggers of a table of MySQL that fire for rows which an archive takes out of it and brings back. */
+/** Triggers of a MySQL table that fire when an archive removes rows or restores them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { backquotedName } from '../../../shared/sql-text.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
@@ -6,7 +6,7 @@ import type { Session } from '../session.ts'
 
 const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
 
-/** Only a BEFORE INSERT trigger can change a row. No session can switch triggers off. */
+/** Only a BEFORE INSERT trigger can change a row. No session can disable triggers. */
 export async function rowTriggersOf(session: Session, { schema, name }: TableName): Promise<RowTriggers> {
   const rows = await session.rows(
     `SELECT TRIGGER_NAME, ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT' FROM information_schema.TRIGGERS

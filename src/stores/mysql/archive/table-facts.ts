@@ -1,20 +1,14 @@
-/** What MySQL and MariaDB say of a table that is archived. */
+/** Facts about a table of MySQL or MariaDB that is archived. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Losable } from '../../../model/copy/port.ts'
 import type { Session } from '../session.ts'
 
-/**
- * Engines without a log of their changes. A table of Aria has one where its pages are its own (ROW_FORMAT = PAGE) and
- * TRANSACTIONAL is not 0.
- */
+/** Engines without a log. Aria has one with its own page format (ROW_FORMAT = PAGE) and TRANSACTIONAL not 0. */
 const LOSING_ENGINES = `SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?
   AND (ENGINE IN ('MyISAM', 'MRG_MyISAM', 'MEMORY', 'CSV', 'ARCHIVE', 'BLACKHOLE')
     OR ENGINE = 'Aria' AND (ROW_FORMAT <> 'Page' OR LOWER(CREATE_OPTIONS) LIKE '%transactional=0%'))`
 
-/**
- * What people have written about the columns of a table. By the name of the column; only those that somebody wrote
- * something about.
- */
+/** Comments of the columns of a table, by column name; columns without a comment are left out. */
 export async function commentsOf(
   session: Session,
   { table: { schema, name } }: TableSpec,
@@ -27,7 +21,7 @@ export async function commentsOf(
   return Object.fromEntries(rows.map(([column, comment]) => [String(column), String(comment)]))
 }
 
-/** Tables of MySQL and MariaDB whose engine may lose rows at a crash of the server. */
+/** Tables whose engine may lose rows in a crash of the server. */
 export async function losableTables(session: Session, tables: readonly TableName[]): Promise<readonly Losable[]> {
   const found: Losable[] = []
   for (const table of tables) {
@@ -40,9 +34,8 @@ export async function losableTables(session: Session, tables: readonly TableName
 }
 
 /**
- * Marks of tables in MySQL and MariaDB, whose numbers of tables take the privilege PROCESS, and change with ALTER. When
- * each table was created or altered, by `tableText`. One statement for each schema: the server opens the files of one
- * schema alone.
+ * Creation or last ALTER time of tables, by `tableText`; used as their version, because table ids need the privilege
+ * PROCESS and change with ALTER. One statement per schema, so that the server opens the files of one schema only.
  */
 export async function tableMarks(session: Session, tables: readonly TableName[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()

@@ -1,4 +1,4 @@
-/** From when to when the rows of a table are. */
+/** Smallest and largest timestamp of a table. */
 import { date, moment } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TimeExtent } from '../../../model/copy/port.ts'
@@ -6,7 +6,7 @@ import type { SqlValue } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { isNull, quoted, tableSql } from '../copy/names.ts'
 
-/** Days such as 0000-00-00 sort before all that a calendar has. */
+/** Zero dates such as 0000-00-00; they sort before all real dates. */
 const UNREAL = /^0000|^\d{4}-00|^\d{4}-\d\d-00/
 const FIRST: Readonly<Record<string, string>> = {
   date: "DATE '0001-01-01'",
@@ -14,7 +14,8 @@ const FIRST: Readonly<Record<string, string>> = {
 }
 
 /**
- * The ends come from an index where there is one; NULLs are counted where the column may hold them. Days of the year 0 are counted, and are no end.
+ * Minimum and maximum come from an index if there is one; NULLs are counted if the column may hold them. Days of the
+ * year 0 are counted in `unreal`, and are neither minimum nor maximum.
  * @throws errors of the server
  */
 export async function timeExtent(session: Session, table: TableSpec, column: Column): Promise<TimeExtent> {
@@ -37,7 +38,7 @@ export async function timeExtent(session: Session, table: TableSpec, column: Col
   return unreal === 0n ? extent : { ...extent, unreal }
 }
 
-/** 2024-05-00 sorts behind the last of April, and before all of May. */
+/** The last real day before a zero date: 2024-05-00 sorts after the last day of April and before all of May. */
 function realText(text: string): string {
   if (!UNREAL.test(text)) return text
   const [year = 0, month = 0] = text.split('-').map(Number)

@@ -1,10 +1,10 @@
-/** Periods of time in the SQL of MySQL. Sessions of ours are in UTC, which is what a `timestamp` is read and compared in. */
+/** Time conditions in the SQL of MySQL. Our sessions are in UTC, so a `timestamp` is read and compared in UTC. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { wholeNumber } from '../copy/cells.ts'
 import { quoted } from '../copy/names.ts'
 
-/** As `CopyStore.timeCondition`. */
+/** See `CopyStore.timeCondition`. */
 export function timeCondition(cutBy: Column, from: string | null, to: string | null): string | null {
   const column = quoted(cutBy.name)
   switch (cutBy.type.kind) {

@@ -1,4 +1,4 @@
-/** What tables of MySQL and MariaDB have beside rows, keys, indexes and constraints. */
+/** Dependencies, sequences and generated columns of tables of MySQL and MariaDB. */
 import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -7,14 +7,14 @@ import type { Session } from '../session.ts'
 import { leftOf } from './left-behind.ts'
 import { isDictionaryName } from './names.ts'
 
-/** Asks one session, and throws what the server says as an error of the store. */
+/** Runs the body with a session; errors of the server are thrown as errors of the store. */
 export type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
 
 export class MysqlBeside implements BesideStore {
   readonly #ask: Ask
   readonly #database: string
 
-  /** @param database that names without one stand for */
+  /** @param database for names without one */
   constructor(ask: Ask, database: string) {
     this.#ask = ask
     this.#database = database
@@ -59,19 +59,19 @@ export class MysqlBeside implements BesideStore {
 }
 
 /**
- * An expression as sessions of ours read it, in which a backslash means itself; null where another backslash is in it, of which nobody knows
- * whether it stands for more than itself.
+ * An expression in the syntax of our sessions, where a backslash is a plain character; null if other backslashes
+ * remain, whose meaning is not known.
  */
 function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
-  // MySQL puts a backslash before every quote; MariaDB before those within a text.
+  // MySQL puts a backslash before every quote; MariaDB only before those within a text.
   const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
   return plain.includes('\\') ? null : plain
 }
 
-/** The number that AUTO_INCREMENT gives next; null where nothing is numbered. */
+/** The next AUTO_INCREMENT number; null if the table has no such column. */
 export async function nextNumber(session: Session, { schema, name }: TableName): Promise<bigint | null> {
   if (!isDictionaryName(name)) return null
-  // MySQL answers from statistics of a day ago unless it is told to look.
+  // MySQL's statistics may be a day old unless this is set.
   if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')
   const [[next] = []] = await session.rows(
     `SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES

@@ -1,4 +1,4 @@
-/** Columns in a SELECT, and what the driver gives of them in canonical form. */
+/** Columns in a SELECT, and conversion of the driver's values to canonical form. */
 import { isUtf8 } from 'node:buffer'
 import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
@@ -10,7 +10,7 @@ import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { quoted } from './names.ts'
 import { baseOf, isOpaque, isText } from './types.ts'
 
-/** The server prints these faster than the driver puts them together from numbers, and without a detour over numbers that are too large. */
+/** The server prints these faster than the driver builds them from numbers, and exactly even if they are large. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
 const DATED = new Set(['date', 'datetime', 'timestamp'])
 
@@ -34,29 +34,29 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
   if (isOpaque(base)) return `HEX(${name})`
   if (hasGaps(column)) return gaplessBytes(name)
-  // A text with the values of an enum of another system has no numbers.
+  // A text column with the values of another system's enum has no member numbers.
   return isMembered(column.native) ? memberText(name, as) : name
 }
 
-/** Character sets without a character for some bytes, for which the server gives `?`. */
+/** Character sets in which some bytes are no character; the server prints `?` for them. */
 export function hasGaps({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseOf(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
 
-/** True, in SQL, of a text with bytes that are no character: its conversion has a `?` where they stand. @param name quoted */
+/** SQL that is true for a text with bytes that are no character: each is converted to `?`. @param name quoted */
 export function isBroken(name: string): string {
   const marks = (text: string, length: string): string => `${length}(${text}) - ${length}(REPLACE(${text}, '?', ''))`
   return `${marks(`CONVERT(${name} USING utf8mb4) COLLATE utf8mb4_bin`, 'CHAR_LENGTH')} <> ${marks(`CAST(${name} AS BINARY)`, 'LENGTH')}`
 }
 
-/** The bytes of a text in UTF-8; of one with bytes that are no character its own, behind one that UTF-8 does not have. */
+/** SQL for the UTF-8 bytes of a text; for one with bytes that are no character, byte FF (never UTF-8) and its bytes. */
 function gaplessBytes(name: string): string {
   return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }
 
 /**
- * The text of a member in SQL; of number 0 its own, where the server would print that of the empty member.
- * @param as the enum or set that the text is read as; other types leave the name as it is
+ * SQL for the text of a member; number 0 gets its own text, because the server would print that of the empty member.
+ * @param as the enum or set that the text is read as; other types leave the name unchanged
  */
 export function memberText(name: string, as: ColumnType): string {
   if (as.kind !== 'native' || !isMembered(as.name)) return name
@@ -68,16 +68,16 @@ export function memberText(name: string, as: ColumnType): string {
   return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
-/** The text that `selected` got the bytes of, of a column with gaps; its own bytes where they are no characters. */
+/** The text from the bytes that `gaplessBytes` selects; its own bytes if they are not all characters. */
 export function gaplessText(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array)) return value
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
 }
 
-/** @param value of a column with gaps as `gaplessText` gives it */
+/** @param value of a column with gaps: as from `gaplessText` */
 export type CellReader = (value: SqlValue) => Cell
 
-/** @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type */
+/** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */
 export function cellReader(as: ColumnType, column: Column): CellReader {
   const normalize = normalizer(as)
   if (hasGaps(column)) return (value) => (value === null ? null : normalize(wholeText(value)))
@@ -96,7 +96,7 @@ function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   })
 }
 
-/** `0000-00-00` and `2024-05-00` stand for something that nobody wrote down; no other system has such days. */
+/** `0000-00-00` and `2024-05-00` are no real dates; no other system has them. */
 function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (typeof value === 'string' && (value.startsWith('-00', 4) || value.startsWith('-00', 7))) {
     throw refusedValue('a date of the calendar', value)
@@ -104,10 +104,7 @@ function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   return value
 }
 
-/**
- * A column of whole numbers as it is compared with a number. Beside a YEAR the server reads 1 as 2001 and 70 as 1970.
- * @param name quoted
- */
+/** SQL for a column of integers in comparisons. A YEAR would read 1 as 2001 and 70 as 1970. @param name quoted */
 export function wholeNumber(name: string, { native }: Column): string {
   return baseOf(native) === 'year' ? `(${name} + 0)` : name
 }

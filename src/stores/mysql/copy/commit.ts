@@ -1,4 +1,4 @@
-/** The end of a chunk's transaction, and what became of it where nobody answered. */
+/** Ends a chunk's transaction, and finds out its outcome if the reply was lost. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/copy/port.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -8,12 +8,12 @@ import { asking } from '../sessions.ts'
 import { settled } from '../settle.ts'
 import { translate } from '../translate.ts'
 
-/** How long the server may take to end a session, in milliseconds: it rolls back what the session wrote first. */
+/** How long the server may take to end a session, in milliseconds: it rolls back first. */
 const END_MS = 60_000
 
 export type Outcome = 'committed' | 'fenced'
 
-/** Runs the closing statements and commits. @throws what the server says; the transaction is not rolled back then */
+/** Runs the closing statements and commits. @throws the server's errors; the transaction is not rolled back then */
 export async function closeChunk(
   config: MysqlConfig,
   session: Session,
@@ -31,8 +31,8 @@ export async function closeChunk(
 }
 
 /**
- * Ends a session that holds a mark, and waits until its transaction is over.
- * @throws SluiceError TARGET_BUSY where the server does not end it in time
+ * Ends the session that holds this lock, and waits until its transaction is over.
+ * @throws SluiceError TARGET_BUSY if the server does not end it in time
  */
 export async function endMarked(config: MysqlConfig, mark: string): Promise<void> {
   if (await asking(config, (asker) => ended(mark, asker, END_MS))) return

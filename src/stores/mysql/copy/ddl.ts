@@ -1,4 +1,4 @@
-/** The statement that makes a table for a copy. */
+/** Builds the CREATE TABLE statement of a copy. */
 import { membersOf } from '../../../model/copy/members.ts'
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -49,7 +49,7 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
   if (column.collation !== undefined && isCollated(native)) words.push(`COLLATE ${word(column.collation)}`)
   if (column.expression !== undefined) {
     const { sql, stored } = column.expression
-    // MariaDB takes no NULL behind an expression.
+    // MariaDB does not accept NULL after an expression.
     words.push(
       `GENERATED ALWAYS AS (${sql}) ${stored ? 'STORED' : 'VIRTUAL'}`,
       ...(column.nullable ? [] : ['NOT NULL']),
@@ -57,14 +57,14 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
     return words.join(' ')
   }
   words.push(column.nullable && !(table.primary && inKey) ? 'NULL' : 'NOT NULL')
-  // The server numbers rows only by the first column of an index.
+  // AUTO_INCREMENT must be the first column of an index.
   if (column.identity === true && table.key[0] === column.name && column.type.kind === 'int') {
     words.push('AUTO_INCREMENT')
   }
   return words.join(' ')
 }
 
-/** Members of an enum as literals of our sessions, where a backslash means itself. */
+/** Members of an enum as literals of our sessions, where a backslash is a plain character. */
 export function plain(native: string): string {
   const base = baseOf(native)
   if (base !== 'enum' && base !== 'set') return native
@@ -77,7 +77,7 @@ export function isCollated(native: string): boolean {
   return isText(base) || base === 'enum' || base === 'set'
 }
 
-/** Bytes of the index for each column whose length nobody gave. */
+/** Bytes of the index for each column without a declared length. */
 function keyRoom(table: TableSpec): number {
   const columns = table.columns.filter(({ name }) => table.key.includes(name))
   const open = columns.filter(({ native }) => indexable(native, 4) !== native)
@@ -92,7 +92,7 @@ function bytesOf(native: string): number {
   return isBytes(base) ? length + 2 : 32
 }
 
-/** Names of collations are words; what is none is quoted, and refused by the server. */
+/** A collation name is a word; anything else is quoted, and refused by the server. */
 function word(collation: string): string {
   return /^\w+$/.test(collation) ? collation : quoted(collation)
 }

@@ -1,23 +1,23 @@
-/** Which column MySQL and MariaDB make to hold a type without losing anything of it. */
+/** Column types in which MySQL and MariaDB hold a type without loss. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { baseOf } from './types.ts'
 
 export type Declared = { readonly native: string; readonly type: ColumnType }
 
-/** Digits of a DECIMAL: in all, and behind the point. */
+/** Precision and scale of a DECIMAL. */
 const MOST_DIGITS = 65
 const MOST_SCALE = 30
-/** Longer texts are stored apart anyway, and the declared lengths of a row's VARCHARs may not pass 65,535 bytes together. */
+/** Longer texts are stored separately anyway, and VARCHARs of a row are limited to 65,535 bytes in total. */
 const LONGEST_VARCHAR = 255
 const INTEGERS = { 8: 'tinyint', 16: 'smallint', 24: 'mediumint', 32: 'int', 64: 'bigint' } as const
 const ENUM = /^(?:enum|set)\('(?:[^']|'')*'(?:,'(?:[^']|'')*')*\)$/i
 
-/** Bytes that an index of InnoDB holds of all its columns together, less a few for the numbers beside a text. */
+/** Bytes that an InnoDB index holds for all its columns together, less a few for the lengths of texts. */
 export const KEY_BYTES = 2_800
 
 /** As `declare`, for a column that is part of a key. */
 export function declareKey(type: ColumnType): Declared {
-  // As a text it would be sorted by its digits, and its ranges would be other ones than those of the source.
+  // A text would sort by its digits, and its key ranges would differ from those of the source.
   if (type.kind === 'decimal' && type.precision === undefined) {
     return {
       native: `decimal(${MOST_DIGITS},${MOST_SCALE})`,
@@ -31,8 +31,9 @@ export function declareKey(type: ColumnType): Declared {
 }
 
 /**
- * Texts compare byte by byte: the tables that hold them are made with a collation that does so. Moments become a DATETIME in UTC, since a TIMESTAMP
- * ends in 2038. A decimal without a bound becomes a text, which keeps all of its digits; so does what only another system understands.
+ * Texts compare by bytes: tables are created with such a collation. Timestamps with a zone become a DATETIME in UTC,
+ * because a TIMESTAMP ends in 2038. A decimal without a limit becomes a text, which keeps all digits; so do types of
+ * other systems.
  */
 export function declare(type: ColumnType): Declared {
   switch (type.kind) {
@@ -90,15 +91,12 @@ function fraction(digits: number): string {
 
 const PLAIN = /^[a-z][a-z0-9 ]*(?:\(\d+(?:,\s*\d+)?\))?(?: unsigned)?(?: zerofill)?$/i
 
-/** Whether a text names a type, and nothing besides: it goes into SQL as it is. */
+/** True if a text is a type and nothing else: it is put into SQL unchanged. */
 export function isType(native: string): boolean {
   return PLAIN.test(native) || ENUM.test(native)
 }
 
-/**
- * What takes the place of a type that cannot stand in an index as a whole; null where nothing does.
- * @param bytes of the index that are left for it
- */
+/** Replacement for a type that an index cannot hold whole; null if none. @param bytes of the index left for it */
 export function indexable(native: string, bytes: number): string | null {
   switch (baseOf(native)) {
     case 'tinytext':

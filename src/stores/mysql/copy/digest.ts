@@ -1,6 +1,6 @@
 /**
- * Rows and sum of a range. Where the server can spell every value in canonical form it adds up itself, and nothing but the sum crosses the line; it
- * says NULL where it meets a value that it cannot, and then the rows are read.
+ * Row count and checksum of a range. If the server can print every value in canonical form, it adds up itself and only
+ * the sum is sent. It returns NULL for a value that it cannot print; then the rows are read.
  */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -16,10 +16,10 @@ import { conditionOf } from './ranges.ts'
 import { readRows } from './read.ts'
 import { baseOf, isBytes, isText, isWhole } from './types.ts'
 
-/** What waits in memory while rows are added up. */
+/** Rows and bytes of a batch in memory while rows are added up. */
 const BATCH = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
-/** @param only keys of the rows that count; all rows without it */
+/** @param only keys of the rows that count; null: all rows */
 export async function canonicalDigest(
   session: Session,
   request: RowRequest,
@@ -40,7 +40,7 @@ export async function countDigest(session: Session, request: RowRequest): Promis
   return { rows: BigInt(String(rows)), sum: '' }
 }
 
-/** As `canonicalDigest`, by rows. */
+/** As `canonicalDigest`, by reading the rows. */
 export async function streamedDigest(
   session: Session,
   request: RowRequest,
@@ -57,7 +57,7 @@ export async function streamedDigest(
   return sum.digest()
 }
 
-/** As `canonicalDigest`, in one statement; null where the server cannot spell all of the values. */
+/** As `canonicalDigest`, in one statement; null if the server cannot print all of the values. */
 export async function serverDigest(session: Session, request: RowRequest): Promise<Digest | null> {
   const { table, columns, range, where } = request
   const spelled = columns.map(({ name, as, column }) => spelling(quoted(name), as, column))
@@ -74,25 +74,25 @@ export async function serverDigest(session: Session, request: RowRequest): Promi
     parameters,
   )
   const [rows, hashed, sum] = row.map(String)
-  // A text longer than a packet becomes NULL, as does what has no canonical form.
+  // A text longer than a packet becomes NULL, as does a value without a canonical form.
   if (rows === undefined || rows !== hashed) return null
   return { rows: BigInt(rows), sum: sumText(rows === '0' ? 0n : BigInt(sum ?? '0')) }
 }
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
-/** SQL for the canonical text of a value, and for its length in bytes where that costs less than to measure it. */
+/** SQL for the canonical text of a value, and for its length in bytes if that is cheaper than to measure it. */
 type Spelling = { readonly text: string; readonly length?: string }
 
 /**
- * How the server spells values of a type; NULL for values that only a reader can judge.
- * @returns null where the server knows no such text for the type
+ * SQL that prints values of a type, with NULL for values that only a reader can judge.
+ * @returns null if the server cannot print the type in canonical form
  */
 function spelling(name: string, as: ColumnType, column: Column): Spelling | null {
   const { native, collation } = column
   const base = baseOf(native)
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
-  // Texts of different collations are not put together unless somebody says as what.
+  // Texts of different collations cannot be concatenated without an explicit one.
   const given = isMembered(native) ? memberText(name, as) : name
   const whole = hasGaps(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
   const utf8 = `${isUtf8 ? given : `CONVERT(${whole} USING utf8mb4)`} COLLATE utf8mb4_bin`
@@ -102,7 +102,7 @@ function spelling(name: string, as: ColumnType, column: Column): Spelling | null
       if (!isWhole(base) && base !== 'bit') return null
       return { text: `CASE ${name} + 0 WHEN 0 THEN '0' WHEN 1 THEN '1' END`, length: '1' }
     case 'int':
-      // Numbers that are filled up with zeros are printed with them.
+      // Zerofill numbers are printed with their zeros.
       if (base === 'bit' || base === 'year') return { text: `CAST(${name} + 0 AS CHAR)` }
       return isWhole(base) && !native.includes('zerofill') ? { text: printed } : null
     case 'decimal':

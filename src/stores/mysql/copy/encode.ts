@@ -1,6 +1,6 @@
 /**
- * Values on their way into a column. What the server would take and change (round, cut, fill up, take for another value) is refused here; what it
- * refuses by itself is left to it.
+ * Converts values for a column. Refuses what the server would accept and change (round, cut, pad, take for another
+ * value); what the server refuses itself is left to it.
  */
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -22,22 +22,19 @@ type Encoder = (cell: Present) => SqlValue
 const LEAST_WHOLE = -(2n ** 63n)
 const MOST_WHOLE = 2n ** 64n - 1n
 
-/** What is wrong with a value; the row that it stands in is refused. */
+/** Why a value does not fit; its row is refused. */
 class Unfit extends Error {}
 
-/**
- * @param where table, for messages
- * @returns a function that gives the parameter for a cell and throws SluiceError ROW_REFUSED
- */
+/** @param where table, for messages @returns a function from cell to parameter; it throws SluiceError ROW_REFUSED */
 export function encoderOf(
   { name, as, column }: WriteColumn,
   flavour: 'mysql' | 'mariadb',
   where: string,
 ): (cell: Cell) => SqlValue {
-  // What the server has printed is for the server to judge: it has days that no calendar has.
+  // Dates that the server printed are checked by the server: it has dates that no calendar has.
   const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseOf(column.native))
   const encode = isPrinted ? text : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
-  // The server would put a number or the present moment in the place of such a NULL.
+  // The server would replace such a NULL by a number or the current time.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {
     if (cell === null) {
@@ -105,7 +102,7 @@ function whole(cell: Present): string {
   throw new Unfit(`no whole number: ${shown(cell)}`)
 }
 
-/** Shorter ones would be taken for years of this century and the last. */
+/** Shorter numbers would be taken for years of this century and the last. */
 function year(cell: Present): string {
   const digits = whole(cell)
   if (digits === '0') return '0000'
@@ -173,7 +170,7 @@ function single(cell: Present): SqlValue {
   return double(cell)
 }
 
-/** The server reads dates with much good will: what has not this form could become another day. */
+/** The server parses dates leniently: text in another form could become another date. */
 const DAY = /^\d{4}-(?!00)\d\d-(?!00)\d\d$/
 const MOMENT = /^\d{4}-(?!00)\d\d-(?!00)\d\d(?: \d\d:\d\d:\d\d(?:\.(\d+))?)?$/
 const TIME = /^-?\d{2,3}:\d\d:\d\d(?:\.(\d+))?$/
@@ -204,12 +201,12 @@ function memberEncoder(as: ColumnType, native: string): Encoder | null {
   const base = baseOf(native)
   if (base !== 'enum' && base !== 'set') return null
   const known = membersOf(native)
-  // Only an enum or a set spells number 0: of any other type a text is a member, or nothing.
+  // Only enums and sets have a text for number 0; of other types a text is a member, or invalid.
   const zero = as.kind === 'native' && isMembered(as.name) ? zeroText(membersOf(as.name)) : null
   return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
 }
 
-/** By its number: a collation may take the texts of two members for one, and a text of digits for a number. */
+/** By number: a collation may take two members for equal, and a text of digits is taken for a number. */
 function member(known: readonly string[], zero: string | null): Encoder {
   const numbers = new Map(known.map((one, at) => [one, BigInt(at + 1)]))
   return (cell) => {
@@ -220,7 +217,7 @@ function member(known: readonly string[], zero: string | null): Encoder {
   }
 }
 
-/** By the bits of its members, as `member`: the server never reads the empty text as the member that it is. */
+/** By the bits of its members, as in `member`: the server never reads the empty text as a member. */
 function members(known: readonly string[], zero: string): Encoder {
   const bits = new Map(known.map((one, at) => [one, 1n << BigInt(at)]))
   return (cell) => {
@@ -240,13 +237,10 @@ function jsonOfMysql(cell: Present): string {
   return given
 }
 
-/**
- * Numbers inside JSON: MySQL keeps whole ones of 64 bits, and others as floating point numbers. Whether MySQL keeps
- * every number of a JSON text as it is.
- */
+/** True if MySQL keeps every number of a JSON text: 64-bit integers exactly, others as floating point numbers. */
 function isDoubleExact(json: string): boolean {
   for (const token of jsonTokens(json)) {
-    // Fifteen digits are safe in any floating point number.
+    // Up to fifteen digits are exact in a double.
     if (!/^[-\d]/.test(token) || (token.length <= 15 && !/e/i.test(token))) continue
     const exact = canonicalDecimal(token)
     if (/^-?\d+$/.test(exact)) {

@@ -1,11 +1,11 @@
-/** What goes wrong while rows are copied, told apart by side, and by whether a row, a table or the server is the cause. */
+/** Maps errors during a copy: by side, and by whether a row, a table or the server is the cause. */
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { failureOf, isConnectionGone, isLockLost } from '../error-numbers.ts'
 
-/** The server says that the table was altered since the snapshot, or is not there. */
+/** The table was altered since the snapshot, or does not exist. */
 const GONE = new Set([1049, 1146, 1412])
-/** A statement was ended from outside, or ran into a limit of the server. */
+/** A statement was killed, or exceeded a limit of the server. */
 const INTERRUPTED = new Set([1028, 1317, 1969, 3024])
 /** A row is at fault: a constraint, a type, a size, or a trigger that refuses it. */
 const OF_ROW = new Set([
@@ -13,7 +13,7 @@ const OF_ROW = new Set([
   1526, 1644, 1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
 const LOCK_WAIT = 1205
-/** `?` in a condition that somebody wrote is taken for a parameter. */
+/** A `?` in a user's condition is taken for a parameter. */
 const WRONG_ARGUMENTS = 1210
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
@@ -25,7 +25,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
 
 type Said = { readonly errno: number; readonly state: string; readonly message: string }
 
-/** What the server said, also below an error of ours. */
+/** The server's error, also if it is the cause of a SluiceError. */
 function said(thrown: unknown): Said | null {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     const { errno, sqlState, sqlMessage } = error as {
@@ -41,8 +41,8 @@ function said(thrown: unknown): Said | null {
 }
 
 /**
- * @param condition that a user wrote, if one was part of the statement: mistakes are then his
- * @returns a SluiceError of the source's kind, unless the error is none of the database
+ * @param condition of the user, if the statement has one: syntax errors are then reported for it
+ * @returns a SluiceError of the source's kind, or the error unchanged if it is not of the database
  */
 export function sourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
   if (isOwn(thrown) || thrown instanceof StoredKeyError) return thrown
@@ -81,7 +81,7 @@ export function sourceError(thrown: unknown, where: string, condition: string | 
   return ofSource(thrown, where)
 }
 
-/** @returns a SluiceError, unless the error is none of the database */
+/** @returns a SluiceError, or the error unchanged if it is not of the database */
 export function targetError(thrown: unknown, where: string): unknown {
   if (isOwn(thrown))
     return thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED' ? asRow(thrown, where) : thrown
@@ -110,7 +110,11 @@ export function targetError(thrown: unknown, where: string): unknown {
   return new SluiceError(code, message, { where, reason: `error ${errno} of the server`, cause: thrown })
 }
 
-/** What to do with a row that the server refused; 1216 and 1217 are 1452 and 1451 to a login without a right on the other table. @param errno of the error or the warning */
+/**
+ * Advice for a row that the server refused. 1216 and 1217 replace 1452 and 1451 for a login without a right on the
+ * other table.
+ * @param errno of the error or the warning
+ */
 export function rowHint(errno: number | undefined): string {
   if (errno === 1452 || errno === 1216)
     return 'the row refers to one that is not there: bring that row back, or drop the foreign key, then run the same command again'
@@ -118,7 +122,7 @@ export function rowHint(errno: number | undefined): string {
   return 'compare the value with the type, the keys and the constraints of the table'
 }
 
-/** The snapshot that a connection held is gone with it: another view of the source has to be opened. */
+/** The snapshot is lost with its connection: a new view of the source is needed. */
 export function sourceLost(where: string, cause: unknown): SluiceError {
   return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
     where,
@@ -134,7 +138,7 @@ export function rowRefused(message: string, where: string, hint?: string): Sluic
   return new SluiceError('ROW_REFUSED', message, { where, ...(hint === undefined ? {} : { hint }) })
 }
 
-/** An error that was made here, and not by a server. */
+/** True for an error that was created here, not by a server. */
 function isOwn(thrown: unknown): boolean {
   return thrown instanceof SluiceError && thrown.cause === undefined
 }
@@ -161,7 +165,7 @@ function ofSource(thrown: unknown, where: string): unknown {
   return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, said(thrown)?.message ?? thrown.message, {
     where,
     kind: 'source',
-    // A session that reads is read-only for good.
+    // A reading session stays read-only.
     retryable: thrown.retryable && thrown.code !== 'TARGET_DENIED',
     ...(thrown.reason === undefined ? {} : { reason: thrown.reason }),
     cause: thrown,

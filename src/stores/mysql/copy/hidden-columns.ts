@@ -1,4 +1,4 @@
-/** Columns that the dictionary keeps from a login: it shows those that the login has a right to, and no others. */
+/** Columns that the dictionary hides from a login: it shows only those on which the login has a right. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
@@ -10,7 +10,7 @@ import { tableSql } from './names.ts'
 const DENIED = new Set([1142, 1143])
 const LOCK_WAIT = 1205
 
-/** Whether the login sees all columns: the server asks for all of them for `*`, also for those that are INVISIBLE. */
+/** True if the login sees all columns: for `*` the server checks all of them, including INVISIBLE ones. */
 export async function readsAll(session: Session, table: TableName): Promise<boolean> {
   try {
     // Names of columns do not come out: the driver ends the connection for some of them.
@@ -19,9 +19,9 @@ export async function readsAll(session: Session, table: TableName): Promise<bool
   } catch (error) {
     const errno = mysqlErrorNumber(error)
     if (DENIED.has(errno ?? 0)) return false
-    // The dictionary leaves out what it could not open in time, and says nothing.
+    // The dictionary silently leaves out tables that it could not open in time.
     if (errno === LOCK_WAIT) throw error
-    // Whatever else keeps the table from being read is named by the statement that reads it.
+    // Any other obstacle is reported by the statement that reads the table.
     if (session.broken !== null) throw error
     return true
   }

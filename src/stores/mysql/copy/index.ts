@@ -1,4 +1,3 @@
-/** MySQL and MariaDB as source and target of copies. */
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -46,14 +45,15 @@ import { createTable } from './ddl.ts'
 import { Target } from './target.ts'
 import { openView } from './view.ts'
 
-/** InnoDB locks rows: what more writers than this wait for is the disk. */
+/** InnoDB locks rows; more writers than this would only wait for the disk. */
 const WRITERS = 64
-/** Room in a packet for what stands around a value. */
+/** Bytes of a packet reserved for what surrounds a value. */
 const PACKET_MARGIN = 1_024
 
 /**
- * @param url `mysql://user:password@host:port/database`, see `mysqlConfig`; `pool_size` is the number of readers of a view
- * @param lockWaitMs longest that what is read waits for a table that others lock
+ * @param url `mysql://user:password@host:port/database`, see `mysqlConfig`; `pool_size` is the number of readers of a
+ * view
+ * @param lockWaitMs lock timeout of reads, ms
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
  */
 export async function openMysqlCopy(url: string, lockWaitMs?: number): Promise<CopyStore> {
@@ -116,10 +116,10 @@ class Store implements CopyStore {
     }
   }
 
-  /** A dump that is loaded into another database or server is a copy; MariaDB has no `server_uuid`. */
+  /** Server and database; MariaDB has no `server_uuid`. A dump loaded into another database or server is a copy. */
   async origin(signal: AbortSignal): Promise<Origin> {
     throwIfAborted(signal)
-    // A container that is started again has another name of a host, and the same id.
+    // A restarted container has another host name, and the same id.
     return { server: this.#server.replace(/^mariadb:.*:(?=[^:]+$)/, 'mariadb:'), database: this.#config.database }
   }
 
@@ -135,11 +135,11 @@ class Store implements CopyStore {
     const sql =
       'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
     const [[created] = []] = await this.#ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
-    // It is the time of the last ALTER, too.
+    // Also changed by an ALTER.
     return created == null ? null : { text: String(created), lasting: false }
   }
 
-  /** MariaDB calls the time of a RENAME the one at which a table was created. */
+  /** In MariaDB a RENAME changes the creation time of a table. */
   identities(): TableIdentities {
     const marks = (tables: readonly TableName[], signal: AbortSignal) =>
       this.#ask(signal, (session) => tableMarks(session, tables))
@@ -260,7 +260,7 @@ class Store implements CopyStore {
   }
 }
 
-/** Tells a server from every other, whatever name it was reached by. MariaDB has an identifier only of the machine and the port. */
+/** Identifies a server, whatever host name it was reached by. MariaDB identifies only the machine and the port. */
 async function serverOf(session: Session): Promise<string> {
   const rows = await session.command(
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'hostname', 'port')",

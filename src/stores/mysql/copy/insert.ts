@@ -1,6 +1,7 @@
 /**
- * Rows into a table, by LOAD DATA where the server allows it and by INSERTs otherwise. Both count as done only if the server wrote every row and
- * has nothing to say about any: it cuts blanks and rounds numbers with a mere note, and LOAD DATA LOCAL leaves rows out with a warning.
+ * Writes rows to a table, by LOAD DATA if the server allows it, else by INSERTs. A write succeeds only if the server
+ * wrote every row and has no warnings: it reports cut blanks and rounded numbers only in notes, and LOAD DATA LOCAL
+ * leaves rows out with a warning.
  */
 import { isEnum } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
@@ -17,18 +18,20 @@ import { baseOf, isBytes, isOpaque, isText } from './types.ts'
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
-/** Rows of statements that stay prepared: those of whole batches, and these, which few changes are cut into. Others would fill the driver's store. */
+/**
+ * Batch sizes that stay prepared, besides full batches; few changes are split into them. Others would fill the cache.
+ */
 export const KEPT_ROWS = [256, 64, 32, 16, 8, 4, 2, 1]
 const INSERT_BYTES = 4 * 2 ** 20
-/** Below, the two round trips of a LOAD DATA cost more than they save, and an INSERT says better what is wrong. */
+/** Below this, the two round trips of a LOAD DATA cost more than they save, and an INSERT has better error messages. */
 const FEW_ROWS = 16
 const DUPLICATE = 1062
 const TRUNCATED = 1265
-/** What newer servers say about words that older ones need. */
+/** Deprecation warnings of newer servers for syntax that older ones need. */
 const DEPRECATED = new Set([1287, 1681, 3719])
 
 export type Into = {
-  /** Whole and quoted. */
+  /** Qualified and quoted. */
   readonly table: string
   /** The name alone. */
   readonly name: string
@@ -38,13 +41,13 @@ export type Into = {
   readonly where: string
 }
 
-/** @returns rows written, which are all of them @throws SluiceError ROW_REFUSED, after which some of the rows may be there */
+/** @returns number of rows, all of them written @throws SluiceError ROW_REFUSED; some rows may be written then */
 export async function addRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
   if (rows.length >= FEW_ROWS && isLoadable(session, into)) return await loadRows(session, into, rows)
   return await insertRows(session, into, rows)
 }
 
-/** Overwrites rows of equal key. @returns rows written, which are all of them @throws as `addRows` */
+/** Overwrites rows with the same key. @returns number of rows, all of which were written @throws as `addRows` */
 export async function upsertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
   return await inBatches(
     session,
@@ -60,8 +63,8 @@ export async function upsertRows(session: Session, into: Into, rows: readonly Sq
 }
 
 /**
- * Leaves rows out whose key is there.
- * @param index of the key; rows that any other unique index holds back are refused
+ * Leaves out rows whose key exists.
+ * @param index of the key; rows that conflict in another unique index are refused
  * @returns rows written @throws as `addRows`
  */
 export async function appendRows(
@@ -99,7 +102,7 @@ export async function loadRows(session: Session, into: Into, rows: readonly SqlR
   return changed
 }
 
-/** Columns that a file of bytes fills as an INSERT would. */
+/** True if LOAD DATA stores the same values in all columns as an INSERT. */
 export function isLoadable({ facts }: Session, { columns }: Into): boolean {
   return (
     facts.localInfile &&
@@ -118,7 +121,7 @@ function insertHead({ table, columns }: Into): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/** A row that another unique index found has another key, and dividing by that stops the statement: it would be overwritten otherwise. */
+/** If another unique index found a row with another key, a division by zero keeps it from being overwritten. */
 function upsertTail({ columns, key }: Into): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)
@@ -162,7 +165,7 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
   return places.reduce((sum, at) => sum + rows.filter((row) => row[at] === 0n).length, 0)
 }
 
-/** Only without its strict modes the server writes the error value of an enum. What it says of any other value is refused all the same. */
+/** Only without strict mode the server writes an enum's error value. Other warnings are still refused. */
 async function withoutStrict<T>(session: Session, write: () => Promise<T>): Promise<T> {
   await session.command(
     "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",
@@ -174,14 +177,14 @@ async function withoutStrict<T>(session: Session, write: () => Promise<T>): Prom
   }
 }
 
-/** Numbers as text, as LOAD DATA has them: the column's type decides, and the driver takes a quarter of the time over them. */
+/** Numbers as text, as in LOAD DATA: the column's type decides, and the driver needs a quarter of the time. */
 function asWritten(row: SqlRow): SqlValue[] {
   return row.map((value) => (typeof value === 'number' ? numberText(value) : value))
 }
 
 type Warning = { readonly number: number; readonly text: string }
 
-/** @param zeros error values of enums that were written: so many warnings say only that */
+/** @param zeros error values of enums that were written: so many warnings are expected */
 async function warningsOf(session: Session, zeros: number): Promise<readonly Warning[]> {
   const rows = await session.command('SHOW WARNINGS')
   let expected = zeros

@@ -1,4 +1,4 @@
-/** Which columns tell the rows of a table apart, and sort them by an index. */
+/** Chooses the row key of a table: columns that identify its rows, and sort them by an index. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { isSortable } from './ranges.ts'
 
@@ -12,8 +12,9 @@ export type IndexPart = {
 }
 
 /**
- * The primary key; else a unique index without NULL, else one with, that of the fewest columns first. Indexes on expressions, on the beginning of a
- * text, on made values, or on values that nobody can compare exactly (floating point numbers) are none.
+ * The primary key; else a unique index without NULL, else one with NULL, the one with the fewest columns first. Not
+ * used are indexes on expressions, on prefixes of texts, on generated columns, and on values that cannot be compared
+ * exactly (floating point numbers).
  */
 export function chooseKey(
   parts: readonly IndexPart[],

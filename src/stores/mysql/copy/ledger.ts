@@ -57,7 +57,7 @@ class Ledger implements LedgerDatabase {
       .map((name) => `ALTER TABLE ${quoted(name)} ROW_FORMAT = DYNAMIC, CONVERT TO CHARACTER SET ${charset}`)
   }
 
-  /** @throws SluiceError TARGET_BUSY where the server does not end it in time */
+  /** @throws SluiceError TARGET_BUSY if the server does not end it in time */
   async endSession(session: string): Promise<void> {
     if (session !== '') await endMarked(this.#config, session)
   }

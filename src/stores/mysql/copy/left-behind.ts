@@ -1,4 +1,4 @@
-/** What tables of MySQL and MariaDB have that a copy does not bring along, by the server's dictionary. */
+/** Dependencies of tables of MySQL and MariaDB that a copy leaves out, from the server's dictionary. */
 import { streamOfTrigger } from '../follow/triggers/log.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
@@ -8,13 +8,13 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { isDictionaryName } from './names.ts'
 
-/** Tables that one question asks about. */
+/** Tables per query. */
 const AT_ONCE = 100
 const OWN = "('information_schema', 'mysql', 'performance_schema', 'sys')"
 
 type Found = [LeftKind, string | undefined, string | null]
 
-/** @param own database that names without one stand for */
+/** @param own database for names without one */
 export async function leftOf(
   session: Session,
   { tables: asked, all }: LeftScope,
@@ -59,7 +59,7 @@ async function ofTables(session: Session, tables: readonly TableName[], own: str
     WHERE COLUMN_COMMENT <> '' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'collation', COLUMN_NAME FROM information_schema.COLUMNS
     WHERE (COLLATION_NAME LIKE '%\\_ci' OR COLLATION_NAME LIKE '%\\_ai\\_%') AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
-  // A default that draws from a sequence, of MariaDB.
+  // MariaDB: a default that takes numbers from a sequence.
   await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'sequence', COLUMN_NAME FROM information_schema.COLUMNS
     WHERE COLUMN_DEFAULT LIKE 'nextval(%' AND DATA_TYPE LIKE '%int' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'invisible column', COLUMN_NAME FROM information_schema.COLUMNS
@@ -78,7 +78,7 @@ async function ofTables(session: Session, tables: readonly TableName[], own: str
   return [...found, ...(await viewsOf(session, tables, own))]
 }
 
-/** MariaDB does not say which tables a view reads: the names stand in its definition, with their databases. */
+/** MariaDB does not list the tables that a view reads, but the view's definition has their names with the database. */
 async function viewsOf(session: Session, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
   const views = await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${OWN}`,
@@ -122,7 +122,7 @@ async function ofDatabases(session: Session, schemas: readonly string[]): Promis
   return found
 }
 
-/** Without these rights the dictionary leaves rows out and says nothing. */
+/** Without these rights the dictionary silently leaves rows out. */
 async function hiddenFrom(session: Session): Promise<readonly LeftBehind[]> {
   const grants = (await session.command('SHOW GRANTS')).map(([text]) => String(text).toUpperCase())
   const has = (right: string): boolean => grants.some((text) => text.includes('ALL PRIVILEGES') || text.includes(right))

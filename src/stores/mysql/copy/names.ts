@@ -1,4 +1,4 @@
-/** Names of tables: in SQL, and in the patterns that people write. */
+/** Table names, in SQL and in the patterns of users. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { namePattern } from '../../../shared/name-pattern.ts'
 import { quoted } from '../load.ts'
@@ -6,15 +6,16 @@ import { quoted } from '../load.ts'
 export { quoted } from '../load.ts'
 
 /**
- * True of NULL, and of nothing else. In a column of days that is NOT NULL, `IS NULL` is true of 0000-00-00, too, and so is `t.day IS NULL` of a row that an outer join
- * has found; where `sql_auto_is_null` is set, it is true of the id that was given last. `IS NOT NULL` is as anywhere.
+ * True for NULL only. In a NOT NULL date column, `IS NULL` is also true for 0000-00-00, and so is `t.day IS NULL` for a
+ * row that an outer join has found; with `sql_auto_is_null` it is true for the id generated last. `IS NOT NULL` is as
+ * anywhere.
  * @param name quoted
  */
 export function isNull(name: string): string {
   return `(${name} <=> NULL)`
 }
 
-/** `"db"."table"`, as sessions of ours read it. */
+/** `"db"."table"`, for our sessions. */
 export function tableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
 }
@@ -27,10 +28,7 @@ export type TablePattern = {
 
 export type NameTest = (name: string) => boolean
 
-/**
- * @param pattern `db.table` or `table`, each with `*` for any characters
- * @param folded whether the server takes `A` and `a` in names for the same
- */
+/** @param pattern `db.table` or `table`, with `*` for any characters @param folded the server ignores case in names */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const dot = pattern.indexOf('.')
   const fits = (text: string): NameTest => namePattern(text, folded ? 'unicode' : 'exact')
@@ -39,7 +37,7 @@ export function tablePattern(pattern: string, folded: boolean): TablePattern {
     : { schema: fits(pattern.slice(0, dot)), table: fits(pattern.slice(dot + 1)) }
 }
 
-/** Whether the dictionary can hold the name: it is utf8mb3, and a comparison with letters beyond that is an error. */
+/** True if the dictionary can hold the name: it is utf8mb3, and comparing it with other letters is an error. */
 export function isDictionaryName(name: string): boolean {
   return !/[\u{10000}-\u{10ffff}]/u.test(name)
 }

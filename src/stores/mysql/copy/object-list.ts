@@ -1,4 +1,4 @@
-/** Indexes, constraints and defaults of a table: what the server's dictionary says, and its definition in SQL for what only that tells. */
+/** Indexes, constraints and defaults of a table, from the dictionary and the table's CREATE statement. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { elementsOf, nameAt } from '../../common/definition-text.ts'
@@ -6,10 +6,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 
-/**
- * Without a table of that name: nothing.
- * @param session in which a backslash escapes, as the server prints texts
- */
+/** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
 export async function listObjects(session: Session, table: TableName): Promise<readonly SchemaObject[]> {
   const { schema = null, name } = table
   const here = 'COALESCE(?, DATABASE())'
@@ -55,7 +52,7 @@ export async function listObjects(session: Session, table: TableName): Promise<r
 
 type Definitions = { readonly keys: ReadonlyMap<string, string>; readonly checks: ReadonlyMap<string, string> }
 
-/** Each element of a table by its name, as it stands behind that. */
+/** The definition of each key and check after its name. */
 function definitionsIn(sql: string): Definitions {
   const keys = new Map<string, string>()
   const checks = new Map<string, string>()
@@ -114,12 +111,12 @@ function foreignKey(name: string, rows: readonly SqlRow[]): SchemaObject {
   }
 }
 
-/** To InnoDB the two are one. */
+/** InnoDB treats the two alike. */
 function action(rule: string): string {
   return rule === 'RESTRICT' ? 'NO ACTION' : rule
 }
 
-/** As SQL, which is what MariaDB keeps; MySQL keeps the value. */
+/** A default as SQL, as MariaDB stores it; MySQL stores the value. */
 function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): readonly SchemaObject[] {
   const words = String(extra).toLowerCase()
   if (value == null || (isMariadb && value === 'NULL') || /\bgenerated\b(?<!default_generated)/.test(words)) return []
@@ -133,7 +130,7 @@ function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): read
   return [{ kind: 'default', name: String(name), own, columns: [String(name)] }]
 }
 
-/** The dictionary puts a backslash before quotes, which nobody reads back. */
+/** The dictionary puts a backslash before quotes, which is not valid SQL. */
 function expressionOf(text: string): string {
   return `(${text.replaceAll(String.raw`\'`, "'")})`
 }

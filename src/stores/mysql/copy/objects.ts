@@ -1,4 +1,4 @@
-/** Indexes, constraints and defaults in MySQL and MariaDB, where each of them is one statement that happens as a whole or not at all. */
+/** Indexes, constraints and defaults in MySQL and MariaDB; each is created by one atomic statement. */
 import { createHash } from 'node:crypto'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexObject, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
@@ -17,11 +17,11 @@ import { baseOf, isBytes, isText } from './types.ts'
 import { countText } from '../../../shared/figures.ts'
 
 const NAME_CHARACTERS = 64
-/** Of a text that an index cannot hold as a whole. */
+/** Characters of a prefix, if an index cannot hold a whole text. */
 const PREFIX = 191
 /** Bytes of all columns of an index together. */
 const INDEX_BYTES = 3072
-/** A row that points to no other, when a foreign key is made. */
+/** Error number: a row violates the new foreign key. */
 const NO_PARENT = 1452
 
 export class MysqlObjects implements ObjectStore, AsyncDisposable {
@@ -29,7 +29,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
   readonly #config: MysqlConfig
   readonly #readers: Pool<Session>
 
-  /** @param flavour `mysql` or `mariadb`: each writes expressions in its own way */
+  /** @param flavour `mysql` or `mariadb`: they print expressions differently */
   constructor(config: MysqlConfig, flavour: string) {
     this.#config = config
     this.words = flavour
@@ -142,14 +142,14 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     return this.#readers.use((session) =>
       interruptible(this.#config, session, signal, async () => {
         const result = await body(session)
-        // Whoever alters a table waits for transactions that have looked at it.
+        // End the transaction: an ALTER TABLE waits for transactions that have read the table.
         await session.command('COMMIT')
         return result
       }),
     )
   }
 
-  /** Over a connection of its own, which leaves nothing locked behind. */
+  /** On its own connection, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: Session) => Promise<void>): Promise<void> {
     const session = await this.#open('write')
     try {
@@ -172,7 +172,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
 }
 
 function objectLock(session: Session, name: string): ObjectLock {
-  // A login sees its own sessions, and those of others with PROCESS alone.
+  // Without PROCESS a login sees only its own sessions.
   const idle = `SELECT ID, USER FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK(?) AND COMMAND = 'Sleep'`
   return {
     take: async () => Number((await session.rows('SELECT GET_LOCK(?, 0)', [name]))[0]?.[0]) === 1,
@@ -185,19 +185,19 @@ function objectLock(session: Session, name: string): ObjectLock {
   }
 }
 
-/** Of the whole table: the server alters one thing of it at a time, and lets nobody wait for that as long as it may take. */
+/** Name of a lock on the whole table: a second ALTER at the same time would run into its lock timeout. */
 function lockOf({ table }: TableSpec): string {
   const words = JSON.stringify([table.schema, table.name])
   return `sluice ${createHash('sha256').update(words).digest('hex').slice(0, 40)}`
 }
 
-/** Whether it has the name, among those that share names; a default is set anew, which takes no time. */
+/** True if an object of that kind has the name; a default is always set again, which takes no time. */
 function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
   const place = ({ kind }: SchemaObject): string => (kind === 'index' || kind === 'unique' ? 'index' : kind)
   return other.kind !== 'default' && place(one) === place(other) && one.name.toLowerCase() === other.name.toLowerCase()
 }
 
-/** The server prints texts with backslashes whatever the session reads: definitions are read back as they are printed. */
+/** The server prints texts with backslashes in any sql_mode; definitions are parsed as they are printed. */
 async function readBackslashes(session: Session): Promise<void> {
   const [row] = await session.rows('SELECT @@sql_mode')
   const modes = String(row?.[0] ?? '').split(',')
@@ -205,7 +205,7 @@ async function readBackslashes(session: Session): Promise<void> {
   await session.command(`SET SESSION sql_mode = '${kept.join(',')}'`)
 }
 
-/** Texts without a bound are indexed by their beginnings, which no unique index can be. */
+/** Texts without a length limit are indexed by a prefix, which is not possible for a unique index. */
 function fittedIndex(object: IndexObject, table: TableSpec): SchemaObject | { readonly refused: string } {
   const room = Math.floor(INDEX_BYTES / 4 / Math.max(1, object.parts.length))
   const parts: IndexPart[] = []

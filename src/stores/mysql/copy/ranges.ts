@@ -1,4 +1,4 @@
-/** Ranges of keys in the SQL of MySQL, which finds them by the index of the key however far back they begin. */
+/** Key ranges in the SQL of MySQL, written so that the key's index finds them even at the end of a table. */
 import { isEnum, isMembered, memberNumber, membersOf } from '../../../model/copy/members.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
@@ -31,23 +31,23 @@ export const KEYS: KeyDialect = {
 
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
-/** Whether ranges can go by the values of a column, in the order in which they come out of its index. */
+/** True if ranges can use the values of a column, in the order of its index. */
 export function isSortable({ native }: Column): boolean {
   const base = baseOf(native)
   return base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
 }
 
-/** Enums and sets are sorted by their numbers, which the index finds one by one and not in ranges. */
+/** Enums and sets sort by their numbers; the index finds single values of them, not ranges. */
 function isNumbered({ native }: Column): boolean {
   return isMembered(native)
 }
 
-/** One column, compared by itself: what `rangeCondition` makes of it is enough. */
+/** True for one plain column, for which `rangeCondition` is enough. */
 function isSimple(table: TableSpec): boolean {
   return table.key.length < 2 && !keyColumns(table).some(isNumbered)
 }
 
-/** As `rangeCondition`; a key of several columns is compared column by column, since the server uses no index for row values. */
+/** As `rangeCondition`, but compares a key column by column, because the server uses no index for row values. */
 export function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
     throw new Error(`${table.table.name} has no key that a range could go by`)
@@ -128,7 +128,7 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
   const mark = bound(column)
   const parameter = value(column, first)
   const far = farSide(column, first)
-  // No row has a time there, so that other columns of the key decide nothing.
+  // No row can have this time, so further key columns do not matter.
   if (far !== null) return { sql: (far === 'above') === (beyond === '<') ? '1 = 1' : '1 = 0', parameters: [] }
   const past = isNumbered(column)
     ? numbered(column, first, beyond)
@@ -148,8 +148,8 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
 }
 
 /**
- * Values of an enum or a set before or behind one, by their numbers. Those of an enum are listed, which the server reads as ranges of the index; the combinations
- * of a set are too many.
+ * Condition for values of an enum or a set before or after one, by their numbers. Those of an enum are listed, which
+ * the server reads as ranges of the index; a set has too many combinations.
  */
 function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Condition {
   const number = memberNumber(native, edge)
@@ -159,7 +159,7 @@ function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Co
     })
   }
   if (!isEnum(native)) return { sql: `${quoted(name)} + 0 ${beyond} ?`, parameters: [number] }
-  // What a server without strict rules could not take has the number 0.
+  // Number 0 is the error value of an enum: a server without strict mode stores it for an invalid value.
   const all = [0n, ...membersOf(native).map((_, at) => BigInt(at + 1))]
   const some = all.filter((one) => (beyond === '>' ? one > number : one < number))
   if (some.length === 0) return { sql: '1 = 0', parameters: [] }
@@ -182,17 +182,20 @@ function bound({ native, type }: Column): string {
   }
 }
 
-/** The parameter for the value that a row of this key has: of a time that no row can have NULL, which nothing equals, where a bound lies at the end of all times. */
+/**
+ * Parameter for equality with this key value. NULL, which equals nothing, for a time that no row can have, as in a
+ * bound at the end of all times.
+ */
 export function equalValue(column: Column, given: string): SqlValue {
   return farSide(column, given) === null ? value(column, given) : null
 }
 
 const WHOLE = /^-?\d+$/
 
-/** Numbers go as numbers: a text beside a column of numbers would be compared as a floating point number. */
+/** Numbers are sent as numbers: a text would be compared with a numeric column as floating point numbers. */
 function value(column: Column, given: string): SqlValue {
   const { native } = column
-  // No value equals NULL, and no row has what is no member.
+  // Null for a text that is no member: no row has it, and nothing equals NULL.
   if (isMembered(native)) return memberNumber(native, given)
   const base = baseOf(native)
   if ((isWhole(base) || base === 'bit') && WHOLE.test(given)) return BigInt(given)
@@ -217,18 +220,18 @@ function value(column: Column, given: string): SqlValue {
 }
 
 const TIMES: ReadonlySet<string> = new Set(['date', 'datetime', 'timestamp'])
-/** First and last times that sort as other systems sort theirs. */
+/** First and last time that sort as in other systems. */
 const LOWEST = '0000-01-01 00:00:00'
 const HIGHEST = '9999-12-31 23:59:59.999999'
 
-/** Where a time of another system lies that no row here can have: before the year 1 or behind 9999; null for others. */
+/** Position of a time that no row here can have: before the year 1 or after 9999; null for other times. */
 function farSide({ native }: Column, given: string): 'below' | 'above' | null {
   if (!TIMES.has(baseOf(native))) return null
   if (/^-infinity$|BC\)?$/i.test(given)) return 'below'
   return /^infinity$|^\d{5}/i.test(given) ? 'above' : null
 }
 
-/** A bound that can be compared here: the server compares others with nothing. */
+/** Moves a bound into the range of times that the server can compare. */
 function held(column: Column, canonical: string): string {
   const far = farSide(column, canonical)
   if (far === null) return canonical

@@ -1,4 +1,4 @@
-/** Rows of a request, as they arrive. */
+/** Reads the rows of a request as they arrive. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -19,9 +19,9 @@ type Aside = NonNullable<RowRequest['aside']>
 type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonly column: Column }[]
 
 /**
- * Rows over one session that is nobody else's meanwhile; at most a few batches wait in memory.
- * @param odd of a request `asStored`, rows with a value that is none of its type are put in here
- * @throws SluiceError VALUE_REFUSED with column and key, and what the server says; the signal's reason
+ * Reads rows over one session, which nothing else may use meanwhile; at most a few batches wait in memory.
+ * @param odd receives rows of a request `asStored` that have a value that is not of its type
+ * @throws SluiceError VALUE_REFUSED with column and key; the server's errors; the signal's reason
  */
 export async function* readRows(
   session: Session,
@@ -48,7 +48,7 @@ export async function* readRows(
   )
   for (;;) {
     const page = await stream.take(size.rows)
-    // What was cut short is no end.
+    // A result that was cut short is not complete.
     throwIfAborted(signal)
     if (page.length === 0) return
     const rows: Row[] = []
@@ -64,9 +64,10 @@ export async function* readRows(
 }
 
 /**
- * Rows of the driver in canonical form; null where one was set aside.
- * @param odd rows with a value beside the key that is none of its type come as they are stored, and are put in here; null where such rows are refused
- * @throws (the function) SluiceError VALUE_REFUSED, with column and key, where nobody is told of such rows
+ * Converts rows of the driver to canonical form; null for a quarantined row.
+ * @param odd receives rows with a value outside the key that is not of its type; these keep it as stored. Null: such
+ * rows are refused
+ * @throws (the function) SluiceError VALUE_REFUSED, with column and key, if no callback takes such rows
  */
 export function rowReader(
   columns: Wanted,

@@ -1,6 +1,6 @@
 /**
- * The connections of one look at a source. Each has a snapshot of its own, because the server shares none; all are taken in the same moment,
- * and none is opened later. Where the server's binary log says that they stand at the same place, they are one.
+ * The connections of a view of a source. Each has its own snapshot, because the server cannot share one; all are taken
+ * together, and none is opened later. They are the same snapshot if the binary log shows the same position for all.
  */
 import { randomUUID } from 'node:crypto'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -10,9 +10,9 @@ import type { Session } from '../session.ts'
 import { sourceLost } from './errors.ts'
 import { endStatement, openCopySession } from './sessions.ts'
 
-/** How often all snapshots are taken again where writers came between them. */
+/** How often all snapshots are taken, if writes came between them. */
 const ATTEMPTS = 3
-/** How long the rest of an answer that nobody wants may take before the server is told to stop, in milliseconds. */
+/** How long discarding a result may take before the statement is killed, in milliseconds. */
 const DRAIN_MS = 20
 
 type Waiting = { resolve(session: Session): void; reject(error: unknown): void }
@@ -45,17 +45,17 @@ export class Readers implements AsyncDisposable {
     }
   }
 
-  /** @param session in a transaction whose snapshot is taken, behind a savepoint `sluice` */
+  /** @param session in a transaction with its snapshot taken, after a savepoint `sluice` */
   static async of(config: MysqlConfig, session: Session): Promise<Readers> {
     return new Readers(config, [session], await pointOf([session], 'unknown'))
   }
 
-  /** Whether no reader is lost: others have other snapshots. */
+  /** True if no reader is lost; a new one would have another snapshot. */
   get stand(): boolean {
     return this.#all.every(({ broken }) => broken === null)
   }
 
-  /** Runs the body with a reader that is nobody else's meanwhile; where all are taken it waits its turn. */
+  /** Runs the body with a reader of its own; waits if all are in use. */
   async use<T>(signal: AbortSignal | null, body: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.take(signal)
     try {
@@ -65,7 +65,7 @@ export class Readers implements AsyncDisposable {
     }
   }
 
-  /** @throws SluiceError CONNECTION_LOST where no reader is left, the signal's reason */
+  /** @throws SluiceError CONNECTION_LOST if no reader is left; the signal's reason */
   async take(signal: AbortSignal | null): Promise<Session> {
     if (signal !== null) throwIfAborted(signal)
     for (;;) {
@@ -76,10 +76,10 @@ export class Readers implements AsyncDisposable {
     }
   }
 
-  /** Gives a reader back, in whatever state. What it still reads is ended; its snapshot stays. */
+  /** Returns a reader, in any state. A statement that still runs is ended; the snapshot stays. */
   async give(session: Session): Promise<void> {
     if (session.isStreaming) await this.#quiet(session)
-    // Until then nobody could alter the tables that it has read.
+    // Releases the metadata locks, so that the tables can be altered.
     if (session.broken === null) {
       await session.command('ROLLBACK TO SAVEPOINT sluice').catch(() => session.destroy())
     }
@@ -122,7 +122,7 @@ export class Readers implements AsyncDisposable {
     })
   }
 
-  /** A few rows are sooner read to their end than another connection is made to stop them. */
+  /** Reading a few more rows is faster than opening a connection to kill the statement. */
   async #quiet(session: Session): Promise<void> {
     session.dropStream()
     const drained = session.command('DO 0').catch(() => undefined)
@@ -164,7 +164,7 @@ async function pointOf(sessions: readonly Session[], place: Place): Promise<Read
 
 type Place = { readonly position: string } | 'several' | 'unknown'
 
-/** Where in MariaDB's binary log the snapshots stand. */
+/** Position of the snapshots in MariaDB's binary log. */
 async function placeOf(sessions: readonly Session[]): Promise<Place> {
   const places = sessions.map(async (session) => {
     const rows = await session.command("SHOW STATUS LIKE 'binlog_snapshot_%'")
@@ -181,7 +181,7 @@ function samePlace(places: readonly (string | null)[]): Place {
   return places.every((one) => one === first) ? { position: first } : 'several'
 }
 
-/** What MySQL has committed, as its identifiers of transactions: between two equal answers nothing came. */
+/** MySQL's executed transaction ids: if they are equal before and after, nothing was committed between. */
 async function executedOn(session: Session): Promise<string | null> {
   if (session.facts.flavour !== 'mysql') return null
   const [[executed] = []] = await session.rows('SELECT @@GLOBAL.gtid_executed')

@@ -1,6 +1,7 @@
 /**
- * A snapshot holds the rows of every table, but not their names: where a table was put in the place of another by RENAME, as tools do that alter
- * large tables, readers would find in it what it held when the snapshot was taken, half filled or empty.
+ * Detects replaced tables. A snapshot holds the rows of every table, but not the names. After a RENAME, as by tools
+ * that alter large tables, readers would find under the name the rows that the new table had at the snapshot: some or
+ * none.
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,17 +11,18 @@ import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 
 export class SameTables {
-  /** When the table was made that had the name at its first use. */
+  /** Creation time of the table that had the name at its first use. */
   readonly #made = new Map<string, string>()
 
   /**
-   * Keeps the table under its name until the session's reader is given back, and makes sure that it is the one that was there at first.
-   * @throws SluiceError CONNECTION_LOST, retryable, where another one is: it needs another view; SOURCE_GONE where columns have exchanged their names
+   * Locks the table's name until the session's reader is returned, and checks that it is the same table as at first.
+   * @throws SluiceError CONNECTION_LOST, retryable, if it is another table: a new view is needed; SOURCE_GONE if
+   * columns have swapped names
    */
   async hold(session: Session, spec: TableSpec, label: string): Promise<void> {
     const { table } = spec
     const name = tableSql(table)
-    // Whatever was read locks the name.
+    // Any read locks the name.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 0`)
     const [[time] = []] = await session.rows(
       'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
@@ -34,7 +36,7 @@ export class SameTables {
       refuseReordered(spec, now, 'source', label)
       return
     }
-    // Where it was altered so that no older snapshot can be read, the server says so.
+    // If it was altered so that no older snapshot can be read, the server says so.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 1`)
     throw new SluiceError(
       'CONNECTION_LOST',
@@ -50,13 +52,13 @@ export class SameTables {
   }
 }
 
-/** Names of the columns of each of these tables, in one question; of tables that the session has locked by reading or writing them. */
+/** Column names of these tables, in one query. The session must have locked them by reading or writing. */
 export async function columnsInOrder(
   session: Session,
   tables: readonly TableName[],
 ): Promise<readonly (readonly string[])[]> {
   if (tables.length === 0) return []
-  // Names as literals, table by table: servers look up those alone, where they read the whole dictionary for a list.
+  // Names as literals, table by table: servers find only those; for a list they read the whole dictionary.
   const questions = tables.map(
     ({ schema, name }, place) =>
       `SELECT ${place} AS place, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal FROM information_schema.COLUMNS

@@ -1,4 +1,4 @@
-/** Connections of a copy: those of the catalog, with a few more settings, and what is done over another one beside them. */
+/** Sessions of a copy, with more settings than the catalog's; and how to stop their statements. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { MysqlConfig } from '../config.ts'
 import type { Purpose } from '../connect.ts'
@@ -9,7 +9,7 @@ import { asking, connectTo } from '../sessions.ts'
 /** The server's number for "there is no such session". */
 const NO_SUCH_SESSION = 1094
 
-/** Warnings are read to tell a row that was there from a value that was cut: each row of a statement may cause some. */
+/** Warnings are read to distinguish an existing row from a cut value: each row of a statement may cause some. */
 const FOR_WRITING = [
   "sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
   'sql_notes = 1',
@@ -17,7 +17,7 @@ const FOR_WRITING = [
   'foreign_key_checks = 1',
   'unique_checks = 1',
 ]
-/** A reader may rest for as long as its target takes. */
+/** A reader may be idle for as long as its target takes. */
 const OF_MARIADB = [
   'idle_transaction_timeout = 0',
   'idle_readonly_transaction_timeout = 0',
@@ -32,7 +32,7 @@ export async function openCopySession(config: MysqlConfig, purpose: Purpose): Pr
       "lc_messages = 'en_US'",
       ...(session.facts.flavour === 'mariadb' ? OF_MARIADB : []),
       ...(purpose === 'write' ? FOR_WRITING : []),
-      // The server knows no parts of a second.
+      // The server knows no fractions of a second.
       ...(purpose === 'read' && config.lockWaitMs !== undefined
         ? [`lock_wait_timeout = ${Math.max(1, Math.ceil(config.lockWaitMs / 1000))}`]
         : []),
@@ -47,8 +47,9 @@ export async function openCopySession(config: MysqlConfig, purpose: Purpose): Pr
 }
 
 /**
- * MariaDB with a binary log gives the locks on tables that a snapshot has read back only to a session that writes no log: until then nobody can
- * alter them. It takes the right BINLOG ADMIN; without it the tables stay as they are while the view is open.
+ * Switches the binary log off for a reading session. In MariaDB with a binary log, only such a session can release the
+ * metadata locks of tables that its snapshot has read; until then nothing can alter these tables. Needs the right
+ * BINLOG ADMIN; without it the tables cannot be altered while the view is open.
  */
 async function leaveLog(session: Session): Promise<void> {
   try {
@@ -59,8 +60,8 @@ async function leaveLog(session: Session): Promise<void> {
 }
 
 /**
- * Until it is undone, the signal ends at the server whatever the session works on. The connection, and the snapshot it holds, live on. An answer
- * that was cut short may look like a whole one: whoever reads it asks the signal at its end.
+ * Until it is undone, the signal kills the session's statement at the server. The connection and its snapshot stay. A
+ * result that was cut short may look complete: the reader checks the signal at its end.
  */
 export function stopOn(config: MysqlConfig, session: Session, signal: AbortSignal): () => Promise<void> {
   let stopping: Promise<void> | null = null
@@ -95,7 +96,7 @@ export async function interruptible<T>(
   }
 }
 
-/** Ends what a session works on now, over another connection; a session that cannot be reached so is given up. */
+/** Kills the current statement of a session over another connection; if that fails, the session is closed. */
 export async function endStatement(config: MysqlConfig, session: Session): Promise<void> {
   try {
     await asking(config, async (asker) => await asker.command(`KILL QUERY ${session.facts.id}`))
@@ -104,6 +105,6 @@ export async function endStatement(config: MysqlConfig, session: Session): Promi
     return
   }
   session.dropStream()
-  // The word may have come after the statement had ended: then it would end the next one.
+  // The KILL may have arrived after the statement had ended, and would end the next one: let it end this one.
   if (session.broken === null) await session.command('DO 0').catch(() => undefined)
 }

@@ -1,13 +1,13 @@
-/** What the server says about a table that is written to: whether it has transactions, and what tells its rows apart. */
+/** Facts about a table that is written to: whether it has transactions, and its unique indexes. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/port.ts'
 import type { Session } from '../session.ts'
 
 export type TableShape = {
-  /** Null where there is no such table. */
+  /** Null if there is no such table. */
   readonly engine: string | null
-  /** Names of the columns of each unique index that holds whole values, by the name of the index. */
+  /** Column names of each unique index on whole values, by the name of the index. */
   readonly unique: ReadonlyMap<string, readonly string[]>
 }
 
@@ -34,7 +34,7 @@ export async function shapeOf(session: Session, { table }: TableSpec): Promise<T
   return { engine: engine == null ? null : String(engine), unique }
 }
 
-/** @throws SluiceError TABLE_REFUSED where rows could be lost, or stay behind after a chunk that failed */
+/** @throws SluiceError TABLE_REFUSED if rows could be lost, or remain after a failed chunk */
 export function refuseUnfit({ table }: ChunkRequest, { engine }: TableShape): void {
   const where = tableText(table.table)
   if (engine === null) {
@@ -48,7 +48,7 @@ export function refuseUnfit({ table }: ChunkRequest, { engine }: TableShape): vo
   }
 }
 
-/** The unique index that tells rows apart by the table's key. @throws SluiceError TABLE_REFUSED where there is none */
+/** Name of the unique index on the table's key. @throws SluiceError TABLE_REFUSED if there is none */
 export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: TableShape): string {
   const key = new Set(table.key)
   for (const [index, columns] of unique) {

@@ -1,4 +1,4 @@
-/** Tables as the server's dictionary describes them. */
+/** Tables as described by the server's dictionary. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { doubledMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
@@ -8,15 +8,15 @@ import { chooseKey, type IndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
 import { baseOf, isByBytes, isHexed, isShape, typeOf } from './types.ts'
 
-/** Databases of the server itself. */
+/** The server's own databases. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
 const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
-/** Tables that one question asks about. */
+/** Tables per query. */
 const AT_ONCE = 200
 
 /**
  * @param pattern `db.table` or `table`, with `*` for any characters; without `db` those of the URL's database
- * @param server what tells this server from others, for the identity of a table
+ * @param server identifies this server, for the identity of a table
  * @returns sorted by name
  */
 export async function findTables(session: Session, pattern: string, server: string): Promise<readonly TableSpec[]> {
@@ -24,7 +24,7 @@ export async function findTables(session: Session, pattern: string, server: stri
   const wanted = tablePattern(pattern, session.facts.foldsTables)
   const schemas = wanted.schema === null ? [String(current)] : await matchingSchemas(session, wanted.schema)
   const tables: TableSpec[] = []
-  // Statistics of MySQL are a day old unless it is told to look.
+  // MySQL's statistics may be a day old unless this is set.
   if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')
   for (const schema of schemas) {
     const rows = await session.rows(
@@ -99,7 +99,7 @@ async function describe(
   return specs
 }
 
-/** Asks the tables of the dictionary about some tables at once. */
+/** Queries the dictionary for several tables at once. */
 class Dictionary {
   readonly #session: Session
   readonly #schema: string
@@ -114,8 +114,8 @@ class Dictionary {
   /** Rows by the name of their table. */
   async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
     const marks = this.#names.map(() => '?').join(', ')
-    // The dictionary compares names without regard to case, and of two in a list it would look up one. By one name it finds a table fast,
-    // unless the name has letters that no name of a table has: such a comparison is an error.
+    // The dictionary ignores case in names, and an IN list would find only one of two such names. For a single name it
+    // is fast, unless the name has letters that no table name can have: comparing those is an error.
     const alone = this.#names.length === 1 && isDictionaryName(this.#names[0] ?? '')
     const rows = await this.#session.rows(
       `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ?${alone ? ' AND TABLE_NAME = ?' : ''}
@@ -132,7 +132,7 @@ class Dictionary {
   }
 }
 
-/** MariaDB's JSON is a text with a constraint. */
+/** Columns of type JSON: in MariaDB they are texts with a constraint. */
 async function jsonColumns(
   dictionary: Dictionary,
   isMariadb: boolean,
@@ -147,7 +147,7 @@ async function jsonColumns(
   const json = new Map<string, ReadonlySet<string>>()
   for (const [table, constraints] of rows) {
     const names = constraints.filter(([name, clause]) => {
-      // The clause is printed with the quotes of the session that asks.
+      // The clause is printed with the quotes of the session.
       const column = String(name)
       return clause === `json_valid(${quoted(column)})` || clause === `json_valid(\`${column.replaceAll('`', '``')}\`)`
     })
@@ -169,7 +169,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     fraction: number(fraction),
   })
   const identity = words.includes('auto_increment')
-  // MariaDB writes NULL down as the default of a column that may hold it.
+  // MariaDB reports NULL as the default of a nullable column.
   const hasDefault = (fallback != null && !(isMariadb && fallback === 'NULL')) || identity
   const order = collationOf(base, collation)
   return {
@@ -188,7 +188,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
   }
 }
 
-/** MariaDB sorts its UUIDs by their parts from behind. */
+/** MariaDB sorts UUIDs by their parts in reverse order. */
 function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined): string | null {
   if (base === 'uuid') return 'uuid'
   return collation == null || isByBytes(String(collation)) ? null : String(collation)

@@ -1,4 +1,3 @@
-/** MySQL and MariaDB as the place where copies go. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -21,16 +20,16 @@ import { openWriter } from './writer.ts'
 
 /** Connections that stay open between chunks. */
 const IDLE = 8
-/** The server's number for a table that others refer to, which it does not empty at once. */
+/** The server's number for a TRUNCATE of a table that foreign keys refer to. */
 const REFERRED_TO = 1701
 const DROP_KEYS = 'drop these foreign keys first'
 
 export class Target implements CopyTarget, AsyncDisposable {
   readonly #config: MysqlConfig
   readonly #pool: Pool<Session>
-  /** Asked once a table: it is not altered while a copy fills it. */
+  /** Read once per table: it is not altered while a copy fills it. */
   readonly #shapes = new Map<string, Promise<TableShape>>()
-  /** Tables whose ranges can be emptied, asked once, too. */
+  /** Tables whose ranges can be emptied; also checked once. */
   readonly #alone = new Map<string, Promise<void>>()
 
   constructor(config: MysqlConfig) {
@@ -55,7 +54,7 @@ export class Target implements CopyTarget, AsyncDisposable {
     })
   }
 
-  /** The next number of an AUTO_INCREMENT has risen with the rows by itself; the source may be further. */
+  /** AUTO_INCREMENT has risen with the rows by itself; the source's may be higher. */
   async finish(
     table: TableSpec,
     signal: AbortSignal,
@@ -81,7 +80,7 @@ export class Target implements CopyTarget, AsyncDisposable {
 
   async remove(request: RemoveRequest): Promise<StepEnd> {
     throwIfAborted(request.signal)
-    // Foreign keys may have come since a copy asked for them.
+    // Foreign keys may have been added since a copy read the shape.
     this.#shapes.delete(tableSql(request.table.table))
     const shape = await this.#shape(request.table)
     return await this.#pool.use((session) => removeRows(this.#config, session, request, shape))
@@ -95,7 +94,7 @@ export class Target implements CopyTarget, AsyncDisposable {
     return this.#once(this.#shapes, table, (session) => shapeOf(session, table))
   }
 
-  /** @throws SluiceError TABLE_REFUSED where rows of other tables would go with those of a range */
+  /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with those of a range */
   #refuseFollowed(spec: TableSpec): Promise<void> {
     const { table } = spec
     const without = 'copy with --on-existing upsert'
@@ -122,7 +121,7 @@ export class Target implements CopyTarget, AsyncDisposable {
     return await answer
   }
 
-  /** Statements that define tables commit by themselves: never on the session of a chunk. */
+  /** DDL commits by itself, so it never runs on the session of a chunk. */
   async #command(table: TableSpec, signal: AbortSignal, body: (session: Session) => Promise<unknown>): Promise<void> {
     throwIfAborted(signal)
     this.#shapes.delete(tableSql(table.table))
@@ -130,18 +129,14 @@ export class Target implements CopyTarget, AsyncDisposable {
       await this.#pool.use(body)
     } catch (error) {
       const named = targetError(error, `${this.#config.label}: ${tableText(table.table)}`)
-      // A row is no part of these.
+      // These statements have no row to refuse.
       if (!(named instanceof SluiceError) || named.code !== 'ROW_REFUSED') throw named
       throw new SluiceError('TABLE_REFUSED', named.message, { where: named.where ?? '', cause: error })
     }
   }
 }
 
-/**
- * The number that AUTO_INCREMENT gives next in a target. Moves the counter of a table to the position of the source's
- * sequence, and never back.
- * @returns what could not be done, in words
- */
+/** Raises AUTO_INCREMENT to the source's position, never lowers it. @returns notes about what could not be done */
 async function moveNumber(
   session: Session,
   { table, columns }: TableSpec,

@@ -1,7 +1,7 @@
-/** What columns of MySQL and MariaDB hold, in the words that all stores share. */
+/** Maps column types of MySQL and MariaDB to the types that all stores share. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
-/** A column as the server's dictionary has it. */
+/** A column from the server's dictionary. */
 export type FoundColumn = {
   /** Without length: `varchar`. */
   readonly base: string
@@ -24,7 +24,7 @@ const BITS: Readonly<Record<string, 8 | 16 | 24 | 32 | 64>> = {
 
 const TEXTS = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext'])
 const BYTES = new Set(['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'])
-/** Types that only the server itself makes sense of. They travel as the hexadecimal digits of its own bytes. */
+/** Types that only the server itself understands. They are copied as hexadecimal digits of its own bytes. */
 const OPAQUE = new Set([
   'geometry',
   'point',
@@ -39,9 +39,9 @@ const OPAQUE = new Set([
 ])
 
 /**
- * `tinyint(1)` is a number: it is what BOOLEAN becomes, but columns of it hold 2 and -1 as well, and nothing declares that they do not.
- * `bit(1)` holds nothing but 0 and 1; longer ones are whole numbers without a sign. A `timestamp` is a moment, a `datetime` is not. A `time` may
- * be negative or longer than a day, which a MySQL takes and another target refuses row by row.
+ * `tinyint(1)` is a number: BOOLEAN becomes one, but such columns may hold 2 and -1 too. `bit(1)` holds only 0 and 1;
+ * longer ones are unsigned integers. A `timestamp` is an instant, a `datetime` is not. A `time` may be negative or
+ * longer than a day; MySQL accepts that, and other targets refuse such rows.
  */
 export function typeOf(found: FoundColumn): ColumnType {
   const { base, native } = found
@@ -101,7 +101,7 @@ export function isShape(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }
 
-/** Opaque, and without a form that others know. */
+/** Opaque, and without a form that other systems know. */
 export function isHexed(base: string): boolean {
   return OPAQUE.has(base) && !isShape(base)
 }
@@ -118,7 +118,7 @@ export function isWhole(base: string): boolean {
   return BITS[base] !== undefined || base === 'year'
 }
 
-/** Collations that compare byte by byte, blanks at the end too. */
+/** Collations that compare by bytes, including trailing blanks. */
 export function isByBytes(collation: string): boolean {
   return collation === 'binary' || collation === 'utf8mb4_nopad_bin' || collation === 'utf8mb4_0900_bin'
 }

@@ -1,4 +1,4 @@
-/** One look at a MySQL source: readers with snapshots of one moment, and what is asked of them. */
+/** A view of a MySQL source: readers whose snapshots were taken at the same time. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
@@ -19,16 +19,16 @@ import { SameTables } from './same-table.ts'
 import { interruptible, stopOn } from './sessions.ts'
 
 /**
- * Requests run side by side over as many readers as the URL's `pool_size` says, and wait for one beyond that. With `pool_size=1` all of them see
- * one state; with more, each reader sees the state of the moment in which its snapshot was taken. Tables of engines without transactions are read
- * as they stand.
+ * Requests run in parallel over as many readers as the URL's `pool_size` says; further ones wait. With `pool_size=1`
+ * all of them see one snapshot; with more, each reader sees its own. Tables of engines without transactions are read in
+ * their current state.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
 export async function openView(config: MysqlConfig): Promise<SourceView> {
   return new View(config, await Readers.open(config))
 }
 
-/** A view by one session, which it ends: everything is read in the snapshot that it has. @param session as `Readers.of` */
+/** A view over one session, which it closes at its end, in the session's snapshot. @param session as `Readers.of` */
 export async function heldView(config: MysqlConfig, session: Session): Promise<SourceView> {
   try {
     return new View(config, await Readers.of(config, session))

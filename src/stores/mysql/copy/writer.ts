@@ -42,7 +42,7 @@ export async function openWriter(writing: Writing, session: Session): Promise<Ch
   }
 }
 
-/** Days such as 0000-00-00 come back from an archive as the texts that the server printed. */
+/** Zero dates such as 0000-00-00 are restored from an archive as the texts that the server printed. */
 const ODD_DAYS =
   "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', '')"
 const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'
@@ -54,9 +54,9 @@ class Writer implements ChunkWriter {
   readonly #into: Into
   readonly #encoders: readonly ((cell: Cell) => SqlValue)[]
   readonly #stop = (): void => this.#session.destroy()
-  /** A name that the server knows for as long as the session lives, and nobody else has. */
+  /** User lock that this session holds until it ends, by which other sessions find it. */
   #mark: string | null = null
-  /** Why nothing may be written or committed any more. */
+  /** Why nothing can be written or committed any more. */
   #doom: unknown = null
   #done = false
 
@@ -85,7 +85,7 @@ class Writer implements ChunkWriter {
       this.#mark = await takeMark(this.#session)
       if (this.#odd) await this.#session.command(ODD_DAYS)
       const { table } = this.#writing.request
-      // Whatever was read keeps its columns until the transaction ends.
+      // Reading the table locks its columns until the transaction ends.
       await this.#session.rows(`SELECT 1 FROM ${this.#into.table} LIMIT 0`)
       const [now = []] = await columnsInOrder(this.#session, [table.table])
       refuseReordered(table, now, 'target', this.#writing.config.label)
@@ -115,7 +115,7 @@ class Writer implements ChunkWriter {
         return await this.#put(encoded)
       })
     } catch (error) {
-      // Of what the statement wrote before it was refused, some rows may be there.
+      // Rows that the statement wrote before it was refused may remain.
       if (!careful) this.#doom ??= error
       else if (this.#doom === null) await this.#try(() => this.#session.command('ROLLBACK TO SAVEPOINT batch'))
       throw error
@@ -195,7 +195,7 @@ class Writer implements ChunkWriter {
     return conditionOf(table, range, null)
   }
 
-  /** After a deadlock the server has rolled back already, and another statement would begin a new transaction without what came before. */
+  /** After a deadlock the server has rolled back: another statement would begin without the earlier changes. */
   async #try<T>(body: () => Promise<T>): Promise<T> {
     const { signal } = this.#writing.request
     throwIfAborted(signal)

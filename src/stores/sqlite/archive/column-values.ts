@@ -9,13 +9,10 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import { shapeOf } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 20_000
 
-/**
- * As `CopyStore.columnValues`.
- * @param connection within a transaction that reads
- */
+/** See `CopyStore.columnValues`. @param connection within a read transaction */
 export async function columnValues(
   connection: Database.Database,
   table: TableSpec,

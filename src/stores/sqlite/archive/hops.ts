@@ -1,4 +1,4 @@
-/** A table in pieces of so many rows: SQLite ends a statement within one call, which for a large table would hold up everything else. */
+/** Splits a table into pieces of so many rows: a SQLite statement on a large table would block everything else. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Condition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -6,8 +6,9 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { Shape } from '../copy/shape.ts'
 
 /**
- * Conditions that each row of `within` fits one of. The rows of a piece may be removed before the next one is asked for.
- * @param ask gives the rows of a statement, whole numbers as bigints
+ * Conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
+ * requested.
+ * @param ask returns the rows of a statement, integers as bigints
  */
 export function* hops(
   table: TableSpec,

@@ -1,4 +1,4 @@
-/** Rows of periods of a table of SQLite, and what it says of finding them. */
+/** Row counts by period of a table of SQLite, and the planner's estimate of their cost. */
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
@@ -9,18 +9,18 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { shapeOf } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 50_000
 
 export function periodEffort(connection: Database.Database, table: TableSpec, conditions: readonly string[]): Effort {
   const from = quote(table.table.name)
   const plan = asker(connection)(`EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`, [])
-  // The fourth column is the step in words; a scan may go over an index, all of it.
+  // The fourth column is the step as text; a SCAN may also read a whole index.
   if (!plan.some(([, , , step]) => String(step).startsWith('SCAN'))) return { by: 'index', rows: null }
   return { by: 'scan', rows: mostRows(connection, table) }
 }
 
-/** Each statement or stretch by itself, within one read transaction of the caller. */
+/** Counts in several statements, within one read transaction of the caller. */
 export async function periodCounts(
   connection: Database.Database,
   table: TableSpec,
@@ -50,7 +50,7 @@ export async function periodCounts(
   return counts
 }
 
-/** No more rows than numbers of rows; null where rows have none and nobody has counted them. */
+/** Upper bound of the rows: the range of the rowids; null if the table has none and was not counted. */
 function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
   const { rowid } = shapeOf(connection, table.table.name)
   const known = table.rows > 0n ? table.rows : null

@@ -1,4 +1,4 @@
-/** Foreign keys that lead to a table of SQLite, and rows by which they hold rows of it. */
+/** Foreign keys that refer to a table of SQLite, and the rows that refer to its rows. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Dangling, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
@@ -6,7 +6,7 @@ import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { columnsOf } from '../copy/shape.ts'
 
-/** Rows that a statement may look at, which nobody can stop: about a second. */
+/** Rows that a statement may read, because it cannot be stopped: about a second. */
 const MOST_ROWS = 1_000_000
 const TOO_MANY = `it has more than ${MOST_ROWS} rows`
 
@@ -38,7 +38,7 @@ export function referrersOf(connection: Database.Database, name: string): readon
       columns: [],
       to: [],
       onDelete,
-      // Connections of ours do not enforce foreign keys, and look for themselves.
+      // Our connections do not enforce foreign keys; the removal checks them itself.
       stopsRemoval: false,
       own: child.toLowerCase() === name.toLowerCase(),
     }
@@ -74,7 +74,7 @@ export function orphansOf(connection: Database.Database, table: TableName, refer
   try {
     return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
   } catch (error) {
-    // Such as a collation that only another program has.
+    // For example an unknown collation of another program.
     if ((error as { readonly code?: unknown }).code === 'SQLITE_ERROR') return { unknown: (error as Error).message }
     throw error
   }
@@ -84,7 +84,7 @@ function isLarge(connection: Database.Database, { table }: Referrer): boolean {
   return connection.prepare(`SELECT 1 FROM ${quote(table.name)} LIMIT 1 OFFSET ${MOST_ROWS}`).get() !== undefined
 }
 
-/** As `ReferrerStore.dangling`: each row costs a lookup in the unique index that the key refers to. */
+/** See `ReferrerStore.dangling`: each row costs a lookup in the unique index that the key refers to. */
 export function danglingRows(
   connection: Database.Database,
   { name }: TableName,
@@ -103,7 +103,7 @@ export function danglingRows(
     const same = key.map(({ from, to }, i) => `t.${quote(to ?? primary[i]?.name ?? from)} = f.${quote(from)}`)
     const own = columns.map(quote)
     const rows = `SELECT ${own.join(', ')} FROM ${quote(name)} WHERE ${[...own.map((column) => `${column} IS NOT NULL`), `(${condition ?? '1'})`].join(' AND ')}`
-    // Without its table no row is there that the key leads to.
+    // If the parent table does not exist, no row of it can exist.
     const gone =
       known.length === 0 ? '1' : `NOT EXISTS (SELECT 1 FROM ${quote(parent)} AS t WHERE ${same.join(' AND ')})`
     const count = connection.prepare(`SELECT count(*) FROM (${rows}) AS f WHERE ${gone}`).pluck().safeIntegers(true)

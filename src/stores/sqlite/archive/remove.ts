@@ -1,4 +1,4 @@
-/** Rows taken out of a table, if they are what they have to be: one write transaction, beside which SQLite lets nobody else write. */
+/** Deletes rows of a table if they match the expected digest, in one write transaction that excludes other writers. */
 import { conditionHint } from '../../common/query-errors.ts'
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -17,18 +17,20 @@ import { columnsOf, shapeOf, type Shape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { referrersOf } from './referrers.ts'
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 2000
 
 /**
- * @param connection within a write transaction that has just begun. It is committed where the answer is 'done'; otherwise the caller rolls it back
- * @throws SluiceError TABLE_REFUSED where rows of other tables hang on these; VALUE_REFUSED for rows that cannot be proved; errors of the driver
+ * @param connection within a write transaction that has just begun. It is committed if the result is 'done'; otherwise
+ * the caller rolls it back
+ * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these; VALUE_REFUSED for rows that cannot be
+ * compared; errors of the driver
  */
 export async function removeRows(connection: Database.Database, request: RemoveRequest): Promise<StepEnd> {
   const { table, columns, where, expect, closing, signal } = request
   const { name } = table.table
   if (identityOf(connection, name) !== table.identity) return 'gone'
-  // What nobody has proved would be lost.
+  // A column that was not compared would be lost.
   const proved = new Set(columns.map((column) => column.name))
   if (columnsOf(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name))) return 'differs'
   refuseFollowers(connection, request)
@@ -54,7 +56,7 @@ export async function removeRows(connection: Database.Database, request: RemoveR
   return 'done'
 }
 
-/** Another number of rows than were proved means that the condition does not say the same twice, or that a trigger has its own mind. */
+/** If the count differs from the expected rows, the condition is not deterministic, or a trigger interfered. */
 async function deleted(
   connection: Database.Database,
   { table, signal }: RemoveRequest,
@@ -92,16 +94,16 @@ function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: Shape):
   })
 }
 
-/** The connection does not enforce foreign keys: rows that refer to a removed one would point to nothing. */
+/** The connection does not enforce foreign keys: references to deleted rows would be left dangling. */
 function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
   const { table } = request
   const { name } = table.table
   for (const { table: child, columns, to, own } of referrersOf(connection, name)) {
     for (const { sql, parameters } of conditionsOf(request, shapeOf(connection, name))) {
       const parent = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
-      // Rows that go themselves may refer to each other.
+      // Rows that are deleted too may refer to each other.
       const others = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(child.name)}${own ? ` WHERE (${sql}) IS NOT TRUE` : ''}`
-      // SQLite compares by the collation of the parent: that of the left side.
+      // SQLite compares by the collation of the left side: that of the parent.
       const same = columns.map((column, i) => `t.${quote(to[i] ?? column)} = f.${quote(column)}`).join(' AND ')
       const rows = connection.prepare(`SELECT 1 FROM (${parent}) AS t, (${others}) AS f WHERE ${same} LIMIT 1`)
       if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue

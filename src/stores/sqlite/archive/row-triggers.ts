@@ -1,11 +1,11 @@
-/** Triggers of a table of SQLite that fire for rows which an archive takes out of it and brings back. */
+/** Triggers of a SQLite table that fire when an archive removes rows or restores them. */
 import type Database from 'better-sqlite3'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
 import { triggerText, type Deed, type TriggerText, type Write } from './trigger-writes.ts'
 
 type Found = TriggerText & { readonly name: string; readonly table: string }
-/** A foreign key that changes rows of the table `child` when rows of `parent` go, or get another key. */
+/** A foreign key that changes rows of the table `child` if rows of `parent` are deleted, or get another key. */
 type Action = {
   readonly child: string
   readonly parent: string
@@ -16,8 +16,8 @@ type Action = {
 const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
 
 /**
- * A trigger changes rows of its own table by statements that write into it, or into tables whose triggers and foreign keys lead back to it; it keeps rows out by
- * RAISE(IGNORE). No connection can switch triggers off.
+ * A trigger changes rows of its own table if its statements write to it, or to tables whose triggers and foreign keys
+ * lead back to it. It keeps rows out by RAISE(IGNORE). No connection can disable triggers.
  */
 export function rowTriggersOf(connection: Database.Database, table: string): RowTriggers {
   const name = foldedText(table, 'ascii')
@@ -45,7 +45,7 @@ export function rowTriggersOf(connection: Database.Database, table: string): Row
   return { changing, firing, quiet: false, remedy: REMEDY }
 }
 
-/** Tables by which a write comes to a table; empty where it is one of the writes, null where none comes to it. */
+/** Tables through which the writes reach a table; empty if they write to it directly, null if they never reach it. */
 function wayTo(
   table: string,
   writes: readonly Write[],
@@ -80,7 +80,7 @@ function furtherWrites(
   ]
 }
 
-/** What a foreign key does to rows that refer to a row which goes, or gets another key. */
+/** What a foreign key does to rows that refer to a row that is deleted, or gets another key. */
 function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
   const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''
   if (action === 'CASCADE') return deed

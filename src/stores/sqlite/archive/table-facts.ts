@@ -1,4 +1,4 @@
-/** What SQLite says of a table that is archived. */
+/** Facts about a table of SQLite that is archived. */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { optionsOf } from '../../common/sqlite-dialect/beside-list.ts'
@@ -6,9 +6,9 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { shapeOf } from '../copy/shape.ts'
 
 /**
- * Marks of tables in SQLite, which gives them no number. The first page of each table, by `tableText`: it stays when
- * the table is renamed or altered. VACUUM lays out all tables anew, those of the ledger too, whose page is a part of
- * the mark: behind a VACUUM no table has a mark of before.
+ * First page of each table, by `tableText`; used as its version, because SQLite has no table ids. A rename or ALTER
+ * does not change it. VACUUM moves all tables, including the ledger, whose page is a part of the version: after a
+ * VACUUM no table has its earlier version.
  */
 export function tableMarks(connection: Database.Database, tables: readonly TableName[]): ReadonlyMap<string, string> {
   const page = connection
@@ -24,8 +24,9 @@ export function tableMarks(connection: Database.Database, tables: readonly Table
 }
 
 /**
- * Numbers of rows that SQLite gives a second time: one above the highest of the rows that are there. The column of
- * these numbers, where the row with the highest one meets the condition; null otherwise, and with AUTOINCREMENT.
+ * Detects row numbers that SQLite will assign again: the next is one above the largest existing one.
+ * @returns the column of these numbers if the row with the largest one meets the condition; null otherwise, and with
+ * AUTOINCREMENT
  */
 export function givenAgain(
   connection: Database.Database,

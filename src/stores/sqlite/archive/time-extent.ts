@@ -1,4 +1,4 @@
-/** From when to when the rows of a table are, and whether all of its times can be told. */
+/** Smallest and largest timestamp of a table; checks that every value is a time. */
 import type Database from 'better-sqlite3'
 import { date, moment } from '../../../model/copy/canonical-time.ts'
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -12,14 +12,14 @@ import { shapeOf } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { sortedText } from './time.ts'
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 20_000
 
 const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
 
 /**
- * Reads the whole column, since none is held to its type.
- * @throws SluiceError VALUE_REFUSED where a row has a value of which nobody can tell when it is, or TypeError for a column that is no time
+ * Reads the whole column, because SQLite does not enforce its type.
+ * @throws SluiceError VALUE_REFUSED if a value is not a time, or TypeError for a column that is no time
  */
 export async function timeExtent(
   connection: Database.Database,
@@ -60,7 +60,7 @@ export async function timeExtent(
   return { low, high, nulls }
 }
 
-/** What values sort by, and whether one is none of the times that are told apart by it. */
+/** SQL for the text by which values sort, and a condition for values that are not usable times. */
 function expressionsOf({ name, type }: Column): { readonly sorted: string; readonly odd: string } {
   const column = quote(name)
   if (type.kind === 'int') return { sorted: column, odd: `typeof(${column}) <> 'integer'` }
@@ -69,7 +69,7 @@ function expressionsOf({ name, type }: Column): { readonly sorted: string; reado
   const isText = `typeof(${column}) = 'text'`
   const isDay = `${column} GLOB '${DAY}'`
   const isMoment = `(${column} GLOB '${DAY}[ T][0-2][0-9]:[0-5][0-9]*' AND ${sorted} GLOB '${DAY} [0-9][0-9]:[0-9]*')`
-  // Without a zone nobody knows what an offset means, and as texts such times sort wrongly. A column of times takes no mark of UTC either.
+  // Without a zone an offset has no meaning, and such texts sort wrongly. A timestamp without zone takes no `Z` either.
   const offset = zone ? '0' : `substr(${column}, 11) GLOB '*[+${type.kind === 'timestamp' ? 'Zz' : ''}-]*'`
   return { sorted, odd: `NOT (${isText} AND (${isDay} OR ${isMoment}) AND NOT ${offset})` }
 }

@@ -1,16 +1,15 @@
 /**
- * Periods of time in the SQL of SQLite, which has no times: they are texts, or whole numbers. No driver is needed here.
- *
- * A text is compared as it stands with the shortest text that a moment begins with: `2024-04-01`, `2024-04-01 00:00:00` and `2024-04-01T00:00:00Z` all
- * come at or behind `2024-04-01`, and whatever is before that moment comes before it. Where a bound has a time of day, `T` counts as a blank and a `Z` at
- * the end as nothing. Moments with an offset are brought to UTC first.
+ * Time conditions in the SQL of SQLite, which stores times as texts or integers. A text is compared with the shortest
+ * prefix of the bound: `2024-04-01`, `2024-04-01 00:00:00` and `2024-04-01T00:00:00Z` all sort at or after
+ * `2024-04-01`, and every earlier time sorts before it. If a bound has a time of day, `T` is read as a blank, and a `Z`
+ * at the end is dropped. Times with an offset are converted to UTC first.
  */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { betweenBounds, dayBound, momentBound, movedDay, wholeBound } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
-/** As `CopyStore.timeCondition`. */
+/** See `CopyStore.timeCondition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quote(name)
   switch (type.kind) {
@@ -27,7 +26,7 @@ export function timeCondition({ name, type }: Column, from: string | null, to: s
   }
 }
 
-/** The expression that times of a column sort by as texts, in UTC where they are moments; NULL for some texts that are none. */
+/** SQL by which times of a column sort as texts, in UTC if they have a zone; NULL for some texts that are no times. */
 export function sortedText(column: string, zone: boolean): string {
   return zone ? inUtc(column) : withoutMarks(column)
 }
@@ -36,7 +35,7 @@ function withoutMarks(column: string): string {
   return `rtrim(replace(${column}, 'T', ' '), 'Zz')`
 }
 
-/** `+02`, `+0200` and `+02:00`; SQLite knows the last only, and loses fractions. */
+/** For `+02`, `+0200` and `+02:00`; SQLite itself knows only the last, and loses fractions. */
 function inUtc(column: string): string {
   const moved = (offset: string, length: number): string =>
     `datetime(substr(${column}, 1, 19) || ${offset}) || substr(${column}, 20, length(${column}) - ${19 + length})`
@@ -53,14 +52,14 @@ function textCondition(column: string, from: string | null, to: string | null): 
     const text = shortest(bound)
     if (text.length === 10) return `${column} ${op} '${text}'`
     const day = text.slice(0, 10)
-    // By the day alone first, for which an index can be used.
+    // The date alone comes first: for that an index can be used.
     return `${column} ${op} '${op === '<' ? movedDay(day, 1) : day}' AND ${withoutMarks(column)} ${op} '${text}'`
   }
   const sides = [...(from === null ? [] : [side('>=', from)]), ...(to === null ? [] : [side('<', to)])]
   return sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')
 }
 
-/** No place on earth is a whole day away from UTC. */
+/** The limits for the index are a day wider: no offset from UTC reaches 24 hours. */
 function momentCondition(column: string, from: string | null, to: string | null): string {
   const sides = [
     ...(from === null ? [] : [`${column} >= '${movedDay(shortest(from).slice(0, 10), -1)}'`]),
@@ -70,7 +69,7 @@ function momentCondition(column: string, from: string | null, to: string | null)
   return sides.join(' AND ')
 }
 
-/** What every text of a moment begins with, or sorts behind. */
+/** The shortest text of a time: all texts of it begin with this or sort after it. */
 function shortest(bound: string): string {
   return ofFourDigits(
     momentBound(bound)

@@ -1,4 +1,4 @@
-/** What the statements of a trigger of SQLite write into, by its text. */
+/** Parses which tables the statements of a SQLite trigger write to. */
 import { foldedText } from '../../../shared/name-pattern.ts'
 import { tokensOf, type Token } from '../../common/definition-text.ts'
 
@@ -11,7 +11,7 @@ export type TriggerText = {
   /** The statement that it fires for. */
   readonly on: Deed
   readonly writes: readonly Write[]
-  /** Whether it says RAISE(IGNORE), which keeps the row that it fires for where it is. */
+  /** True if it has RAISE(IGNORE), which skips the write of the row that it fires for. */
   readonly ignores: boolean
 }
 
@@ -28,12 +28,12 @@ export function triggerText(sql: string): TriggerText {
     if ((isWord(word, 'insert') || isWord(word, 'replace')) && isWord(into, 'into')) {
       const table = nameAt(body, at + (conflict ? 4 : 2))
       writes.push({ table, deed: 'insert' })
-      // Of rows that it replaces, those that refer to them may go.
+      // Rows that refer to a replaced row may be deleted.
       if (isWord(word, 'replace') || (conflict && isWord(third, 'replace'))) writes.push({ table, deed: 'delete' })
     } else if (isWord(word, 'delete') && isWord(next, 'from')) {
       writes.push({ table: nameAt(body, at + 2), deed: 'delete' })
     } else if (isWord(word, 'update')) {
-      // ON CONFLICT … DO UPDATE SET is of the table that the statement inserts into.
+      // ON CONFLICT … DO UPDATE SET is about the table of the INSERT.
       const table = isWord(next, 'set') ? writes.at(-1)?.table : nameAt(body, at + (conflict ? 3 : 1))
       if (table !== undefined) writes.push({ table, deed: 'update' })
     }

@@ -1,4 +1,4 @@
-/** What tables of a database file have beside rows, keys and indexes. */
+/** Dependencies, sequences and generated columns of tables of a database file. */
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'

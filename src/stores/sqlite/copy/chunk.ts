@@ -20,11 +20,11 @@ import type { Shape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 2000
 
 export class SqliteChunk implements ChunkWriter {
-  /** It ends with this program. */
+  /** Empty: the transaction ends with this program. */
   readonly session = ''
   readonly turn: Turn
   readonly #connection: Database.Database
@@ -33,7 +33,7 @@ export class SqliteChunk implements ChunkWriter {
   readonly #leave: () => void
   readonly #inserter: Inserter
   readonly #stored: Stored
-  /** Rows of this chunk by their keys, where nothing else tells them from others. */
+  /** Keys of this chunk's rows, if nothing else distinguishes them from other rows. */
   readonly #written: Set<string> | null
   readonly #keyAt: readonly number[]
   readonly #byRange: boolean
@@ -42,7 +42,7 @@ export class SqliteChunk implements ChunkWriter {
 
   /**
    * @param connection with a write transaction that has just begun
-   * @param leave called when the transaction has ended @param turn what it has until then
+   * @param leave called when the transaction has ended @param turn held until then
    */
   constructor(
     connection: Database.Database,
@@ -58,7 +58,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#label = label
     this.#leave = leave
     this.#inserter = new Inserter(connection, request, shape)
-    // Decimals that are no doubles are texts here.
+    // Decimals that are not stored as doubles are texts here.
     const byRange = rangeMeansTheSame(
       request,
       (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
@@ -70,7 +70,7 @@ export class SqliteChunk implements ChunkWriter {
     if (request.onExisting === 'replace-range') this.#clearRange()
   }
 
-  /** False too where the bounds of the chunk mean nothing here: what is there already is refused by its key then. */
+  /** Also false if the chunk's bounds do not apply here: then existing rows are refused by their keys. */
   get seesRange(): boolean {
     return this.#byRange
   }
@@ -101,7 +101,7 @@ export class SqliteChunk implements ChunkWriter {
       if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
       return written
     } catch (error) {
-      // A trigger may have ended the transaction, and so may a full disk.
+      // A trigger or a full disk may have ended the transaction.
       if (careful && this.#connection.inTransaction)
         this.#connection.exec('ROLLBACK TO sluice_write; RELEASE sluice_write')
       else this.#end()
@@ -151,7 +151,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#guard(() => this.#end())
   }
 
-  /** Whatever ran now would commit by itself. */
+  /** Without a transaction each statement would commit by itself. */
   #begun(): void {
     if (this.#over) throw new Error('the transaction of the chunk has ended')
   }
@@ -160,13 +160,13 @@ export class SqliteChunk implements ChunkWriter {
     return quote(this.#request.table.table.name)
   }
 
-  /** Whether what stands in the range was bound by this program, and so is stored in canonical spelling. */
+  /** True if all rows of the range were written by this program, and so are stored in canonical form. */
   #onlyOurs(): boolean {
     const { onExisting } = this.#request
     return this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
   }
 
-  /** Rolls back what is not committed, and lets the next one in. */
+  /** Rolls back if not committed, and lets the next chunk begin. */
   #end(): void {
     if (this.#over) return
     this.#over = true
@@ -200,7 +200,7 @@ export class SqliteChunk implements ChunkWriter {
     return { table, columns, conditions, order: keyOrder(table, keys) }
   }
 
-  /** Where bounds mean nothing: new rows get numbers above all others. */
+  /** If bounds do not apply: new rows get numbers above all others. */
   #newRows({ rowid }: Shape): Stored {
     const { table, columns } = this.#request
     if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }

@@ -11,13 +11,14 @@ const LOOK_MS = 25
 export type Writer = { readonly connection: Database.Database; readonly restore: () => void }
 
 /**
- * Opens a file for writing, and makes it where it is missing. In WAL mode readers see the last commit while a chunk is written, and
- * `synchronous = NORMAL` waits for the disk at checkpoints only: a power cut may take the last commits, but takes them whole, and since rows and
- * ledger are one file they stay in step. What the ledger then lacks is copied again.
+ * Opens a file for writing, and creates a missing one. In WAL mode readers see the last commit while a chunk is
+ * written. `synchronous = NORMAL` waits for the disk only at checkpoints: a power cut may lose the last commits, but
+ * only whole ones. Rows and ledger are in one file, so they stay consistent, and what the ledger then lacks is copied
+ * again.
  */
 export function openWriter(file: string): Writer {
   const fresh = !existsSync(file) || statSync(file).size === 0
-  // The driver waits for locks within the call, and nothing else would run meanwhile: whoever writes waits outside (`beginWrite`).
+  // Short, because the driver blocks this whole process while it waits for a lock; writers wait in `beginWrite`.
   const connection = new Database(file, { timeout: 200 })
   try {
     if (fresh) connection.pragma('page_size = 8192')
@@ -26,7 +27,8 @@ export function openWriter(file: string): Writer {
     connection.pragma('synchronous = NORMAL')
     connection.pragma('wal_autocheckpoint = 4000')
     connection.pragma('cache_size = -32768')
-    // Tables come one after the other: a row may be there before the row it points to, and removing a range must not remove rows of other tables.
+    // Tables are copied one after the other: a row may come before the row it refers to, and deleting a range must not
+    // delete rows of other tables.
     connection.pragma('foreign_keys = OFF')
     return { connection, restore: () => restoreMode(connection, before) }
   } catch (error) {
@@ -35,7 +37,7 @@ export function openWriter(file: string): Writer {
   }
 }
 
-/** A database leaves in the journal mode it came in, so that it is one file again; unless somebody else has it open. */
+/** Restores the journal mode, so that the database is one file again; fails if another program has it open. */
 function restoreMode(connection: Database.Database, before: string): void {
   if (before === 'wal') return
   try {
@@ -61,7 +63,7 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
   }
 }
 
-/** Where it has not ended by itself, as it does when the disk is full. */
+/** Rolls back unless the transaction has ended by itself, as it does if the disk is full. */
 export function rollback(connection: Database.Database): void {
   if (connection.inTransaction) connection.exec('ROLLBACK')
 }

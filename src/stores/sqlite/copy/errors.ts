@@ -1,4 +1,4 @@
-/** SQLite's result codes in the words of copies. */
+/** Maps SQLite's result codes to errors of copies. */
 import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
 import { missingFolder, sqliteError } from '../errors.ts'
 
@@ -31,7 +31,7 @@ const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
   },
 }
 
-/** @returns a SluiceError of that side; what is no SQLite error comes back unchanged */
+/** @returns a SluiceError of that side; an error that is not SQLite's is returned unchanged */
 export function copyError(thrown: unknown, label: string, side: Side): unknown {
   const known = sqliteError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known
@@ -49,7 +49,7 @@ export function copyError(thrown: unknown, label: string, side: Side): unknown {
   })
 }
 
-/** Errors that are about one row: it is not taken, and others may be. */
+/** True for errors of a single row: it is refused, and others may be accepted. */
 export function isRowError(thrown: unknown): boolean {
   if (thrown instanceof RangeError) return /too (?:big|large|long)/i.test(thrown.message)
   const { code } = thrown as { readonly code?: unknown }

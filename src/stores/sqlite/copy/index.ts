@@ -1,4 +1,3 @@
-/** SQLite files as sources and targets of copies. */
 import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
@@ -61,14 +60,13 @@ const ABILITIES: StoreAbilities = {
   textTimes: true,
   looseTypes: true,
   numbering: 'whole key',
-  // Texts of half a gigabyte are the largest that JavaScript holds.
+  // Half a gigabyte is the largest text that JavaScript can hold.
   maxValueBytes: 500_000_000,
 }
 
 /**
- * Opens a database file. In `write` mode it is made where it is missing; in `read` mode nothing is ever written.
- *
- * `ledger()` of a store that writes keeps every other copy out until the ledger is disposed.
+ * Opens a database file. `write` mode creates a missing file; `read` mode never writes. `ledger()` of a writing store
+ * keeps every other copy out until the ledger is disposed.
  * @throws SluiceError CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openSqliteCopy(file: string, { mode, label }: SqliteCopyOptions): Promise<CopyStore> {
@@ -93,7 +91,7 @@ class SqliteCopy implements CopyStore {
   readonly #turn = new Turn()
   #reader: Database.Database | null
   #ledger: SqliteLedger | null = null
-  /** One for all who ask: it knows which stream is read. */
+  /** One for all callers, because it holds which stream is read. */
   #triggers: SqliteTriggers | null = null
 
   constructor(file: string, label: string, side: Side, writer: Writer | null) {
@@ -102,7 +100,7 @@ class SqliteCopy implements CopyStore {
     this.#side = side
     this.#writer = writer
     try {
-      // Opened now, so that a file that is missing or none of SQLite is known at once.
+      // Opened now, so that a missing file, or one that is not SQLite, fails at once.
       this.#reader = openOld(file)
     } catch (error) {
       writer?.connection.close()
@@ -122,8 +120,8 @@ class SqliteCopy implements CopyStore {
   }
 
   /**
-   * The inode and when it was made: another path, a restart of the machine and VACUUM keep both, and a copy of the file has others. Some file systems
-   * tell the time of the last change in place of the first.
+   * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has
+   * others. Some file systems return the time of the last change as the creation time; it is left out then.
    */
   async origin(): Promise<Origin> {
     const { ino, birthtimeNs, ctimeNs } = statSync(this.#file, { bigint: true })
@@ -131,11 +129,14 @@ class SqliteCopy implements CopyStore {
     return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
   }
 
-  /** Connections with `synchronous = NORMAL` write commits into the log of the database (WAL) without a sync. One in another journal mode has synced them. */
+  /**
+   * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
+   * commits are already synced.
+   */
   async flushed(): Promise<void> {
     const log = `${this.#file}-wal`
     if (!existsSync(log)) return
-    // Locks of SQLite are on the database and its index of the log, none is lost when this is closed.
+    // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
     const open = openSync(log, 'r+')
     try {
       fsyncSync(open)
@@ -147,7 +148,7 @@ class SqliteCopy implements CopyStore {
   async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {
     throwIfAborted(signal)
     try {
-      // Tables have no numbers of their own; that of the schema goes up with every change of any of them.
+      // Tables have no versions; the schema version rises with every change of any table.
       return { text: String(this.#open().pragma('main.schema_version', { simple: true })), lasting: false }
     } catch (error) {
       throw copyError(error, this.label, this.#side)
@@ -210,7 +211,7 @@ class SqliteCopy implements CopyStore {
     })
   }
 
-  /** A file has no slot: changes are told by triggers only. */
+  /** A file has no replication slot: changes are available by triggers only. */
   changeSource(cdc: Cdc = 'slot'): ChangeSource | undefined {
     if (cdc === 'slot') return undefined
     return (this.#triggers ??= new SqliteTriggers(this.#file, this.label))
@@ -289,7 +290,7 @@ class SqliteCopy implements CopyStore {
     }
   }
 
-  /** Every statement of the body sees the database as it stood when the first one began. */
+  /** All statements of the body see the snapshot of the first one. */
   async #within<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
@@ -306,7 +307,7 @@ class SqliteCopy implements CopyStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // After the last chunk: a connection that is being used does not close.
+    // After the last chunk: a connection in use cannot be closed.
     await this.#turn.take(() => undefined)
     this.#reader?.close()
     this.#reader = null
@@ -326,7 +327,7 @@ class SqliteCopy implements CopyStore {
   }
 }
 
-/** The driver makes a file that is missing, and this one has to be there. */
+/** Without this the driver would create the missing file. */
 function openOld(file: string): Database.Database {
   if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
   return openReader(file)

@@ -1,6 +1,6 @@
 /**
- * Types of columns that do not say them. A column without a declared type, or with a word that means nothing here, is what its first rows hold; and
- * since SQLite has no dates, a column of them is a number where they are kept as numbers. Rows behind the first ones are held to that type.
+ * Infers types of columns without a usable declared type, from their first rows. Dates too: SQLite has no date type, so
+ * a date column with numbers becomes a number. Later rows have to be of that type.
  */
 import type Database from 'better-sqlite3'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -10,7 +10,7 @@ import { ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
 
 const LOOK_AT_ROWS = 1000
 
-/** What the first rows hold, apart from NULL. */
+/** Storage classes of the first rows, without NULLs. */
 type Seen = { readonly classes: ReadonlySet<string>; readonly hasZones: boolean }
 
 export function inferredTypes(
@@ -54,7 +54,7 @@ function correct(declared: ColumnType | null, { classes, hasZones }: Seen): Colu
     if (classes.size === 0) return null
     if (only('integer')) return { kind: 'int', bits: 64 }
     if (only('real', 'integer')) return { kind: 'float', bits: 64 }
-    // Beside times with a zone those without one are in UTC: functions of SQLite take them so, and rows that come back from an archive are written so.
+    // If some times have a zone, the others are in UTC: SQLite's functions and restored rows treat them so.
     return declared.kind === 'timestamp' && hasZones ? { ...declared, zone: true } : null
   }
   if (classes.size === 0) return ANY

@@ -1,4 +1,4 @@
-/** Rows into a table by statements of several rows. */
+/** Inserts rows by statements of several rows. */
 import type Database from 'better-sqlite3'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,7 +10,7 @@ import { insertEnds, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
 import type { Shape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** Values of one statement: measured best, well below what SQLite takes. */
+/** Values per statement: measured as best, far below SQLite's limit. */
 const VALUES_A_STATEMENT = 256
 
 const ON_CONFLICT: Readonly<Record<ChunkRequest['onExisting'], OnConflict>> = {
@@ -24,7 +24,7 @@ export class Inserter {
   readonly #connection: Database.Database
   readonly #request: ChunkRequest
   readonly #binders: readonly Binder[]
-  /** Where a NULL would not stay one: the number of a row is made up where none is given. */
+  /** Place of the rowid column, for which SQLite would replace NULL by a number. */
   readonly #alias: number
   readonly #rowsAStatement: number
   readonly #statements = new Map<number, Database.Statement>()
@@ -40,7 +40,7 @@ export class Inserter {
     this.#values = new Array<SqlValue>(this.#rowsAStatement * columns.length)
   }
 
-  /** @returns rows that were inserted or overwritten. @throws SluiceError ROW_REFUSED; whatever the driver throws */
+  /** @returns rows that were inserted or overwritten. @throws SluiceError ROW_REFUSED; the driver's errors */
   insert(rows: readonly Row[], from: number, to: number): number {
     const width = this.#request.columns.length
     const several = this.#rowsAStatement

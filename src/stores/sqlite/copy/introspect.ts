@@ -1,4 +1,3 @@
-/** Tables of a database file. */
 import { createHash } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
@@ -12,7 +11,7 @@ import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dial
 
 type Named = { readonly name: string; readonly sql: string }
 
-/** @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite */
+/** @param pattern `name` or `main.name`, with `*` for any characters; case is ignored, as by SQLite */
 export function tablesOf(connection: Database.Database, pattern: string): readonly TableSpec[] {
   const wanted = tableNamed(pattern)
   const all = connection
@@ -31,7 +30,7 @@ export function tablesOf(connection: Database.Database, pattern: string): readon
   return chosen.map((table) => specOf(connection, table, sizes.get(table.name) ?? { rows: 0n, bytes: 0n }))
 }
 
-/** What `TableSpec.identity` of a table is now; null where there is none of that very name. */
+/** Current value of `TableSpec.identity`; null if there is no table of exactly that name. */
 export function identityOf(connection: Database.Database, name: string): string | null {
   const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
   const sql = found.get(name) as string | undefined
@@ -48,7 +47,7 @@ function specOf(
   size: { readonly rows: bigint; readonly bytes: bigint },
 ): TableSpec {
   const shape = shapeOf(connection, name)
-  // 1 are columns of virtual tables.
+  // 1: columns of virtual tables.
   const infos = columnsOf(connection, name).filter(({ hidden }) => hidden !== 1)
   const columns = columnSpecs(connection, name, infos, shape)
   return {
@@ -93,7 +92,7 @@ function columnSpecs(
   })
 }
 
-/** Every row is a block of its own, by its number; rows below 1 belong to the first. */
+/** Every row is its own block, by its number; rows below 1 belong to the first. */
 function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
   const most = connection
     .prepare(`SELECT max(${rowid}) FROM ${quote(table)}`)

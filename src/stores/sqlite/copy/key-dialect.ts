@@ -1,4 +1,4 @@
-/** Keys in SQLite's SQL. No driver is needed here. */
+/** Keys in SQLite's SQL, without a driver. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
@@ -12,14 +12,14 @@ import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** SQLite nests a condition as deep as it has terms, and takes a thousand. */
+/** SQLite nests a condition one level per term, and allows a thousand levels. */
 export const KEY_TERMS = 400
 
-/** For tables that are read: bounds are texts of the stored values, whatever those are. */
+/** For tables that are read: bounds are texts of the stored values, of any class. */
 export const SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
-  // A column that converts nothing compares a number with a text by their classes alone.
+  // A column that converts nothing compares a number with a text only by their storage classes.
   bound: ({ type, native }) => (type.kind === 'decimal' && affinityOf(native) === 'any' ? 'CAST(? AS NUMERIC)' : '?'),
   value: (column, text) => storedValue(column, text),
   text: textExpression,
@@ -27,7 +27,7 @@ export const SOURCE_KEYS: KeyDialect = {
 
 /**
  * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical texts.
- * @param asOf the type that the values of a column travelled as
+ * @param asOf the type in which the values of a column were transferred
  */
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
@@ -44,12 +44,12 @@ export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
 function textExpression({ name, type }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
-  // The decimal itself where a double keeps decimals: more digits of it would be those of a neighbour elsewhere.
+  // 15 digits if a double holds the decimal exactly: more digits would be a neighbouring value in other systems.
   if (type.kind === 'decimal' && fitsDouble(type.precision, type.scale)) {
     return `CASE typeof(${column}) WHEN 'real' THEN printf('%!.15g', ${column}) ELSE CAST(${column} AS TEXT) END`
   }
   if (type.kind !== 'native' || type.name !== 'any') return `CAST(${column} AS TEXT)`
-  // Not by quote(), which cuts texts off at U+0000.
+  // Not with quote(), which cuts texts off at U+0000.
   return (
     `CASE typeof(${column}) WHEN 'text' THEN '''' || replace(${column}, '''', '''''') || '''' ` +
     `WHEN 'blob' THEN 'x''' || lower(hex(${column})) || '''' ELSE CAST(${column} AS TEXT) END`
@@ -65,7 +65,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
         hint: 'mend the row at its source, or name other unique columns with --key',
       })
     case 'bytes':
-      // An archive may hold the literals of such a column, where some of its values are no bytes.
+      // An archive may hold literals for such a column, if some of its values are not bytes.
       return text === '' || text.startsWith('\\x') ? bytesOfText(text) : valueOfLiteral(text)
     case 'native':
       return type.name === 'any' ? valueOfLiteral(text) : text

@@ -1,4 +1,4 @@
-/** Which columns tell the rows of a table apart. */
+/** Chooses the row key of a table. */
 import type Database from 'better-sqlite3'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -8,7 +8,7 @@ export type Key = { readonly key: readonly string[]; readonly primary: boolean }
 
 const NONE: Key = { key: [], primary: false }
 
-/** The primary key, or else the smallest unique index, those without NULLs first. */
+/** The primary key, else the smallest unique index, those without NULLs first. */
 export function keyOf(
   connection: Database.Database,
   table: string,
@@ -25,7 +25,7 @@ export function keyOf(
   const usable = uniqueIndexes(connection, table).filter(({ names, collations }) =>
     names.every((name, i) => {
       const column = byName.get(name)
-      // Floating point numbers are no bounds, and under another collation than the column's own, equal keys could be two.
+      // Floats cannot be bounds; and under another collation than the column's, equal keys could be two rows.
       return (
         column !== undefined &&
         column.generated !== true &&
@@ -51,7 +51,7 @@ type UniqueIndex = {
   readonly collations: readonly string[]
 }
 
-/** Those of whole columns, over all rows. */
+/** Only indexes on whole columns, over all rows. */
 function uniqueIndexes(connection: Database.Database, table: string): readonly UniqueIndex[] {
   const indexes = connection
     .prepare(`SELECT name, origin FROM pragma_index_list(?) WHERE "unique" = 1 AND partial = 0`)
@@ -66,8 +66,8 @@ function uniqueIndexes(connection: Database.Database, table: string): readonly U
 }
 
 /**
- * Collations of columns that compare by anything but bytes. SQLite says so only of the programs it makes of statements; null for a collation
- * that some other program defined, by which nothing can be compared here.
+ * Collations of columns that do not compare by bytes. SQLite shows them only in the programs that it compiles; null for
+ * a collation that another program has defined, by which nothing can be compared here.
  */
 export function collationsOf(
   connection: Database.Database,

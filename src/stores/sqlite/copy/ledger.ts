@@ -1,8 +1,7 @@
 /**
- * The ledger of copies into a database file, in the file itself.
- *
- * A batch waits until the chunk that is being written has ended, for there is one writer; asked for by whoever writes that chunk, it is refused at once
- * (`withWriter`). Reads never wait; they show what is committed.
+ * The ledger of copies into a database file, in the file itself. There is one writer, so a batch waits until the
+ * current chunk has ended; from within the code that writes this chunk, it is refused at once (`withWriter`). Reads
+ * never wait, and see committed data.
  */
 import type Database from 'better-sqlite3'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
@@ -13,11 +12,11 @@ import type { Turn } from '../../../model/run/turn.ts'
 
 export type LedgerParts = {
   readonly reader: () => Database.Database
-  /** Null where the database was opened for reading. */
+  /** Null if the database was opened for reading. */
   readonly writer: (() => Database.Database) | null
   readonly turn: Turn
   readonly label: string
-  /** Called once, when the ledger is not needed any more. */
+  /** Called once, when the ledger is no longer needed. */
   readonly release: () => void
 }
 
@@ -89,7 +88,7 @@ function run(connection: Database.Database, { sql, parameters }: Statement): rea
   return rows.map((row) => row.map(narrowed))
 }
 
-/** Numbers as numbers, as long as they are exact. */
+/** Bigints as numbers if that is exact. */
 function narrowed(value: SqlRow[number]): SqlRow[number] {
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }

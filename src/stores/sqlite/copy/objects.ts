@@ -1,4 +1,3 @@
-/** Indexes of SQLite files. */
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../../model/copy/schema-object.ts'

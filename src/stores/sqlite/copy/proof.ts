@@ -1,4 +1,4 @@
-/** What a chunk left in its table, read back within its transaction. */
+/** Checksums of a chunk's rows, read back within its transaction. */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
@@ -16,12 +16,12 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 export type Stored = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
-  /** Which rows they are; each of them fits one of these. */
+  /** Conditions; each row meets one of them. */
   readonly conditions: readonly Condition[]
   readonly order: string
 }
 
-/** Keys between two breaths. */
+/** Keys between two pauses for other work. */
 const STRETCH = 1000
 
 export async function digestOf(
@@ -41,7 +41,7 @@ export async function digestOf(
   return sum.digest()
 }
 
-/** The same for rows that this program wrote, at about half the cost. */
+/** As `digestOf`, for rows that this program wrote; costs about half. */
 export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
   const texts = RowTexts.of(connection, stored.columns)
   if (texts === null) return digestOf(connection, stored, signal)
@@ -56,7 +56,7 @@ export async function ownDigest(connection: Database.Database, stored: Stored, s
   return sum.digest()
 }
 
-/** Rows by their keys, one after the other: whatever way a key sorts, and whatever stands between them. */
+/** Reads rows by their keys, one by one: works for any sort order of the key, with other rows in between. */
 export async function keysDigest(
   connection: Database.Database,
   { table, columns }: Stored,
@@ -94,7 +94,7 @@ export async function keysDigest(
 
 type Prepared = { readonly reader: RowReader; readonly statement: Database.Statement }
 
-/** The rows of one key at a time. */
+/** Reads the rows of one key at a time. */
 class Lookup {
   readonly #prepare: () => Prepared
   #current: Prepared

@@ -1,6 +1,7 @@
 /**
- * The texts that prove rows, put together by SQLite itself: one value comes out of it where there would be one a column. Only for values that
- * this program bound, and that SQLite keeps in their canonical spelling; `RowReader` is the slow twin that knows all of them.
+ * Builds the checksum texts of rows in SQLite itself: one value per row is returned instead of one per column. Only for
+ * values that this program wrote, and that SQLite stores in canonical form; `RowReader` is the slow implementation for
+ * all values.
  */
 import type Database from 'better-sqlite3'
 import { cellText } from '../../../model/copy/canonical.ts'
@@ -23,7 +24,7 @@ function floatPiece(read: CellReader): Piece {
   return (value) => (value === null ? 'N' : `16:${cellText(read(value))}`)
 }
 
-/** Texts between two breaths. */
+/** Texts between two pauses for other work. */
 const SLICE = 2000
 
 export class RowTexts {
@@ -37,7 +38,7 @@ export class RowTexts {
     this.#pieces = pieces
   }
 
-  /** Null where SQLite counts lengths in another encoding than the proof does. */
+  /** Null if SQLite counts lengths in another encoding than the checksum does. */
   static of(connection: Database.Database, columns: readonly ScanColumn[]): RowTexts | null {
     if (columns.length === 0 || connection.pragma('encoding', { simple: true }) !== 'UTF-8') return null
     const select: string[] = []
@@ -94,7 +95,7 @@ export class RowTexts {
   }
 }
 
-/** What `rowText` makes of a value, in SQL; null where the stored form is not the canonical one. */
+/** SQL for the text that `rowText` makes of a value; null if the stored form is not the canonical one. */
 function textExpression({ name, as, column }: ScanColumn): string | null {
   const value = quote(name)
   const affinity = affinityOf(column.native)

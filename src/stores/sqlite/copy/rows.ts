@@ -1,4 +1,4 @@
-/** Rows of one statement as canonical values, in slices that leave others their time. */
+/** Rows of one statement as canonical values, in slices between which other work can run. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
@@ -16,7 +16,7 @@ export type ScanColumn = {
   readonly name: string
   readonly as: ColumnType
   readonly column: Column
-  /** As `ReadColumn.exact`. */
+  /** See `ReadColumn.exact`. */
   readonly exact?: true
 }
 
@@ -29,23 +29,23 @@ export function readerOf({ column, as, exact }: ScanColumn): CellReader {
 export type Scan = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
-  /** What stands behind FROM where it is more than the name of the table. */
+  /** The FROM clause, if it is more than the name of the table. */
   readonly from?: string
   readonly condition: Condition
-  /** What fixes the order: a scan may have to be begun again in its middle. */
+  /** Must fix the order: a scan may have to restart in its middle. */
   readonly order: string
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
-  /** `RowRequest.asStored`: rows with such a value are put in here. */
+  /** `RowRequest.asStored`: receives rows with such a value. */
   readonly odd?: OddRows
-  /** `RowRequest.instead`. */
+  /** See `RowRequest.instead`. */
   readonly instead?: (shown: string) => Cell
 }
 
-/** How much care the values of a table need; found out while they are read, and remembered for the next ranges of it. */
+/** How values of a table have to be read; found out during reading, and remembered for its next ranges. */
 export type Care = {
-  /** Whole numbers beyond 2^53: all of them come as bigints then, which takes longer. */
+  /** There are integers beyond 2^53: read all of them as bigints, which takes longer. */
   wide: boolean
-  /** Texts with U+FFFD, which may stand for bytes that are no UTF-8: compared with the bytes then. */
+  /** There are texts with U+FFFD, which may replace invalid UTF-8: compare them with their bytes. */
   bytes: boolean
 }
 
@@ -57,16 +57,14 @@ export type Open = Set<{ return?(): unknown }>
 type Stored = null | StoredValue
 export type StoredRow = readonly Stored[]
 
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const SLICE_ROWS = 1000
 const SLICE_BYTES = 1024 * 1024
 
-/**
- * @throws SluiceError VALUE_REFUSED with table, column and key, unless `aside` takes such rows; whatever the driver throws
- */
+/** @throws SluiceError VALUE_REFUSED with table, column and key, unless `aside` takes such rows; the driver's errors */
 export function* slices(connection: Database.Database, scan: Scan, care: Care, open: Open): Generator<Slice> {
   let done = 0
-  // Values that hold anything are told apart by their classes, and 7.0 is not 7 there.
+  // In columns of any type, values are distinguished by their storage classes: 7.0 is not 7.
   if (scan.columns.some(needsClasses)) care.wide = true
   for (;;) {
     const reader = new RowReader(connection, scan, care)
@@ -93,21 +91,21 @@ export function* slices(connection: Database.Database, scan: Scan, care: Care, o
   }
 }
 
-/** Turns what one statement gives into rows. */
+/** Converts the results of one statement to rows. */
 export class RowReader {
-  /** Values came that need more care: the statement has to be made anew. */
+  /** A value needs more care: the statement has to be prepared again. */
   again = false
   bytes = 0
   readonly #connection: Database.Database
   readonly #scan: Scan
   readonly #care: Care
   readonly #readers: readonly CellReader[]
-  /** Floating point numbers are never mistaken for whole ones here, however large they are. */
+  /** Columns of floating point numbers: these are never taken for integers, however large they are. */
   readonly #floats: readonly boolean[]
-  /** Where in a row the bytes of a text stand; 0 where nobody looks at them. */
+  /** Position of a text's bytes in a row; 0 if they are not read. */
   readonly #bytesAt: readonly number[]
   readonly #decode: Decode
-  /** Rows are found by their values. */
+  /** Key columns: rows are found by their values. */
   readonly #inKey: readonly boolean[]
 
   constructor(connection: Database.Database, scan: Scan, care: Care) {
@@ -169,7 +167,7 @@ export class RowReader {
         }
       } catch (error) {
         const { odd, instead } = this.#scan
-        // What is behind it is shown with it, and may be a part of the key.
+        // Later values are shown with the error, and may be a part of the key.
         if (stored.slice(i + 1, width).some((value, behind) => this.#needsCare(value, i + 1 + behind))) {
           this.again = true
           return 'again'
@@ -200,7 +198,7 @@ export class RowReader {
     return true
   }
 
-  /** A text that is no UTF-8 is the bytes that it was made of. */
+  /** The value; for a text that is not valid UTF-8, its bytes. */
   #asBytes(stored: readonly Stored[], i: number): Stored {
     const [value = null, bytes] = [stored[i], stored[this.#bytesAt[i] ?? 0]]
     if (typeof value !== 'string' || this.#bytesAt[i] === 0 || !(bytes instanceof Uint8Array)) return value
@@ -218,7 +216,7 @@ export class RowReader {
     }
   }
 
-  /** Names the row, and leaves it out where somebody takes such rows. */
+  /** Names the row, and quarantines it if a callback takes such rows. */
   #refuse(error: unknown, stored: readonly Stored[], i: number, at: number): 'aside' {
     if (!isRefusedValue(error)) throw error
     const { table, columns, aside, odd } = this.#scan
@@ -253,12 +251,9 @@ export class RowReader {
   }
 }
 
-/**
- * Texts whose bytes are no characters: the driver puts U+FFFD in their place and says nothing. What the bytes of a text
- * of this database spell; null where they spell nothing.
- */
+/** Decodes a text's bytes; null if they are invalid. The driver silently replaces invalid bytes by U+FFFD. */
 function decoderOf(connection: Database.Database): Decode {
-  // Not by the driver's own pragma(), which waits for no iteration and refuses to run beside one.
+  // Not by the driver's own pragma(), which refuses to run during an iteration.
   const encoding = String(connection.prepare('SELECT encoding FROM pragma_encoding').pluck().get()).toLowerCase()
   const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
   return (bytes) => {

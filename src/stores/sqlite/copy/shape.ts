@@ -1,13 +1,13 @@
-/** What SQLite knows about a table. */
+/** SQLite's facts about a table. */
 import type Database from 'better-sqlite3'
 
 export type Shape = {
-  /** Names of its columns, in their order. */
+  /** Column names, in order. */
   readonly columns: readonly string[]
   readonly strict: boolean
-  /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
+  /** A name under which the rowid can be read; null if the table has none, or its columns use all of these names. */
   readonly rowid: string | null
-  /** The column that is this number; null where no column is. */
+  /** The column that is the rowid; null if there is none. */
   readonly alias: string | null
 }
 
@@ -27,7 +27,7 @@ export function columnsOf(connection: Database.Database, table: string): readonl
     .all(table) as ColumnInfo[]
 }
 
-/** Without a table of that name: one that has nothing. */
+/** If there is no such table, the shape is empty. */
 export function shapeOf(connection: Database.Database, table: string): Shape {
   const info = connection
     .prepare(
@@ -42,7 +42,7 @@ export function shapeOf(connection: Database.Database, table: string): Shape {
   return { columns, strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, found) }
 }
 
-/** One column of the very type INTEGER as the primary key, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC). */
+/** One primary key column of exactly the type INTEGER, unless it has an index (as for INTEGER PRIMARY KEY DESC). */
 function aliasOf(connection: Database.Database, table: string, columns: readonly ColumnInfo[]): string | null {
   const [first, ...more] = columns.filter(({ pk }) => pk > 0)
   if (first === undefined || more.length > 0 || first.type.toUpperCase() !== 'INTEGER') return null

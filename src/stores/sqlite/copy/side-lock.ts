@@ -1,12 +1,13 @@
 /**
- * One copy, or archive, of a file at a time. An empty database beside the target is locked as a whole for as long as the copy runs: the lock is the
- * operating system's, which frees it however the program ends. The target's own locks cannot do this, since they come and go with every chunk.
+ * Allows one copy or archive of a file at a time. An empty database next to the target is locked as a whole while the
+ * copy runs: the operating system releases the lock however the program ends. The target's own locks cannot do this,
+ * because they are taken and released with every chunk.
  */
 import { rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @throws SluiceError LEDGER_BUSY at once where another copy or archive writes into the file; whatever the driver throws */
+/** @throws SluiceError LEDGER_BUSY at once if another copy or archive writes to the file; the driver's errors */
 export function lockBeside(file: string, label: string): Disposable {
   const side = `${file}-sluice`
   for (;;) {
@@ -14,7 +15,7 @@ export function lockBeside(file: string, label: string): Disposable {
     try {
       const before = inode(side)
       connection.exec('BEGIN EXCLUSIVE')
-      // Whoever held the lock removed the file just before: ours is one that nobody else can see.
+      // The previous owner may have just removed the file: then this lock is on a file that no other program can see.
       if (before !== null && before === inode(side)) return lockOf(connection, side)
     } catch (error) {
       connection.close()
@@ -27,7 +28,7 @@ export function lockBeside(file: string, label: string): Disposable {
 function lockOf(connection: Database.Database, side: string): Disposable {
   return {
     [Symbol.dispose]: () => {
-      // While the lock is held, so that the file is nobody else's.
+      // While the lock is held, so that no other program has locked the file.
       rmSync(side, { force: true })
       connection.close()
     },

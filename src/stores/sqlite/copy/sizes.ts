@@ -1,13 +1,13 @@
-/** How large tables are, without reading a large file for it. */
+/** Sizes of tables, without reading a large file. */
 import type Database from 'better-sqlite3'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
 export type Size = { readonly rows: bigint; readonly bytes: bigint }
 
-/** Files up to this are looked through in milliseconds. */
+/** Files up to this size are read in milliseconds. */
 const SMALL_BYTES = 32 * 1024 * 1024
 
-/** Exact for small files; else what ANALYZE left, and 0 rows where it left nothing. */
+/** Exact for small files; else the statistics of ANALYZE, with 0 rows if there are none. */
 export function sizesOf(
   connection: Database.Database,
   all: readonly string[],
@@ -24,7 +24,7 @@ export function sizesOf(
   return new Map(
     chosen.map((name) => {
       const rows = estimates.get(name) ?? 0n
-      // By its share of the rows, as far as anybody knows them.
+      // By the table's share of the known rows.
       const bytes = known > 0n ? (BigInt(fileBytes) * rows) / known : BigInt(Math.ceil(fileBytes / all.length))
       return [name, { rows, bytes }]
     }),
@@ -45,7 +45,7 @@ function counted(connection: Database.Database, names: readonly string[]): Reado
   )
 }
 
-/** The first number of a line of sqlite_stat1 is that of the rows in the index, and in the table unless the index is partial. */
+/** The first number of a line in sqlite_stat1 is the rows of the index; those of the table unless it is partial. */
 function analyzed(connection: Database.Database): ReadonlyMap<string, bigint> {
   const present = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_stat1'`).get() !== undefined
   if (!present) return new Map()

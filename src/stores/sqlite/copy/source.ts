@@ -1,8 +1,8 @@
 /**
- * One look at a database file: one connection within one read transaction, so that everything is read as it stood at one moment. Requests run
- * beside each other on that connection, each with an iteration of its own; none of them holds the thread for longer than a slice of rows takes.
- *
- * A database in WAL mode goes on being written meanwhile. One with a rollback journal lets nobody commit until the look has ended.
+ * A view of a database file: one connection within one read transaction, so that everything is read from one snapshot.
+ * Requests run in parallel on that connection, each with its own iteration; none blocks the thread for longer than one
+ * slice of rows. A database in WAL mode can be written meanwhile. With a rollback journal no program can commit until
+ * the view has ended.
  */
 import { randomUUID } from 'node:crypto'
 import type Database from 'better-sqlite3'
@@ -47,14 +47,14 @@ export class SqliteView implements SourceView {
   readonly #cares = new Map<string, Care>()
   readonly #shapes = new Map<string, Shape>()
 
-  /** @param connection one that is used by nobody else, and closed with the view; it may be in a transaction already */
+  /** @param connection used by nothing else, and closed with the view; it may be in a transaction already */
   constructor(connection: Database.Database, label: string) {
     this.#connection = connection
     this.#label = label
     this.#guard(null, () => {
-      // A snapshot that somebody has taken already is what the view shows.
+      // If a snapshot was already taken, the view shows that one.
       if (!connection.inTransaction) connection.exec('BEGIN')
-      // The first read is what a transaction sees from then on.
+      // The first read takes the snapshot.
       connection.prepare('SELECT count(*) FROM sqlite_schema').get()
     })
     this.point = { view: randomUUID(), at: new Date().toISOString() }
@@ -103,7 +103,7 @@ export class SqliteView implements SourceView {
     for await (const { rows } of this.#slices(request, signal, odd)) {
       for (const row of rows) addStored(sum, row, odd)
     }
-    // Its iteration ends like any other where the view is closed meanwhile; a sum of some of the rows is no sum.
+    // If the view is closed meanwhile, the iteration ends as usual, and the sum would lack rows.
     if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
     return sum.digest()
   }
@@ -135,7 +135,7 @@ export class SqliteView implements SourceView {
     return lastKey(table, range, where, SOURCE_KEYS, this.#ask(where))
   }
 
-  /** Whoever still reads finds its iteration ended. */
+  /** Iterations that still run end. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const rows of this.#open) rows.return?.()
     this.#connection.close()
@@ -170,7 +170,7 @@ export class SqliteView implements SourceView {
     }
   }
 
-  /** Some order that a repeated statement meets again; the key's where that is asked for, or costs nothing. */
+  /** A reproducible order, for repeated statements; the key's order if requested, or if it costs nothing. */
   #order({ table, range, ordered }: RowRequest): string {
     const { rowid } = this.#shape(table)
     if (ordered || range.by === 'key' || rowid === null) return keyOrder(table, SOURCE_KEYS)
@@ -189,7 +189,10 @@ export class SqliteView implements SourceView {
     return { ...condition, sql: [...edges.filter((edge) => edge !== null), condition.sql].join(' AND ') }
   }
 
-  /** Keys of another type than their column's, and texts that are no characters, have no text that would lead back to them: there the cutting ends. */
+  /**
+   * Keys of another type than their column's, and texts that are not valid characters, cannot be found again by a text:
+   * the last range takes all rows from there on.
+   */
   async *#cutKeys(
     table: TableSpec,
     within: Range & { readonly by: 'key' },
@@ -246,7 +249,7 @@ export class SqliteView implements SourceView {
     return rows.length > 0
   }
 
-  /** @throws SluiceError SOURCE_GONE where columns have exchanged their names since the copy was planned */
+  /** @throws SluiceError SOURCE_GONE if columns have swapped names since the copy was planned */
   #shape(spec: TableSpec): Shape {
     const { name } = spec.table
     const known = this.#shapes.get(name)
@@ -269,7 +272,7 @@ export class SqliteView implements SourceView {
       .all(...parameters) as readonly SqlRow[]
   }
 
-  /** @param where what somebody wrote as a condition, and may have written wrongly */
+  /** @param where condition of the user, to which syntax errors are attributed */
   #guard<T>(where: string | null, body: () => T): T {
     try {
       return body()
@@ -289,8 +292,8 @@ export class SqliteView implements SourceView {
 }
 
 /**
- * Counting in hops: SQLite counts within one call, which for a large table would hold up everything else.
- * @param order what the rows lie in the order of, never NULL: names in SQL; empty where there is nothing to hop by
+ * Counts rows in steps: a SQLite statement runs within one call, which for a large table would block everything else.
+ * @param order of the rows, as names in SQL, never NULL; empty if there is none
  */
 async function countRows(table: TableSpec, order: readonly string[], where: string | null, ask: Ask): Promise<bigint> {
   const from = `FROM ${quote(table.table.name)}`

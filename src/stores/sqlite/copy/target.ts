@@ -17,7 +17,7 @@ import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import { shapeOf } from './shape.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
-/** Rows of an index that ANALYZE looks at: enough for planners, and soon done. */
+/** Rows of an index that ANALYZE reads: enough for the planner, and fast. */
 const ANALYSIS_ROWS = 1000
 
 export class SqliteTarget implements CopyTarget {

@@ -1,4 +1,7 @@
-/** Rows of a table found by their identities, by an index that is named: statistics of a table that was empty a moment ago would have it read as a whole. */
+/**
+ * Finds rows by their keys, with the index named in the statement: after stale statistics of a table that was just
+ * empty, the server would scan the table.
+ */
 import { keyPart } from '../../../../model/copy/row-key.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
@@ -9,7 +12,10 @@ import { equalValue, KEYS } from '../../copy/ranges.ts'
 import type { Session } from '../../session.ts'
 import type { ApplyShape } from './shape.ts'
 
-/** Identities of one statement, smallest first: each other number would be one more statement to keep prepared. More than the largest, and servers give up looking them up one by one. */
+/**
+ * Keys per statement, smallest first; each further size would be one more prepared statement. Above the largest,
+ * servers stop looking keys up one by one.
+ */
 const SIZES = [1, 4, 16, 64, 256] as const
 const MOST = 256
 
@@ -18,7 +24,7 @@ export function byIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
   return finder === null ? '' : ` FORCE INDEX (${quoted(finder)})`
 }
 
-/** Parameters of an identity, for `equalSql`. */
+/** Parameters of a row key, for `equalSql`. */
 export function keyValues(request: ChangeTable, key: Row): SqlValue[] {
   return identityColumns(request).map((column, i) => equalValue(column, keyPart(key[i] ?? null) ?? ''))
 }
@@ -30,7 +36,7 @@ export function equalSql(request: ChangeTable): string {
     .join(' AND ')
 }
 
-/** Deletes the rows of these identities; those that are not there do no harm. */
+/** Deletes the rows with these keys; keys without a row are ignored. */
 export async function removeRows(
   session: Session,
   request: ChangeTable,
@@ -40,7 +46,7 @@ export async function removeRows(
   for (let at = 0; at < keys.length; at += MOST) {
     const some = keys.slice(at, at + MOST)
     const size = SIZES.find((one) => one >= some.length) ?? MOST
-    // The last one again and again: a row is deleted once.
+    // Pad with the last key: a row is deleted only once.
     const padded = Array.from({ length: size }, (_, i) => some[Math.min(i, some.length - 1)] as Row)
     const values = padded.flatMap((key) => keyValues(request, key))
     await session.execute(removeSql(request, shape, size), values)

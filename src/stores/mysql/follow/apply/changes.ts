@@ -1,6 +1,6 @@
 /**
- * One batch into one table. What it comes to is one state: rows whose values are needed are read first, then all that has to go goes, then rows are written.
- * So keys and unique values can change places within a batch, though the server checks each row at once.
+ * Applies one batch to one table: reads values to keep, then deletes, then writes. So keys and unique values can move
+ * between rows within a batch, although the server checks each row at once.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CellBatch } from '../../../../model/copy/change.ts'
@@ -19,7 +19,7 @@ import { Stage, type Encoder } from './stage.ts'
 
 /** Rows of one INSERT, largest first. */
 const SIZES = [1000, ...KEPT_ROWS]
-/** Rows that keep values up to which single statements are faster than the stage. */
+/** Up to this many rows with kept values, single statements are faster than the staging table. */
 const FEW = 4
 
 /** Types that the source never leaves out of a change. */
@@ -29,11 +29,11 @@ export class TableChanges {
   readonly #session: Session
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
-  /** Places of the identity among the written columns, in its order. */
+  /** Places of the row key columns among the written columns, in key order. */
   readonly #key: readonly number[]
   readonly #encoders: readonly Encoder[]
   readonly #into: Into
-  /** Null where no value is ever left out. */
+  /** Null if no value can be left out. */
   readonly #stage: Stage | null
 
   /** @param label of the server, for messages */
@@ -60,12 +60,12 @@ export class TableChanges {
     this.#stage = mayLack ? new Stage(session, request, this.#written, this.#encoders, where) : null
   }
 
-  /** Outside of a transaction. */
+  /** Call it outside of a transaction. */
   async prepare(shape: ApplyShape): Promise<void> {
     await this.#stage?.make(shape)
   }
 
-  /** @returns identities of puts whose base is not there: nothing is written for them */
+  /** @returns keys of rows whose base is missing in the target: nothing is written for them */
   async apply(batch: CellBatch, shape: ApplyShape): Promise<readonly Row[]> {
     const { gone, whole, partial } = sorted(batch, this.#request, this.#written)
     const stays = (put: PartialPut): boolean => shape.way === 'merge' && !put.isMoved
@@ -99,7 +99,7 @@ export class TableChanges {
     )
   }
 
-  /** Updates rows that stay where they are, one by one. @returns those that are not there */
+  /** Updates rows in place, one by one. @returns those that are missing in the target */
   async #keep(puts: readonly PartialPut[], shape: ApplyShape): Promise<ReadonlySet<PartialPut>> {
     const lacking = new Set<PartialPut>()
     const from = `${tableSql(this.#request.table.table)} AS t${byIndex(shape)}`

@@ -1,4 +1,4 @@
-/** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
+/** Preflight checks of a target of changes: what refuses changes, or gives them another meaning. Reads only. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {
@@ -94,7 +94,7 @@ async function examineTable(
       'GRANT TRIGGER on the table to the user, or let them fire with --fire-triggers',
     )
   }
-  // Sessions that copy do check them.
+  // Sessions that copy do check foreign keys.
   const own = keys.filter(({ of }) => of === table.name).map(({ key }) => key)
   if (request.catchingUp === true && own.length > 0) {
     refuse(
@@ -104,7 +104,7 @@ async function examineTable(
   }
 }
 
-/** Two identities of the source have to be two in the target, and what it computes cannot be written. */
+/** Different row keys must differ in the target too, and a column that the target computes cannot be written. */
 function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
   const name = tableText(table.table)
   for (const [at, { name: column, column: planned }] of columns.entries()) {
@@ -135,7 +135,7 @@ function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
     unique,
     method: 'btree',
     include: [],
-    // One that no statement can be told to read by finds nothing.
+    // An index that no statement can name finds no rows.
     parts: columns.map((column) => ({ column, ...(usable ? {} : { special: 'unusable' }) })),
   }
 }
@@ -149,7 +149,7 @@ async function triggersOf({ table }: ChangeTable, session: Session): Promise<rea
   return rows.map(([trigger]) => String(trigger))
 }
 
-/** Those of the table, and those that lead to it. */
+/** Foreign keys of the table, and those that refer to it. */
 async function foreignKeysOf(
   { table }: ChangeTable,
   session: Session,

@@ -1,4 +1,3 @@
-/** MySQL and MariaDB as the target of changes. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -41,13 +40,14 @@ export class MysqlApply implements ChangeTarget {
 }
 
 /**
- * Sessions that apply changes: as those that write a copy, without foreign keys, which the source has checked.
+ * Sessions that apply changes: like those that write a copy, but without foreign key checks, because the source has
+ * checked the rows.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
 async function openApplySession(config: MysqlConfig): Promise<Session> {
   const session = await openCopySession(config, 'write')
   try {
-    // Unique values are checked all the same: a row that another one holds back must not vanish.
+    // Unique values are still checked: a row that conflicts with another one must not vanish.
     await session.command('SET SESSION foreign_key_checks = 0, SESSION unique_checks = 1')
     return session
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What a user may do, asked of the server without doing it. */
+/** Checks a user's rights on the server without changing data. */
 import { writtenColumns } from '../../../common/apply/puts.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { mysqlErrorNumber } from '../../errors.ts'
@@ -10,7 +10,7 @@ const NO_RIGHT = new Set([1142, 1143])
 /** No right on the database. */
 const NO_DATABASE = 1044
 
-/** Rights on the table that changes need and the user does not have. EXPLAIN asks for the same ones as the statement. */
+/** Rights on the table that changes need and the user lacks. EXPLAIN requires the same rights as the statement. */
 export async function missingRights(request: ChangeTable, session: Session): Promise<readonly string[]> {
   const from = tableSql(request.table.table)
   const written = writtenColumns(request)
@@ -26,7 +26,7 @@ export async function missingRights(request: ChangeTable, session: Session): Pro
   for (const [right, sql] of Object.entries(statements)) {
     if (!(await allowed(session, `EXPLAIN ${sql}`))) missing.push(right)
   }
-  // The first of them is missing for the others as well.
+  // Without SELECT the other statements fail too, so it comes first.
   return missing.includes('SELECT') ? ['SELECT', ...missing.filter((right) => right !== 'SELECT')] : missing
 }
 
@@ -37,14 +37,15 @@ export async function mayStage(session: Session): Promise<boolean> {
   return true
 }
 
-/** Whether the dictionary shows the user what triggers a table has: to others it shows none, as if there were none. */
+/** True if the user can see a table's triggers: without the right the dictionary shows none, without an error. */
 export async function seesTriggers({ table }: ChangeTable['table'], session: Session): Promise<boolean> {
   return (await grantedRights(session, table.schema, table.name)).has('TRIGGER')
 }
 
 /**
- * Rights of the user and of the roles that are enabled, by the words of GRANT: those of the server, of a database, and of a table in it.
- * @param schema absent for the database of the session @param table absent for those of the database as a whole
+ * Rights of the user and of the enabled roles, as GRANT names them: on the server, on a database, and on a table in it.
+ * @param schema absent for the database of the session
+ * @param table null for rights on the database as a whole
  */
 export async function grantedRights(
   session: Session,

@@ -1,4 +1,4 @@
-/** What the dictionary says of a table that changes go to: its columns, its unique indexes, and the way that changes can take. */
+/** Dictionary facts of a table that receives changes: its columns, its unique indexes, and how changes are applied. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
@@ -9,7 +9,7 @@ export type ShapeColumn = {
   readonly name: string
   /** As the dictionary writes it: `varchar(50)`. */
   readonly native: string
-  /** Null where values are no texts. */
+  /** Null if the values are not texts. */
   readonly collation: string | null
   readonly generated: boolean
 }
@@ -17,9 +17,9 @@ export type ShapeColumn = {
 export type IndexFacts = {
   readonly name: string
   readonly unique: boolean
-  /** A statement may name it to be read by. */
+  /** A statement can name it in FORCE INDEX. */
   readonly usable: boolean
-  /** Columns in order; null for an expression, or the beginning of a text. */
+  /** Columns in order; null for an expression, or for a prefix of a text. */
   readonly columns: readonly (string | null)[]
 }
 
@@ -27,18 +27,18 @@ export type ApplyShape = {
   readonly engine: string
   /** `BASE TABLE`, `VIEW`, … */
   readonly kind: string
-  /** Columns of the request, in its order; null where the table has no such column. */
+  /** Columns of the request, in its order; null if the table has no such column. */
   readonly columns: readonly (ShapeColumn | null)[]
-  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
+  /** `merge`: rows are updated in place, by a unique index on the key. `replace`: deleted, then inserted. */
   readonly way: 'merge' | 'replace'
-  /** The index by which a row is found by its identity; null where there is none. */
+  /** The index that finds a row by its key; null if there is none. */
   readonly finder: string | null
   readonly indexes: readonly IndexFacts[]
-  /** Changes where a staging table made of this shape is no longer right. */
+  /** Changes if a staging table that was created with this shape is no longer right. */
   readonly columnsMark: string
 }
 
-/** @returns null where there is no such table */
+/** @returns null if there is no such table */
 export async function readShape(
   { table, columns, identity }: ChangeTable,
   session: Session,
@@ -81,7 +81,7 @@ export async function readShape(
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
+/** @throws SluiceError TABLE_REFUSED if there is no such table, or if it lacks something that every change needs */
 export async function soundShape(request: ChangeTable, session: Session): Promise<ApplyShape> {
   const shape = await readShape(request, session)
   const where = tableText(request.table.table)
@@ -148,17 +148,17 @@ async function readIndexes(
   return [...indexes.values()]
 }
 
-/** Whether it keeps two rows of one identity from being in the table. */
+/** True if the index columns are exactly the row key. */
 function isExactly({ columns }: IndexFacts, identity: readonly string[]): boolean {
   return columns.length === identity.length && identity.every((name) => columns.includes(name))
 }
 
-/** Whether rows of different identities are different for it too. */
+/** True if rows with different keys cannot conflict in this index. */
 function covers({ columns }: IndexFacts, identity: readonly string[]): boolean {
   return identity.every((name) => columns.includes(name))
 }
 
-/** Whether a lookup by the identity reads few rows of it. */
+/** True if a lookup by the row key reads few rows of this index. */
 function begins({ unique, columns }: IndexFacts, identity: readonly string[]): boolean {
   if (unique && columns.every((name) => name !== null && identity.includes(name))) return true
   const first = columns.slice(0, identity.length)

@@ -1,7 +1,7 @@
 /**
- * Rows with unchanged values: a temporary table of the session takes what the stream told of them, and gets the rest from the rows of the table, on the
- * server. It is made before the first transaction, since a server that writes a log may refuse it within one; and it is emptied by DELETE, since TRUNCATE
- * commits.
+ * Applies rows whose unchanged values the source left out. A temporary table takes the values that the stream has; the
+ * server adds the others from the rows of the target. It is created before the first transaction, because a server with
+ * a binary log may refuse that within one. It is emptied by DELETE, because TRUNCATE commits.
  */
 import { randomBytes } from 'node:crypto'
 import type { Cell } from '../../../../model/copy/rows.ts'
@@ -26,7 +26,7 @@ export class Stage {
   readonly #encoders: readonly Encoder[]
   readonly #name = `sluice_changes_${randomBytes(6).toString('hex')}`
   readonly #into: Into
-  /** Number of the first row that is filled; those before it stay where they are. */
+  /** Number of the first row that is inserted; rows with smaller numbers are updated in place. */
   #filledFrom = 0
 
   /** @param encoders of the written columns @param where for messages */
@@ -53,7 +53,7 @@ export class Stage {
     }
   }
 
-  /** Outside of a transaction. */
+  /** Creates the temporary table. Call it outside of a transaction. */
   async make({ columns }: ApplyShape): Promise<void> {
     const declared = (name: string, column: ShapeColumn): string => {
       const collation = column.collation !== null && isCollated(column.native) ? ` COLLATE ${column.collation}` : ''
@@ -70,8 +70,9 @@ export class Stage {
   }
 
   /**
-   * Updates rows that stay where they are, and takes the values of those to fill from the rows of their bases; `insert` writes these.
-   * @returns those whose base is not there
+   * Updates the rows of `stays` in place, and completes the rows of `fills` from their base rows; `insert` writes
+   * these.
+   * @returns rows whose base is missing in the target
    */
   async take(
     shape: ApplyShape,
@@ -102,7 +103,7 @@ export class Stage {
     return lacking
   }
 
-  /** Writes what was filled. Rows of the same identities have to be gone. @returns rows */
+  /** Writes the completed rows. Rows with the same keys must have been deleted. @returns number of rows */
   async insert(): Promise<number> {
     const names = this.#written.map(({ name }) => quoted(name)).join(', ')
     const cells = this.#written.map(({ at }) => quoted(`c${at}`)).join(', ')
@@ -117,7 +118,7 @@ export class Stage {
     await this.#session.execute(`DELETE FROM ${quoted(this.#name)}`)
   }
 
-  /** @returns rows whose base was found */
+  /** @returns number of rows whose base was found; -1 if nothing had to be set */
   async #bring(
     shape: ApplyShape,
     [one]: readonly PartialPut[],
@@ -131,7 +132,7 @@ export class Stage {
       if (!isStaying) return isUnchanged ? [`${ours} = ${theirs}`] : []
       return isUnchanged || inIdentity ? [] : [`${theirs} = ${ours}`]
     })
-    // Nothing is to be set: whether the row is there matters all the same.
+    // Nothing to set, but the caller must still find out whether the rows exist.
     if (sets.length === 0) return -1
     const { changed } = await this.#session.execute(
       `UPDATE ${this.#joined('STRAIGHT_JOIN', shape)} SET ${sets.join(', ')} WHERE s.n BETWEEN ? AND ?`,
@@ -165,13 +166,13 @@ export class Stage {
     return cell === undefined ? null : (this.#encoders[place] as Encoder)(cell)
   }
 
-  /** Where a column of the identity stands among the written ones. */
+  /** Place of a row key column among the written ones. */
   #placeOf(keyAt: number): number {
     return this.#written.findIndex(({ name }) => name === this.#request.identity[keyAt])
   }
 }
 
-/** Those that leave out the same columns, together. */
+/** Groups rows that leave out the same columns. */
 function grouped(puts: readonly PartialPut[]): readonly (readonly PartialPut[])[] {
   const groups = new Map<string, PartialPut[]>()
   for (const put of puts) {

@@ -17,7 +17,7 @@ import type { Session } from '../../session.ts'
 import { TableChanges } from './changes.ts'
 import { soundShape, type ApplyShape } from './shape.ts'
 
-/** How long the dictionary is not asked again. */
+/** How long a table's shape is used before the dictionary is read again. */
 const SHAPE_MS = 60_000
 
 type KnownTable = {
@@ -29,7 +29,7 @@ type KnownTable = {
 }
 
 /**
- * Looks at every table and makes what a transaction may need, before the first one.
+ * Reads every table, and creates before the first transaction what transactions may need.
  * @throws SluiceError TABLE_REFUSED, TARGET_DENIED, CONNECTION_LOST …; the session has ended then
  */
 export async function openChangeWriter(
@@ -45,7 +45,7 @@ export async function openChangeWriter(
       const shape = await soundShape(table, session)
       const changes = new TableChanges(session, table, config.label)
       await changes.prepare(shape)
-      // The first transaction that touches it reads it again: indexes may be built in between.
+      // The first transaction that writes to it reads it again: indexes may be built in between.
       tables.push({ changes, shape, readAt: -Infinity, readIn: 0 })
     }
     await session.command('COMMIT')
@@ -63,15 +63,18 @@ class MysqlChangeWriter implements ChangeWriter {
   readonly #mark: string | null
   readonly #tables: readonly KnownTable[]
   readonly #stop = (): void => this.#session.destroy()
-  /** Of the transaction that is open, or was last. */
+  /** Number of the open transaction, or of the last one. */
   #number = 0
   /** Table of the call that runs. */
   #current: KnownTable | null = null
-  /** Tables that the transaction has written to: their columns stay as they are until it ends. */
+  /** Tables that the transaction has written to: their columns cannot change until it ends. */
   readonly #written = new Set<number>()
   #inTransaction = false
   #isDisposed = false
-  /** What made the transaction impossible to go on with: after a deadlock the server has rolled back, and another statement would begin a new one. */
+  /**
+   * The error after which the transaction cannot continue: after a deadlock the server has rolled back, and another
+   * statement would begin a new transaction.
+   */
   #failure: unknown = null
 
   constructor(
@@ -102,7 +105,7 @@ class MysqlChangeWriter implements ChangeWriter {
     })
   }
 
-  /** By DELETE: TRUNCATE would commit what came before it. */
+  /** By DELETE: TRUNCATE would commit the changes before it. */
   async truncate(tables: readonly number[]): Promise<void> {
     if (tables.length === 0) return
     const requests = tables.map((table) => this.#table(table).table.table)
@@ -151,7 +154,7 @@ class MysqlChangeWriter implements ChangeWriter {
     return found
   }
 
-  /** A table as the dictionary had it, at most a minute ago. */
+  /** Shape of a table, read from the dictionary at most a minute ago. */
   async #known(table: number): Promise<KnownTable> {
     const known = this.#tables[table] as KnownTable
     this.#current = known
@@ -194,7 +197,8 @@ class MysqlChangeWriter implements ChangeWriter {
 
   #failed(thrown: unknown, where: string): unknown {
     const error = targetError(thrown, where)
-    // What was known of the table before this transaction may be the cause, as a unique index that was made since; the next one looks again.
+    // A shape that was read before this transaction may be the cause, for example if a unique index was created since;
+    // the next transaction reads it again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables) table.readAt = -Infinity
     this.#failure = isOld && mayBeChanged(error) ? again(error) : error
@@ -202,12 +206,12 @@ class MysqlChangeWriter implements ChangeWriter {
   }
 }
 
-/** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
+/** True if a changed table can be the cause: other column types, or a new unique index. */
 function mayBeChanged(error: unknown): error is SluiceError {
   return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
 }
 
-/** The same, worth another attempt, which reads the dictionary first. */
+/** The same error, but retryable; the next attempt reads the dictionary first. */
 function again(error: SluiceError): SluiceError {
   const { code, message, where, reason, hint, cause } = error
   return new SluiceError(code, message, {

@@ -1,4 +1,7 @@
-/** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then the row of progress, logs and triggers, table by table. */
+/**
+ * Begins and ends a stream by triggers: removes what an earlier attempt left, then creates the progress row, and a log
+ * and triggers for each table.
+ */
 import { randomUUID } from 'node:crypto'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
@@ -25,19 +28,22 @@ import {
 import { readMarks, readShape, uniqueIndexes } from './shape.ts'
 import { TOKEN, wholeFault } from './verify.ts'
 
-/** How long what a failed begin has made may take to go again. */
+/** Lock timeout, ms, for removing what a failed `begin` has created. */
 const CLEARING_MS = 10_000
 /**
- * A trigger keeps the mode it was made under. No rule of ours for those who write: what is noted is of the table's own types, and has gone through its rules. Everything
- * that is compared later is read under the mode of all sessions, because the server spells definitions by it.
+ * A trigger keeps the sql_mode under which it was created. It has to be empty, so that our triggers add no rule to
+ * users' writes: noted values have the types of the table, which has checked them. Everything that is compared later is
+ * read under the mode of all sessions, because the server prints definitions by it.
  */
 const TRIGGER_MODE = `SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = ''`
 const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
 
 /**
- * No transaction of others has to end behind this: whoever wrote into a table before its triggers were made has ended by then (`busy.ts`), and whoever writes later is noted.
+ * Creates progress row, logs and triggers. No transaction has to end after this: every transaction that wrote to a
+ * table before its triggers existed has ended by then (`busy.ts`), and later writes are noted.
  * @param wait its session may write, and is used for nothing else afterwards
- * @throws SluiceError TARGET_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ * @throws SluiceError TARGET_BUSY if a table stays locked, NOT_FOLLOWABLE; the server's errors. What was created is
+ * removed then
  */
 export async function beginTriggers(
   config: MysqlConfig,
@@ -60,7 +66,7 @@ export async function beginTriggers(
   }
 }
 
-/** Removes triggers and logs; done twice it does no harm. @throws SluiceError TARGET_BUSY where a table is not to be had */
+/** Removes triggers and logs; may be repeated. @throws SluiceError TARGET_BUSY if a table stays locked */
 export async function endTriggers(database: string, name: string, wait: Wait): Promise<void> {
   const { session } = wait
   if (!isOurs(name)) return
@@ -85,8 +91,9 @@ export async function endTriggers(database: string, name: string, wait: Wait): P
 }
 
 /**
- * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
+ * Creates logs and triggers again for tables of a stream that are copied again: the new copy already includes what the
+ * old notes are about.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginTriggers`
  */
 export async function renewTriggers(
   config: MysqlConfig,
@@ -119,7 +126,7 @@ export async function renewTriggers(
 
 type Born = { readonly facts: Record<string, string>; readonly shapes: Record<string, string> }
 
-/** Log and triggers of one table, and what is compared later. */
+/** Creates log and triggers of one table, and records what is compared later. */
 async function logged(
   { database, name, token, number }: { readonly database: string; readonly name: string; readonly token: string; readonly number: number }, // prettier-ignore
   followed: FollowedTable,
@@ -151,7 +158,10 @@ async function logged(
   born.shapes[where] = JSON.stringify(shape)
 }
 
-/** One that was prepared before a restart of the server holds no table any more, and may be committed without a note. */
+/**
+ * Waits for prepared XA transactions. One that was prepared before a restart of the server holds no table lock any
+ * more, and could be committed without a note.
+ */
 async function waitForPrepared(wait: Wait): Promise<void> {
   const before = new Set((await preparedTransactions(wait.session)) ?? [])
   if (before.size === 0) return
@@ -168,7 +178,7 @@ function changedMeanwhile(reason: string): SluiceError {
   })
 }
 
-/** The session may be gone by now, and the next `begin` would remove it as well. */
+/** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same. */
 async function removeMade(config: MysqlConfig, name: string, { tell }: Wait): Promise<void> {
   try {
     const session = await openCopySession(config, 'write')
@@ -179,7 +189,7 @@ async function removeMade(config: MysqlConfig, name: string, { tell }: Wait): Pr
       await session.close()
     }
   } catch {
-    // What went wrong before says more.
+    // Not thrown: the first error is more useful.
     tell(`triggers and tables ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`) // prettier-ignore
   }
 }

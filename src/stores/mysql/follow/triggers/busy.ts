@@ -1,7 +1,8 @@
 /**
- * Statements that need a table for themselves: they wait for every transaction that has touched it, and whoever comes behind them waits, too. So they wait for
- * a moment only, and try again. A transaction keeps its lock on the table's definition until it has ended, prepared ones of XA as well (MySQL 8.0 Reference Manual,
- * 8.11.4 "Metadata Locking"), so once a trigger is made, whoever wrote without it has ended and is visible.
+ * DDL statements that need a table exclusively. They wait for every transaction that has used the table, and later
+ * statements queue behind them; so they wait only briefly, and are repeated. A transaction holds its metadata lock
+ * until it ends, prepared XA transactions as well (MySQL 8.0 Reference Manual, 8.11.4 "Metadata Locking"). So once a
+ * trigger exists, every transaction that wrote without it has ended and is visible.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -9,16 +10,19 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { Session } from '../../session.ts'
 
-/** After so long without an end it is given up, unless the caller says otherwise. */
+/** Default lock timeout, ms. */
 export const PATIENCE_MS = 600_000
-/** Lock wait timeout, deadlock, and what somebody has ended. */
+/** Lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const SILENT_MS = 2000
 const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
-/** So often without anybody behind it having to wait, where the server can; then for the shortest time that it knows. */
+/**
+ * So many first attempts use a lock timeout of 0, where the server can (MariaDB): nothing queues behind them. Later
+ * attempts use 1 s, the shortest timeout that every server has.
+ */
 const TRIES_AT_ONCE = 8
-/** Transactions that are named. */
+/** At most so many open transactions are named. */
 const MOST_NAMED = 5
 
 export type Wait = {
@@ -32,7 +36,7 @@ export function isBusy(error: unknown): boolean {
   return BUSY.has(mysqlErrorNumber(error) ?? 0)
 }
 
-/** Does something that wants a table for itself, again and again, until it has it. @throws SluiceError TARGET_BUSY; what the server says */
+/** Repeats a DDL statement until it gets its lock. @throws SluiceError TARGET_BUSY; the server's errors */
 export async function patiently(wait: Wait, what: string, statement: string): Promise<void> {
   const { session } = wait
   let tries = 0
@@ -49,7 +53,10 @@ export async function patiently(wait: Wait, what: string, statement: string): Pr
   })
 }
 
-/** @param what what cannot go on @throws SluiceError TARGET_BUSY after the patience, with the transactions that are open; the reason of the signal */
+/**
+ * @param what subject of the messages: it waits for open transactions
+ * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
+ */
 export async function waitUntil(
   { session, signal, tell, patienceMs }: Wait,
   what: string,
@@ -72,7 +79,7 @@ export async function waitUntil(
   }
 }
 
-/** Longest first; none where this login is not told. */
+/** Oldest first; none if the login may not see them. */
 async function openTransactions(session: Session): Promise<readonly string[]> {
   try {
     const rows = await session.rows(

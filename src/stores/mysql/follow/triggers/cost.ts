@@ -1,4 +1,4 @@
-/** What noting costs those who write: measured on copies of some rows, which are dropped again. The tables themselves are read, and nothing else. */
+/** Measures what triggers cost writers, on copies of some rows, which are dropped. The tables are only read. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
@@ -10,15 +10,15 @@ import type { Session } from '../../session.ts'
 import { keyColumns, logStatements, triggerStatements } from './log.ts'
 
 const WRITES = 200
-/** Of each way of writing, the median counts: others work on the same machine. */
+/** The median of so many trials counts, because the machine has other load. */
 const TRIALS = 5
 /** Largest tables first; more are not measured. */
 const MOST_TABLES = 8
-/** As a stream that no run has. */
+/** A stream name that no run has. */
 const TRIAL = 'sluice_0'
 const TOKEN = '00000000-0000-0000-0000-000000000000'
 
-/** @returns a line for each table that was measured, and one for those that were not */
+/** @returns a line for each measured table, and one for all that were not measured */
 export async function costOfNoting(
   session: Session,
   database: string,
@@ -71,10 +71,10 @@ async function costOf(session: Session, database: string, one: FollowedTable): P
   }
 }
 
-/** Ms that a statement takes within the server, without its commit. */
+/** Ms of a statement, without its commit. */
 async function median(session: Session, written: string): Promise<number> {
   const taken: number[] = []
-  // The first one finds nothing in the caches.
+  // The first run is not counted: it starts with cold caches.
   for (let trial = 0; trial <= TRIALS; trial++) {
     const from = performance.now()
     await session.command(written)

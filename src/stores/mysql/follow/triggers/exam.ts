@@ -1,4 +1,7 @@
-/** Whether a server, a login and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+/**
+ * Preflight checks of replication by triggers: everything about the server, the login and the tables that prevents it,
+ * reported at once, before anything is created.
+ */
 import { ticked } from '../../partition/maintenance/options.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
@@ -12,7 +15,7 @@ import { cascadesOf, uniqueIndexes } from './shape.ts'
 
 const NOT_TOLD =
   'triggers note rows only: not DDL, and no TRUNCATE. A followed table that is altered so, or emptied so, is halted and named'
-/** What logs take in the database of the URL. */
+/** Rights that logs need in the database of the URL. */
 const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
 
 export async function examineTriggers(
@@ -79,7 +82,7 @@ async function examineServer(session: Session, database: string): Promise<readon
   return refusals
 }
 
-/** By their names; null where this login is not told. */
+/** Names of prepared XA transactions; null if the login may not see them. */
 export async function preparedTransactions(session: Session): Promise<readonly string[] | null> {
   try {
     const rows = await session.command('XA RECOVER CONVERT XID')
@@ -157,7 +160,7 @@ async function examineTable(
   return { identity: spec.key, obstacles }
 }
 
-/** The index that holds exactly these columns; null where there is none. */
+/** The unique index on exactly these columns, the primary key first; null if there is none. */
 export function keyIndexOf(unique: Readonly<Record<string, readonly string[]>>, key: readonly string[]): string | null {
   const fits = ([, columns]: readonly [string, readonly string[]]): boolean =>
     columns.length === key.length && key.every((name) => columns.includes(name))

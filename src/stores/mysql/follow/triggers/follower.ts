@@ -1,4 +1,4 @@
-/** Who follows a stream: a row beside that of progress. */
+/** The owner of a stream: a row next to the progress row. */
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
@@ -18,12 +18,12 @@ export async function readFollower(session: Session, database: string, name: str
   }
 }
 
-/** In a transaction at READ COMMITTED: makes whoever forgets notes wait, or waits for that one. */
+/** Call at READ COMMITTED. Locks progress, so that deleting notes and changing the owner exclude each other. */
 export async function lockProgress(session: Session, database: string, name: string): Promise<void> {
   await session.rows(`SELECT one FROM ${ticked(progressTable(database, name))} FOR UPDATE`)
 }
 
-/** @param session may write @param was owner that is noted now; null for none @returns false where another one is noted */
+/** @param session may write @param was current owner; null for none @returns false if another owner is recorded */
 export async function writeFollower(
   session: Session,
   database: string,

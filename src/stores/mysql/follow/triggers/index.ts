@@ -1,4 +1,4 @@
-/** MySQL and MariaDB as a source of changes: triggers note the keys of what changes, and rounds read the rows. */
+/** MySQL and MariaDB as a source of changes: triggers note the keys of changed rows, and batches read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -31,17 +31,17 @@ import { clockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
 
-/** Notes that are counted one by one; of more the dictionary's estimate does. */
+/** Up to this many notes are counted exactly; above it the dictionary's estimate is used. */
 const MOST_COUNTED = 100_000
 
 export class MysqlTriggers implements ChangeSource {
   readonly #config: MysqlConfig
   readonly #sessions: Pool<Session>
   readonly #patienceMs: number
-  /** Of the stream that this program follows: whose counter a fence moves. */
+  /** The stream that this program follows: `fence` raises its counter. */
   #stream: string | null = null
 
-  /** @param patienceMs how long `begin` and `end` try to get at a table */
+  /** @param patienceMs lock timeout in ms of `begin` and `end` for a table */
   constructor(config: MysqlConfig, sessions: Pool<Session>, patienceMs = PATIENCE_MS) {
     this.#config = config
     this.#sessions = sessions
@@ -109,7 +109,7 @@ export class MysqlTriggers implements ChangeSource {
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
     return this.#read(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
-      // Read before the notes: where there are none, none was made until then.
+      // Read the clock before the notes: if there are none, none was made until then.
       const at = await clockMs(session)
       const { bytes, waiting } = await sizeOf(session, birth)
       return {
@@ -157,7 +157,7 @@ export class MysqlTriggers implements ChangeSource {
     )
   }
 
-  /** What is left of a stream whose ledger is gone. */
+  /** Manual clean-up of a stream whose ledger is gone. */
   endByHand(name: string): string {
     return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(progressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
   }
@@ -208,7 +208,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 }
 
-/** Notes that wait, and the room that logs take. */
+/** Number of waiting notes, and bytes of the logs. */
 async function sizeOf(
   session: Session,
   birth: StreamBirth,

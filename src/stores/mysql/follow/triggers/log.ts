@@ -1,6 +1,6 @@
 /**
- * What a stream by triggers keeps at the source: a row of progress and, of each followed table, a log of keys and three triggers. All of it lies in the database
- * of the URL, but for the triggers, which a server has only where their table is.
+ * Objects of a stream by triggers at the source: a progress row and, for each table, a log of keys and three triggers.
+ * All are in the database of the URL, except the triggers: a server has these only in the database of their table.
  */
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -8,35 +8,35 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import type { Session } from '../../session.ts'
 import { tick, ticked } from '../../partition/maintenance/options.ts'
 
-/** The row that no round tells and nobody forgets: a log without it was emptied. */
+/** Id of a row that is never reported and never deleted: a log without it was emptied. */
 export const FIRST_NOTE = 1
-/** What triggers are called behind the number of their table. */
+/** Suffixes of trigger names, after the number of the table. */
 const EVENTS = ['ins', 'upd', 'del'] as const
 const OURS = /^sluice_[a-z0-9_]{1,40}$/
-/** A text that is no word of SQL: a token has no quote in it. */
+/** A token has no quote, so that SQL text can contain it. */
 const TOKEN = /^[0-9a-f-]{36}$/
 
-/** The log of one table, as it was made; stored as JSON. */
+/** The log of one table as it was created; stored as JSON. */
 export type TableLog = {
-  /** Of the table within its stream. */
+  /** Number of the table within its stream. */
   readonly number: number
   readonly table: TableName
   /** Columns of the key, in the order of the columns of the log. */
   readonly key: readonly string[]
   /** The unique index of the table by which rows are found. */
   readonly index: string
-  /** The log and its triggers as they were made: numbers of InnoDB, definitions, times. */
+  /** The log and its triggers as they were created: InnoDB ids, definitions, times. */
   readonly made: LogMarks
 }
 
 export type LogMarks = {
-  /** InnoDB's number of the log. */
+  /** InnoDB's id of the log. */
   readonly id: string
-  /** Of the three triggers, by name: when it was made, by whom, under which mode, and what it does. */
+  /** Of the three triggers and the guard, by name: table, timing, event, creation time, definer, sql_mode and body. */
   readonly triggers: Readonly<Record<string, string>>
 }
 
-/** @throws SluiceError BAD_CONFIG for a name that is none of ours */
+/** @throws SluiceError BAD_CONFIG for a name that no stream of ours can have */
 export function refuseForeignName(name: string): void {
   if (isOurs(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a stream of this program`, {
@@ -48,12 +48,12 @@ export function isOurs(name: string): boolean {
   return OURS.test(name)
 }
 
-/** Under which name the facts of a stream have the log of a table. */
+/** Name of the fact that holds the log of a table. */
 export function logFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }
 
-/** @throws Error for a stream that has no log of the table */
+/** @throws Error if the stream has no log of the table */
 export function logOf(birth: StreamBirth, table: FollowedTable): TableLog {
   const found = logsOf(birth).get(logFact(table.table.table))
   if (found === undefined) throw new Error(`stream ${birth.slot} has no log of ${tableText(table.table.table)}`)
@@ -70,12 +70,12 @@ export function progressTable(database: string, name: string): TableName {
   return { schema: database, name: `${name}_progress` }
 }
 
-/** Of who follows: one row. Made with the first note, as streams of older programs do not have it. */
+/** Holds the owner of the stream: one row. Created with the first owner, because streams of older programs lack it. */
 export function followerTable(database: string, name: string): TableName {
   return { schema: database, name: `${name}_follower` }
 }
 
-/** How the log of a table is called, by the table's number. */
+/** Name of a table's log, by the table's number. */
 export function logTable(database: string, name: string, number: number): TableName {
   return { schema: database, name: `${name}_keys_${number}` }
 }
@@ -85,13 +85,13 @@ export function triggerNames(name: string, number: number): readonly string[] {
   return EVENTS.map((event) => `${name}_${number}_${event}`)
 }
 
-/** Whether a trigger on a user's table is one of a stream. @param name absent: of any stream */
+/** @param name absent: of any stream @returns the stream to which a trigger on a user's table belongs; null if none */
 export function streamOfTrigger(trigger: string, name?: string): string | null {
   const [, stream] = /^(sluice_[a-z0-9_]+)_\d+_(?:ins|upd|del)$/.exec(trigger) ?? []
   return stream === undefined || (name !== undefined && stream !== name) ? null : stream
 }
 
-/** The row that counts; see `position.ts`. */
+/** Statements that create the progress row; see `position.ts`. */
 export function progressStatements(database: string, name: string, token: string): readonly string[] {
   const table = ticked(progressTable(database, name))
   if (!TOKEN.test(token)) throw new Error(`${token} is no token`)
@@ -103,7 +103,7 @@ export function progressStatements(database: string, name: string, token: string
   ]
 }
 
-/** The statements that make a log, with its first note and its guard. @param columns of the key */
+/** Statements that create a log, its first note and its guard trigger. @param columns of the key */
 export function logStatements(
   log: TableName,
   columns: readonly KeyColumn[],
@@ -121,8 +121,9 @@ export function logStatements(
 }
 
 /**
- * The triggers of a table. They come behind all others of their event, and so they see what BEFORE triggers of others have made of a row. An UPDATE notes the key
- * that a row has, and the one that it had where its bytes are others: `a` and `A` may be one to the key, and two to the target.
+ * Statements that create the triggers of a table. They fire after all others of their event, so they see the row as the
+ * user's BEFORE triggers have changed it. An UPDATE notes the new key, and also the old one if its bytes differ: `a`
+ * and `A` may be one value in the key, and two in the target.
  */
 export function triggerStatements(
   table: TableName,
@@ -155,10 +156,9 @@ export function keyName(at: number): string {
   return `k${at}`
 }
 
-/** A column of a key. */
 type KeyColumn = {
   readonly name: string
-  /** Type, character set and collation as the table has them: then no value is converted on its way into the log. */
+  /** Type, character set and collation as in the table, so that no value is converted when it is noted. */
   readonly declared: string
   /** Texts that differ in their bytes may be equal. */
   readonly isFolded: boolean
@@ -183,7 +183,7 @@ export async function keyColumns(
   })
 }
 
-/** Whether texts of a column may be equal that differ in their bytes. */
+/** True if texts of a column that differ in their bytes may be equal. */
 export function isFolded({ collation }: { readonly collation?: string | undefined }): boolean {
   return collation !== undefined && collation !== 'uuid'
 }

@@ -1,9 +1,10 @@
 /**
- * Positions of a stream: numbers of a counter in the stream's own row of progress.
- *
- * A round takes its number before its snapshot, and a fence takes one as well. Before anything is told under a number, `shown` is moved up to it, behind the
- * snapshot: that commit stands in the server's log behind all that the snapshot shows. So either everything that a target has outlives a crash of the source, or
- * `shown` does not reach what is applied, and the stream halts. That holds whatever `innodb_flush_log_at_trx_commit` and `sync_binlog` say, and takes no right.
+ * Positions of a stream are numbers of a counter in the stream's own progress row. A batch takes its number before its
+ * snapshot; a catch-up position takes one as well. Before a change is reported under a number, `shown` is raised to it,
+ * after the snapshot: in the server's log that commit is behind everything that the snapshot shows. So after a crash of
+ * the source there are two cases: everything that the target has is still there, or `shown` is below the applied
+ * position and the stream halts. This holds for every value of `innodb_flush_log_at_trx_commit` and `sync_binlog`, and
+ * needs no right.
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -18,15 +19,15 @@ const DENIED = new Set([1044, 1142])
 
 type Progress = {
   readonly token: string
-  /** Greatest number that was taken. */
+  /** Largest number that was taken. */
   readonly counter: LogPosition
-  /** Greatest number under which something was told, or may have been. */
+  /** Largest number under which a change was, or may have been, reported. */
   readonly shown: LogPosition
-  /** Notes of rounds up to this number were taken out of the logs. */
+  /** Notes of batches up to this number were deleted from the logs. */
   readonly forgotten: LogPosition
 }
 
-/** @returns null where the row, or its table, is gone, or nobody may read it */
+/** @returns null if the row or its table is gone, or the user may not read it */
 export async function readProgress(session: Session, database: string, name: string): Promise<Progress | null> {
   try {
     const [row] = await session.rows(
@@ -47,7 +48,7 @@ export async function readProgress(session: Session, database: string, name: str
   }
 }
 
-/** The next number, committed. @param session may write @throws SluiceError SOURCE_IO, retryable, where the row is gone */
+/** The next number, committed. @param session may write @throws SluiceError SOURCE_IO, retryable, if row is gone */
 export async function takeNumber(session: Session, database: string, name: string): Promise<LogPosition> {
   const { changed } = await session.execute(
     `UPDATE ${ticked(progressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
@@ -64,13 +65,13 @@ export async function clockMs(session: Session): Promise<number> {
   return Number(now)
 }
 
-/** What was shown before this call may be told under the number from now on. */
+/** Raises `shown` to the number. Call it after the snapshot and before anything is reported under the number. */
 export async function noteShown(session: Session, database: string, name: string, number: LogPosition): Promise<void> {
   await session.execute(`UPDATE ${ticked(progressTable(database, name))} SET shown = GREATEST(shown, ?)`, [number])
   await session.command('COMMIT')
 }
 
-/** Ends a stream's session, so that whoever opens it again looks at the source first and says what was lost. */
+/** Error that ends a stream's session. Opening it again verifies the source and reports what was lost. */
 export function logsGone(message: string): SluiceError {
   return new SluiceError('SOURCE_IO', message, { kind: 'source', retryable: true })
 }

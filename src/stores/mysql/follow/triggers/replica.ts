@@ -1,12 +1,12 @@
-/** Whether a server takes its rows from another one: triggers do not fire on a replica for what arrives as rows. */
+/** Detects a replica: its triggers do not fire for replicated rows. */
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { FollowRefusal } from '../../../../model/follow/port.ts'
 import type { Session } from '../../session.ts'
 
-/** No right of the whole server; a statement that the server does not know. */
+/** Error numbers: no right on the whole server; a statement that the server does not know. */
 const [DENIED, UNKNOWN] = [1227, 1064]
 
-/** @returns null where it is none */
+/** @returns null if the server is no replica */
 export async function replicaFault(session: Session): Promise<FollowRefusal | null> {
   const [[readOnly] = []] = await session.rows('SELECT @@GLOBAL.read_only')
   if (Number(readOnly) !== 0) {
@@ -31,10 +31,10 @@ async function replicating(session: Session): Promise<number> {
     return rows.length
   } catch (error) {
     const number = mysqlErrorNumber(error)
-    // MySQL before 8.0.22 has the older word for it.
+    // MySQL before 8.0.22 has only the older statement.
     if (number === UNKNOWN && !isMariadb) return (await session.command('SHOW SLAVE STATUS')).length
     if (number !== DENIED) throw error
-    // Threads that apply what comes from another server have this name, and run for as long as they may.
+    // Fallback without the right: the threads that apply replicated changes run under this user.
     const rows = await session.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND COMMAND LIKE 'Slave%'") // prettier-ignore
     return rows.length
   }

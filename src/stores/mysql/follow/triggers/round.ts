@@ -1,4 +1,4 @@
-/** One round: everything that one snapshot of the source shows of the logs, as one transaction. */
+/** One batch: all notes that one snapshot of the source shows, as one transaction. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
@@ -15,35 +15,36 @@ import { logsGone } from './position.ts'
 import { columnsFault } from './verify.ts'
 import { columnTexts, countUnique, createdAs, tableIds, type TableShape } from './shape.ts'
 
-/** Rows that are handed over at once, and bytes of them that may wait in memory. */
+/** Rows that are passed on at once, and bytes of rows that may wait in memory. */
 const [PIECE_ROWS, PIECE_BYTES] = [2000, 4 * 1024 * 1024]
 const NUMBERS_AT_ONCE = 20_000
 /**
- * A round with more keys is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
- * table with other unique values than its key all keys are told as gone before the rows come.
+ * A batch with more keys is large, and the target writes it in pieces. A unique value may have moved from a row of a
+ * later piece to one of an earlier piece. So for a table with another unique index than its key, all keys are reported
+ * as deleted before the rows come.
  */
 const MANY = 10_000
-/** The table was altered, or made anew, after the snapshot. */
+/** The table was altered, or recreated, after the snapshot. */
 const CHANGED = 1412
 /** No such table; no such index. */
 const GONE = new Set([1146, 1176])
 
-/** A table that is followed, with its log. */
+/** A replicated table with its log. */
 export type NotedTable = {
   readonly table: FollowedTable
   readonly log: TableLog
   readonly shape: TableShape
 }
 
-/** Numbers that are taken out of a log at once. */
+/** Note numbers that are deleted from a log at once. */
 const AT_ONCE = 2000
 
-/** What a round came to: notes of tables, by place. */
+/** Reported notes of a batch, by place of the table. */
 export type ToldRound = ReadonlyMap<number, ToldNotes>
 
-/** The numbers of notes that a round has told, exactly those. */
+/** The exact numbers of the notes that a batch has reported. */
 class ToldNotes {
-  /** First and last number of each run without a gap, one after the other: notes of one statement lie beside each other. */
+  /** First and last number of each run without a gap, alternating: notes of one statement have neighbouring numbers. */
   readonly #runs: number[] = []
   #size = 0
 
@@ -78,11 +79,12 @@ class ToldNotes {
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 /**
- * Changes in pieces; none at all where no table has notes.
- * @param session in a transaction whose snapshot is taken, behind a savepoint `sluice`
- * @param begun position under which the round is told, and when that was taken, before the snapshot: what was committed until then is in it
- * @returns null where a table was not to be had, or was altered behind the snapshot: nothing was told then
- * @throws SluiceError VALUE_REFUSED, SOURCE_IO where a log was emptied; what the server says
+ * Changes in pieces; none at all if no table has notes.
+ * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
+ * @param begun `position` of the batch, and the time `at` which it was taken, before the snapshot: everything committed
+ * until then is included
+ * @returns null if a table could not be read, or was altered after the snapshot: then nothing was reported
+ * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
  */
 export async function* toldRound(
   session: Session,
@@ -109,7 +111,7 @@ export async function* toldRound(
   return told
 }
 
-/** @returns by place, of tables that have notes */
+/** @returns number of notes by place, only for tables that have notes */
 async function countNotes(session: Session, tables: readonly NotedTable[]): Promise<ReadonlyMap<number, number>> {
   const asked = tables.map(
     ({ log }, place) => `SELECT ${place}, CAST(COUNT(*) AS CHAR), CAST(MIN(id) AS CHAR) FROM ${tableSql(log.table)}`,
@@ -125,7 +127,10 @@ async function countNotes(session: Session, tables: readonly NotedTable[]): Prom
   return counts
 }
 
-/** Keeps the tables as they are until the round has been told. @returns what is another table than before; `later` where one is not to be had in this snapshot */
+/**
+ * Locks the definitions of the tables until the batch has been reported.
+ * @returns the first table that was replaced or altered; `later` if one cannot be read in this snapshot
+ */
 async function held(
   session: Session,
   tables: readonly NotedTable[],
@@ -138,7 +143,7 @@ async function held(
     const name = table.table.table
     const reshaped = (reason: string): Reshaped => ({ type: 'reshaped', table: place, reason })
     try {
-      // Whatever is read locks the definition, and a table that was made anew behind the snapshot is refused.
+      // Any read locks the definition; a table that was recreated after the snapshot is refused.
       await session.rows(`SELECT 1 FROM ${tableSql(name)} FORCE INDEX (${quoted(one.log.index)}) LIMIT 1`)
       const created = await createdAs(session, name)
       const columns = created === shape.created ? shape.columns : await columnTexts(session, name)
@@ -192,9 +197,9 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
 }
 
 /**
- * Keys of which no row is there. `a` and `A` can be equal to the table's key, and the target may hold the one where the source has the other now: so a key is gone, too,
- * where the row that it finds spells it in other bytes.
- * @param isAll all keys, whether a row is there or not
+ * SQL for keys without a row. `a` and `A` can be equal in the table's key, and the target may hold one while the source
+ * now has the other. So a key also counts as deleted if the row found has it in other bytes.
+ * @param isAll all keys, whether their row exists or not
  */
 function goneSql({ table, log }: NotedTable, isAll: boolean): string {
   const identity = columnsOf(table, table.identity)
@@ -219,7 +224,7 @@ function rowsSql({ table, log }: NotedTable): string {
   const keys = log.key.map((_, at) => quoted(keyName(at))).join(', ')
   const same = log.key.map((name, at) => `t.${quoted(name)} = k.${quoted(keyName(at))}`)
   const list = table.columns.map(({ name, column }) => selected(`t.${quoted(name)}`, column))
-  // The keys first, each looked up by the index: a plan that reads the table whole for some keys would take as long as the table is large.
+  // Find each key by the index: a plan that scans the table for a few keys takes time proportional to it.
   return `SELECT ${list.join(', ')} FROM (SELECT DISTINCT ${keys} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE}) AS k
     STRAIGHT_JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}`
 }

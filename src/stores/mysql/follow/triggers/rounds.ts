@@ -1,4 +1,4 @@
-/** Rounds of a MySQL source: its sessions, and what each of them is for. */
+/** Reads batches of a MySQL source: its sessions, and the purpose of each. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -20,7 +20,7 @@ import { toldRound, type NotedTable, type ToldRound } from './round.ts'
 import { NO_TABLE, shapeOf } from './shape.ts'
 import { TOKEN } from './verify.ts'
 
-/** So long a round waits for who holds a table, in seconds: the server knows no parts of one. */
+/** Lock timeout of a batch for a table, in seconds: the server knows no fractions. */
 const LOCK_SECONDS = 1
 
 type RoundsWish = {
@@ -38,7 +38,7 @@ export class MysqlRounds implements Rounds {
   #reader: Session
   readonly #writer: Session
 
-  /** @throws SluiceError as connecting does; SOURCE_IO, retryable, where the source has not told what the target has */
+  /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source has not reported what the target has */
   static async open(wish: RoundsWish): Promise<MysqlRounds> {
     const { config, birth, from, signal } = wish
     throwIfAborted(signal)
@@ -49,7 +49,7 @@ export class MysqlRounds implements Rounds {
         await writer.execute('SET @sluice_forgets = ?', [birth.facts[TOKEN] ?? ''])
         const rounds = new MysqlRounds(wish, reader, writer)
         const progress = await readProgress(reader, config.database, birth.slot)
-        // A source that has lost what it told would count past it again.
+        // A source that has lost reported numbers would use them again.
         if (progress === null || progress.shown < from) throw logsGone('the source is not as the stream has left it')
         return rounds
       } catch (error) {
@@ -80,7 +80,7 @@ export class MysqlRounds implements Rounds {
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
     const { counter, shown } = progress
     const isNoted = await this.#isNoted()
-    // Nothing can be lost that was told here, but the number has to outlive a crash that the target knows.
+    // No change was reported under this number, but the target will know it, so it must survive a crash of the source.
     if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, birth.slot, counter)
     return { end: counter, isNoted, idle: counter }
   }
@@ -124,7 +124,7 @@ export class MysqlRounds implements Rounds {
     await this.#writer.close()
   }
 
-  /** A number, a snapshot, and the number once more: see `position.ts`. @returns with when it was, by the clock of the server */
+  /** Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns with the server's time */
   async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
     const { config, birth } = this.#wish
     const position = await takeNumber(this.#writer, config.database, birth.slot)
@@ -135,7 +135,7 @@ export class MysqlRounds implements Rounds {
     return { position, at }
   }
 
-  /** Whether any log has notes. @throws SluiceError SOURCE_IO, retryable, where one was emptied */
+  /** True if any log has notes. @throws SluiceError SOURCE_IO, retryable, if a log was emptied */
   async #isNoted(): Promise<boolean> {
     if (this.#noted.length === 0) return false
     const logs = this.#noted.map(({ log }) => tableSql(log.table))
@@ -172,14 +172,14 @@ export class MysqlRounds implements Rounds {
 }
 
 /**
- * Each note is found by its number. A range of numbers would wait for whoever has a note behind its end that is not committed yet, and a plan that reads the whole log
- * for every such note: this one locks what it removes, and nothing else (READ COMMITTED locks no gaps).
+ * Deletes each note by its number, and locks only these rows (READ COMMITTED locks no gaps). A range of numbers would
+ * wait for an uncommitted note behind its end, and a plan that scans the log would wait for every such note.
  */
 function forgetSql(log: string): string {
   return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`
 }
 
-/** What of ours is gone ends the session of the stream: whoever opens it again looks, and says what was lost. */
+/** A missing log or table ends the stream's session: opening it again verifies and reports what was lost. */
 function gone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }

@@ -1,6 +1,7 @@
 /**
- * The shape of a followed table: what changes when rows come or go that no trigger has noted. InnoDB gives a table, and each partition, another number whenever it
- * is made anew: by TRUNCATE, by an ALTER TABLE that rewrites it, by EXCHANGE PARTITION. The dictionary's CREATE_TIME does not tell a TRUNCATE in MariaDB (measured, 10.11).
+ * Schema fingerprint of a replicated table: changes if rows may have come or gone without a trigger. InnoDB gives a
+ * table, and each partition, a new id whenever it is recreated: by TRUNCATE, by an ALTER TABLE that rewrites it, by
+ * EXCHANGE PARTITION. In MariaDB CREATE_TIME does not change by TRUNCATE (measured, 10.11).
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
@@ -16,19 +17,19 @@ export const NO_TABLE = 1146
 export type TableShape = {
   /** As `SHOW CREATE TABLE` prints it, without the next number of AUTO_INCREMENT. */
   readonly created: string
-  /** Each column in one text: what its values are. */
+  /** One text per column: name, type, nullability, collation, generation expression. */
   readonly columns: readonly string[]
-  /** InnoDB's number of the table, or of each of its partitions by name; the table itself is ''. */
+  /** InnoDB's id of the table under '', or of each of its partitions by name. */
   readonly ids: Readonly<Record<string, string>>
-  /** Columns of each unique index that holds whole values. */
+  /** Columns of each unique index on whole, non-NULL values. */
   readonly unique: Readonly<Record<string, readonly string[]>>
-  /** Foreign keys of the table by which rows of it go or change with those of another one: no trigger fires for that. */
+  /** Foreign keys of the table with a cascading action: no trigger fires for rows that it deletes or changes. */
   readonly cascades: readonly string[]
-  /** When the definition was written last, as far as the server tells: every ALTER TABLE moves it in MariaDB, and TRUNCATE does not (measured, 10.11). */
+  /** CREATE_TIME of the table: in MariaDB every ALTER TABLE changes it, and TRUNCATE does not (measured, 10.11). */
   readonly altered: string
 }
 
-/** @returns null where there is no such table */
+/** @returns null if there is no such table */
 export async function readShape(session: Session, table: TableName): Promise<TableShape | null> {
   const created = await createdAs(session, table)
   if (created === null) return null
@@ -47,7 +48,7 @@ export function shapeOf(text: string | undefined): TableShape {
   return JSON.parse(text) as TableShape
 }
 
-/** As the server would make the table again; null where there is none. The statement keeps the definition for the session's transaction. */
+/** The table's CREATE statement; null if there is none. Locks the definition for the session's transaction. */
 export async function createdAs(session: Session, table: TableName): Promise<string | null> {
   try {
     const [row] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
@@ -58,7 +59,7 @@ export async function createdAs(session: Session, table: TableName): Promise<str
   }
 }
 
-/** Defaults and comments do not matter: triggers see what became of them. */
+/** Defaults and comments are left out: triggers see the resulting values. */
 export async function columnTexts(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS
@@ -70,7 +71,7 @@ export async function columnTexts(session: Session, { schema, name }: TableName)
   )
 }
 
-/** InnoDB's numbers of a table, under '', or of its partitions, under their names as InnoDB spells them. Takes the right PROCESS. */
+/** InnoDB's id of a table, under '', or of its partitions, by InnoDB's spelling of names. Needs the right PROCESS. */
 export async function tableIds(
   session: Session,
   { schema, name }: TableName,
@@ -93,14 +94,14 @@ export async function tableIds(
   return Object.fromEntries(ids) as Record<string, string>
 }
 
-/** Whether a partition holds rows. @param partition as `tableIds` has it */
+/** True if a partition holds rows. @param partition as `tableIds` has it */
 export async function hasRowsIn(session: Session, table: TableName, partition: string): Promise<boolean> {
   const [[name] = []] = await session.rows(`SELECT ${spelled('?', 'filename', 'utf8mb4')}`, [partition.replace(/#sp#.*$/is, '')]) // prettier-ignore
   const rows = await session.rows(`SELECT 1 FROM ${tableSql(table)} PARTITION (${quoted(String(name))}) LIMIT 1`)
   return rows.length > 0
 }
 
-/** InnoDB keeps names as names of files. */
+/** Converts between a name and InnoDB's spelling of it, which is that of file names. */
 function spelled(text: string, from: string, to: string): string {
   const of = from === 'filename' ? `CONVERT(CONVERT(${text} USING binary) USING filename)` : text
   return to === 'filename'
@@ -127,7 +128,7 @@ export async function uniqueIndexes(
   return Object.fromEntries([...found].filter(([key]) => !unfit.has(key)))
 }
 
-/** How many unique indexes a table has, of whatever kind. */
+/** Number of unique indexes of a table, of any kind. */
 export async function countUnique(session: Session, { schema, name }: TableName): Promise<number> {
   const [[count] = []] = await session.rows(
     `SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
@@ -161,7 +162,7 @@ export async function cascadesOf(session: Session, { schema, name }: TableName):
   })
 }
 
-/** Triggers as they are now, by name: those of some names, of one database. */
+/** Current definitions of the named triggers of one database, by name. */
 async function readTriggers(
   session: Session,
   schema: string | undefined,
@@ -175,7 +176,7 @@ async function readTriggers(
   return Object.fromEntries(rows.map(([name, ...facts]) => [String(name), facts.map(String).join(' · ')]))
 }
 
-/** A log and its triggers as they are now. @param names of the triggers on the followed table, and of the guard of the log */
+/** Current state of a log and its triggers. @param names of the triggers on the table, and of the guard of the log */
 export async function readMarks(
   session: Session,
   table: TableName,

@@ -1,4 +1,4 @@
-/** Whether a stream by triggers is as it was when it began: its row of progress, logs, triggers, and the shapes of its tables. */
+/** Verifies that a stream by triggers is unchanged: progress row, logs, triggers, fingerprints of its tables. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
@@ -11,7 +11,7 @@ import { hasRowsIn, NO_TABLE, readMarks, readShape, shapeOf, type TableShape } f
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 
-/** Under which name the facts have what tells the row of progress from every other one. */
+/** Name of the fact that identifies the progress row of this stream. */
 export const TOKEN = 'token'
 
 export async function verifyTriggers(
@@ -40,7 +40,7 @@ export async function verifyTriggers(
 
 type WholeFault = Pick<StreamFault, 'code' | 'message'>
 
-/** What all tables of a stream have lost; null where nothing. */
+/** The fault that affects all tables of a stream; null if none. */
 export async function wholeFault(
   session: Session,
   database: string,
@@ -83,11 +83,11 @@ async function tableFault(
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
 }
 
-/** @returns why values of the table are none that the stream was planned with; null where they are */
+/** @returns why the columns differ from those the stream was planned with; null if they are the same */
 export function columnsFault(before: Pick<TableShape, 'columns'>, now: Pick<TableShape, 'columns'>): string | null {
   const gone = before.columns.filter((one) => !now.columns.includes(one))
   const added = now.columns.filter((one) => !before.columns.includes(one))
-  // Columns of one type that swap names are the same texts in other places.
+  // If columns of one type swap names, the same texts occur in another order.
   if (gone.length === 0 && added.length === 0)
     return before.columns.every((one, at) => one === now.columns[at])
       ? null
@@ -111,7 +111,7 @@ async function numbersFault(
   if (Object.keys(now.ids).length === 0) return 'InnoDB does not tell its number: it is no table of InnoDB any more, or the login has lost the right PROCESS' // prettier-ignore
   for (const partition of Object.keys(now.ids)) {
     if (before.ids[partition] !== undefined) continue
-    // A table with rows may have become a partition (CONVERT TABLE, of MariaDB); one that is made anew has none.
+    // In MariaDB a table with rows may have become a partition (CONVERT TABLE); a partition that was created has none.
     if (session.facts.flavour === 'mariadb' && (await hasRowsIn(session, table, partition)))
       return `partition ${partition} is new and holds rows, and nobody can tell whether it brought them along`
   }
@@ -126,7 +126,7 @@ function keyFault({ index, key }: TableLog, { identity }: FollowedTable, { uniqu
   return `unique index ${index} on its key (${key.join(', ')}) is gone, or was changed`
 }
 
-/** Altered, and altered back: of a foreign key that was there meanwhile no trigger has noted what it removed. */
+/** Altered and altered back: if the table had a foreign key in between, no trigger has noted what that removed. */
 function backFault(before: TableShape, now: TableShape): string | null {
   const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered

@@ -1,6 +1,6 @@
 /**
- * What the bounds of partitions mean for their column. Of `RANGE COLUMNS` they are its values; of `RANGE (…)` whole numbers that a function makes of
- * them, and of a few functions the numbers can be turned back.
+ * Meaning of partition bounds. For `RANGE COLUMNS` they are values of the column. For `RANGE (…)` they are integers
+ * that a function computes from the values; a few of these functions can be inverted.
  */
 import type { Column } from '../../../../model/copy/column-type.ts'
 
@@ -10,24 +10,21 @@ const DAYS_BEFORE_1970 = 719_528
 const FIRST = '0001-01-01'
 const LAST_YEAR = 9999
 
-/** How a table is cut: its column, the texts of its bounds, and how a bound is written in SQL. */
+/** Partitioning of a table: its column, and how bounds are read and written in SQL. */
 export type RangeMethod = {
-  /** As it stands in `PARTITION BY`, for those who read. */
+  /** As in `PARTITION BY`, for messages. */
   readonly text: string
   readonly column: Column
-  /** @returns the bound as a value of the column; null where no value lies above it; undefined where it is none that we know */
+  /** @returns the bound as a value of the column; null if no value is above it; undefined if it cannot be read */
   readonly read: (description: string) => string | null | undefined
-  /** @returns SQL; null where a partition of this table cannot begin there */
+  /** @returns SQL; null if a partition of this table cannot begin there */
   readonly write: (bound: string) => string | null
 }
 
 const QUOTED = /^(?:"((?:[^"]|"")*)"|`((?:[^`]|``)*)`)$/
 const CALL = /^(to_days|to_seconds|unix_timestamp|year)\((.*)\)$/is
 
-/**
- * @param method and expression as the dictionary has them
- * @returns null where the values of a column cannot be told from the bounds
- */
+/** @param method and expression from the dictionary @returns null if values cannot be derived from the bounds */
 export function rangeMethod(method: string, expression: string, columns: readonly Column[]): RangeMethod | null {
   const [, name = '', argument = ''] = CALL.exec(expression) ?? [null, '', expression]
   const quoted = QUOTED.exec(argument.trim())
@@ -44,7 +41,7 @@ function formOf(method: string, call: string, { type, native }: Column): Form | 
   if (type.kind === 'int') return call === '' ? WHOLE : null
   const isDate = type.kind === 'date'
   if (type.kind === 'timestamp' && type.zone) {
-    // Of a part of a second the function makes a fraction, and bounds are whole numbers.
+    // With fractional seconds the function returns a fraction, but bounds are integers.
     return call === 'unix_timestamp' && /^timestamp(?:\(0\))?$/i.test(native) ? EPOCH : null
   }
   if (!isDate && type.kind !== 'timestamp') return null
@@ -78,7 +75,7 @@ const EPOCH: Form = {
   },
 }
 
-/** Written by people, and printed as they have written them: `2024-4-1` and `20240401` are days too. */
+/** The server prints bounds as users have written them: `2024-4-1` and `20240401` are dates too. */
 const WRITTEN = /^'(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d\d)(\d\d))(?:[ T]?(\d{1,2}):?(\d\d):?(\d\d)(?:\.(\d*))?)?'$/
 
 function valueForm(isDate: boolean): Form {
@@ -88,7 +85,7 @@ function valueForm(isDate: boolean): Form {
         WRITTEN.exec(text) ?? []
       if (whole === undefined || year === undefined) return undefined
       const date = `${year}-${(month || month2).padStart(2, '0')}-${(day || day2).padStart(2, '0')}`
-      // No value lies before it but days of zeros.
+      // Only zero dates are before it.
       const from = date < FIRST ? FIRST : date
       if (isDate) return from
       const part = rest?.replace(/0+$/, '') ?? ''
@@ -102,7 +99,7 @@ function valueForm(isDate: boolean): Form {
   }
 }
 
-/** @param unit milliseconds that are one of the numbers */
+/** @param unit milliseconds per step of the number */
 function numberForm(isDate: boolean, unit: number, before1970: number): Form {
   return {
     read: (text) => {
@@ -132,14 +129,14 @@ function numberOf(text: string): number | undefined {
   return /^-?\d{1,20}$/.test(text) ? Number(text) : undefined
 }
 
-/** Milliseconds, of a wall clock as if it were in UTC; null for what is no day of four digits, or has a part of a second. */
+/** Milliseconds of a wall clock, taken as UTC; null for fractional seconds, and without a date of four-digit year. */
 function momentOf(bound: string): number | null {
   const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []
   const at = day === undefined ? Number.NaN : Date.parse(`${day}T${clock}Z`)
   return Number.isNaN(at) ? null : at
 }
 
-/** A day begins for a column of days at its first moment: a bound within it leaves the whole day below. */
+/** A value of a date column is its midnight: a bound within a day leaves the whole day below. */
 function textAt(at: number, isDate: boolean): string | null {
   const moment = Math.max(isDate ? Math.ceil(at / MS_OF_DAY) * MS_OF_DAY : at, Date.parse(`${FIRST}T00:00:00Z`))
   if (moment > Date.parse(`${LAST_YEAR}-12-31T23:59:59Z`)) return null

@@ -1,14 +1,14 @@
-/** Rights that a login lacks, named as the server names them: without them nobody knows what to ask for. */
+/** Rights that a login lacks, as the server names them, so that the user knows what to ask for. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 
-/** A database, a command on a table, a column, or a right of the whole server. */
+/** Error numbers: no right on a database, for a command on a table, on a column, or on the whole server. */
 const DENIED = new Set([1044, 1142, 1143, 1227])
 
 const RIGHTS =
   'GRANT it; partition list takes SELECT on the table, and ensure SELECT and ALTER, of MySQL CREATE and INSERT too, and FILE for a DATA DIRECTORY'
 
-/** @returns what a right is lacking for; null for other errors */
+/** @returns an error that names the missing right; null for other errors */
 export function deniedError(
   thrown: unknown,
   code: 'SOURCE_DENIED' | 'TARGET_DENIED',
@@ -27,7 +27,7 @@ export function deniedError(
   })
 }
 
-/** The dictionary shows nobody a column that he has no right to. */
+/** The dictionary hides columns on which the login has no right. */
 export function columnsHidden(where: string, expression: string): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the login may not see the columns of ${where}`, {
     where,

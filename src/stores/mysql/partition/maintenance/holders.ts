@@ -1,11 +1,11 @@
-/** Who holds a table, as the server's own instruments say, where somebody has switched them on: MySQL has them on, MariaDB has not. */
+/** Finds who holds a table by the server's metadata lock instrument; by default it is on in MySQL, off in MariaDB. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { Session } from '../../session.ts'
 
 const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 
-/** Whether a transaction holds the table now; null where the server does not say, or not to this login. */
+/** True if a transaction holds the table now; null if the server does not say, or not to this login. */
 export type HeldNow = () => Promise<boolean | null>
 
 export async function holdersOf(session: Session, { schema, name }: TableName): Promise<HeldNow> {
@@ -31,7 +31,7 @@ async function tells(session: Session): Promise<boolean> {
   return enabled === 'YES' && Number(isOn) === 1
 }
 
-/** Null where the server refuses to answer. */
+/** Null if the server refuses to answer. */
 async function asked(session: Session, sql: string, parameters: readonly (string | null)[]) {
   try {
     return await session.rows(sql, [...parameters])

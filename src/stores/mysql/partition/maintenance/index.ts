@@ -1,4 +1,4 @@
-/** Partitions of MySQL and MariaDB by ranges, and how they come to be. */
+/** Range partitions of MySQL and MariaDB, and how they are created. */
 import { isZone } from '../../../../model/calendar/zone.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
@@ -27,8 +27,8 @@ import { foreseePartitions, makePartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
 /**
- * What stands is not to be refused: columns with days of zeros as their default, and backslashes in comments and paths, with which MariaDB cannot even open
- * a table in a session where they escape nothing.
+ * Existing tables must not be refused: columns may have zero dates as their default, and comments and paths may have
+ * backslashes. With NO_BACKSLASH_ESCAPES MariaDB cannot even open such a table.
  */
 const SQL_MODE = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'
 const REST_MS = 100
@@ -37,7 +37,7 @@ export class MysqlMaintenance implements MaintenanceStore {
   readonly #config: MysqlConfig
   readonly #server: string
 
-  /** @param server what tells this server from others */
+  /** @param server identifies this server */
   constructor(config: MysqlConfig, server: string) {
     this.#config = config
     this.#server = server
@@ -52,7 +52,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       const [[zone, system] = []] = await session.rows('SELECT @@global.time_zone, @@global.system_time_zone')
       const named = String(zone) === 'SYSTEM' ? String(system) : String(zone)
       if (/^(?:UTC|GMT|[+-]00:00)$/i.test(named)) return 'UTC'
-      // What the system says is short for many zones, or an hour away from its zone for half of the year.
+      // Abbreviations of the operating system are ambiguous, or an hour off for half of the year.
       return String(zone) !== 'SYSTEM' && named.includes('/') && isZone(named) ? named : null
     })
   }
@@ -114,7 +114,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       await using lock = await this.#alone(table.table, budgetMs, endOf(request))
       const worker = await this.#open('write')
       open.push(worker)
-      // Each statement is a transaction of its own: what is looked at between two of them holds no lock on the table.
+      // Each statement is its own transaction: reads between two of them hold no lock on the table.
       await worker.command('SET SESSION autocommit = 1, lock_wait_timeout = 1')
       const watcher = await this.#open('read')
       open.push(watcher)
@@ -128,7 +128,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     }
   }
 
-  /** One run at a time makes partitions of a table, whatever host it is on. The server ends the lock with its session. */
+  /** One run at a time creates partitions of a table, on any host. The server ends the lock with its session. */
   async #alone({ schema, name }: TableName, budgetMs: number, signal: AbortSignal): Promise<SessionLock> {
     const until = performance.now() + budgetMs
     for (;;) {
@@ -167,7 +167,7 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 }
 
-/** Our sessions are in UTC, and `timeCondition` takes its moments so. */
+/** Our sessions are in UTC, and `timeCondition` expects times without an offset. */
 function plain(bound: string | null): string | null {
   return bound?.replace(/\+00$/, '') ?? null
 }

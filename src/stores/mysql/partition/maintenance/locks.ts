@@ -1,8 +1,9 @@
 /**
- * Statements that need a table for themselves. Such a statement waits for all transactions that have touched the table, and whatever begins meanwhile
- * waits behind it; worse, a transaction that has read the table and now writes into it is ended by the server as a deadlock. So for half of the time
- * nobody is kept waiting: MariaDB is asked with NOWAIT, and MySQL, which has none, is asked first whether anybody holds the table. Only what was never free
- * is waited for; MySQL knows no wait below a second, and it is ended from outside.
+ * ALTER statements that need a table exclusively. Such a statement waits for all transactions that have used the table,
+ * and later statements queue behind it. Worse, a transaction that has read the table and now writes to it is ended by
+ * the server as a deadlock. So for half of the time nothing has to wait: MariaDB gets NOWAIT; MySQL has none, so it is
+ * asked first whether a transaction holds the table. Only if the table was never free does the statement wait. MySQL
+ * knows no lock timeout below a second, so the wait is ended by KILL QUERY.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -12,36 +13,36 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { Session } from '../../session.ts'
 import { holdersOf, type HeldNow } from './holders.ts'
 
-/** Lock wait timeout, deadlock, and what somebody has ended. */
+/** Lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const FIRST_REST_MS = 2
-/** A table with a few busy writers is free once in hundreds of looks, and a look takes the server two milliseconds. */
+/** A table with a few busy writers is free once in hundreds of checks; a check costs the server 2 ms. */
 const LONGEST_REST_MS = 25
-/** Who holds a table MySQL says after a look at all that is held. */
+/** In MySQL a check reads the list of all locks. */
 const LONGEST_REST_OF_LOOKS_MS = 100
-/** Between two waits, each of which may cost somebody a transaction, it becomes longer and longer. */
+/** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
-/** Nobody is kept waiting for half of the time that a run has, and never at once. */
+/** Share of the time in which no transaction is kept waiting; at least 250 ms, or that share of a shorter budget. */
 const WITHOUT_WAITING = 0.5
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
-/** @returns until when nobody is to be kept waiting, by the clock of `performance` */
+/** @returns until when no transaction may be kept waiting, by the clock of `performance` */
 export function politeUntil(budgetMs: number): number {
   return performance.now() + budgetMs * WITHOUT_WAITING
 }
 
 export type Sessions = {
-  /** With `lock_wait_timeout = 1`, which ends what this program could not end any more. */
+  /** With `lock_wait_timeout = 1`, which ends its statement if this program no longer can. */
   readonly worker: Session
-  /** Sees what the other waits for, and ends it. */
+  /** Sees what the worker waits for, and ends it. */
   readonly watcher: Session
 }
 
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
-  /** Of the whole run (`politeUntil`): what was busy for so long is not free for the next partition either. */
+  /** For the whole run (`politeUntil`): a table busy for so long is not free for the next partition either. */
   readonly politeUntil: number
   readonly signal: AbortSignal
 }
@@ -50,9 +51,9 @@ type Done = { readonly longestMs: number; readonly tries: number }
 
 export type Alteration = {
   readonly table: TableName
-  /** @param words `NOWAIT ` or nothing, behind the name of the table */
+  /** @param words `NOWAIT ` or nothing, after the name of the table */
   readonly statement: (words: '' | 'NOWAIT ') => string
-  /** Throws where the statement would take long by now; asked before each try. */
+  /** Throws if the statement would now take long; called before each try. */
   readonly check: () => Promise<void>
 }
 
@@ -72,7 +73,7 @@ export async function alterWhenFree(
     await check()
     const held = await heldNow()
     const at = performance.now()
-    // Where nobody tells who holds the table there is no other way than to wait.
+    // If the server does not say who holds the table, waiting is the only way.
     if (held === null && tries === 1) waitsAt = at
     const mayWait = at >= waitsAt
     if (held !== true || mayWait) {
@@ -91,13 +92,13 @@ export async function alterWhenFree(
       between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
     }
     rest = Math.min(rest * 1.5, hasNowait ? LONGEST_REST_MS : LONGEST_REST_OF_LOOKS_MS)
-    // Two of us that fail at the same time shall not try again at the same time.
+    // Random, so that two runs that fail at the same time do not try again at the same time.
     const pause = held === null ? waitsAt - now : rest * (0.5 + Math.random())
     await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
   }
 }
 
-/** Waits for the end of a statement, and brings it about where others wait for it for too long. @returns its error */
+/** Waits for the end of a statement; kills it after `patienceMs` of waiting for a lock. @returns its error */
 async function ended(
   running: Promise<unknown>,
   { worker, watcher }: Sessions,
@@ -111,7 +112,7 @@ async function ended(
   )
   void end.then(() => (isOver = true))
   const step = Math.min(50, Math.max(5, patienceMs / 4))
-  // When it was last seen to work, and not to wait.
+  // When it was last seen working, not waiting.
   let worked = performance.now()
   for (;;) {
     await Promise.race([end, sleep(step)])
@@ -122,12 +123,12 @@ async function ended(
   }
   if (!isOver) await watcher.command(`KILL QUERY ${worker.facts.id}`)
   const error = await end
-  // The word may have come after the statement had ended: then it would end the next one.
+  // The KILL may have arrived after the statement had ended, and would end the next one: let it end this one.
   if (worker.broken === null) await worker.command('DO 0').catch(() => undefined)
   return error
 }
 
-/** Whether a session waits for a lock, and works on nothing. */
+/** True if a session waits for a lock. */
 async function waits(watcher: Session, id: number): Promise<boolean> {
   const [[state] = []] = await watcher.rows('SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = ?', [id])
   return /^Waiting for /i.test(String(state ?? ''))

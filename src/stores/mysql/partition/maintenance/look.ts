@@ -1,4 +1,4 @@
-/** Tables that are partitioned by ranges, as the dictionary describes them. */
+/** Reads tables that are partitioned by ranges from the dictionary. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
@@ -12,13 +12,13 @@ import { rangeMethod, type RangeMethod } from './bounds.ts'
 
 const LOCK_WAIT = 1205
 
-/** What partitions are made of and counted by, beside what the port says. */
+/** The table as the port has it, and how its bounds are read and written. */
 export type Looked = { readonly ranged: RangedTable; readonly method: RangeMethod }
 
 /**
- * A partition `VALUES LESS THAN (MAXVALUE)` takes what no other takes: it is the default one, from the bound before it on. The first partition takes all
- * below its bound, and NULLs.
- * @param server what tells this server from others, for the identity of a table
+ * A partition `VALUES LESS THAN (MAXVALUE)` is the default partition: it takes all rows from the bound before it on.
+ * The first partition takes all rows below its bound, and NULLs.
+ * @param server identifies this server, for the identity of a table
  * @returns null for a table that is not partitioned
  * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
  */
@@ -26,7 +26,7 @@ export async function lookAt(session: Session, table: TableName, server: string)
   const found = await specOf(session, table, server)
   let rows = await partitionRows(session, found.table)
   if (rows.length === 0) {
-    // The dictionary leaves out what it could not open in time; a table that opens now is in it.
+    // The dictionary leaves out tables that it could not open in time: open it, then read again.
     await opened(session, found.table)
     rows = await partitionRows(session, found.table)
   }
@@ -59,7 +59,7 @@ export async function lookAt(session: Session, table: TableName, server: string)
   }
 }
 
-/** What keeps a table from being opened but a lock keeps it from being partitioned, too. @throws what says that others lock it */
+/** Other errors than a lock timeout are ignored: they would prevent the partitioning, too. @throws a lock timeout */
 async function opened(session: Session, table: TableName): Promise<void> {
   try {
     await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
@@ -68,7 +68,7 @@ async function opened(session: Session, table: TableName): Promise<void> {
   }
 }
 
-/** By their places. */
+/** In the order of the partitions. */
 async function partitionRows(session: Session, { schema, name }: TableName): Promise<readonly SqlRow[]> {
   return await session.rows(
     `SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION,
@@ -87,7 +87,7 @@ function ofOneColumn(expression: string): boolean {
 async function specOf(session: Session, { schema, name }: TableName, server: string) {
   const [[current] = []] = schema === undefined ? await session.rows('SELECT DATABASE()') : [[schema]]
   const database = String(current)
-  // A dot would divide the pattern in another place.
+  // A dot would split the pattern at another place.
   const all = await findTables(session, `${database.replaceAll('.', '*')}.${name}`, server)
   const folded = (text: string): string => (session.facts.foldsTables ? text.toLowerCase() : text)
   const found = all.find(({ table }) => table.schema === database && folded(table.name) === folded(name))
@@ -118,7 +118,7 @@ function partitionsOf(rows: readonly SqlRow[], method: RangeMethod, where: strin
   })
 }
 
-/** Events of the server that partition a table; whoever may not see them is told of none. */
+/** Events of the server that partition the table; none if the login may not see them. */
 async function eventsOf(session: Session, { schema, name }: TableName): Promise<string | null> {
   const rows = await session.rows(
     `SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS

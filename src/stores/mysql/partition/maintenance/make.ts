@@ -1,6 +1,6 @@
 /**
- * New partitions of a table that is in use. Each is one statement, which the server does wholly or not at all: whoever is killed between two of them has
- * made some, and the next run makes the others.
+ * Creates partitions of a table that is in use. Each is one atomic statement: after a kill between two of them some
+ * exist, and the next run creates the others.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../../model/copy/column-type.ts'
@@ -21,7 +21,7 @@ import type { Session } from '../../session.ts'
 import { lookAt, type Looked } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
-/** The server's numbers for names that are taken or gone, and for bounds that do not grow or have grown: another hand was faster. */
+/** Error numbers of names taken or gone, and of bounds that do not increase: another program was faster. */
 const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
 
 type Plan =
@@ -73,7 +73,7 @@ export async function makePartitions(
       } catch (error) {
         if (isStop(error, request)) return told()
         if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
-        // Another hand: what it has made is looked at anew, and a name that it took is refused then.
+        // Another program changed the partitions: read them again; if it took a name, that is refused then.
         await sleep(50)
         continue
       }
@@ -91,7 +91,7 @@ export async function makePartitions(
   return told()
 }
 
-/** What would be refused of the first that is missing: each that comes after it begins where that one ends. @throws SluiceError TABLE_REFUSED */
+/** Checks the first missing partition: each later one begins where it ends. @throws SluiceError TABLE_REFUSED */
 export async function foreseePartitions(
   worker: Session,
   request: Pick<MakeRequest, 'table' | 'partitions'>,
@@ -139,7 +139,7 @@ async function planFor(
   const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
   const divided = (words: string, wishes: readonly ComingPartition[]): string =>
     `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...wishes.map(declared), again].join(', ')})`
-  // Rows that come between this look and the statement are moved by it: nothing is lost, it only takes longer.
+  // Rows that arrive between this check and the statement are moved by it: nothing is lost, it only takes longer.
   const check = async (): Promise<void> => {
     const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)
     if (Number(held) === 0) return
@@ -152,7 +152,7 @@ async function planFor(
   return plan((words) => divided(words, [wish]), check)
 }
 
-/** A partition begins where the one before it ends: there are no gaps here, and whatever a partition leaves out the next one takes. */
+/** A partition begins where the one before it ends: there are no gaps, and a skipped range goes to the next one. */
 function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last: RangePartition | undefined): void {
   const name = wish.name.name
   const { method } = looked
@@ -163,7 +163,7 @@ function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last:
       'name a calendar with --calendar and --zone whose periods it can have',
     )
   }
-  // The server folds the letters of their names.
+  // The server ignores case in partition names.
   const taken = looked.ranged.partitions.find((one) => one.name.name.toLowerCase() === name.toLowerCase())
   if (taken !== undefined) {
     throw refused(
@@ -184,7 +184,7 @@ function declaration({ name, to }: ComingPartition, { method }: Looked, options:
   return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 
-/** Two texts of one bound are one bound. */
+/** Two spellings of one bound are equal. */
 function same({ method }: Looked, a: string | null, b: string | null): boolean {
   return a === b || (a !== null && b !== null && method.write(a) !== null && method.write(a) === method.write(b))
 }

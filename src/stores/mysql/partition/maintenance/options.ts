@@ -1,17 +1,18 @@
-/** Partitions as the server would declare them again. */
+/** Partition options as in the server's own declaration. */
 import type { Session } from '../../session.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 
 const TEXT = String.raw`'(?:[^'\\]|\\.|'')*'`
 const NAME = '"(?:[^"]|"")*"|`(?:[^`]|``)*`'
-/** Texts and names are passed by as wholes, so that what stands in them is taken for nothing else. */
+/** Texts and names match as a whole, so that nothing in them is taken for syntax. */
 const PIECES = new RegExp(
   `PARTITION (${NAME}|[\\w$\\u0080-\\uffff]+) VALUES LESS THAN (?:MAXVALUE|\\((?:${TEXT}|[^()'])*\\))((?:${TEXT}|${NAME}|[^'",()\`])*)|${TEXT}|${NAME}`,
   'g',
 )
 
 /**
- * What stands behind the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the engine.
+ * Options behind the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the
+ * engine.
  * @param session with ANSI_QUOTES, and backslashes that escape
  */
 export async function partitionOptions(session: Session, table: TableName): Promise<ReadonlyMap<string, string>> {
@@ -19,7 +20,7 @@ export async function partitionOptions(session: Session, table: TableName): Prom
   return optionsIn(String(created))
 }
 
-/** As `partitionOptions`, of what the server says. */
+/** Parses them from the output of SHOW CREATE TABLE. */
 export function optionsIn(created: string): ReadonlyMap<string, string> {
   const options = new Map<string, string>()
   for (const [, name, behind] of created.matchAll(PIECES)) {
@@ -29,7 +30,7 @@ export function optionsIn(created: string): ReadonlyMap<string, string> {
   return options
 }
 
-/** A name in backticks, which every mode of the server takes. */
+/** A name in backticks, which every sql_mode accepts. */
 export function tick(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``
 }

@@ -1,4 +1,4 @@
-/** What would keep changes out of a SQLite file, or make them mean something else there. Looks, and changes nothing. */
+/** Preflight checks of a SQLite target: what refuses changes, or gives them another meaning. Reads only. */
 import type Database from 'better-sqlite3'
 import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
@@ -12,7 +12,7 @@ const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: f
 export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetExam {
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
-  // Whoever opens a file to write into it sets the mode; some file systems keep the other one, without an error.
+  // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
     refusals.push({
       message: 'the file keeps no WAL, without which nobody can read it while changes are written',

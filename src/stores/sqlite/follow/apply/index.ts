@@ -1,4 +1,3 @@
-/** SQLite files as the target of changes. */
 import type Database from 'better-sqlite3'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
@@ -43,7 +42,7 @@ export class SqliteApply implements ChangeTarget {
     const { writer, turn, label } = this.#parts
     try {
       const connection = writer()
-      // The source forgets what was confirmed: a power cut must not take a commit that was.
+      // The source deletes confirmed changes: a confirmed commit must survive a power cut.
       connection.pragma('synchronous = FULL')
       return new TurnWriter(request, new SqliteSteps(connection, request, label), turn)
     } catch (error) {
@@ -57,7 +56,7 @@ class SqliteSteps implements ChangeSteps {
   readonly #request: ChangeRequest
   readonly #label: string
   readonly #tables = new Map<number, ChangedRows>()
-  /** Of the schema that `#tables` were made for. */
+  /** Schema version for which `#tables` was built. */
   #version: unknown = null
 
   constructor(connection: Database.Database, request: ChangeRequest, label: string) {
@@ -68,7 +67,7 @@ class SqliteSteps implements ChangeSteps {
 
   async begin(signal: AbortSignal): Promise<void> {
     await beginWrite(this.#connection, signal)
-    // Indexes that were made meanwhile change how rows have to be written.
+    // Indexes that were created meanwhile change how rows are written.
     const version = this.#connection.pragma('main.schema_version', { simple: true })
     if (version !== this.#version) this.#tables.clear()
     this.#version = version

@@ -1,4 +1,4 @@
-/** Changed rows of one table, by prepared statements. */
+/** Writes changed rows of one table by prepared statements. */
 import type Database from 'better-sqlite3'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
@@ -16,9 +16,9 @@ import { affinityOf } from '../../../common/sqlite-dialect/types.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import { shapeOf } from '../../copy/shape.ts'
 
-/** Values of one statement: as the copy's own writer has it. */
+/** Values per statement, as in the copy's own writer. */
 const VALUES_A_STATEMENT = 256
-/** Rows between two breaths. */
+/** Rows between two pauses for other work. */
 const STRETCH = 2000
 
 export class ChangedRows {
@@ -27,15 +27,15 @@ export class ChangedRows {
   readonly #written: readonly WrittenColumn[]
   readonly #columns: readonly WriteColumn[]
   readonly #binders: readonly Binder[]
-  /** Places of the identity among the written columns, in its order. */
+  /** Places of the row key columns among the written columns, in key order. */
   readonly #key: readonly number[]
-  /** Rows are written over where they are, by a unique index on the identity; else whatever is touched is deleted, then inserted. */
+  /** True: rows are overwritten in place, by a unique index on the row key. False: deleted, then inserted. */
   readonly #isOver: boolean
   readonly #alias: number
   readonly #rowsAStatement: number
   readonly #statements = new Map<string, Database.Statement>()
 
-  /** @param label of the database @throws SluiceError TABLE_REFUSED where columns have exchanged their names */
+  /** @param label of the database @throws SluiceError TABLE_REFUSED if columns have swapped names */
   constructor(connection: Database.Database, request: ChangeTable, label: string) {
     this.#connection = connection
     this.#request = request
@@ -58,7 +58,7 @@ export class ChangedRows {
     this.#isOver = isUnique && secondary.length === 0
   }
 
-  /** @returns puts whose base is not there */
+  /** @returns rows whose base is missing */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const rows: SqlRow[] = []
     const lacking: PartialPut[] = []
@@ -70,7 +70,7 @@ export class ChangedRows {
         await breathe()
       }
     }
-    // Before anything is removed: values may come from rows that are.
+    // Before anything is deleted: values may come from rows that will be.
     await each(partial, (one) => {
       const filled = this.#filled(one)
       if (filled === null) lacking.push(one)
@@ -115,7 +115,7 @@ export class ChangedRows {
     })
   }
 
-  /** The row as it has to be, with values of its base as they are stored; null where that is not there. */
+  /** The complete row, with the stored values of its base; null if the base is missing. */
   #filled({ put, base }: PartialPut): SqlRow | null {
     const found = this.#statement('base', () => {
       const names = this.#columns.map(({ name }) => quote(name))

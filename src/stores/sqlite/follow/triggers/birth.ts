@@ -1,4 +1,4 @@
-/** The begin and the end of a stream: one transaction each, so that a program that is killed in it leaves nothing. */
+/** Begins and ends a stream, in one transaction each, so that a killed program leaves nothing behind. */
 import { randomUUID } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
@@ -12,14 +12,14 @@ import { makeLog, makeProgress, numberFact, numberOf, removeMade } from './log.t
 import { notedText } from './shape.ts'
 import { streamFault } from './verify.ts'
 
-/** The inode: a file that takes the place of another one has a number of its own. */
+/** The inode: differs for a file that replaces another one. */
 export function fileNumber(file: string): string {
   return statSync(file, { bigint: true }).ino.toString()
 }
 
 /**
- * Writers wait for some milliseconds, and whoever writes later is noted; whoever wrote before is visible.
- * @param file path of the database @throws what the driver says
+ * Writers wait for some milliseconds. Every write before is visible, and every write after is noted.
+ * @param file path of the database @throws the driver's errors
  */
 export async function beginTriggers(
   connection: Database.Database,
@@ -44,14 +44,15 @@ export async function beginTriggers(
   return await written(connection, made, signal)
 }
 
-/** Removes triggers, logs and counter; done twice it does no harm. */
+/** Removes triggers, logs and counter; may be repeated. */
 export async function endTriggers(connection: Database.Database, name: string, signal: AbortSignal): Promise<void> {
   await written(connection, () => removeMade(connection, name), signal)
 }
 
 /**
- * Tables that are copied anew: their notes are of a time that the new copy has in it, so they begin anew, too.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes
+ * Creates logs and triggers again for tables that are copied again: the new copy already includes what the old notes
+ * are about.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes
  */
 export async function renewTriggers(
   connection: Database.Database,

@@ -1,7 +1,7 @@
 /**
- * Rows that REPLACE removes (`INSERT OR REPLACE`, `UPDATE OR REPLACE`, `UNIQUE … ON CONFLICT REPLACE`) fire no delete trigger, unless the writer has switched
- * `recursive_triggers` on. So their keys are noted before: those of all rows that hold a unique value which the new row is about to have. A key that is noted
- * too often costs a look at its row, and nothing else.
+ * Rows that REPLACE deletes (`INSERT OR REPLACE`, `UPDATE OR REPLACE`, `UNIQUE … ON CONFLICT REPLACE`) fire no delete
+ * trigger unless the writer has set `recursive_triggers`. So BEFORE triggers note the keys of all rows that hold a
+ * unique value which the new row is about to have. A key that is noted needlessly only costs a lookup of its row.
  */
 import type Database from 'better-sqlite3'
 import { elementsOf, maskedCode } from '../../../common/definition-text.ts'
@@ -9,10 +9,10 @@ import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
 import { columnsOf, shapeOf, type ColumnInfo } from '../../copy/shape.ts'
 
-/** What has to be unique: expressions over a row, each with its collation, of the rows for which `where` holds. */
+/** A uniqueness rule: expressions over a row, each with its collation, for the rows where `where` is true. */
 export type Unique = {
   readonly name: string
-  /** Of an index whose definition is written down; else null. */
+  /** Definition of the index; null if it has none. */
   readonly sql: string | null
   readonly terms: readonly Term[]
   readonly where: string | null
@@ -29,7 +29,7 @@ type IndexRow = {
   readonly sql: string | null
 }
 
-/** All of a table, by which it is written in conflict: its numbers of rows, too. */
+/** All uniqueness rules of a table, including its rowid. */
 export function uniquesOf(connection: Database.Database, table: string): readonly Unique[] {
   const { alias, rowid } = shapeOf(connection, table)
   const number = alias === null ? rowid : quote(alias)
@@ -61,7 +61,7 @@ function uniqueOf(rows: readonly IndexRow[]): Unique {
   return { name, sql, terms, where: partial === 1 ? `(${conditionOf(tail)})` : null }
 }
 
-/** Without what says how it is sorted. */
+/** An index element without its COLLATE, ASC or DESC. */
 function expressionOf(element: string): string {
   const code = maskedCode(element, 'brackets')
   const tail = /(?:\s+COLLATE\s+\S*)?(?:\s+(?:ASC|DESC))?\s*$/i.exec(code)
@@ -79,12 +79,12 @@ function conditionOf(tail: string): string {
   throw new Error(`this is no index with a condition: ${tail}`)
 }
 
-/** Whether values of columns have to be unique by it; the number of a row that is no column goes to no target. */
+/** True if the rule is about columns or an index; a rowid that is not a column is not copied to targets. */
 export function isOfColumns({ terms, sql }: Unique): boolean {
   return sql !== null || terms.some(({ column }) => column !== null)
 }
 
-/** Whether this is what tells the rows of a table apart, byte by byte: whoever takes a value of it is noted by that value. */
+/** True if this is the row key, compared by bytes: a new row with such a value is noted under the same key. */
 export function isIdentity({ terms, where }: Unique, identity: readonly string[]): boolean {
   return (
     where === null &&
@@ -111,7 +111,7 @@ export function conflictNotes(
     const same = terms.map((term) => `${term.sql} = ${newValue(term, columns)} COLLATE ${quote(term.collation)}`)
     return `${note} SELECT ${keys} FROM ${quote(table)} WHERE ${[...same, ...(where === null ? [] : [where])].join(' AND ')}`
   }
-  // An index over whole columns and all rows is asked only where one of its values becomes another.
+  // For an index on whole columns and all rows, only if one of its values changes.
   const changed = ({ terms, where }: Unique): string =>
     where !== null || terms.some(({ column, sql }) => column === null && sql.startsWith('('))
       ? others
@@ -124,7 +124,7 @@ export function conflictNotes(
   }
 }
 
-/** What a term is of the new row. An expression finds the columns of the new row in place of those of the table. */
+/** Value of a term for the new row. In an expression, columns of the new row replace those of the table. */
 function newValue({ sql, column }: Term, columns: readonly ColumnInfo[]): string {
   if (column !== null || !sql.startsWith('(')) {
     const info = columns.find(({ name }) => name === column)
@@ -133,7 +133,7 @@ function newValue({ sql, column }: Term, columns: readonly ColumnInfo[]): string
   return `(SELECT ${sql} FROM (SELECT ${columns.map((one) => `${filled(one)} AS ${quote(one.name)}`).join(', ')}))`
 }
 
-/** `NOT NULL ON CONFLICT REPLACE` puts the default in the place of NULL, after triggers have seen the NULL. */
+/** `NOT NULL ON CONFLICT REPLACE` replaces NULL by the default only after triggers have seen the NULL. */
 function filled({ name, notnull, dflt_value: initial }: ColumnInfo): string {
   return notnull === 1 && initial !== null ? `coalesce(NEW.${quote(name)}, (${initial}))` : `NEW.${quote(name)}`
 }

@@ -1,4 +1,4 @@
-/** What noting costs those who write: measured in memory on copies of some rows. The file itself is read, and nothing else. */
+/** Measures what triggers cost writers, in memory on copies of some rows. The file itself is only read. */
 import { performance } from 'node:perf_hooks'
 import Database from 'better-sqlite3'
 import { tableText } from '../../../../model/copy/column-type.ts'
@@ -11,13 +11,13 @@ import { columnsOf } from '../../copy/shape.ts'
 import { makeLog, makeProgress } from './log.ts'
 
 const WRITES = 200
-/** Of each way of writing, the median counts: others work on the same machine. */
+/** The median of so many trials counts, because the machine has other load. */
 const TRIALS = 9
 /** Largest tables first; more are not measured. */
 const MOST_TABLES = 8
 const STREAM = 'sluice_0'
 
-/** @returns a line for each table that was measured, and one for those that were not */
+/** @returns a line for each measured table, and one for all that were not measured */
 export async function costOfNoting(
   source: Database.Database,
   tables: readonly FollowedTable[],
@@ -60,7 +60,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
   }
 }
 
-/** The table with its indexes and some of its rows. @returns how many rows */
+/** Copies the table with its indexes and some of its rows. @returns number of rows */
 function copied(source: Database.Database, scratch: Database.Database, { table }: FollowedTable): number {
   const { name } = table.table
   scratch.pragma('foreign_keys = OFF')
@@ -84,7 +84,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
   return rows.length
 }
 
-/** Ms for one write of each row, statement by statement. */
+/** Ms for one write of each row, one statement per row. */
 function median(scratch: Database.Database, { table: { table }, identity }: FollowedTable): number {
   const keys = identity.map(quote)
   const all = scratch
@@ -97,7 +97,7 @@ function median(scratch: Database.Database, { table: { table }, identity }: Foll
     `UPDATE ${quote(table.name)} SET ${first} = ${first} WHERE ${keys.map((key) => `${key} = ?`).join(' AND ')}`,
   )
   const taken: number[] = []
-  // The first one finds nothing in the caches.
+  // The first run is not counted: it starts with cold caches.
   for (let trial = 0; trial <= TRIALS; trial++) {
     const from = performance.now()
     for (const key of all) write.run(...key)

@@ -1,14 +1,14 @@
 /**
- * The counter of a stream in the file that it follows.
- *
- * SQLite has one writer at a time, and so everything is in one order. A fence adds 1 in a transaction of its own. A round takes the write lock, opens its
- * snapshot, adds 1 and commits: nobody commits between the snapshot and the number, so the snapshot shows exactly what was committed before that number, and a
- * round with a greater number than a fence shows all that was visible when the fence was taken.
- *
- * What is told is on the disk before it is told. With `synchronous = NORMAL`, which most programs use in WAL mode, a commit may be lost with the power; with FULL the
- * WAL is synced behind the commit (sqlite.org/pragma.html#pragma_synchronous: "FULL … in WAL mode … the WAL file is synced after each transaction commit"). A
- * WAL is one file that is only appended to and recovered from its beginning up to the first frame that is not whole (sqlite.org/walformat.html), so a synced commit of
- * ours has every commit before it on the disk, too, whoever wrote it; what was checkpointed before had been synced by whoever did that, unless with `synchronous = OFF`.
+ * The counter of a stream, in the source file. SQLite has one writer at a time, so all writes have one order. A
+ * catch-up position adds 1 in its own transaction. A batch takes the write lock, opens its snapshot, adds 1 and
+ * commits: nothing is committed between the snapshot and the number. So the snapshot shows exactly what was committed
+ * before that number, and a batch with a larger number than a catch-up position shows everything that was visible when
+ * the position was taken. Changes are on disk before they are reported. With `synchronous = NORMAL`, which most
+ * programs use in WAL mode, a power cut may lose a commit; with FULL the WAL is synced after the commit
+ * (sqlite.org/pragma.html#pragma_synchronous: "FULL … in WAL mode … the WAL file is synced after each transaction
+ * commit"). A WAL is only appended to, and is recovered from its beginning up to the first incomplete frame
+ * (sqlite.org/walformat.html). So once a commit of ours is synced, every commit before it is on disk too, of any
+ * program; and what was checkpointed earlier was synced by the program that did so, unless with `synchronous = OFF`.
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -17,10 +17,10 @@ import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { beginWrite, rollback } from '../../copy/connection.ts'
 import { progressTable } from './log.ts'
 
-/** The driver waits for locks within the call, and nothing else would run meanwhile. */
+/** Short, because the driver blocks this whole process while it waits for a lock. */
 const LOCK_MS = 50
 
-/** A connection that writes what a stream keeps, and whose commits are durable. @throws what the driver says */
+/** A connection that writes the stream's tables, with durable commits. @throws the driver's errors */
 export function openNoter(file: string): Database.Database {
   if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
   const connection = new Database(file, { timeout: LOCK_MS, fileMustExist: true })
@@ -28,7 +28,10 @@ export function openNoter(file: string): Database.Database {
   return connection
 }
 
-/** Does something in a write transaction of its own, without giving way to anybody meanwhile. @throws the driver's error after ten seconds without the lock */
+/**
+ * Runs the body in its own write transaction; the body is synchronous, so nothing else runs meanwhile. @throws the
+ * driver's error after ten seconds without the lock
+ */
 export async function written<T>(connection: Database.Database, body: () => T, signal?: AbortSignal): Promise<T> {
   await beginWrite(connection, signal)
   try {
@@ -40,7 +43,7 @@ export async function written<T>(connection: Database.Database, body: () => T, s
   }
 }
 
-/** Within a write transaction. @returns the new number; null where the row is gone */
+/** Call it within a write transaction. @returns the new number; null if the row is gone */
 export function counted(connection: Database.Database, stream: string): LogPosition | null {
   const sql = `UPDATE ${quote(progressTable(stream))} SET counter = counter + 1 WHERE one = 1 RETURNING counter`
   return (connection.prepare(sql).pluck().safeIntegers(true).get() as bigint | undefined) ?? null
@@ -48,7 +51,7 @@ export function counted(connection: Database.Database, stream: string): LogPosit
 
 export type Counted = { readonly token: string; readonly counter: LogPosition; readonly forgotten: LogPosition | null }
 
-/** @returns null where table or row are gone */
+/** @returns null if the table or the row is gone */
 export function counterNow(connection: Database.Database, stream: string): Counted | null {
   const name = progressTable(stream)
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)

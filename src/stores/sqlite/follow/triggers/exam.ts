@@ -1,4 +1,7 @@
-/** Whether a file and its tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+/**
+ * Preflight checks of replication by triggers: everything about the file and its tables that prevents it, reported at
+ * once, before anything is created.
+ */
 import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
 import type Database from 'better-sqlite3'

@@ -1,4 +1,4 @@
-/** Who follows a stream: a row beside that of the counter. */
+/** The owner of a stream: a row next to the counter's table. */
 import type Database from 'better-sqlite3'
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
@@ -17,7 +17,7 @@ export function readFollower(connection: Database.Database, stream: string): Fol
   return followerOf(typeof note === 'string' ? note : null)
 }
 
-/** @param was owner that is noted now; null for none @returns false where another one is noted */
+/** @param was the owner that is recorded now; null for none @returns false if another owner is recorded */
 export async function writeFollower(
   connection: Database.Database,
   stream: string,

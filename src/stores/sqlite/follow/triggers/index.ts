@@ -1,4 +1,4 @@
-/** SQLite files as a source of changes: triggers note the keys of what changes, and rounds read the rows. */
+/** SQLite files as a source of changes: triggers note the keys of changed rows, and batches read the rows. */
 import { existsSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
@@ -31,13 +31,13 @@ import { logTable, progressTable, streamsOn } from './log.ts'
 import { SqliteRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
 
-/** Notes whose size is looked at, and what each takes beside its key. */
+/** Notes of which the size is measured, and bytes that each takes besides its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
 
 export class SqliteTriggers implements ChangeSource {
   readonly #file: string
   readonly #label: string
-  /** The stream that this store reads: each has a counter of its own, which a fence counts on. One store reads one stream. */
+  /** The stream that this store reads; `fence` raises its counter. One store reads one stream. */
   #stream: string | null = null
 
   /** @param file path of the database */
@@ -164,7 +164,7 @@ export class SqliteTriggers implements ChangeSource {
     return 'main'
   }
 
-  /** With a connection of its own: what its path names now, whatever was there before. */
+  /** On a new connection, so that it opens the file that the path names now. */
   async #read<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
     return await this.#with(signal, () => (existsSync(this.#file) ? openReader(this.#file) : missing()), body)
   }
@@ -192,7 +192,7 @@ export class SqliteTriggers implements ChangeSource {
   }
 }
 
-/** How many notes wait, and about how many bytes they are: a log that may be large is not counted through once a second. */
+/** Number of waiting notes, and their approximate bytes: a large log must not be scanned every second. */
 function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(log)
   if (there === undefined) return { notes: 0n, bytes: 0n }
@@ -208,7 +208,7 @@ function sizeOf(connection: Database.Database, log: string): { readonly notes: b
   return { notes: BigInt(notes), bytes: BigInt(Math.round(notes * (size + NOTE_BYTES))) }
 }
 
-/** The driver makes a file that is missing. */
+/** Without this the driver would create the missing file. */
 function missing(): never {
   throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
 }

@@ -1,6 +1,6 @@
 /**
- * What a stream by triggers keeps in the file that it follows: a row with its counter, and of each table a log of keys, the triggers that fill it and those that
- * guard it. All names begin with that of the stream.
+ * Objects of a stream by triggers in the source file: a row with its counter and, for each table, a log of keys, the
+ * triggers that fill it and those that guard it. All names begin with the stream's name.
  */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -15,7 +15,7 @@ export function progressTable(stream: string): string {
   return `${stream}_progress`
 }
 
-/** Of who follows: one row. Made with the first note, as streams of older programs do not have it. */
+/** Holds the owner of the stream: one row. Created with the first owner, because streams of older programs lack it. */
 export function followerTable(stream: string): string {
   return `${stream}_follower`
 }
@@ -25,24 +25,24 @@ export function logTable(stream: string, number: number): string {
   return `${stream}_keys_${number}`
 }
 
-/** How column number i of a key is called in its log. */
+/** Name of key column i in its log. */
 export function keyName(i: number): string {
   return `key_${i + 1}`
 }
 
-/** Under which name the facts of a stream have the number of a table. */
+/** Name of the fact that holds the number of a table. */
 export function numberFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }
 
-/** Number of a table in its stream. @throws Error for a stream that has no log of the table */
+/** Number of a table in its stream. @throws Error if the stream has no log of the table */
 export function numberOf({ facts, slot }: StreamBirth, table: TableName): number {
   const text = facts[numberFact(table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table)}`)
   return Number(text)
 }
 
-/** The table of the counter. `forgetting` is 1 within the transactions that take notes out, and nobody else ever sees that. */
+/** The table of the counter. `forgetting` is 1 only within transactions that delete notes, never seen outside. */
 export function makeProgress(connection: Database.Database, stream: string, token: string): void {
   const name = quote(progressTable(stream))
   connection.exec(
@@ -51,7 +51,10 @@ export function makeProgress(connection: Database.Database, stream: string, toke
   connection.prepare(`INSERT INTO ${name} (one, token, counter) VALUES (1, ?, 0)`).run(token)
 }
 
-/** Log and triggers of one table, within a transaction that writes. The guards come last: a trigger that is made anew comes behind them. */
+/**
+ * Creates log and triggers of one table, within a write transaction. The guards come last, so that a trigger that is
+ * recreated comes after them.
+ */
 export function makeLog(
   connection: Database.Database,
   stream: string,
@@ -62,7 +65,7 @@ export function makeLog(
   const trigger = (what: string): string => `CREATE TRIGGER ${quote(`${stream}_${number}_${what}`)}`
   const on = quote(table.name)
   const keys = identity.map((_, i) => keyName(i))
-  // No types and no constraints: values stay as they are, and whatever a writer's conflict clause says, nothing of it applies here.
+  // Without types and constraints: values stay unchanged, and a writer's conflict clause has nothing to apply to.
   connection.exec(`CREATE TABLE ${name} (note_id INTEGER PRIMARY KEY, ${keys.join(', ')})`)
   const note = `INSERT INTO ${name} (${keys.join(', ')})`
   const values = (row: 'OLD' | 'NEW'): string => identity.map((one) => `${row}.${quote(one)}`).join(', ')
@@ -71,7 +74,7 @@ export function makeLog(
     connection.exec(`${trigger('before_insert')} BEFORE INSERT ON ${on} BEGIN ${before.insert.join('; ')}; END`)
     connection.exec(`${trigger('before_update')} BEFORE UPDATE ON ${on} BEGIN ${before.update.join('; ')}; END`)
   }
-  // Another spelling that the key's collation takes for the same is another key.
+  // Another spelling that is equal in the key's collation is another key.
   const moved = identity.map((one) => `OLD.${quote(one)} IS NOT NEW.${quote(one)} COLLATE BINARY`).join(' OR ')
   connection.exec(`${trigger('inserted')} AFTER INSERT ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)
   connection.exec(`${trigger('updated')} AFTER UPDATE ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)
@@ -87,7 +90,7 @@ export function makeLog(
   )
 }
 
-/** Removes what a stream has made, all of it or that of one table; within a transaction that writes. Done twice it does no harm. */
+/** Removes a stream's objects, all or those of one table; within a write transaction. May be repeated. */
 export function removeMade(connection: Database.Database, stream: string, number?: number): void {
   if (!OURS.test(stream)) return
   const log = number === undefined ? null : logTable(stream, number)

@@ -1,4 +1,4 @@
-/** One round: everything that one snapshot of the file shows of the logs, as one transaction. */
+/** One batch: all notes that one snapshot of the file shows, as one transaction. */
 import type Database from 'better-sqlite3'
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
@@ -11,15 +11,16 @@ import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
 import { keyName } from './log.ts'
 
 /**
- * A round with more notes is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
- * table with other unique values than its key all keys are told as gone before the rows come.
+ * A batch with more notes is large, and the target writes it in pieces. A unique value may have moved from a row of a
+ * later piece to one of an earlier piece. So for a table with another unique index than its key, all keys are reported
+ * as deleted before the rows come.
  */
 const MANY = 10_000
 
 /** @property log name of its log @property number in its stream */
 export type NotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
 
-/** What a snapshot shows of one log. @property last the largest number of a note: it shows exactly those up to it, see `SqliteRounds.#forget` */
+/** Notes of one log in a snapshot. @property last largest id: all up to it are shown, see `SqliteRounds.#forget` */
 export type Notes = { readonly place: number; readonly last: bigint; readonly count: bigint }
 
 /** @param reader within the snapshot */
@@ -32,9 +33,9 @@ export function notesIn(reader: Database.Database, tables: readonly NotedTable[]
 }
 
 /**
- * Changes in pieces; none where nothing is noted.
- * @returns whether the round was told to its end: false where a table is not what it was, and the last change says so
- * @throws SluiceError VALUE_REFUSED; what the driver says
+ * Changes in pieces; none if there are no notes.
+ * @returns true if the whole batch was reported; false if a table has changed, which the last change reports
+ * @throws SluiceError VALUE_REFUSED; the driver's errors
  */
 export async function* toldRound(
   reader: Database.Database,
@@ -75,7 +76,7 @@ async function* changesOf(
   const scan: Scan = {
     table: table.table,
     columns: table.columns,
-    // Compared as the table's own index compares: of two spellings that are one key there the row that stands there comes for either.
+    // Compared as the table's own index compares: two spellings of one key both find the row that has that key.
     condition: {
       sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => keyName(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
       parameters: [last],
@@ -86,7 +87,10 @@ async function* changesOf(
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
 
-/** Each key once. A value that is none of its column's type cannot have come to a target, which has nothing to remove then. */
+/**
+ * SQL for noted keys without a row, each key once. Keys with a value that is not of its column's type are left out: no
+ * target can have such a row.
+ */
 function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan {
   const { name } = table.table.table
   const keys = table.identity.map((_, i) => keyName(i))
@@ -94,7 +98,7 @@ function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan 
     const found = table.columns.find((column) => column.name === own)
     return found === undefined ? [] : [{ ...found, name: keyName(i), column: { ...found.column, name: keyName(i) } }]
   })
-  // By the table's index first, and byte by byte then: another spelling of the same key is another row of the target.
+  // By the table's index first, then by bytes: another spelling of the same key is another row of the target.
   const same = table.identity.map((own, i) => {
     const [left, right] = [`t.${quote(own)}`, `k.${keyName(i)}`]
     const folds = (columns[i]?.column.collation ?? 'BINARY') !== 'BINARY'
@@ -112,7 +116,7 @@ function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan 
   }
 }
 
-/** SQLite takes NULL into a primary key that is no INTEGER, as often as one likes. */
+/** SQLite accepts NULL in a primary key that is not an INTEGER, in any number of rows. */
 function rowWithoutKey(reader: Database.Database, { table, log }: NotedTable): boolean {
   const nullable = table.identity.flatMap((own, i) =>
     table.columns.some(({ name, column }) => name === own && column.nullable)

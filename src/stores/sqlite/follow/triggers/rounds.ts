@@ -1,4 +1,4 @@
-/** Rounds of a SQLite file: its two connections, and what each of them is for. */
+/** Reads batches of a SQLite file over two connections: one reads, one writes. */
 import type Database from 'better-sqlite3'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
@@ -18,7 +18,7 @@ import { logTable, numberOf, progressTable } from './log.ts'
 import { notesIn, toldRound, type NotedTable, type Notes } from './round.ts'
 import { notedFault, notedText } from './shape.ts'
 
-/** Notes that are taken out in one transaction: everybody who writes waits for its end. */
+/** Notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
 
 export type RoundsWish = {
@@ -29,8 +29,10 @@ export type RoundsWish = {
   readonly signal: AbortSignal
 }
 
-/** @property noted of each table that has notes; none where nothing is noted */
-/** @property at when nobody could write: what was committed until then is in the snapshot, ms since the epoch */
+/**
+ * @property noted of each table that has notes; empty if there are none @property at a time within the write lock, ms
+ * since the epoch: the snapshot has everything committed until then
+ */
 type Opened = { readonly position: LogPosition; readonly at: number; readonly noted: readonly Notes[] }
 type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
 
@@ -39,10 +41,10 @@ export class SqliteRounds implements Rounds {
   readonly #tables: readonly NotedTable[]
   readonly #reader: Database.Database
   readonly #writer: Database.Database
-  /** Version of the schema under which all tables were what they have to be. */
+  /** Schema version at which all tables were last found unchanged. */
   #schema: unknown = null
 
-  /** @throws what the driver says */
+  /** @throws the driver's errors */
   constructor(wish: RoundsWish) {
     const { file, birth, tables } = wish
     this.#wish = wish
@@ -68,7 +70,7 @@ export class SqliteRounds implements Rounds {
     } catch (error) {
       if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
     }
-    // Something is gone: the round that begins now says what.
+    // A table is missing: the next batch reports which.
     return { end: 0n, isNoted: true, idle: 0n }
   }
 
@@ -111,7 +113,7 @@ export class SqliteRounds implements Rounds {
     this.#writer.close()
   }
 
-  /** The snapshot, and the number that is taken while nobody else may commit, see `counter.ts`. Where nothing is noted nothing is written. */
+  /** Takes the snapshot and its number under the write lock, see `counter.ts`. Without notes, writes nothing. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
     const { birth, signal } = this.#wish
     await beginWrite(this.#writer, signal)
@@ -131,7 +133,7 @@ export class SqliteRounds implements Rounds {
     }
   }
 
-  /** The first table of which a change may not have been noted, or that cannot be read as it was planned. */
+  /** The first table of which a change may not have been noted, or which cannot be read as planned. */
   #firstOther(reader: Database.Database): Reshaped | null {
     const { birth } = this.#wish
     const version = reader.pragma('main.schema_version', { simple: true })
@@ -148,9 +150,10 @@ export class SqliteRounds implements Rounds {
   }
 
   /**
-   * A note that is made later has a greater number than all that were told: SQLite gives out the largest number of the table plus 1, and the last of those that were
-   * told goes with the last piece only. And the snapshot showed every smaller one, because writers come one after the other. Each piece is a transaction: killed
-   * between two, the rest is told again, which changes nothing.
+   * Deletes reported notes. A later note has a larger id than all reported ones: SQLite assigns the largest id of the
+   * table plus 1, and the last reported note is deleted only with the last piece. The snapshot showed every smaller id,
+   * because there is one writer at a time. Each piece is a transaction: after a kill between two, the rest is reported
+   * again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
     const progress = quote(progressTable(this.#wish.birth.slot))
@@ -158,7 +161,7 @@ export class SqliteRounds implements Rounds {
       `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
     )
     const end = this.#writer.prepare(`UPDATE ${progress} SET forgetting = NULL`)
-    // Notes that come back after a power cut are told again.
+    // Notes that come back after a power cut are reported again.
     this.#writer.pragma('synchronous = NORMAL')
     try {
       for (const { place, last } of noted) {

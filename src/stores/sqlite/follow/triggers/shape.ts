@@ -1,4 +1,4 @@
-/** What a followed table is, and everything that notes its changes: written down when the stream begins, compared later. VACUUM changes nothing of it. */
+/** Schema fingerprint of a replicated table and its triggers, recorded at the start. VACUUM does not change it. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { uniquesOf } from './conflicts.ts'
@@ -6,11 +6,11 @@ import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
 import { logTable } from './log.ts'
 
 type Noted = {
-  /** As the table was defined; null where there is none. */
+  /** Definition of the table; null if there is none. */
   readonly table: string | null
   /** Unique indexes by name, with their definitions. */
   readonly unique: Readonly<Record<string, string>>
-  /** The log and its triggers, each by name and definition, in the order in which they were made. */
+  /** Name and definition of the log and its triggers, in the order of their creation. */
   readonly made: readonly (readonly [name: string, sql: string])[]
 }
 
@@ -37,10 +37,10 @@ export function notedText(connection: Database.Database, stream: string, number:
   return JSON.stringify(noted)
 }
 
-/** What is wrong with a table of a stream. */
+/** Fault of one table of a stream. */
 type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
 
-/** @param before `notedText` of the begin @param now the same of now @returns null where no change can have been missed */
+/** @param before `notedText` at the start @param now the current one @returns null if no change can have been missed */
 export function notedFault(before: string | undefined, now: string): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]

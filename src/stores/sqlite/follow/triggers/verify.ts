@@ -1,4 +1,4 @@
-/** Whether a stream is as it was when it began: file, counter, logs, triggers, definitions of its tables. */
+/** Verifies that a stream is unchanged since its start: file, counter, logs, triggers, definitions of its tables. */
 import type Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
@@ -8,7 +8,7 @@ import { counterNow } from './counter.ts'
 import { numberOf, progressTable } from './log.ts'
 import { notedFault, notedText } from './shape.ts'
 
-/** @param connection within one transaction @param file inode of what its path names now */
+/** @param connection within one transaction @param file current inode of its path */
 export function verifyTriggers(
   connection: Database.Database,
   file: string,
@@ -32,7 +32,7 @@ export function verifyTriggers(
   return { faults, moved, unclear: [] }
 }
 
-/** What all tables of a stream have lost; null where none have. */
+/** The fault that affects all tables of a stream; null if none. */
 export function streamFault(
   connection: Database.Database,
   file: string,
