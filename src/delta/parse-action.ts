@@ -2,6 +2,7 @@
 import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
+import { halfCharacter } from './half-characters.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
 
@@ -143,20 +144,6 @@ function firstName(raw: string): string {
   return name?.startsWith('"') === true ? (JSON.parse(name) as string) : ''
 }
 
-/** Halves of characters are in valid UTF-8 as escapes alone. */
-const SURROGATE = /\\u[dD][89a-fA-F]/
-
-/** A text or name with half of a character in it: readers make different things of that, and no database holds it (RFC 8259, §8.2). */
-function halfCharacter(value: unknown): string | null {
-  if (typeof value === 'string') return value.isWellFormed() ? null : value
-  if (typeof value !== 'object' || value === null) return null
-  for (const [name, one] of Object.entries(value)) {
-    const found = name.isWellFormed() ? halfCharacter(one) : name
-    if (found !== null) return found
-  }
-  return null
-}
-
 /**
  * One line as an action. Only the fields that sluice reckons with are checked; unknown fields and unknown actions pass.
  * @param raw one JSON object
@@ -176,7 +163,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
-  const half = SURROGATE.test(raw) ? halfCharacter(parsed) : null
+  const half = halfCharacter(raw, parsed)
   if (half !== null) throw bad(`the text ${shown(half)} holds half of a character`, where)
   let kind: string | null = null
   for (const key in parsed) {
