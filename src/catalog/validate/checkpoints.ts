@@ -55,7 +55,7 @@ export async function checkCheckpoints(
   }
   for (const one of all) {
     if (able.includes(one)) continue
-    report.notes.push(`checkpoint ${one.version} is not judged: the commits that it stands for are gone`)
+    report.notes.push(`checkpoint ${one.version} is not judged: not all commits that it stands for are there`)
   }
   // What is known to be unreadable is told whatever the limit says.
   const unread = able.filter((one) => broken.has(one))
