@@ -63,7 +63,7 @@ export async function readableTable(reader: SqlReader, by: TableKey, version?: n
       {
         where: head.location,
         reason: (await beganAtBase(reader, head.tableId, head.historyFrom))
-          ? 'the log held nothing older when it was imported'
+          ? 'the log led no further back when it was imported'
           : 'older versions were pruned',
       },
     )

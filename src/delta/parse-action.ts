@@ -2,6 +2,7 @@
 import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
+import { halfCharacter } from './half-characters.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'
 
@@ -141,20 +142,6 @@ function firstName(raw: string): string {
   return name?.startsWith('"') === true ? (JSON.parse(name) as string) : ''
 }
 
-/** In valid UTF-8 a lone surrogate can only occur as an escape. */
-const SURROGATE = /\\u[dD][89a-fA-F]/
-
-/** A text or name that contains a lone surrogate: readers differ, and no database can store it (RFC 8259, §8.2). */
-function halfCharacter(value: unknown): string | null {
-  if (typeof value === 'string') return value.isWellFormed() ? null : value
-  if (typeof value !== 'object' || value === null) return null
-  for (const [name, one] of Object.entries(value)) {
-    const found = name.isWellFormed() ? halfCharacter(one) : name
-    if (found !== null) return found
-  }
-  return null
-}
-
 /**
  * Parses one line as an action. Checks only the fields that sluice uses; unknown fields and unknown actions pass.
  * @param raw one JSON object
@@ -174,7 +161,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
-  const half = SURROGATE.test(raw) ? halfCharacter(parsed) : null
+  const half = halfCharacter(raw, parsed)
   if (half !== null) throw bad(`the text ${shown(half)} holds half of a character`, where)
   let kind: string | null = null
   for (const key in parsed) {

@@ -2,6 +2,7 @@
  * Reads the stats of a file (PROTOCOL.md, "Per-file Statistics") without parsing all of them: one pass over the JSON
  * text copies the text of the wanted columns, so that an int64 or a decimal is never rounded, and skips the rest.
  */
+import { halfCharacter } from './half-characters.ts'
 
 /** Wanted values as JSON text, strings with their quotes; undefined if missing, null or not a scalar. */
 export type StatsPieces = {
@@ -185,8 +186,11 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     if (skipSpace() !== OPEN_BRACE) throw BROKEN
     at++
     for (let first = true; nextMember(first); first = false) {
-      if (keyIs('numRecords')) pieces.numRecords = scalar()
-      else if (keyIs('minValues')) readTree(tree, pieces.min)
+      if (keyIs('numRecords')) {
+        const count = scalar()
+        // Of two the first counts, as for DuckDB.
+        pieces.numRecords ??= count
+      } else if (keyIs('minValues')) readTree(tree, pieces.min)
       else if (keyIs('maxValues')) readTree(tree, pieces.max)
       // The test engine of delta-kernel writes the plural.
       else if (keyIs('nullCount') || keyIs('nullCounts')) readTree(tree, pieces.nulls)
@@ -230,12 +234,26 @@ export function jsonText(piece: string): string | null {
 
 const countReader = statsReader([])
 
-/** Rows of a file by its stats; null if they are missing, broken, or not a safe non-negative integer. */
+/** Strings, which stay as they are, and what careless writers have in JSON: NaN, infinite numbers, a comma behind the last item. */
+const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:nan|inf(?:inity)?)\b|(?<![[{,]\s*),(?=\s*[}\]])/giu
+
+/** Whether a text is JSON, by the rules that DuckDB has when `validate` reads the log: half of a character is none. */
+function isJson(text: string): boolean {
+  try {
+    return halfCharacter(text, JSON.parse(text)) === null
+  } catch {
+    const mended = text.replaceAll(STRING_OR_SLIP, (found) =>
+      found.startsWith('"') ? found : found === ',' ? '' : '0',
+    )
+    return mended !== text && isJson(mended)
+  }
+}
+
+/** Rows of a file by its stats: null when they are missing, no JSON as a whole, or no safe non-negative integer. */
 export function numRecordsOf(stats: string | null | undefined): number | null {
-  if (stats === null || stats === undefined) return null
-  // The pattern only fits the first key: further in, a column or a value may have the same text.
-  const leading = stats.endsWith('}') ? LEADING_COUNT.exec(stats)?.[1] : undefined
-  const digits = leading ?? countReader.read(stats)?.numRecords
+  if (stats === null || stats === undefined || !isJson(stats)) return null
+  // Only the first key can be taken by pattern: further in, a column or a value may read the same.
+  const digits = LEADING_COUNT.exec(stats)?.[1] ?? countReader.read(stats)?.numRecords
   if (digits === undefined || !WHOLE_NUMBER.test(digits)) return null
   const count = Number(digits)
   return Number.isSafeInteger(count) ? count : null

@@ -5,6 +5,8 @@ import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import { changesBetween } from './changes.ts'
 import type { Change } from './changes.ts'
 import { readerRefusal } from './features.ts'
+import { cutOff, gapsOf } from './gaps.ts'
+import type { Gaps } from './gaps.ts'
 import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
@@ -124,6 +126,16 @@ export class DeltaTable {
   /** The log up to the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return historyOf(await this.listing(signal), this.#unreadable)
+  }
+
+  /** Commits that are gone from the middle of the log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
+  async gaps(signal: AbortSignal): Promise<Gaps> {
+    return gapsOf(await this.listing(signal), this.#unreadable)
+  }
+
+  /** Why `run` begins no earlier; null where the log holds nothing older. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
+  async cutOff(signal: AbortSignal): Promise<string | null> {
+    return cutOff(await this.listing(signal), await this.run(signal), this.#unreadable)
   }
 
   async #snapshot(version: number | undefined, signal: AbortSignal): Promise<Snapshot> {

@@ -1,5 +1,5 @@
 /** Every operation says of itself what faces ask about; a missing or a wrong piece is found here, if the compiler has not found it. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
@@ -308,5 +308,23 @@ describe('what is asked of an operation', () => {
   test('how it writes rows', () => {
     expect(rowFormatOf({ kind: 'sql', query: '', catalog: '', limit: 1, format: 'csv' })).toBe('csv')
     expect(rowFormatOf(importing)).toBe('table')
+  })
+
+  test('the help and the document name all that may be scheduled', async () => {
+    const listed = (text: string): readonly string[] => text.split(/, | and /).toSorted()
+    const all = KINDS.flatMap((kind) => {
+      const { comesAgain } = declarationOf(kind)
+      const by = comesAgain === undefined || comesAgain === true ? '' : ` --${comesAgain}`
+      const command = commandNameOf(kind)
+      const typed = kind === command ? kind : `${command} ${kind.slice(command.length + 1)}`
+      return comesAgain === undefined ? [] : [`${typed}${by}`]
+    }).toSorted()
+    const help = (await commandHelp('schedule')).replaceAll(/\s+/g, ' ')
+    expect(listed(/May be scheduled: ([^.]+)\./.exec(help)?.[1] ?? '')).toEqual(all)
+    const document = readFileSync(path.join(import.meta.dirname, '../../docs/SCHEDULES.md'), 'utf8').replaceAll(
+      /\s+/g,
+      ' ',
+    )
+    expect(listed(/What may come again: ([^;]+);/.exec(document)?.[1]?.replaceAll('`', '') ?? '')).toEqual(all)
   })
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CHECKPOINT_KINDS, type CheckpointRow } from '../../src/model/lake/checkpoint-writer.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
+import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { addLine, makeLake } from './validate-lake.ts'
 import { differencesOf, imported, validated, type Validated } from './validate-setup.ts'
@@ -213,6 +214,24 @@ describe('a checkpoint', () => {
     const result = await validated(subject)
     expect(result.differences).toBe(0)
     expect(result.notes.join()).toContain('checkpoint 2 has 1 of its 3 parts')
+  })
+
+  it('with decimals that have no digit before the point, in statistics that are a struct alone, is proved', async () => {
+    const add = (dataChange: boolean): string =>
+      addLine('p=a/1', { dataChange, stats: '{"numRecords":1,"minValues":{"d":-0.125,"s":":.5","t":"\\":.5"}}' })
+    await using lake = await makeLake([[PROTOCOL, metaData('one'), add(true)]])
+    await writeCheckpoint(lake.folder, 0, [PROTOCOL, metaData('one'), add(false)])
+    const file = join(lake.folder, '_delta_log', `${digits(0)}.checkpoint.parquet`)
+    const struct = `{numRecords: 1::BIGINT, minValues: {d: (-0.125)::DECIMAL(38,38), s: ':.5', t: '":.5'}}`
+    const kept = ['path', 'partitionValues', 'size', 'modificationTime', 'dataChange'].map((n) => `${n}: "add".${n}`)
+    using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+    await db.connection.run(`CREATE TABLE c AS SELECT * REPLACE (CASE WHEN "add" IS NOT NULL
+      THEN {${kept.join(', ')}, stats_parsed: ${struct}} END AS "add") FROM read_parquet(${literal(file)})`)
+    await db.connection.run(`COPY c TO ${literal(file)} (FORMAT parquet)`)
+    await using subject = await imported(lake.folder)
+    const result = await validated(subject)
+    expect(differencesOf(result.events)).toEqual([])
+    expect(result.checkpoints).toEqual({ looked: 1, unreadable: 0, all: 1, notJudged: 0 })
   })
 
   it('whose commits are gone is not judged, and that is said', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { listLog } from '../../src/delta/listing.ts'
 import type { LogListing } from '../../src/delta/listing.ts'
 import { commitName, versionDigits } from '../../src/delta/log-path.ts'
+import { cutOff, gapsOf, gapText } from '../../src/delta/gaps.ts'
 import { historyOf, segmentAt } from '../../src/delta/segment.ts'
 import { NEVER, codeOf, namesLog } from './delta-fixtures.ts'
 
@@ -171,5 +172,52 @@ describe('history', () => {
       commits: { length: 5 },
       baseCommit: { version: 15 },
     })
+  })
+})
+
+describe('gaps', () => {
+  test.each([
+    ['c0-5 p3', null, null],
+    ['p7', null, null],
+    ['p10 c11-20', null, null],
+    ['c8-20 p10 p15', null, 'no readable checkpoint leads to the older commits 8 to 9'],
+    [
+      'c0-3 c5-12 u3 u6 u9 u11 u12',
+      'commit 4 is missing among those of the log: versions 4 to 5 can no longer be read',
+      'commit 4 is missing, which cuts off the older commits 0 to 3, 5 and checkpoint 3',
+    ],
+    [
+      'c0-3 p4 c5-9',
+      'commit 4 is missing among those of the log: a checkpoint stands for each version',
+      'commit 4 is missing, which cuts off the older commits 0 to 3',
+    ],
+    [
+      'p10 c11-20 p30 c31-35',
+      'commits 21 to 30 are missing among those of the log: versions 21 to 29 can no longer be read',
+      'commits 21 to 30 are missing, which cuts off the older commits 11 to 20 and checkpoint 10',
+    ],
+    [
+      'c0-2 c6 c8-9 p5 p8',
+      'commits 3 to 5, 7 are missing among those of the log: versions 3 to 4, 7 can no longer be read',
+      'commits 3 to 5, 7 are missing, which cuts off the older commits 0 to 2, 6 and checkpoint 5',
+    ],
+    [
+      'c0-9 p10',
+      'commit 10 is missing among those of the log: a checkpoint stands for each version',
+      'commit 10 is missing, which cuts off the older commits 0 to 9',
+    ],
+  ])('%s', async (text, gaps, older) => {
+    const listing = await list(text)
+    expect(gapText(gapsOf(listing))).toBe(gaps)
+    expect(cutOff(listing, historyOf(listing))).toBe(older)
+    // Each version can be built, or is called lost.
+    const first =
+      historyOf(listing).orphans.length > 0 && listing.commits[0]?.version === 0 ? 0 : listing.checkpoints[0]?.version
+    const lost = gapsOf(listing).lost
+    for (let version = first ?? 0; version <= (listing.latest ?? 0); version++) {
+      const isLost = lost.some(({ from, to }) => from <= version && version <= to)
+      const built = await failure(Promise.resolve().then(() => segmentAt(listing, version)))
+      expect([version, built === 'no error']).toEqual([version, !isLost])
+    }
   })
 })

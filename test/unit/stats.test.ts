@@ -110,6 +110,9 @@ describe('numRecordsOf', () => {
     ['{"numRecords":null}', null],
     ['{"numRecords":3,"minValues":{"a"', null],
     ['{"numRecords":3', null],
+    ['{"numRecords":3,"minValues":{"a":1}', null],
+    ['{"numRecords":3,"minValues":{"a":NaN}}', 3],
+    ['{"numRecords":3,"minValues":{"a":"\\x"}}', null],
   ])('%s', (stats, expected) => {
     expect(numRecordsOf(stats)).toBe(expected)
   })

@@ -71,7 +71,7 @@ class ImportRun {
     const { log, interrupt } = this.#o
     const { record } = this
     const signal = interrupt.abort
-    const { start, base, declared, latest, listing } = await soundStart(
+    const { start, base, declared, latest, listing, cutOff } = await soundStart(
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
@@ -119,7 +119,7 @@ class ImportRun {
     }
     await record.complete(replay, latest)
     await record.extendRanges()
-    return this.#result('completed')
+    return { ...this.#result('completed'), ...(base === null ? {} : { cutOff }) }
   }
 
   /**

@@ -61,6 +61,8 @@ export type ImportResult = {
   readonly importId: string
   readonly version: number | null
   readonly historyFrom: number | null
+  /** Why the history begins no earlier, where this import chose its begin; null where the log holds nothing older. */
+  readonly cutOff?: string | null
   readonly files: number
   readonly bytes: number
   /** Lines of the log imported by this run. */

@@ -4,6 +4,7 @@
  */
 import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { proveCheckpoint, readCheckpoint } from '../../delta/checkpoint.ts'
+import { cutOff } from '../../delta/gaps.ts'
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
 import { historyOf, type History } from '../../delta/segment.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -31,6 +32,8 @@ export type SoundStart = {
   readonly latest: number
   /** The latest listing: of the whole log, or from the known version on. */
   readonly listing: LogListing
+  /** Why the history begins no earlier at the base; null where the log holds nothing older, or where there is no base. */
+  readonly cutOff: string | null
 }
 
 /** Lists the log, from a given version on. */
@@ -80,14 +83,14 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
     const base = start.kind === 'current' ? null : baseOf(start)
     if (base === null) {
       if (same === 'unknown' && head !== null) await checkFiles(listing, head, corrupt, at)
-      return { start, base, declared: null, latest, listing }
+      return { start, base, declared: null, latest, listing, cutOff: null }
     }
     try {
       await proveCheckpoint(at.log, at.parquet, base, { signal: at.signal })
       const declared = await declarations(base, at)
       if (start.kind === 'rebase' && same === 'unknown' && head !== null)
         checkSameTable(head, at, base.version, declared.metadata)
-      return { start, base, declared, latest, listing }
+      return { start, base, declared, latest, listing, cutOff: cutOff(listing, history, corrupt) }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
       failure ??= error
@@ -117,7 +120,7 @@ async function shortStart(list: ListFrom, head: Head, current: number, at: At): 
     orphans: [],
   }
   const start = await startOf({ ...at, head, wholeness: 'whole', changed: false, listing, history })
-  return { start, base: null, declared: null, latest: listing.latest ?? current, listing }
+  return { start, base: null, declared: null, latest: listing.latest ?? current, listing, cutOff: null }
 }
 
 /**

@@ -56,7 +56,7 @@ export async function checkCheckpoints(
   }
   for (const one of all) {
     if (able.includes(one)) continue
-    report.notes.push(`checkpoint ${one.version} is not judged: the commits that it stands for are gone`)
+    report.notes.push(`checkpoint ${one.version} is not judged: not all commits that it stands for are there`)
   }
   // Checkpoints known to be unreadable are reported whatever the limit.
   const unread = able.filter((one) => broken.has(one))

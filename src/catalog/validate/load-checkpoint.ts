@@ -159,23 +159,25 @@ async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<st
 
 /** The `add` column without repeated fields; stats_parsed stays for rows without stats. */
 async function addAsStruct(transaction: SqlTransaction, from: string): Promise<string> {
-  const names = await transaction.all(
-    `SELECT unnest(json_keys(to_json("add"))) FROM (SELECT "add" FROM ${from} WHERE "add" IS NOT NULL LIMIT 1)`,
-  )
+  const names = await transaction.all(`SELECT column_name FROM (DESCRIBE SELECT unnest("add") FROM ${from})`)
   const fields = names.map(([name]) => String(name))
   if (fields.length === 0) return 'NULL'
   const field = (name: string): string => `"add".${quotedName(name)}`
   const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${literal(name)}, ${field(name)}`)
   if (fields.includes('stats_parsed')) {
-    const unlessText = fields.includes('stats')
-      ? `CASE WHEN ${field('stats')} IS NULL THEN ${field('stats_parsed')} END`
-      : field('stats_parsed')
+    const json = withWholeDigits(field('stats_parsed'))
+    const unlessText = fields.includes('stats') ? `CASE WHEN ${field('stats')} IS NULL THEN ${json} END` : json
     kept.push(`'stats_parsed', ${unlessText}`)
   }
   return `CASE WHEN "add" IS NOT NULL THEN json_object(${kept.join(', ')}) END`
 }
 
-/** DuckDB reads some characters of a file name as a pattern. */
+/** DuckDB prints a decimal of as many digits as its scale as `.5`, which is no JSON. Behind the quote of a name no text begins. */
+function withWholeDigits(struct: string): string {
+  return String.raw`CAST(regexp_replace(CAST(to_json(${struct}) AS VARCHAR), '([^\\:{,]":-?)\.', '\10.', 'g') AS JSON)`
+}
+
+/** DuckDB takes some characters of a file name for a pattern. */
 function literally(file: string): string {
   return file.replace(/[*?[]/g, '[$&]')
 }

@@ -43,10 +43,13 @@ CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, 
 const dvIdOf = (dv: string): string =>
   `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
 
+/** Of valid JSON alone, and up to what a double holds as a whole number: more no catalog stores. */
+const COUNT = `nullif(least(TRY(CAST(regexp_extract(CAST(json_extract(coalesce(f.stats, f.stats_parsed), '$.numRecords') AS VARCHAR), '^\\d{1,16}$') AS BIGINT)), ${2 ** 53}), ${2 ** 53})`
+
 const ADDS = `
 INSERT INTO log_add
 SELECT version, source, line, f.path, ${dvIdOf('f.deletionVector')}, f.size, f.modificationTime,
-  TRY(CAST(regexp_extract(CAST(json_extract(coalesce(f.stats, f.stats_parsed), '$.numRecords') AS VARCHAR), '^\\d{1,16}$') AS BIGINT)),
+  ${COUNT},
   TRY_CAST(f.deletionVector->>'cardinality' AS BIGINT), CASE WHEN f.dataChange = false THEN '0' ELSE '1' END, coalesce(f.partitionValues, '{}'), f.stats,
   CASE WHEN f.stats IS NULL THEN f.stats_parsed END, f.tags, f.deletionVector, f.baseRowId, f.defaultRowCommitVersion,
   f.clusteringProvider, digest

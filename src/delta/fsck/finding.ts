@@ -60,6 +60,8 @@ export const FINDINGS = {
   'not-read': 'look at it where it can be reached, or with credentials that may read it',
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
   'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
+  'commit-missing':
+    'bring the missing files of the log back from a backup: log cleanup removes the oldest commits only',
   'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
   orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
   vacuum: 'VACUUM frees this much, and older versions can no longer be read then',

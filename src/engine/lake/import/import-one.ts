@@ -47,7 +47,10 @@ export type TableOutcome = {
   readonly ms: number
 }
 
-/** Shortest time between two progress events of a table, ms. */
+/** Why a catalog answers no earlier, where it is not this import that decided. */
+const OLDER_UNKNOWN = 'the catalog holds nothing older'
+
+/** At most this many progress events a second and table. */
 const PROGRESS_EVERY_MS = 250
 
 /** Never rejects: errors are in the outcome and in `table.finished`. */
@@ -166,12 +169,14 @@ class ImportEvents {
     this.#run.emit({ type: 'log', level: 'note', table: this.#target.name, message })
   }
 
-  finished({ status, historyFrom, actions, version, files, bytes }: ImportResult, ms: number): void {
+  finished({ status, historyFrom, cutOff, actions, version, files, bytes }: ImportResult, ms: number): void {
     const { name: table, path: location, worker } = this.#target
     const { emit } = this.#run
     const notes = this.#notes
     if (status === 'completed') {
-      if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: the log holds nothing older`)
+      // What was imported earlier may have been pruned since.
+      const why = cutOff === undefined ? OLDER_UNKNOWN : (cutOff ?? 'the log holds nothing older')
+      if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: ${why}`)
       emit({ type: 'chunk.done', table, chunk: this.#chunk, worker, done: dec(this.#actions), unit: 'action', ms })
     }
     emit({

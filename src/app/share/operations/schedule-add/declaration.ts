@@ -153,8 +153,8 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
     first: ['connect', 'every', 'at', 'day', 'zone', 'slots', 'queue', 'replace', 'limit', 'as'],
     notes:
       'Workers begin what is due: sluice worker has to run somewhere. Each period has one run; the next one waits until it has ended. What destroys something is dry-run when it is ' +
-      'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, verify and expire, sync, ' +
-      'validate, fsck, diff, copy --again, lifecycle status. print needs no queue.\n',
+      'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, archive verify, ' +
+      'archive expire, import, batch-import, sync, validate, fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
   },
   actions: {
     'schedule add': { byHand: ['name', 'command', 'connect', ...RULE, 'catch-up', 'slots', 'queue', 'replace'] },

@@ -2,6 +2,7 @@
 import { newestOf } from '../../../../catalog/import/same-log.ts'
 import { recordFsck, type FsckRecord } from '../../../../catalog/fsck-findings.ts'
 import type { Finding } from '../../../../delta/fsck/finding.ts'
+import { gapFindings } from '../../../../delta/fsck/log-gaps.ts'
 import { partitionCheck } from '../../../../delta/fsck/partitions.ts'
 import { ROW_TRACKING_DOMAIN, RowIds } from '../../../../delta/fsck/row-ids.ts'
 import { dvId } from '../../../../delta/paths.ts'
@@ -327,7 +328,9 @@ class Check {
       const detail = `VACUUM would delete ${free.files} files${breaks}`
       report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
     }
-    const disagreed = [...doubled, ...untimely].filter(({ level }) => level === 'finding').length
+    const lacking = gapFindings(await this.#subject.table.gaps(interrupt.stop))
+    for (const finding of lacking) report.add(finding)
+    const disagreed = [...doubled, ...untimely, ...lacking].filter(({ level }) => level === 'finding').length
     report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
     Object.assign(this.#totals, {
       olderMissing: dec(gone),

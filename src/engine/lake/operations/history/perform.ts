@@ -16,6 +16,7 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
   let commits = 0
   // One more commit is read, to know whether older ones are left out.
   let more = false
+  let cut: string | null = null
   const tell = (event: CommitEvent): void => {
     if (commits >= operation.limit) {
       more = true
@@ -29,6 +30,8 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
       const { abort: signal } = run.interrupt
       for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
         tell(eventOfSummary(commit))
+      if (!more) cut = await source.table.cutOff(signal)
+      if (cut !== null) cut = `the list begins at v${(await source.table.run(signal)).from}: ${cut}`
       return
     }
     const { tableId, latest, location } = source.table
@@ -44,6 +47,7 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
       level: 'note',
       message: `there are older commits; --limit lists more than ${operation.limit}`,
     })
+  if (cut !== null) run.emit({ type: 'log', level: 'note', message: cut })
   return { totals: { commits: dec(commits) } }
 }
 

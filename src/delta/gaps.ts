@@ -1,0 +1,96 @@
+/** Commits that a log lacks among those that it has. Log cleanup removes the oldest commits only, so something else took these. */
+import type { CheckpointFiles, LogListing } from './listing.ts'
+import type { History } from './segment.ts'
+
+export type Span = { readonly from: number; readonly to: number }
+
+export type Gaps = {
+  /** Versions without a commit above the oldest version that can be built, ascending. */
+  readonly missing: readonly Span[]
+  /** Those of them, and of the versions behind them, that no checkpoint leads to. */
+  readonly lost: readonly Span[]
+}
+
+/** @param without checkpoints that proved unreadable */
+export function gapsOf(
+  { commits, checkpoints, latest }: LogListing,
+  without: ReadonlySet<CheckpointFiles> = new Set(),
+): Gaps {
+  const starts = checkpoints.filter((one) => !without.has(one)).map(({ version }) => version)
+  const oldest = commits[0]?.version === 0 ? 0 : starts[0]
+  if (oldest === undefined || latest === null) return { missing: [], lost: [] }
+  const above = commits.map(({ version }) => version).filter((version) => version > oldest)
+  const missing = spansBetween([oldest, ...above, latest + 1])
+  const lost = missing.flatMap(({ from, to }) => {
+    const inside = starts.filter((version) => version >= from && version <= to)
+    const next = starts.find((version) => version > to) ?? latest + 1
+    return spansBetween([from - 1, ...inside, ...(inside.at(-1) === to ? [] : [next])])
+  })
+  return { missing, lost: spansOf(lost) }
+}
+
+/**
+ * Why a history begins no earlier than it does; null where the log holds nothing older.
+ * @param without checkpoints that proved unreadable
+ */
+export function cutOff(listing: LogListing, history: History, without?: ReadonlySet<CheckpointFiles>): string | null {
+  const isOlder = ({ from }: Span): boolean => from <= history.from
+  const missing = gapsOf(listing, without).missing.filter(isOlder)
+  const checkpoints = listing.checkpoints.filter(({ version }) => version < history.from && missing.length > 0)
+  const older = [
+    ...spansText('commit', spansOf(history.orphans.map(at))),
+    ...spansText('checkpoint', spansOf(checkpoints.map(at))),
+  ].join(' and ')
+  if (older === '') return null
+  const [missed = ''] = spansText('commit', missing)
+  const verb = isOne(missing) ? 'is' : 'are'
+  return missing.length === 0
+    ? `no readable checkpoint leads to the older ${older}`
+    : `${missed} ${verb} missing, which cuts off the older ${older}`
+}
+
+/** What a log lacks, and what that means for its versions; null where it lacks nothing. */
+export function gapText({ missing, lost }: Gaps): string | null {
+  const [missed] = spansText('commit', missing)
+  if (missed === undefined) return null
+  const [gone] = spansText('version', lost)
+  const verb = isOne(missing) ? 'is' : 'are'
+  const means = gone === undefined ? 'a checkpoint stands for each version' : `${gone} can no longer be read`
+  return `${missed} ${verb} missing among those of the log: ${means}`
+}
+
+const at = ({ version }: { readonly version: number }): Span => ({ from: version, to: version })
+
+function isOne(spans: readonly Span[]): boolean {
+  return spans.length === 1 && spans[0]?.from === spans[0]?.to
+}
+
+/** Spans of a text; behind so many the rest is counted. */
+const SHOWN = 5
+
+/** `commit 4`, `commits 0 to 3, 5`; no text for no spans. */
+function spansText(noun: string, spans: readonly Span[]): readonly string[] {
+  if (spans.length === 0) return []
+  const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  const more = spans.length > SHOWN ? ` and ${spans.length - SHOWN} more runs of them` : ''
+  return [`${noun}${isOne(spans) ? '' : 's'} ${shown.join(', ')}${more}`]
+}
+
+/** Spans that touch or overlap, as one. @param spans ascending by where they begin */
+function spansOf(spans: readonly Span[]): readonly Span[] {
+  const all: Span[] = []
+  for (const span of spans) {
+    const last = all.at(-1)
+    if (last === undefined || span.from > last.to + 1) all.push(span)
+    else all[all.length - 1] = { from: last.from, to: Math.max(last.to, span.to) }
+  }
+  return all
+}
+
+/** What lies between ascending numbers. */
+function spansBetween(numbers: readonly number[]): readonly Span[] {
+  return numbers.flatMap((number, i) => {
+    const from = (numbers[i - 1] ?? number) + 1
+    return from < number ? [{ from, to: number - 1 }] : []
+  })
+}
