@@ -18,6 +18,8 @@ export type NativePartition = {
   readonly bytes: bigint
   /** Why it cannot be taken out of its parent, in words; null where it can. */
   readonly blocked: string | null
+  /** Whether its detach was begun outside of a transaction, and has not ended: no statement that begins now finds its rows through the parent. */
+  readonly isLeaving: boolean
   /** Whether it is partitioned itself. Whoever reads it then keeps others from leaving the table, until his transaction ends. */
   readonly isDivided: boolean
   /** What it has beyond what its parent gives it, in a few words: it is kept when the partition leaves. Null where that is nothing. */
