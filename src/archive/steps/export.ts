@@ -159,7 +159,7 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
 }
 
 /** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
-async function removeParts(folder: string, prefix: string): Promise<void> {
+export async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
