@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
@@ -179,6 +180,42 @@ describe('real programs on PostgreSQL', () => {
       await ended(bookings, [ADA], what === 'expire' ? /^118 / : /^177 /)
     },
   )
+
+  /** It has the lock of a table that it drops, or takes out: the erasure waits for that table, and finds none when it goes on. */
+  test.for([
+    ['drop', 'COMMIT state DROPPED'],
+    ['run', 'COMMIT state DETACHING'],
+  ] as const)('%s stands still before %s beside an erasure', { timeout: 120_000 }, async ([what, at], context) => {
+    context.skip((await missing('postgresql')) !== '')
+    const bookings = await fresh('new')
+    const { place } = bookings
+    const { run, drop } = commandsOf(bookings)
+    await untilDone({ ...run, ...(what === 'run' ? { detach: false } : {}) } as Operation)
+    const other = startArchiver({ ...(what === 'run' ? run : drop), partitions: ['2020-Q1'] } as Operation, {
+      at,
+      when: 'frozen',
+      host: 'elsewhere',
+    })
+    await untilStill(other)
+    const erase = eraseOf(bookings, ADA, 'T-1')
+    const work = perform(erase)
+    const waits = async (): Promise<boolean> =>
+      (
+        await place.rows(
+          `SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        )
+      ).length > 0
+    while (!(await waits())) await sleep(5)
+    other.process.kill('SIGCONT')
+    const { finished } = await work
+    // What is about to be summed is in no place yet that an erasure can say something of.
+    if (what === 'drop') expect(finished).toMatchObject({ exitCode: 0 })
+    else if (finished.exitCode !== 0) expect(finished.error?.code).toMatch(/^(?:PARTITION_STATE|LEDGER_BUSY)$/)
+    expect((await other.ended).finished).toMatchObject({ exitCode: 0 })
+    await untilDone(erase)
+    await ended(bookings, [ADA], /^177 /)
+  })
 
   /** Each stands still before its commit of the archive's log, where it holds no lock, while an erasure is asked for; then it goes on. */
   test.for([

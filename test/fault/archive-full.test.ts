@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandsOf, makeBookings, observe, type Form } from '../support/archive-places.ts'
+import { commandsOf, countedBy, makeBookings, observe, TABLE, type Form } from '../support/archive-places.ts'
 import { ALL } from '../support/backend.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { MOUNT_MISSING, smallDisk } from '../support/small-disk.ts'
 
@@ -78,5 +79,42 @@ describe.skipIf(MOUNT_MISSING !== '')('a disk that is full in the middle of a fi
     expect(left.filter((name) => name.includes('part-'))).toEqual([])
     disk.resize(64 * 2 ** 20)
     expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  })
+})
+
+describe.skipIf(MOUNT_MISSING !== '')('an erasure on a full disk', () => {
+  test('leaves no new file, and says how many partitions were not begun', { timeout: 60_000 }, async () => {
+    using disk = smallDisk(64 * 2 ** 20)
+    const to = join(disk.path, 'to')
+    mkdirSync(to)
+    const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', to, 2000)
+    const { run, drop, query } = commandsOf(archived)
+    await archived.place.sql(`UPDATE ${TABLE} SET amount = '1.00', note = '1' WHERE id % 1000 = 7`)
+    for (const one of [run, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+    const parts = (): readonly string[] =>
+      readdirSync(to, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.includes('part-'))
+        .toSorted()
+    const before = parts()
+    const erase: Operation = {
+      kind: 'archive-erase',
+      from: archived.place.url,
+      table: TABLE,
+      where: "note = '1'",
+      reason: 'T-1',
+      confirm: TABLE,
+      dryRun: false,
+    }
+    for (const room of [0, 1, 4]) {
+      disk.resize(disk.used() + room * PAGE + 1)
+      const { finished, events } = await perform(erase)
+      expect(finished, `${room} pages`).toMatchObject({ exitCode: 4, error: { code: 'NO_SPACE' } })
+      const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(said).toContainEqual('the disk is full: 1 more of the partitions were not begun')
+      expect(parts(), `${room} pages`).toEqual(before)
+    }
+    disk.resize(64 * 2 ** 20)
+    expect((await perform(erase)).finished).toMatchObject({ exitCode: 0 })
+    expect((await countedBy(query)).counted).toMatch(/^5994 /)
   })
 })

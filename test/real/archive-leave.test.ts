@@ -187,6 +187,93 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
     },
   )
 
+  describe('a published partition that was taken out of its table by hand', () => {
+    const bounds = "FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')"
+    const published = async (): Promise<Archived> => {
+      const archived = await fresh()
+      expect((await perform(runOf(archived, { detach: false }))).finished).toMatchObject({ exitCode: 0 })
+      return archived
+    }
+    const later = (archived: Archived): Operation =>
+      Object.assign({}, commandsOf(archived).query, {
+        query: 'SELECT count(*) AS n, 0 AS s FROM bookings WHERE "at" >= \'2089-01-01\'',
+      })
+    /** What `verify` and `list` say of it. */
+    const namedBy = async (archived: Archived): Promise<readonly unknown[]> => {
+      const verify = await perform(commandsOf(archived).verify)
+      const list = await perform({ kind: 'archive-list', from: archived.place.url, tables: [], count: false })
+      return [
+        verify.finished.exitCode,
+        verify.events.flatMap((one) => (one.type === 'archive.finding' ? [[one.partition, one.detail]] : [])),
+        list.events.flatMap((one) => (one.type === 'archived' ? [one.error] : [])),
+      ]
+    }
+    const noPartition = 'its table is no partition any more'
+    const named = [
+      1,
+      [[LABEL, expect.stringContaining(noPartition)]],
+      [expect.stringMatching(/no partition of it any/)],
+    ]
+
+    test('detached or dropped: a query that needs its rows is refused by name', { timeout: 60_000 }, async () => {
+      const archived = await published()
+      const { query, restore } = commandsOf(archived)
+      const whole = (await countedBy(query)).counted
+      expect(await namedBy(archived)).toEqual([0, [], [undefined]])
+      for (const sql of ['ALTER TABLE bookings DETACH PARTITION bookings_0', 'DROP TABLE bookings_0']) {
+        await archived.place.sql(sql)
+        const { finished } = (await countedBy(query)).ran
+        expect(finished, sql).toMatchObject({
+          error: {
+            code: 'PARTITION_CHANGED',
+            message: expect.stringMatching(/bookings_0, which 2020-Q1 .* no partition of it any more/),
+            hint: expect.stringMatching(/attach the table again.*sluice restore .* --partition 2020-Q1/),
+          },
+        })
+        expect((await countedBy(later(archived))).counted).toBe('60 0')
+        expect(await namedBy(archived), sql).toEqual(named)
+      }
+      const back = await perform(Object.assign({}, restore, { partitions: [LABEL] }))
+      expect(back.finished).toMatchObject({ exitCode: 0 })
+      expect((await countedBy(query)).counted).toBe(whole)
+      expect(await namedBy(archived)).toEqual([0, [], [undefined]])
+    })
+
+    test('what stands in its place counts, and it is named', { timeout: 60_000 }, async () => {
+      const archived = await published()
+      await archived.place.sql(
+        'DROP TABLE bookings_0',
+        "CREATE TABLE bookings_m PARTITION OF bookings FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')",
+      )
+      const inPart = await countedBy(commandsOf(archived).query)
+      await archived.place.sql('DROP TABLE bookings_m', `CREATE TABLE bookings_0 PARTITION OF bookings ${bounds}`)
+      for (const { counted, ran } of [inPart, await countedBy(commandsOf(archived).query)]) {
+        expect(counted).toMatch(/^120 /)
+        const warned = ran.events.flatMap((one) => (one.type === 'log' && one.level === 'warn' ? [one.message] : []))
+        expect(warned).toEqual([expect.stringMatching(/^2020-Q1: its table is no partition any more/)])
+      }
+      expect(await namedBy(archived)).toEqual(named)
+    })
+
+    test('a detach that somebody began and did not end is none less', { timeout: 60_000 }, async () => {
+      const archived = await published()
+      await using reader = await reading(archived, 'SELECT count(*) FROM bookings')
+      const pending = archived.place
+        .sql("SET lock_timeout = '2s'", 'ALTER TABLE bookings DETACH PARTITION bookings_0 CONCURRENTLY')
+        .catch(() => undefined)
+      const isPending = async (): Promise<boolean> =>
+        (await archived.place.rows('SELECT 1 FROM pg_inherits WHERE inhdetachpending')).length > 0
+      while (!(await isPending())) await sleep(2)
+      await archived.place.rows(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%CONCURRENTLY' AND pid <> pg_backend_pid()",
+      )
+      await pending
+      await reader.end()
+      expect((await countedBy(commandsOf(archived).query)).counted).toMatch(/^PARTITION_CHANGED/)
+      expect(await namedBy(archived)).toEqual(named)
+    })
+  })
+
   describe('a table that somebody dropped or moved by hand after it had left', () => {
     const restoreOf = (archived: Archived, more: object = {}): Operation =>
       Object.assign({}, commandsOf(archived).restore, { partitions: [LABEL] }, more)

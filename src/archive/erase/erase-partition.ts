@@ -7,13 +7,15 @@ import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { isDiskExhausted } from '../../shared/guide-errors.ts'
 import type { Closing, Statement } from '../../model/copy/port.ts'
 import type { ErasedNow } from '../ledger/erasure-ledger.ts'
 import { sumOf } from '../../model/copy/row-hash.ts'
 import { wholeOf, type ArchiveContext, type Work } from '../steps/context.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
-import { dataFolder } from '../steps/export.ts'
+import { dataFolder, removeParts } from '../steps/export.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
 import { appIdOf, bringThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
@@ -96,14 +98,77 @@ async function rewrite(
   found: readonly FoundFile[],
   { test, reason }: ErasureOf,
 ): Promise<Rewritten> {
-  const { archived, name, runId, fileBytes, interrupt, writer, spool } = context
+  const { archived, name, runId, interrupt, writer } = context
   const going = new Set(found.map(({ file }) => file.path))
   const kept = partition.files.filter(({ path }) => !going.has(path))
   const folder = await dataFolder(context, partition.label)
+  const prefix = `part-${runId}-${held.fence}`
+  const files: ExaminedFile[] = []
+  let etags: ReadonlyMap<string, string>
+  try {
+    await cutFiles(context, partition, found, { test, folder, prefix, files })
+    etags = await bringThere(context, partition, files)
+  } catch (thrown) {
+    await discard(context, folder, prefix, files)
+    throw thrown
+  }
+  const digest = sumOf([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
+  const log = await context.log()
+  const commit = {
+    tableId: archived.archiveId,
+    partition: partition.label,
+    kept: new Set(kept.map(({ path }) => path)),
+    files,
+    tags: tagsOf(context, partition),
+    txn: { appId: appIdOf(context, partition.label), version: held.fence },
+    info: { table: name, partition: partition.label, run: runId, reason, rows: digest.rows.toString() },
+    known: knownOf(partition),
+    claim: { ...held, state: partition.state, logged: loggedWith(partition, files) },
+  }
+  try {
+    const { version } = await log.replace(commit, interrupt.abort)
+    return { files: [...kept, ...archivedFiles(files, etags)], digest, version }
+  } catch (thrown) {
+    // A disk that is full has not taken the commit; of any other end nobody knows that.
+    if (writer.folder !== null && isDiskExhausted(asSluiceError(thrown))) {
+      const logged = (await log.own(interrupt.abort))?.files.get(partition.label) ?? []
+      const isNamed = logged.some(({ path }) => files.some((file) => file.name === path))
+      if (!isNamed) await discard(context, folder, prefix, files)
+    }
+    throw thrown
+  }
+}
+
+/** Files of an attempt that failed, which no version names: they take room that the next one may need. */
+async function discard(
+  { writer, interrupt }: ArchiveContext,
+  folder: string,
+  prefix: string,
+  files: readonly ExaminedFile[],
+): Promise<void> {
+  await removeParts(folder, prefix)
+  if (writer.folder !== null) return
+  for (const { name } of files) await writer.remove(name, interrupt.abort).catch(() => undefined)
+}
+
+type Cutting = Pick<ErasureOf, 'test'> & {
+  readonly folder: string
+  readonly prefix: string
+  /** Gets what was written. */
+  readonly files: ExaminedFile[]
+}
+
+/** Each file once more, without the rows that go. @throws SluiceError PROOF_FAILED, NO_SPACE */
+async function cutFiles(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  found: readonly FoundFile[],
+  { test, folder, prefix, files }: Cutting,
+): Promise<void> {
+  const { archived, name, fileBytes, interrupt, writer, spool } = context
   const parquet = await context.parquet()
   const root = writer.folder ?? spool
   const below = folder.slice(root.length + 1)
-  const files: ExaminedFile[] = []
   const ofFiles = fileTest(context, partition, test)
   const names = new Set(partition.columns.map((column) => column.name))
   const { stored } = archived
@@ -118,7 +183,7 @@ async function rewrite(
       test: ofFiles,
       table,
       folder,
-      prefix: `part-${runId}-${held.fence}-${i}`,
+      prefix: `${prefix}-${i}`,
       fileBytes,
       signal: interrupt.abort,
     })
@@ -140,24 +205,6 @@ async function rewrite(
     }
     files.push(...examined.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
   }
-  const etags = await bringThere(context, partition, files)
-  const digest = sumOf([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
-  const log = await context.log()
-  const { version } = await log.replace(
-    {
-      tableId: archived.archiveId,
-      partition: partition.label,
-      kept: new Set(kept.map(({ path }) => path)),
-      files,
-      tags: tagsOf(context, partition),
-      txn: { appId: appIdOf(context, partition.label), version: held.fence },
-      info: { table: name, partition: partition.label, run: runId, reason, rows: digest.rows.toString() },
-      known: knownOf(partition),
-      claim: { ...held, state: partition.state, logged: loggedWith(partition, files) },
-    },
-    interrupt.abort,
-  )
-  return { files: [...kept, ...archivedFiles(files, etags)], digest, version }
 }
 
 /**

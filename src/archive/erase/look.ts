@@ -41,7 +41,41 @@ export type EraseLook = {
 /** States in which files, if any, belong to no version: the partition is exported again. */
 export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
-/** @throws SluiceError PARTITION_STATE for a partition between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
+/** How often rows are looked for again while other commands move partitions. */
+const TRIES = 5
+
+/**
+ * Reads by what the ledger says, and once more where it says something else by then: a table that another command has taken out or dropped fails its reader.
+ * @param reload what the ledger says now
+ * @throws SluiceError LEDGER_BUSY where partitions are moved all the time; whatever `read` throws while none is
+ */
+export async function whileMoved<T>(
+  { name, interrupt }: Pick<ArchiveContext, 'name' | 'interrupt'>,
+  record: ArchiveRecord,
+  reload: () => Promise<ArchiveRecord>,
+  read: (record: ArchiveRecord) => Promise<T>,
+): Promise<T> {
+  let seen = record
+  for (let tried = 1; ; tried++) {
+    try {
+      return await read(seen)
+    } catch (thrown) {
+      throwIfAborted(interrupt.abort)
+      const now = await reload()
+      if (now.revision === seen.revision) throw thrown
+      if (tried === TRIES)
+        throw new SluiceError('LEDGER_BUSY', `another command moves partitions of ${name}`, {
+          where: name,
+          hint: 'run the same command again',
+          retryable: true,
+          cause: thrown,
+        })
+      seen = now
+    }
+  }
+}
+
+/** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt

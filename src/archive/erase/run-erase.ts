@@ -30,6 +30,7 @@ import {
   refuseBetween,
   spared,
   UNDER_WAY,
+  whileMoved,
   type PartitionLook,
   type Wanted,
 } from './look.ts'
@@ -104,13 +105,15 @@ export async function erasePartitions(
   return stopped !== true
 }
 
-/** Erases table rows in no partition of the archive. @throws SluiceError PARTITION_CHANGED if they keep changing */
+/** Rows of the table that no partition of the archive has. @param reload what the ledger says now @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
 export async function eraseBeside(
   { context, erasures, erasure, wanted, run }: Erasing,
-  record: ArchiveRecord,
+  reload: () => Promise<ArchiveRecord>,
   turn: number,
 ): Promise<void> {
-  const { place, digest } = await besideAll(context, record, wanted.test, await partitionsNow(context))
+  const { place, digest } = await whileMoved(context, await reload(), reload, async (record) =>
+    besideAll(context, record, wanted.test, await partitionsNow(context)),
+  )
   if (place === null || digest.rows === 0n) return
   await context.refuseFollowed()
   const id = BigInt(run.runId) + BigInt(turn)

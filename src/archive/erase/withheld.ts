@@ -5,15 +5,19 @@ import type { EventBody } from '../../model/run/event.ts'
 
 export type Withhold = (text: string) => string
 
-/** Replaces only whole words and numbers: a short number is part of many others. */
+/** Behind a number it says that this program counted something: databases quote values between brackets, quotes and commas. */
+const COUNTED = '(?! (?:(?:more|such|archived) )*(?:rows?|files?|partitions?|of the partitions)(?![\\p{L}\\p{N}]))'
+
+/** A short number is a part of many others: only a whole one is taken out, and no count. */
 export function withholding(test: RowTest): Withhold {
   const values = testedValues(test)
     .filter((value) => value !== '')
     .toSorted((a, b) => b.length - a.length)
-    .map(
-      (value) =>
-        new RegExp(`(?<![\\p{L}\\p{N}])${value.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu'),
-    )
+    .map((value) => {
+      const text = value.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+      const isCount = /^\d+$/.test(value)
+      return new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])${isCount ? COUNTED : ''}`, 'gu')
+    })
   return (text) => values.reduce((clean, value) => clean.replaceAll(value, '***'), text)
 }
 

@@ -8,7 +8,10 @@ import type { PartName } from './further-part.ts'
 
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
-/** An attached partition of any system. */
+/** A published partition that none of the table is any more. @property isReplaced whether others stand between its bounds, which may have its rows */
+export type Missing = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
+
+/** A partition that stands in the table, of whatever system. */
 type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
@@ -72,7 +75,27 @@ export class NativeParts {
     return { own: null, left: first, across: null, ...(expired === undefined ? {} : { expired }) }
   }
 
-  /** Reason why it must stay: its own hold, or for late rows that of the period. Null without a hold. */
+  /**
+   * Published entries whose rows are to be in the table, and that no partition there is.
+   * @param isNumbered whether numbers in the ledger were given by this database: in another one the partition with the same bounds is the one
+   */
+  missing(
+    partitions: readonly (Standing & Pick<NativePartition, 'isLeaving'>)[],
+    kind: ValueKind,
+    isNumbered: boolean,
+  ): readonly Missing[] {
+    const there = partitions.filter(({ isLeaving }) => !isLeaving)
+    return this.#known.filter(isInTable).flatMap((partition) => {
+      const isThere = there.some((one) => isOf(partition, one, kind) || (!isNumbered && isSameRange(partition, one)))
+      if (isThere) return []
+      const isReplaced = there.some(
+        (one) => !one.isDefault && (isSameRange(partition, one) || overlaps(partition, one, kind)),
+      )
+      return [{ partition, isReplaced }]
+    })
+  }
+
+  /** Why it has to stay in the table: its own hold, or that of its period, which is one of what comes late. Null where nothing holds it. */
   heldBy({ own, left }: Seen): string | null {
     if (own !== null || left === null) return own?.held ?? null
     return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null
@@ -111,7 +134,17 @@ export class NativeParts {
   }
 }
 
-/** After a dump and restore another table may have the same identity; its bounds then differ. */
+/** Whether it is published, and its rows are those of a partition of the table. */
+export function isInTable({ state, native, away, leaving }: ArchivedPartition): boolean {
+  return state === 'PUBLISHED' && native !== null && !away && !leaving
+}
+
+/** As the system prints bounds, which may be no times. */
+function isSameRange(a: Bounds, b: Bounds): boolean {
+  return a.from === b.from && a.to === b.to
+}
+
+/** After a dump another table may have the number: its bounds are apart. */
 function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart

@@ -3,6 +3,7 @@ import { fitNow, readColumns, requestOf, sharedColumns, wholeOf, type ArchiveCon
 import type { Finding } from '../steps/find-damage.ts'
 import { proofOver } from '../steps/prove.ts'
 import { partitionNow } from '../steps/detached-table.ts'
+import { NO_PARTITION } from './missing-partitions.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
@@ -25,7 +26,7 @@ export async function stillThere(
     return {
       finding: 'differs from the source',
       partition: label,
-      detail: 'its table is no partition any more, and the archive may have the only copy of its rows',
+      detail: NO_PARTITION,
     }
   }
   if (digest === null || now === null) return 'none'

@@ -16,6 +16,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
 import type { Looked } from './counted.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
 import { countText } from '../../shared/figures.ts'
@@ -36,6 +37,7 @@ export async function* sourceFindings(
   const { store, table, interrupt, reader } = context
   const source = { store, table, signal: interrupt.abort }
   const chosen = record.partitions.filter(wanted)
+  const missing = await missingPartitions(store, table, record, interrupt.abort)
   const periods = new Set(chosen.map(({ period }) => period))
   const looks = await periodRows(
     source,
@@ -48,6 +50,11 @@ export async function* sourceFindings(
     if (again !== null) {
       const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows count there; ${restoreCommand(context.name, partition)} compares them, and has the archive let go of them`
       yield { finding: 'differs from the source', partition: partition.label, detail }
+      continue
+    }
+    const taken = missing.find((one) => one.partition.label === partition.label)
+    if (taken !== undefined) {
+      yield { finding: 'differs from the source', partition: partition.label, detail: missingDetail(taken) }
       continue
     }
     if (partition.state === 'EXPIRED') {

@@ -37,6 +37,7 @@ import {
 } from './archived-part.ts'
 import { archiveOf, refusePerhapsRenamed } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
+import { missingError, replacedText } from '../plan/missing-partitions.ts'
 import { refuseToAnswer } from '../plan/partition-archives.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { doubtOf } from '../steps/unsure-columns.ts'
@@ -76,7 +77,7 @@ export type Answer = {
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /** Texts about rows with keys of removed archived rows: which of the two count, and how to resolve it. */
+  /** Rows of the table that stand in the place of archived ones that were gone: which of the two count, and how that is settled. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
@@ -194,14 +195,22 @@ type Needed = Seen & {
   readonly shared: ReturnType<typeof sharedPartitions>
 }
 
-/** @throws SluiceError BAD_QUERY for columns without values there, or whose identity is uncertain */
+/** @throws SluiceError BAD_QUERY for columns that have no values there, or of which it is unsure what became of them; PARTITION_CHANGED where a published partition that it needs was taken out of the table */
 async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   const { question, record, present, seen, archived, columns } = given
+  const { missing } = given.standings
   const { store, table, signal } = question
   const { needs } = query
-  const isHere = archived.length === 0 && awayPartitions(record).length === 0 && leavingPartitions(record).length === 0
+  const isHere =
+    archived.length === 0 &&
+    awayPartitions(record).length === 0 &&
+    leavingPartitions(record).length === 0 &&
+    missing.length === 0
   const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
   const matches = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
+  // Where nothing stands in its place, its rows are in no table that is asked for.
+  const lost = missing.find(({ partition, isReplaced }) => !isReplaced && matches(partition))
+  if (lost !== undefined) throw missingError(table, lost)
   const read = archived.filter(matches)
   // The bounds of such a partition separate its rows from those of the table.
   const cut = read.some(sharesRows) && record?.timeColumn != null ? [record.timeColumn] : []
@@ -278,7 +287,10 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
     otherwise: otherNumbers(columns, needs),
-    unsettled: unsettledRows(name, read, shared, came.leftOut),
+    unsettled: [
+      ...unsettledRows(name, read, shared, came.leftOut),
+      ...standings.missing.flatMap(({ partition }) => (brought.mayMatch(partition) ? [replacedText(partition)] : [])),
+    ],
     formerName: record === null || tableText(record.table) === name ? null : tableText(record.table),
     sources: {
       type: 'query.sources',

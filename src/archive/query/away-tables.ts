@@ -6,6 +6,8 @@ import { tableText, type TableName, type TableSpec } from '../../model/copy/colu
 import { SluiceError } from '../../shared/errors.ts'
 import type { LeaveStanding } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
+import type { Missing } from '../plan/native-parts.ts'
+import { missingPartitions } from '../plan/missing-partitions.ts'
 import { awayPartitions, leavingPartitions } from './archived-part.ts'
 import type { AwayTable } from './hot-part.ts'
 
@@ -32,19 +34,24 @@ type Leaving = {
   readonly table: TableSpec | null
 }
 
-/** @property attached tables detached and attached again by hand, by partition label: read through the table */
-export type Standings = { readonly leaving: readonly Leaving[]; readonly attached: ReadonlyMap<string, TableName> }
-
 /**
- * Asks the database about tables whose place the ledger alone does not know: those with a detach outside of a
- * transaction, and those already detached.
+ * @property attached tables that had left and were attached again by hand, by the labels of their partitions: their rows are read through the table
+ * @property missing partitions whose rows count in the table, and that were taken out of it by hand
  */
+export type Standings = {
+  readonly leaving: readonly Leaving[]
+  readonly attached: ReadonlyMap<string, TableName>
+  readonly missing: readonly Missing[]
+}
+
+/** Where tables stand of which the ledger alone does not know it: those whose detach runs outside of any transaction, those that have left, and those that are to be partitions still. */
 export async function standingsOf(
   store: CopyStore,
-  { table: parent }: TableSpec,
+  table: TableSpec,
   record: ArchiveRecord | null,
   signal: AbortSignal,
 ): Promise<Standings> {
+  const { table: parent } = table
   const leaving: Leaving[] = []
   for (const partition of leavingPartitions(record)) {
     const { native } = partition
@@ -56,11 +63,16 @@ export async function standingsOf(
   return {
     leaving,
     attached: await attachedNow(store, parent, record?.origin ?? null, record?.partitions ?? [], signal),
+    missing: await missingPartitions(store, table, record, signal),
   }
 }
 
-export function standingsText({ leaving, attached }: Standings): string {
-  return JSON.stringify([leaving.map(({ partition, standing }) => [partition.label, standing]), [...attached.keys()]])
+export function standingsText({ leaving, attached, missing }: Standings): string {
+  return JSON.stringify([
+    leaving.map(({ partition, standing }) => [partition.label, standing]),
+    [...attached.keys()],
+    missing.map(({ partition, isReplaced }) => [partition.label, isReplaced]),
+  ])
 }
 
 /** Tables that can no longer be read through the parent. @throws SluiceError PARTITION_STATE if one is missing */

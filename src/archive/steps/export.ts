@@ -159,8 +159,8 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   return folder
 }
 
-/** Deletes incomplete files of a failed attempt: they take space that the next attempt may need, nothing names them. */
-async function removeParts(folder: string, prefix: string): Promise<void> {
+/** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
+export async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))

@@ -18,7 +18,9 @@ export type NativePartition = {
   readonly bytes: bigint
   /** Why it cannot be detached, as text; null if it can. */
   readonly blocked: string | null
-  /** True if it is partitioned itself. A transaction that reads it then blocks detaching until it ends. */
+  /** Whether its detach was begun outside of a transaction, and has not ended: no statement that begins now finds its rows through the parent. */
+  readonly isLeaving: boolean
+  /** Whether it is partitioned itself. Whoever reads it then keeps others from leaving the table, until his transaction ends. */
   readonly isDivided: boolean
   /** Properties that it does not inherit from its parent, as short text; they are kept when it leaves. Null if none. */
   readonly own: string | null

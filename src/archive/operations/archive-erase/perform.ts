@@ -9,7 +9,7 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openSource, type Opened, type OpenSource } from '../../work/each-table.ts'
-import { lookAround, type EraseLook, type Wanted } from '../../erase/look.ts'
+import { lookAround, whileMoved, type EraseLook, type Wanted } from '../../erase/look.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
@@ -140,7 +140,7 @@ async function erase(
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
-  const look = await lookAround(context, record, wanted)
+  const look = await lookNow({ context, wanted }, opened, record)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
   const history = await historyNow(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
@@ -167,19 +167,33 @@ async function erase(
  * @returns false if it was stopped
  */
 async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord, first: EraseLook): Promise<boolean> {
-  const { context, wanted, run } = erasing
+  const { context, run } = erasing
   for (const turn of [0, 1]) {
-    const now = turn === 0 ? record : await recordNow(opened, record)
-    const look = turn === 0 ? first : await lookAround(context, now, wanted)
+    const look = turn === 0 ? first : await lookNow(erasing, opened, await recordNow(opened, record))
     if (look.refusal !== null) throw look.refusal
     if (!(await erasePartitions(erasing, look.partitions))) return false
-    await eraseBeside(erasing, await recordNow(opened, record), turn)
+    await eraseBeside(erasing, () => recordNow(opened, record), turn)
   }
-  await requireGone(erasing, await recordNow(opened, record))
+  const reload = (): Promise<ArchiveRecord> => recordNow(opened, record)
+  await whileMoved(context, await reload(), reload, (now) => requireGone(erasing, now))
   return !run.interrupt.stop.aborted
 }
 
-/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED if another erasure is unfinished, or began with another condition */
+/** As `lookAround`, while other commands may move partitions. */
+function lookNow(
+  { context, wanted }: Pick<Erasing, 'context' | 'wanted'>,
+  opened: Opened,
+  record: ArchiveRecord,
+): Promise<EraseLook> {
+  return whileMoved(
+    context,
+    record,
+    () => recordNow(opened, record),
+    (now) => lookAround(context, now, wanted),
+  )
+}
+
+/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */
 function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
   if (reason !== asked) {
     throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {

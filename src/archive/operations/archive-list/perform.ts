@@ -11,6 +11,7 @@ import { boundFields } from '../../plan/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { tellDoubt } from '../../steps/unsure-columns.ts'
+import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
 import { Looked } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
@@ -38,7 +39,10 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
     tellDoubt(table, unsure, record.partitions, run)
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
+    const missing = await missingPartitions(opened.store, table, record, signal)
     for (const one of record.partitions) {
+      const taken = missing.find(({ partition }) => partition.label === one.label)
+      const error = taken === undefined ? one.error : missingError(table, taken)
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
       const look = looks.get(one.label)
@@ -63,7 +67,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
         ...(one.held === null ? {} : { held: one.held }),
         ...lookFields(look),
         ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
-        ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
+        ...(error === null ? {} : { error: `${error.code}: ${error.message}` }),
       })
     }
   }

@@ -14,6 +14,7 @@ type Found = {
   readonly oid: string
   readonly bounds: Bounds | null
   readonly blocked: string | null
+  readonly isLeaving: boolean
   readonly isDivided: boolean
   readonly own: string | null
 }
@@ -53,7 +54,7 @@ export async function listPartitions(
 
 function partitionsSql(parent: string): string {
   return `
-    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving, tree.computed,
+    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving, tree.itself, tree.computed,
       -- Those that lead to the whole table have one of these for each partition, with a parent.
       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0::oid),
@@ -69,6 +70,7 @@ function partitionsSql(parent: string): string {
           FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
         SELECT pg_catalog.array_agg(t.oid) AS oids, pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
           (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving,
+          coalesce(pg_catalog.bool_or(t.leaving) FILTER (WHERE t.oid = c.oid), false) AS itself,
           pg_catalog.string_agg(t.oid::pg_catalog.regclass::text || ' below it computes ' || own.columns, ', ') AS computed
         FROM tree t JOIN pg_catalog.pg_class l ON l.oid = t.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace
           JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
@@ -77,7 +79,7 @@ function partitionsSql(parent: string): string {
 }
 
 function found(row: TextRow): Found {
-  const [oid, text, kind, foreign, leaving, computed, referrers, publications, by, below, ...own] = row
+  const [oid, text, kind, foreign, leaving, itself, computed, referrers, publications, by, below, ...own] = row
   const bounds = boundsOf(text ?? '')
   const blocked = ((): string | null => {
     if (leaving != null) return leavingText(leaving)
@@ -94,7 +96,14 @@ function found(row: TextRow): Found {
   const many = below === '1' ? '1 table' : `${below} tables`
   const divided = by == null ? [] : [`${many} below it by ${by}, which no restore makes again once they are dropped`]
   const all = [...divided, ownText(own)].filter((part) => part !== null)
-  return { oid: oid ?? '', bounds, blocked, isDivided: kind === 'p', own: all.length === 0 ? null : all.join('; ') }
+  return {
+    oid: oid ?? '',
+    bounds,
+    blocked,
+    isLeaving: itself === 't',
+    isDivided: kind === 'p',
+    own: all.length === 0 ? null : all.join('; '),
+  }
 }
 
 function leavingText(of: string): string {

@@ -1,0 +1,59 @@
+/** Published partitions of the system's own that were taken out of their table by hand: their rows count there, and no query finds them. Catalogs alone tell it. */
+import { isElsewhere } from '../ledger/elsewhere.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { gone } from '../steps/refusals.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { NativePartitions } from '../../model/archive/port.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import { isInTable, NativeParts, type Missing } from './native-parts.ts'
+import { nativesFor } from './plan.ts'
+import { nativeKind } from './time-kind.ts'
+
+export const NO_PARTITION = 'its table is no partition any more, and the archive may have the only copy of its rows'
+
+/** None of a table that is gone itself. */
+export async function missingPartitions(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  signal: AbortSignal,
+): Promise<readonly Missing[]> {
+  const counting = (record?.partitions ?? []).filter(isInTable)
+  if (record === null || counting.length === 0 || table.columns.length === 0) return []
+  const natives = await rangesOf(store, table, record, signal)
+  // Where the table is divided in another way by now, their rows may stand in whatever it has.
+  if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
+  const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
+  const isNumbered = !isElsewhere(record.origin, (await store.origin?.(signal)) ?? {})
+  return new NativeParts(counting, natives.partitions).missing(natives.partitions, kind, isNumbered)
+}
+
+async function rangesOf(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<NativePartitions | null> {
+  try {
+    return await nativesFor(store, table, record, signal)
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
+    return null
+  }
+}
+
+/** As a run refuses it. */
+export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }: Missing): SluiceError {
+  return gone(tableText(table), partition)
+}
+
+/** As a finding of `verify` has it. */
+export function missingDetail({ isReplaced }: Missing): string {
+  return isReplaced ? `${NO_PARTITION}; what stands between its bounds was not compared` : NO_PARTITION
+}
+
+/** What a query says of archived rows that it leaves out because others stand between their bounds. */
+export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
+  return `${label}: ${NO_PARTITION}; they were left out, and what stands between its bounds counts`
+}
