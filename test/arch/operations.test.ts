@@ -319,7 +319,7 @@ describe('what is asked of an operation', () => {
       const typed = kind === command ? kind : `${command} ${kind.slice(command.length + 1)}`
       return comesAgain === undefined ? [] : [`${typed}${by}`]
     }).toSorted()
-    const help = (await commandHelp('schedule')).replaceAll(/\s+/g, ' ')
+    const help = (await commandHelp('schedule', true)).replaceAll(/\s+/g, ' ')
     expect(listed(/May be scheduled: ([^.]+)\./.exec(help)?.[1] ?? '')).toEqual(all)
     const document = readFileSync(path.join(import.meta.dirname, '../../docs/SCHEDULES.md'), 'utf8').replaceAll(
       /\s+/g,

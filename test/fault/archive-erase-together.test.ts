@@ -190,7 +190,7 @@ describe('real programs on PostgreSQL', () => {
     const bookings = await fresh('new')
     const { place } = bookings
     const { run, drop } = commandsOf(bookings)
-    await untilDone({ ...run, ...(what === 'run' ? { detach: false } : {}) } as Operation)
+    await untilDone({ ...run, ...(what === 'run' ? { detach: false } : {}) })
     const other = startArchiver({ ...(what === 'run' ? run : drop), partitions: ['2020-Q1'] } as Operation, {
       at,
       when: 'frozen',
