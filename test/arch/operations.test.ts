@@ -316,7 +316,8 @@ describe('what is asked of an operation', () => {
       const { comesAgain } = declarationOf(kind)
       const by = comesAgain === undefined || comesAgain === true ? '' : ` --${comesAgain}`
       const command = commandNameOf(kind)
-      const typed = kind === command ? kind : `${command} ${kind.slice(command.length + 1)}`
+      const action = kind === 'archive' ? 'run' : kind.slice(command.length + 1)
+      const typed = `${command} ${action}`.trimEnd()
       return comesAgain === undefined ? [] : [`${typed}${by}`]
     }).toSorted()
     const help = (await commandHelp('schedule', true)).replaceAll(/\s+/g, ' ')
