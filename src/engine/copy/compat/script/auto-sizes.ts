@@ -1,11 +1,11 @@
-/** `--preset auto`: the sizes of the parallel script by how large the tables are that are copied. */
+/** `--preset auto`: sizes of the parallel script, chosen by the size of the tables. */
 import { presetBySize, SCRIPT_PRESETS, type ScriptSizes } from '../../../../model/copy/script-presets.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { Run } from '../../../run/run-context.ts'
 
 /**
- * What nobody has set is set as the largest table asks for, by what the source says of its rows, and told.
+ * Sets the sizes that the user left open, by the largest row estimate of the source, and reports them.
  * @throws SluiceError of the source
  */
 export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
@@ -25,7 +25,7 @@ export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: 
   return {
     ...operation,
     workers,
-    // A store that is no Cassandra takes its batches from here.
+    // Stores other than Cassandra take their batch size from here.
     ...(batchRows === undefined || operation.batchRows === undefined ? {} : { batchRows }),
     cassandra: {
       ...operation.cassandra,
