@@ -47,7 +47,7 @@ export interface FollowedStream extends AsyncDisposable {
   /** Chunks can be claimed only while this query gives a row. */
   readonly fence: Statement
   heard(event: CopyEvent): void
-  /** Waits until a read of the source, finished now, is covered by the stream. */
+  /** Waits until everything that a read of the source shows now is durable there. @returns the log position */
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>

@@ -126,9 +126,7 @@ async function echoOf(
   }
 }
 
-/**
- * Reads token ranges on both sides for a ring. Where the sides sort differently, looks rows up in the target by key.
- */
+/** Reads token ranges on both sides for a ring. Where the sides sort differently, fetches target rows by key. */
 async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: PieceHooks): Promise<Piece> {
   const sums = { source: new RowSum(), target: new RowSum() }
   const unread: Unread[] = []

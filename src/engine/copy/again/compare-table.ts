@@ -373,7 +373,7 @@ class TableComparison {
     return extra
   }
 
-  /** Looks up every row of the target in the source, where key ranges of the two sides do not correspond. */
+  /** Searches the source for every row of the target, where key ranges of the two sides do not correspond. */
   async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
     const { store, signal, emit, name } = this.#context
     const message = 'rows that only the target has are looked for: each of its rows is looked up in the source'

@@ -181,7 +181,7 @@ async function compareMaps(
   return equal
 }
 
-/** Looks up every row of the source in the target, then rows of the target that the source does not have. */
+/** Searches the target for every row of the source, then reports rows of the target that the source does not have. */
 async function byKeys(
   sides: Sides,
   range: Range,
