@@ -1,5 +1,5 @@
 /**
- * Reads differing rows again in new snapshots: in a table that is written to, rows still on their way look like
+ * Reads differing rows again in new snapshots: in a table that is written to, rows still on their way appear as
  * differences.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -51,7 +51,8 @@ const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
 
 /**
  * Each suspect ends in one group: still differs, seen equal or on neither side, or unreadable at the source.
- * @param patient read a second time after a pause; pointless where very many rows differ
+ * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
+ * very many rows differ
  */
 export async function lookAgain(suspects: readonly Difference[], around: Again, patient: boolean): Promise<LookedAt> {
   const sum = { gone: 0, unread: 0, rows: 0n, targetRows: 0n }

@@ -1,5 +1,5 @@
 /**
- * Checks that a ledger knows a named run or table: an empty result for a wrong name must not look like "nothing is
+ * Checks that a ledger knows a named run or table: an empty result for a wrong name must not be taken for "nothing is
  * waiting".
  */
 import { SluiceError } from '../../../shared/errors.ts'
