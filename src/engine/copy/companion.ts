@@ -1,7 +1,4 @@
-/**
- * Interface of a replication stream that accompanies a copy. The copy gets it at its start and does not depend on
- * stream code.
- */
+/** Interface of the replication stream of a copy. The copy gets it at its start and depends on no stream code. */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../model/copy/port.ts'
 import type { SluiceError } from '../../shared/errors.ts'

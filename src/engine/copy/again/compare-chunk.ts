@@ -55,10 +55,7 @@ export type Comparing = {
   readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
 }
 
-/**
- * @returns null if the run was asked to stop before the range was proved
- * @throws SluiceError errors of the stores
- */
+/** @returns null if the run was asked to stop before the range was proved @throws SluiceError errors of the stores */
 export async function compareChunk(range: Range, work: Comparing): Promise<Comparison | null> {
   const refused = new Map<string, Refused>()
   const sum = { mended: 0n, removed: 0n }
@@ -127,9 +124,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
   }
 }
 
-/**
- * Rows without a key cannot be repaired. All are extra if the source has none; otherwise count the larger side as open.
- */
+/** Rows without a key cannot be repaired. If the source has none, all are extra; else the larger count is open. */
 function keylessRows({ rows, targetRows }: Piece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }

@@ -1,6 +1,4 @@
-/**
- * Limits of `--delete-extra`: which rows of the target may be removed, and from how many on `--confirm` is required.
- */
+/** Limits of `--delete-extra`: which target rows may be removed, and from how many on `--confirm` is required. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -58,10 +56,7 @@ function shortRead(
   )
 }
 
-/**
- * @param extra counted rows that would be removed
- * @returns null if they may be removed
- */
+/** @param extra counted rows that would be removed @returns null if they may be removed */
 export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
   if (extra <= MOST_UNASKED) return null
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])

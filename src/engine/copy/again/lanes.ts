@@ -12,10 +12,7 @@ export type Lanes = {
   readonly waits: (worker: number) => boolean
 }
 
-/**
- * Runs until no chunk is left or `isOver`. @throws the first error of a worker; the others finish their chunk and begin
- * nothing more
- */
+/** Runs until no chunk is left or `isOver`. @throws the first error; other workers finish their chunk and stop */
 export async function inLanes(
   chunks: AsyncIterable<StoredChunk>,
   body: (chunk: StoredChunk, worker: number) => Promise<void>,

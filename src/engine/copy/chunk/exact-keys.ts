@@ -26,10 +26,7 @@ export class ExactKeys {
         : []
   }
 
-  /**
-   * Remembers the exact keys.
-   * @returns the rows without the extra key columns
-   */
+  /** Remembers the exact keys. @returns the rows without the extra key columns */
   taken(read: readonly Row[]): readonly Row[] {
     const width = this.columns.length
     if (width === 0) return read

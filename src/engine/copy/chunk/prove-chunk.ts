@@ -1,6 +1,4 @@
-/**
- * Proof of one chunk: digests of its rows on both sides, its surplus in the target, and the last key of an open range.
- */
+/** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
 import type { Claim, TablePlan, Tally } from '../../../model/copy/plan.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'

@@ -35,10 +35,7 @@ export function taken(lines: Map<string, number>, line: string): boolean {
   return left > 0
 }
 
-/**
- * Error: the target range holds rows already. @param begun the table is partly copied, so its mode for existing rows is
- * already chosen
- */
+/** Error: the range holds rows already. @param begun partly copied, so the mode for existing rows is fixed */
 export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',

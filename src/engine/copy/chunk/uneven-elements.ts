@@ -1,7 +1,4 @@
-/**
- * Rows in which elements of a collection had their own write times or TTLs. Only one of these was written, for all
- * elements.
- */
+/** Rows in which collection elements had their own write times or TTLs; one was written for all elements. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Stamp } from '../../../model/copy/rows.ts'
 import { rowsText } from './rows-text.ts'

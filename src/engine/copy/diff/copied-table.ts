@@ -157,10 +157,7 @@ export async function copiedTable(
   return new CopiedTable(new CopiedPart(null, known === null ? null : known + aside), aside, ledger)
 }
 
-/**
- * True if copy and comparison cover the same rows of one table, with the same keys on both sides; other columns may
- * differ.
- */
+/** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */
 function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableWishes): boolean {
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const now = essenceUnder(stored.hash, sourceIdentity, plan)

@@ -1,7 +1,4 @@
-/**
- * Maps compared token ranges to the chunks of a copy, however either were divided, and tracks which chunks are compared
- * completely.
- */
+/** Maps compared token ranges to chunks of a copy, however divided, and tracks which chunks are compared completely. */
 import { cutTokens, tokenCount, type TokenRange } from '../../../model/copy/ring.ts'
 import { chunkTokens, type RingPlan } from '../plan/ring-plan.ts'
 import type { CopiedPart } from './copied-part.ts'

@@ -1,6 +1,4 @@
-/**
- * Values that expire during a comparison: if one side shows them a little longer than the other, that is no difference.
- */
+/** Values that expire during a comparison: it is no difference if one side shows them a little longer. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { areStamped, type Sides } from './sides.ts'
 import { expiryOf, LIVES_APART_MS, sameCell, type Timed } from './times.ts'
@@ -23,10 +21,7 @@ export async function endingUntil(
   return now + (now - begunMs) + LIVES_APART_MS + Math.max(...apart)
 }
 
-/**
- * True if all differing values of two rows, or a row that only one side has, expire by `until`. @param until of
- * `endingUntil`
- */
+/** True if all differing values, or a row on one side only, expire by `until`. @param until of `endingUntil` */
 export function isEnding(
   plan: TablePlan,
   source: Timed | undefined,

@@ -45,10 +45,7 @@ export async function findExtra(
   await name()
 }
 
-/**
- * Keeps only rows whose keys no readable row of the source has.
- * @returns the error of an unreadable row, which may be any of those kept
- */
+/** Keeps rows whose keys no readable source row has. @returns error of an unreadable row, which may be any of them */
 async function forgetThere(sides: Sides, unfound: Map<string, Row>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const places = keyPlaces(plan)

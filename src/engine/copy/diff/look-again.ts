@@ -1,7 +1,4 @@
-/**
- * Reads differing rows again in new snapshots: in a table that is written to, rows still on their way appear as
- * differences.
- */
+/** Reads differing rows again in new snapshots: in a table under writes, rows on their way appear as differences. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'

@@ -1,7 +1,4 @@
-/**
- * Keys of the source already compared. Where several source rows get one key in the target, the target holds only one
- * of them.
- */
+/** Source keys already compared. If several source rows get one key in the target, it holds only one of them. */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'

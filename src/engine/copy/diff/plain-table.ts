@@ -1,7 +1,4 @@
-/**
- * Compares a table without a token ring: key ranges with equal checksums are done; differences in the others are
- * settled at the end.
- */
+/** Compares a table without a token ring: ranges with equal checksums are done; differences are settled at the end. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/port.ts'

@@ -61,10 +61,7 @@ type Change = {
   readonly source: Timed | null
 }
 
-/**
- * Reads the rows again on both sides and writes the source's values to the target.
- * @returns the result per key, by its JSON text
- */
+/** Reads the rows again on both sides and writes the source's values. @returns the result per key, by its JSON text */
 export async function repairKeys(
   sides: Sides,
   keys: readonly RowKey[],
@@ -219,9 +216,7 @@ async function readAgain(
   for (const { text } of left) outcome.set(text, byRow || checked === undefined ? 'left' : computedOtherwise(checked))
 }
 
-/**
- * True if the target computes another value from the values given. False if another writer has changed the row since.
- */
+/** True if the target computes another value from these values. False if another writer changed the row since. */
 function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): boolean {
   const isSame = (cell: Row[number], at: number): boolean => sameCell(cell ?? null, now[at] ?? null)
   return given.slice(0, columns.length).every(isSame) && !given.every(isSame)

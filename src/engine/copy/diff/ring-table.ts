@@ -1,7 +1,4 @@
-/**
- * Compares one table with a token ring: several workers compare its ranges, and each range is reported as soon as it is
- * settled.
- */
+/** Compares a table with a token ring: several workers compare its ranges, each reported once it is settled. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'

@@ -113,10 +113,7 @@ async function coverNow(copied: CopiedTable): Promise<{ readonly cover: Cover; r
   return { cover, last }
 }
 
-/**
- * Groups adjacent chunks up to the rows of one checksum; other chunks stay alone. @param rows assumed for a chunk that
- * is not read yet
- */
+/** Groups adjacent chunks up to the rows of one checksum; others stay alone. @param rows assumed for an unread chunk */
 async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncGenerator<readonly StoredChunk[]> {
   let group: StoredChunk[] = []
   let left = 0

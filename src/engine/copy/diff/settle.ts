@@ -11,9 +11,7 @@ import { lookAgain } from './look-again.ts'
 import { repairKeys, type Mended, type MendWish, type RepairHold } from './repair.ts'
 import type { Sides } from './sides.ts'
 
-/**
- * Differences that are read again with a pause. With more than these, the tables differ for other reasons than timing.
- */
+/** Differences read again with a pause. With more than these, timing is not the cause. */
 const PATIENT = 20_000
 const AT_ONCE = 200
 
@@ -30,10 +28,7 @@ export type Settled = {
   gone: number
   /** Unreadable rows of the source: they exist, and are no difference. */
   unread: number
-  /**
-   * Rows added on each side since the differences were found, minus rows removed; without rows that a repair wrote or
-   * removed.
-   */
+  /** Rows added on each side since then, minus rows removed; without rows that a repair wrote or removed. */
   rows: bigint
   targetRows: bigint
   /** Rows of the source that the target refused. */
@@ -111,10 +106,7 @@ export class Settler {
     this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
   }
 
-  /**
-   * @param into receives the counts
-   * @param before called with the number that is left, before any repair
-   */
+  /** @param into receives the counts @param before called with the number that is left, before any repair */
   async settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
     if (suspects.length === 0) return before?.(0)
     if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)

@@ -117,10 +117,7 @@ export async function rowsByKey(
   return rows
 }
 
-/**
- * Rows by key: the last row of each key. Other rows with the same key, possible without a unique index, are kept apart
- * and counted.
- */
+/** The last row of each key. Other rows with the same key (no unique index) are kept apart and counted. */
 export class KeyedRows extends Map<string, Row> {
   readonly #places: readonly number[]
   readonly #others: Row[] = []

@@ -1,7 +1,4 @@
-/**
- * INSERT statements for new chunks, in the form that is fastest for the ledger's database: a table may have a million
- * chunks.
- */
+/** INSERT statements for new chunks in the database's fastest form: a table may have a million chunks. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { StoredRange } from './keys.ts'

@@ -172,10 +172,7 @@ export class ChunkLedger {
     return true
   }
 
-  /**
-   * Moves every chunk of the table to the history. @param planning required if only the lease owner of the table may do
-   * so
-   */
+  /** Moves all chunks of the table to the history. @param planning if only the table's lease owner may do so */
   async retireAll(reason: string, planning: Planning | null): Promise<void> {
     const statements = this.#retire(OF_TABLE, this.#identity, reason)
     await (planning === null ? batchOnce(this.#database, this.#owner.id, statements) : planning.change(statements))

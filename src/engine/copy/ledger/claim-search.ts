@@ -17,10 +17,7 @@ export type Work = {
 
 type Span = readonly [from: number, through: number]
 
-/**
- * Spans in the first query, which nearly always finds a chunk, and in each later one: the size of a statement is
- * limited.
- */
+/** Spans in the first query, which nearly always finds a chunk, and in later ones: statement size is limited. */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000
 
@@ -44,10 +41,7 @@ export class ClaimSearch {
     return this.#at !== null
   }
 
-  /**
-   * Conditions to append after WHERE … AND, tried in order until one finds a chunk. @param ends smallest and largest
-   * number
-   */
+  /** Conditions to append after WHERE … AND, tried in order until one hits. @param ends smallest and largest number */
   looks(ends: Span | null): readonly string[] {
     const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])
     if (this.#spans === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
@@ -103,10 +97,7 @@ function grouped(spans: readonly Span[]): readonly (readonly Span[])[] {
   return groups
 }
 
-/**
- * Only the outer bounds may use an index: the `+` before the column keeps the database from using it for each inner
- * span.
- */
+/** Only the outer bounds may use an index: `+` before the column keeps the database from using one per inner span. */
 function within(spans: readonly Span[]): string {
   const [low, high] = [spans[0]?.[0] ?? 0, spans.at(-1)?.[1] ?? 0]
   const bounds = ` AND chunk_no BETWEEN ${low} AND ${high}`

@@ -134,10 +134,7 @@ export class ChunkClaims {
     return null
   }
 
-  /**
-   * For a file used by one process, whose table has no index: takes the results of one scan one by one, skipping those
-   * no longer free.
-   */
+  /** For a file of one process, without an index: takes the results of one scan in turn, skipping those not free. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()

@@ -209,10 +209,7 @@ export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
 
-/**
- * Index of that table: last chunks of a run and its last completion. Since version 4: without it all chunks are read
- * for each run.
- */
+/** Index of that table by run, with completion. Since version 4: without it all chunks are read for each run. */
 export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
   migration_checkpoints_by_run: 'run_id, completed_ms',
 }
@@ -224,9 +221,7 @@ export function columnType({ types }: Types, kind: ColumnKind): string {
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
 }
 
-/**
- * Statements that remove what older ledgers have and new ones do not: where no index is kept, no index can be damaged.
- */
+/** Statements that remove what only older ledgers have: where no index is kept, none can be damaged. */
 export function removals({ indexes }: Pick<LedgerDialect, 'indexes'>): readonly string[] {
   return indexes.kept ? [] : [indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }

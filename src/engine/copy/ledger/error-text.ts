@@ -1,6 +1,4 @@
-/**
- * Error messages in a form that every ledger can store: a message may contain the very value that a database refuses.
- */
+/** Error messages in a form that every ledger can store: they may contain the very value that a database refuses. */
 import { isWellFormed } from '../../../shared/well-formed.ts'
 
 const HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g

@@ -1,7 +1,4 @@
-/**
- * Runs whose processes ended without recording it: readers see them as killed, and the next process that writes records
- * that.
- */
+/** Runs whose processes ended without recording it: readers see them as killed, and the next writer records that. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
@@ -32,10 +29,7 @@ export type Sign = StoredIdentity & {
   readonly aliveUntil: number | null
 }
 
-/**
- * State of a run recorded as running: `silent` if its process exists on this machine but sends no heartbeat, as a
- * frozen one.
- */
+/** State of a run recorded as running; `silent`: its process exists on this machine, but without a heartbeat. */
 export type Life = 'runs' | 'silent' | 'killed'
 
 /**
@@ -58,9 +52,7 @@ export function lastChunkOf(run: bigint): string {
   return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
 }
 
-/**
- * Last sign of life of a killed run: its heartbeat, or a chunk completed after it; null if the run had no heartbeat.
- */
+/** Last sign of life of a killed run: heartbeat, or a chunk completed later; null if it had no heartbeat. */
 export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
   if (aliveUntil === null) return null
   return Math.max(aliveUntil - LEASE_MS, lastChunk ?? 0)

@@ -1,7 +1,4 @@
-/**
- * Checks that a ledger knows a named run or table: an empty result for a wrong name must not be taken for "nothing is
- * waiting".
- */
+/** Checks that a ledger knows a named run or table: a wrong name must not be taken for "nothing is waiting". */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 

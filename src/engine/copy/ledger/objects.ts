@@ -1,7 +1,4 @@
-/**
- * Indexes and constraints that copies created, in the ledger, for people to read. The target itself is queried for what
- * exists.
- */
+/** Indexes and constraints that copies created, for people to read. What exists is queried from the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'

@@ -33,10 +33,7 @@ export class Planning {
     this.#lease = leaseOf(database)
   }
 
-  /**
-   * Takes the lease if it is free, expired, or its owner's process has ended. @returns whether this process divides the
-   * table now
-   */
+  /** Takes the lease if free, expired, or its process has ended. @returns whether this process divides the table */
   async take(): Promise<boolean> {
     const [row] = await this.#database.all(
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,
@@ -80,10 +77,7 @@ export class Planning {
     return rows.length > 0
   }
 
-  /**
-   * Runs statements once, under the lease. @throws SluiceError LEASE_LOST if another process has it; nothing happens
-   * then
-   */
+  /** Runs statements once, under the lease. @throws SluiceError LEASE_LOST if another process has it; nothing is run */
   async change(statements: readonly Statement[]): Promise<void> {
     const { sql, parameters } = this.#mine
     const hold: Hold = { renew: this.#renewal, from: this.#mine }

@@ -68,10 +68,7 @@ export async function proveAgain(
     readonly source: Digest
     readonly target: Digest
     readonly point: ReadPoint
-    /**
-     * Target rows minus source rows, as recorded and as counted; null if the range is none of the target, or nothing
-     * was recorded.
-     */
+    /** Target rows minus source rows, as recorded and as counted; null if no range of the target, or not recorded. */
     readonly before: bigint | null
     readonly surplus: bigint | null
     /** Duration of the comparison, ms. */

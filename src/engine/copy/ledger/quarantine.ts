@@ -124,10 +124,7 @@ export function settleStatement({ schema, name }: TableKey): Statement {
   }
 }
 
-/**
- * Marks all rows of a chunk as replayed. @param held gives a row while that may be recorded; not needed if the
- * transaction has checked that
- */
+/** Marks all rows of a chunk as replayed. @param held gives a row while allowed; absent if the transaction checked */
 export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
   const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
@@ -164,10 +161,7 @@ export async function endLines(database: LedgerDatabase, owner: Owner, claim: Cl
   await database.batch([{ sql: `${sql} AND created_ms <= ?`, parameters: [...parameters, BigInt(String(newest))] }])
 }
 
-/**
- * Entries not replayed yet, oldest first. @param runId of one run; null for all @param table of one target table; null
- * for all
- */
+/** Entries not replayed yet, oldest first. @param runId of one run; null: all @param table of the target; null: all */
 export async function quarantined(
   database: LedgerDatabase,
   runId: bigint | null,

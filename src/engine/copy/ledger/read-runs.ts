@@ -26,9 +26,7 @@ export type RecordedChunk = {
   readonly table: string
   readonly no: string
   readonly status: string
-  /**
-   * First and last value of a key that is one whole number, or a token, both inclusive; null if open or another key.
-   */
+  /** First and last value of a one-integer key, or token, both inclusive; null if open or another key. */
   readonly first: string | null
   readonly last: string | null
   /** Bounds as in the ledger: JSON lists of texts, the lower one exclusive; null if open. */

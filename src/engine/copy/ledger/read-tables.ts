@@ -1,7 +1,4 @@
-/**
- * What a ledger records per table of its database: its copy, how much of it is proved, and its stream. For read-only
- * commands.
- */
+/** Ledger records per table of its database: its copy, what of it is proved, its stream. For read-only commands. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

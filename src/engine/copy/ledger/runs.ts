@@ -44,10 +44,7 @@ export class RunLedger {
     this.#unlessThere = unlessThere
   }
 
-  /**
-   * Records the start of a run, and the end of runs whose processes were killed.
-   * @param beats the run sends heartbeats, see `runRenewal`
-   */
+  /** Records the start of a run, and the end of killed runs. @param beats it sends heartbeats, see `runRenewal` */
   async start(run: RunRow, beats = false): Promise<void> {
     await markKilled(this.#database, this.#owner)
     const [, ...identity] = ownerValues(this.#owner)
@@ -175,10 +172,7 @@ export class RunLedger {
     ])
   }
 
-  /**
-   * Stores a plan, unless another process has stored one for the same table.
-   * @param instead replace the plan of an earlier run
-   */
+  /** Stores a plan, unless the table has one. @param instead replace the plan of an earlier run */
   async savePlan(key: TableKey, plan: PlanRow, instead: boolean): Promise<void> {
     const { runId } = this.#owner
     const forget: Statement = {

@@ -1,7 +1,4 @@
-/**
- * Shared state of the tasks of a run about one table: since when it is copied, and whether one task has counted the
- * earlier chunks.
- */
+/** State of a table that tasks of a run share: its start, and whether one task has counted the earlier chunks. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LedgerTotals } from '../../../model/share/distributed.ts'

@@ -47,10 +47,7 @@ export type Positions = {
   readonly position: (text: string) => LogPosition
 }
 
-/**
- * @property position as the source writes it @property differing rows @property pauseMs how long changes were held back
- * for it
- */
+/** @property position in source form @property differing rows @property pauseMs how long changes were held back */
 export type Proof = {
   readonly position: string
   readonly rows: bigint
@@ -83,10 +80,7 @@ export class StreamLedger {
     for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
   }
 
-  /**
-   * Records a stream before anything is created for it, under a lease of this owner. @param also statements of the same
-   * transaction
-   */
+  /** Records a stream and takes its lease before anything is created. @param also statements of the same transaction */
   async begin(
     stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
     tables: readonly Pick<StreamTable, 'key' | 'source'>[],

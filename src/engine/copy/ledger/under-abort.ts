@@ -1,7 +1,4 @@
-/**
- * Ledger wrapper for runs that end: 3 s after an abort, or 10 s into an unanswered call after a stop, calls fail with
- * its reason.
- */
+/** Ledger wrapper: calls fail with its reason 3 s after an abort, or once one takes 10 s after a stop. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -9,10 +6,7 @@ import type { LedgerDatabase } from '../../../model/copy/port.ts'
 /** Time for the ledger after an abort, for all calls together: leases not released by then expire by themselves. */
 const GRACE_MS = 3000
 
-/**
- * Limit of each call after a stop. The first call that exceeds it is the last: otherwise each would wait for all of
- * `retry_seconds`.
- */
+/** Limit of each call after a stop. The first call beyond it is the last: each could wait for `retry_seconds`. */
 const STOP_MS = 10_000
 
 /**

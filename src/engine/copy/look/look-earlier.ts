@@ -40,11 +40,7 @@ const TURN_WAIT_MS = 500
  */
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
-/**
- * Counts the chunks of other runs, unless the user declined that.
- * @param standing of the chunks that the run wants
- * @throws as `lookAt`
- */
+/** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `lookAt` */
 export async function lookEarlier(context: TableContext, standing: Standing, around: Surroundings): Promise<Looked> {
   const { operation, steering } = around
   const { ledger, owner } = context

@@ -35,9 +35,7 @@ export function sideOf({ before, source, expected, target }: Counted): 'source' 
   return target - (expected - source) === before ? 'source' : 'target'
 }
 
-/**
- * Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty then holds what was written.
- */
+/** Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty holds what was written. */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null

@@ -1,7 +1,4 @@
-/**
- * Translates an object of a source's table for the target, with other names or for another system; or says why that is
- * not possible.
- */
+/** Translates an object of a source table for the target, under other names or for another system; or says why not. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'

@@ -2,18 +2,12 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/**
- * @param named columns, for every table that has one of that name, and `table.column` or `schema.table.column` for one
- * table
- */
+/** @param named columns of any table that has them, and `table.column` or `schema.table.column` of one */
 export function acceptedOf(source: TableSpec, named: readonly string[]): readonly string[] {
   return named.flatMap((name) => columnNamed(source, name) ?? [])
 }
 
-/**
- * A name that no table of the copy has is an error; a name that some have applies to those.
- * @throws SluiceError BAD_FLAG
- */
+/** A name that no table of the copy has is an error; else it applies where it exists. @throws SluiceError BAD_FLAG */
 export function refuseUnknownAccepted(sources: readonly TableSpec[], named: readonly string[]): void {
   const unknown = named.find((name) => !sources.some((source) => columnNamed(source, name) !== null))
   const [only, ...others] = sources

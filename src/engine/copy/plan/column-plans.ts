@@ -1,7 +1,4 @@
-/**
- * Plans which column of the target each column of the source goes to and as which type, and refuses what cannot be
- * copied.
- */
+/** Plans the target column and type of each source column, and refuses what cannot be copied. */
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import { codecBetween } from '../../../model/copy/codec.ts'
 import { converter } from '../../../model/copy/convert.ts'

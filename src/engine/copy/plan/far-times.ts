@@ -1,7 +1,4 @@
-/**
- * Times in a key that some systems sort as texts. Text order equals time order only from the year 1 to 9999 and in one
- * spelling.
- */
+/** Times in a key that some systems sort as texts: text order is time order only for years 1-9999 in one spelling. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'

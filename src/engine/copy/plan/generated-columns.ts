@@ -1,7 +1,4 @@
-/**
- * Generated columns of a plan: those that the target computes too are compared, and a plain column of the target gets
- * the values.
- */
+/** Generated columns: those that the target computes too are compared; plain columns of the target get the values. */
 import { tableText, type Column, type Expression, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -24,10 +21,7 @@ export function goesAsValue(column: Column, found: TableSpec | null, { rename, u
   return there !== undefined && there.generated !== true
 }
 
-/**
- * Columns that both sides compute and whose values can be compared.
- * @throws SluiceError TABLE_REFUSED if their expressions differ
- */
+/** Columns that both sides compute, if comparable. @throws SluiceError TABLE_REFUSED if their expressions differ */
 export function checkedColumns(
   source: TableSpec,
   target: TableSpec,
@@ -108,9 +102,7 @@ function plainText({ sql }: Expression): string {
   return text
 }
 
-/**
- * MySQL puts the character set of the session that created the table before a text; for ASCII texts it changes nothing.
- */
+/** MySQL puts the character set of the creating session before a text; for ASCII texts it changes nothing. */
 function withoutIntroducer(before: string, text: string): string {
   if (!/^'[\x20-\x7e]*'$/.test(text)) return before
   return before.replace(/(?<!\w)_(?!binary)[a-z]\w*\s*$/i, '')

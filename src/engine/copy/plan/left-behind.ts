@@ -1,7 +1,4 @@
-/**
- * Dependencies that a copy does not bring along: what the source has, minus what the target has or gets. Not part of a
- * plan's hash.
- */
+/** Dependencies that do not come along: the source's, minus what the target has or gets. Not part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'

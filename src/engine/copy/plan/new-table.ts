@@ -76,10 +76,7 @@ function newColumn(
   }
 }
 
-/**
- * Generated columns that the target computes as the source does: their expressions are copied unchanged, and only if
- * all names are the same.
- */
+/** Generated columns with the source's expressions, copied unchanged, and only if all names are the same. */
 function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
   if (columns !== undefined || rename.size > 0) return []
   return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {

@@ -107,10 +107,7 @@ function partOf(parts: readonly PeriodPart[], [time = '']: Bound): PeriodPart {
   return parts.findLast(({ at, mark }) => at > 0 && compareTimes(time, mark.after) > 0) ?? first
 }
 
-/**
- * Compares two values of one column as PostgreSQL prints them in ISO style and UTC: dates, times, or whole numbers
- * since the epoch.
- */
+/** Compares two values of a column in PostgreSQL's ISO style, UTC: dates, times, or whole numbers since the epoch. */
 export function compareTimes(a: string, b: string): number {
   if (WHOLE.test(a) && WHOLE.test(b)) return Number(BigInt(a) - BigInt(b) > 0n) - Number(BigInt(a) - BigInt(b) < 0n)
   const [x, y] = [sortable(a), sortable(b)]

@@ -267,9 +267,7 @@ async function placed(
   return all
 }
 
-/**
- * Today's plan, into the target tables that the ledger names: a restart happens in the same table, not in a second one.
- */
+/** Today's plan, into the target tables that the ledger names: a restart uses the same table, not a second one. */
 export async function asPlaced(
   planned: PlannedCopy,
   operation: CopyOperation,

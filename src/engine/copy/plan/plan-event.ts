@@ -14,11 +14,7 @@ export type Standing = 'new' | 'begun' | 'done'
 
 const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
-/**
- * Emits the plan.
- * @param standings state of each table in the ledger; empty if it was not read
- * @param more further notes per table
- */
+/** Emits the plan. @param standings of each table in the ledger; empty if unread @param more further notes per table */
 export function emitPlan(
   planned: PlannedCopy,
   hash: string,

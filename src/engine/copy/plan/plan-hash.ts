@@ -23,10 +23,7 @@ export const OWN_ROWS = 'rows'
 /** Collections written with their own write times and TTLs. */
 export const OWN_TIMES = 'collections with their own times'
 
-/**
- * Everything that decides the content of the target, and nothing else: sizes, rates and workers may change between two
- * runs.
- */
+/** Everything that decides the target's content, and nothing else: sizes, rates and workers may change between runs. */
 const rulesOf1: HashRules = (source, plan) => ({
   source,
   table: tableText(plan.source.table),
@@ -93,8 +90,7 @@ export function hashOf(essence: unknown): string {
 }
 
 /**
- * The first difference between a stored plan and today's, in words.
- * @param today by the rules of the stored one, see `essenceUnder`
+ * First difference of a stored and today's plan, in words. @param today by the stored one's rules, see `essenceUnder`
  */
 export function planDifference(stored: string, today: Essence | null): string {
   if (today === null) return 'a newer sluice made that plan'

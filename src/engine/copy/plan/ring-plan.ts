@@ -35,10 +35,7 @@ export type RingPlan = {
   readonly part: string | null
 }
 
-/**
- * @returns null for a table without a token ring
- * @throws SluiceError BAD_FLAG for a part outside of the ring
- */
+/** @returns null for a table without a token ring @throws SluiceError BAD_FLAG for a part outside of the ring */
 export function planRing(
   table: TableSpec,
   extent: Extent,

@@ -55,10 +55,7 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
   })
 }
 
-/**
- * True if two key values may become one; then the next key column would mix rows that were apart. A time taken for UTC
- * does not change.
- */
+/** True if two key values may become one: the next key column would mix their rows. A time taken for UTC stays. */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
   return lossy !== undefined && !isDeepStrictEqual(as, source.type)
 }

@@ -178,10 +178,7 @@ function refuseKeys(
   }
 }
 
-/**
- * Refuses a user's condition that would leave the brackets put around it.
- * @throws SluiceError BAD_PREDICATE
- */
+/** Refuses a user's condition that would leave the brackets put around it. @throws SluiceError BAD_PREDICATE */
 function refuseUnbalanced(where: string): void {
   const bare = where.replaceAll(SKIPPED, ' ')
   let depth = 0

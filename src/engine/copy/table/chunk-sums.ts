@@ -1,7 +1,4 @@
-/**
- * Totals over the chunks of a table, added one by one or by the ledger. Keeps sums, and of single chunks only their
- * tokens.
- */
+/** Totals over the chunks of a table, added one by one or by the ledger. Of single chunks it keeps only tokens. */
 import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'

@@ -45,10 +45,7 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/**
- * Tables without a key first: one process copies each of them alone, which takes longest, and the others would wait for
- * it at the end.
- */
+/** Tables without a key first: one process copies each alone, which takes longest, and others would wait at the end. */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

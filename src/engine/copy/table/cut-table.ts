@@ -1,6 +1,4 @@
-/**
- * Prepares a table before its chunks are copied: compares its plan with the ledger's, creates it, and divides its rows.
- */
+/** Prepares a table before its chunks are copied: compares its plan with the ledger's, creates and divides it. */
 import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -27,10 +25,7 @@ export const COUNT_UP_TO = 5_000_000n
 /** Chunks inserted in one call. */
 const AT_ONCE = 1000
 
-/**
- * Compares the plan with the ledger's, and stores it if there is none.
- * @throws SluiceError PLAN_CHANGED with the first difference
- */
+/** Compares the plan with the ledger's, or stores it. @throws SluiceError PLAN_CHANGED with the first difference */
 export async function settlePlan(
   context: TableContext,
   runs: RunLedger,
@@ -158,10 +153,7 @@ async function surveyOf({ database, key, plan, periods }: TableContext): Promise
   return { any, last, nullKeys, gaps }
 }
 
-/**
- * A chunk that the script completed is accepted only if the checksums of both sides are equal; otherwise it is copied
- * again.
- */
+/** Accepts a chunk that the script completed only if both checksums are equal; otherwise it is copied again. */
 async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
   const { plan, ledger, database, owner, signal, emit, name } = context
   for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {

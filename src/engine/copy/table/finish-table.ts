@@ -227,10 +227,7 @@ async function proveComputed(context: TableContext, copied: Digest): Promise<rea
   return []
 }
 
-/**
- * Chunks of other runs have a checksum of the written columns only, so the source is read again. Null if it holds other
- * rows now.
- */
+/** Other runs' chunks have checksums of written columns only: reads the source again. Null if it has other rows now. */
 async function rowsWithComputed(
   { plan, views, computedRows, signal }: TableContext,
   copied: Digest,

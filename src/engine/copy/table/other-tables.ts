@@ -1,6 +1,4 @@
-/**
- * Detects a ledger whose source and target tables are both gone, as in a rehearsal that drops and creates both again.
- */
+/** Detects a ledger whose source and target tables are both gone, as in a rehearsal that drops and creates both. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableContext } from './context.ts'

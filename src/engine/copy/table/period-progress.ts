@@ -1,7 +1,4 @@
-/**
- * Progress per period of a table that is copied period by period; a partition is reported as soon as its last chunk is
- * proved.
- */
+/** Progress of a table that is copied by periods; a partition is reported once its last chunk is proved. */
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { dec, type Emit } from '../../../model/run/event.ts'

@@ -1,7 +1,4 @@
-/**
- * Checks that the target's table is the one that the ledger's rows were copied into, and not another created in its
- * place.
- */
+/** Checks that the target's table is the one that the ledger's rows were copied into, not another in its place. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { lookAt, type TableContext } from './context.ts'
@@ -12,10 +9,7 @@ import { onSide } from '../sides.ts'
 export type Before = {
   /** Rows that have to be in the target. */
   readonly kept: bigint
-  /**
-   * True if rows in the target are relied on: written, found there, or left by a chunk that was interrupted between its
-   * batches.
-   */
+  /** True if rows in the target are relied on: written, found, or left by a chunk interrupted between batches. */
   readonly holdsRows: boolean
 }
 

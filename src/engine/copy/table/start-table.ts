@@ -188,10 +188,7 @@ export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   return begins && (high === undefined || compareTimes(high, after) > 0)
 }
 
-/**
- * From here on only chunks with rows of the span are claimed.
- * @returns whether unfinished chunks are left to a later run
- */
+/** From here on only chunks with rows of the span are claimed. @returns whether unfinished chunks are left out */
 export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeSpan): Promise<boolean> {
   const only: number[] = []
   let isLeft = false
@@ -298,10 +295,7 @@ async function withTable(
   return ready
 }
 
-/**
- * True if rows could be overwritten unnoticed: the target accepts duplicate keys, and a chunk's range cannot be
- * checked.
- */
+/** True if rows could be overwritten unnoticed: the target accepts duplicate keys, and no range can be checked. */
 function overwrites({ plan, store }: TableContext): boolean {
   return store.can.atomic === 'row' && plan.onExisting === 'refuse' && !(plan.cut === 'key' && plan.sortsAlike)
 }

@@ -10,10 +10,7 @@ const LONGEST = 10_000
 /** @property rate rows per second, null for no limit */
 export type RunSteered = { readonly paused: boolean; readonly rate: number | null }
 
-/**
- * @param runId as events show it
- * @returns null without a reply: the run belongs to another user or machine, or has ended
- */
+/** @param runId as events show it @returns null without a reply: another user or machine, or the run has ended */
 export async function askRun(runId: string): Promise<RunSteered | null> {
   const path = controlSocketPath(runId)
   try {

@@ -1,6 +1,4 @@
-/**
- * Reports a transient failure when it begins, when its cause changes, and when it is over, instead of at every attempt.
- */
+/** Reports a transient failure at its beginning, change of cause and end, instead of at every attempt. */
 import type { Emit } from '../../../model/run/event.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 

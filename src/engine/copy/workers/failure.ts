@@ -33,9 +33,7 @@ export function isPressure({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }
 
-/**
- * Note for the user when readers released their tables to another session of the source; null for any other failure.
- */
+/** Note for the user when readers released their tables to another source session; null for any other failure. */
 export function yieldedText({ code, message }: Pick<SluiceError, 'code' | 'message'>): string | null {
   return code === 'SOURCE_BUSY' ? `${message}: the copy let go of its tables, and goes on` : null
 }

@@ -6,10 +6,7 @@ import { LEASE_MS, type Owner } from '../ledger/owner.ts'
 import { runRenewal } from '../ledger/killed-runs.ts'
 import { planningRenewal } from '../ledger/planning.ts'
 
-/**
- * @param also runs at each beat, also while all workers wait
- * @returns the timer; once it is cleared, the leases expire
- */
+/** @param also runs at each beat, even if all workers wait @returns the timer; once cleared, the leases expire */
 export function beatOfCopy(database: LedgerDatabase, owner: Owner, also: () => Promise<void>): NodeJS.Timeout {
   return beat(LEASE_MS / 3, async () => {
     await database.batch([

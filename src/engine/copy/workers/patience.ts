@@ -7,10 +7,7 @@ import type { Emit } from '../../../model/run/event.ts'
 import { isPressure } from './failure.ts'
 import { ToldFailures } from './failure-events.ts'
 
-/**
- * Context for the events of retries.
- * @property retryMs as for `Attempts`
- */
+/** Context for the events of retries. @property retryMs as for `Attempts` */
 export type Told = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**

@@ -1,6 +1,4 @@
-/**
- * Frees chunks whose owners are gone. Their sessions at the server are ended first, so that these can commit nothing.
- */
+/** Frees chunks whose owners are gone. Their server sessions are ended first, so that these can commit nothing. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
 import { handOver } from '../../../stores/common/lease/hand-over.ts'

@@ -1,7 +1,4 @@
-/**
- * Workers of a copy: each claims the next chunk of any table, copies it, and retries or gives it up depending on the
- * failure.
- */
+/** Workers of a copy: each claims the next chunk of any table, copies it, and retries or gives up by the failure. */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dec, type ReleaseReason } from '../../../model/run/event.ts'

@@ -1,7 +1,4 @@
-/**
- * Reports totals of a shared run from the ledger: summing the reports of single tasks would count chunks of a killed
- * one twice, or lose them.
- */
+/** Totals of a shared run from the ledger: task reports would count a killed task's chunks twice, or lose them. */
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
@@ -27,10 +24,7 @@ export class SharedCount {
     this.#wait(EVERY_MS)
   }
 
-  /**
-   * Reads once more, after the last chunk of this execution. An unreachable ledger is no failure: the next execution
-   * reads it.
-   */
+  /** Reads once more, after this execution's last chunk. An unreachable ledger is no failure: the next one reads it. */
   async end(): Promise<void> {
     this.#isOver = true
     if (this.#timer !== null) clearTimeout(this.#timer)

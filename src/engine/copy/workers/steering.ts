@@ -41,10 +41,7 @@ export class Steering {
   /** Aborted when no further chunk may begin. */
   readonly stop: AbortSignal
 
-  /**
-   * @param asked workers on the command line
-   * @param rate rows per second, or null
-   */
+  /** @param asked workers on the command line @param rate rows per second, or null */
   constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
     this.#asked = asked
     this.#rate = rate

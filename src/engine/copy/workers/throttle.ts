@@ -7,9 +7,7 @@ import type { Latency } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/**
- * Time without changes after a halving; and quiet time after which the rate grows by a twentieth of its earlier value.
- */
+/** Time without changes after a halving; quiet time after which the rate grows by a twentieth of its earlier value. */
 const COOL_DOWN_MS = 10_000
 const QUIET_MS = 5_000
 const SLOWEST = 50

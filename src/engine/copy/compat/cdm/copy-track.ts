@@ -49,10 +49,7 @@ export class CopyTrack {
   readonly #tables = new Map<string, Followed>()
   #told = false
 
-  /**
-   * @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if it cannot be
-   * tracked
-   */
+  /** @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if impossible */
   static of(around: TrackSurroundings, planned: PlannedCopy): CopyTrack | null {
     const { track } = around.operation
     if (track === undefined) return null
@@ -206,10 +203,7 @@ export class CopyTrack {
     }
   }
 
-  /**
-   * Brings the recorded ranges of this run in line with the ledger, and ends runs that were killed. Failures are only
-   * reported.
-   */
+  /** Aligns the recorded ranges of this run with the ledger, and ends killed runs. Failures are only reported. */
   async end(): Promise<void> {
     const own = BigInt(this.#around.run.runId)
     for (const [name, { table, copy, ledger, ring }] of this.#tables) {
@@ -274,10 +268,7 @@ export class CopyTrack {
     return left
   }
 
-  /**
-   * Reopens chunks that the ledger has as done but the earlier run has not: chunks with quarantined rows or
-   * differences.
-   */
+  /** Reopens chunks done in the ledger but not in the earlier run: with quarantined rows or differences. */
   async #reopen(
     one: PlannedTable,
     chunks: readonly StoredChunk[],
@@ -314,10 +305,7 @@ export class CopyTrack {
   }
 }
 
-/**
- * A copy that resumes by itself names the run before it too. @param own this run's number, which may be stored already
- * if a reply was lost
- */
+/** A copy that resumes by itself also names the earlier run. @param own may be stored already, after a lost reply */
 async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
   const runs = await store.runs(targetName.name)
   return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n

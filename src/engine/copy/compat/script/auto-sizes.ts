@@ -4,10 +4,7 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { Run } from '../../../run/run-context.ts'
 
-/**
- * Sets the sizes that the user left open, by the largest row estimate of the source, and reports them.
- * @throws SluiceError of the source
- */
+/** Sets sizes that the user left open by the largest row estimate; reports them. @throws SluiceError of the source */
 export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
   const { auto = [] } = operation.script ?? {}
   if (auto.length === 0) return operation

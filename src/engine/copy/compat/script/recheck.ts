@@ -1,7 +1,4 @@
-/**
- * Checks rows that a copy could write only at level ONE: reads them at the requested level, and writes missing ones
- * again.
- */
+/** Checks rows written only at level ONE: reads them at the requested level, and writes missing ones again. */
 import { equalDigests, type Row, type Stamp } from '../../../../model/copy/rows.ts'
 import { RowSum } from '../../../../model/copy/row-hash.ts'
 import { keyTextOf } from '../../../../model/copy/key-text.ts'

@@ -59,9 +59,7 @@ export class CopySummary {
     }
   }
 
-  /**
-   * Tables with problems first, then tables with rows below the requested consistency level; otherwise in start order.
-   */
+  /** Failed tables first, then tables with rows below the requested consistency level; otherwise in start order. */
   lines(): readonly CopySummaryLine[] {
     const lines = [...this.#tables].map(([table, sums]) => ({ table, sums, weight: weightOf(sums) }))
     return lines

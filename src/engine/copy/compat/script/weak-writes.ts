@@ -1,6 +1,4 @@
-/**
- * Rows that a target accepted only at level ONE: reported, and listed in the ledger before their chunk counts as done.
- */
+/** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk counts as done. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
@@ -36,8 +34,7 @@ export class WeakWrites {
   }
 
   /**
-   * Writes the noted keys of a table to the ledger, of all its chunks.
-   * @throws SluiceError of the ledger; the keys stay noted then
+   * Writes a table's noted keys, of all chunks, to the ledger. @throws SluiceError of the ledger; the keys stay noted
    */
   async keep({ name, plan, key, database, owner, emit }: Copied): Promise<void> {
     const table = tableText(plan.target.table)

@@ -74,9 +74,7 @@ export type CopyOperation = {
   readonly restart: boolean
   /** Compare every chunk that earlier runs copied again, and write what differs. */
   readonly again?: true
-  /**
-   * As `again`, but only if earlier runs copied everything: the Cassandra Data Migrator reads everything on each start.
-   */
+  /** As `again`, if earlier runs copied everything: the Cassandra Data Migrator reads everything on each start. */
   readonly againWhenDone?: true
   /** With `again`: remove rows that the source does not have. */
   readonly deleteExtra?: true
@@ -101,10 +99,7 @@ export type CopyOperation = {
   readonly cdmLines?: true
   /** Copy the table period by period; its key begins with their column. Set by `partition run`. */
   readonly periods?: PeriodWish
-  /**
-   * For a copy by periods: copy only chunks with rows of this time span, and leave the others to a later run; default:
-   * all.
-   */
+  /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
   readonly span?: TimeSpan
   /** How Cassandra is written and read; default: its URL and general defaults. */
   readonly cassandra?: CassandraWish

@@ -1,7 +1,4 @@
-/**
- * Last stages of a copy: it only shows its plan; or it sums up its tables, applies changes, and records the result in
- * the ledger.
- */
+/** Last stages of a copy: only show its plan; or sum up tables, apply changes, and record the result. */
 import type { LedgerDatabase } from '../../../../model/copy/port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
@@ -17,10 +14,7 @@ import type { Divided } from './divide.ts'
 import type { Noted } from './note.ts'
 import type { Planned } from './plan.ts'
 
-/**
- * End of a copy that only shows its plan: creates neither tables nor a ledger.
- * @throws SluiceError if the run as a whole would fail
- */
+/** End of a copy that only shows its plan: creates no table, no ledger. @throws SluiceError if the run would fail */
 export async function show(shown: Planned): Promise<Ending> {
   const { operation, companion, run, planned, planHash, again, to, objects, left } = shown
   // A plan creates no ledger, but reports what would prevent the run from creating one.

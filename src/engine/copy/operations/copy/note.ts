@@ -1,7 +1,4 @@
-/**
- * Stages of a copy that are recorded before rows are copied: the run, its task, its entries in another tool's tables,
- * and its stream.
- */
+/** Stages recorded before rows are copied: the run, its task, its entries in another tool's tables, its stream. */
 import { redactUrl } from '../../../../shared/redact.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { FollowedStream } from '../../companion.ts'
@@ -63,10 +60,7 @@ export async function openFollowing(noted: Noted): Promise<FollowedStream | null
   }
 }
 
-/**
- * Connects the stream: it gets the run's events, each read of the source is settled by it, and requests for apply
- * workers are checked.
- */
+/** Connects the stream: it gets events, settles each read of the source, and checks requests for apply workers. */
 export function join({ companion, hearers, views, steering, to }: Noted, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()

@@ -48,10 +48,7 @@ export async function look(given: Begun, from: CopyStore, views: Views): Promise
   return { ...given, from, views, again, planning }
 }
 
-/**
- * A refused copy leaves no file behind: it is planned against an empty database, and ends there.
- * @throws as `openCopyStore`
- */
+/** A refused copy leaves no file: it is planned against an empty database and ends there. @throws as `openCopyStore` */
 export async function openTarget(given: Looked): Promise<CopyStore> {
   const { operation, options, throttle, weak } = given
   const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
@@ -68,10 +65,7 @@ export async function openTarget(given: Looked): Promise<CopyStore> {
   )
 }
 
-/**
- * True if no table can be copied into a file that does not exist yet.
- * @throws SluiceError if the copy as a whole cannot be planned
- */
+/** True if no table can be copied into a file still missing. @throws SluiceError if the copy cannot be planned */
 async function isRefusedWhole({ operation, companion, from, planning, run }: Looked): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)

@@ -42,7 +42,7 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
   },
 ])
 
-/** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
+/** Which tables and columns, under which names. `spark-word` carries ignored words of spark-submit, for a note. */
 export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
   {

@@ -70,9 +70,7 @@ async function hasBegunAnew(to: CopyStore, sharedRun = ''): Promise<boolean> {
   return await new SharedRestarts(database, sharedRun).hasStream()
 }
 
-/**
- * For a plan that is only shown, in a target with schemas: takes the target names from the ledger, as the run would.
- */
+/** For a plan that is only shown, in a target with schemas: takes target names from the ledger, as the run would. */
 async function inNotedPlaces(
   planned: PlannedCopy,
   operation: Planned['operation'],

@@ -18,9 +18,7 @@ import type { Noted } from './note.ts'
 /** Upper limit for workers, also for requests while it runs. */
 const MOST_WORKERS = 64
 
-/**
- * Runs the work with heartbeat, steering and counters. @throws errors that end it early; the run is recorded as failed
- */
+/** Runs the work with heartbeat, steering and counters. @throws errors that end it; the run is recorded as failed */
 export async function work(noted: Noted, following: FollowedStream | null): Promise<Ending> {
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []

@@ -69,9 +69,7 @@ export type FollowWish = {
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied again while the others keep their rows. */
   readonly resync?: readonly string[]
-  /**
-   * The target has another address, or is another database, than the source has recorded: continue here from now on.
-   */
+  /** The target has another address, or is another database, than the source recorded: continue here from now on. */
   readonly moved?: true
   /** Triggers of the target also fire for applied changes. */
   readonly fireTriggers?: true

@@ -1,7 +1,4 @@
-/**
- * `diff --undo RUN`: restores rows as they were before a repair, from the ledger of the target. Does not read the
- * source.
- */
+/** `diff --undo RUN`: restores rows as before a repair, from the target's ledger. Does not read the source. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'

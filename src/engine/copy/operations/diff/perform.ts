@@ -119,9 +119,7 @@ async function planned(
 /** Results of all tables so far. */
 type Compared = { readonly sum: Outcome; readonly errors: SluiceError[]; readonly tables: number; equal: number }
 
-/**
- * An error of one table does not stop the others. @returns false if it was stopped and no difference was found by then
- */
+/** An error of one table does not stop the others. @returns false if stopped and no difference was found by then */
 async function compareTable(
   operation: DiffOperation,
   table: PlannedTable,
