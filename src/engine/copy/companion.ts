@@ -24,7 +24,7 @@ export type StreamParts = {
   readonly owner: Owner
   readonly run: CopyRun
   /**
-   * Only in a worker process whose run restarts, copies tables again, or confirms its target: what earlier starts have
+   * Only in a task of a run that restarts, copies tables again, or confirms its target: what earlier executions have
    * done of that, and where it is recorded.
    */
   readonly restarts?: SharedRestarts

@@ -43,7 +43,7 @@ export async function steadyRows(
   for await (const { rows, stamps } of batches) {
     for (const [i, row] of rows.entries()) {
       const stamp = stamps?.[i]
-      // Assumes that this read takes about as long as the last one of the target.
+      // Assumes that this read takes about as long as the read of the target.
       if (stamp !== undefined && endOf(stamp) <= Math.max(begunMs + tookMs, Date.now()) + marginMs) continue
       const text = keyTextOf(row, key)
       if (!isWanted(text, row)) continue

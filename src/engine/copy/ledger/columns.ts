@@ -209,7 +209,7 @@ export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
 
-/** Index of that table by run, with completion. Since version 4: without it all chunks are read for each run. */
+/** Index of that table: latest chunks of a run. Since version 4: without it all chunks are read for each run. */
 export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
   migration_checkpoints_by_run: 'run_id, completed_ms',
 }

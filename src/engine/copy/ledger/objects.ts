@@ -47,7 +47,7 @@ export class ObjectLedger {
     ])
   }
 
-  /** True if this run itself writes into a table that a copy created, so that no application uses it yet. */
+  /** True if this run itself writes into a table that a copy created, so that no other program uses it yet. */
   async isOurs(table: TableKey): Promise<boolean> {
     const rows = await this.#database.all(
       `SELECT 1 FROM migration_plans p WHERE p.schema_name = ? AND p.table_name = ? AND p.made_here = 1 AND EXISTS (

@@ -41,7 +41,7 @@ async function cutPending(context: TableContext, ring: RingPlan): Promise<void> 
   const { ledger, planning } = context
   if (ring.part === null && !ring.asked) return
   let next = (await ledger.lastNo()) + 1
-  // Pieces get larger ids and so are read later; they stay as they are.
+  // Pieces get larger ids, so this loop reads them too, and leaves them undivided.
   for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) {
     const tokens = chunkTokens(chunk, ring)
     const pieces = tokens === null ? [] : piecesOf(ring, tokens)
