@@ -18,7 +18,7 @@ export class SharedTables {
   readonly #database: LedgerDatabase
   readonly #sharedRun: string
 
-  /** @param sharedRun equal for all tasks and executions; a new value after the run was resumed past its end */
+  /** @param sharedRun equal for all tasks and executions; another value if the run was resumed after its end */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database
     this.#sharedRun = sharedRun
