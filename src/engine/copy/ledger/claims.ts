@@ -163,8 +163,7 @@ export class ChunkClaims {
   }
 
   /**
-   * @param which a query that finds the chunk, or a condition for it @param look extra condition, so that an index
-   * finds the claimed chunk again
+   * @param which query or condition that selects the chunk @param look extra condition, to find it again by an index
    */
   async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
@@ -251,10 +250,7 @@ export class ChunkClaims {
     return left
   }
 
-  /**
-   * Records the server session that writes the chunk, so that a successor can end it. @throws SluiceError LEASE_LOST if
-   * the chunk has a new owner
-   */
+  /** Records the session that writes the chunk, for a successor to end. @throws SluiceError LEASE_LOST if taken over */
   async note(claim: Claim, session: string): Promise<void> {
     if (session === '') return
     const held = heldBy(this.#owner, claim)
