@@ -1,7 +1,4 @@
-/**
- * Claims of a table's chunks: taken under a lease by the clock of the database, given back, or taken over from a dead
- * owner. No lock is held while a chunk is copied.
- */
+/** Claims of chunks under leases by the database's clock, also of dead owners. No lock is held while one is copied. */
 import { errorText } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
