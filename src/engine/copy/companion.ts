@@ -1,4 +1,4 @@
-/** What goes along with a copy and knows of changes of its source. A copy is given it at the start, and knows no streams itself. */
+/** Interface of the replication stream of a copy. The copy gets it at its start and depends on no stream code. */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../model/copy/port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
@@ -11,37 +11,40 @@ import type { CopyOperation } from './operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from './plan/plan-copy.ts'
 import type { Surroundings } from './table/copy-context.ts'
 
-/** The stream that a command goes on with. @property tables names of the source's tables, `tableText` */
+/** The stream that a command resumes. @property tables names of the source's tables, by `tableText` */
 export type WishedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
 
 /** What a stream is opened with. */
 export type StreamParts = {
   readonly operation: CopyOperation
   readonly planned: PlannedCopy
-  /** The stream that the command goes on with, as it was found before anything was planned; null where there is none yet. */
+  /** The stream that the command resumes, as found before planning; null if there is none yet. */
   readonly wished: WishedStream | null
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly run: CopyRun
-  /** Of a slot of a run that begins anew, copies tables anew, or confirms its target: what turns before it have done of that, and where it is noted. */
+  /**
+   * Only in a task of a run that restarts, copies tables again, or confirms its target: what earlier executions have
+   * done of that, and where it is recorded.
+   */
   readonly restarts?: SharedRestarts
-  /** Ends the copying of tables. */
+  /** Stops copying tables. */
   readonly stop: () => void
-  /** That the run is to stop, whoever asks for it: an alert of its own, too. */
+  /** Aborted when the run is asked to stop, by a user or by the run's own alert. */
   readonly stopping: AbortSignal
 }
 
-/** What is known of a stream before anything is made. */
+/** What is known before the stream creates anything. */
 export type ExaminedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> & {
   readonly database: LedgerDatabase | null
 }
 
-/** A stream that has begun: what is committed from here on comes in it. */
+/** A stream that has started: it delivers all changes committed from now on. */
 export interface FollowedStream extends AsyncDisposable {
-  /** Chunks are taken as long as this gives a row. */
+  /** Chunks can be claimed only while this query gives a row. */
   readonly fence: Statement
   heard(event: CopyEvent): void
-  /** Waits until what a look at the source shows is settled. */
+  /** Waits until everything that a read of the source shows now is durable there. @returns the log position */
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>
@@ -49,25 +52,25 @@ export interface FollowedStream extends AsyncDisposable {
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
   follow(copied: Ending, around: Surroundings): Promise<Ending>
-  /** The end of a run that has not come to follow. */
+  /** Ending of a run that did not get to applying changes. */
   unfollowed(ending: Ending): Ending
 }
 
 export interface Companion {
-  /** A cutover says by itself what does not come along. */
+  /** True if the operation itself reports dependencies that do not come along: a cutover does. */
   readonly saysLeftBehind: boolean
-  /** @throws SluiceError NOT_FOLLOWABLE for a URL that cannot be followed into: nothing is opened yet */
+  /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; nothing is opened before */
   refuse(operation: CopyOperation): void
-  /** @returns the stream that the command goes on with, as the ledger has it; null where there is none */
+  /** @returns the stream that the command resumes, as in the ledger; null if there is none */
   wished(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WishedStream | null>
   /**
-   * Looks at both sides before anything is made.
-   * @param parts its ledger: null where there is none
-   * @throws SluiceError what keeps tables from being followed
+   * Checks both sides before anything is created.
+   * @param parts `database` is null if there is no ledger
+   * @throws SluiceError if tables cannot be replicated
    */
   examine(parts: ExaminedParts): Promise<void>
-  /** Begins the stream, or goes on with it, before the first chunk is read. @throws SluiceError; the run ends with it */
+  /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
-  /** @returns why changes are not applied by so many lanes; null where they may be */
+  /** @returns why this number of apply workers is not possible; null if it is */
   lanesRefusal(lanes: number, to: CopyStore): SluiceError | null
 }

@@ -1,4 +1,4 @@
-/** What a copy may say, from its first look to its last chunk. */
+/** Events of a copy, from its checks to its last chunk. */
 import type { copy } from './operations/copy/declaration.ts'
 import type { RunOf } from '../run/run-context.ts'
 

@@ -1,4 +1,4 @@
-/** Which store copies go from and to, by URL. Each is loaded when it is first asked for. */
+/** Opens the stores of a copy by URL. Each store's code is loaded at first use. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -16,10 +16,10 @@ import { onSide } from './sides.ts'
 
 export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'mortal' | 'onRetry'>
 
-/** A store that does not answer is told of again after so long, ms. */
+/** Pause between two reports about a store that does not answer, ms. */
 const TOLD_AGAIN_MS = 5000
 
-/** How stores of a run are opened: what they wait for is emitted, and of a shared run no session outlives a program that stands still. */
+/** Store options of a run: waits are emitted. In a shared run no session outlives a frozen process (`mortal`). */
 export function optionsOf(run: {
   readonly emit: Emit<'log'>
   readonly clock: Pick<Clock, 'ticks'>
@@ -28,7 +28,7 @@ export function optionsOf(run: {
   return { ...tellingRetries(run.emit, run.clock), ...(run.sharedRun === undefined ? {} : { mortal: true }) }
 }
 
-/** Emits what a store waits for that does not answer, or that sends a request again: at once, then every five seconds at most. */
+/** Emits why a store does not answer or repeats a request: at once, then at most every five seconds. */
 export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
   let toldAt = -Infinity
   return {
@@ -36,7 +36,7 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
       if (clock.ticks() - toldAt < TOLD_AGAIN_MS) return
       toldAt = clock.ticks()
       const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
-      // The cause first: on a small screen the end is cut.
+      // The cause first: a small screen cuts the end.
       emit({
         type: 'log',
         level: 'warn',
@@ -46,18 +46,13 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
   }
 }
 
-/**
- * The store that a copy reads; what keeps it from being opened is the source's failure.
- * @throws as `openCopyStore`
- */
+/** Opens the store that a copy reads; errors count as the source's. @throws as `openCopyStore` */
 export function openSourceStore(url: string, asked?: CassandraWish, more: SourceOptions = {}): Promise<CopyStore> {
   const wish = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
   return onSide('source', () => openCopyStore(url, { mode: 'read', ...wish }))
 }
 
-/**
- * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED
- */
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED */
 export async function openCopyStore(url: string, options: CopyOptions): Promise<CopyStore> {
   const system = systemOf(url)
   if (system?.copies === undefined) {
@@ -72,17 +67,17 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
   return await openEmpty(url, system.copies)
 }
 
-/** A database that is changed, and never made: where its file is missing that is said. @throws as `openCopyStore` */
+/** Opens a database for changes, without creating it: opening a missing file fails. @throws as `openCopyStore` */
 export function openExisting(url: string, options: Omit<CopyOptions, 'mode'> = {}): Promise<CopyStore> {
   return openCopyStore(url, { ...options, mode: isMissingFile(url) ? 'read' : 'write' })
 }
 
-/** Whether a database is a file that is not there yet, and would be made. @throws SluiceError BAD_CONFIG */
+/** True if the database is a file that does not exist yet. @throws SluiceError BAD_CONFIG */
 export function isMissingFile(url: string): boolean {
   return systemOf(url)?.file !== undefined && !existsSync(fileOf(url))
 }
 
-/** A file that is not there yet is an empty database: one is made elsewhere, for as long as it is looked at, under the name that was asked for. */
+/** A missing file is an empty database: creates a temporary one, under the given name, and removes it on dispose. */
 async function openEmpty(url: string, copies: CopyDeclaration): Promise<CopyStore> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))
   const file = join(folder, 'empty')

@@ -1,9 +1,9 @@
-/** A run in the ledger of its target, from its beginning to how it ended. */
+/** Records a run in the ledger of its target, from start to end. */
 import { exitOfStop, type Interrupt } from '../../shared/abort.ts'
 import type { Ending } from '../run/run-context.ts'
 import type { RunLedger, RunRow } from './ledger/runs.ts'
 
-/** @param runs null where nothing is written, and so nothing noted */
+/** @param runs null if nothing is written, and so nothing is recorded */
 export async function recorded(
   runs: RunLedger | null,
   row: RunRow,

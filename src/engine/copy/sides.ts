@@ -1,7 +1,7 @@
-/** Whose failure it is: a store does not know whether it is read or written. */
+/** Assigns errors to source or target: a store does not know whether it is read or written. */
 import { SluiceError, type ErrorKind } from '../../shared/errors.ts'
 
-/** Runs something on one side; failures of a store become those of that side. */
+/** Runs `body` on one side; errors of a store become errors of that side. */
 export async function onSide<T>(side: 'source' | 'target', body: () => Promise<T>): Promise<T> {
   try {
     return await body()

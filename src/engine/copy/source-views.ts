@@ -1,4 +1,4 @@
-/** The look at the source that all readers share; another one takes its place where the first is lost with its server. */
+/** The view of the source that all readers share. If it is lost with its server, a new one replaces it. */
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../model/copy/port.ts'
 import { isPressure } from './workers/failure.ts'
@@ -8,9 +8,9 @@ export class Views implements AsyncDisposable {
   readonly #signal: AbortSignal
   #current: Promise<SourceView> | null = null
   readonly #old: SourceView[] = []
-  /** How many looks there were: more than one, and the copy shows no single moment of the source. */
+  /** Number of views opened. With more than one, the copy is no single snapshot of the source. */
   count = 0
-  /** Done with every look before anything is read by it. */
+  /** Awaited for every new view before it is read. */
   settle: () => Promise<unknown> = async () => undefined
 
   constructor(source: CopyStore, signal: AbortSignal) {
@@ -29,8 +29,9 @@ export class Views implements AsyncDisposable {
   }
 
   /**
-   * Makes room for another view where an error says that this one is lost. A table that cannot be read, or not now, takes the snapshot from no other table.
-   * @returns whether this caller was the first to say so; the others find it made
+   * Drops the view if an error means that it is lost, so that the next call opens another. An error for one table, or
+   * from an overloaded server, keeps a view that is still valid.
+   * @returns true for the first caller that reported the loss
    */
   async renew(broken: SourceView, error: SluiceError): Promise<boolean> {
     if (!error.retryable || (isPressure(error) && broken.stands?.() === true)) return false
@@ -42,12 +43,12 @@ export class Views implements AsyncDisposable {
     return true
   }
 
-  /** Whether a view is still the one that is read by. */
+  /** True if the view is still the current one. */
   async has(view: SourceView): Promise<boolean> {
     return (await this.#current?.catch(() => null)) === view
   }
 
-  /** Asks something of which nothing is copied. A look that is lost over it is none that the copy shows. */
+  /** Runs a query from which nothing is copied. A view lost during it does not count in `count`. */
   async ask<T>(body: (view: SourceView) => Promise<T>): Promise<T> {
     const view = await this.current()
     try {
@@ -60,7 +61,7 @@ export class Views implements AsyncDisposable {
     }
   }
 
-  /** Closes every look, so that none holds locks or old rows at the source. The next that is asked for is a new one, and the first. */
+  /** Closes all views, so that none holds locks or old rows at the source. The next one opened counts as the first. */
   async release(): Promise<void> {
     await this.#close()
     this.count = 0
@@ -96,8 +97,8 @@ export class Views implements AsyncDisposable {
 }
 
 /**
- * Every answer has a look of its own. One that lasted would keep its locks while another session asks for the same table, and whoever wants it for himself in
- * between, as a TRUNCATE does, would have both wait for ever.
+ * Opens a view per query. A lasting view would keep its locks while another session asks for the same table; an
+ * exclusive request in between, such as TRUNCATE, would then make both wait for ever.
  */
 export function askingOnce(views: Views): Pick<Views, 'ask'> {
   return {

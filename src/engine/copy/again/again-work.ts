@@ -1,41 +1,41 @@
-/** What `--again` has to compare of a table, and what it came to. */
+/** Work of `copy --again` on one table: chunks left to compare, and results so far. */
 import { dec, type CopyAgain } from '../../../model/run/event.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { rowsText } from '../chunk/rows-text.ts'
 import { Numbers } from './numbers.ts'
 
-/** Sums of one table. */
+/** Counts of one table. */
 export type AgainTally = {
-  /** Chunks that were compared. */
+  /** Chunks compared. */
   compared: bigint
-  /** Of these: chunks of which rows were written or removed, or are open. */
+  /** Compared chunks in which rows were written or removed, or are open. */
   differed: bigint
-  /** Rows that were written. */
+  /** Rows written. */
   mended: bigint
   removed: bigint
-  /** Rows of the target that the source has not, and that stay. */
+  /** Rows that only the target has, and that stay. */
   extra: bigint
-  /** Rows of the source that the target does not hold as the source has them. */
+  /** Rows of the source that are missing or different in the target. */
   open: bigint
-  /** Of the open ones: values that the target wrote later. */
+  /** Open rows whose values the target wrote later. */
   newer: bigint
 }
 
 export type AgainWork = {
-  /** Numbers of chunks that are still to be compared. */
+  /** Numbers of chunks still to be compared. */
   readonly left: Numbers
-  /** Ids of chunks that were compared and proved: the ledger has them as they are. */
+  /** Ids of chunks that were compared and proved; the ledger holds their current state. */
   readonly proved: Numbers
-  /** Ids of chunks that were compared, and of which rows are open. */
+  /** Ids of compared chunks that have open rows. */
   readonly open: Numbers
-  /** Rows that were written of chunks, by their ids; of those of which any were. */
+  /** Rows written per chunk id; only chunks of which rows were written. */
   readonly mended: Map<number, bigint>
-  /** Views that open ones were read in. */
+  /** Source views in which open rows were read. */
   readonly views: Set<string>
   readonly tally: AgainTally
 }
 
-/** Whoever begins with it adds the chunks that were proved before this run. */
+/** The caller adds the chunks that were proved before this run. */
 export function againWork(): AgainWork {
   return {
     left: new Numbers(),
@@ -48,8 +48,8 @@ export function againWork(): AgainWork {
 }
 
 /**
- * A chunk as this run knows it: what it has not compared is not proved by it. Of a compared one `written` are rows that this run wrote, `skipped` those
- * that were equal.
+ * A chunk as this run reports it: chunks not yet compared count as pending. In a compared chunk `written` are rows that
+ * this run wrote, `skipped` are rows that were equal.
  */
 export function asCompared(chunk: StoredChunk, { left, proved, open, mended }: AgainWork): StoredChunk {
   const { id, no, read, quarantined } = chunk
@@ -71,7 +71,7 @@ export function againTold({ tally }: AgainWork): CopyAgain {
   }
 }
 
-/** What a comparison left behind, and how it is taken back. */
+/** Notes on what a comparison wrote and left, and how to undo it. */
 export function againNotes({ tally }: AgainWork, runId: bigint): readonly string[] {
   const { mended, removed, extra } = tally
   const notes: string[] = []

@@ -1,4 +1,4 @@
-/** Rows of a chunk that a comparison could not bring: they wait in the quarantine in the place of those that waited there before. */
+/** Rows of a chunk that a comparison could not write or read. They replace the chunk's earlier quarantine entries. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { TableContext } from '../table/context.ts'
@@ -27,8 +27,10 @@ export function asideRows(plan: TablePlan, { piece, refused }: Comparison): read
 }
 
 /**
- * For the transaction that closes the chunk. Those that nobody has told of are told.
- * @returns the statements: lines end as long as a query gives a row, which says that the chunk is the one that was compared
+ * Statements for the transaction that closes the chunk. Also emits `row.aside` for rows that could not be read; refused
+ * rows were reported before.
+ * @returns the statements for a guard query: quarantine entries end only if it gives a row, that is, if the chunk is
+ * still the one that was compared
  */
 export function asideStatements(
   { database, key, owner, emit, name }: TableContext,

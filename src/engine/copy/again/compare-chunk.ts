@@ -1,6 +1,6 @@
 /**
- * One range of a table that was copied before: compared, mended by the repairs of `diff --fix`, and compared once more until nothing is left
- * to mend. The last comparison is the proof.
+ * Compares one range of a table that was copied before, repairs it as `diff --fix` does, and repeats until nothing is
+ * left to repair. The last comparison is the proof.
  */
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -14,51 +14,48 @@ import type { Sides } from '../diff/sides.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import { comparePiece, type Piece } from './compare-piece.ts'
 
-/** Differences that are mended together. */
+/** Differences repaired in one call. */
 const TOGETHER = 1000
-/** Comparisons of one range: rows that change while they are compared do not keep a run for ever. */
+/** Most comparisons of one range, so that rows that keep changing do not hold the run for ever. */
 const MOST_ROUNDS = 4
 
 export type Refused = { readonly key: RowKey; readonly error: SluiceError }
 
 export type Comparison = {
-  /** As the last comparison found it. */
+  /** Result of the last comparison. */
   readonly piece: Piece
-  /** Rows that were written, of all rounds. */
+  /** Rows written in all rounds. */
   readonly mended: bigint
   readonly removed: bigint
-  /** Rows of the target that the source has not, and that stay. */
+  /** Rows that only the target has, and that stay. */
   readonly extra: bigint
-  /** Rows of the source that the target does not hold as the source has them, those refused left out. */
+  /** Rows of the source that are missing or different in the target, without refused rows. */
   readonly open: bigint
-  /** Of the open ones: values that the target wrote later. */
+  /** Open rows whose values the target wrote later. */
   readonly newer: bigint
-  /** Rows that the target did not take. */
+  /** Rows that the target refused. */
   readonly refused: readonly Refused[]
 }
 
 export type Comparing = {
   readonly sides: Omit<Sides, 'target' | 'met'>
-  /** Keys of the rows of this range and of others; null where each of them is one row. */
+  /** Tracks keys of this range and of others that become equal in the target; null where every key stays one row. */
   readonly met: (() => MeetingKeys) | null
-  /** What the target held when the comparison of the table began. */
+  /** The target as of the beginning of the table's comparison. */
   readonly target: SourceView
   readonly to: CopyStore
   readonly ring: RingPlan | null
   readonly settler: Settler
-  /** Rows that only the target has are removed. */
+  /** Remove rows that only the target has. */
   readonly deletes: boolean
-  /** Rows that only the target has are all that is looked for. */
+  /** Search only for rows that only the target has. */
   readonly extraOnly: boolean
   /** True as soon as nothing more may be written. */
   readonly ends: () => boolean
   readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
 }
 
-/**
- * @returns null where the run was asked to stop before the range was proved
- * @throws SluiceError what hinders the stores
- */
+/** @returns null if the run was asked to stop before the range was proved @throws SluiceError errors of the stores */
 export async function compareChunk(range: Range, work: Comparing): Promise<Comparison | null> {
   const refused = new Map<string, Refused>()
   const sum = { mended: 0n, removed: 0n }
@@ -101,7 +98,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
       const extraLeft = extra + BigInt(settled.extra - settled.removed)
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
-      // What differed a moment ago and is equal now is looked at once more, too.
+      // Differences that were gone when read again (`gone`) also need another round.
       const aside = BigInt(refused.size + piece.unread.length)
       const isWhole = !work.extraOnly && !piece.keyless && left === 0n
       const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, aside }) !== null
@@ -111,7 +108,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
           piece,
           ...sum,
           extra: extraLeft + keyless.extra,
-          // What was mended in the last round, or was equal at the second look, was not compared again.
+          // Rows repaired in the last round, and differences gone when read again, were not compared again.
           open: left + keyless.open + (isLast ? mended + BigInt(settled.gone) : 0n),
           newer: BigInt(settled.newer),
           refused: [...refused.values()],
@@ -127,7 +124,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
   }
 }
 
-/** Rows without a key are found by no repair: only where the source has none is it known what they are. */
+/** Rows without a key cannot be repaired. If the source has none, all are extra; else the larger count is open. */
 function keylessRows({ rows, targetRows }: Piece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }

@@ -1,4 +1,4 @@
-/** One range of a table, compared once: by the sums of both sides, and row by row where those differ or are not to be had. */
+/** Compares one range once: by checksums of both sides, and row by row where these differ or cannot be computed. */
 import { createHash } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
 import { tokensOfRange } from '../../../model/copy/ring.ts'
@@ -16,26 +16,26 @@ import type { RingPlan } from '../plan/ring-plan.ts'
 export type Unread = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
 export type Piece = {
-  /** Rows of the source, with those that cannot be read. */
+  /** Rows of the source, including unreadable ones. */
   readonly rows: bigint
-  /** Rows of the target; where the sides sort keys differently, only those with keys of the source. */
+  /** Rows of the target. Where the sides sort keys differently: only rows with keys of the source. */
   readonly targetRows: bigint
   readonly scheme: ProofScheme
   readonly source: Digest
   readonly target: Digest
   readonly unread: readonly Unread[]
-  /** Rows without a key differ: nothing tells which. */
+  /** Rows without a key differ; which ones is unknown. */
   readonly keyless: boolean
 }
 
 export type PieceHooks = {
-  /** Told of every row that differs, in no order. */
+  /** Called for every row that differs, in no order. */
   readonly found: (difference: Difference) => Promise<void>
-  /** Rows of the source that were compared since the last call. */
+  /** Rows of the source compared since the last call. */
   readonly compared: (rows: bigint) => void
 }
 
-/** @throws SluiceError what the stores throw */
+/** @throws SluiceError errors of the stores */
 export async function comparePiece(
   sides: Sides,
   range: Range,
@@ -62,7 +62,7 @@ export async function comparePiece(
     { divided: () => undefined, settled: hooks.compared, compared: hooks.compared },
   )
   const rows = compared.rows + BigInt(unread.length)
-  // Of a range with a row that cannot be read there is no sum of the source.
+  // A range with an unreadable row has no checksum of the source.
   const { scheme, source, target } = sums ?? {
     scheme: 'canonical',
     source: { rows, sum: '' },
@@ -71,7 +71,7 @@ export async function comparePiece(
   return { rows, targetRows: compared.targetRows, scheme, source, target, unread, keyless }
 }
 
-/** Sums of the ledger are of the columns that were written; what the target computes is compared beside them. */
+/** Checksums in the ledger cover only written columns; columns that the target computes are compared separately. */
 async function computesAlike(sides: Sides, range: Range): Promise<boolean> {
   return sides.plan.checked === undefined || (await equalRows(sides, range)) !== null
 }
@@ -83,7 +83,7 @@ function writtenOf(sides: Sides): Sides {
 
 type Sums = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
 
-/** Sums of both sides, as fast as they can be had; null where a row of the source cannot be read. */
+/** Checksums of both sides, the fastest available; null if a row of the source cannot be read. */
 async function sumsOf(all: Sides, range: Range): Promise<Sums | null> {
   const sides = writtenOf(all)
   const { plan, source, target, signal } = sides
@@ -93,7 +93,7 @@ async function sumsOf(all: Sides, range: Range): Promise<Sums | null> {
       echoOf(source, sourceRequest(sides, range), format, signal),
       echoOf(target, targetRequest(sides, range), format, signal),
     ])
-    // Bytes that differ may still be equal values.
+    // Different bytes may still be equal values, so fall through to the canonical checksum.
     if (equalDigests(here, there)) return { scheme: 'echo', source: here, target: there }
   }
   try {
@@ -105,7 +105,7 @@ async function sumsOf(all: Sides, range: Range): Promise<Sums | null> {
   }
 }
 
-/** sha256 over the rows as the system prints them, in the order of their key. */
+/** sha256 over the rows as the system prints them, in key order. */
 async function echoOf(
   view: SourceView,
   request: RowRequest,
@@ -126,7 +126,7 @@ async function echoOf(
   }
 }
 
-/** Rows of a ring are read range by range on both sides; where the sides sort differently, the target is asked by keys. */
+/** Reads token ranges on both sides for a ring. Where the sides sort differently, fetches target rows by key. */
 async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: PieceHooks): Promise<Piece> {
   const sums = { source: new RowSum(), target: new RowSum() }
   const unread: Unread[] = []

@@ -1,6 +1,7 @@
 /**
- * `copy --again`: chunks that earlier runs have copied are compared on both sides, and what differs is mended by the repairs of `diff --fix`.
- * Runs after the chunks that were not done have been copied. One program at a time compares a table, under the lease of whoever divides it.
+ * `copy --again`: compares chunks that earlier runs copied on both sides, and repairs differences as `diff --fix` does.
+ * Runs after the unfinished chunks have been copied. One process at a time compares a table, under the lease that also
+ * covers dividing it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -40,14 +41,17 @@ import { sharedView } from './shared-view.ts'
 
 const WAIT_MS = 300
 const PROGRESS_MS = 250
-/** Differences of a table that are named; all are counted. */
+/** Differences named per table; all are counted. */
 const MOST_NAMED = 20
-/** Stands for the number of a chunk where rows lie in none. */
+/** Part number for rows that lie in no chunk. */
 const BESIDE = -1
-/** Rows that are removed together where the two sides sort differently. */
+/** Rows removed in one call where the two sides sort differently. */
 const TOGETHER = 1000
 
-/** Compares what is to be compared of a table; nothing of one that was given up or left out. What hinders it is noted with the table. */
+/**
+ * Compares the wanted chunks of a table; does nothing for a table that failed or is left out. Errors are stored in
+ * `table.error`; an internal error is thrown.
+ */
 export async function compareAgain(table: TableRun, around: Surroundings): Promise<void> {
   const { context, again } = table
   const { stop } = around.steering
@@ -65,7 +69,7 @@ export async function compareAgain(table: TableRun, around: Surroundings): Promi
   }
 }
 
-/** Waits for another program that compares or divides the table. @returns false where the run was asked to stop meanwhile */
+/** Waits while another process compares or divides the table. @returns false if the run was asked to stop meanwhile */
 async function taken({ planning, name, emit }: TableContext, { steering }: Surroundings): Promise<boolean> {
   for (let told = false; ; told = true) {
     if (await planning.take()) return true
@@ -82,12 +86,12 @@ class TableComparison {
   readonly #around: Surroundings
   readonly #compared: Compared
   readonly #met: MetKeys | null
-  /** What is left of chunks by their ids, where anything is: rows that only the target has, rows that are open, and those written later. */
+  /** Remaining rows by chunk id: only in the target, open, and written later. Only chunks that have any. */
   readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new Numbers()
-  /** The same outside of all chunks. */
+  /** Rows that only the target has, outside of all chunks. */
   #beside = 0n
-  /** Opened once, however many workers ask for it at the same time. */
+  /** Opened once and shared by all workers. */
   #target: Promise<SourceView> | null = null
 
   constructor(table: TableRun, context: TableContext, again: AgainWork, around: Surroundings) {
@@ -103,7 +107,7 @@ class TableComparison {
   async run(): Promise<void> {
     const { steering } = this.#around
     await this.#adopt()
-    // Rows that were set aside may stand in the target with other values.
+    // Quarantined rows may be in the target with other values, so compare their chunks too.
     const { ledger } = this.#context
     for await (const { no } of ledger.each(`${CLOSED} AND rows_quarantined > 0`)) this.#again.left.add(no)
     try {
@@ -121,7 +125,7 @@ class TableComparison {
     this.#judge()
   }
 
-  /** Chunks that are to be compared, each as it stands when its page of the ledger is read. */
+  /** Chunks to compare, each as of the read of its ledger page. */
   async *#wanted(): AsyncGenerator<StoredChunk> {
     for await (const chunk of this.#chunks()) if (this.#again.left.has(chunk.no)) yield chunk
   }
@@ -139,7 +143,7 @@ class TableComparison {
     }
   }
 
-  /** What a run that was broken off has mended is taken back together with what this one mends. */
+  /** Takes over the repair notes of an earlier run that was stopped: one `diff --undo` then reverts both. */
   async #adopt(): Promise<void> {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
@@ -152,7 +156,7 @@ class TableComparison {
     const { plan, store, planning } = this.#context
     const { views, run, database, owner, operation } = this.#around
     const from = { source: async () => sharedView(await views.current()) }
-    // Rows of counters are copied, and so they are counted up where they are missing.
+    // Counter tables: a missing row is written by counting up, as a copy does.
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
     const mend = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
@@ -249,7 +253,7 @@ class TableComparison {
     })
   }
 
-  /** Again after failures that pass by themselves. @returns null where the run stops, or the chunk is given up */
+  /** Retries after transient failures. @returns null if the run stops or the chunk is given up */
   async #patiently(
     chunk: StoredChunk | null,
     body: (source: SourceView) => Promise<Comparison | null>,
@@ -288,11 +292,14 @@ class TableComparison {
 
   async #dropTarget(opened: Promise<SourceView> | null): Promise<void> {
     this.#target = null
-    // Its server may be gone, and the view with it.
+    // Ignore errors: the server may be gone, and the view with it.
     await opened?.then((view) => view[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
-  /** Notes what a chunk came to, unless rows of it are open. @param begun when it was, in ticks @returns null where it is not proved */
+  /**
+   * Records the result of a chunk, unless it has open rows. @param begun start of the comparison, in ticks @returns
+   * null if the chunk is not proved
+   */
   async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint, begun: number): Promise<Tally | null> {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
@@ -336,7 +343,7 @@ class TableComparison {
     return { read, written: mended, skipped, quarantined, bytes: 0n }
   }
 
-  /** Notes what was written and what is left of a chunk, where that is anything. @returns rows that this run has written of it */
+  /** Records rows written and rows left of a chunk, if there are any. @returns rows that this run wrote in it */
   #mended({ id }: StoredChunk, { mended, extra, open, newer }: Comparison): bigint {
     const sum = mended + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)
@@ -366,7 +373,7 @@ class TableComparison {
     return extra
   }
 
-  /** Every row of the target is looked for in the source, where ranges of one are no ranges of the other. */
+  /** Searches the source for every row of the target, where key ranges of the two sides do not correspond. */
   async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
     const { store, signal, emit, name } = this.#context
     const message = 'rows that only the target has are looked for: each of its rows is looked up in the source'
@@ -390,7 +397,7 @@ class TableComparison {
     return extra
   }
 
-  /** @throws SluiceError ROWS_EXTRA where many rows would go; they are all counted by then, and none is removed */
+  /** Stores ROWS_EXTRA in `table.error` if many rows would be removed without `--confirm`; none is removed then. */
   async #deleteExtra(): Promise<void> {
     const { operation } = this.#around
     const all = this.#extraRows()
@@ -407,13 +414,13 @@ class TableComparison {
     settler.tellUnnamed(0)
   }
 
-  /** Where no range of the source is one of the target, rows are counted for the table as a whole. */
+  /** Records the surplus of the table as a whole where key ranges of the two sides do not correspond. */
   async #noteSurplus(): Promise<void> {
     const { key, plan, planning, ring } = this.#context
     if (plan.sortsAlike || this.#isOver() || (ring !== null && ring.part !== null)) return
     const { runs } = this.#around
     const note = async (): Promise<void> => {
-      // Rows that were set aside stand with their chunks.
+      // Quarantined rows are counted with their chunks, not here.
       await planning.noteSurplus(await runs.planSurplus(key), this.#beside)
     }
     await patiently(note, this.#context, this.#stop)
@@ -445,7 +452,7 @@ class TableComparison {
   }
 }
 
-/** Where rows are known to differ there is no sum of the others: those were compared one by one. */
+/** Without checksums where the sides differ: rows were then compared one by one. */
 function sumsOf({ piece: { source, target } }: Comparison): Readonly<Record<'source' | 'target', Digest>> {
   if (equalDigests(source, target)) return { source, target }
   return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
@@ -462,7 +469,7 @@ function openRows(open: bigint, newer: bigint): SluiceError {
   })
 }
 
-/** Ranges of keys that no chunk covers. */
+/** Key ranges that no chunk covers. */
 async function rangesBeside(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
   const cover = new Cover()
   let nullKeys = false

@@ -1,4 +1,4 @@
-/** Which rows of the target `--delete-extra` may remove, and of how many it has to be told by name. */
+/** Limits of `--delete-extra`: which target rows may be removed, and from how many on `--confirm` is required. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,12 +6,12 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 
-/** Rows that are removed without the name of their table. */
+/** Most rows that are removed without `--confirm=TABLE`. */
 export const MOST_UNASKED = 1000n
 
 /**
- * The plan with the tables refused that `--again` cannot compare by a key, and those whose source may be read short while rows are to be
- * removed: what a read leaves out would look like a row that the source has not.
+ * The plan, with tables refused that `--again` cannot compare by a key. With `--delete-extra`, also refuses tables
+ * whose source may be read short: a row left out by the read would seem to be missing in the source and be removed.
  */
 export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation): PlannedCopy {
   if (operation.again !== true) return planned
@@ -56,10 +56,7 @@ function shortRead(
   )
 }
 
-/**
- * @param extra rows that are going to be removed, as they were counted
- * @returns null where they may go
- */
+/** @param extra counted rows that would be removed @returns null if they may be removed */
 export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
   if (extra <= MOST_UNASKED) return null
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])

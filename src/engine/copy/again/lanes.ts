@@ -1,4 +1,4 @@
-/** Chunks that are worked on side by side, by as many workers as are wanted at the moment. */
+/** Processes chunks side by side; the number of workers may change while it runs. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
@@ -6,13 +6,13 @@ const LOOK_MS = 50
 
 export type Lanes = {
   readonly most: number
-  /** Nothing more is begun. */
+  /** True: begin nothing more. */
   readonly isOver: () => boolean
-  /** Whether a worker, from 1, begins nothing for now. */
+  /** Whether a worker (numbered from 1) begins nothing for now. */
   readonly waits: (worker: number) => boolean
 }
 
-/** Until no chunk is left or it is over. @throws what one of them throws first; the others end what they have begun, and begin nothing more */
+/** Runs until no chunk is left or `isOver`. @throws the first error; other workers finish their chunk and stop */
 export async function inLanes(
   chunks: AsyncIterable<StoredChunk>,
   body: (chunk: StoredChunk, worker: number) => Promise<void>,
@@ -35,7 +35,7 @@ export async function inLanes(
     try {
       await lane(i + 1)
     } finally {
-      // Whoever waits would wait for ever for what nobody does any more.
+      // Waiting workers must not wait for ever after one has failed.
       isEnded = true
     }
   })

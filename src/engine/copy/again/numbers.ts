@@ -1,4 +1,4 @@
-/** A set of whole numbers from 0: a bit for each, so that a million chunks take as little as what is said of a few. */
+/** Set of whole numbers from 0, one bit each, so that a million chunks take little memory. */
 const BLOCK = 1024
 const WORD = 32
 
@@ -6,7 +6,6 @@ export class Numbers {
   readonly #blocks = new Map<number, Uint32Array>()
   #size = 0
 
-  /** How many there are. */
   get size(): number {
     return this.#size
   }
@@ -25,7 +24,7 @@ export class Numbers {
     this.#size++
   }
 
-  /** @returns whether it was there */
+  /** @returns whether it was in the set */
   delete(number: number): boolean {
     if (!this.has(number)) return false
     const { block, word, bit } = placeOf(number)

@@ -1,4 +1,4 @@
-/** What `--again` is going to do, in words, for the plan that is shown. */
+/** Sentences for the printed plan: what `--again` is going to do. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -8,7 +8,7 @@ import { hasLedger } from '../ledger/schema.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { MOST_UNASKED } from './delete-extra.ts'
 
-/** @returns notes for each table in the order of the plan; none where nothing is compared */
+/** @returns notes per table, in the order of the plan; none without `--again` */
 export async function againPlan(
   { tables }: PlannedCopy,
   operation: CopyOperation,

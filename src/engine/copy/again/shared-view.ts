@@ -1,4 +1,4 @@
-/** The run's view of the source for those who dispose of what they are given: it stays open. */
+/** The run's view of the source, for callers that dispose of the view they get: dispose does nothing here. */
 import { forwarded, present } from '../../../stores/common/around.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 

@@ -1,11 +1,11 @@
-/** A chunk as events tell it. */
+/** A chunk as events report it. */
 import { hasWholeBounds } from '../../../model/copy/column-type.ts'
 import { dec, type ChunkTally, type KeySpan } from '../../../model/run/event.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { ChunkResult } from './copy-chunk.ts'
 
-/** The edges of a chunk for events: whole numbers with both ends, as people think of ids. */
+/** Bounds of a chunk for events. Whole-number ranges include both ends. */
 export function spanOf(range: Range, { source }: TablePlan): KeySpan {
   if (range.by === 'block')
     return { from: [range.from.toString()], to: range.to === null ? null : [range.to.toString()] }

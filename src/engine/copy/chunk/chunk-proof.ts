@@ -1,9 +1,9 @@
-/** Whether what the target holds is what was read. */
+/** Compares the digest of rows read with the digest of the target. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @throws SluiceError PROOF_FAILED with what differs */
+/** @throws SluiceError PROOF_FAILED naming what differs */
 export function compareDigests(plan: TablePlan, source: Digest, target: Digest): void {
   if (equalDigests(source, target)) return
   const what =

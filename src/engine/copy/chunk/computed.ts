@@ -1,4 +1,4 @@
-/** Generated columns that both sides compute: they are read and compared on both sides, and never written. */
+/** Generated columns that both sides compute: read and compared on both sides, never written. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter, ReadColumn, SourceView } from '../../../model/copy/port.ts'
 import { comparedColumns, keyPositions, readColumns, writeColumns } from '../table/context.ts'
 
-/** Rows with their generated columns, as one chunk reads them. */
+/** Digest of the rows of one chunk with their generated columns. */
 export class Computed {
   readonly #plan: TablePlan
   readonly #sum = new RowSum()
@@ -16,7 +16,7 @@ export class Computed {
     this.#plan = plan
   }
 
-  /** To be read behind the columns that are written. */
+  /** Columns to read after the written ones. */
   get columns(): readonly ReadColumn[] {
     return readColumns({ columns: this.#plan.checked ?? [] })
   }
@@ -25,7 +25,7 @@ export class Computed {
     if (this.#plan.checked !== undefined) this.#sum.add(row)
   }
 
-  /** Takes out a row that the target refused. */
+  /** Removes a row that the target refused from the digest. */
   remove(row: Row): void {
     if (this.#plan.checked !== undefined) this.#sum.remove(row)
   }
@@ -35,9 +35,9 @@ export class Computed {
   }
 
   /**
-   * Compares rows with their generated columns: of a range, or of some keys.
-   * @param view from which the rows were forwarded without a look inside; null where `add` has seen them
-   * @param only keys that the chunk has written, where others stand between them
+   * Compares rows with their generated columns, for a range or for some keys.
+   * @param view source view of rows that were forwarded as bytes; null if rows went through `add`
+   * @param only keys that the chunk wrote, where other rows may lie between them
    * @throws SluiceError PROOF_FAILED
    */
   async prove(
@@ -63,7 +63,7 @@ export class Computed {
   }
 }
 
-/** The values of rows whose bytes were compared already. */
+/** Key and generated columns only: the bytes of the other columns were compared already. */
 function keyAndGenerated(plan: TablePlan): TablePlan['columns'] {
   const key = keyPositions(plan).flatMap((at) => plan.columns.slice(at, at + 1))
   return comparedColumns({ ...plan, columns: key.length === 0 ? plan.columns : key })

@@ -1,4 +1,7 @@
-/** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
+/**
+ * Copies one chunk: reads, writes, proves and closes it in one transaction of the target, or in batches where the
+ * target has no such transactions.
+ */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Claim, Tally } from '../../../model/copy/plan.ts'
@@ -38,7 +41,7 @@ import { rowsText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
-/** @param bytes of the source, about */
+/** @param bytes of the source, approximate */
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
 
 export type ChunkResult = {
@@ -48,14 +51,14 @@ export type ChunkResult = {
   readonly aside: readonly AsideRow[]
 }
 
-/** Rows of a batch that is taken apart when one of them is refused. */
+/** Batch size in careful mode; a batch is split when one of its rows is refused. */
 const CAREFUL_ROWS = 500
 const CAREFUL_BYTES = 1024 * 1024
 
 /**
- * @param careful every row that is refused is found and set aside; slower
- * @returns null where somebody else has the chunk now
- * @throws SluiceError whatever hinders the chunk: see `failureKind`
+ * @param careful find and quarantine every refused row; slower
+ * @returns null if another process has the chunk now
+ * @throws SluiceError any failure of the chunk; see `failureKind`
  */
 export async function copyChunk(
   context: TableContext,
@@ -77,7 +80,7 @@ class ChunkWork {
   #sum = new RowSum()
   #computed: Computed
   readonly #aside: AsideRow[] = []
-  /** Rows that could not be read, until the batch around them is written. */
+  /** Unreadable rows, kept until the batch around them is written. */
   readonly #unread: AsideRow[] = []
   readonly #numbered = numbered()
   readonly #keys: Set<string> | null
@@ -87,13 +90,13 @@ class ChunkWork {
   #read = 0n
   #written = 0n
   #skipped = 0n
-  /** Rows that ended on their own before they were written. */
+  /** Rows that expired (TTL) before they were written. */
   #expired = 0n
   readonly #expiring = new Expiring()
   readonly #uneven = new UnevenElements()
   #bytes = 0
   #cursor: string | null
-  /** Nothing stood in the range before this chunk was written, or nothing stays of it. */
+  /** The range was empty before this chunk was written, or is emptied first. */
   #fresh = false
 
   constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
@@ -106,9 +109,9 @@ class ChunkWork {
     this.#exact = new ExactKeys(plan)
     this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
-    // Other rows may stand between ours: what is proved are the keys that were written.
+    // Other rows may lie between ours, so prove only the keys that were written.
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
-    // Tokens are no range of a target without a ring: there rows can only be counted by their keys.
+    // A token range is no range of a target without a ring; there rows can only be counted by their keys.
     const counted = plan.proof === 'count' && plan.source.ring !== undefined && !plan.sortsAlike
     const keyed = shared && (plan.proof === 'canonical' || counted)
     this.#keys = keyed && this.#targetKey.length > 0 ? new Set() : null
@@ -144,7 +147,8 @@ class ChunkWork {
       this.#isFirst() &&
       (await writer.occupied())
     ) {
-      // Whoever has taken the chunk over may have filled it. Where a chunk is one transaction, `note` has looked.
+      // The rows may come from a process that took over the chunk. Where a chunk is one transaction, `note` has checked
+      // that.
       if (this.#batchwise) await ledger.claims.current(this.#claim)
       throw notEmpty(plan.target.table.name)
     }
@@ -157,7 +161,7 @@ class ChunkWork {
     return await this.#close(writer, source, frames)
   }
 
-  /** Rows as the source prints them; their bytes are hashed on the way. */
+  /** Forwards rows as the source prints them, and hashes their bytes. */
   async #forward(writer: ChunkWriter): Promise<Digest | null> {
     const { plan, throttle, frameRows, pulse, signal } = this.#context
     const { frames: format } = plan
@@ -165,7 +169,7 @@ class ChunkWork {
       throw new Error('the plan forwards frames, and a store has none')
     }
     const hash = plan.proof === 'echo' ? createHash('sha256') : null
-    // Bytes are compared in the order of the key; rows that are only counted come as the source finds them fastest.
+    // Byte comparison needs key order; rows that are only counted may come in the source's fastest order.
     const request = { ...this.#request(this.#claim.range), ...(hash === null ? { ordered: false } : {}) }
     const pieces = this.#view.frames(request, format, signal)
     const report = this.#progress
@@ -178,7 +182,7 @@ class ChunkWork {
         for (let next = await pieces.next(); ; next = await pieces.next()) {
           if (next.done === true) {
             read = next.value
-            // What was guessed too low has gone faster than it may, and is paid off by what comes next.
+            // Corrects the throttle: if the guess was too low, the next rows wait longer.
             throttle.settle(Number(read) - guessed)
             frameRows.counted(own, Number(read))
             return
@@ -232,7 +236,7 @@ class ChunkWork {
     return this.#sumOfAll(sums)
   }
 
-  /** Of a chunk that went on in its middle: everything that it should have come to. */
+  /** For a chunk resumed in its middle: digest of all its rows, read again. */
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await asideLines(database, this.#claim.id)
@@ -254,7 +258,7 @@ class ChunkWork {
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
     const { plan, database, owner, key } = this.#context
     this.#progress('proving', this.#read, this.#bytes)
-    // What was read row by row is proved by its values, whatever the plan would have forwarded.
+    // Rows read one by one are proved by values, even if the plan forwards bytes.
     const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
     const proof = new ChunkProof({
       context: this.#context,
@@ -306,7 +310,7 @@ class ChunkWork {
       surplus,
       refused: refusedText(this.#aside),
     }
-    // Before the chunk counts as done: a run that is killed in between must not forget them.
+    // Store them before the chunk counts as done, so that a killed run does not lose them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
     const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
@@ -352,7 +356,7 @@ class ChunkWork {
     else if (stamped) this.#expired += BigInt(given - written)
   }
 
-  /** Halves what is refused until one row is left. */
+  /** Halves a refused batch until one row is left. */
   async #writeCarefully(
     writer: ChunkWriter,
     rows: readonly Row[],
@@ -383,7 +387,7 @@ class ChunkWork {
     const aside = this.#numbered(refused)
     this.#aside.push(aside)
     if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
-    // A target that commits batch by batch would forget it with the chunk.
+    // In a target that commits by batch the chunk's transaction cannot record it later.
     if (this.#batchwise) {
       const held = heldQuery(owner, this.#claim)
       await database.batch(quarantineStatement(database, key, owner, this.#claim, aside, held))
@@ -397,7 +401,7 @@ class ChunkWork {
     })
   }
 
-  /** Rows that an earlier attempt at this chunk set aside, and this one has not met. */
+  /** Rows that an earlier attempt at this chunk quarantined and this attempt did not meet. */
   async #asideBefore(): Promise<bigint> {
     if (this.#claim.cursor === null) return 0n
     const before = await asideLines(this.#context.database, this.#claim.id)
@@ -426,18 +430,18 @@ class ChunkWork {
     }
   }
 
-  /** With what the target computes, and keys as they stand at the source. */
+  /** With columns that the target computes, and keys as the source holds them. */
   #wanted(range: Range): RowRequest {
     const request = this.#request(range)
     return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
   }
 
-  /** Where rows stay as soon as they are written, an attempt before this one may have left some. */
+  /** False if an earlier attempt may have left rows: some targets keep each row as soon as it is written. */
   #isFirst(): boolean {
     return this.#context.store.can.atomic !== 'row' || this.#claim.attempt <= 1
   }
 
-  /** What is left of the chunk behind its cursor. */
+  /** Rest of the chunk after its cursor. */
   #rest(): Range {
     const { range } = this.#claim
     if (this.#cursor === null || range.by !== 'key') return range

@@ -1,4 +1,4 @@
-/** What stands in a range of a source: by the store's own way, or row by row where only our code knows what values come to. */
+/** Digest of a source range: by the store itself, or row by row where only our code can convert the values. */
 import { isCut } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'

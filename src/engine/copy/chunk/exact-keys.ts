@@ -1,17 +1,17 @@
-/** Keys that lose something on their way: rows are known at the source by what stands there, not by what they become. */
+/** Keys that lose precision on their way to the target: rows are identified by the key as the source holds it. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import { keyPositions } from '../table/context.ts'
 
-/** Whether two rows of the source may become rows of one key. */
+/** True if two rows of the source may get the same key in the target. */
 export function hasLossyKey(plan: TablePlan): boolean {
   return keyPositions(plan).some((at) => plan.columns[at]?.lossy !== undefined)
 }
 
 export class ExactKeys {
-  /** The key as it stands at the source, to be read behind all other columns; none where the key loses nothing. */
+  /** Key columns as the source holds them, read after all other columns; empty if the key loses nothing. */
   readonly columns: readonly ReadColumn[]
   readonly #positions: readonly number[]
   readonly #keys = new WeakMap<Row, RowKey>()
@@ -26,10 +26,7 @@ export class ExactKeys {
         : []
   }
 
-  /**
-   * Keeps the keys.
-   * @returns the rows without them
-   */
+  /** Remembers the exact keys. @returns the rows without the extra key columns */
   taken(read: readonly Row[]): readonly Row[] {
     const width = this.columns.length
     if (width === 0) return read
@@ -42,12 +39,12 @@ export class ExactKeys {
     return rows
   }
 
-  /** @param row as `taken` gave it */
+  /** @param row as `taken` returned it */
   of(row: Row): RowKey {
     return this.#keys.get(row) ?? rowKeyOf(row, this.#positions)
   }
 
-  /** Of a row that cannot be read. @param shown its texts, those of `columns` among them */
+  /** Key of an unreadable row. @param shown its texts, including those of `columns` */
   ofShown(shown: readonly (string | null)[]): RowKey {
     const width = this.columns.length
     return width === 0 ? this.#positions.map((at) => shown[at] ?? null) : shown.slice(-width)

@@ -1,12 +1,12 @@
-/** Values that expire while their chunk is copied: what ends on its own is no part of what the copy has to prove. */
+/** Values that expire while their chunk is copied. The proof leaves them out. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { RowBatch } from '../../../model/copy/port.ts'
 
-/** Servers count in whole seconds, each in its own. */
+/** Servers count in whole seconds, and their clocks may differ. */
 const APART_MS = 2000
-/** What ends within this time is left out, for the target is read after the source. */
+/** Values that expire within this time are left out, because the target is read after the source. */
 const LEAST_MARGIN_MS = 10_000
 
 export class Expiring {
@@ -16,7 +16,7 @@ export class Expiring {
     for (const stamp of stamps ?? []) this.#soonestMs = Math.min(this.#soonestMs, endOf(stamp))
   }
 
-  /** Whether a value that was read may have ended by now. */
+  /** True if a value that was read may have expired by now. */
   get mayHaveEnded(): boolean {
     return this.#soonestMs <= Date.now() + APART_MS
   }
@@ -25,10 +25,10 @@ export class Expiring {
 export type Steady = { readonly digest: Digest; readonly keys: ReadonlySet<string> }
 
 /**
- * The rows of which nothing ends soon, as the source holds them now.
+ * Rows that do not expire soon, as the source holds them now.
  * @param key positions of the target's key
- * @param isWanted whether a row is part of what is proved, by its key
- * @param tookMs how long the target was read before
+ * @param isWanted whether a row, given by its key, is part of the proof
+ * @param tookMs how long the earlier read of the target took
  */
 export async function steadyRows(
   batches: AsyncIterable<RowBatch>,
@@ -43,7 +43,7 @@ export async function steadyRows(
   for await (const { rows, stamps } of batches) {
     for (const [i, row] of rows.entries()) {
       const stamp = stamps?.[i]
-      // Reading takes as long here as it did there, about.
+      // Assumes that this read takes about as long as the read of the target.
       if (stamp !== undefined && endOf(stamp) <= Math.max(begunMs + tookMs, Date.now()) + marginMs) continue
       const text = keyTextOf(row, key)
       if (!isWanted(text, row)) continue
@@ -54,7 +54,7 @@ export async function steadyRows(
   return { digest: sum.digest(), keys }
 }
 
-/** When the first value of a row ends, in milliseconds since 1970. */
+/** When the first value of a row expires, in milliseconds since 1970. */
 function endOf({ lives, readMs = 0 }: Stamp): number {
   let soonest = Number.POSITIVE_INFINITY
   for (const life of lives) if (life !== null && life > 0) soonest = Math.min(soonest, readMs + life * 1000)

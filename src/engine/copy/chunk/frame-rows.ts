@@ -1,6 +1,6 @@
 /**
- * How many rows the bytes of frames are, before anybody has counted them. The size of a table on disk says little about it: it has headers, dead rows and free space
- * that are never sent. What the chunks that have ended came to says more.
+ * Estimates the number of rows from bytes of frames while they are sent. Starts with the table's size on disk, which is
+ * poor: it includes headers, dead rows and free space. Finished chunks give a better ratio.
  */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 
@@ -15,12 +15,12 @@ export class FrameRows {
     this.#guessed = rows > 0n ? Math.max(1, Number(bytes / rows)) : UNKNOWN_BYTES
   }
 
-  /** @returns rows, with a fraction */
+  /** @returns rows, may be fractional */
   of(bytes: number): number {
     return bytes / this.#guessed
   }
 
-  /** A chunk has ended: so many rows were so many bytes. */
+  /** Records a finished chunk: this many rows were this many bytes. */
   counted(bytes: number, rows: number): void {
     if (rows <= 0) return
     this.#bytes += bytes

@@ -1,4 +1,4 @@
-/** The proof of one chunk: what its rows came to on both sides, by how many rows the target has more, and where the range ends that was open. */
+/** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
 import type { Claim, TablePlan, Tally } from '../../../model/copy/plan.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -14,38 +14,38 @@ import { countRanges, keysRequest } from '../look/counts.ts'
 import { isRanged } from '../look/ranged.ts'
 import { onSide } from '../sides.ts'
 
-/** Where a chunk ends whose range was open, as a bound and as the ledger writes it. */
+/** Last key of a chunk whose range was open, as a bound and as the ledger stores it. */
 export type ChunkEnd = { readonly last: Bound; readonly hi: string; readonly endId: bigint | null }
 
-/** A chunk whose rows are written, and not yet committed. */
+/** A chunk whose rows are written but not committed. */
 export type WrittenChunk = {
   readonly context: TableContext
   readonly view: SourceView
   readonly writer: ChunkWriter
   readonly claim: Claim
   readonly scheme: TablePlan['proof']
-  /** Nothing stood in the range before the chunk was written, or nothing stays of it. */
+  /** The range was empty before the chunk was written, or is emptied first. */
   readonly fresh: boolean
-  /** Texts of the keys that were written, where only those are proved. */
+  /** Texts of the written keys, where only these are proved; else null. */
   readonly keys: ReadonlySet<string> | null
-  /** Where the key of the target stands in a row. */
+  /** Positions of the target's key in a row. */
   readonly targetKey: readonly number[]
   readonly written: bigint
-  /** Rows that ended on their own before they were written. */
+  /** Rows that expired (TTL) before they were written. */
   readonly expired: bigint
   readonly expiring: Expiring
   readonly computed: Computed
   readonly aside: readonly AsideRow[]
-  /** The rows of the chunk once more; those that cannot be read are passed over. */
+  /** Request to read the chunk's rows again; unreadable rows are skipped. */
   readonly request: RowRequest
   readonly keyOf: (row: Row) => RowKey
 }
 
-/** Equal digests of both sides; null of a side that was not looked at. */
+/** Equal digests of both sides; null for a side that was not read. */
 export type Proved = {
   readonly source: Digest | null
   readonly stored: Digest | null
-  /** How many rows the range of the target holds; null where only some of them were looked at. */
+  /** Rows in the target's range; null if only some of them were read. */
   readonly rows: bigint | null
 }
 
@@ -57,16 +57,16 @@ export class ChunkProof {
   }
 
   /**
-   * Compares what was read with what the target holds now.
-   * @param read what the rows that were read came to; null where they were only counted
-   * @param forwarded rows went through as the source printed them
-   * @throws SluiceError PROOF_FAILED; whatever the stores throw
+   * Compares the rows read with what the target holds now.
+   * @param read digest of the rows read; null if they were only counted
+   * @param forwarded rows were passed on as the source printed them
+   * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<Proved> {
     const { context, claim, scheme, writer, keys, written, computed, view } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
-    // Rows of blocks cannot be found again in the target: their sums are compared when all of the table is there.
+    // Rows of block ranges cannot be found in the target: their checksums are compared when the whole table is copied.
     const inTarget = range.by === 'key' || range.by === 'nullKey'
     if (!inTarget || scheme === 'none') return { source: read, stored: null, rows: null }
     const begun = performance.now()
@@ -88,23 +88,24 @@ export class ChunkProof {
   }
 
   /**
-   * Rows of the target in the range less rows read. A range that was empty, or was emptied, holds what was written; elsewhere rows are counted.
-   * @param rows of the range of the target, where they were counted
-   * @param last where a range that was open ends now; null where it ends as it did
-   * @returns null where the writer cannot count the range: the first look of a later run does
+   * Rows in the target's range minus rows read. A range that was empty, or was emptied, holds what was written;
+   * otherwise rows are counted.
+   * @param rows rows in the target's range, if counted
+   * @param last new end of a range that was open; null if the end is unchanged
+   * @returns null if the writer cannot count the range: the first count of a later run does
    */
   async surplus(tally: Tally, rows: bigint | null, last: Bound | null): Promise<bigint | null> {
     const { context, fresh, expired, writer } = this.#chunk
-    // Of a table that is counted as a whole: what was not written is there, or was set aside.
+    // The table is counted as a whole: each row is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
-    // What ended on its own is gone on both sides.
+    // Expired rows are gone on both sides.
     if (fresh) return tally.written + expired - tally.read
     if (!writer.seesRange) return null
     const held = rows ?? (await writer.digest({ scheme: 'count' })).rows
     return held + expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
   }
 
-  /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
+  /** Ends the last, open chunk at the largest key seen; the next run finds later rows above it. */
   async end(): Promise<ChunkEnd | null> {
     const { context, claim, view } = this.#chunk
     const { plan, signal } = context
@@ -121,8 +122,8 @@ export class ChunkProof {
   }
 
   /**
-   * The same look without rows of which something ends meanwhile, where any does.
-   * @returns null where that is no reason for two sums to differ, or the rest differs as well
+   * Compares again without rows that expire soon, if any row may have expired.
+   * @returns null if expiry cannot explain the difference, or the other rows differ too
    */
   async #steady(
     scheme: 'canonical' | 'count' | 'echo',
@@ -142,7 +143,7 @@ export class ChunkProof {
     return equalDigests(digest, stored) ? stored : null
   }
 
-  /** Rows that the target held before, and that belong to no chunk: those that the chunk itself has written end at its last key. */
+  /** Rows above the chunk's last key: they were in the target before and belong to no chunk. */
   async #rowsAbove(last: Bound): Promise<bigint> {
     const { plan, store, signal } = this.#chunk.context
     const above: Range = { by: 'key', after: last, through: null }

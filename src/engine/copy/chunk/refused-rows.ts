@@ -1,16 +1,16 @@
-/** Rows that a chunk leaves out, as the ledger and its errors name them. */
+/** Refused rows of a chunk, as the ledger and errors name them. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shownRow, type AsideRow } from '../ledger/quarantine.ts'
 
-/** The first row that was refused, for the ledger. */
+/** The first refused row, at most 500 characters, for the ledger. */
 export function refusedText([first]: readonly AsideRow[]): string | null {
   return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
 }
 
-/** @param key as the source knows the row by */
+/** @param key as the source identifies the row */
 export function asideOf(
   plan: TablePlan,
   key: RowKey,
@@ -20,7 +20,7 @@ export function asideOf(
   return { key, code, message, row: shownIn(plan, row) }
 }
 
-/** The cells that were written, by names of the source. */
+/** The written cells, by the source's column names. */
 export function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
   return shownRow(
     columns.map(({ from }) => from),
@@ -28,14 +28,14 @@ export function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
   )
 }
 
-/** Takes one line out of a count of them. @returns whether there was one */
+/** Takes one line out of a multiset. @returns false if it held none */
 export function taken(lines: Map<string, number>, line: string): boolean {
   const left = lines.get(line) ?? 0
   if (left > 0) lines.set(line, left - 1)
   return left > 0
 }
 
-/** Rows stand where some are going to be written. @param begun rows of the table were copied already: how, is decided */
+/** Error: the range holds rows already. @param begun partly copied, so the mode for existing rows is fixed */
 export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',
@@ -48,7 +48,7 @@ export function notEmpty(table: string, begun = false): SluiceError {
   )
 }
 
-/** Where every row is refused, something is wrong with the table and not with its rows. */
+/** Error for too many refused rows: the cause is then the table, not its rows. */
 export function tooManyAside(table: string, most: number): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
     hint: 'sluice quarantine list names their causes; --max-aside allows more',

@@ -1,4 +1,4 @@
-/** Rows in which the elements of a collection had write times or times to live of their own, of which one went along for all. */
+/** Rows in which collection elements had their own write times or TTLs; one was written for all elements. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Stamp } from '../../../model/copy/rows.ts'
 import { rowsText } from './rows-text.ts'
@@ -16,7 +16,7 @@ export class UnevenElements {
     for (const [column, rows] of more.#rows) this.#add(column, rows)
   }
 
-  /** A sentence for each column; none where all elements agreed. */
+  /** One sentence per column; none if all elements agreed. */
   notes(): readonly string[] {
     return [...this.#rows].map(
       ([column, rows]) =>

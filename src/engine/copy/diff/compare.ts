@@ -1,6 +1,7 @@
 /**
- * Which keys differ between two tables. Ranges whose sums agree are done; others are cut and compared again until few enough rows are left to
- * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
+ * Finds keys that differ between two tables. Ranges with equal checksums are done. Other ranges are divided and
+ * compared again, until few enough rows are left to compare one by one. Where the two sides sort differently, ranges do
+ * not correspond, so rows are fetched by key.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -21,12 +22,12 @@ import {
   type Sides,
 } from './sides.ts'
 
-/** Rows that two sides may have in a range that is looked at row by row. */
+/** Most rows of either side in a range that is compared row by row. */
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
 
-/** Is told how far a comparison is. */
+/** Receives the progress of a comparison. */
 export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
 
 export type Compared = {
@@ -35,17 +36,17 @@ export type Compared = {
   readonly equal: bigint
 }
 
-/** A table without a key has ranges of nothing: only that it differs can be told. */
+/** A table without a key can only be reported as different by range. */
 export type Found =
   | { readonly kind: 'key'; readonly difference: Difference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
-  /** A row of the source that cannot be read: its texts. */
+  /** An unreadable row of the source, as texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
-/** @property digests of the range as its sides have it; null where a row of the source cannot be read */
+/** @property digests of the range on both sides; null if a row of the source cannot be read */
 export type ComparedRange = Compared & { readonly digests: readonly [source: Digest, target: Digest] | null }
 
-/** Compares one range. @param found told of every difference, in no order */
+/** Compares one range. @param found called for every difference, in no order */
 export async function compareRange(
   sides: Sides,
   range: Range,
@@ -102,13 +103,13 @@ async function compareSums(
   return sum
 }
 
-/** @returns rows of either side, where both hold the same; null where they differ, or nobody can tell without a look at each row */
+/** @returns rows of either side if the digests are equal; null if they differ or a row of the source cannot be read */
 export async function equalRows(sides: Sides, range: Range): Promise<bigint | null> {
   const sums = await readableDigests(sides, range)
   return sums !== null && equalDigests(...sums) ? sums[0].rows : null
 }
 
-/** Null where a row of the source cannot be read: of such a range there is no sum. */
+/** Null if a row of the source cannot be read: such a range has no checksum. */
 async function readableDigests(sides: Sides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {
     return await digests(sides, range)
@@ -118,7 +119,7 @@ async function readableDigests(sides: Sides, range: Range): Promise<readonly [Di
   }
 }
 
-/** Cut until few enough rows are left to look at each but the one that cannot be read. */
+/** Divides a range with an unreadable row until few enough rows are left to compare one by one. */
 async function aroundUnread(
   sides: Sides,
   range: Range,
@@ -159,7 +160,7 @@ async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<
   return { rows: source.count(), targetRows: target.count(), equal }
 }
 
-/** @returns how many keys have equal rows */
+/** @returns number of keys with equal rows */
 async function compareMaps(
   plan: TablePlan,
   source: ReadonlyMap<string, Row>,
@@ -180,7 +181,7 @@ async function compareMaps(
   return equal
 }
 
-/** Every row of the source is looked for in the target, and then those of the target that the source has not. */
+/** Searches the target for every row of the source, then reports rows of the target that the source does not have. */
 async function byKeys(
   sides: Sides,
   range: Range,
@@ -201,7 +202,7 @@ async function byKeys(
     const source = new KeyedRows(plan)
     source.take(firsts)
     const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
-    // A collation may find others beside those that were asked for: they are looked for below.
+    // A collation may match other keys than the requested ones; `findExtra` below handles those.
     const target = new Map([...asked].filter(([key]) => source.has(key)))
     sum.equal += await compareMaps(plan, source, target, found)
     sum.rows += source.count()

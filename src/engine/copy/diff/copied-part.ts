@@ -1,17 +1,20 @@
-/** A chunk that a copy has closed, or its table where that is only counted as a whole: what a comparison finds of it, and what is expected of it then. */
+/**
+ * A completed chunk of a copy, or the whole table if it can only be counted as a whole: what a comparison finds in it,
+ * and the surplus to expect afterwards.
+ */
 import type { Expected } from '../ledger/surplus-changes.ts'
 import type { Difference } from './difference.ts'
 
 export class CopiedPart {
   /** Null for the table as a whole. */
   readonly chunk: Expected
-  /** Rows that the target was expected to have beyond those of the source; null where nobody has noted that. */
+  /** Expected surplus of the target; null if it was never recorded. */
   readonly surplus: bigint | null
   /** All of its rows were compared. */
   isWhole = false
-  /** Rows of it differ, and nobody can tell how many. */
+  /** Rows differ, but how many is unknown. */
   isUnclear = false
-  /** Differences of it that are not settled yet. */
+  /** Differences not settled yet. */
   open = 0
   #missing = 0n
   #extra = 0n
@@ -35,9 +38,9 @@ export class CopiedPart {
   }
 
   /**
-   * Rows that the target has to have beyond those of the source from now on. Where the counts were as expected, they are so after the repair; where
-   * not, only what is equal now is made expected: a difference that a repair leaves stays one.
-   * @returns null where that stays as it is
+   * Surplus to expect from now on. If the counts were as expected before, they are so after the repair. If not, the new
+   * value is recorded only if both sides are equal now: a difference that a repair leaves stays a difference.
+   * @returns null if the recorded value stays
    */
   expected(): bigint | null {
     if (!this.isWhole || this.isUnclear) return null

@@ -1,6 +1,6 @@
 /**
- * The copy that has filled a table, where the ledger of the target knows one of the same rows: a comparison that mends rows keeps what later runs of
- * that copy expect of counts in step with them.
+ * The copy that filled a table, if the target's ledger knows a copy of the same rows. A comparison that repairs rows
+ * updates the counts that later runs of that copy expect.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -16,25 +16,25 @@ import type { TableWishes } from '../plan/table-wishes.ts'
 import type { Difference } from './difference.ts'
 import { CopiedPart } from './copied-part.ts'
 
-/** Changes that are noted in one transaction. */
+/** Changes recorded in one transaction. */
 const NOTED_AT_ONCE = 20
-/** Chunks that one statement names. */
+/** Chunk ids in one statement. */
 const IDS_AT_ONCE = 90
 
 export class CopiedTable {
-  /** The table as a whole, where no chunk can be counted in the target. */
+  /** The table as a whole, if its chunks cannot be counted in the target; else null. */
   readonly whole: CopiedPart | null
   readonly #chunks: ChunkLedger
-  /** Which part differences belong to that are not settled yet, by their keys. */
+  /** Parts of differences that are not settled yet, by row key. */
   readonly #owners = new Map<string, CopiedPart>()
-  /** Of these parts something else is expected from now on. */
+  /** Parts whose expected surplus has changed. */
   readonly #changed: CopiedPart[] = []
   readonly #ledger: Ledger
-  /** Rows that were set aside: they stand with their chunks. */
+  /** Quarantined rows: they are counted with their chunks. */
   readonly #aside: bigint
   #noted = 0
 
-  /** @param aside of a table that is counted as a whole */
+  /** @param aside quarantined rows of a table that is counted as a whole */
   constructor(whole: CopiedPart | null, aside: bigint, ledger: Ledger) {
     this.whole = whole
     this.#aside = aside
@@ -42,12 +42,12 @@ export class CopiedTable {
     this.#ledger = ledger
   }
 
-  /** Live chunks in the order in which they were written down, those too that are not closed. @param behind an id: only those of larger ones */
+  /** Live chunks in the order of their ids, including unfinished ones. @param behind only ids above this one */
   chunks(behind = 0): AsyncIterable<StoredChunk> {
     return this.#chunks.each(`id > ${behind}`, this.#ledger.page)
   }
 
-  /** As they are now; those that are gone are left out. */
+  /** Current state of these chunks; missing ones are left out. */
   async chunksOf(ids: readonly number[]): Promise<readonly StoredChunk[]> {
     const chunks: StoredChunk[] = []
     for (let at = 0; at < ids.length; at += IDS_AT_ONCE)
@@ -55,24 +55,24 @@ export class CopiedTable {
     return chunks
   }
 
-  /** @returns null for a chunk that is not closed, and of a table that is counted as a whole */
+  /** @returns null for an unfinished chunk, and for a table that is counted as a whole */
   partOf(chunk: StoredChunk): CopiedPart | null {
     return this.whole !== null || chunk.status !== 'completed' ? null : new CopiedPart(chunk, chunk.surplus)
   }
 
-  /** To be called before a difference is settled. @param part null where it lies in no closed chunk */
+  /** Call before a difference is settled. @param part null if it lies in no completed chunk */
   found({ key }: Difference, part: CopiedPart | null): void {
     if (part === null) return
     this.#owners.set(JSON.stringify(key), part)
     part.open++
   }
 
-  /** Told of every difference that is counted, and whether it was mended. */
+  /** Call for every counted difference. @param isFixed whether it was repaired */
   settled({ key, kind }: Difference, isFixed: boolean): void {
     this.#owners.get(JSON.stringify(key))?.count(kind, isFixed)
   }
 
-  /** No more becomes of these differences, whether they were counted or had gone. */
+  /** These differences are final, whether they were counted or had gone. */
   done(differences: readonly Difference[]): void {
     for (const { key } of differences) {
       const text = JSON.stringify(key)
@@ -84,17 +84,17 @@ export class CopiedTable {
     }
   }
 
-  /** To be called when all rows of a part were compared: it is kept for as long as anything may become of it, and no longer. */
+  /** Call when all rows of a part were compared. The part is kept only while its result can still change. */
   compared(part: CopiedPart): void {
     if (part !== this.whole && part.isWhole && part.open === 0 && part.expected() !== null) this.#changed.push(part)
   }
 
-  /** Notes what is expected of chunks now of which all differences are settled. */
+  /** Records the new expected surplus of chunks whose differences are all settled. */
   async noteSettled(): Promise<void> {
     while (this.#changed.length > 0) await this.#note(this.#changed.splice(0, NOTED_AT_ONCE), 0n)
   }
 
-  /** Notes what is expected of counts now. @returns how many parts that is another number of, those that were noted before among them */
+  /** Records all new expected surpluses. @returns number of changed parts, including those recorded earlier */
   async note(): Promise<number> {
     await this.noteSettled()
     const { whole } = this
@@ -127,13 +127,13 @@ type Ledger = {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly key: TableKey
-  /** Chunks that are read at once; as many as is good unless given. */
+  /** Chunks per read; a default applies if absent. */
   readonly page?: number
 }
 
 /**
  * @param sourceIdentity `CopyStore.identity` of the source
- * @returns null where the ledger knows no copy of the same rows of the same table, or has no chunk of it that could be counted
+ * @returns null if the ledger knows no copy of the same rows of this table, or has no chunk that can be counted
  */
 export async function copiedTable(
   one: PlannedTable,
@@ -151,13 +151,13 @@ export async function copiedTable(
   if (!(await chunks.has(CLOSED))) return null
   const ledger = { database, owner, key }
   if (isRanged(plan)) return new CopiedTable(null, 0n, ledger)
-  // Until all of it is copied, the table cannot be counted.
+  // A table counted as a whole can be counted only when all of it is copied.
   if (await chunks.has(`NOT ${CLOSED}`)) return null
   const [known, aside] = [await runs.planSurplus(key), await chunks.asideSurplus()]
   return new CopiedTable(new CopiedPart(null, known === null ? null : known + aside), aside, ledger)
 }
 
-/** Whether a copy and a comparison mean the same rows of one table, found by the same keys on both sides; which of their columns is another matter. */
+/** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */
 function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableWishes): boolean {
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const now = essenceUnder(stored.hash, sourceIdentity, plan)
@@ -171,7 +171,7 @@ function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { 
   )
 }
 
-/** Where the columns of a key go to, as `plan-hash` tells of columns. */
+/** Target columns of the key, parsed from `plan-hash` column texts. */
 function keyColumns(columns: unknown, key: readonly string[]): readonly (string | undefined)[] {
   const all = (columns as readonly string[]).map((column) => column.slice(0, column.indexOf(' as ')))
   return key.map((name) => all.find((column) => column.startsWith(`${name} -> `)))

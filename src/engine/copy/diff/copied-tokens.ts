@@ -1,4 +1,4 @@
-/** Which chunks of a copy the ranges of a ring belong to that are compared, however either were split, and which chunks were compared to their end. */
+/** Maps compared token ranges to chunks of a copy, however divided, and tracks which chunks are compared completely. */
 import { cutTokens, tokenCount, type TokenRange } from '../../../model/copy/ring.ts'
 import { chunkTokens, type RingPlan } from '../plan/ring-plan.ts'
 import type { CopiedPart } from './copied-part.ts'
@@ -11,18 +11,18 @@ type Closed = { readonly tokens: TokenRange; readonly id: number }
 export class CopiedTokens {
   readonly table: CopiedTable
   readonly #ring: RingPlan
-  /** Closed chunks, ascending; what else the ledger says of them is asked for when they are compared. */
+  /** Completed chunks, ascending; their other fields are read when they are compared. */
   readonly #chunks: readonly Closed[]
-  /** Parts that are being compared, by the ids of their chunks. */
+  /** Parts being compared, by chunk id. */
   readonly #begun = new Map<number, CopiedPart>()
-  /** Tokens of those that were not compared yet. */
+  /** Tokens of each part that are not compared yet. */
   readonly #left = new Map<CopiedPart, bigint>()
 
   private constructor(table: CopiedTable, ring: RingPlan, chunks: readonly Closed[]) {
     this.table = table
     this.#ring = ring
     this.#chunks = chunks
-    // Whether all of its rows were compared is known once those that only the target has were looked for.
+    // The whole table counts as compared only after the search for rows that only the target has.
     if (table.whole !== null) this.#left.set(table.whole, tokenCount(ring.ring))
   }
 
@@ -40,7 +40,7 @@ export class CopiedTokens {
     )
   }
 
-  /** A range, cut where chunks begin and end. */
+  /** Divides a range at the bounds of chunks. */
   async pieces(tokens: TokenRange): Promise<readonly TokenPiece[]> {
     const { whole } = this.table
     if (whole !== null) return [{ range: tokens, part: whole }]
@@ -70,13 +70,13 @@ export class CopiedTokens {
     this.table.compared(part)
   }
 
-  /** Rows that only the target has were looked for, wherever they lie. */
+  /** Call when the whole target was searched for rows that only it has. */
   lookedForExtra(): void {
     const { whole } = this.table
     if (whole !== null) whole.isWhole = this.#left.get(whole) === 0n
   }
 
-  /** No two chunks have a token in common. */
+  /** Chunks that overlap the range; chunks never share a token. */
   #within({ low, high }: TokenRange): readonly Closed[] {
     let [from, to] = [0, this.#chunks.length]
     while (from < to) {
@@ -98,7 +98,7 @@ export class CopiedTokens {
     if (missing.length === 0) return
     for (const chunk of await this.table.chunksOf(missing)) {
       const [tokens, part] = [chunkTokens(chunk, this.#ring), this.table.partOf(chunk)]
-      // Another lane may have begun it meanwhile.
+      // Another worker may have begun it meanwhile.
       if (tokens === null || part === null || this.#begun.has(chunk.id)) continue
       this.#begun.set(chunk.id, part)
       this.#left.set(part, tokenCount(tokens))

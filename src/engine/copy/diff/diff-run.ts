@@ -1,4 +1,4 @@
-/** What a comparison of two databases may say. */
+/** Events of a comparison of two databases. */
 import type { diff } from '../operations/diff/declaration.ts'
 import type { RunOf } from '../../run/run-context.ts'
 

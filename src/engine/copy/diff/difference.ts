@@ -1,4 +1,4 @@
-/** One row that is not the same on both sides. */
+/** One row that differs between the two sides. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -10,7 +10,7 @@ import { boundOf } from './sides.ts'
 export type Difference = {
   readonly key: RowKey
   readonly kind: 'missing' | 'extra' | 'different'
-  /** Names of the source. */
+  /** By the source's column names. */
   readonly columns: readonly {
     readonly column: string
     readonly source: string | null
@@ -18,21 +18,21 @@ export type Difference = {
   }[]
   /** Columns that the target wrote later than the source. */
   readonly newer?: readonly string[]
-  /** Why a side cannot be asked for the key: what the row is like now, nobody can tell. */
+  /** Why a side cannot be queried by this key; the current state of the row is then unknown. */
   readonly unasked?: SluiceError
 }
 
-/** Differences of two rows; none where they are equal. */
+/** Differing columns of two rows; empty if they are equal. */
 export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
   return comparedColumns(plan).flatMap(({ from }, i) => {
     const [x, y] = [source[i] ?? null, target[i] ?? null]
     const [a, b] = [shown(x), shown(y)]
-    // What is stored as another kind of value differs, however it is spelled.
+    // Values of different kinds differ, even if their texts are equal.
     return a === b && typeof x === typeof y ? [] : [{ column: from, source: a, target: b }]
   })
 }
 
-/** Of a row whose key another row of the source has, too, as the target holds it: that one is there, or neither. */
+/** A row whose key equals that of another source row in the target. The target holds at most one of them. */
 export function oneKeyOf(plan: TablePlan, row: Row): Difference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
     hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',

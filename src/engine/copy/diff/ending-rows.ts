@@ -1,14 +1,14 @@
-/** Values that expire while they are compared: what one side has for some moments longer than the other is no difference. */
+/** Values that expire during a comparison: it is no difference if one side shows them a little longer. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { areStamped, type Sides } from './sides.ts'
 import { expiryOf, LIVES_APART_MS, sameCell, type Timed } from './times.ts'
 
 /**
- * Until when values may end on one side and still be read on the other: the time that reading took, whole seconds of both servers, and by how much their
- * clocks are off.
- * @param begunMs when both sides were asked, in milliseconds since 1970
+ * Until when a value may have expired on one side and still be read on the other. Covers the duration of the read, the
+ * whole seconds of both servers and their clock offsets.
+ * @param begunMs when both sides were queried, in milliseconds since 1970
  * @param rows of both sides
- * @returns milliseconds since 1970; 0 where nothing of it expires
+ * @returns milliseconds since 1970; 0 if no value expires
  */
 export async function endingUntil(
   { plan, source, target }: Sides,
@@ -21,7 +21,7 @@ export async function endingUntil(
   return now + (now - begunMs) + LIVES_APART_MS + Math.max(...apart)
 }
 
-/** Whether all in which two rows differ, or the row that one side alone has, ends until then. @param until of `endingUntil` */
+/** True if all differing values, or a row on one side only, expire by `until`. @param until of `endingUntil` */
 export function isEnding(
   plan: TablePlan,
   source: Timed | undefined,
@@ -33,7 +33,7 @@ export function isEnding(
   const all = [...plan.columns.keys()]
   if (source !== undefined && target !== undefined) {
     const unlike = all.filter((at) => !sameCell(source.row[at] ?? null, target.row[at] ?? null))
-    // Equal values that end at different moments are a difference of their own.
+    // Equal values with different expiry are a difference of their own.
     if (unlike.length === 0) return false
     return unlike.every((at) => {
       const [here, there] = [source.row[at] ?? null, target.row[at] ?? null]
@@ -43,7 +43,7 @@ export function isEnding(
   }
   const only = source ?? target
   if (only === undefined) return false
-  // A row does not live by what its partition shares; a partition without rows does.
+  // Static columns do not keep a row alive; they do keep a partition without rows.
   const key = all.filter((at) => plan.source.key.includes(plan.columns[at]?.from ?? ''))
   const isRow = key.every((at) => (only.row[at] ?? null) !== null)
   const timed = all.filter(

@@ -1,12 +1,12 @@
 /**
- * What is asked before two tables, or two ranges of them, are called equal or proved: whether the rows that were found to differ explain how many each side
- * holds. What a comparison loses on its way is caught here, whatever lost it.
+ * Last check before two tables or ranges are called equal or proved: the differences found must explain the row counts
+ * of both sides. Catches rows that the comparison itself lost, whatever the cause.
  */
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowsText } from '../chunk/rows-text.ts'
 
-/** What a comparison has counted. */
+/** Counts of a comparison. */
 type Counted = {
   readonly rows: bigint
   readonly targetRows: bigint
@@ -14,18 +14,18 @@ type Counted = {
   readonly extra: bigint
 }
 
-/** Sums of both sides, and how many rows are known to stand in their way. */
+/** Counts with checksums of both sides. */
 type Compared = Counted & {
   readonly source: Digest
   readonly target: Digest
-  /** Rows that one side alone may have, or has with other values: refused by the target, or unreadable at the source. */
+  /** Rows that may be on one side only or have other values: refused by the target, or unreadable at the source. */
   readonly aside: bigint
 }
 
 /**
  * @param name of what was compared
- * @param aside rows that may be missing, and need not be
- * @returns null where the rows that differ explain what each side holds
+ * @param aside rows that may be missing but need not be
+ * @returns null if the differing rows explain the counts of both sides
  */
 export function unexplained(
   name: string,
@@ -40,7 +40,7 @@ export function unexplained(
   )
 }
 
-/** The same of a range with sums: where nothing is known to differ, they are equal. */
+/** The same for a range with checksums: these must be equal if no row is known to differ. */
 export function unproved(name: string, compared: Compared): SluiceError | null {
   const { source, target, aside, extra, missing } = compared
   const counts = unexplained(name, compared, aside)

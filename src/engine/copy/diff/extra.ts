@@ -8,10 +8,10 @@ import { differenceOf, type Difference } from './difference.ts'
 import { boundOf, findsByKey, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
-/** Rows that are looked for in one reading of the whole source. */
+/** Rows searched for in one read of the whole source. */
 const AT_ONCE = 50_000
 
-/** Finds rows of the target whose keys the source has not, wherever they lie. */
+/** Finds rows of the target whose keys the source does not have, anywhere in the table. */
 export async function findExtra(
   sides: Sides,
   range: Range,
@@ -32,7 +32,7 @@ export async function findExtra(
   }
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
-    // Of rows that cannot be read, the second look finds out that they are there.
+    // Ignore unreadable rows here: the later second read of the suspects finds that they exist.
     const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
     const there = await rowsByKey(source, request, plan, signal)
     for (const row of rows) {
@@ -45,10 +45,7 @@ export async function findExtra(
   await name()
 }
 
-/**
- * Leaves only rows whose keys no row of the source has that can be read.
- * @returns why one cannot be read, which may be any of them
- */
+/** Keeps rows whose keys no readable source row has. @returns error of an unreadable row, which may be any of them */
 async function forgetThere(sides: Sides, unfound: Map<string, Row>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const places = keyPlaces(plan)

@@ -1,4 +1,4 @@
-/** A table that is written to shows rows on their way as differences: they are looked at again, with fresh eyes. */
+/** Reads differing rows again in new snapshots: in a table under writes, rows on their way appear as differences. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -11,7 +11,7 @@ import { livesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
 const KEYS_AT_ONCE = 200
-/** Rows that are nowhere any more of which it is made sure, of one look. */
+/** Most rows found on neither side that are verified, per read. */
 const MOST_MADE_SURE = 100
 
 export type Again = {
@@ -21,23 +21,23 @@ export type Again = {
   readonly times: TimeWish
 }
 
-/** What became of differences at the last look at them. */
+/** Result of the last read of the differences. */
 type LookedAt = {
-  /** Those that still differ, as they differ now; each as it was where a side cannot be asked for its key. */
+  /** Those that still differ, with current values; unchanged if a side cannot be queried by the key. */
   readonly differ: readonly Difference[]
-  /** Rows that differed a moment ago and no more. */
+  /** Rows that no longer differ. */
   readonly gone: number
-  /** Rows of the source that cannot be read: they are there, and told elsewhere. */
+  /** Unreadable rows of the source: they exist, and are reported elsewhere. */
   readonly unread: number
-  /** Rows of each side that have come since the differences were found, less those that have gone. */
+  /** Rows added on each side since the differences were found, minus rows removed. */
   readonly rows: bigint
   readonly targetRows: bigint
 }
 
-/** How often a key stands on each side. */
+/** Number of rows with the key on each side. */
 type Present = { readonly source: bigint; readonly target: bigint }
 
-/** One suspect: null where it cannot be read at the source. */
+/** Result for one suspect; null if it cannot be read at the source. */
 type Look = { readonly difference: Difference | null; readonly now: Present } | null
 
 const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
@@ -47,8 +47,9 @@ const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
 }
 
 /**
- * No suspect gets lost: each differs still, was seen to be equal or nowhere, or cannot be read at the source.
- * @param patient look a second and a third time, some moments later; where very many differ, that they do is no matter of a moment
+ * Each suspect ends in one group: still differs, seen equal or on neither side, or unreadable at the source.
+ * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
+ * very many rows differ
  */
 export async function lookAgain(suspects: readonly Difference[], around: Again, patient: boolean): Promise<LookedAt> {
   const sum = { gone: 0, unread: 0, rows: 0n, targetRows: 0n }
@@ -80,13 +81,13 @@ export async function lookAgain(suspects: readonly Difference[], around: Again, 
     }
     const moved = again.length < left.length
     left = again
-    // Nothing has moved: what differs differs.
+    // Nothing changed since the last read, so the rest really differs.
     if (!moved) break
   }
   return { differ: [...left, ...known], ...sum }
 }
 
-/** A row that cannot be read or asked for, among others, is found by halves. @returns one for each suspect, in their order */
+/** Isolates a row that cannot be read or queried by halving the list. @returns one result per suspect, in order */
 async function look(sides: Sides, suspects: readonly Difference[], times: TimeWish): Promise<readonly Look[]> {
   try {
     return await lookAt(sides, suspects, times)
@@ -100,7 +101,7 @@ async function look(sides: Sides, suspects: readonly Difference[], times: TimeWi
   }
 }
 
-/** Of rows that are found nowhere by their keys, whether the side that had them has such a key at all. */
+/** For rows found on neither side by key: checks whether the side that had the row has such a key at all. */
 async function madeSure(
   sides: Sides,
   suspects: readonly Difference[],
@@ -122,7 +123,7 @@ async function madeSure(
   return sure
 }
 
-/** Whether the largest key up to this one is this one. Where rows lie on a ring, or a key is NULL, nobody can ask that. */
+/** True if the largest key up to `key` is `key`. Not answerable on a ring or for a NULL key: false then. */
 async function stands(sides: Sides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
   const { plan, signal } = sides
   const through = key.flatMap((text) => text ?? [])
@@ -133,7 +134,7 @@ async function stands(sides: Sides, side: 'source' | 'target', key: RowKey): Pro
   return last !== null && range.by === 'key' && JSON.stringify(last) === JSON.stringify(range.through)
 }
 
-/** A row that nobody can look at differs, unless the source has it and cannot give it. */
+/** A row that cannot be read counts as different, unless it is the source that has it and cannot read it. */
 async function lookAlone(sides: Sides, suspect: Difference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const

@@ -1,32 +1,35 @@
-/** Keys of the source that were compared: where several rows have one key in the target, the target holds one of them. */
+/** Source keys already compared. If several source rows get one key in the target, it holds only one of them. */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** Three quarters of the slots of a table of 2^24: 320 MiB. */
+/** Three quarters of the slots of a table of 2^24 slots: 320 MiB. */
 const MOST_KEYS = 12_582_912
 const FIRST_SLOTS = 1024
 /** 32-bit words of a digest. */
 const WORDS = 4
 
-/** One pass over rows. */
+/** One pass over the rows. */
 export type MeetingKeys = {
-  /** @returns the first row of each key, and the others, of which the target has none. @throws SluiceError UNSUPPORTED_KEY where there are too many */
+  /**
+   * @returns the first row of each key, and the others, which the target does not have. @throws SluiceError
+   * UNSUPPORTED_KEY if there are too many keys
+   */
   taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] }
 }
 
-/** Keys by their digests of 128 bits, which no two keys share, each with the last pass that has met it. */
+/** Keys as 128-bit digests (collisions ruled out in practice), each with the last pass that met it. */
 export class MetKeys {
   readonly #most: number
-  /** What each pass compares, by its number. Passes count from 1. */
+  /** Part compared by each pass, indexed by pass number from 1. */
   readonly #parts: number[] = [0]
   #digests = new Uint32Array(FIRST_SLOTS * WORDS)
   #passes = new Uint32Array(FIRST_SLOTS)
   #size = 0
 
-  /** @param most keys that are kept */
+  /** @param most keys kept in memory */
   constructor(most = MOST_KEYS) {
     this.#most = most
   }
@@ -40,7 +43,7 @@ export class MetKeys {
   #taken(plan: TablePlan, rows: readonly Row[], pass: number): ReturnType<MeetingKeys['taken']> {
     const places = plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
     const first = new Set(rows.filter((row) => this.#isFirst(keyTextOf(row, places), pass)))
-    // Past the limit a row with a known key could pass for the first one.
+    // Past the limit, a row with a known key could be taken for the first one.
     if (this.#size > this.#most) throw tooMany(plan, this.#most)
     return { first, others: rows.filter((row) => !first.has(row)) }
   }
@@ -73,7 +76,7 @@ export class MetKeys {
   }
 }
 
-/** Of a digest, or the free one that is its. */
+/** Slot of a digest, or the free slot for it. */
 function slotOf(words: Uint32Array, digests: Uint32Array, passes: Uint32Array): number {
   const mask = passes.length - 1
   let slot = (words[0] ?? 0) & mask

@@ -1,17 +1,17 @@
-/** What a comparison came to, as numbers. */
+/** Counts of a comparison. */
 export type Outcome = {
   rows: bigint
   targetRows: bigint
   missing: bigint
   extra: bigint
   different: bigint
-  /** Of all of these. */
+  /** Repaired, of all of these. */
   fixed: bigint
-  /** Ranges of a table without a key that differ. */
+  /** Differing ranges of a table without a key. */
   ranges: bigint
   /** Different, and written later in the target. */
   newer: bigint
-  /** Rows that could not be read, or not be mended. */
+  /** Rows that could not be read or repaired. */
   errors: bigint
 }
 
@@ -27,7 +27,7 @@ export const NO_OUTCOME: Readonly<Outcome> = {
   errors: 0n,
 }
 
-/** Rows that are not as they should be. */
+/** Rows that still differ or failed. */
 export function openOf({ missing, extra, different, ranges, fixed, errors }: Outcome): bigint {
   return missing + extra + different + ranges + errors - fixed
 }
@@ -36,5 +36,5 @@ export function addOutcome(sum: Outcome, one: Readonly<Outcome>): void {
   for (const name of Object.keys(sum) as (keyof Outcome)[]) sum[name] += one[name]
 }
 
-/** What to do about rows that no key tells apart. */
+/** Hint for rows that no key distinguishes. */
 export const KEYLESS_HINT = 'give them a key at the source, or copy the table again with --restart'

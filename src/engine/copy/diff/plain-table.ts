@@ -1,4 +1,4 @@
-/** One table that lies on no ring: ranges of keys whose sums agree are done, and what differs in the others is settled at the end. */
+/** Compares a table without a token ring: ranges with equal checksums are done; differences are settled at the end. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/port.ts'
@@ -15,10 +15,10 @@ import { noneSettled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
 import { tellUnread } from './unread.ts'
 
-/** Differences that are looked at once more; what is beyond them is counted as it was found. */
+/** Differences that are read again; further ones are counted as found. */
 const MOST_RECHECKED = 20_000
 
-/** @param copied null where no copy of the same rows is known, or nothing is mended */
+/** @param copied null if no copy of the same rows is known, or nothing is repaired */
 export async function diffPlain(
   operation: DiffOperation,
   sides: Sides,

@@ -1,4 +1,4 @@
-/** How far the comparison of one table is: rows, ranges of keys, and what was found. */
+/** Progress of the comparison of one table: rows, key ranges, differences found. */
 import { dec, type Emit, type EventBody } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 
@@ -21,7 +21,7 @@ export class DiffProgress {
   #looked = 0n
   #toldAt = Number.NEGATIVE_INFINITY
 
-  /** @param extent what there is to compare, as far as is known */
+  /** @param extent what is to be compared, as far as known */
   constructor(table: string, extent: DiffExtent, emit: Emit<'diff.progress'>, clock: Clock) {
     this.#table = table
     this.#extent = extent
@@ -31,12 +31,12 @@ export class DiffProgress {
     this.step('comparing')
   }
 
-  /** A range whose sums differ is looked at in about so many pieces. */
+  /** A range with different checksums is divided into about this many pieces. */
   divided(pieces: number): void {
     this.#left += Math.max(1, pieces) - 1
   }
 
-  /** A range is compared; `rows` of the source that were not told of before. */
+  /** A range is compared; `rows` of the source that were not reported before. */
   settled(rows: bigint): void {
     this.#ranges++
     this.#left = Math.max(0, this.#left - 1)
@@ -51,7 +51,10 @@ export class DiffProgress {
     this.#tell('comparing')
   }
 
-  /** So many more rows of the target were looked up in the source; nothing else says how far that is, and it takes as long as everything before. */
+  /**
+   * Counts rows of the target that were searched for in the source. This takes about as long as everything before, so
+   * it reports its own progress.
+   */
   lookedUp(rows: number): void {
     this.#looked += BigInt(rows)
     const now = this.#clock.ticks()
@@ -64,7 +67,7 @@ export class DiffProgress {
     this.#differences++
   }
 
-  /** @param differences as they are known now, where some have gone away */
+  /** @param differences current count, if some have gone */
   step(step: Step, differences = this.#differences): void {
     this.#differences = differences
     if (step !== 'comparing') this.#left = 0
@@ -73,7 +76,7 @@ export class DiffProgress {
 
   #tell(step: Step): void {
     const { estimated } = this.#extent
-    // By then every row of the source is compared, and an estimate is none any more.
+    // Every row of the source is compared by then, so use the real count instead of the estimate.
     const rows = step === EXTRA ? this.#rows : this.#extent.rows
     this.#emit({
       type: 'diff.progress',

@@ -1,4 +1,4 @@
-/** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction, or before it. */
+/** Makes the target equal to the source, key by key. The old row is recorded in the same transaction, or before it. */
 import { randomUUID } from 'node:crypto'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -23,48 +23,45 @@ export type Repairing = {
   readonly hold?: RepairHold
 }
 
-/** What a program has to hold for as long as it repairs: a write without it changes nothing. */
+/** Lease that a process must hold while it repairs; a write without it changes nothing. */
 export type RepairHold = {
-  /** Changes one row as long as the program holds it. */
+  /** Updates one row while the process holds the lease. */
   readonly renew: Statement
-  /** Gives a row as long as the program holds it. */
+  /** Gives a row while the process holds the lease. */
   readonly guard: Statement
 }
 
 export type MendWish = {
-  /** Remove rows that the source has not; otherwise they stay. */
+  /** Remove rows that the source does not have; otherwise they stay. */
   readonly deleteExtra: boolean
   readonly only?: 'missing' | 'different'
-  /** Count up rows of counters that the target has not. */
+  /** Write missing counter rows by counting up. */
   readonly counters?: true
   readonly overwriteNewer?: true
   readonly times?: TimeWish
 }
 
-/** `left`: nothing was to be done about it, or the target wrote it later. `equal`: it differs no more. */
+/** `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. */
 export type Mended = 'fixed' | 'left' | 'equal' | SluiceError
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/** Of writes that may be repeated: one whose answer got lost is done once more. */
+/** For writes that may be repeated: a write whose reply was lost is done again. */
 const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
 const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
-/** What is going to be written, or removed where there is no row. */
+/** A row to write, or to remove if `after` is null. */
 type Change = {
   readonly text: string
   readonly key: RowKey
   readonly before: Row | null
-  /** With what the target is to compute. */
+  /** Including values that the target computes itself. */
   readonly after: Row | null
   readonly stamp: Stamp | undefined
-  /** As it was read at the source; null where the source has no such row. */
+  /** The source row as read; null if the source has none. */
   readonly source: Timed | null
 }
 
-/**
- * Reads the rows again on both sides and brings them over.
- * @returns what became of each key, by its JSON text
- */
+/** Reads the rows again on both sides and writes the source's values. @returns the result per key, by its JSON text */
 export async function repairKeys(
   sides: Sides,
   keys: readonly RowKey[],
@@ -97,7 +94,7 @@ export async function repairKeys(
   return outcome
 }
 
-/** Keys under which the target holds a row with another key: what is written there would go over that row. */
+/** Keys for which the target returns a row with another key (collation): a write would overwrite that row. */
 async function heldOtherwise(sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set()
   const asked = new Set(keys.map((key) => JSON.stringify(key)))
@@ -141,7 +138,7 @@ function changeOf(
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
 }
 
-/** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
+/** Separates new rows, existing rows and removals: with `byRow`, NULLs are written only over existing rows. */
 function grouped<C extends Change>(changes: readonly C[], byRow: boolean): readonly (readonly C[])[] {
   const kinds: ((change: C) => boolean)[] = byRow
     ? [
@@ -153,7 +150,7 @@ function grouped<C extends Change>(changes: readonly C[], byRow: boolean): reado
   return kinds.map((kind) => changes.filter(kind)).filter(({ length }) => length > 0)
 }
 
-/** All of them together; where one is refused, each alone. */
+/** Applies all changes together; if one is refused, each alone. */
 async function applied(
   plan: TablePlan,
   changes: readonly Change[],
@@ -181,8 +178,8 @@ async function applied(
 }
 
 /**
- * What was removed in the target a moment ago hides what is written with an older time, and a target may compute another value: whether a row is mended is seen by
- * reading it.
+ * Reads repaired rows again. In some targets a recent removal hides a write with an older time, and a target may
+ * compute another value, so only a read shows whether a row is repaired.
  */
 async function readAgain(
   sides: Sides,
@@ -196,7 +193,7 @@ async function readAgain(
   const { checked } = sides.plan
   const byRow = around.to.can.atomic === 'row'
   const unlike = async (): Promise<readonly Change[]> => {
-    // An open view may show the rows as they were before they were written.
+    // New view: an open one may show the rows as before the write.
     await using target = await around.to.source(around.signal)
     const found = await byBound(
       { ...sides, target },
@@ -219,13 +216,13 @@ async function readAgain(
   for (const { text } of left) outcome.set(text, byRow || checked === undefined ? 'left' : computedOtherwise(checked))
 }
 
-/** Whether the target computes another value of what it was given; of a row that others have written since, nothing is known. */
+/** True if the target computes another value from these values. False if another writer changed the row since. */
 function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): boolean {
   const isSame = (cell: Row[number], at: number): boolean => sameCell(cell ?? null, now[at] ?? null)
   return given.slice(0, columns.length).every(isSame) && !given.every(isSame)
 }
 
-/** Of rows that were written, and differ still. */
+/** Error for rows that were written and still differ. */
 function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
   const names = checked.map(({ to }) => to).join(', ')
   return new SluiceError('ROW_REFUSED', `the target computes ${names} by itself, and comes to another value`, {
@@ -233,7 +230,7 @@ function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
   })
 }
 
-/** A row that repairs of one run have changed, as it was before the first of them and as the last one has left it. */
+/** A row changed by repairs of one run: as it was before the first one, and as the last one left it. */
 export type Undoing = {
   readonly ids: readonly string[]
   readonly key: RowKey
@@ -241,7 +238,7 @@ export type Undoing = {
   readonly after: Row | null
 }
 
-/** Puts rows back as they were before a repair; those of one call together. */
+/** Restores rows as they were before a repair; the rows of one call together. */
 export async function undoRepairs(plan: TablePlan, undone: readonly Undoing[], around: Repairing): Promise<void> {
   const back = undone.map(({ ids, key, before, after }) => {
     return { ids, text: '', key, before: after, after: before, stamp: undefined, source: null }
@@ -254,9 +251,9 @@ export async function undoRepairs(plan: TablePlan, undone: readonly Undoing[], a
 }
 
 /**
- * Writes rows over what has their keys, or removes what has the keys where there are no rows.
- * @param landed gives a row once the notes are stored, where they are stored together with the rows
- * @throws SluiceError LEASE_LOST where another program holds what this one has to
+ * Overwrites the rows with these keys, or removes them where there is no new row.
+ * @param landed gives a row once the notes are stored, if notes and rows share a transaction
+ * @throws SluiceError LEASE_LOST if another process holds the lease
  */
 async function change(
   plan: TablePlan,
@@ -269,11 +266,11 @@ async function change(
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
   const isNew = atomic === 'row' && changes.every(({ before }) => before === null)
-  // Without a transaction around all of it, what was there is written down before it is changed.
+  // Without one transaction for all of it, record the old rows before changing them.
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
-    // Each note has a key of its own: a second time it would be refused for that.
+    // The notes need no tokens any more: each has its own key, so a repeat would be refused.
     await database.batch([forgetBatches(owner)])
   }
   await withWriter(
@@ -282,7 +279,7 @@ async function change(
       table: targetTable(plan),
       columns: writeColumns(plan),
       range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
-      // Over what is there nulls are written too; a row that is not there needs none.
+      // Over existing rows NULLs are written too; a new row needs none.
       onExisting: rows.length === 0 ? 'replace-range' : isNew ? 'refuse' : 'upsert',
       careful: false,
       cursor: null,
@@ -317,7 +314,7 @@ async function byBound(
   return new Map([...rows.values()].map((one) => [JSON.stringify(boundOf(plan, one.row)), one]))
 }
 
-/** Names of the source of columns whose values differ, or expire at another moment where that is compared. */
+/** Source names of columns whose values differ, or whose expiry differs if that is compared. */
 function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
   const values = comparedColumns(plan).flatMap(({ from }, at) =>
     sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
@@ -326,7 +323,7 @@ function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[
   return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
 }
 
-/** Whether its values are added to, and never set. */
+/** True for counter tables: values are added to, never set. */
 function isCounting({ columns }: TablePlan): boolean {
   return columns.some(({ target }) => target.native === 'counter')
 }

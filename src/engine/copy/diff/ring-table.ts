@@ -1,4 +1,4 @@
-/** One table whose rows lie on a ring: its ranges are compared by several workers, and each is told as soon as it is settled. */
+/** Compares a table with a token ring: several workers compare its ranges, each reported once it is settled. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'
@@ -17,12 +17,12 @@ import { tellUnread } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
-/** Differences of a range that wait to be settled together. */
+/** Differences of a range that are settled in one call. */
 const TOGETHER = 1000
 
 export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
 
-/** Who keeps a record of ranges elsewhere. */
+/** Keeps a record of ranges elsewhere. */
 export type RangeRecord = {
   readonly begun: (tokens: TokenRange) => Promise<void>
   readonly ended: (tokens: TokenRange, range: DiffRange) => Promise<void>
@@ -31,18 +31,18 @@ export type RangeRecord = {
 export type RingTable = {
   readonly sides: Sides
   readonly ring: RingPlan
-  /** In the order in which they are to be compared. */
+  /** In the order of comparison. */
   readonly ranges: readonly TokenRange[]
   readonly workers: number
   readonly settler: Settler
   readonly progress: DiffProgress
   readonly record: RangeRecord | null
-  /** Null where no copy of the same rows is known, or nothing is mended. */
+  /** Null if no copy of the same rows is known, or nothing is repaired. */
   readonly copied: CopiedTokens | null
   readonly run: DiffRun
 }
 
-/** @returns what the ranges came to, and the error of the first one that could not be compared to its end */
+/** @returns totals of the ranges, and the error of the first range that could not be compared completely */
 export async function diffRing(table: RingTable): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
   const outcome: Outcome = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
@@ -60,7 +60,7 @@ export async function diffRing(table: RingTable): Promise<{ readonly outcome: Ou
     }
   }
   const lanes = Math.max(1, Math.min(table.workers, table.ranges.length))
-  // What goes wrong in one lane must not leave the others behind at work.
+  // Wait for all workers, even if one fails.
   for (const ended of await Promise.allSettled(Array.from({ length: lanes }, (_, i) => lane(i + 1))))
     if (ended.status === 'rejected') throw ended.reason
   const { plan } = table.sides
@@ -118,7 +118,10 @@ async function diffRange(
   return { event, one, ...given(error) }
 }
 
-/** Of a target without the ring all rows are looked for in the source; of a part of the ring nobody could say which belong to it. */
+/**
+ * In a target without the ring, searches the source for all target rows. With only a part of the ring it is unknown
+ * which rows belong to it, so the search is skipped.
+ */
 async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: Outcome): Promise<void> {
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {

@@ -1,6 +1,7 @@
 /**
- * Parts of a table that are compared one after the other; open at both ends, so that rows outside the source's keys are found. Where a copy has filled the
- * table they end where its chunks do, so that what is found belongs to one of them.
+ * Parts of a table, compared one after the other. The first and last are open-ended, so that rows outside the source's
+ * keys are found. If a copy filled the table, parts end where its chunks do, so that each difference belongs to one
+ * chunk.
  */
 import { hasWholeBounds, keyMayBeNull } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -10,21 +11,21 @@ import type { CopiedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 import type { Sides } from './sides.ts'
 
-/** Rows of a range that is summed at once. */
+/** Rows of a range that gets one checksum. */
 export const SEGMENT_ROWS = 200_000
 
-/** Chunks of a segment, however few rows they hold. */
+/** Most chunks in a segment, however few rows they hold. */
 const SEGMENT_CHUNKS = 1000
 
-/** Into how many a segment is divided whose sums differ. */
+/** Number of pieces that a segment with different checksums is divided into. */
 const PARTS = 32
 
 export type Piece = { readonly range: Range; readonly part: CopiedPart | null }
 
-/** One range, and the pieces that it is made of: looked at one by one where its sums differ. */
+/** One range and the pieces it consists of. Pieces are compared one by one if the checksums of the range differ. */
 export type Segment = { readonly range: Range; readonly pieces: readonly Piece[] }
 
-/** @param copied null where no copy of the same rows is known */
+/** @param copied null if no copy of the same rows is known */
 export async function* segments(sides: Sides, copied: CopiedTable | null): AsyncGenerator<Segment> {
   const { plan } = sides
   const whole = copied?.whole ?? null
@@ -43,7 +44,7 @@ export async function* segments(sides: Sides, copied: CopiedTable | null): Async
   if (mayBeNull) yield one({ by: 'nullKey' }, whole)
 }
 
-/** Smaller segments of one with several pieces. */
+/** Divides a segment of several pieces into smaller ones. */
 export function divided({ pieces }: Segment): readonly Segment[] {
   const size = Math.ceil(pieces.length / PARTS)
   return Array.from({ length: Math.ceil(pieces.length / size) }, (_, i) =>
@@ -51,7 +52,7 @@ export function divided({ pieces }: Segment): readonly Segment[] {
   )
 }
 
-/** @param pieces neighbours by their keys, or one of any kind */
+/** @param pieces adjacent key ranges, or one piece of any kind */
 function joinedPieces(pieces: readonly Piece[]): Segment {
   const [first, last] = [pieces[0]?.range, pieces.at(-1)?.range]
   if (first === undefined || last === undefined) throw new Error('a segment has no piece')
@@ -60,12 +61,13 @@ function joinedPieces(pieces: readonly Piece[]): Segment {
 }
 
 /**
- * Each chunk as it is when its page of the ledger is read. What another run cuts again meanwhile is compared as it was, and as it is then: never left out.
- * @returns whether one of them holds the rows without a key
+ * Each chunk as of the read of its ledger page. A chunk that another run divides meanwhile is compared in its old and
+ * its new form, and never left out.
+ * @returns whether one chunk holds the rows with a NULL key
  */
 async function* ofChunks(sides: Sides, copied: CopiedTable): AsyncGenerator<Segment, boolean> {
   const integers = hasWholeBounds(sides.plan.source)
-  // That chunks are missing is said before anything is compared.
+  // Report missing chunks before anything is compared.
   if (!integers) (await coverNow(copied)).cover.gaps(integers)
   const cover = new Cover()
   let hasNullKeys = false
@@ -85,7 +87,7 @@ async function* ofChunks(sides: Sides, copied: CopiedTable): AsyncGenerator<Segm
   return hasNullKeys
 }
 
-/** @param seen what was told @param last the largest id of it @returns null where chunks have come since */
+/** @param seen chunks read @param last largest id among them @returns null if chunks were added since */
 async function gapsBehind(
   copied: CopiedTable,
   seen: Cover,
@@ -95,7 +97,7 @@ async function gapsBehind(
   try {
     return seen.gaps(integers)
   } catch {
-    // Some were cut again while they were told, and lie over others: the ledger says what is covered now.
+    // Some chunks were divided while they were read and overlap others: use the ledger's current coverage.
     const now = await coverNow(copied)
     return now.last > last ? null : now.cover.gaps(integers)
   }
@@ -111,7 +113,7 @@ async function coverNow(copied: CopiedTable): Promise<{ readonly cover: Cover; r
   return { cover, last }
 }
 
-/** Neighbours in groups of about as many rows as are summed at once, and other chunks one by one. @param rows of a chunk that nobody has read yet */
+/** Groups adjacent chunks up to the rows of one checksum; others stay alone. @param rows assumed for an unread chunk */
 async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncGenerator<readonly StoredChunk[]> {
   let group: StoredChunk[] = []
   let left = 0

@@ -1,4 +1,4 @@
-/** Differences as they are found: looked at again, mended where that is asked for, counted and told. */
+/** Settles differences: reads them again, repairs them if asked to, counts and reports them. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { DiffRun } from './diff-run.ts'
@@ -11,7 +11,7 @@ import { lookAgain } from './look-again.ts'
 import { repairKeys, type Mended, type MendWish, type RepairHold } from './repair.ts'
 import type { Sides } from './sides.ts'
 
-/** Differences that are looked at again with patience; beyond these it is no matter of a moment that tables differ. */
+/** Differences read again with a pause. With more than these, timing is not the cause. */
 const PATIENT = 20_000
 const AT_ONCE = 200
 
@@ -24,14 +24,14 @@ export type Settled = {
   removed: number
   newer: number
   errors: number
-  /** Differed a moment ago, and no more. */
+  /** Differed before, and no longer do. */
   gone: number
-  /** Rows of the source that cannot be read: they are there, and no difference. */
+  /** Unreadable rows of the source: they exist, and are no difference. */
   unread: number
-  /** Rows of each side that have come since the differences were found, less those that have gone; those left out that a repair brought or removed. */
+  /** Rows added on each side since then, minus rows removed; without rows that a repair wrote or removed. */
   rows: bigint
   targetRows: bigint
-  /** Rows of the source that the target did not take. */
+  /** Rows of the source that the target refused. */
   readonly refused: { readonly key: RowKey; readonly error: SluiceError }[]
 }
 
@@ -52,40 +52,40 @@ export const noneSettled = (): Settled => ({
 })
 
 export type Around = {
-  /** Gives the views in which rows of the source are read once more. */
+  /** Opens the views in which rows of the source are read again. */
   readonly from: Pick<CopyStore, 'source'>
   readonly to: CopyStore
-  /** Null where nothing is mended. */
+  /** Null if nothing is repaired. */
   readonly database: LedgerDatabase | null
   readonly runId: bigint
-  /** What this program has to hold while it writes; absent where nobody else would. */
+  /** Lease that this process must hold while it writes; absent if no other process would write. */
   readonly hold?: RepairHold
-  /** Told of every difference that is counted, and whether it was mended. */
+  /** Called for every counted difference, with whether it was repaired. */
   readonly settled?: (difference: Difference, isFixed: boolean) => void
 }
 
-/** What becomes of differences. */
+/** How differences are handled. */
 export type SettleWish = {
-  /** Mend them; otherwise they are only counted and named. */
+  /** Repair them; otherwise they are only counted and named. */
   readonly fix: boolean
   /** Differences that are named; all are counted. */
   readonly limit: number
   readonly mend: MendWish
-  /** Look at them again some moments later, so that rows on their way are not reported. */
+  /** Read them again after a pause, so that rows still on their way are not reported. */
   readonly patient: boolean
 }
 
-/** What is compared, without the views in which it is read. */
+/** What is compared, without the views to read it in. */
 export type Compared = Omit<Sides, 'source' | 'target'>
 
-/** The differences of one table. */
+/** Settles the differences of one table. */
 export class Settler {
   readonly #wish: SettleWish
   readonly #sides: Compared
   readonly #around: Around
   readonly #run: DiffRun
   #looked = 0
-  /** Keys of those that were named. */
+  /** Keys of named differences. */
   readonly #named = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
@@ -98,7 +98,7 @@ export class Settler {
     this.#run = run
   }
 
-  /** Says how many differences were counted and not named, those included that were told to nobody. */
+  /** Emits how many differences were counted and not named. @param more differences that never reached the settler */
   tellUnnamed(more: number): void {
     const all = this.#unnamed + more
     if (all === 0) return
@@ -106,14 +106,12 @@ export class Settler {
     this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
   }
 
-  /**
-   * @param into is added to
-   * @param before told how many are left, before any is mended
-   */
+  /** @param into receives the counts @param before called with the number that is left, before any repair */
   async settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
     if (suspects.length === 0) return before?.(0)
     if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)
-    // Each takes connections of the target for its looks and its transaction: several at a time could wait for each other's.
+    // One at a time: each takes connections of the target for its reads and its transaction, and several could wait for
+    // each other's connections.
     const settled = this.#turn.then(() => this.#settle(suspects, into, before))
     this.#turn = settled.catch(() => undefined)
     return settled
@@ -191,7 +189,7 @@ export class Settler {
 
   #name({ key, kind, columns, newer }: Difference, fixed: boolean): void {
     const text = JSON.stringify(key)
-    // What could not be mended may be found once more.
+    // A difference that could not be repaired may be found again.
     if (this.#named.has(text)) return
     if (this.#named.size >= this.#wish.limit) {
       this.#unnamed++

@@ -1,4 +1,4 @@
-/** The two sides of a comparison: the same table in two stores, each asked in its own names and its own order. */
+/** The two sides of a comparison: the same table in two stores, each queried by its own names and in its own order. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -18,15 +18,15 @@ export type Sides = {
   readonly source: SourceView
   readonly target: SourceView
   readonly signal: AbortSignal
-  /** Of the target only rows that fit this are compared, a condition in its SQL. */
+  /** Compare only target rows that meet this condition, in the target's SQL. */
   readonly targetWhere?: string
-  /** Compare when values expire, too, where both sides keep that. */
+  /** Compare expiry times too, where both sides keep them. */
   readonly lives?: true
-  /** Keys of the source that were compared; absent where each of them is one row. */
+  /** Keys of the source already compared; absent if every key stays one row in the target. */
   readonly met?: MeetingKeys
 }
 
-/** Kinds of values that every source finds again as they are compared. */
+/** Kinds of values whose canonical text finds the same key in every source. */
 const EXACT: ReadonlySet<ColumnType['kind']> = new Set([
   'bool',
   'int',
@@ -41,8 +41,8 @@ const EXACT: ReadonlySet<ColumnType['kind']> = new Set([
 ])
 
 /**
- * Whether a row of the source is found by its key as the target holds it. A partition of Cassandra is found by the bytes of its key, and 1.0 has others
- * than 1.00; of a key that loses something on its way, what is left finds nothing.
+ * True if the target's form of a key finds the row in the source. Cassandra finds a partition by the bytes of its key,
+ * and 1.0 and 1.00 have different bytes. A key that lost precision finds nothing.
  */
 export function findsByKey(plan: TablePlan): boolean {
   const { ring } = plan.source
@@ -52,7 +52,7 @@ export function findsByKey(plan: TablePlan): boolean {
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-/** A range of the source's keys as the target spells them; tokens are the same numbers on both sides. */
+/** A key range of the source in the target's spelling; tokens are the same numbers on both sides. */
 export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range {
   if (range.by === 'key' && plan.source.ring !== undefined) return range
   const types = keyTypes(plan)
@@ -77,7 +77,7 @@ export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowR
   return { table: plan.source, columns, range, where, ordered: false, ...sharedOnly(plan) }
 }
 
-/** The condition of the user is in the SQL of the source: in the target, everything that is there counts, or what `targetWhere` says. */
+/** The user's `--where` is SQL of the source. In the target every row counts, or those that `targetWhere` selects. */
 export function targetRequest({ plan, targetWhere }: Pick<Sides, 'plan' | 'targetWhere'>, range: Range): RowRequest {
   const columns = writeColumns({ columns: comparedColumns(plan) })
   const asked = targetRange({ plan }, range)
@@ -92,7 +92,7 @@ export function targetRequest({ plan, targetWhere }: Pick<Sides, 'plan' | 'targe
   return { ...request, asStored: true }
 }
 
-/** What only a Cassandra can hold is compared where both are. */
+/** Values that only Cassandra can hold are compared only if both sides are Cassandra. */
 function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
   return areStamped(plan) ? { sharedOnly: true } : {}
 }
@@ -117,7 +117,7 @@ export async function rowsByKey(
   return rows
 }
 
-/** Rows by key: the last one of each, and how many others have one of these keys, which nothing keeps from that in a table without a unique index. */
+/** The last row of each key. Other rows with the same key (no unique index) are kept apart and counted. */
 export class KeyedRows extends Map<string, Row> {
   readonly #places: readonly number[]
   readonly #others: Row[] = []
@@ -140,30 +140,30 @@ export class KeyedRows extends Map<string, Row> {
     }
   }
 
-  /** Rows that were read: of those keys only for which `among` holds, if it is given. */
+  /** Number of rows read. @param among count only keys for which it holds */
   count(among: (key: string) => boolean = () => true): bigint {
     const keys = [...this.keys()].filter(among)
     return BigInt(keys.length + this.#otherKeys.filter(among).length)
   }
 
-  /** Those that another row with the same key came behind. */
+  /** Earlier rows of keys that came again. */
   get others(): readonly Row[] {
     return this.#others
   }
 }
 
-/** Whether both sides tell when values were written. */
+/** True if both sides report write times. */
 export function areStamped({ source, target }: TablePlan): boolean {
   return source.ring !== undefined && target.ring !== undefined
 }
 
-/** Whether it is compared when values expire: what a run says of lives counts instead of those of the source. */
+/** Whether expiry times are compared: not if the run sets its own TTLs instead of those of the source. */
 export function comparesLives(plan: TablePlan, wish: TimeWish = {}): { readonly lives?: true } {
   const isOwn = wish.ttl === undefined && wish.dropStamps !== true && wish.livesOf === undefined
   return isOwn && areStamped(plan) ? { lives: true } : {}
 }
 
-/** Rows of a range by key, with the times of their values where both sides keep them and they are wanted. */
+/** Rows of a range by key, with write times and TTLs if both sides keep them and they are wanted. */
 export async function timedByKey(
   view: SourceView,
   request: RowRequest,
@@ -181,12 +181,12 @@ export async function timedByKey(
   return rows
 }
 
-/** Where in a row the columns of the key stand. */
+/** Positions of the key columns in a row. */
 export function keyPlaces(plan: TablePlan): readonly number[] {
   return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
 }
 
-/** The key of a row, its values as bounds are written. */
+/** Key of a row, with values as in bounds. */
 export function boundOf(plan: TablePlan, row: Row): RowKey {
   return rowKeyOf(row, keyPlaces(plan))
 }
@@ -196,6 +196,6 @@ function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
 }
 
 function canonical(type: ColumnType | undefined, text: string): string {
-  // What has no value is spelled so by older programs, and only texts can be empty.
+  // Older versions write a missing value as the empty text; only texts can be empty.
   return type === undefined || text === '' ? text : (keyPart(normalizer(type)(text)) ?? '')
 }

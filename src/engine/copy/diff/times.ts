@@ -1,30 +1,30 @@
-/** When a value that is mended is written: as the source wrote it, and never behind the back of one that the target wrote later. */
+/** Write times of repaired values: those of the source, and never overwriting a value that the target wrote later. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { CassandraWish } from '../operations/copy/wishes.ts'
 
-/** A row, and when its values were written, where both systems keep that. */
+/** A row with the write times and TTLs of its values, where both systems keep them. */
 export type Timed = { readonly row: Row; readonly stamp: Stamp | null }
 
-/** What a run says about times instead of the source. */
+/** Options of a run that replace the source's write times and TTLs. */
 export type TimeWish = Pick<CassandraWish, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
 
 export type Mend = {
   readonly row: Row
-  /** Absent where values are written as of now. */
+  /** Absent if values are written with the current time. */
   readonly stamp?: Stamp
-  /** Names of columns of the source whose values the target wrote later: they stay as they are. */
+  /** Source names of columns whose values the target wrote later; they stay. */
   readonly newer: readonly string[]
 }
 
-/** How far apart two moments of expiry may be: systems count in whole seconds, each in its own. */
+/** Tolerance between two expiry times: each system counts in whole seconds of its own clock. */
 export const LIVES_APART_MS = 2000
 
 /**
- * @param target null for a row that is missing
- * @param overwriteNewer write over values that the target wrote later
- * @param lives values that expire at another moment are mended, too
+ * @param target null for a missing row
+ * @param overwriteNewer overwrite values that the target wrote later
+ * @param lives also repair values with a different expiry
  */
 export function mendOf(
   plan: TablePlan,
@@ -45,17 +45,18 @@ export function mendOf(
     const cell = source.row[at] ?? null
     const isSame = sameCell(cell, target.row[at] ?? null) && !(lives && expiryApart(source, target, at))
     if (there === null || isSame) continue
-    // When it was removed at the source nobody knows: of two at one time the removal counts, and what comes later stays.
+    // The time of a removal at the source is unknown. Use the target's time: at equal times a removal wins, and later
+    // writes stay.
     if (cell === null) times[at] = there
     else if (time === null || time > there) continue
-    // Of two values at one time the larger one counts, whichever that is.
+    // At equal times the larger value wins, whichever side it is on, so write one unit later.
     else if (time === there || overwriteNewer) times[at] = there + 1n
     else newer.push(from)
   }
   return { row: source.row, stamp: { ...own, times }, newer }
 }
 
-/** The source's times and lives, as far as the run says nothing else. */
+/** Write times and TTLs of the source, unless the run sets others. */
 function wished({ columns }: TablePlan, stamp: Stamp, wish: TimeWish): Stamp {
   const { times, lives, readMs } = stamp
   const at = (names: readonly string[] | undefined): readonly number[] | null =>
@@ -69,7 +70,7 @@ function wished({ columns }: TablePlan, stamp: Stamp, wish: TimeWish): Stamp {
   const life =
     wish.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
   return {
-    // What the run itself says counts from the writing.
+    // A TTL set by the run counts from the write.
     ...(wish.ttl !== undefined || readMs === undefined ? {} : { readMs }),
     times: one === null ? times : times.map((time) => (time === null ? null : one)),
     lives: life === undefined ? lives : lives.map((_, i) => (times[i] == null || life === 0 ? null : life)),
@@ -81,7 +82,7 @@ function later(a: bigint | null, b: bigint | null): bigint | null {
   return a > b ? a : b
 }
 
-/** Columns whose values are equal and expire at different moments, with both moments. */
+/** Columns with equal values and different expiry, with both times. */
 export function differingLives(
   plan: TablePlan,
   source: Timed,
@@ -95,7 +96,7 @@ export function differingLives(
 }
 
 function expiryApart(source: Timed, target: Timed, at: number): boolean {
-  // What has no time has no life either: keys, collections, values that are not there.
+  // A value without a write time has no TTL either: keys, collections, missing values.
   if (source.stamp?.times[at] == null || target.stamp?.times[at] == null) return false
   const [here, there] = [expiryOf(source, at), expiryOf(target, at)]
   if (here === null || there === null) return here !== there

@@ -1,6 +1,6 @@
 /**
- * Compares two tables of which the source lies on a ring, one range of tokens after the other. Where the target lies on the same ring both sides are
- * read range by range; otherwise rows of the target are looked up by the keys of the source.
+ * Compares two tables, the source on a ring, one token range after the other. If the target is on the same ring, both
+ * sides are read by range; otherwise target rows are fetched by the keys of the source.
  */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -15,7 +15,7 @@ import { findExtra } from './extra.ts'
 import { boundOf, keyPlaces, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, type Timed } from './times.ts'
 
-/** Rows and bytes of one side that are held at the same time; ranges with more are halved. */
+/** Rows and bytes of one side kept in memory; larger ranges are halved. */
 const MOST_ROWS = 20_000
 const MOST_BYTES = 64 * 1024 * 1024
 const BATCH: BatchSize = { rows: 2000, bytes: 4 * 1024 * 1024 }
@@ -25,14 +25,14 @@ export type TokenTally = { rows: number; targetRows: number; valid: number; unre
 
 export type TokenHooks = {
   readonly found: (difference: Difference) => Promise<void>
-  /** A row of the source that cannot be read: its texts, as far as the system gave them. */
+  /** An unreadable row of the source: its texts, as far as the system returned them. */
   readonly unread: (row: readonly (string | null)[], error: SluiceError) => void
   readonly compared: (rows: number) => void
-  /** Told of every row of either side as it was read, where somebody sums them. */
+  /** Called with all rows of either side as read, for checksums. */
   readonly seen?: (side: 'source' | 'target', rows: Iterable<Row>) => void
 }
 
-/** @returns what was compared; extra rows of a target that lies on no such ring are not looked for */
+/** @returns counts; does not search for extra rows of a target that is not on the same ring */
 export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   if (sides.plan.sortsAlike) await byRange(sides, tokens, hooks, tally)
@@ -41,8 +41,8 @@ export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: Tok
 }
 
 /**
- * Looks up the rows of a range of the source in the target by their keys, where the two do not sort alike.
- * @returns what was compared; extra rows of the target are not looked for
+ * Fetches target rows by the keys of a source range, where the two sides sort differently.
+ * @returns counts; does not search for extra rows of the target
  */
 export async function compareLookedUp(sides: Sides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
@@ -64,7 +64,7 @@ async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tall
   ])
   if (here === null || there === null) {
     const halves = halveTokens(tokens)
-    // Partitions of one token, too many rows for the memory: what is there is looked for row by row.
+    // Partitions of one token with too many rows for memory: compare row by row.
     if (halves === null) {
       await byLookup(sides, range, hooks, tally)
       await findExtra(sides, range, async (difference) => {
@@ -103,7 +103,7 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
     const here = new Map(
       rows.flatMap((row, i) => (first.has(row) ? [[textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]] : [])),
     )
-    // A collation may find others beside those that were asked for.
+    // A collation may match other keys than the requested ones.
     const there = new Map([...asked].filter(([key]) => here.has(key)))
     await compareMaps(sides, here, there, hooks, tally)
   }
@@ -130,7 +130,7 @@ async function compareMaps(
   hooks.compared(here.size)
 }
 
-/** Rows of equal values that expire at different moments; null where these are not compared, or are the same. */
+/** Difference of rows with equal values and different expiry; null if expiry is not compared or is the same. */
 export function livesApart(
   { plan, lives }: Sides,
   here: Timed | undefined,
@@ -141,7 +141,7 @@ export function livesApart(
   return columns.length === 0 ? null : { key: boundOf(plan, here.row), kind: 'different', columns }
 }
 
-/** With the times of values, where those are compared. */
+/** Adds write times and TTLs to the request if they are compared. */
 function timed({ lives }: Sides, request: RowRequest): RowRequest {
   return lives === true ? { ...request, stamps: true } : request
 }
@@ -150,7 +150,7 @@ function* rowsOf(timedRows: ReadonlyMap<string, Timed>): Generator<Row> {
   for (const { row } of timedRows.values()) yield row
 }
 
-/** All rows of a range by key; null where they are too many to be held. */
+/** All rows of a range by key; null if they exceed the memory limit. */
 async function held(
   view: SourceView,
   request: RowRequest,

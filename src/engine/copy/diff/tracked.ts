@@ -1,4 +1,4 @@
-/** A comparison told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator's DiffData does. */
+/** Records a comparison in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator's DiffData does. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shuffled, type TokenRange } from '../../../model/copy/ring.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -17,8 +17,8 @@ import { trackingTitles } from '../../run/systems.ts'
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
 
 /**
- * @returns the ranges that are to be compared, in another order than that of the ring, so that no server is read from one end to the other
- * @throws SluiceError UNSUPPORTED_URL, NO_RING, BAD_FLAG for what cannot be tracked
+ * @returns the ranges to compare, shuffled so that no server is read from one end to the other
+ * @throws SluiceError UNSUPPORTED_URL, NO_RING, BAD_FLAG if the run cannot be tracked
  */
 export async function trackDiff(
   operation: DiffOperation,
@@ -80,7 +80,7 @@ export async function trackDiff(
   return { ranges, record: new Counted(name, table, run) }
 }
 
-/** Counts ranges, and writes them down where the run is tracked. */
+/** Counts ranges, and records them if the run is tracked. */
 class Counted implements DiffRecord {
   readonly #name: string
   readonly #table: TrackedTable | null
@@ -118,7 +118,7 @@ class Counted implements DiffRecord {
   }
 }
 
-/** As it is told of copies too. */
+/** The same event as for copies. */
 function tellRun(
   { ring: wish }: DiffOperation,
   table: string,

@@ -1,4 +1,4 @@
-/** Rows of the source that nobody can compare: they are named, and count as errors. */
+/** Rows of the source that cannot be compared: they are named, and count as errors. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
@@ -6,7 +6,7 @@ import type { Sides } from './sides.ts'
 
 const SHOWN = 200
 
-/** @param row what the system gave, as texts */
+/** @param row texts that the system returned */
 export function tellUnread(
   { sides, run }: { readonly sides: Sides; readonly run: DiffRun },
   row: readonly (string | null)[],

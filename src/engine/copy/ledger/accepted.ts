@@ -1,4 +1,4 @@
-/** Differences that the owner of the data accepts, in the ledger: who, when, and how many rows. */
+/** Differences that the owner of the data accepted, in the ledger: by which actor, when, and how many rows. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -10,14 +10,14 @@ export type Acceptance = {
   /** Null for the table as a whole. */
   readonly chunk: { readonly id: number; readonly no: number; readonly fence: number } | null
   readonly source: bigint
-  /** Null where no run had noted how many there have to be. */
+  /** Null if no run recorded an expected count. */
   readonly expected: bigint
   readonly target: bigint
 }
 
 /**
- * Statements that note a difference and make it part of what is expected from now on. They are one transaction; a chunk that has changed hands
- * since stays as it is.
+ * Statements that record a difference and make it expected from now on. They are one transaction; a chunk with a newer
+ * fencing token stays as it is.
  */
 export function acceptance(
   database: LedgerDatabase,
@@ -56,17 +56,17 @@ export function acceptance(
   ]
 }
 
-/** Sum over what was accepted of a table and counts still: not of chunks that were copied again, or mended, since. */
+/** Sum of accepted differences of a table that still apply: not of chunks that were copied or repaired since. */
 export type AcceptedSum = {
   readonly chunks: number
-  /** Rows that the target held beyond what was expected, and rows that it lacked. */
+  /** Rows that the target held beyond the expected ones, and rows that it lacked. */
   readonly more: bigint
   readonly fewer: bigint
   readonly lastMs: number
   readonly by: readonly string[]
 }
 
-/** @returns null where nothing was accepted */
+/** @returns null if nothing was accepted */
 export async function acceptedOf(database: LedgerDatabase, key: TableKey): Promise<AcceptedSum | null> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const { schema, name } = key

@@ -1,4 +1,4 @@
-/** Repairs of a run that was broken off belong to the run that goes on with it, so that one `diff --undo` takes back both. */
+/** Repairs of an unfinished run are assigned to the run that resumes it, so that one `diff --undo` reverts both. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -6,17 +6,17 @@ import type { TableKey } from './owner.ts'
 import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'
 import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'
 
-/** How runs of `copy --again` are called in `migration_runs`. */
+/** `operation` of `copy --again` runs in `migration_runs`. */
 export const AGAIN_OPERATION = 'copy --again'
 
-/** Exit codes of runs that came to their end: nothing of theirs is gone on with. */
+/** Exit codes of finished runs; their repairs are not taken over. */
 const ENDED: ReadonlySet<number> = new Set([0, 1])
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 
 /**
- * To be called by the one program that compares the table.
- * @returns the run whose repairs were taken over and how many they are; null where the last run has none, or came to its end
+ * Call only from the one process that compares the table.
+ * @returns the run whose repairs were taken over, and their number; null if the last run has none or was finished
  */
 export async function adoptRepairs(
   database: LedgerDatabase,
@@ -37,7 +37,7 @@ export async function adoptRepairs(
   const [id, exitCode] = last
   if (exitCode != null && ENDED.has(Number(exitCode))) return null
   const before = BigInt(String(id))
-  // Rows that were written down as other columns cannot be put back together with these.
+  // Rows recorded with other columns cannot be undone together with these.
   if ((await storedRepairPlan(database, before, table)) !== repairPlanText(plan)) return null
   await noteRepairPlan(database, runId, table, plan)
   const which = { sql: `WHERE run_id = ? AND ${TABLE} AND undone_ms IS NULL`, parameters: [before, ...mine] }

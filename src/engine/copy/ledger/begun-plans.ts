@@ -1,19 +1,19 @@
-/** What a ledger says of the copies that were begun. */
+/** Copies that were started, as the ledger has them. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { tableKeyOf } from './owner.ts'
 
 export type BegunPlans = {
-  /** The hash of the plan that the copy into a table was begun under; null without one. */
+  /** Hash of the plan under which the copy into a table was started; null if there is none. */
   hashOf(table: TableName): Promise<string | null>
   /**
-   * Of the names that a table may have in the target, the one that the ledger has a copy of it under; the first where it has none.
+   * Of the possible target names of a table, the one under which the ledger has a copy; the first if it has none.
    * @param source `CopyStore.identity`
    */
   placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>
 }
 
-/** @param database whose ledger is prepared */
+/** @param database with a prepared ledger */
 export function begunPlans(database: LedgerDatabase): BegunPlans {
   return {
     hashOf: async (table) => {
@@ -35,7 +35,7 @@ export function begunPlans(database: LedgerDatabase): BegunPlans {
   }
 }
 
-/** @param plan as `essenceUnder` has it */
+/** @param plan as `essenceUnder` writes it */
 function isOf(plan: string, source: string): boolean {
   return (JSON.parse(plan) as { readonly source?: unknown } | null)?.source === source
 }

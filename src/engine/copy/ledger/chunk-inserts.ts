@@ -1,17 +1,17 @@
-/** Statements that write new chunks down, in the form that the database of the ledger reads fastest: a table may have a million of them. */
+/** INSERT statements for new chunks in the database's fastest form: a table may have a million chunks. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { StoredRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 
 const CHUNKS_A_STATEMENT = 250
-/** Of each chunk: what is not a number. */
+/** Values of a chunk that are not numbers. */
 const PARAMETERS_A_CHUNK = 4
 const COLUMNS = 'table_name, schema_name, start_id, end_id, status, records_processed, run_id, chunk_no, kind, lo, hi'
 
 type Database = Pick<LedgerDatabase, 'dialect' | 'mostParameters'>
 
-/** @param firstNo of the first range; the others follow */
+/** @param firstNo number of the first range; the others follow */
 export function insertStatements(
   { dialect, mostParameters = Number.POSITIVE_INFINITY }: Database,
   { name, schema }: TableKey,

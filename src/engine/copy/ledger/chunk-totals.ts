@@ -1,6 +1,6 @@
 /**
- * What the chunks of a table come to, added up by the database: a ledger may have ten million of them, and every program that joins a copy asks this when
- * it begins and when it ends.
+ * Totals over the chunks of a table, computed by the database: a ledger may have ten million chunks, and every process
+ * that joins a copy needs totals at its start and end.
  */
 import type { Range } from '../../../model/copy/range.ts'
 import type { ChunkStretch, ChunkSums } from '../../../model/copy/summary-events.ts'
@@ -12,15 +12,15 @@ import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 import { BROKEN, CLOSED, OF_TABLE } from './stored-chunk.ts'
 
-/** As `Standing` adds chunks up one by one. */
+/** The same totals as `Standing` sums up chunk by chunk. */
 export type ChunkTotals = {
   readonly chunks: bigint
   readonly failed: bigint
-  /** Why the first of those was that failed. */
+  /** Error of the first failed chunk. */
   readonly cause: string | null
   readonly quarantined: bigint
   readonly written: bigint
-  /** Of those that are done. */
+  /** Of completed chunks. */
   readonly done: {
     readonly chunks: bigint
     readonly read: bigint
@@ -29,17 +29,17 @@ export type ChunkTotals = {
     readonly quarantined: bigint
     readonly bytes: bigint
   }
-  /** Rows of the target that no row of the source was written to, in chunks that the run has closed. */
+  /** Target rows beyond those written from the source, in chunks that this run completed. */
   readonly extra: bigint
-  /** That other runs have closed; of those before `begunMs`; first and last moment, ms since the epoch. */
+  /** Chunks completed by other runs; of these, before `begunMs`; first and last completion, ms since the epoch. */
   readonly earlier: bigint
   readonly old: bigint
   readonly closedSpan: readonly [number, number] | null
-  /** Views of the source that they were read in. */
+  /** Views of the source in which chunks were read. */
   readonly views: readonly string[]
 }
 
-/** @param runId of the run that asks @param begunMs when it began, by the clock of the ledger's database */
+/** @param runId of the calling run @param begunMs its start, by the clock of the ledger's database */
 export async function chunkTotals(
   database: LedgerDatabase,
   key: TableKey,
@@ -99,12 +99,12 @@ export async function chunkTotals(
   }
 }
 
-/** Stretches that are told of chunks that are done; what lies behind the last one is told by its sums alone. */
+/** Most stretches of completed chunks that are listed; later ones are only in the sums. */
 const STRETCHES = 10_000
 
 /**
- * Chunks that are done, without those of which rows wait in the quarantine: what they add up to, and which they are.
- * @param integers whether the key is one whole number, so that it is told where they lie
+ * Completed chunks without quarantined rows: their sums, and which they are.
+ * @param integers the key is one whole number, so bounds are included
  */
 export async function cleanChunks(
   database: LedgerDatabase,
@@ -144,12 +144,15 @@ export async function cleanChunks(
   }
 }
 
-/** SQL: the value of the row before. PostgreSQL has LAG and LEAD for any type, so that a function of another role for this one would go before them. */
+/**
+ * SQL: value of the previous row. Not LAG or LEAD: PostgreSQL defines them for any type, so another role's function of
+ * that name for the exact type would take precedence.
+ */
 function before(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)`
 }
 
-/** SQL: the value of the row behind. */
+/** SQL: value of the next row. */
 function behind(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING)`
 }
@@ -157,14 +160,14 @@ function behind(value: string, order: string): string {
 /** What all chunks of a table cover. */
 export type Coverage = {
   readonly any: boolean
-  /** The largest number. */
+  /** Largest chunk number. */
   readonly last: number
   readonly nullKeys: boolean
-  /** Ranges of keys, of which none begins where the one before it ends, in the order in which they were written down. */
+  /** Key ranges in the order of insertion. Adjacent chunks are merged: no range begins where the one before it ends. */
   readonly ranges: readonly Range[]
 }
 
-/** Chunks whose bounds are equal texts are one range: a million of them that follow one another are one row of the answer. */
+/** The database merges adjacent chunks whose bounds are equal texts: a million of them are one row of the answer. */
 export async function coverage(database: LedgerDatabase, key: TableKey): Promise<Coverage> {
   const identity = [key.name, key.schema]
   const { castText } = ledgerDialect(database.dialect).types

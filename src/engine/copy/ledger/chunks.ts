@@ -1,4 +1,4 @@
-/** Chunks of one table in the ledger: written down, cut again, sent to the history, opened again. */
+/** Chunks of one table in the ledger: insert, divide, move to the history, reopen. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -12,25 +12,25 @@ import type { Planning } from './planning.ts'
 import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
 const STATEMENTS_A_BATCH = 50
-/** Chunks that are read at once. */
+/** Chunks per read. */
 const PAGE = 1000
 const IDS_A_STATEMENT = 90
 
 export type ChunkSums = {
   readonly chunks: bigint
-  /** Those that are done. */
+  /** Completed chunks. */
   readonly closed: { readonly chunks: bigint; readonly written: bigint }
   readonly written: bigint
-  /** Rows that have to be there: fewer than were written, where their owner has accepted that. */
+  /** Rows that should be in the target: fewer than written where the owner accepted that. */
   readonly kept: bigint
-  /** Somebody has taken one of them. */
+  /** True if any chunk was ever claimed. */
   readonly isBegun: boolean
-  /** The largest number of one; 0 where there is none. */
+  /** Largest chunk number; 0 if there is none. */
   readonly last: bigint
 }
 
 export class ChunkLedger {
-  /** Who works on which of them. */
+  /** Claims of these chunks. */
   readonly claims: ChunkClaims
   readonly #database: LedgerDatabase
   readonly #key: TableKey
@@ -48,10 +48,10 @@ export class ChunkLedger {
   }
 
   /**
-   * Live chunks, a page at a time, in the order in which they were written down: a ledger may have more of them than memory. Each is given once, as it
-   * is when its page is read, also where others work on them meanwhile.
-   * @param such only those; a condition on columns of the ledger
-   * @param size chunks that are read at once
+   * Live chunks in pages, in the order of insertion: a ledger may have more of them than memory holds. Each chunk is
+   * returned once, as of the read of its page, even if other processes change chunks meanwhile.
+   * @param such condition on columns of the ledger
+   * @param size chunks per read
    */
   async *pages(such: string | null = null, size = PAGE): AsyncGenerator<readonly StoredChunk[]> {
     for (let last = 0; ;) {
@@ -62,7 +62,7 @@ export class ChunkLedger {
     }
   }
 
-  /** The first of them behind an id. @returns fewer than `size` where no more follow */
+  /** The first chunks after an id. @returns fewer than `size` if no more follow */
   async page(behind: number, such: string | null = null, size = PAGE): Promise<readonly StoredChunk[]> {
     const also = such === null ? '' : ` AND ${such}`
     const rows = await this.#database.all(
@@ -77,27 +77,27 @@ export class ChunkLedger {
     for await (const chunks of this.pages(such, size)) yield* chunks
   }
 
-  /** The same as a list, where one needs them at once. */
+  /** The same as a list. */
   async some(such: string): Promise<readonly StoredChunk[]> {
     const chunks: StoredChunk[] = []
     for await (const page of this.pages(such)) chunks.push(...page)
     return chunks
   }
 
-  /** @param such a condition on columns of the ledger */
+  /** @param such condition on columns of the ledger */
   async has(such: string): Promise<boolean> {
     const sql = `SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND ${such} LIMIT 1`
     return (await this.#database.all(sql, this.#identity)).length > 0
   }
 
-  /** The largest number of a live chunk; 0 where there is none. */
+  /** Largest number of a live chunk; 0 if there is none. */
   async lastNo(): Promise<number> {
     const sql = `SELECT MAX(chunk_no) FROM migration_checkpoints WHERE ${OF_TABLE}`
     const [row] = await this.#database.all(sql, this.#identity)
     return Number(row?.[0] ?? 0)
   }
 
-  /** What all live chunks come to. */
+  /** Totals of all live chunks. */
   async sums(): Promise<ChunkSums> {
     const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
     const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
@@ -119,7 +119,7 @@ export class ChunkLedger {
     }
   }
 
-  /** Rows that were read of the source: in all chunks, and in those that a run has completed. */
+  /** Rows read from the source: in all chunks, and in those that this run completed. */
   async readRows(runId: bigint): Promise<{ readonly before: bigint; readonly ours: bigint }> {
     const own = `CASE WHEN run_id = ${runId} AND ${CLOSED} THEN 0 ELSE 1 END`
     const [row] = await this.#database.all(
@@ -131,7 +131,7 @@ export class ChunkLedger {
     return { before, ours: before - others }
   }
 
-  /** What a table that is counted as a whole has beyond the source, or short of it, because of rows that its chunks have set aside. */
+  /** Surplus of a table that is counted as a whole, caused by quarantined rows of its chunks; may be negative. */
   async asideSurplus(): Promise<bigint> {
     const whole = (column: string): string => `COALESCE(${column}, 0)`
     const [row] = await this.#database.all(
@@ -142,12 +142,12 @@ export class ChunkLedger {
     return BigInt(String(row?.[0] ?? 0))
   }
 
-  /** Writes new chunks down, numbered from `firstNo`. @throws SluiceError LEASE_LOST */
+  /** Inserts new chunks, numbered from `firstNo`. @throws SluiceError LEASE_LOST */
   async add(ranges: readonly StoredRange[], firstNo: number, planning: Planning): Promise<void> {
     for (const some of inBatches(this.#inserts(ranges, firstNo))) await planning.change(some)
   }
 
-  /** Puts other chunks in the place of some, unless one of those is no longer pending. @returns whether it was done */
+  /** Replaces chunks by others, unless one of them is no longer pending. @returns whether it was done */
   async replace(
     old: readonly number[],
     ranges: readonly StoredRange[],
@@ -172,13 +172,13 @@ export class ChunkLedger {
     return true
   }
 
-  /** Sends every chunk of the table to the history. @param planning where only whoever divides the table may do so */
+  /** Moves all chunks of the table to the history. @param planning if only the table's lease owner may do so */
   async retireAll(reason: string, planning: Planning | null): Promise<void> {
     const statements = this.#retire(OF_TABLE, this.#identity, reason)
     await (planning === null ? batchOnce(this.#database, this.#owner.id, statements) : planning.change(statements))
   }
 
-  /** Takes over what a ledger of the script holds for this table: its rows name no schema, and no kind of chunk. */
+  /** Adopts the script's ledger rows of this table: they have no schema and no kind of chunk. */
   async adopt(): Promise<void> {
     await this.#database.batch([
       {
@@ -192,7 +192,7 @@ export class ChunkLedger {
     ])
   }
 
-  /** A chunk that was done is to be copied once more. */
+  /** A completed chunk is to be copied again. */
   async reopen(chunk: StoredChunk): Promise<void> {
     this.claims.released(chunk.no)
     await this.#database.batch([
@@ -204,7 +204,7 @@ export class ChunkLedger {
     ])
   }
 
-  /** Notes how many rows the target holds beyond the source, of chunks that nobody has touched since they were read from the ledger. */
+  /** Records the surplus of chunks that did not change since they were read from the ledger. */
   async noteSurplus(chunks: readonly { readonly chunk: StoredChunk; readonly surplus: bigint }[]): Promise<void> {
     const statements = chunks.map(({ chunk, surplus }) => ({
       sql: `UPDATE migration_checkpoints SET surplus = ? WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`,
@@ -213,7 +213,7 @@ export class ChunkLedger {
     for (const some of inBatches(statements)) await this.#database.batch(some)
   }
 
-  /** Chunks that failed before are tried again. @param no only this one @returns how many there were */
+  /** Makes failed chunks pending again. @param no only this chunk @returns how many there were */
   async reopenFailed(no: string | null = null): Promise<number> {
     this.claims.released(0)
     const failed = `${OF_TABLE} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
@@ -252,7 +252,7 @@ export class ChunkLedger {
   }
 }
 
-/** Statements are grouped so that no request grows without bound. */
+/** Groups statements so that no request grows without limit. */
 function inBatches(statements: readonly Statement[]): readonly (readonly Statement[])[] {
   const batches: Statement[][] = []
   for (let at = 0; at < statements.length; at += STATEMENTS_A_BATCH) {

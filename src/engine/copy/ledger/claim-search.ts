@@ -1,33 +1,34 @@
 /**
- * Where claims look for the next pending chunk: each look is bounded by chunk numbers, so that an index leads to it, or a scan reads little. What is
- * remembered between claims is a hint only: the last look of a claim always reaches whatever was released elsewhere meanwhile.
+ * Search conditions for the next pending chunk, bounded by chunk numbers so that an index is used or a scan stays
+ * small. State kept between claims is only a hint: the last condition of a claim always covers chunks released
+ * elsewhere.
  */
 
-/** The `no`th, from 1, `of` so many jobs that share a copy. */
+/** Job number `no`, from 1, `of` the jobs that share a copy. */
 export type Part = { readonly no: number; readonly of: number }
 
 /** Which chunks of a table a run takes. */
 export type Work = {
-  /** Their numbers; null for all. */
+  /** Chunk numbers; null for all. */
   readonly only: readonly number[] | null
-  /** They are taken in an order that this tells from others, from all over the table; by their numbers when null. */
+  /** Seed of a scattered order over the whole table, different per seed; null: ascending numbers. */
   readonly seed: number | null
 }
 
 type Span = readonly [from: number, through: number]
 
-/** Spans in the first look, which nearly always finds something, and in each of those after it: statements have a largest size. */
+/** Spans in the first query, which nearly always finds a chunk, and in later ones: statement size is limited. */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000
 
-/** Steps of this size, around, come to lie as far apart as can be: the golden ratio. */
+/** Golden ratio: steps of this size on a circle stay as far apart as possible. */
 const STEP = 0.618_033_988_749_894_9
 
 export class ClaimSearch {
   readonly #spans: readonly Span[] | null
-  /** Null where chunks are taken by their numbers. */
+  /** Null if chunks are taken by ascending number. */
   #at: number | null
-  /** No smaller number was pending when last looked. */
+  /** No smaller number was pending at the last search. */
   #mark = 0
 
   constructor({ only, seed }: Work) {
@@ -35,12 +36,12 @@ export class ClaimSearch {
     this.#at = seed === null ? null : (seed % 4_294_967_296) / 4_294_967_296
   }
 
-  /** Whether claims begin anywhere between the smallest and the largest number. */
+  /** True if claims start anywhere between the smallest and the largest number. */
   get isScattered(): boolean {
     return this.#at !== null
   }
 
-  /** Conditions behind WHERE … AND, for one look after the other until one of them finds a chunk. @param ends smallest and largest number there is */
+  /** Conditions to append after WHERE … AND, tried in order until one hits. @param ends smallest and largest number */
   looks(ends: Span | null): readonly string[] {
     const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])
     if (this.#spans === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
@@ -49,7 +50,7 @@ export class ClaimSearch {
     return [...grouped(after), ...grouped(before)].map(within)
   }
 
-  /** Every chunk that the run takes, in as many conditions as it needs. */
+  /** Conditions that together cover every chunk that the run takes. */
   all(): readonly string[] {
     return this.#spans === null ? [''] : grouped(this.#spans).map(within)
   }
@@ -59,7 +60,7 @@ export class ClaimSearch {
     this.#mark = no
   }
 
-  /** A chunk is pending again, as far as this program knows. */
+  /** A chunk is pending again, as far as this process knows. */
   released(no: number): void {
     this.#mark = Math.min(this.#mark, no)
   }
@@ -78,7 +79,7 @@ export function without(numbers: readonly string[]): string {
   return numbers.length === 0 ? '' : ` AND chunk_no NOT IN (${numbers.map((no) => BigInt(no)).join(', ')})`
 }
 
-/** Numbers that follow one another as one span: a run may take thousands. */
+/** Merges adjacent numbers into spans: a run may take thousands. */
 function spansOf(numbers: readonly number[]): readonly Span[] {
   const spans: [number, number][] = []
   for (const no of numbers.toSorted((a, b) => a - b)) {
@@ -96,14 +97,14 @@ function grouped(spans: readonly Span[]): readonly (readonly Span[])[] {
   return groups
 }
 
-/** The outer bounds are for an index, the others for nobody else: a sign before the column keeps them from being taken for one each. */
+/** Only the outer bounds may use an index: `+` before the column keeps the database from using one per inner span. */
 function within(spans: readonly Span[]): string {
   const [low, high] = [spans[0]?.[0] ?? 0, spans.at(-1)?.[1] ?? 0]
   const bounds = ` AND chunk_no BETWEEN ${low} AND ${high}`
   return spans.length < 2 ? bounds : `${bounds} AND ${oneOf(spans)}`
 }
 
-/** Halves of halves, because systems limit how deep a condition goes, and not how wide. */
+/** Balanced tree of ORs: systems limit the depth of a condition, not its width. */
 function oneOf(spans: readonly Span[]): string {
   const [only] = spans
   if (spans.length === 1 && only !== undefined) return `+chunk_no BETWEEN ${only[0]} AND ${only[1]}`

@@ -1,7 +1,4 @@
-/**
- * Who works on which chunk of a table: claimed under a lease by the clock of the database, given back, or taken from somebody who is gone. Nothing is
- * locked while a chunk is copied.
- */
+/** Claims of chunks under leases by the database's clock, also of dead owners. No lock is held while one is copied. */
 import { errorText } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
@@ -16,10 +13,10 @@ import { readRange } from './keys.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
-/** Ids that are read ahead where no index leads to the next chunk. */
+/** Ids read ahead where no index leads to the next chunk. */
 const READ_AHEAD = 200
 
-/** Whether a table of a run has chunks of these kinds. */
+/** Whether a table has chunks of these kinds for this run. */
 export type Left = { readonly pending: boolean; readonly held: boolean; readonly failed: boolean }
 
 export class ChunkClaims {
@@ -29,20 +26,20 @@ export class ChunkClaims {
   readonly #lease: LeaseSql
   readonly #now: string
   readonly #dialect: LedgerDialect
-  /** Chunks that workers of this program are busy with. */
+  /** Chunks that workers of this process are copying. */
   readonly #mine = new Set<number>()
-  /** Claims that were asked for, and those that were answered. */
+  /** Claims requested, and claims answered. */
   #asked = 0
   #answered = 0
   #search = new ClaimSearch({ only: null, seed: null })
   #seed: number | null = null
-  /** The smallest and the largest number that was pending, where claims begin anywhere between. */
+  /** Smallest and largest pending chunk number, for claims that start at a random position. */
   #ends: readonly [number, number] | null = null
-  /** Gives a row as long as this program may take chunks; null where nothing forbids it. */
+  /** Gives a row while this process may claim chunks; null: no restriction. */
   #fence: Statement | null = null
-  /** Asked behind each claim whether it may stand; null where nothing is asked. */
+  /** Called after each claim to check whether it may stay; null: no check. */
   #allowed: (() => Promise<void>) | null = null
-  /** Chunks that may be free, where no index leads to them, and where they stood in the table when they were read. */
+  /** Chunks that may be free, where no index finds them, with their position in the table when read. */
   #ahead: { readonly id: number; readonly place: bigint }[] = []
 
   constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
@@ -54,7 +51,7 @@ export class ChunkClaims {
     this.#now = this.#dialect.now
   }
 
-  /** Says which chunks this run takes, and in which order; all of them by their numbers where nothing is said. */
+  /** Sets which chunks this run takes, and in which order. Default: all of them by ascending number. */
   work(work: Work): void {
     this.#search = new ClaimSearch(work)
     this.#seed = work.seed
@@ -63,28 +60,29 @@ export class ChunkClaims {
   }
 
   /**
-   * Chunks are taken only as long as a query gives a row, which stays as it is while one is taken. What was taken before is not held up by it: whoever ends the
-   * fence frees it.
+   * Chunks can be claimed only while this query returns a row; the row is share-locked during a claim. Chunks claimed
+   * earlier stay valid until the process that replaces the fence frees them.
    */
   under(fence: Statement): void {
     this.#fence = fence
   }
 
   /**
-   * For a copy that knows nothing of those who forbid it: they note that they do, then look for claims, and a claim is noted before this is asked. So one of both
-   * finds the other.
-   * @param allowed throws where a chunk that was taken is to be given back
+   * Check after a claim, for a copy that cannot know who forbids it. Those record their ban and then search for claims;
+   * a claim is recorded before this check. So at least one side sees the other.
+   * @param allowed throws if a claimed chunk must be given back
    */
   askBehind(allowed: () => Promise<void>): void {
     this.#allowed = allowed
   }
 
   /**
-   * Takes the next pending chunk, smallest number first. Its fence grows, so that whoever held it before cannot close it.
-   * @param part only every nth chunk, where several jobs share a copy
-   * @param except numbers of chunks that are left alone
-   * @returns null where none is due
-   * @throws SluiceError LEASE_LOST where the fence of `under` is gone; what `askBehind` throws
+   * Claims the next pending chunk, smallest number first. Its fencing token grows, so that its earlier owner cannot
+   * complete it.
+   * @param part only every nth chunk, if several jobs share a copy
+   * @param except chunk numbers to skip
+   * @returns null if none is due
+   * @throws SluiceError LEASE_LOST if the fence of `under` is gone; errors of `askBehind`
    */
   async claim(part: Part | null, except: readonly string[] = []): Promise<Claim | null> {
     this.#asked++
@@ -99,7 +97,7 @@ export class ChunkClaims {
     }
   }
 
-  /** Nobody here works on the chunk any more, whatever the ledger says of it. */
+  /** This process no longer copies the chunk, whatever the ledger says. */
   drop({ id }: Claim): void {
     this.#mine.delete(id)
   }
@@ -122,7 +120,7 @@ export class ChunkClaims {
     return claim
   }
 
-  /** The index leads to the first chunk behind a number, however many there are. */
+  /** An index leads to the first chunk from a number on, however many there are. */
   async #claimNext(due: string): Promise<Claim | null> {
     if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
     for (const look of this.#search.looks(this.#ends)) {
@@ -133,7 +131,7 @@ export class ChunkClaims {
     return null
   }
 
-  /** One program has the file, and its table no index: what one scan found is taken one by one, unless it is free no more. */
+  /** For a file of one process, without an index: takes the results of one scan in turn, skipping those not free. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()
@@ -142,7 +140,7 @@ export class ChunkClaims {
         continue
       }
       const { id, place } = next
-      // The place spares a scan. Where a row has moved, its chunk is read ahead once more.
+      // The row position avoids a scan. If the row has moved, the next read-ahead finds its chunk again.
       const claim = await this.#take({ where: `rowid = ${place} AND id = ${id} AND ${due}` }, ` AND id = ${id}`)
       if (claim !== null) return claim
     }
@@ -161,7 +159,9 @@ export class ChunkClaims {
     return false
   }
 
-  /** @param which chunk: the one that a query finds, or a condition tells @param look beside the status, where the chunk is found again by its index */
+  /**
+   * @param which query or condition that selects the chunk @param look extra condition, to find it again by an index
+   */
   async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
     const taken = this.#lease.taken(this.#owner)
@@ -169,7 +169,8 @@ export class ChunkClaims {
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
     const fence = this.#fence
     const fenced = fence === null ? '' : ` AND EXISTS (${fence.sql})`
-    // Held first: who ends the fence waits for this transaction, and finds what it has taken.
+    // Lock the fence row first: a process that replaces the fence then waits for this transaction and sees the claimed
+    // chunk.
     const held = fence === null ? [] : [{ ...fence, sql: `${fence.sql} ${this.#dialect.shareLocked}` }]
     const answers = await this.#database.batch([
       ...held,
@@ -188,12 +189,12 @@ export class ChunkClaims {
     ])
     const [row, ...more] = answers.at(-1) ?? []
     if (fence !== null && answers[0]?.length === 0) throw fenceLost()
-    // A batch that was run again because its answer got lost has taken one chunk each time.
+    // A batch that ran again after a lost reply has claimed one chunk each time; release the others.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)
   }
 
-  /** What stands around SET. */
+  /** The parts of the UPDATE around SET. */
   #changing(which: { readonly first: string } | { readonly where: string }): {
     readonly start: string
     readonly where: string
@@ -218,7 +219,7 @@ export class ChunkClaims {
     return [Number(row?.[0] ?? 0), Number(row?.[1] ?? 0)]
   }
 
-  /** The same claim with the cursor where it is now. @throws SluiceError LEASE_LOST */
+  /** The claim with its current cursor. @throws SluiceError LEASE_LOST */
   async current(claim: Claim): Promise<Claim> {
     const [row] = await this.#database.all(
       `SELECT cursor_key, rows_written FROM migration_checkpoints WHERE ${HELD}`,
@@ -228,12 +229,12 @@ export class ChunkClaims {
     return { ...claim, cursor: row[0] == null ? null : String(row[0]), written: BigInt(String(row[1] ?? 0)) }
   }
 
-  /** Whether there are chunks that are not done yet, whoever holds them. @param except numbers of chunks that do not count */
+  /** Whether unfinished chunks are left, claimed or not. @param except chunk numbers that do not count */
   async left(part: Part | null, except: readonly string[] = []): Promise<Left> {
     const left = { pending: false, held: false, failed: false }
     for (const look of this.#search.all()) {
       const there = (status: string): string =>
-        // In order, so that no system takes a scan of the table for a short way to any row.
+        // ORDER BY, so that no planner prefers a table scan for LIMIT 1.
         `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${share(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
       const [row = []] = await this.#database.all(
         `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${BROKEN}`)}`,
@@ -246,7 +247,7 @@ export class ChunkClaims {
     return left
   }
 
-  /** Says which session of the server writes the chunk, so that a successor can end it. @throws SluiceError LEASE_LOST where there is one already */
+  /** Records the session that writes the chunk, for a successor to end. @throws SluiceError LEASE_LOST if taken over */
   async note(claim: Claim, session: string): Promise<void> {
     if (session === '') return
     const held = heldBy(this.#owner, claim)
@@ -258,8 +259,8 @@ export class ChunkClaims {
   }
 
   /**
-   * Chunks in the hands of somebody whose lease has run out, and those that this program holds without knowing: a service may execute a claim
-   * that it never answered when another one has long taken its place.
+   * Chunks whose lease has expired, and chunks that this process holds without knowing: a service may execute an
+   * unanswered claim long after another claim has replaced it.
    */
   async expired(): Promise<readonly StoredChunk[]> {
     const asked = this.#asked
@@ -270,12 +271,12 @@ export class ChunkClaims {
          AND (COALESCE(lease_until, 0) < ${this.#now} OR owner = ?)`,
       [...this.#identity, this.#owner.id],
     )
-    // A chunk that is just being claimed is not known yet.
+    // A chunk being claimed right now is not in `#mine` yet.
     const known = quiet && asked === this.#asked
     return rows.map(chunkOf).filter(({ id, holder }) => holder?.id !== this.#owner.id || (known && !this.#mine.has(id)))
   }
 
-  /** Chunks in anybody's hands. */
+  /** All claimed chunks, of any owner. */
   async held(): Promise<readonly StoredChunk[]> {
     const rows = await this.#database.all(
       `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'in_progress' ORDER BY chunk_no, id`,
@@ -284,7 +285,7 @@ export class ChunkClaims {
     return rows.map(chunkOf)
   }
 
-  /** Runs whose workers hold chunks of the table, and whose leases have not run out. */
+  /** Runs whose workers hold chunks of the table under a valid lease. */
   async busyRuns(): Promise<ReadonlySet<bigint>> {
     const rows = await this.#database.all(
       `SELECT DISTINCT CAST(run_id AS ${this.#text}) FROM migration_checkpoints
@@ -294,12 +295,12 @@ export class ChunkClaims {
     return new Set(rows.flatMap(([id]) => (id == null ? [] : [BigInt(String(id))])))
   }
 
-  /** A chunk may be pending again that was not when last looked: it is the next one, if no other is before it. */
+  /** A chunk may be pending again: it is the next one, unless a smaller one is pending. */
   released(no: number): void {
     this.#search.released(no)
   }
 
-  /** Frees a chunk of an owner who is gone; nothing happens where it has changed hands since. */
+  /** Frees a chunk of a dead owner; does nothing if the chunk has a new owner since. */
   async free(chunk: StoredChunk): Promise<void> {
     this.released(chunk.no)
     await this.#database.batch([
@@ -311,14 +312,14 @@ export class ChunkClaims {
     ])
   }
 
-  /** Gives a chunk back unfinished: after a stop, or to try it again later. */
+  /** Gives a chunk back unfinished: after a stop, or for a later retry. */
   async release(
     claim: Claim,
     waitMs: number,
     error: { readonly code: string; readonly message: string } | null,
   ): Promise<void> {
     this.released(claim.no)
-    // What is due at once is due whatever the clock of the server does meanwhile.
+    // No delay: use 0, independent of the server clock.
     const due = waitMs === 0 ? '?' : `${this.#now} + ?`
     await this.#database.batch([
       {
@@ -377,14 +378,14 @@ function claimOf(row: SqlRow): Claim {
   }
 }
 
-/** Two primes: numbers that follow one another come far apart, and none comes twice among the first ten thousand. */
+/** Two primes: adjacent numbers are moved far apart, and the first ten thousand all get different places. */
 const [STRIDE, AROUND] = [7919, 10_007]
 
 function scattered(seed: number | null): string {
   return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
 }
 
-/** Says that this program lives: all that it holds stays its own for another lease. */
+/** Heartbeat: extends the lease of all chunks that this process holds. */
 export function renewal(database: LedgerDatabase, owner: string): Statement {
   const { sql, parameters } = leaseOf(database).renewed
   return {

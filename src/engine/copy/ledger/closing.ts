@@ -1,4 +1,7 @@
-/** What closes a chunk in the transaction of its rows: whoever lost his chunk is told by the one statement that would close it. */
+/**
+ * Statements that complete a chunk in the transaction of its rows. If the chunk was lost, the one statement that would
+ * complete it finds no row.
+ */
 import type { Claim, ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
@@ -7,7 +10,7 @@ import { errorText } from './error-text.ts'
 import type { Owner } from './owner.ts'
 import { ASIDE_CODE, CLOSED, HELD, heldBy, heldQuery } from './stored-chunk.ts'
 
-/** What closes a chunk, for the transaction of its rows. */
+/** Completes a chunk, in the transaction of its rows. */
 export function closingOf(
   database: LedgerDatabase,
   owner: Owner,
@@ -18,9 +21,9 @@ export function closingOf(
     readonly source: Digest | null
     readonly target: Digest | null
     readonly point: ReadPoint
-    /** Rows of the target in the range less rows read; null where the target cannot be asked by it. */
+    /** Target rows in the range minus rows read; null if the target has no such range. */
     readonly surplus: bigint | null
-    /** Why the first of its refused rows was; null where none was refused, or an attempt before this one knows. */
+    /** Error of the first refused row; null if no row was refused, or if an earlier attempt recorded it. */
     readonly refused: string | null
   },
   end: { readonly hi: string | null; readonly endId: bigint | null } | null,
@@ -64,7 +67,7 @@ export function closingOf(
   }
 }
 
-/** Moves the cursor of a chunk whose target commits batch by batch. */
+/** Moves the cursor of a chunk in a target that commits by batch. */
 export function stepOf(
   owner: Owner,
   claim: Claim,

@@ -1,4 +1,4 @@
-/** Columns of the ledger's tables, as the newest version has them. */
+/** Columns of the ledger's tables in the newest version. */
 import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 type Types = Pick<LedgerDialect, 'types'>
@@ -6,7 +6,7 @@ type Types = Pick<LedgerDialect, 'types'>
 export type ColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
 export type Columns = Readonly<Record<string, ColumnKind>>
 
-/** As the script's own table has them. */
+/** Columns of the script's own table. */
 export const SEED_COLUMNS: Columns = {
   table_name: 'name',
   start_id: 'integer',
@@ -18,11 +18,12 @@ export const SEED_COLUMNS: Columns = {
 
 /** Since version 2. */
 export const LATE_CHUNK_COLUMNS: Columns = {
-  // Rows of the target in the chunk's range, less the rows of the source that were read, when it was closed. NULL is unknown: version 1 did not count.
+  // Target rows in the chunk's range minus source rows read, at its completion. NULL is unknown: version 1 did not
+  // count.
   surplus: 'integer',
 }
 
-/** Since version 3: what tells the process of an owner from all others, see `shared/owner`. */
+/** Since version 3: distinguishes an owner's process from all others, see `shared/owner`. */
 export const LATE_OWNER_COLUMNS: Columns = { machine: 'name', process_started: 'name' }
 
 export const CHUNK_COLUMNS: Columns = {
@@ -64,9 +65,9 @@ export const CHUNK_COLUMNS: Columns = {
 
 /** Since version 2. */
 export const LATE_RUN_COLUMNS: Columns = {
-  // Set when the run ends; NULL while it goes on.
+  // Set when the run ends; NULL while it runs.
   rows_written: 'integer',
-  // Until when its program is taken for alive, in ms by this database's clock; NULL for runs that do not say.
+  // Until when its process counts as alive, in ms by this database's clock; NULL for runs without a heartbeat.
   alive_until: 'integer',
 }
 
@@ -91,9 +92,9 @@ const RUN_COLUMNS: Columns = {
 
 /** Absent in some ledgers of version 1. */
 export const LATE_PLAN_COLUMNS: Columns = {
-  // Rows of the target's table less rows of the source that were read, where only the table as a whole can be counted. NULL is unknown.
+  // Rows in the target table minus source rows read, if only the whole table can be counted. NULL is unknown.
   surplus: 'integer',
-  // What `CopyStore.mark` says of the table that is filled; NULL where it is not known.
+  // `CopyStore.mark` of the target table; NULL if unknown.
   target_mark: 'text',
 }
 
@@ -110,16 +111,16 @@ const PLAN_COLUMNS: Columns = {
   source_table: 'text',
   plan_hash: 'name',
   plan: 'text',
-  // What was asked for, as JSON: whoever replays a row makes the same plan.
+  // Options of the copy, as JSON: a replay of quarantined rows builds the same plan from them.
   wishes: 'text',
   run_id: 'integer',
   chunk_rows: 'integer',
-  // 1 as soon as every row of the source belongs to a chunk.
+  // 1 once every row of the source belongs to a chunk.
   planned: 'counter',
   planner: 'name',
   planner_until: 'counter',
   created_ms: 'integer',
-  // The table was made by this copy.
+  // The table was created by this copy.
   made_here: 'counter',
   ...LATE_PLAN_COLUMNS,
   ...LATE_PLANNER_COLUMNS,
@@ -145,14 +146,14 @@ const REPAIR_COLUMNS: Columns = {
   table_name: 'name',
   row_key: 'text',
   action: 'name',
-  // The row as the target held it; NULL where it held none.
+  // The row as the target held it; NULL if it held none.
   before_json: 'text',
   after_json: 'text',
   repaired_ms: 'integer',
   undone_ms: 'integer',
 }
 
-/** Differences between both sides that the owner of the data accepts. Since version 2. */
+/** Differences between both sides that the owner of the data accepted. Since version 2. */
 const ACCEPTED_COLUMNS: Columns = {
   schema_name: 'name',
   table_name: 'name',
@@ -162,7 +163,7 @@ const ACCEPTED_COLUMNS: Columns = {
   source_rows: 'integer',
   expected_rows: 'integer',
   target_rows: 'integer',
-  // target_rows less expected_rows.
+  // target_rows minus expected_rows.
   difference: 'integer',
   accepted_ms: 'integer',
   accepted_by: 'text',
@@ -181,7 +182,7 @@ function listed(dialect: Types, columns: Columns): string {
     .join(', ')
 }
 
-/** Statements that create the tables of version 1 with the columns of the newest version. */
+/** Statements that create the tables of version 1, with the columns of the newest version. */
 export function tables(dialect: Types): readonly string[] {
   const { id, integer, name, time, currentTime } = dialect.types
   const list = listed.bind(null, dialect)
@@ -202,30 +203,30 @@ export function tables(dialect: Types): readonly string[] {
 
 export const CHUNK_TABLE = 'migration_checkpoints'
 
-/** Of that table: the next chunk to take by its status, and all chunks of a table one after the other. Since version 3. */
+/** Indexes of that table: next chunk by status, and all chunks of a table in order. Since version 3. */
 export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_status: 'status, table_name, schema_name, chunk_no, id',
   migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
 
-/** Of that table: what a run has worked on last, and its last end. Since version 4: all chunks were read for each run that was looked at. */
+/** Index of that table: latest chunks of a run. Since version 4: without it all chunks are read for each run. */
 export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
   migration_checkpoints_by_run: 'run_id, completed_ms',
 }
 
-/** What ledgers had before version 3: all chunks of a status were sorted for each claim. */
+/** Index of ledgers before version 3: it sorts all chunks of a status for each claim. */
 export const OLD_CHUNK_INDEX = 'migration_checkpoints_by_table'
 
 export function columnType({ types }: Types, kind: ColumnKind): string {
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
 }
 
-/** Statements that remove what ledgers of before have and none gets any more: where no index is kept, nothing is there to be damaged. */
+/** Statements that remove what only older ledgers have: where no index is kept, none can be damaged. */
 export function removals({ indexes }: Pick<LedgerDialect, 'indexes'>): readonly string[] {
   return indexes.kept ? [] : [indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }
 
-/** The columns that move to the history with a chunk. */
+/** Columns that move to the history with a chunk. */
 export const CHUNK_COLUMN_NAMES: readonly string[] = [
   'id',
   ...Object.keys(SEED_COLUMNS),

@@ -1,6 +1,7 @@
 /**
- * Ledgers of copies and streams that this login does not find by its search_path: another login made them in the first schema of its own. They are asked before a second
- * ledger begins, and before a run is said to be unknown.
+ * Ledgers of copies and streams that this login does not find by its search_path: another login created them in the
+ * first schema of its own search_path. They are checked before a second ledger is created, and before a run is reported
+ * as unknown.
  */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,22 +13,24 @@ import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { tableKeyOf } from './owner.ts'
 import { hasLedger, prepareLedger } from './schema.ts'
 
-/** A ledger of another schema that cannot be asked. @property damage why; null where this login may not read it */
+/** A ledger in another schema that cannot be queried. @property damage the cause; null if this login may not read it */
 export type Unread = { readonly schema: string; readonly damage: SluiceError | null }
 
-/** Refused for one schema alone: any role that may create one can plant such a ledger there. */
+/** Errors that affect one schema only: any role that may create a schema can plant such a ledger there. */
 const UNUSABLE: ReadonlySet<string> = new Set(['LEDGER_DAMAGED', 'TABLE_REFUSED'])
 
-/** What makes a ledger go that cannot be used, or whole again. */
+/** How to remove or restore a ledger that cannot be used. */
 export const DAMAGED_HINT =
   'its owner restores all tables migration_* of that schema of one backup together, or drops them where none of its copies and streams is wanted any more'
 
-/** Whether a ledger has what is asked for. */
+/** Whether a ledger knows the requested item. */
 type Knows = (database: LedgerDatabase) => Promise<boolean>
 
 /**
- * Creates the ledger, or brings it to this version, unless another one names a target table: a second one would know of copies into it, and of none of the first one's.
- * @throws SluiceError TABLE_REFUSED where a ledger that counts for a table names it, and this one does not; as `prepareLedger`
+ * Creates or upgrades the ledger, unless another ledger names a target table: a second one would miss the copies of the
+ * first.
+ * @throws SluiceError TABLE_REFUSED if another ledger that counts for a table names it and this one does not; errors of
+ * `prepareLedger`
  */
 export async function beginLedger(
   { to, tables }: Pick<PlannedCopy, 'to' | 'tables'>,
@@ -51,8 +54,10 @@ export async function beginLedger(
 }
 
 /**
- * @param what with its verb, such as `stream 7 is` @param url of which option or end the ledger is, for the hint
- * @throws SluiceError TABLE_REFUSED where another ledger has a run, a stream or a switch that this one has not, for who would write there
+ * @param what subject and verb, such as `stream 7 is`
+ * @param url for the hint: the option or side to which the ledger belongs
+ * @throws SluiceError TABLE_REFUSED if another ledger has the run, stream or switch and this one does not; for callers
+ * that would write here
  */
 export async function refuseKnownElsewhere(
   to: CopyStore,
@@ -73,8 +78,9 @@ export async function refuseKnownElsewhere(
 }
 
 /**
- * A ledger to read: the own one where it knows what is asked for, else the first other that does, else the own. Other ledgers that know it, too, are said.
- * @returns what has to be disposed of when it was read
+ * A ledger to read: the login's own if it knows the item, else the first other one that does, else its own. Other
+ * ledgers that know the item are reported in a note.
+ * @returns dispose it after reading
  */
 export async function readLedger(
   store: CopyStore,
@@ -107,8 +113,8 @@ export async function readLedger(
 }
 
 /**
- * @param table only ledgers that count for it; all where it is null
- * @returns those besides the own one that know what is asked for, and those that cannot be asked
+ * @param table only ledgers that count for it; null for all
+ * @returns other ledgers that know the item, and those that cannot be queried
  */
 async function knowing(
   places: LedgerPlaces,
@@ -130,7 +136,7 @@ async function knowing(
   return { others, unread }
 }
 
-/** Ledgers besides `own` that count for a table, to be read and closed. */
+/** Other ledgers than `own` that count for a table, for reading; to be disposed. */
 export async function knowingLedgers(
   store: CopyStore,
   own: LedgerDatabase,
@@ -153,8 +159,9 @@ function byName({ schema }: Pick<Place, 'schema'>, url = 'the target'): string {
 }
 
 /**
- * All ledgers of copies and streams in a database, for who asks whether any of them wants it: a planted one, which only asks for more, counts, too.
- * @returns the own one first, where it is one, and those that cannot be asked
+ * All ledgers of copies and streams in a database, to check whether any of them needs something. Planted ones count
+ * too: they can only ask to keep more.
+ * @returns the login's own first, if it is one, and those that cannot be queried
  */
 export async function allLedgers(
   store: CopyStore,
@@ -173,7 +180,7 @@ export async function allLedgers(
   }
 }
 
-/** What `--to URL` has to have behind it for the ledger of a place; nothing for the own one. */
+/** Suffix for `--to URL` that selects the ledger of a place; empty for the login's own. */
 export function schemaText({ schema }: Pick<Place, 'schema'>): string {
   return schema === '' ? '' : `?schema=${encodeURIComponent(schema)}`
 }
@@ -184,7 +191,7 @@ function knowsTable(name: TableName): Knows {
   return async (database) => (await database.all(sql, [schema, table])).length > 0
 }
 
-/** Of a run of `runs`, `report` and `quarantine list`; any where it is null. */
+/** For a run of `runs`, `report` and `quarantine list`; null: any ledger matches. */
 export function knowsRun(runId: bigint | null): Knows {
   if (runId === null) return async () => true
   return async (database) => (await database.all('SELECT 1 FROM migration_runs WHERE run_id = ?', [runId])).length > 0

@@ -1,4 +1,4 @@
-/** How the ledger writes down which part of a table a chunk is. */
+/** How the ledger stores which part of a table a chunk is. */
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
@@ -7,14 +7,14 @@ export type StoredRange = {
   readonly kind: string
   readonly lo: string | null
   readonly hi: string | null
-  /** First and last id, both inclusive, where the key is one whole number; as the script's table has them. */
+  /** First and last id, both inclusive, if the key is one whole number; as in the script's table. */
   readonly startId: bigint | null
   readonly endId: bigint | null
 }
 
 const MOST = 2n ** 63n - 1n
 
-/** @param span smallest and largest key that were seen, for edges that are open */
+/** @param span smallest and largest key seen, for open ends */
 export function storeRange(
   range: Range,
   table: TableSpec,
@@ -48,7 +48,7 @@ export function storeRange(
   }
 }
 
-/** @param row kind, lo, hi, start_id, end_id of a chunk; rows of the script have the last two only */
+/** @param row kind, lo, hi, start_id, end_id of a chunk; rows of the script have only the last two */
 export function readRange([kind, lo, hi, startId, endId]: readonly SqlValue[]): Range {
   switch (kind) {
     case 'nullKey':

@@ -1,4 +1,4 @@
-/** Runs whose programs ended without a word: shown as killed by those who look, and noted by the next program that writes. */
+/** Runs whose processes ended without recording it: readers see them as killed, and the next writer records that. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
@@ -11,34 +11,35 @@ export const KILLED_DETAIL = 'its program ended before it could note how'
 export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: it stands still'
 
 /**
- * SQL for the rows that a run has written: of chunks that it copied last, those included that a restart has retired since, and rows that it has mended. Rows
- * of chunks that it only compared are none of them. The run stands in it as a number: of a column PostgreSQL takes most of a ledger for its chunks, and reads
- * all of it.
+ * SQL for the number of rows that a run wrote: in chunks that it copied last, including those that a restart retired
+ * since, and rows that it repaired. Chunks that it only compared do not count. The run id is a literal: with a column,
+ * PostgreSQL expects most of the ledger to match and reads all of it.
  */
 export function rowsOf(run: bigint): string {
   const of = (table: string): string =>
     `SELECT c.rows_written AS n FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})`
   const mended = `SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete'`
-  // One sum: PostgreSQL has no operator of its own for a sum and a count.
+  // One sum over a union: PostgreSQL has no built-in operator that adds a SUM and a COUNT.
   return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${mended}) AS written)`
 }
 
 export type Sign = StoredIdentity & {
   readonly status: string
-  /** By the clock of the ledger's database; null for runs that do not say. */
+  /** By the clock of the ledger's database; null for runs without a heartbeat. */
   readonly aliveUntil: number | null
 }
 
-/** What a run that calls itself running is: `silent` where its process stands on this machine and says nothing, as one that is frozen. */
+/** State of a run recorded as running; `silent`: its process exists on this machine, but without a heartbeat. */
 export type Life = 'runs' | 'silent' | 'killed'
 
 /**
- * Whether a run that calls itself running is over: its program on this machine has ended, or nobody can ask for that, and nothing was heard of it for a lease.
+ * A run is killed if its process on this machine has ended. If that cannot be checked, it is killed once its heartbeat
+ * has expired.
  * @param now by the clock of the ledger's database, in ms @param here this process
  */
 export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
   if (run.status !== 'running') return 'runs'
-  // Whoever asks does not stand still: of an earlier run of its own process silence tells.
+  // The asking process is not frozen: for an earlier run of the same process, an expired heartbeat means that it ended.
   const isOwn = run.pid === here.pid && run.machine === here.machine && run.started === here.started
   const fate = isOwn ? 'unknown' : fateOf(run, here)
   const isSilent = run.aliveUntil !== null && run.aliveUntil < now
@@ -46,18 +47,18 @@ export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
   return isSilent ? 'silent' : 'runs'
 }
 
-/** SQL for the last moment at which a chunk of a run was settled, ms since the epoch. */
+/** SQL for the last completion of a chunk of a run, ms since the epoch. */
 export function lastChunkOf(run: bigint): string {
   return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
 }
 
-/** When a killed run was last heard of: by its heartbeat, or by a chunk that it settled after that; null where neither is known. */
+/** Last sign of life of a killed run: heartbeat, or a chunk completed later; null if it had no heartbeat. */
 export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
   if (aliveUntil === null) return null
   return Math.max(aliveUntil - LEASE_MS, lastChunk ?? 0)
 }
 
-/** Notes runs that were killed: their end is when they were last heard of, as far as that is known. */
+/** Records killed runs; their end is the last sign of life, if known. */
 export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(
@@ -91,7 +92,7 @@ function whole(value: SqlValue | undefined): number | null {
   return value == null ? null : Number(value)
 }
 
-/** Says that the run goes on. */
+/** Heartbeat of the run. */
 export function runRenewal(
   database: LedgerDatabase,
   { runId }: Owner,

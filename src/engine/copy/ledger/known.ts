@@ -1,13 +1,13 @@
-/** Whether a ledger knows what somebody names: a wrong name found nothing is not the same as nothing that waits. */
+/** Checks that a ledger knows a named run or table: a wrong name must not be taken for "nothing is waiting". */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 
-/** What is asked for; null where everything is. */
+/** The requested names; null for all. */
 type Asked = { readonly runId: bigint | null; readonly table: string | null }
 
 /**
- * @param asked a table by its name in the target, or with its schema before it
- * @throws SluiceError BAD_FLAG for a run and NO_SUCH_TABLE for a table that the ledger does not have
+ * @param asked a table by its name in the target, optionally with its schema
+ * @throws SluiceError BAD_FLAG for an unknown run, NO_SUCH_TABLE for an unknown table
  */
 export async function refuseUnknown(database: LedgerDatabase, { runId, table }: Asked, label: string): Promise<void> {
   const isAnywhere = async (condition: string, parameters: readonly (bigint | string)[], of: readonly string[]) => {

@@ -1,4 +1,4 @@
-/** Tables of the ledger that only some runs need. They are made at their first use, also in a ledger of an older copy. */
+/** Tables of the ledger that only some runs need. They are created at first use, also in older ledgers. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { makeLate } from '../../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -71,7 +71,7 @@ const BODIES = {
 export type LateTable = keyof typeof BODIES
 export const LATE_TABLES = Object.keys(BODIES) as readonly LateTable[]
 
-/** Makes the table where it is not there yet. @throws SluiceError TABLE_REFUSED where a user's table has its name */
+/** Creates the table if it is missing. @throws SluiceError TABLE_REFUSED if a user's table has its name */
 export async function makeLateTable(database: LedgerDatabase, name: LateTable): Promise<void> {
   await makeLate(database, name, BODIES[name](ledgerDialect(database.dialect).types))
 }

@@ -1,4 +1,4 @@
-/** Indexes and constraints that copies made, in the ledger: for people to read. What is there is asked of the target itself. */
+/** Indexes and constraints that copies created, for people to read. What exists is queried from the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
@@ -18,7 +18,7 @@ export class ObjectLedger {
     this.#owner = owner
   }
 
-  /** It is being built from now on. */
+  /** Its creation starts now. */
   async begin(table: TableKey, object: ObjectRow): Promise<void> {
     await (this.#made ??= this.#make())
     const { now } = ledgerDialect(this.#database.dialect)
@@ -32,7 +32,7 @@ export class ObjectLedger {
     ])
   }
 
-  /** @param error why it could not be made; null where it is there */
+  /** @param error why it could not be created; null if it exists */
   async end(table: TableKey, object: ObjectRow, error: string | null): Promise<void> {
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
@@ -47,7 +47,7 @@ export class ObjectLedger {
     ])
   }
 
-  /** Whether this run itself writes into a table that a copy made, so that nobody else does yet. */
+  /** True if this run itself writes into a table that a copy created, so that no other program uses it yet. */
   async isOurs(table: TableKey): Promise<boolean> {
     const rows = await this.#database.all(
       `SELECT 1 FROM migration_plans p WHERE p.schema_name = ? AND p.table_name = ? AND p.made_here = 1 AND EXISTS (
@@ -57,7 +57,7 @@ export class ObjectLedger {
     return rows.length > 0
   }
 
-  /** What somebody was building when he was ended, and what is there all the same. */
+  /** Objects whose creation was interrupted, but that exist. */
   async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
     if (there.length === 0) return
     await (this.#made ??= this.#make())
@@ -70,7 +70,7 @@ export class ObjectLedger {
     )
   }
 
-  /** Only for those who ask for objects: a ledger of an older copy gets the table then. */
+  /** Only for runs that create objects: an older ledger gets the table then. */
   async #make(): Promise<void> {
     await makeLateTable(this.#database, 'migration_objects')
   }

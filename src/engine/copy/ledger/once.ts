@@ -1,36 +1,36 @@
-/** Statements that must not happen twice, on servers that may run a batch again because its answer got lost. */
+/** Runs statements exactly once on servers that may run a batch again after a lost reply. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 /**
- * The name of a batch. It stays until its owner's run has ended: a service may execute a request whose connection broke moments after it has
- * answered the repeat of it.
+ * Name of a batch. It is kept until its owner's run has ended: a service may execute a request of a broken connection
+ * after it has answered the repeated request.
  */
 function tokenOf(owner: string): string {
   return `${owner}/${randomUUID()}`
 }
 
-/** Forgets the batches of a run that has ended. */
+/** Removes the tokens of a run that has ended. */
 export function forgetBatches(owner: string): Statement {
   const prefix = `${owner}/`
-  // The length is written out: DuckDB binds a number to a type that its substr does not take.
+  // The length is a literal: DuckDB binds a number to a type that its substr does not accept.
   return { sql: `DELETE FROM migration_tokens WHERE substr(token, 1, ${prefix.length}) = ?`, parameters: [prefix] }
 }
 
-/** What a program holds for as long as nobody takes it away, because nothing was heard of it. */
+/** A lease that this process holds until another one takes it after missed heartbeats. */
 export type Hold = {
-  /** Keeps whoever would take it over waiting until the batch has ended. */
+  /** Extends the lease, so that no process takes it before the batch has ended. */
   readonly renew: Statement
-  /** The source of one row while it is held, and of none afterwards: what stands behind SELECT … */
+  /** Text after SELECT …: gives one row while the lease is held, none afterwards. */
   readonly from: Statement
 }
 
 /**
- * Runs a batch exactly once, whatever becomes of its answers.
- * @param owner who has it forgotten in the end, see `forgetBatches`
- * @param hold nothing happens unless this program has it still
- * @throws what the database throws where nothing of the batch happened
+ * Runs a batch exactly once, even if replies are lost.
+ * @param owner its tokens are removed by `forgetBatches`
+ * @param hold nothing happens unless this process still holds it
+ * @throws errors of the database if nothing of the batch happened
  */
 export async function batchOnce(
   database: LedgerDatabase,
@@ -47,7 +47,7 @@ export async function batchOnce(
   }
 }
 
-/** Fails with all of its batch where the token is there already; and where nothing is held, because a token is never NULL. */
+/** Fails with the whole batch if the token exists, and if the lease is lost, because a token is never NULL. */
 function tokenStatement({ dialect }: LedgerDatabase, token: string, hold: Hold | null): Statement {
   if (hold === null) return { sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [token] }
   const { castText: text } = ledgerDialect(dialect).types

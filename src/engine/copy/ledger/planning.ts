@@ -1,4 +1,7 @@
-/** One program at a time divides a table: under a lease, so that a dead one is followed, and a frozen one changes nothing when it thaws. */
+/**
+ * One process at a time divides a table, under a lease: another one takes over from a dead process, and a frozen one
+ * changes nothing when it resumes.
+ */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
@@ -30,7 +33,7 @@ export class Planning {
     this.#lease = leaseOf(database)
   }
 
-  /** Nobody waits for the lease of a program that has ended. @returns whether this program divides the table now */
+  /** Takes the lease if free, expired, or its process has ended. @returns whether this process divides the table */
   async take(): Promise<boolean> {
     const [row] = await this.#database.all(
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,
@@ -48,7 +51,7 @@ export class Planning {
     return rows.length > 0
   }
 
-  /** Lets others divide the table. */
+  /** Releases the lease. */
   async end(): Promise<void> {
     await this.#database.batch([
       {
@@ -58,13 +61,13 @@ export class Planning {
     ])
   }
 
-  /** What tells whether this program still has the table to itself, for transactions of the target. */
+  /** Statements that renew and check this process's lease, for transactions of the target. */
   get hold(): { readonly renew: Statement; readonly guard: Statement } {
     const { sql, parameters } = this.#mine
     return { renew: this.#renewal, guard: { sql: `SELECT 1 ${sql}`, parameters } }
   }
 
-  /** Whether somebody is dividing it at this moment, so that there may be more to do soon. */
+  /** True if some process is dividing the table now, so that more chunks may follow soon. */
   async underWay(): Promise<boolean> {
     const { sql, parameters } = this.#lease.held
     const rows = await this.#database.all(`SELECT 1 FROM migration_plans WHERE ${TABLE} AND planned = 0 AND ${sql}`, [
@@ -74,7 +77,7 @@ export class Planning {
     return rows.length > 0
   }
 
-  /** Statements of whoever divides the table, run once. @throws SluiceError LEASE_LOST where that is somebody else by now; nothing happens then */
+  /** Runs statements once, under the lease. @throws SluiceError LEASE_LOST if another process has it; nothing is run */
   async change(statements: readonly Statement[]): Promise<void> {
     const { sql, parameters } = this.#mine
     const hold: Hold = { renew: this.#renewal, from: this.#mine }
@@ -86,7 +89,7 @@ export class Planning {
     }
   }
 
-  /** Notes whether every row belongs to a chunk, and how large chunks are. @throws SluiceError LEASE_LOST */
+  /** Records whether every row belongs to a chunk, and the chunk size. @throws SluiceError LEASE_LOST */
   async note(planned: boolean, chunkRows: number): Promise<void> {
     const { sql, parameters } = this.#mine
     const [, rows = []] = await this.#database.batch([
@@ -99,7 +102,7 @@ export class Planning {
     if (rows.length === 0) throw this.#lost()
   }
 
-  /** Notes how many rows the target has beyond those of the source, in the table as a whole. @param before as it was read; null where nobody has noted it */
+  /** Records the surplus of the table as a whole. @param before as read earlier; null if none was recorded */
   async noteSurplus(before: bigint | null, surplus: bigint): Promise<void> {
     if (before === surplus) return
     if (before !== null) await prepareSurplusChanges(this.#database)
@@ -134,7 +137,7 @@ export class Planning {
   }
 }
 
-/** Keeps the tables that this program divides its own. */
+/** Extends the leases of tables that this process divides. */
 export function planningRenewal(database: LedgerDatabase, owner: string): Statement {
   const { sql, parameters } = leaseOf(database).renewed
   return { sql: `UPDATE migration_plans SET ${sql} WHERE planner = ?`, parameters: [...parameters, owner] }

@@ -1,4 +1,4 @@
-/** Proofs of chunks that were written before: by another program, or compared once more. */
+/** Proofs of chunks that were written earlier: by another program, or compared again. */
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
@@ -7,7 +7,7 @@ import type { Owner, TableKey } from './owner.ts'
 import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
-/** Notes the proof of a chunk that somebody else copied. */
+/** Records the proof of a chunk that another program copied. */
 export async function trust(
   database: LedgerDatabase,
   owner: Owner,
@@ -39,10 +39,11 @@ export async function trust(
 }
 
 /**
- * Notes that a table was compared as a whole whose chunks cannot be found again in the target. The one chunk of a table is the whole of it;
- * several have no sums of their own there: their proof is named `table`, and each has the sum of the whole table of the target.
- * @param chunks how many the table has
- * @param stored what the table of the target comes to
+ * Records the comparison of a whole table whose chunks cannot be found again in the target. A single chunk is the whole
+ * table. Several chunks have no checksums of their own there: their proof is `table`, and each gets the checksum of the
+ * whole target table.
+ * @param chunks number of chunks of the table
+ * @param stored digest of the target table
  */
 export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: Digest): Statement {
   return {
@@ -52,10 +53,10 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
 }
 
 /**
- * Notes what a chunk came to that was compared once more.
- * @param hold nothing happens unless this program has the table to itself
- * @param also statements of the same transaction, which do nothing without a row of what they are given
- * @returns false where the chunk has changed hands since it was read
+ * Records the result of a chunk that was compared again.
+ * @param hold nothing happens unless this process has the lease of the table
+ * @param also statements of the same transaction; they do nothing unless the given query gives a row
+ * @returns false if the chunk has a new owner since it was read
  */
 export async function proveAgain(
   database: LedgerDatabase,
@@ -67,10 +68,10 @@ export async function proveAgain(
     readonly source: Digest
     readonly target: Digest
     readonly point: ReadPoint
-    /** Rows of the target less those of the source, as the ledger has it and as it is; null where the range is none of the target, or nobody has noted it. */
+    /** Target rows minus source rows, as recorded and as counted; null if no range of the target, or not recorded. */
     readonly before: bigint | null
     readonly surplus: bigint | null
-    /** How long the comparison took, ms. */
+    /** Duration of the comparison, ms. */
     readonly tookMs: number
   },
   hold: Statement,
@@ -90,7 +91,7 @@ export async function proveAgain(
   const answers = await database.batch([
     ...noted,
     {
-      // Without a claim it is known for a chunk that its run has compared, and not copied.
+      // No claim marks a chunk that its run compared and did not copy.
       sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, claim = NULL, started_ms = ${now} - ?, records_processed = ?, rows_read = ?, rows_written = ?,
               rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
               read_at = ?, surplus = ?, completed_ms = ${now}, error_code = ?, error_message = ?

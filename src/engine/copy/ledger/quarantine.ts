@@ -1,4 +1,4 @@
-/** Rows that could not be written, with their cause, until somebody mends them and has them replayed. */
+/** Rows that could not be written, with their cause, until they are corrected and replayed. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
@@ -12,25 +12,25 @@ import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
-  /** By which the row is found at the source again; empty where it has none. */
+  /** Key that finds the row at the source again; empty if it has none. */
   readonly key: RowKey
   readonly stage: 'read' | 'write'
   readonly code: ErrorCode
   readonly message: string
-  /** Values by column, for those who look. */
+  /** Values by column, for people to read. */
   readonly row: Readonly<Record<string, string | number | null>>
-  /** How many rows of its chunk that nothing tells from it were noted before it; see `numbered`. */
+  /** Number of indistinguishable rows of its chunk recorded before it; see `numbered`. */
   readonly nth?: number
 }
 
 export type QuarantinedRow = AsideRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
 
-/** Of one table: longer values are cut, for the row itself stays at the source. */
+/** Longer values are cut: the row itself stays at the source. */
 const SHOWN = 1000
 
 /**
- * The statements that write a row into the quarantine. Once more changes nothing.
- * @param held gives a row as long as they may write; not needed in the transaction of the chunk, which has asked
+ * Statements that write a row into the quarantine; repeating them changes nothing.
+ * @param held gives a row while they may write; not needed in the transaction of the chunk, which has checked that
  */
 export function quarantineStatement(
   database: LedgerDatabase,
@@ -43,7 +43,7 @@ export function quarantineStatement(
   const { now } = ledgerDialect(database.dialect)
   const { key, row, nth = 0 } = aside
   const isKeyless = key.length === 0
-  // Each row that was refused has a line of its own, and the same one when its chunk is copied once more.
+  // Each refused row has its own entry, and gets the same one when its chunk is copied again.
   const among = isOneRow(key) ? (nth === 0 ? [] : [claim.no, nth]) : [isKeyless ? claim.no : null, nth]
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
@@ -74,14 +74,14 @@ export function quarantineStatement(
   ]
 }
 
-/** What a line says of its row, as one text: the key, and the row itself where that key may be another's too. */
+/** Text that identifies the row of an entry: its key, plus the row itself if other rows may have the same key. */
 export function lineOf({ key, row }: Pick<AsideRow, 'key' | 'row'>): string {
   return JSON.stringify(isOneRow(key) ? [key] : [key, row])
 }
 
 /**
- * Numbers the rows of one chunk that nothing tells apart, in the order in which they are refused: those without a key of their own, and several of one key, which a
- * source may hold that does not check it.
+ * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
+ * one key, which a source without a unique index may hold.
  */
 export function numbered(): (aside: AsideRow) => AsideRow {
   const seen = new Map<string, number>()
@@ -93,7 +93,7 @@ export function numbered(): (aside: AsideRow) => AsideRow {
   }
 }
 
-/** How many lines of each kind, by `lineOf`, the quarantine has of a chunk. */
+/** Number of quarantine entries of a chunk, by `lineOf`. */
 export async function asideLines(database: LedgerDatabase, checkpoint: number): Promise<Map<string, number>> {
   const rows = await database.all(
     'SELECT row_key, row_json FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL',
@@ -108,14 +108,15 @@ export async function asideLines(database: LedgerDatabase, checkpoint: number): 
 }
 
 /**
- * Chunks that count more rows as set aside than they have lines, because older programs wrote one line for several rows of one key. Once the last line is replayed, what
- * stood in the way of them is gone, and their key is in the target or gone with it.
+ * Settles chunks that count more quarantined rows than they have entries: older versions wrote one entry for several
+ * rows of one key. Once the last entry is replayed, the cause of their refusal is gone, and the key is in the target or
+ * gone from the source.
  */
 export function settleStatement({ schema, name }: TableKey): Statement {
   const lines = (which: string): string =>
     `EXISTS (SELECT 1 FROM migration_quarantine q WHERE q.checkpoint_id = migration_checkpoints.id AND q.replayed_ms IS ${which})`
   return {
-    // In this order: MySQL reads what it has set before.
+    // The order matters: MySQL sees values that the same UPDATE has set before.
     sql: `UPDATE migration_checkpoints SET rows_read = rows_read - rows_quarantined, surplus = surplus + rows_quarantined, rows_quarantined = 0,
             status = 'completed', error_code = NULL, error_message = NULL
           WHERE ${OF_TABLE} AND ${CLOSED} AND rows_quarantined > 0 AND ${lines('NOT NULL')} AND NOT ${lines('NULL')}`,
@@ -123,7 +124,7 @@ export function settleStatement({ schema, name }: TableKey): Statement {
   }
 }
 
-/** Notes that no row of a chunk waits any more. @param held gives a row as long as that may be noted; not needed where the transaction has asked */
+/** Marks all rows of a chunk as replayed. @param held gives a row while allowed; absent if the transaction checked */
 export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
   const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
@@ -134,8 +135,8 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number, held
 }
 
 /**
- * For an attempt that begins its chunk at its beginning: lines of earlier attempts end, because this one writes or refuses each of their rows itself. Without
- * this, a later replay of such a line counts its row a second time.
+ * For an attempt that copies its chunk from the beginning: ends the entries of earlier attempts, because this one
+ * writes or refuses each of their rows itself. Otherwise a later replay would count such a row twice.
  */
 export function endedLines(
   database: LedgerDatabase,
@@ -145,8 +146,8 @@ export function endedLines(
 }
 
 /**
- * As `endedLines`, where a target commits batch by batch: nothing ends once another program has the chunk, nor does a line that was written after this was asked for,
- * however late the service executes it.
+ * As `endedLines`, for a target that commits by batch. Ends nothing once another process has the chunk, nor entries
+ * written after this call, however late the service executes the statement.
  */
 export async function endLines(database: LedgerDatabase, owner: Owner, claim: Claim): Promise<void> {
   if (endedLines(database, claim).length === 0) return
@@ -160,7 +161,7 @@ export async function endLines(database: LedgerDatabase, owner: Owner, claim: Cl
   await database.batch([{ sql: `${sql} AND created_ms <= ?`, parameters: [...parameters, BigInt(String(newest))] }])
 }
 
-/** What is not replayed yet, oldest first. @param runId of one run only; null for all @param table of one table of the target only; null for all */
+/** Entries not replayed yet, oldest first. @param runId of one run; null: all @param table of the target; null: all */
 export async function quarantined(
   database: LedgerDatabase,
   runId: bigint | null,
@@ -175,7 +176,7 @@ export async function quarantined(
   return rows.map(quarantinedOf)
 }
 
-/** As `quarantinedOf` reads them. @param text type that whole numbers are read as */
+/** Columns for `quarantinedOf`. @param text type to which integers are cast */
 function lineColumns(text: string): string {
   return `quarantine_id, CAST(run_id AS ${text}), schema_name, table_name, row_key, stage, error_code, message, row_json`
 }
@@ -196,9 +197,9 @@ function quarantinedOf([id, run, schema, name, key, stage, code, message, row]: 
 export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
 
 /**
- * Some of what waits, oldest first, and how much there is.
- * @param of null for all; a table by its name, or with its schema before it
- * @param limit of rows
+ * The oldest waiting rows, and the number of all.
+ * @param of null for all; a table by its name, optionally with its schema
+ * @param limit most rows returned
  */
 export async function waiting(
   database: LedgerDatabase,
@@ -226,7 +227,7 @@ export async function waiting(
   }
 }
 
-/** Runs that set rows of a table aside which still wait, oldest first. */
+/** Runs whose quarantined rows of a table still wait, oldest first. */
 export async function asideRuns(database: LedgerDatabase, { schema, name }: TableKey): Promise<readonly bigint[]> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
@@ -236,7 +237,7 @@ export async function asideRuns(database: LedgerDatabase, { schema, name }: Tabl
   return rows.map(([run]) => BigInt(String(run))).toSorted((a, b) => (a < b ? -1 : 1))
 }
 
-/** Notes that a row is in the target now; changes nothing where another program has noted it before. */
+/** Records that a row is in the target now; does nothing if another process has recorded it before. */
 export function replayedStatement(database: LedgerDatabase, id: string): Statement {
   const { now } = ledgerDialect(database.dialect)
   return {
@@ -245,7 +246,7 @@ export function replayedStatement(database: LedgerDatabase, id: string): Stateme
   }
 }
 
-/** A row as people can read it. */
+/** A row in readable form. */
 export function shownRow(names: readonly string[], row: Row): Readonly<Record<string, string | number | null>> {
   return Object.fromEntries(names.map((name, i) => [name, shown(row[i] ?? null)]))
 }

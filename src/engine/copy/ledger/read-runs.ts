@@ -1,4 +1,4 @@
-/** What a ledger says of the copies that went into its database, for those who only look. */
+/** Copies into a database as its ledger has them, for read-only commands. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
@@ -15,10 +15,10 @@ export type RecordedRun = {
   readonly startedMs: number | null
   readonly endedMs: number | null
   readonly exitCode: number | null
-  /** Written into the target: rows of chunks that it copied last, and rows that it has mended. */
+  /** Rows written into the target: in chunks that it copied last, and repaired rows. */
   readonly rows: bigint
   readonly detail: string | null
-  /** The machine that it is of, where that is another one. */
+  /** Host of the run; null if it is this machine. */
   readonly host: string | null
 }
 
@@ -26,10 +26,10 @@ export type RecordedChunk = {
   readonly table: string
   readonly no: string
   readonly status: string
-  /** First and last value of a key that is one whole number, or token, both included; null where it is open, or no such key. */
+  /** First and last value of a one-integer key, or token, both inclusive; null if open or another key. */
   readonly first: string | null
   readonly last: string | null
-  /** As the ledger has the bounds: JSON lists of texts, the lower one excluded; null where it is open. */
+  /** Bounds as in the ledger: JSON lists of texts, the lower one exclusive; null if open. */
   readonly lo: string | null
   readonly hi: string | null
   readonly rows: bigint
@@ -41,8 +41,9 @@ export type RecordedChunk = {
 export type StatusCount = { readonly status: string; readonly chunks: bigint; readonly rows: bigint }
 
 /**
- * Newest first; a run whose program is gone is called killed, whether that is noted or not. Ledgers of version 1 are read as they are.
- * @param id only this one; null for all @param here this process
+ * Newest first. A run whose process is gone is reported as killed, recorded or not. Reads ledgers of version 1
+ * unchanged.
+ * @param id only this run; null for all @param here this process
  */
 export async function recordedRuns(
   database: LedgerDatabase,
@@ -97,7 +98,7 @@ export async function recordedRuns(
   return found
 }
 
-/** How far the chunks are that a run worked on last. */
+/** Number of chunks and rows by status, for chunks that a run worked on last. */
 export async function chunkCounts(database: LedgerDatabase, runId: bigint): Promise<readonly StatusCount[]> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
@@ -112,7 +113,7 @@ export async function chunkCounts(database: LedgerDatabase, runId: bigint): Prom
   }))
 }
 
-/** Chunks that a run worked on last: failed ones first, those that are done at the end. */
+/** Chunks that a run worked on last: failed ones first, completed ones last. */
 export async function recordedChunks(
   database: LedgerDatabase,
   runId: bigint,

@@ -1,19 +1,19 @@
-/** What a ledger says of each table of its database: the copy that fills it, how it was proved, and the stream that follows it. For those who only look. */
+/** Ledger records per table of its database: its copy, what of it is proved, its stream. For read-only commands. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { CLOSED } from './stored-chunk.ts'
 
 export type FilledTable = {
-  /** Rows that its chunks hold of the copy, as they were written. */
+  /** Rows in its chunks, counted when they were written. */
   readonly rows: bigint
   readonly chunks: bigint
   readonly done: bigint
-  /** Chunks of which the sums of both sides were equal when they were closed. */
+  /** Chunks whose checksums of both sides were equal at completion. */
   readonly proved: bigint
-  /** End of the last chunk, ms since the epoch; null where none has ended. */
+  /** Completion of the last chunk, ms since the epoch; null if none is completed. */
   readonly lastMs: number | null
-  /** Where it comes from, without password; null where its run is not noted any more. */
+  /** Source URL without password; null if its run is no longer recorded. */
   readonly source: string | null
 }
 
@@ -48,7 +48,7 @@ export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMa
   )
 }
 
-/** Streams that have not ended, by the tables of the target that they apply changes to. */
+/** Streams that have not ended, by the target tables that they write to. */
 export async function followedTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FollowedTable>> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
@@ -64,7 +64,7 @@ export async function followedTables(database: LedgerDatabase): Promise<Readonly
   )
 }
 
-/** Where the system has no schemas theirs is empty. */
+/** Key of a table; the schema is empty if the system has none. */
 export function nameOf(schema: SqlValue | undefined, table: SqlValue | undefined): string {
   return JSON.stringify([schema == null ? '' : String(schema), String(table)])
 }
@@ -72,10 +72,9 @@ export function nameOf(schema: SqlValue | undefined, table: SqlValue | undefined
 const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))
 
 /**
- * Which of some chunks are still open, for those who only look: tables go by the names that they have in the source.
- * The chunks of one table that are open, by number, among those from one number to another.
+ * Numbers of a table's open chunks within a range of numbers, for read-only callers.
  * @param table of the source, as events name it
- * @returns null for a table that the ledger has no plan of
+ * @returns null if the ledger has no plan of the table
  */
 export async function openChunks(
   database: LedgerDatabase,

@@ -1,4 +1,4 @@
-/** Rows that were written at a lower consistency than was asked for, until they are found, or brought, at that level. */
+/** Rows written at a lower consistency level than requested, until they are found, or written again, at that level. */
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
@@ -13,11 +13,11 @@ export type Recheck = {
   readonly runId: bigint
   readonly table: TableKey
   readonly level: string
-  /** Texts of the key in the target, one list for each row. */
+  /** Texts of the key in the target, one list per row. */
   readonly keys: readonly (readonly string[])[]
 }
 
-/** Notes rows to be checked again. The same rows once more change nothing. */
+/** Records rows to check again; repeating it changes nothing. */
 export async function noteRechecks(
   database: LedgerDatabase,
   { runId }: Owner,
@@ -44,7 +44,7 @@ export async function noteRechecks(
   }
 }
 
-/** What nobody has checked again, oldest first. @param runId of one run only; null for all */
+/** Lists not checked yet, oldest first. @param runId of one run; null for all */
 export async function openRechecks(database: LedgerDatabase, runId: bigint | null): Promise<readonly Recheck[]> {
   const dialect = ledgerDialect(database.dialect)
   const columns = await database.all(dialect.columns, ['migration_rechecks'])
@@ -64,7 +64,7 @@ export async function openRechecks(database: LedgerDatabase, runId: bigint | nul
   }))
 }
 
-/** Notes that all rows of a list are in the target at the level that was asked for. */
+/** Records that all rows of a list are in the target at the requested level. */
 export function recheckedStatement(database: LedgerDatabase, id: string): Statement {
   const { now } = ledgerDialect(database.dialect)
   return {

@@ -1,4 +1,4 @@
-/** Keeps everybody but a stream's own run from writing into its tables: what they wrote, the stream would not know of. */
+/** Refuses writes into tables of a stream by any process but the stream's own run, which would not know of them. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
@@ -7,7 +7,7 @@ import { streamsInto } from './streams-into.ts'
 import type { StreamRow } from './stream-row.ts'
 import { streamsOf } from './streams.ts'
 
-/** What somebody wants in a followed table, and what helps instead. @param stream its id */
+/** Reason and hint for a refused action on a table of a stream. @param stream its id */
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
 
 const WRITE: Instead = {
@@ -16,13 +16,13 @@ const WRITE: Instead = {
     `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} --key KEY, or with --range or --partition in place of --key; or end it first with sluice follow ${stream} --end`,
 }
 
-/** A repair is taken back. */
+/** For undoing a repair. */
 export const UNDO: Instead = {
   reason: 'the row would differ from its source again, and the next comparison of the stream would mend it once more',
   hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
 }
 
-/** Rows that were set aside are tried again. */
+/** For retrying quarantined rows. */
 export const RETRY: Instead = {
   reason: 'the run of a stream brings rows that were set aside, once they are mended at the source',
   hint: (stream) =>
@@ -30,8 +30,8 @@ export const RETRY: Instead = {
 }
 
 /**
- * @param instead what was wanted; rows are written when absent
- * @throws SluiceError TABLE_FOLLOWED where a stream that has not ended writes into one of these tables of the target
+ * @param instead texts for the refused action; absent: for writing rows
+ * @throws SluiceError TABLE_FOLLOWED if a stream that has not ended writes into one of these target tables
  */
 export async function refuseFollowed(
   to: CopyStore,
@@ -45,7 +45,7 @@ export async function refuseFollowed(
 }
 
 /**
- * The same for a table that a copy works on: a stream that began since then is in the copy's own ledger.
+ * The same for a table that is being copied: a stream started since then is in the copy's own ledger.
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {

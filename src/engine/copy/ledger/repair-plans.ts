@@ -1,4 +1,4 @@
-/** How the rows of a repair are written down: which columns, as which types, found by which key. Without it nobody could put them back. */
+/** How repaired rows are recorded: columns, types and key. Without it they could not be restored. */
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -13,7 +13,7 @@ type Stored = {
   readonly columns: readonly { readonly from: string; readonly to: string; readonly as: ColumnType }[]
 }
 
-/** Before the first repair of a table. Made by those who repair: a ledger of an older copy gets its table then. */
+/** Call before the first repair of a table. Creates the ledger's table for it if an older ledger lacks it. */
 export async function noteRepairPlan(
   database: LedgerDatabase,
   runId: bigint,
@@ -34,13 +34,13 @@ export async function noteRepairPlan(
   ])
 }
 
-/** How rows of a plan are written down; equal for plans whose repairs can be put back together. */
+/** Text of how rows are recorded; equal for plans whose repairs can be undone together. */
 export function repairPlanText({ source, rangeKey, columns }: TablePlan): string {
   const stored: Stored = { key: source.key, rangeKey, columns: columns.map(({ from, to, as }) => ({ from, to, as })) }
   return JSON.stringify(stored)
 }
 
-/** What a run has noted of a table, as `repairPlanText` says it; null where it has noted nothing. */
+/** The recorded text of `repairPlanText` for a table of a run; null if there is none. */
 export async function storedRepairPlan(
   database: LedgerDatabase,
   runId: bigint,
@@ -51,9 +51,9 @@ export async function storedRepairPlan(
 }
 
 /**
- * The plan by which repairs of a table were written down, for the table as it is now.
- * @param target as it is found there
- * @returns null where the run has noted none; the name of a column that the table has no more
+ * The plan under which repairs of a table were recorded, applied to the table's current definition.
+ * @param target current definition
+ * @returns null if the run recorded none; the name of a column that the table no longer has
  */
 export async function repairPlan(
   database: LedgerDatabase,
@@ -92,7 +92,7 @@ async function read(database: LedgerDatabase, runId: bigint, { schema, name }: T
     )
     return row === undefined ? null : (JSON.parse(String(row[0])) as Stored)
   } catch (error) {
-    // A ledger in which no run has noted any.
+    // A ledger in which no run has recorded one.
     if (isMissingTable(error)) return null
     throw error
   }

@@ -1,4 +1,4 @@
-/** What repairs changed in a target, with the rows as they were before, so that a repair can be taken back. */
+/** Rows that repairs changed in a target, as they were before, so that a repair can be undone. */
 import { bytesOfHex, hexDigits } from '../../../model/copy/bytes-text.ts'
 import { randomUUID } from 'node:crypto'
 import { refusedValue } from '../../../model/copy/refused.ts'
@@ -12,7 +12,7 @@ export type Repair = {
   readonly id: string
   readonly table: TableKey
   readonly key: RowKey
-  /** In the columns of the plan, null where the target held no such row. */
+  /** In the plan's columns; null if the target held no such row. */
   readonly before: Row | null
   readonly after: Row | null
 }
@@ -44,12 +44,12 @@ export function notedStatement([first]: readonly Statement[]): Statement {
   }
 }
 
-/** Gives a row once a repair is taken back. */
+/** Gives a row once a repair is undone. */
 export function wasUndone(id: string): Statement {
   return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }
 }
 
-/** Repairs of a run on one table that stand, latest first. */
+/** Repairs of a run that are not undone, latest first. */
 export async function repairsOf(database: LedgerDatabase, runId: bigint): Promise<readonly Repair[]> {
   const rows = await database.all(
     `SELECT repair_id, schema_name, table_name, row_key, before_json, after_json FROM migration_repairs
@@ -65,10 +65,10 @@ export async function repairsOf(database: LedgerDatabase, runId: bigint): Promis
   }))
 }
 
-/** What became of a row. @property runId whose repair it is, for `diff --undo` */
+/** Last repair of a row. @property runId the run to undo with `diff --undo` */
 export type Repaired = { readonly action: 'insert' | 'update' | 'delete'; readonly runId: bigint }
 
-/** The last repair of each row of a table since a moment, by its key as JSON. @param sinceMs by the clock of the ledger */
+/** Last repair of each row of a table since a time, by its key as JSON. @param sinceMs by the clock of the ledger */
 export async function repairedSince(
   database: LedgerDatabase,
   { schema, name }: TableKey,
@@ -96,7 +96,7 @@ export function undoneStatement(database: LedgerDatabase, id: string): Statement
 
 type Packed = null | string | { readonly n: string } | { readonly b: string }
 
-/** A row as it is written down; equal rows are equal texts. */
+/** Stored form of a row; equal rows give equal texts. */
 export function packedRow(row: Row | null): string | null {
   if (row === null) return null
   return JSON.stringify(

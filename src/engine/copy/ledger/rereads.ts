@@ -1,4 +1,7 @@
-/** Rows in the ledger that are to be read from the source again: named in the transaction that leaves them out, and gone in the one that writes them. */
+/**
+ * Rows to be read from the source again. They are recorded in the transaction that leaves them out, and removed in the
+ * one that writes them.
+ */
 import { randomUUID } from 'node:crypto'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
@@ -6,8 +9,9 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 
 /**
- * Why a row is read again: the stream does not tell all of its values, a comparison found it to differ, the target refused it as the stream told it, or nobody can tell
- * whether its chunk is copied, since it has the very time of a bound: that one waits until all chunks are.
+ * Why a row is read again. `unchanged`: the stream does not report all of its values. `difference`: a comparison found
+ * it to differ. `refused`: the target refused the row as streamed. `bound`: its time equals a bound, so it is unknown
+ * whether its chunk is copied; it waits until all chunks are.
  */
 export type RereadReason = 'unchanged' | 'difference' | 'refused' | 'bound'
 
@@ -22,7 +26,7 @@ export class RereadLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Rows that have to be read from the source; for the transaction that leaves them out. */
+  /** Records rows to be read from the source; for the transaction that leaves them out. */
   statements(
     id: string,
     { schema, name }: TableKey,
@@ -36,8 +40,8 @@ export class RereadLedger {
   }
 
   /**
-   * Names rows that the lane is to read from the source, mend where they differ, and note in `migration_repairs`.
-   * @returns ids, for `stillWaiting`; and since when, by the clock of the ledger
+   * Asks the apply worker to read rows from the source, repair differences, and record them in `migration_repairs`.
+   * @returns ids, for `stillWaiting`; and the time, by the clock of the ledger
    */
   async nominate(id: string, table: TableKey, keys: readonly RowKey[]): Promise<Nominated> {
     const statements = this.statements(id, table, keys, 'difference')
@@ -46,7 +50,7 @@ export class RereadLedger {
     return { ids: statements.map(({ parameters }) => String(parameters[0])), sinceMs: Number(now?.[0]) }
   }
 
-  /** Which rows of a table have not been read yet: their ids. */
+  /** Ids of a table's rows that have not been read yet. */
   async stillWaiting(id: string, { schema, name }: TableKey): Promise<ReadonlySet<string>> {
     const rows = await this.#database.all(
       'SELECT reread_id FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
@@ -55,7 +59,7 @@ export class RereadLedger {
     return new Set(rows.map(([rereadId]) => String(rereadId)))
   }
 
-  /** Tables of which rows wait to be read from the source, and why: a line for each reason. */
+  /** Tables with rows to be read again, one entry per table and reason. */
   async tables(id: string): Promise<readonly (TableKey & { readonly reason: RereadReason })[]> {
     const rows = await this.#database.all(
       'SELECT DISTINCT schema_name, table_name, reason FROM migration_stream_rereads WHERE stream_id = ?',
@@ -68,7 +72,7 @@ export class RereadLedger {
     }))
   }
 
-  /** @param bound whether rows at bounds are among them @returns at most `most` of them */
+  /** @param bound include rows at bounds @returns at most `most` rows */
   async of(
     id: string,
     { schema, name }: TableKey,
@@ -86,7 +90,7 @@ export class RereadLedger {
     }))
   }
 
-  /** They have been read; for the transaction that writes them. */
+  /** Removes rows that were read; for the transaction that writes them. */
   done(ids: readonly string[]): readonly Statement[] {
     return ids.map((id) => ({ sql: 'DELETE FROM migration_stream_rereads WHERE reread_id = ?', parameters: [id] }))
   }

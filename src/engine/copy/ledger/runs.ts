@@ -1,4 +1,4 @@
-/** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
+/** Runs and plans in the ledger: one row per run, and one per target table that a copy fills. */
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ownerValues } from '../../../stores/common/lease/columns.ts'
@@ -22,7 +22,7 @@ export type PlanRow = {
   readonly source: string
   readonly sourceTable: string
   readonly hash: string
-  /** What the hash is of, as JSON: to name what differs. */
+  /** The hashed text, JSON: to name what differs. */
   readonly plan: string
   readonly wishes: string
   readonly chunkRows: number
@@ -44,10 +44,7 @@ export class RunLedger {
     this.#unlessThere = unlessThere
   }
 
-  /**
-   * Notes a run that begins, and the end of those whose programs were killed.
-   * @param beats whether the run says all the time that it goes on, see `runRenewal`
-   */
+  /** Records the start of a run, and the end of killed runs. @param beats it sends heartbeats, see `runRenewal` */
   async start(run: RunRow, beats = false): Promise<void> {
     await markKilled(this.#database, this.#owner)
     const [, ...identity] = ownerValues(this.#owner)
@@ -71,13 +68,13 @@ export class RunLedger {
     ])
   }
 
-  /** Where a run read from, without password; null for a run that is not known here. */
+  /** Source URL of a run, without password; null for an unknown run. */
   async sourceOf(runId: bigint): Promise<string | null> {
     const [row] = await this.#database.all('SELECT source FROM migration_runs WHERE run_id = ?', [runId])
     return row === undefined ? null : String(row[0])
   }
 
-  /** Nothing is this program's any more. */
+  /** Records the end of the run; releases its leases and tokens. */
   async finish(status: string, exitCode: number, detail: string | null): Promise<void> {
     await this.#database.batch([
       {
@@ -90,13 +87,16 @@ export class RunLedger {
     ])
   }
 
-  /** The end of a run by what it threw; one that was asked to stop has not failed. Does not reject: that says more than a ledger that is away, too. */
+  /**
+   * Records the end of a run that threw; a requested stop is not a failure. Never rejects: the thrown error matters
+   * more than an unreachable ledger.
+   */
   async broken(thrown: unknown): Promise<void> {
     const { kind, exitCode, message } = asSluiceError(thrown)
     await this.finish(kind === 'stopped' ? 'stopped' : 'failed', exitCode, message).catch(() => undefined)
   }
 
-  /** The plan under which a table of the target is being filled, or was; null where it never was. */
+  /** The plan under which a target table is or was filled; null if it never was. */
   async plan(key: TableKey): Promise<PlanRow | null> {
     const [row] = await this.#database.all(
       `SELECT source, source_table, plan_hash, plan, chunk_rows, planned, made_here, wishes FROM migration_plans
@@ -117,7 +117,7 @@ export class RunLedger {
     }
   }
 
-  /** The table is copied as if it had never been. */
+  /** Deletes the plan: the table is then copied as if for the first time. */
   async forgetPlan(key: TableKey): Promise<void> {
     await this.#database.batch([
       {
@@ -127,7 +127,7 @@ export class RunLedger {
     ])
   }
 
-  /** By what the table that is being filled was known when it was last looked at; null where nobody has noted it. */
+  /** `CopyStore.mark` of the target table at its last check; null if none is recorded. */
   async targetMark(key: TableKey): Promise<string | null> {
     const [row] = await this.#database.all(
       'SELECT target_mark FROM migration_plans WHERE schema_name = ? AND table_name = ?',
@@ -136,7 +136,7 @@ export class RunLedger {
     return row?.[0] == null ? null : String(row[0])
   }
 
-  /** Rows of the target that no chunk wrote, of a table that is counted as a whole; null where that is not known. */
+  /** Rows of the target that no chunk wrote, for a table that is counted as a whole; null if unknown. */
   async planSurplus(key: TableKey): Promise<bigint | null> {
     const { castText } = ledgerDialect(this.#database.dialect).types
     const [row] = await this.#database.all(
@@ -155,7 +155,7 @@ export class RunLedger {
     ])
   }
 
-  /** When this run began, by the clock of the ledger's database. */
+  /** Start of this run, by the clock of the ledger's database. */
   async startedMs(): Promise<number> {
     const [row] = await this.#database.all('SELECT started_ms FROM migration_runs WHERE run_id = ?', [
       this.#owner.runId,
@@ -172,14 +172,11 @@ export class RunLedger {
     ])
   }
 
-  /**
-   * Writes a plan down, unless somebody else has written one for the same table.
-   * @param instead whether it takes the place of one that an earlier run left
-   */
+  /** Stores a plan, unless the table has one. @param instead replace the plan of an earlier run */
   async savePlan(key: TableKey, plan: PlanRow, instead: boolean): Promise<void> {
     const { runId } = this.#owner
     const forget: Statement = {
-      // Not what this very run has written, should the batch have to be run again.
+      // Keeps the row of this run, in case the batch is run again.
       sql: 'DELETE FROM migration_plans WHERE schema_name = ? AND table_name = ? AND run_id <> ?',
       parameters: [key.schema, key.name, runId],
     }

@@ -1,6 +1,6 @@
 /**
- * The tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and keeps one row a chunk
- * that counts: what was cut again, and what belongs to copies of before, goes to `migration_chunk_history`.
+ * Tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and
+ * has one row per current chunk. Divided chunks and chunks of earlier copies move to `migration_chunk_history`.
  */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,10 +12,12 @@ import { STEPS } from './steps.ts'
 export const LEDGER_VERSION = 4
 
 /**
- * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile
- * leaves the old version behind, and the next one repeats the step; several programs at once repeat each other's statements.
- * @returns whether a table of the script was found and adopted
- * @throws SluiceError LEDGER_NEWER; LEDGER_DAMAGED where a table is missing; TABLE_REFUSED where a table of a user has a name of the ledger's
+ * Creates a missing ledger, upgrades an older one, and adds columns to a table of the script. A process killed
+ * meanwhile leaves the old version, and the next one repeats the step. Concurrent processes repeat each other's
+ * statements.
+ * @returns whether a table of the script was adopted
+ * @throws SluiceError LEDGER_NEWER; LEDGER_DAMAGED if a table is missing; TABLE_REFUSED if a user's table has a name of
+ * the ledger
  */
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
@@ -48,7 +50,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
   return { adopted }
 }
 
-/** @returns whether a table of the script was there */
+/** @returns whether a table of the script exists */
 async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise<boolean> {
   const found = await columnNames(database, dialect, 'migration_checkpoints')
   const statements = [...dialect.before, ...tables(dialect)]
@@ -59,12 +61,12 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
         statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${columnType(dialect, kind)}`)
     }
   }
-  // Each by itself: some systems commit every change of a table at once, and each of these can run again.
+  // One by one: some systems commit each DDL statement at once, and each of these may run again.
   for (const sql of statements) await runDdl(database, sql)
   return adopted
 }
 
-/** A version that a newer program has written meanwhile stays. */
+/** Keeps a higher version that a newer program has written meanwhile. */
 async function noteVersion(database: LedgerDatabase, version: number): Promise<void> {
   await database.batch([
     { sql: 'DELETE FROM migration_ledger WHERE version <= ?', parameters: [version] },
@@ -73,8 +75,8 @@ async function noteVersion(database: LedgerDatabase, version: number): Promise<v
 }
 
 /**
- * Whether there is a ledger, of this version or another: `runs` and `doctor` read it as it is.
- * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_DAMAGED where a table is missing
+ * True if there is a ledger, of any version: `runs` and `doctor` read it unchanged.
+ * @throws SluiceError TABLE_REFUSED if a user's table has a name of the ledger; LEDGER_DAMAGED if a table is missing
  */
 export async function hasLedger(database: LedgerDatabase): Promise<boolean> {
   const version = await versionOf(database, ledgerDialect(database.dialect))
@@ -104,7 +106,7 @@ async function runDdl(database: LedgerDatabase, sql: string): Promise<void> {
   try {
     await database.batch([{ sql, parameters: [] }])
   } catch (error) {
-    // Two that prepare the same ledger at the same moment: whatever the other one made is there, and what it removed is gone.
+    // Another process prepares the same ledger at the same time: what it created exists, and what it dropped is gone.
     if (/already exists|duplicate (?:column|key)|exists already|can't drop /i.test((error as Error).message)) return
     throw error
   }

@@ -1,6 +1,6 @@
 /**
- * What a run that workers share has begun anew already (`--restart`, `--resync`), or confirmed (`--moved`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
- * anew again, and empty what the turn before has copied.
+ * What a shared run has already restarted (`--restart`, `--resync`) or confirmed (`--moved`). Each execution of each
+ * task gets the original options: without these notes each would restart again and empty what an earlier one copied.
  */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -9,8 +9,9 @@ import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
 /**
- * `stream`: the stream of the table was ended, and another one begun. `chunks`: its chunks were retired, and its plan replaced. `resync`: the table was emptied within its
- * stream, to be copied anew. `moved`: the target was noted as the one of the table's stream.
+ * `stream`: the table's stream was ended, and another one started. `chunks`: its chunks were retired, and its plan
+ * replaced. `resync`: the table was emptied within its stream, to be copied again. `moved`: the target was recorded as
+ * the one of the table's stream.
  */
 export type Restarted = 'stream' | 'chunks' | 'resync' | 'moved'
 
@@ -20,23 +21,23 @@ export class SharedRestarts {
   readonly #database: LedgerDatabase
   readonly #run: string
 
-  /** @param sharedRun of any turn: who goes on with a run after its end does not begin anew again */
+  /** @param sharedRun of any execution: a run resumed after its end does not restart again */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database
     this.#run = sharedRun.split('/')[0] ?? sharedRun
   }
 
-  /** Makes the table of the notes, which has to be there before the first one. */
+  /** Creates the table for the notes; call before the first note. */
   async prepare(): Promise<void> {
     await makeLateTable(this.#database, TABLE)
   }
 
-  /** Whether the run has begun a stream anew. */
+  /** True if the run has restarted a stream. */
   async hasStream(): Promise<boolean> {
     return await this.#has(`what = 'stream'`, [])
   }
 
-  /** Whether the run has confirmed its target: another one may have been confirmed since. */
+  /** True if the run has confirmed its target; another target may be confirmed since. */
   async hasMoved(): Promise<boolean> {
     return await this.#has(`what = 'moved'`, [])
   }
@@ -45,13 +46,13 @@ export class SharedRestarts {
     return await this.#has(`what = ? AND schema_name = ? AND table_name = ?`, [what, schema, name])
   }
 
-  /** Whether the chunks of all these tables are those that were cut since. */
+  /** True if all these tables have the chunks made after the restart. */
   async haveChunks(keys: readonly TableKey[]): Promise<boolean> {
     for (const key of keys) if (!(await this.has('chunks', key))) return false
     return true
   }
 
-  /** Statements for the transaction that begins anew. */
+  /** Statements for the transaction that restarts. */
   notes(what: Restarted, keys: readonly TableKey[]): readonly Statement[] {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
     return keys.map(({ schema, name }) => ({

@@ -1,4 +1,4 @@
-/** What the slots of a run that workers share know of each other's work on a table: since when it goes on, and whether one of them has counted what was there before. */
+/** State of a table that tasks of a run share: its start, and whether one task has counted the earlier chunks. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
@@ -8,20 +8,23 @@ import { CLOSED } from './stored-chunk.ts'
 
 const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
-/** @property begunMs by the clock of the ledger's database @property lookedBy run that found the chunks of before as they have to be; null where none has */
+/**
+ * @property begunMs by the clock of the ledger's database @property lookedBy run that found the earlier chunks as
+ * expected; null if none has
+ */
 export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
 
 export class SharedTables {
   readonly #database: LedgerDatabase
   readonly #sharedRun: string
 
-  /** @param sharedRun the same for all slots and turns, and another one where somebody has gone on with the run after its end */
+  /** @param sharedRun equal for all tasks and executions; another value if the run was resumed after its end */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database
     this.#sharedRun = sharedRun
   }
 
-  /** Notes tables that a turn begins with; the first turn to do so counts. @param begunMs when that turn began */
+  /** Records the start of tables; the first execution to do so counts. @param begunMs start of that execution */
   async begin(keys: readonly TableKey[], begunMs: number): Promise<void> {
     await makeLateTable(this.#database, 'migration_shared_tables')
     const { unlessThere } = ledgerDialect(this.#database.dialect)
@@ -33,7 +36,7 @@ export class SharedTables {
     )
   }
 
-  /** @returns null for a table that no turn has begun with */
+  /** @returns null for a table that no execution has started */
   async standing(key: TableKey): Promise<SharedStanding | null> {
     const { castText } = ledgerDialect(this.#database.dialect).types
     const [row] = await this.#database.all(
@@ -44,7 +47,7 @@ export class SharedTables {
     return { begunMs: Number(row[0]), lookedBy: row[1] == null ? null : BigInt(String(row[1])) }
   }
 
-  /** Notes that all chunks of before are as they have to be. */
+  /** Records that all earlier chunks are as expected. */
   async noteLooked(key: TableKey, runId: bigint): Promise<void> {
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
@@ -56,8 +59,9 @@ export class SharedTables {
   }
 
   /**
-   * Rows and chunks that all turns of the run have closed so far, also those before its end where it was resumed.
-   * @param until ms by the clock of the ledger's database: what was closed later is left out, since other runs may have closed it
+   * Rows and chunks that all executions of the run have completed so far, including those before a resumption.
+   * @param until ms by the clock of the ledger's database; later chunks are left out, since other runs may have
+   * completed them
    */
   async totals(until: number | null = null): Promise<LedgerTotals> {
     const { now, types } = ledgerDialect(this.#database.dialect)

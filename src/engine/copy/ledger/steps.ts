@@ -1,4 +1,4 @@
-/** How a ledger of one version becomes one of the next. */
+/** Upgrade steps of the ledger, from one version to the next. */
 import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import {
   acceptedTable,
@@ -15,27 +15,28 @@ import {
   type Columns,
 } from './columns.ts'
 
-/** What a step may ask of the ledger before it changes it. */
+/** What a step may read of the ledger before it changes it. */
 export type LedgerLook = {
   readonly types: LedgerDialect['types']
   readonly indexes: LedgerDialect['indexes']
-  /** Names of the columns of a table; empty where there is no such table. */
+  /** Column names of a table; empty if there is no such table. */
   readonly columns: (table: string) => Promise<ReadonlySet<string>>
-  /** What brings tables of before to the character set of new ones. */
+  /** Statements that convert older tables to the character set of new ones. */
   readonly renewals: (tables: readonly string[]) => Promise<readonly string[]>
 }
 
 /**
- * @property version that the ledger has once all statements ran
- * @property statements runs alone each, and may run twice, or at the same time in two programs: it does what is missing, and no more. A ledger that was
- *   just created runs them too. No statement may need what an earlier statement of the same step makes to be planned.
+ * @property version of the ledger once all statements ran
+ * @property statements each runs alone, and may run twice or in two processes at once: it adds only what is missing. A
+ * ledger just created runs them too. No statement may need, to be built, the result of an earlier statement of its
+ * step.
  */
 export type LedgerStep = {
   readonly version: number
   readonly statements: (look: LedgerLook) => Promise<readonly string[]>
 }
 
-/** Those that a ledger of version 1 may have; some are made when they are needed first. */
+/** Tables that a ledger of version 1 may have; some are created at first use. */
 const TABLES_OF_1 = [
   'migration_ledger',
   'migration_tokens',
@@ -50,12 +51,12 @@ const TABLES_OF_1 = [
   'migration_objects',
 ] as const
 
-/** In ascending order; the last one leads to `LEDGER_VERSION`. */
+/** Ascending; the last one leads to `LEDGER_VERSION`. */
 export const STEPS: readonly LedgerStep[] = [
   {
     version: 2,
     statements: async (look) => [
-      // Version 1 took the character set of the database, where names may not fit, and `Users` and `users` were one.
+      // Version 1 used the character set of the database: names may not fit, and `Users` and `users` may be equal.
       ...(await look.renewals(TABLES_OF_1)),
       acceptedTable(look),
       ...(await missing(look, 'migration_plans', LATE_PLAN_COLUMNS)),
@@ -72,7 +73,7 @@ export const STEPS: readonly LedgerStep[] = [
       ...(await missing(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
       ...(await missing(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
       ...(await missing(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
-      // New ones first, so that whoever is killed between them leaves a ledger that is no slower.
+      // Create before drop, so that a kill in between leaves a ledger that is no slower.
       ...made(look, CHUNK_INDEXES),
       ...(look.indexes.kept ? [look.indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)] : []),
     ],
@@ -80,7 +81,7 @@ export const STEPS: readonly LedgerStep[] = [
   { version: 4, statements: async (look) => made(look, CHUNK_INDEX_BY_RUN) },
 ]
 
-/** Statements that make indexes of chunks, where the system keeps any. */
+/** Statements that create indexes of chunks, if the system keeps any. */
 function made({ indexes }: LedgerLook, wanted: Readonly<Record<string, string>>): readonly string[] {
   if (!indexes.kept) return []
   return Object.entries(wanted).map(
@@ -88,11 +89,11 @@ function made({ indexes }: LedgerLook, wanted: Readonly<Record<string, string>>)
   )
 }
 
-/** Chunks of which rows wait in the quarantine show in the queries for failed ones. */
+/** Chunks with quarantined rows appear in queries for failed chunks. */
 const REFUSED = `UPDATE migration_checkpoints SET status = 'failed', error_code = 'ROWS_ASIDE',
   error_message = 'rows were refused, and wait in migration_quarantine' WHERE status = 'completed' AND rows_quarantined > 0`
 
-/** Statements that add columns which a table lacks. */
+/** Statements that add missing columns to a table. */
 async function missing(look: LedgerLook, table: string, columns: Columns): Promise<readonly string[]> {
   const found = await look.columns(table)
   if (found.size === 0) return []

@@ -1,4 +1,4 @@
-/** A live chunk as it stands in the ledger. */
+/** A live chunk as stored in the ledger. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { holderOf, type Holder } from '../../../stores/common/lease/columns.ts'
@@ -11,14 +11,14 @@ export type StoredChunk = {
   readonly id: number
   readonly no: number
   readonly range: Range
-  /** `completed` also where some of its rows were refused. */
+  /** `completed` even if some of its rows were refused. */
   readonly status: string
   readonly read: bigint
   readonly written: bigint
   readonly quarantined: bigint
   readonly records: bigint
   readonly cursor: string | null
-  /** Whoever has it, or had it last; null where nobody is named. */
+  /** Current or last owner; null if none is recorded. */
   readonly holder: Holder | null
   readonly session: string | null
   readonly fence: number
@@ -29,28 +29,28 @@ export type StoredChunk = {
   readonly sourceSum: string | null
   readonly skipped: bigint
   readonly bytes: bigint
-  /** Rows of the target in its range less rows of the source that were read, when it was closed; null is unknown. */
+  /** Target rows in its range minus source rows read, at its completion; null if unknown. */
   readonly surplus: bigint | null
   /** The run that worked on it last. */
   readonly runId: bigint | null
-  /** By the clock of the ledger's database; null until it is completed. */
+  /** By the clock of the ledger's database; null until completed. */
   readonly completedMs: number | null
 }
 
 /**
- * A chunk that is done. Where rows were refused it is `failed` with this code for all who query the ledger, as people look for it, and its other
- * rows are proved all the same.
+ * Error code of a completed chunk with refused rows. In the ledger it is `failed` with this code, where people search
+ * for failures; its other rows are proved.
  */
 export const ASIDE_CODE = 'ROWS_ASIDE'
-/** For WHERE. */
+/** Condition for completed chunks. */
 export const CLOSED = `(status = 'completed' OR (status = 'failed' AND COALESCE(error_code, '') = '${ASIDE_CODE}'))`
-/** Of the name and the schema of a table. */
+/** Parameters: name and schema of a table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
-/** Of `heldBy`: nobody else has taken the chunk since it was claimed. */
+/** Parameters of `heldBy`: no other process has taken the chunk since it was claimed. */
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
-/** The run that has it compared the chunk and copied none of it: whoever copies a chunk leaves its claim there. */
+/** The chunk's run compared it and copied none of it: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
-/** Beside `status = 'failed'`: nothing of the chunk is there. */
+/** With `status = 'failed'`: nothing of the chunk is in the target. */
 export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
 
 /** Parameters of `HELD`. */
@@ -58,12 +58,12 @@ export function heldBy(owner: Owner, { id, fence }: Claim): readonly SqlValue[] 
   return [id, fence, owner.id]
 }
 
-/** Gives a row as long as nobody else has taken the chunk since it was claimed. */
+/** Gives a row while no other process has taken the chunk since it was claimed. */
 export function heldQuery(owner: Owner, claim: Claim): Statement {
   return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: heldBy(owner, claim) }
 }
 
-/** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */
+/** Columns for `chunkOf`. @param text type to which numbers are cast, to keep all digits */
 export function chunkColumns(text: string): string {
   return `id, chunk_no, kind, lo, hi, CAST(start_id AS ${text}), CAST(end_id AS ${text}), status, rows_read, rows_written,
     rows_quarantined, records_processed, cursor_key, owner, host, pid, session, fence, attempt,

@@ -1,18 +1,19 @@
-/** Streams as the ledger has them. */
+/** Streams as stored in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { TableKey } from './owner.ts'
 
 /**
- * `begun`: publication and slot are being made, or were when its program ended. `halted`: changes may be missing; the position is kept. `ended`: publication and
- * slot are removed.
+ * `begun`: publication and replication slot are being created, or were when the process ended. `halted`: changes may be
+ * missing; the position is kept. `ended`: publication and replication slot are removed.
  */
 export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
 
 /**
- * `resync`: the table is to be emptied and copied anew within the stream. `copying`: nothing of the stream is applied to the table. `catchup`: all chunks are there, and changes are applied that may be older than some of its rows.
- * `live`: it holds what the source held at the applied position.
+ * `resync`: the table is to be emptied and copied again within the stream. `copying`: no change of the stream is
+ * applied to the table. `catchup`: all chunks are copied; changes are applied that may be older than some rows. `live`:
+ * it holds what the source held at the applied position.
  */
 export type TableState = 'resync' | 'copying' | 'catchup' | 'live'
 
@@ -22,38 +23,41 @@ export type StreamRow = {
   /** URL of the source without password. */
   readonly source: string
   readonly sourceIdentity: string
-  /** What `copy --follow` was asked for, as JSON: `follow RUN` goes on with it. */
+  /** Options of `copy --follow`, as JSON: `follow RUN` continues with them. */
   readonly wishes: string
-  /** Null until publication and slot are there. */
+  /** Null until publication and replication slot exist. */
   readonly birth: StreamBirth | null
-  /** Why it is halted; none otherwise. */
+  /** Why it is halted; empty otherwise. */
   readonly faults: readonly StreamFault[]
 }
 
 export type StreamTable = {
   readonly key: TableKey
-  /** Name of the source's table, `tableText`. */
+  /** Name of the source's table, by `tableText`. */
   readonly source: string
   readonly lane: number
   readonly state: TableState
-  /** The table is live once this position is applied; null while it is copied. */
+  /** Catch-up position: the table is live once it is applied; null while it is copied. */
   readonly fence: LogPosition | null
 }
 
 /** Changes by kind. */
 export type Counted = { inserts: number; updates: number; deletes: number; truncates: number }
 
-/** Rows that a table held for sure. @property changes that were counted of it by then: where others were since, whoever applied them knew nothing of `rows` */
+/**
+ * A known row count of a table. @property changes counted for the table at that time; if the current count differs,
+ * other programs applied changes and `rows` is unknown
+ */
 export type Held = { readonly rows: number; readonly changes: number }
 
 /**
- * Changes that were applied to a table since it was copied last.
- * @property before those before that, where the table was copied anew within its stream
- * @property held as of the lane's position; absent where nobody knows
+ * Changes applied to a table since it was copied last.
+ * @property before counts before that, if the table was copied again within its stream
+ * @property held as of the apply worker's position; absent if unknown
  */
 export type ChangeCounts = Counted & { before?: Counted; held?: Held }
 
-/** Changes that were applied to a table since its stream began. @param counts absent where none were */
+/** Changes applied to a table since its stream started. @param counts absent if there were none */
 export function countedInAll(counts: ChangeCounts | undefined): Counted {
   const { before, held: _held, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
   if (before === undefined) return since
@@ -65,26 +69,26 @@ export function countedInAll(counts: ChangeCounts | undefined): Counted {
   }
 }
 
-/** Changes that were applied since the table was copied last. */
+/** Changes applied since the table was copied last. */
 export function changesSince({ inserts, updates, deletes, truncates }: Counted): number {
   return inserts + updates + deletes + truncates
 }
 
-/** Rows that the target's table held for sure at the lane's position; null where the ledger does not say. */
+/** Known row count of the target table at the apply worker's position; null if the ledger does not have it. */
 export function sureRows(counts: ChangeCounts | undefined): number | null {
   const held = counts?.held
   return held === undefined || held.changes !== changesSince(counts as Counted) ? null : held.rows
 }
 
-/** How far a lane has come. @property counts by name of the source's table */
+/** Progress of an apply worker. @property counts by name of the source's table */
 export type LaneRow = {
   readonly lane: number
   readonly position: string
   /** Transactions of the target that have moved it. */
   readonly batches: number
-  /** When the last applied transaction was committed, ms since the epoch by the source's clock. */
+  /** Commit time of the last applied transaction, ms since the epoch by the source's clock. */
   readonly commitMs: number | null
-  /** Of the source; one that has changed tables of several lanes is counted by the lane of the first of them. */
+  /** Of the source; a transaction over tables of several apply workers is counted by the worker of its first table. */
   readonly transactions: number
   readonly counts: Readonly<Record<string, ChangeCounts>>
 }
@@ -121,9 +125,10 @@ export function laneOf(row: SqlRow): LaneRow {
 }
 
 /**
- * Lanes as one.
+ * Joins the progress of all apply workers.
  * @param lanes at least one
- * @returns with the position of the lane that is furthest behind; a transaction that has changed tables of several lanes is counted by one of them
+ * @returns the position of the slowest worker, and summed counts; a transaction over tables of several workers is
+ * counted once
  */
 export function joinedLanes(
   lanes: readonly LaneRow[],

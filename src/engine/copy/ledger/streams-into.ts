@@ -1,11 +1,11 @@
-/** Streams that write into a table, whichever ledger of its database has them. */
+/** Streams that write into a table, in any ledger of its database. */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import { knowingLedgers } from './elsewhere.ts'
 import type { TableKey } from './owner.ts'
 import { streamsOf } from './streams.ts'
 import type { StreamRow } from './stream-row.ts'
 
-/** Those that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
+/** Streams that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
 export async function streamsInto(
   store: CopyStore,
   { database, signal }: { readonly database: LedgerDatabase; readonly signal: AbortSignal },

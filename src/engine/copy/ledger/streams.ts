@@ -1,4 +1,4 @@
-/** Streams in the ledger of the target: who follows what, since when, and how far each table is. */
+/** Streams in the ledger of the target: source, start, owner, and progress of each table. */
 import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -38,16 +38,16 @@ const TABLES = [
   'migration_stream_proofs',
 ] as const
 
-/** Between the names of sessions. */
+/** Separator of session names. */
 const SESSIONS = '\n'
 
-/** How positions of the source are written. */
+/** Conversion of source positions to text and back. */
 export type Positions = {
   readonly text: (position: LogPosition) => string
   readonly position: (text: string) => LogPosition
 }
 
-/** @property position as the source writes it @property differing rows @property pauseMs how long changes had to wait for it */
+/** @property position in source form @property differing rows @property pauseMs how long changes were held back */
 export type Proof = {
   readonly position: string
   readonly rows: bigint
@@ -73,14 +73,14 @@ export class StreamLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Makes its tables in a ledger that has none. */
+  /** Creates its tables in a ledger that has none. */
   async prepare(): Promise<void> {
     if (await hasStreams(this.database)) return
-    // The table that others look for comes last.
+    // Last, because readers test for this table.
     for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
   }
 
-  /** Notes a stream of which nothing is made yet, held by this owner. @param also statements of the same transaction */
+  /** Records a stream and takes its lease before anything is created. @param also statements of the same transaction */
   async begin(
     stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
     tables: readonly Pick<StreamTable, 'key' | 'source'>[],
@@ -106,7 +106,7 @@ export class StreamLedger {
     ])
   }
 
-  /** Publication and slot are there: the lane begins at the slot's own position. */
+  /** Publication and replication slot exist: the apply worker starts at the slot's position. */
   async born(id: string, birth: StreamBirth): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
@@ -123,8 +123,8 @@ export class StreamLedger {
   }
 
   /**
-   * Makes a stream this owner's, under a new fence: what an owner before it still writes is refused from here on.
-   * @returns the fence; or who has it, where that is not this program's to take yet
+   * Takes the lease of a stream under a new fencing token: later writes of earlier owners are refused.
+   * @returns the fencing token; or the current owner, if its lease cannot be taken yet
    */
   async take(id: string): Promise<number | Holder> {
     const columns = ownerColumns(LEASE_COLUMNS).join(', ')
@@ -159,7 +159,7 @@ export class StreamLedger {
     return Number(row?.[0])
   }
 
-  /** Whoever follows a stream now, as far as anybody can tell; null where it is this program's to take. */
+  /** Current owner of a stream, as far as known; null if this process may take it. */
   async holder(id: string): Promise<Holder | null> {
     const { sql, parameters } = this.#lease.held
     const columns = ownerColumns(LEASE_COLUMNS).join(', ')
@@ -173,8 +173,8 @@ export class StreamLedger {
   }
 
   /**
-   * To be asked before a slot is read again: whoever reads it ends the reader before.
-   * @throws SluiceError LEASE_LOST where another program has the stream now
+   * Call before reading the replication slot again: a new reader disconnects the earlier one.
+   * @throws SluiceError LEASE_LOST if another process has the stream now
    */
   async refuseLost(id: string, fence: number): Promise<void> {
     const sql = 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND fence = ?'
@@ -182,7 +182,7 @@ export class StreamLedger {
     throw streamLost()
   }
 
-  /** The sessions that apply changes, so that they can be ended where their program is gone. */
+  /** Records the sessions that apply changes, so that they can be ended if their process is gone. */
   async noteSessions(id: string, sessions: readonly string[]): Promise<void> {
     await this.database.batch([
       {
@@ -192,7 +192,7 @@ export class StreamLedger {
     ])
   }
 
-  /** For the heartbeat: the stream stays this owner's. */
+  /** Heartbeat: extends this owner's lease. */
   async renew(id: string): Promise<void> {
     const { sql, parameters } = this.#lease.renewed
     await this.database.batch([
@@ -203,7 +203,7 @@ export class StreamLedger {
     ])
   }
 
-  /** It is nobody's any more. */
+  /** Releases the lease. */
   async release(id: string): Promise<void> {
     await this.database.batch([
       {
@@ -222,13 +222,13 @@ export class StreamLedger {
     ])
   }
 
-  /** What a run that goes on by the number of the stream does again. */
+  /** Records the options with which a run continues the stream by its number. */
   async noteWishes(id: string, wishes: string): Promise<void> {
     const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
     await this.database.batch([{ sql, parameters: [wishes, id] }])
   }
 
-  /** Changes nothing where another program holds the stream. */
+  /** Does nothing if another process has the stream. */
   birthStatement(id: string, birth: StreamBirth): Statement {
     return {
       sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
@@ -237,8 +237,9 @@ export class StreamLedger {
   }
 
   /**
-   * Tables are emptied, and noted anew in the source: they are copied from here on, as if the stream had begun with them, and what halted it is over.
-   * @param lanes with what the stream has changed in the tables that stay as they are
+   * The tables are emptied and registered again at the source: they are copied from here on as if the stream had
+   * started with them, and the cause of a halt is cleared.
+   * @param lanes with the counts of the tables that stay
    */
   resyncStatements(
     id: string,
@@ -265,7 +266,7 @@ export class StreamLedger {
     ]
   }
 
-  /** Gives a row where the stream has this birth. */
+  /** Gives a row if the stream has this start position. */
   isBorn(id: string, birth: StreamBirth): Statement {
     return {
       sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
@@ -273,7 +274,7 @@ export class StreamLedger {
     }
   }
 
-  /** Of a stream that is about to end, whose tables are emptied. */
+  /** For a stream that is about to end, whose tables are emptied. */
   emptiedStatement(id: string): Statement {
     return {
       sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,
@@ -281,12 +282,12 @@ export class StreamLedger {
     }
   }
 
-  /** Gives a row once `emptiedStatement` has. */
+  /** Gives a row once `emptiedStatement` has run. */
   isEmptied(id: string): Statement {
     return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }
 
-  /** Tables of which not all is copied. */
+  /** Tables that are not copied completely. */
   async toCopy(id: string): Promise<readonly Pick<StreamTable, 'key' | 'source'>[]> {
     const rows = await this.database.all(
       `SELECT schema_name, table_name, source_table FROM migration_stream_tables
@@ -313,7 +314,7 @@ export class StreamLedger {
     }))
   }
 
-  /** In the order of their numbers. @throws SluiceError LEDGER_DAMAGED for a stream that has none */
+  /** In the order of their numbers. @throws SluiceError LEDGER_DAMAGED if the stream has none */
   async lanes(id: string): Promise<readonly LaneRow[]> {
     const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
     const rows = await this.database.all(sql, [id])
@@ -323,12 +324,12 @@ export class StreamLedger {
     })
   }
 
-  /** How far the stream has come: as far as the lane that is furthest behind. @throws SluiceError LEDGER_DAMAGED */
+  /** Progress of the stream: that of its slowest apply worker. @throws SluiceError LEDGER_DAMAGED */
   async progress(id: string, positions: Positions): Promise<LaneRow> {
     return joinedLanes(await this.lanes(id), positions)
   }
 
-  /** How far the lane of a table has come. @throws SluiceError LEDGER_DAMAGED */
+  /** Position of a table's apply worker. @throws SluiceError LEDGER_DAMAGED */
   async positionOf(id: string, { schema, name }: TableKey): Promise<string> {
     const [row] = await this.database.all(
       'SELECT lane FROM migration_stream_tables WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
@@ -339,9 +340,9 @@ export class StreamLedger {
   }
 
   /**
-   * Divides a stream anew, all of whose lanes stand at one position.
-   * @param lanes by the key of each table, its lane
-   * @param rows of the lanes from here on
+   * Assigns the tables of a stream to apply workers again; all workers must be at one position.
+   * @param lanes worker of each table, by its key
+   * @param rows the workers from now on
    */
   async divide(id: string, lanes: readonly (readonly [TableKey, number])[], rows: readonly LaneRow[]): Promise<void> {
     await this.database.batch([
@@ -359,8 +360,8 @@ export class StreamLedger {
   }
 
   /**
-   * @param fence as the ledger stores positions; null while the table is copied
-   * @throws SluiceError LEASE_LOST where another program has the stream now
+   * @param fence catch-up position in the ledger's form; null while the table is copied
+   * @throws SluiceError LEASE_LOST if another process has the stream now
    */
   async noteState(id: string, keys: readonly TableKey[], state: TableState, fence: string | null): Promise<void> {
     if (keys.length === 0) return
@@ -379,7 +380,7 @@ export class StreamLedger {
     if (held.length === 0) throw streamLost()
   }
 
-  /** The same, for the transaction of a batch that a fence guards. */
+  /** The same, for a batch that checks the fencing token. */
   stateStatement(id: string, key: TableKey, state: TableState, fence: string | null): Statement {
     return {
       sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,
@@ -387,7 +388,7 @@ export class StreamLedger {
     }
   }
 
-  /** What a comparison of a table came to. */
+  /** Records the result of a comparison of a table. */
   async noteProof(id: string, { schema, name }: TableKey, proof: Proof): Promise<void> {
     await this.database.batch([
       {
@@ -418,7 +419,7 @@ function streamLost(): SluiceError {
   })
 }
 
-/** Gives a row as long as nobody has taken the stream since. @param fence as `StreamLedger.take` gave it */
+/** Gives a row while no other process has taken the stream. @param fence as returned by `StreamLedger.take` */
 export function streamFence(id: string, fence: number): Statement {
   return {
     sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',
@@ -426,7 +427,7 @@ export function streamFence(id: string, fence: number): Statement {
   }
 }
 
-/** A stream by its id, or by that of the run that worked on it last; null where there is none. */
+/** A stream by its id, or by the id of the run that worked on it last; null if there is none. */
 export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
   const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
@@ -434,12 +435,12 @@ export async function streamNamed(database: LedgerDatabase, id: string): Promise
   return rows.find((row) => row.id === id) ?? rows[0] ?? null
 }
 
-/** Whether anything was ever followed into this database. */
+/** True if any stream was ever started into this database. */
 export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
   return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
 }
 
-/** Streams that have not ended and write into any of these tables, the newest first. */
+/** Streams that have not ended and write into any of these tables, newest first. */
 export async function streamsOf(database: LedgerDatabase, keys: readonly TableKey[]): Promise<readonly StreamRow[]> {
   if (keys.length === 0 || !(await hasStreams(database))) return []
   const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)

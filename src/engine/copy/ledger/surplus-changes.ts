@@ -1,6 +1,6 @@
 /**
- * By how much runs have changed the surplus that later runs expect, where they compared rows and mended them: whoever takes their repairs back takes
- * this back, too, and a look finds again what it would have found before.
+ * Changes that comparing and repairing runs made to the expected surplus. Undoing their repairs undoes these changes
+ * too, so that a count finds again what it would have found before.
  */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
@@ -10,26 +10,27 @@ import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
-/** Changes that are taken back in one transaction. */
+/** Changes undone in one transaction. */
 const AT_ONCE = 20
 
-/** Whether any run has noted a change. */
+/** True if any run has recorded a change. */
 export async function hasSurplusChanges(database: LedgerDatabase): Promise<boolean> {
   return (await database.all(ledgerDialect(database.dialect).columns, ['migration_surplus_changes'])).length > 0
 }
 
-/** To be called before `surplusStatements` or `notedChange`: a ledger of an older copy gets its table then. */
+/** Call before `surplusStatements` or `notedChange`: creates the table if an older ledger lacks it. */
 export async function prepareSurplusChanges(database: LedgerDatabase): Promise<void> {
   if (await hasSurplusChanges(database)) return
   await makeLateTable(database, 'migration_surplus_changes')
 }
 
-/** A chunk as it was read from the ledger; null for a table that is counted as a whole. */
+/** A chunk as read from the ledger; null for a table that is counted as a whole. */
 export type Expected = { readonly id: number; readonly fence: number } | null
 
 /**
- * Statements of one transaction that make another surplus expected, unless somebody has changed it since it was read. A second time they do nothing.
- * @param from the surplus as it was read; null where nobody has noted any
+ * Statements of one transaction that set a new expected surplus, unless it was changed since it was read. Repeated,
+ * they do nothing.
+ * @param from the surplus as read; null if none was recorded
  */
 export function surplusStatements(
   database: LedgerDatabase,
@@ -55,9 +56,9 @@ export function surplusStatements(
 }
 
 /**
- * Notes that a surplus becomes another, where one is known; for the transaction in which it does, before it does.
+ * Records a change of a known surplus; run it in the same transaction, before the change.
  * @param of whose surplus it is
- * @param where which row of the ledger has it
+ * @param where selects the row of the ledger
  */
 export function notedChange(
   { dialect }: LedgerDatabase,
@@ -76,7 +77,7 @@ export function notedChange(
   }
 }
 
-/** What a run has changed belongs to another one from now on, as its repairs do; of ledgers that have any changes. */
+/** Assigns the changes of one run to another, as for its repairs. The ledger must have the table of changes. */
 export function adoptedChanges(from: bigint, to: bigint, { schema, name }: TableKey): Statement {
   return {
     sql: `UPDATE migration_surplus_changes SET run_id = ? WHERE run_id = ? AND ${TABLE} AND undone_ms IS NULL`,
@@ -84,7 +85,7 @@ export function adoptedChanges(from: bigint, to: bigint, { schema, name }: Table
   }
 }
 
-/** Makes expected again what was before a run. To be called before its rows are put back: until they are, the counts differ. */
+/** Restores the surplus expected before a run. Call before its rows are restored: until they are, counts differ. */
 export async function undoSurplusChanges(
   database: LedgerDatabase,
   runId: bigint,
@@ -119,7 +120,7 @@ export async function undoSurplusChanges(
     await database.batch(statements.slice(at, at + AT_ONCE).flat())
 }
 
-/** When the surplus of a table or of its chunks was last changed by a comparison that stands, by the ids of chunks; null for the table as a whole. */
+/** Time of the last change of the surplus that is not undone, by chunk id; null is the table as a whole. */
 export async function lastChanges(
   database: LedgerDatabase,
   { schema, name }: TableKey,

@@ -1,11 +1,11 @@
-/** Which run of the ledger wrote which run of `cdm_run_info`, where their ids differ because the user gave one. */
+/** Maps runs of the ledger to runs of `cdm_run_info`, where their ids differ because the user gave one. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
-/** Writing it again changes nothing. */
+/** Repeating it changes nothing. */
 export async function noteTrackedRun(
   database: LedgerDatabase,
   runId: bigint,
@@ -26,7 +26,7 @@ export async function noteTrackedRun(
   ])
 }
 
-/** Runs of the ledger by the ids that they have in `cdm_run_info`, of copies into one table. */
+/** Runs of the ledger by their ids in `cdm_run_info`, for copies into one table. */
 export async function trackedRuns(database: LedgerDatabase, table: TableKey): Promise<ReadonlyMap<bigint, bigint>> {
   const text = ledgerDialect(database.dialect).types.castText
   const runs = await database.all(`SELECT CAST(run_id AS ${text}) FROM migration_runs`)

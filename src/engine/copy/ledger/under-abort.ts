@@ -1,17 +1,17 @@
-/** A ledger that keeps no run from its end: once that is asked for, a server that does not answer is not waited for as long as otherwise. */
+/** Ledger wrapper: calls fail with its reason 3 s after an abort, or once one takes 10 s after a stop. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 
-/** How long the ledger is waited for after an abort, in all: what is given back there frees itself when its lease ends. */
+/** Time for the ledger after an abort, for all calls together: leases not released by then expire by themselves. */
 const GRACE_MS = 3000
 
-/** Behind a stop each question may take as long as this; the first that takes longer is the last: each would wait for the whole of `retry_seconds`. */
+/** Limit of each call after a stop. The first call beyond it is the last: each could wait for `retry_seconds`. */
 const STOP_MS = 10_000
 
 /**
- * @returns the same ledger, whose questions fail with the abort's reason from some seconds behind it on. Behind a stop all fail with its reason as soon as one was
- * not answered for ten seconds
+ * @returns the same ledger. Its calls fail with the abort's reason some seconds after an abort. After a stop, all calls
+ * fail with the stop's reason once one was not answered for ten seconds
  */
 export function ledgerUnderAbort(
   database: LedgerDatabase,
@@ -55,7 +55,7 @@ export function ledgerUnderAbort(
   }
 }
 
-/** @throws the reason of `over`, and what the question throws */
+/** @throws the reason of `over`, and errors of the call */
 async function answered<T>(question: () => Promise<T>, over: AbortSignal): Promise<T> {
   const gone = (): SluiceError =>
     over.reason instanceof SluiceError ? over.reason : new SluiceError('ABORTED', 'aborted as asked')

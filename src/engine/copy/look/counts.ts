@@ -1,13 +1,13 @@
-/** Rows of ranges on one side, by the store's own way, or by reading their keys. */
+/** Counts rows of ranges on one side, by the store's own way or by reading keys. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { areStamped } from '../diff/sides.ts'
 
-/** Rows and bytes that are read at once where a store cannot count. */
+/** Rows and bytes per read if a store cannot count. */
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-/** Only the key is read where a store cannot count; times too where the copy reads them, because they bring rows of static columns alone. */
+/** Only the key if a store cannot count; with write times if the copy reads them: they bring rows of static columns. */
 export function keysRequest(plan: TablePlan, request: RowRequest): RowRequest {
   const { key } = request.table
   const columns = request.columns.filter(({ name }) => key.includes(name))
@@ -16,8 +16,8 @@ export function keysRequest(plan: TablePlan, request: RowRequest): RowRequest {
 }
 
 /**
- * @param request of any range; its columns are what is read where the store cannot count, and at least those of the key
- * @returns one count for each range, in their order
+ * @param request its range is ignored; its columns are read if the store cannot count, and must include the key
+ * @returns one count per range, in order
  */
 export async function countRanges(
   view: SourceView,
@@ -34,7 +34,7 @@ export async function countRanges(
   return found
 }
 
-/** A row that cannot be read is there all the same. */
+/** Unreadable rows count too. */
 async function read(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
   let count = 0n
   const aside = (): void => {

@@ -1,4 +1,4 @@
-/** What a run says of chunks that other runs have proved: when that was, and whether both sides still hold as many rows. */
+/** Checks chunks that earlier runs proved: reports when that was, and whether both sides still hold as many rows. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
@@ -19,14 +19,14 @@ import type { Standing } from '../table/chunk-sums.ts'
 import { lookAt, type Counted, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
-/** Chunks that a message names. */
+/** Chunks named in a message. */
 const NAMED = 5
 const NOTED_AT_ONCE = 20
 
 export type Looked = {
   /** Chunks of other runs that were counted on both sides. */
   readonly looked: number
-  /** The look was asked to stop before its end. */
+  /** The count was stopped before its end. */
   readonly isStopped: boolean
   readonly error: SluiceError | null
   readonly notes: readonly string[]
@@ -35,16 +35,12 @@ export type Looked = {
 const TURN_WAIT_MS = 500
 
 /**
- * `mine`: this run is to look now, and has the lease. Otherwise the run that has looked; null where this one was asked
+ * `mine`: this run is to count now, and has the lease. Otherwise the run that has counted; null if this one was asked
  * to stop while it waited.
  */
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
-/**
- * Looks at the chunks of other runs, unless that was not wanted.
- * @param standing of the chunks that the run wants
- * @throws as `lookAt`
- */
+/** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `lookAt` */
 export async function lookEarlier(context: TableContext, standing: Standing, around: Surroundings): Promise<Looked> {
   const { operation, steering } = around
   const { ledger, owner } = context
@@ -53,7 +49,7 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
     return { ...base, notes: [`${said}; nothing of them was looked at now`] }
-  // What another program has closed since this run began was proved a moment ago.
+  // Chunks completed by another process since this run began need no count.
   const old = Number(standing.old)
   const { shared } = around
   if (old === 0)
@@ -78,8 +74,8 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
 }
 
 /**
- * Of the slots of a shared run one counts what was there before, and the others take its word: under the lease by which
- * a table is divided, so that a slot that is lost is followed. Waits for another slot that looks.
+ * One task of a shared run counts the earlier chunks, and the others use its result. The lease for dividing the table
+ * covers it, so that a lost task is replaced. Waits for a task that counts.
  */
 async function turnToLook(context: TableContext, shared: SharedTables, stop: AbortSignal): Promise<LookTurn> {
   const { key, planning, name, emit } = context
@@ -99,12 +95,12 @@ async function turnToLook(context: TableContext, shared: SharedTables, stop: Abo
   }
 }
 
-/** Lets others look. Of a table without a key the lease is the run's until the table is finished. */
+/** Releases the lease. For a table without a key the run keeps it until the table is finished. */
 async function endTurn({ plan, planning }: TableContext): Promise<void> {
   if (plan.cut === 'key') await planning.end()
 }
 
-/** @param said of the chunks, in words */
+/** @param said the chunks in words */
 async function countEarlier(
   context: TableContext,
   standing: Standing,
@@ -150,7 +146,7 @@ async function countEarlier(
   return { looked: old, isStopped: false, error, notes }
 }
 
-/** @throws SluiceError BAD_FLAG for a table that --accept-difference names and that is not copied */
+/** @throws SluiceError BAD_FLAG if --accept-difference names a table that is not copied */
 export function refuseUnknownTables(accepted: readonly string[], tables: PlannedCopy['tables']): void {
   const known = tables.map(({ source: { table }, targetName }) => [
     tableText(table),
@@ -171,7 +167,7 @@ function isAccepted({ name, plan, key }: TableContext, accepted: readonly string
   return accepted.some((one) => names.includes(one))
 }
 
-/** Version 1 noted nothing of the table: one that it made was empty. */
+/** Version 1 recorded no surplus of the table: a table that it created was empty. */
 async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings): Promise<bigint | null> {
   const known = await runs.planSurplus(key)
   if (known !== null) return known
@@ -179,7 +175,7 @@ async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings
   return isOurs || (plan.cut !== 'key' && plan.onExisting === 'refuse') ? 0n : null
 }
 
-/** What no run has noted is taken as it is now, and said. */
+/** Accepts the current count if no run recorded one, and reports that. */
 async function noteUnknown(
   context: TableContext,
   unknown: readonly Counted[],
@@ -269,7 +265,7 @@ function textOf({ chunk, before, source, expected, target }: Counted, side: 'sou
   return `${what}: expected ${expected ?? target}${own}, found ${target}`
 }
 
-/** Equal, or as earlier runs have left them: the sums of what differs, because one row more does not make up for one that is missing. */
+/** Equal, or as earlier runs left them. Surplus and missing rows are summed apart, so that they cannot cancel out. */
 function howEqual({ more, fewer }: LookResult): string {
   if (more === 0n && fewer === 0n) return 'equal on both sides'
   const parts = [

@@ -1,6 +1,7 @@
 /**
- * Counts the rows of chunks that earlier runs have proved, on both sides, before a run says that a table is whole: the target has to hold what the
- * source holds now and the surplus that was noted when the chunk was closed. Counts see rows that came or went, and no changed values.
+ * Counts rows of chunks that earlier runs proved, on both sides, before a run reports a table as complete. The target
+ * must hold the source's current rows plus the surplus recorded at completion. Counts detect added and removed rows,
+ * but no changed values.
  */
 import type { Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -12,7 +13,7 @@ import { onSide } from '../sides.ts'
 import { countRanges, keysRequest } from './counts.ts'
 import { isRanged } from './ranged.ts'
 
-/** Ranges that are counted at once: few enough for a stop to be heeded soon. */
+/** Ranges per count: few enough to stop soon. */
 export const AT_ONCE = 32
 const PROGRESS_MS = 250
 
@@ -20,43 +21,43 @@ const PROGRESS_MS = 250
 export type Counted = {
   /** Null for the table as a whole. */
   readonly chunk: StoredChunk | null
-  /** Rows of the source when it was closed, and now. */
+  /** Rows of the source at completion, and now. */
   readonly before: bigint
   readonly source: bigint
-  /** Rows that the target has to hold; null where no run has noted the surplus. */
+  /** Rows that the target must hold; null if no run recorded the surplus. */
   readonly expected: bigint | null
   readonly target: bigint
 }
 
-/** @returns whether only the source changed since the chunk was closed; null where the counts are as they have to be */
+/** @returns `source` if only the source changed since completion, else `target`; null if the counts are as expected */
 export function sideOf({ before, source, expected, target }: Counted): 'source' | 'target' | null {
   if (expected === null || target === expected) return null
   return target - (expected - source) === before ? 'source' : 'target'
 }
 
-/** Rows of the target beyond those of the source, of a chunk as the ledger has it. Version 1 noted none: there a range that had to be empty holds what was written. */
+/** Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty holds what was written. */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null
 }
 
-/** What a look came to: sums, and whatever is not as it has to be. */
+/** Result of a count: sums, and all unexpected counts. */
 export type LookResult = {
-  /** Of which no run has noted the surplus. */
+  /** Chunks without a recorded surplus. */
   readonly unknown: readonly Counted[]
   readonly found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[]
-  /** Rows that the target holds beyond the source's, and elsewhere fewer: one more does not make up for one that is missing. */
+  /** Surplus rows and missing rows, kept apart so that they cannot cancel out. */
   readonly more: bigint
   readonly fewer: bigint
 }
 
-/** Chunks that earlier runs completed, and how many they are. */
+/** Chunks that earlier runs completed, and their number. */
 export type Earlier = { readonly chunks: AsyncIterable<StoredChunk>; readonly count: number }
 
 /**
- * @param planSurplus rows of the target that no chunk wrote, for a table that is counted as a whole; null where that is not known
- * @param stop ends the look between two slices
- * @returns null where it was stopped
+ * @param planSurplus rows of the target that no chunk wrote, for a table that is counted as a whole; null if unknown
+ * @param stop ends the count between two slices
+ * @returns null if it was stopped
  */
 export async function lookAt(
   context: TableContext,
@@ -103,7 +104,7 @@ class Look {
     return this.#result()
   }
 
-  /** Where bounds mean nothing in the target, the sum over all chunks is compared with the count of the table. */
+  /** For a target without corresponding ranges: compares the sum over all chunks with the count of the table. */
   async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<LookResult | null> {
     const { ledger, owner } = this.#context
     const { before, ours } = await ledger.readRows(owner.runId)
@@ -129,7 +130,7 @@ class Look {
     return { unknown: this.#unknown, found: this.#found, more: this.#more, fewer: this.#fewer }
   }
 
-  /** Blocks mean something within one view only, so that a table without a key is counted as a whole. */
+  /** Block ranges are valid in one view only, so a table without a key is counted as a whole. */
   async #sourceOf(chunks: Earlier['chunks'], count: number): Promise<bigint | null> {
     if (this.#context.plan.cut !== 'key') return (await this.#source([{ by: 'all' }]))[0] ?? 0n
     let [sum, at] = [0n, 0]

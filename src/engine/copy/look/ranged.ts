@@ -1,8 +1,8 @@
-/** Whether the rows of a chunk can be counted in the target by the chunk's own range. */
+/** True if the rows of a chunk can be counted in the target by the chunk's own range. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { StoreAbilities } from '../../../model/copy/port.ts'
 
-/** Decimals that are texts in one of two systems sort differently there. */
+/** Decimals stored as text in one of the two systems sort differently there. */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {
   if (cut !== 'key' || !sortsAlike) return false
   if (source.ring !== undefined) return true
@@ -12,7 +12,10 @@ export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boole
   })
 }
 
-/** Why no chunk of a table that is not `isRanged` can be named, in words. @param atomic of the target: where it is a row, rows lie by the hash of their key */
+/**
+ * Why a table that is not `isRanged` cannot be counted by chunk, in words. @param atomic of the target; `row`: rows are
+ * placed by the hash of their key
+ */
 export function wholeReason({ cut, source, target }: TablePlan, { atomic }: Pick<StoreAbilities, 'atomic'>): string {
   const why = 'so that the rows of a chunk cannot be counted there'
   if (cut !== 'key') return `the table has no key by which its chunks could be found in the target, ${why}`

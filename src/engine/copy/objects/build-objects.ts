@@ -1,4 +1,4 @@
-/** Makes indexes and constraints of tables whose rows are all there. */
+/** Creates indexes and constraints of completely copied tables. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { signatureOf, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -15,13 +15,13 @@ import { satisfies, type ObjectPlans } from './plan-objects.ts'
 import { Slots } from './slots.ts'
 
 export type Built = {
-  /** What could not be made. */
+  /** Objects that could not be created. */
   readonly errors: readonly SluiceError[]
-  /** Not begun, because the run was asked to stop. */
+  /** Number of objects not started because the run was asked to stop. */
   readonly left: number
 }
 
-/** @param workers how many of them may be built at the same time, as far as the target takes it */
+/** @param workers most objects built at the same time, within the limit of the target */
 export function objectWork(
   plans: ObjectPlans,
   { from, to }: PlannedCopy,
@@ -37,12 +37,12 @@ export function objectWork(
 
 const NOTHING: Built = { errors: [], left: 0 }
 
-/** All that a table can have by itself: everything but foreign keys. */
+/** All objects of a table but foreign keys. */
 export async function buildOwnObjects(context: TableContext, around: Surroundings): Promise<Built> {
   return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
 }
 
-/** Foreign keys between tables of which both are whole. */
+/** Foreign keys between tables that are both copied completely. */
 export async function buildForeignKeys(
   tables: readonly TableRun[],
   around: Surroundings,
@@ -50,7 +50,7 @@ export async function buildForeignKeys(
   const whole = new Set<string>()
   for (const { context, ended } of tables) {
     if (context === null || ended === undefined || ended.unbuilt > 0) continue
-    // An index that could not be made says nothing of the rows.
+    // A failed index does not make the rows incomplete.
     if (ended.error !== null && ended.error.code !== 'OBJECTS_FAILED') continue
     if (ended.tally.proved + ended.tally.earlier === ended.tally.chunks) whole.add(tableText(context.plan.target.table))
   }
@@ -72,10 +72,10 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
   return object.kind === 'foreign key' && whole.has(tableText(object.to.table))
 }
 
-/** What building asks of a table. */
+/** The parts of a table's context that building needs. */
 type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
 
-/** Those objects of a table's plan that fit and are not there. */
+/** Builds those objects of a table's plan that fit and do not exist. */
 export async function buildThese(
   context: BuildContext,
   around: Pick<Surroundings, 'objects' | 'steering' | 'run'>,
@@ -89,7 +89,8 @@ export async function buildThese(
   if (objects === undefined || wanted.length === 0) return NOTHING
   const errors: SluiceError[] = []
   let left = 0
-  // A building that waits for all who look at this database would wait for this very copy, where it looks at its source there.
+  // A build that waits for all transactions of the database would wait for this copy itself, if its source is the same
+  // database.
   const inUse = !objects.sharesDatabase && !(await objects.ledger.isOurs(context.key))
   const build = (object: SchemaObject): Promise<void> =>
     objects.slots.take(async () => {
@@ -99,7 +100,7 @@ export async function buildThese(
         if (error !== null) errors.push(error)
       }
     })
-  // Constraints take a table for themselves, which indexes do not.
+  // Constraints lock the table exclusively, indexes do not.
   await Promise.all(wanted.filter(({ kind }) => kind === 'index').map(build))
   await Promise.all(wanted.filter(({ kind }) => kind !== 'index').map(build))
   return { errors, left }
@@ -109,7 +110,7 @@ function thereIn(plans: ObjectPlans, table: string): readonly ObjectRow[] {
   return (plans.get(table) ?? []).flatMap((one) => (one.status === 'there' ? [one.object] : []))
 }
 
-/** What a table lacks, in one error. @param errors at least one */
+/** One error for all objects that a table lacks. @param errors at least one */
 export function objectsError(table: string, errors: readonly SluiceError[]): SluiceError {
   const [first] = errors
   const what = errors.length === 1 ? 'an index or a constraint' : `${errors.length} indexes or constraints`
@@ -119,7 +120,7 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
   })
 }
 
-/** @returns why it could not be made; null where it is there */
+/** @returns why it could not be created; null if it exists */
 async function buildOne(
   object: SchemaObject,
   context: BuildContext,
@@ -140,7 +141,7 @@ async function buildOne(
   try {
     await patiently(
       async () => {
-        // Another program, or a statement that its dead owner left running, may have made it.
+        // Another process, or a statement left running by a dead owner, may have created it.
         if (await isThere()) return await ledger.settle(key, [object])
         if (!isTold) emit({ type: 'index.started', table, name, kind })
         isTold = true

@@ -1,4 +1,4 @@
-/** What a copy makes beside rows, as data. */
+/** What a copy creates in addition to rows. */
 import type { ObjectLedger } from '../ledger/objects.ts'
 import type { ObjectPlans } from './plan-objects.ts'
 import type { Slots } from './slots.ts'

@@ -1,4 +1,4 @@
-/** Which indexes, constraints and defaults a copy is going to make beside its rows, which are there, and which it leaves out. */
+/** Plans the indexes, constraints and defaults of a copy: which it creates, which exist, and which it leaves out. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { signatureOf, wishOf, type ObjectWish, type SchemaObject } from '../../../model/copy/schema-object.ts'
@@ -8,12 +8,12 @@ import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { ORDERED, translate, type Passage } from './translate.ts'
 
 export type PlannedObject = {
-  /** As it is called in the source. */
+  /** Its name in the source. */
   readonly name: string
   readonly kind: SchemaObject['kind']
 } & (
   | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
-  /** As the target has it, under a name of its own. */
+  /** As in the target, with its name there. */
   | { readonly status: 'there'; readonly object: SchemaObject }
   | { readonly status: 'left'; readonly reason: string }
 )
@@ -21,7 +21,7 @@ export type PlannedObject = {
 /** By the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 
-/** @param wishes what was asked for; nothing is looked up where that is nothing */
+/** @param wishes requested kinds; nothing is read if empty */
 export async function planObjects(
   { from, to, tables }: PlannedCopy,
   wishes: readonly ObjectWish[],
@@ -75,7 +75,7 @@ async function planTableObjects(
       planned.push({ name, kind, status: 'there', object: whole })
       continue
     }
-    // A build that was broken off left it, and it is gone on with.
+    // Left by an interrupted build: continue with its name.
     const [broken] = same
     const free = broken === undefined ? await names.free(fitted, plan.target, there) : broken.name
     if (free === null) {
@@ -90,19 +90,19 @@ async function planTableObjects(
   return planned
 }
 
-/** Whether what is there is in force as far as it has to be: an index that was not built to its end is not. */
+/** True if the existing object is valid and enforced as required; an incomplete index is not. */
 export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
   if (there.broken === true) return false
   if (there.kind !== 'foreign key' || there.unchecked !== true) return true
   return wanted.kind === 'foreign key' && wanted.unchecked === true
 }
 
-/** Their names are apart from those of indexes. */
+/** Constraints have a namespace apart from indexes. */
 function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
 }
 
-/** A default that draws numbers from a sequence comes along with its column. */
+/** A default that uses a sequence comes with its column. */
 function isNumbered({ kind, name }: SchemaObject, { columns }: TablePlan): boolean {
   const column = columns.find(({ from }) => from === name)
   return kind === 'default' && column?.source.sequence !== undefined && column.target.sequence !== undefined
@@ -112,7 +112,7 @@ function isPrimary(object: SchemaObject): boolean {
   return (object.kind === 'index' || object.kind === 'unique') && object.primary === true
 }
 
-/** The key that a new table is made with. */
+/** The key with which a new table is created. */
 function keyOf({ key }: TableSpec): readonly SchemaObject[] {
   if (key.length === 0) return []
   const parts = key.map((column) => ({ column }))
@@ -121,12 +121,12 @@ function keyOf({ key }: TableSpec): readonly SchemaObject[] {
   })
 }
 
-/** Names of columns are the same in upper and lower case in some systems; the text of both is that of the source then. */
+/** Column names are case-insensitive in some systems; the texts are then in the source's spelling. */
 function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
   return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 
-/** What a reader of the plan would not expect. */
+/** Notes on what a reader of the plan would not expect. */
 function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: string } {
   const notes: string[] = []
   if (before.name !== after.name && after.kind !== 'default') notes.push(`is called ${after.name} in the target`)
@@ -139,21 +139,21 @@ function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: st
   return notes.length === 0 ? {} : { note: notes.join(', ') }
 }
 
-/** Names for objects of the target: that of the source, or one with the table's in front where something else has it. */
+/** Names for objects of the target: the source's name, or one prefixed with the table's name if that is taken. */
 class Names {
   readonly #to: CopyStore
   readonly #signal: AbortSignal
   /** Given to objects of this run. */
   readonly #given = new Set<string>()
 
-  /** @param tables of the run, whose names are taken before they are made */
+  /** @param tables of the run, whose names are reserved before they are created */
   constructor(to: CopyStore, tables: readonly TableName[], signal: AbortSignal) {
     for (const { schema, name } of tables) this.#given.add(placeOf(schema, name))
     this.#to = to
     this.#signal = signal
   }
 
-  /** @returns null where nothing is free; an object of the same table has a name for itself */
+  /** @returns null if no name is free, or if another object of the same table has this name */
   async free(object: SchemaObject, table: TableSpec, there: readonly SchemaObject[]): Promise<string | null> {
     if (object.kind === 'default') return object.name
     const beside = there.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')

@@ -1,4 +1,4 @@
-/** Bounds how much is built at the same time, whichever tables it belongs to. */
+/** Limits how many objects are built at the same time, over all tables. */
 export class Slots {
   #free: number
   readonly #waiting: (() => void)[] = []

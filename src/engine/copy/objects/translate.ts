@@ -1,4 +1,4 @@
-/** An object of a source's table as it would be in the target: under other names, in another system; or why it would not. */
+/** Translates an object of a source table for the target, under other names or for another system; or says why not. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
@@ -8,15 +8,15 @@ export type Translated = SchemaObject | { readonly refused: string }
 /** Between two tables, and two systems. */
 export type Passage = {
   readonly plan: TablePlan
-  /** Whether the target reads the source's own definitions. */
+  /** True if the target accepts the source's own definitions. */
   readonly sameWords: boolean
-  /** Where tables of the same run go, by `tableText` of the source. */
+  /** Plans of the same run's tables, by `tableText` of the source. */
   readonly plans: ReadonlyMap<string, TablePlan>
-  /** Of the source's system, for messages. */
+  /** Name of the source's system, for messages. */
   readonly from: string
 }
 
-/** Methods that keep entries in order, or come to the same. */
+/** Ordered index methods, or equivalent ones. */
 export const ORDERED: ReadonlySet<string> = new Set(['btree', 'art'])
 
 export function translate(object: SchemaObject, passage: Passage): Translated {
@@ -39,7 +39,7 @@ export function translate(object: SchemaObject, passage: Passage): Translated {
   }
 }
 
-/** What is written in SQL goes along as it stands, and only where all of its names mean the same. */
+/** SQL text is copied unchanged, and only if all of its names mean the same in the target. */
 function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, from }: Passage): Translated {
   const what = wordOf(object)
   if (!sameWords) return { refused: `${what} is written in the SQL of ${from}, and is not translated` }
@@ -91,7 +91,7 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
   }
 }
 
-/** Between tables of one run: to any other, nobody knows whether its rows are there. */
+/** Only between tables of one run: of other tables it is unknown whether their rows exist. */
 function foreignKey(object: ForeignKey, passage: Passage): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)
@@ -114,7 +114,7 @@ function foreignKey(object: ForeignKey, passage: Passage): Translated {
   }
 }
 
-/** SQLite knows upper and lower case of names for the same. */
+/** SQLite ignores the case of names. */
 function planOf(table: TableName, { plans }: Passage): TablePlan | undefined {
   const text = tableText(table)
   const exact = plans.get(text)

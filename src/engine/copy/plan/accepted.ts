@@ -1,16 +1,13 @@
-/** Which columns of a table may lose something, of those that `--accept-lossy` names for all tables of a copy. */
+/** Columns of a table that may lose precision, from the `--accept-lossy` names for all tables of a copy. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @param named columns, for every table that has one of that name, and `table.column` or `schema.table.column` for one table */
+/** @param named columns of any table that has them, and `table.column` or `schema.table.column` of one */
 export function acceptedOf(source: TableSpec, named: readonly string[]): readonly string[] {
   return named.flatMap((name) => columnNamed(source, name) ?? [])
 }
 
-/**
- * A name that no table of the copy knows is a slip; one that only some know is meant for those.
- * @throws SluiceError BAD_FLAG
- */
+/** A name that no table of the copy has is an error; else it applies where it exists. @throws SluiceError BAD_FLAG */
 export function refuseUnknownAccepted(sources: readonly TableSpec[], named: readonly string[]): void {
   const unknown = named.find((name) => !sources.some((source) => columnNamed(source, name) !== null))
   const [only, ...others] = sources
@@ -32,7 +29,7 @@ function columnsOf({ columns }: TableSpec): string {
   return columns.map(({ name }) => name).join(', ')
 }
 
-/** A column whose own name has a point in it wins. */
+/** A column whose own name contains a dot takes precedence. */
 function columnNamed({ table, columns }: TableSpec, name: string): string | null {
   const starts = [table.name, tableText(table)].map((text) => `${text}.`)
   const behind = starts.flatMap((start) => (name.startsWith(start) ? [name.slice(start.length)] : []))

@@ -1,4 +1,4 @@
-/** Which column of the target each of the source goes to and as what, and what cannot go so. */
+/** Plans the target column and type of each source column, and refuses what cannot be copied. */
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import { codecBetween } from '../../../model/copy/codec.ts'
 import { converter } from '../../../model/copy/convert.ts'
@@ -35,14 +35,14 @@ export function planColumn(
   return { from: source.name, to: column.name, source, target: column, ...pairing }
 }
 
-/** The column of exactly this name, or else one whose name differs by upper and lower case alone. */
+/** The column of exactly this name, or else one whose name differs only in case. */
 export function columnCalled(name: string, { columns }: TableSpec): Column | undefined {
   return (
     columns.find((one) => one.name === name) ?? columns.find((one) => one.name.toLowerCase() === name.toLowerCase())
   )
 }
 
-/** Of two columns that go to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */
+/** If two columns went to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */
 export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[], to: CopyStore): void {
   const seen = new Map<string, string>()
   for (const { from, to: name } of columns) {
@@ -62,7 +62,7 @@ export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[
   }
 }
 
-/** Every row would be refused for it. */
+/** Otherwise every row would be refused. @throws SluiceError BAD_FLAG */
 function refuseConstant({ name, type, always = '' }: Column, target: Column, as: ColumnType): void {
   try {
     converter(type, as)(always)
@@ -85,7 +85,7 @@ export function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], ac
   })
 }
 
-/** Of columns that nothing fills. @throws SluiceError TABLE_REFUSED */
+/** Refuses required columns that get no value. @throws SluiceError TABLE_REFUSED */
 export function refuseMissing(target: TableSpec, columns: readonly ColumnPlan[]): void {
   const filled = new Set(columns.map(({ to }) => to))
   const missing = target.columns.filter(

@@ -1,6 +1,6 @@
 /**
- * Which parts of a table are chunks already, and which are not. A million chunks are told one after the other: neighbours become one, so that little is
- * remembered of them. Bounds are compared as bytes only: neighbours have equal ones.
+ * Which parts of a table chunks cover, and which not. A million chunks are added one after the other; adjacent ones are
+ * merged to keep memory small. Bounds are compared as bytes only: adjacent chunks have equal ones.
  */
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -8,17 +8,17 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 export type KeyRange = Range & { readonly by: 'key' }
 
-/** Chunks that follow one another, as one range. */
+/** Adjacent chunks as one range. */
 export type Stretch = { after: Bound | null; through: Bound | null; ids: number[] }
 
 export class Cover {
   readonly #keepsIds: boolean
   readonly #starts = new Map<string, Stretch>()
   readonly #ends = new Map<string, Stretch>()
-  /** That begin, or end, where another one does. */
+  /** Those that begin or end where another one does. */
   readonly #more: Stretch[] = []
 
-  /** @param keepsIds of chunks, for `stretches` */
+  /** @param keepsIds keep chunk ids, for `stretches` */
   constructor(keepsIds = false) {
     this.#keepsIds = keepsIds
   }
@@ -39,15 +39,16 @@ export class Cover {
     this.#ends.set(end, stretch)
   }
 
-  /** Each is a range of its own: no two of them follow one another. */
+  /** Merged ranges: no two of them are adjacent. */
   get stretches(): readonly Stretch[] {
     return [...this.#starts.values(), ...this.#more]
   }
 
   /**
    * Ranges that no chunk covers.
-   * @param integers the key is one whole number, so that gaps between chunks can be told; elsewhere only what lies behind the last chunk can
-   * @throws SluiceError LEDGER_DAMAGED where somebody took chunks out of the middle and nobody can tell which
+   * @param integers the key is one whole number, so that gaps between chunks can be found; otherwise only the part
+   * after the last chunk can
+   * @throws SluiceError LEDGER_DAMAGED if chunks are missing in the middle and their range is unknown
    */
   gaps(integers: boolean): readonly KeyRange[] {
     const all = this.stretches
@@ -66,7 +67,7 @@ export class Cover {
   }
 }
 
-/** Whether a chunk of keys begins where another one ends. */
+/** True if the second chunk begins where the first one ends. */
 export function follows({ range: before }: StoredChunk, { range }: StoredChunk): boolean {
   return (
     before.by === 'key' && range.by === 'key' && before.through !== null && text(before.through) === text(range.after)
@@ -93,7 +94,7 @@ function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
   let first = true
   for (const { after, through } of chain) {
     if (!first && at === null) break
-    // What lies within others covers nothing that they do not.
+    // Skip a range inside others: it covers nothing more.
     if (!first && through !== null && (number(through) ?? 0n) <= (number(at) ?? 0n)) continue
     if (first ? after !== null : (number(after) ?? 0n) > (number(at) ?? 0n))
       gaps.push({ by: 'key', after: at, through: after })
@@ -104,7 +105,7 @@ function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
   return gaps
 }
 
-/** Of a key that is one whole number. */
+/** For a key that is one whole number. */
 function number(bound: Bound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }

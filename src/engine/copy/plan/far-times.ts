@@ -1,4 +1,4 @@
-/** Times in a key, which sort as texts in some systems: from the year 1 to 9999, and in one spelling, these sort as the times do, and others do not. */
+/** Times in a key that some systems sort as texts: text order is time order only for years 1-9999 in one spelling. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
@@ -10,9 +10,9 @@ const FIRST = '0001-01-01 00:00:00'
 const BEYOND = '10000-01-01 00:00:00'
 
 /**
- * The plan, with rows of the target found by their keys where its texts sort in another way than the times of the source.
- * @param ask asks a view of the source
- * @throws SluiceError UNSUPPORTED_KEY where ranges of the target are to be replaced; what the source throws
+ * The plan; target rows are found by key if the target's texts sort differently from the source's times.
+ * @param ask queries a view of the source
+ * @throws SluiceError UNSUPPORTED_KEY if ranges of the target are to be replaced; errors of the source
  */
 export async function withFarTimes(
   plan: TablePlan,
@@ -37,17 +37,18 @@ type Sides = {
   readonly signal: AbortSignal
 }
 
-/** What of a key sorts in another way in the target, for messages; null where nothing does. */
+/** What in a key sorts differently in the target, for messages; null if nothing does. */
 async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
   const { from, to } = sides
   const { kind } = column.type
   if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
-  // Times that are written in several spellings get one on their way.
+  // Times with several spellings are normalized on their way.
   if (from.can.textTimes === true) return 'a time in another spelling'
-  // A TIME of MySQL has a sign and up to three digits of hours, which others do not read.
+  // A TIME of MySQL has a sign and up to three digits of hours, which other systems do not accept.
   if (kind === 'time') return from.system === to.system ? null : 'a time beyond its day'
   if (from.can.farTimes !== true || to.can.textTimes !== true) return null
-  // An index finds them by its first column alone: to look for them behind it is to read all of it, which costs more than finding rows by their keys.
+  // An index finds such times only in its first column. In a later column the search reads the whole index, which costs
+  // more than finding rows by key.
   const isFound = plan.source.key[0] === column.name || plan.onExisting === 'replace-range'
   return isFound ? await farValue(column, plan, sides) : 'a time that may be far'
 }
@@ -63,7 +64,7 @@ async function farValue(
   ] as const) {
     const outside = from.timeCondition?.(column, low, high) ?? null
     if (outside === null) continue
-    // A line end, so that a comment at the end of what a user wrote swallows no bracket.
+    // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
     const condition = where === undefined ? outside : `(${where}\n) AND ${outside}`
     const last = await ask((view) => view.last(source, EVERY_KEY, condition, signal))
     if (last !== null) return last.join(', ')

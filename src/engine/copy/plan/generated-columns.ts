@@ -1,4 +1,4 @@
-/** Generated columns of a plan: those that the target computes too are compared, and a plain column of the target gets the values. */
+/** Generated columns: those that the target computes too are compared; plain columns of the target get the values. */
 import { tableText, type Column, type Expression, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -6,25 +6,22 @@ import { columnCalled } from './column-plans.ts'
 import { pairTypes } from './pair-types.ts'
 import type { TableWishes } from './table-wishes.ts'
 
-/** @property sameWords whether servers of both sides print expressions alike */
+/** @property sameWords whether the servers of both sides print expressions alike */
 export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }
 
-/** Whether the target computes a generated column of the source, too. */
+/** True if the target also computes a generated column of the source. */
 export function isComputedBy(target: TableSpec, { name, generated }: Column, { rename }: TableWishes): boolean {
   return generated === true && columnCalled(rename.get(name) ?? name, target)?.generated === true
 }
 
-/** Whether the target has a plain column for the values of a generated one. */
+/** True if the target has a plain column for the values of a generated one. */
 export function goesAsValue(column: Column, found: TableSpec | null, { rename, ungenerated }: TableWishes): boolean {
   if (found === null || ungenerated === true) return false
   const there = columnCalled(rename.get(column.name) ?? column.name, found)
   return there !== undefined && there.generated !== true
 }
 
-/**
- * Columns that both sides compute and whose values can be compared.
- * @throws SluiceError TABLE_REFUSED where they are computed from different expressions
- */
+/** Columns that both sides compute, if comparable. @throws SluiceError TABLE_REFUSED if their expressions differ */
 export function checkedColumns(
   source: TableSpec,
   target: TableSpec,
@@ -46,12 +43,12 @@ export function checkedColumns(
   })
 }
 
-/** Of compared columns those that versions before decision 16 did not compare. */
+/** Compared columns that versions before decision 16 did not compare. */
 export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], likeness: Likeness): readonly string[] {
   return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
 }
 
-/** Whether versions before decision 16 compared it, too. */
+/** True if versions before decision 16 compared it too. */
 function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: Likeness): boolean {
   const [one, another] = [column.expression, other.expression]
   if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
@@ -60,12 +57,12 @@ function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSys
   return isAlike && !isLocal && bareSql(one) === bareSql(another)
 }
 
-/** As versions before decision 16 compared expressions: the plans that they began are known by it. */
+/** Compares expressions as versions before decision 16 did: their plans are recognized by it. */
 function bareSql({ sql }: Expression): string {
   return sql.replaceAll(/[\s()]/g, '')
 }
 
-/** Null where that cannot be known: a server does not show one of them, or the two may print one expression in different words. */
+/** Null if unknown: a server does not show one of them, or the servers may print one expression differently. */
 function hasSameExpression(
   { expression: one }: Column,
   { expression: other }: Column,
@@ -73,12 +70,12 @@ function hasSameExpression(
 ): boolean | null {
   if (!sameWords || one === undefined || other === undefined) return null
   if (plainText(one) === plainText(other)) return true
-  // Names of a user's own functions have their schema with them, or not.
+  // Names of a user's own functions may be printed with or without their schema.
   const isLocal = one.local === true || other.local === true
   return isLocal || one.printedBy !== other.printedBy ? null : false
 }
 
-/** Null where a value may lose something between the two types: equal sums of both are not to be expected. */
+/** Null if a value may lose precision between the two types: equal checksums cannot be expected then. */
 function comparablePair(column: Column, other: Column, sameSystem: boolean): Pick<ColumnPlan, 'as'> | null {
   try {
     const { as, lossy } = pairTypes(column, other, sameSystem)
@@ -89,7 +86,7 @@ function comparablePair(column: Column, other: Column, sameSystem: boolean): Pic
   }
 }
 
-/** Without what does not change its meaning: blanks, upper and lower case of words, brackets around all of it. */
+/** Removes what does not change the meaning: blanks, case of words, brackets around the whole expression. */
 function plainText({ sql }: Expression): string {
   const quoted = /('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`)/
   const split = sql.split(quoted)
@@ -105,13 +102,13 @@ function plainText({ sql }: Expression): string {
   return text
 }
 
-/** MySQL puts the character set before a text that the session which made the table had: one of plain letters means the same in each of them. */
+/** MySQL puts the character set of the creating session before a text; for ASCII texts it changes nothing. */
 function withoutIntroducer(before: string, text: string): string {
   if (!/^'[\x20-\x7e]*'$/.test(text)) return before
   return before.replace(/(?<!\w)_(?!binary)[a-z]\w*\s*$/i, '')
 }
 
-/** Whether the first bracket is closed by the last one. */
+/** True if the last bracket closes the first one. */
 function isBracketed(text: string): boolean {
   if (!text.startsWith('(') || !text.endsWith(')')) return false
   let depth = 0

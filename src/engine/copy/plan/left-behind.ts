@@ -1,4 +1,4 @@
-/** What a copy does not bring along: what the source has, less what the target has or gets. It is no part of a plan's hash. */
+/** Dependencies that do not come along: the source's, minus what the target has or gets. Not part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -10,7 +10,7 @@ import { rowsLeft } from './rows-left.ts'
 
 type Numbering = Pick<StoreAbilities, 'numbering'>
 
-/** @param all whether a pattern with `*` was asked for: then what belongs to no table of the copy is named too */
+/** @param all a pattern with `*` was given: also report objects that belong to no table of the copy */
 export async function planLeftBehind(
   { from, to, tables, leftOut }: PlannedCopy,
   all: boolean,
@@ -31,7 +31,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Another system holds values to their types, and knows no rowid.
+      // Not reported between different systems: the other one enforces types anyway, and has no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
@@ -43,7 +43,7 @@ export async function planLeftBehind(
   return found
 }
 
-/** Whether the target gives numbers to one of its columns, as far as a plan tells. */
+/** True if the target numbers this column, as far as a plan shows. */
 function isNumbered({ target, create }: TablePlan, column: string, { numbering }: Numbering): boolean {
   if (numbering === undefined || !create) return true
   return target.key[0] === column && (numbering === 'first of key' || target.key.length === 1)
@@ -51,7 +51,7 @@ function isNumbered({ target, create }: TablePlan, column: string, { numbering }
 
 /**
  * Columns whose sequences a target cannot have, or not as the source has them.
- * @param sameSystem whether both sides keep sequences in the same way
+ * @param sameSystem both sides keep sequences in the same way
  */
 function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
   const found = new Map<LeftKind, string[]>()
@@ -62,7 +62,7 @@ function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): re
   return [...found].map(([kind, names]) => leftBehind(kind, names, tableText(plan.source.table)))
 }
 
-/** @param plain whether the target numbers rows without a sequence */
+/** @param plain the target numbers rows without a sequence */
 function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
   if (sequence === undefined) return null
   if (target.sequence === undefined || !isOwn) return 'sequence'
@@ -71,7 +71,7 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
   return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
-/** The same, where both tables stand in one database, and may change places there. */
+/** The same, for two tables of one database that a cutover may switch. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
   return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }
@@ -81,7 +81,7 @@ async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal):
   return (await store.beside?.().left(scope, signal)) ?? []
 }
 
-/** @param there what the target's table has @returns null where nothing of it is left behind */
+/** @param there what the target's table has @returns null if nothing of it is left behind */
 function withoutCarried(
   entry: LeftBehind,
   plan: TablePlan,
@@ -104,7 +104,7 @@ function withoutCarried(
 
 const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 
-/** Whether a table that is created can have a collation of the source's. */
+/** Whether a created table can have a collation of the source. */
 type Carried = (collation: string) => boolean
 
 async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
@@ -117,11 +117,11 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
   return (collation) => there.has(collation)
 }
 
-/** A table that is created gets the source's collations where both systems know them. */
+/** A created table gets the source's collations if both systems know them. */
 function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
   if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
-  // Of a column that is not copied nothing can be said.
+  // For a column that is not copied nothing is reported.
   if (column === undefined) return true
   const { source, target } = column
   if (!create || source.native !== target.native || source.collation !== target.collation) return false
@@ -148,7 +148,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it by itself')]
 }
 
-/** Entries by the table that they belong to, for its line of the plan and for its end. */
+/** Entries of one table, for its line in the plan and at its end. */
 export function leftOfTable(entries: readonly LeftBehind[], table: string): readonly LeftBehind[] {
   return entries.filter((entry) => entry.table === table)
 }

@@ -1,9 +1,9 @@
-/** The table that is made in the target where it has none. */
+/** Definition of a table that is created in the target. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { TableWishes } from './table-wishes.ts'
 
-/** @param chosen columns of the source that go along */
+/** @param chosen columns of the source to copy */
 export function newTable(
   source: TableSpec,
   chosen: readonly Column[],
@@ -13,7 +13,7 @@ export function newTable(
   sameSystem: boolean,
 ): TableSpec {
   const { rename } = wishes
-  // Where generated columns come along nothing is chosen and nothing has another name.
+  // Generated columns come along only if no columns are chosen and none is renamed.
   const order = new Map(source.columns.map(({ name }, at) => [name, at]))
   const placeOf = ({ name }: Column): number => (wishes.columns === undefined ? (order.get(name) ?? order.size) : 0)
   const made = chosen.map((column): Column => newColumn(column, source, wishes, to, sameSystem))
@@ -25,7 +25,7 @@ export function newTable(
     identity: '',
     columns,
     key: source.key.map((name) => rename.get(name) ?? name),
-    // A key that may be NULL makes no primary one.
+    // A key that may be NULL cannot be a primary key.
     primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
     rows: 0n,
     bytes: 0n,
@@ -35,7 +35,7 @@ export function newTable(
       ? { settings: to.fittedSettings(source.settings).kept }
       : {}),
     ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
-    // The table that is made lies on the ring as its source does; whether that is the same ring, only the target can say.
+    // The created table is on a ring as its source is; whether on the same ring, only the target knows.
     ...(sameSystem && ring !== undefined
       ? {
           ring: {
@@ -76,7 +76,7 @@ function newColumn(
   }
 }
 
-/** Generated columns that the target computes as the source does: their expressions go along as they stand, and only where all names are the same. */
+/** Generated columns with the source's expressions, copied unchanged, and only if all names are the same. */
 function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
   if (columns !== undefined || rename.size > 0) return []
   return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {
@@ -85,14 +85,14 @@ function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): re
   })
 }
 
-/** What a table that is made is not given of the settings of its source. @param found the table that is there */
+/** Settings of the source that a created table does not get. @param found the existing table */
 export function settingsLeft(
   { settings }: TableSpec,
   found: TableSpec | null,
   to: CopyStore,
   sameSystem: boolean,
 ): { readonly settingsLeft?: readonly string[] } {
-  // The table that is there has what its owner gave it.
+  // An existing table keeps the settings of its owner.
   if (found !== null || !sameSystem || settings === undefined) return {}
   const left = to.fittedSettings?.(settings).left ?? []
   return left.length === 0 ? {} : { settingsLeft: left }

@@ -1,4 +1,4 @@
-/** What is said where a database has no table of a name: which one was probably meant. */
+/** Error for a missing table, with the name that was probably meant. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { closest } from '../../../shared/closest.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,15 +6,12 @@ import { EVERY_TABLE } from '../operations/discover-database/declaration.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { isLedgerTable } from '../../../stores/common/ledger-tables.ts'
 
-/** For as long as somebody waits for a refusal. */
+/** Limit of the search: the user waits for the error. */
 const PATIENCE_MS = 3000
 
 type Asked = Pick<CopyStore, 'label' | 'tables'>
 
-/**
- * @param words what is said: `the source has no table ordrs`
- * @returns NO_SUCH_TABLE, with the table that was probably meant behind the words
- */
+/** @param words such as `the source has no table ordrs` @returns NO_SUCH_TABLE, with the suggested table after them */
 export async function noSuchTable(store: Asked, name: string, words: string): Promise<SluiceError> {
   const meant = name.includes('*') ? null : await meantTable(store, name)
   return new SluiceError('NO_SUCH_TABLE', `${words}${meant === null ? '' : ` (${meant}?)`}`, {
@@ -23,7 +20,7 @@ export async function noSuchTable(store: Asked, name: string, words: string): Pr
   })
 }
 
-/** A name that is near, or the same name in another schema; null where nothing is near, or the database does not tell. */
+/** A similar name, or the same name in another schema; null if there is none, or the database does not answer. */
 async function meantTable(store: Asked, name: string): Promise<string | null> {
   const signal = AbortSignal.timeout(PATIENCE_MS)
   const found = new Map<string, string>()
@@ -33,11 +30,11 @@ async function meantTable(store: Asked, name: string): Promise<string | null> {
         if (isLedgerTable(table)) continue
         const whole = tableText(table)
         found.set(whole.toLowerCase(), whole)
-        // Where two schemas have the name, the one that needs no schema comes first.
+        // If two schemas have the name, the one that needs no schema comes first.
         if (!found.has(table.name.toLowerCase())) found.set(table.name.toLowerCase(), whole)
       }
     } catch {
-      // Some systems have no schemas, and some do not answer any more: what is wrong has been said.
+      // Some systems have no schemas, and some no longer answer: the error itself is already known.
     }
   }
   const bare = name.slice(name.lastIndexOf('.') + 1).toLowerCase()

@@ -1,4 +1,4 @@
-/** No copy writes over what the program itself keeps in a target: the ledger that it goes on by, or a catalog. */
+/** Refuses copies over tables that the program itself keeps in a target: its ledger or a catalog. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
@@ -6,13 +6,13 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/common/own-tables.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 
-/** What is done with the tables that are planned: rows are written, or mended where they differ, or only looked at. */
+/** Use of the planned tables: rows are written, repaired where they differ, or only read. */
 export type Purpose = 'write' | 'mend' | 'look'
 
 /**
- * @param there what stands under that name; null where nothing does
+ * @param there the existing table of that name; null if there is none
  * @param hint in the words of the command
- * @throws SluiceError BAD_FLAG for a table of a ledger, and for one of a catalog whose rows would be written over
+ * @throws SluiceError BAD_FLAG for a table of a ledger, and for one of a catalog whose rows would be overwritten
  */
 export function refuseOwnTarget(
   name: TableName,
@@ -25,7 +25,7 @@ export function refuseOwnTarget(
   const own = purpose === 'look' ? null : named(name, to)
   if (own === null) return
   const isMade = there !== null && isMarked(own, there)
-  // A ledger is made where names without a schema are looked for; elsewhere a table of that name may be the user's.
+  // The ledger is created in the schema for unqualified names; elsewhere a table of that name may be the user's.
   const isLedger = LEDGER_TABLES.includes(own) && (isMade || name.schema === undefined || name.schema === to.schema)
   if (!isLedger && !(isMade && purpose === 'write' && onExisting !== 'refuse')) return
   throw new SluiceError('BAD_FLAG', `${tableText(name)} is a table of sluice's own in the target`, {

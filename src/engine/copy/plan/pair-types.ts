@@ -1,4 +1,4 @@
-/** As which type the values of one column travel into another, and what that costs. */
+/** Type in which the values of one column are transferred into another, and what they lose. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,11 +6,11 @@ import { SluiceError } from '../../../shared/errors.ts'
 export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
 /**
- * @param sameSystem both columns belong to systems that print and read each other's texts
- * @param accepted somebody took it for granted that values lose something: pairs that lose nothing travel then as they did when they were taken for lossy, so
- * that a copy that was begun so goes on
- * @param rewritten JSON travels in its canonical form, whatever text it was
- * @throws SluiceError UNSUPPORTED_TYPE where no value could travel
+ * @param sameSystem both systems print and read each other's texts
+ * @param accepted loss was accepted for the column: lossless pairs then keep the form they had when they counted as
+ * lossy, so that copies started that way are resumed
+ * @param rewritten transfer JSON in its canonical form, not as the original text
+ * @throws SluiceError UNSUPPORTED_TYPE if no value could be transferred
  */
 export function pairTypes(
   source: Column,
@@ -31,7 +31,7 @@ export function pairTypes(
   return paired(source, target, accepted)
 }
 
-/** JSON that its system keeps as a text stays that text, or somebody accepts that it does not. */
+/** JSON stored as text keeps its text, or else the loss must be accepted. */
 function betweenJson(source: Column, target: Column): Pairing | null {
   const isText = source.type.kind === 'text' && source.type.padded !== true
   if (target.type.kind === 'json' && target.spelled === true) {
@@ -43,7 +43,7 @@ function betweenJson(source: Column, target: Column): Pairing | null {
   return { as: { kind: 'json' }, lossy: 'doubled names, blanks and the spelling of numbers in JSON are not kept' }
 }
 
-/** Shapes become texts that others understand, and such texts shapes. */
+/** Geometries become texts that other systems understand, and such texts become geometries. */
 function betweenShapes(source: Column, target: Column): Pairing | null {
   const name = source.portable ?? target.portable
   if (name === undefined || (source.type.kind !== 'text' && target.type.kind !== 'text')) return null
@@ -62,7 +62,7 @@ function paired(source: Column, target: Column, accepted: boolean): Pairing {
   )
 }
 
-/** Between equal types of one system the system's own text is exact, where a canonical form would lose its spelling. */
+/** Between equal types of one system its own text is exact; a canonical form would lose the spelling. */
 function verbatim({ type, native }: Column): ColumnType {
   const isSpelled = type.kind === 'decimal' && type.spelled === true
   return isSpelled || type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
@@ -98,7 +98,7 @@ function between(source: ColumnType, target: ColumnType, accepted: boolean): Pai
   }
 }
 
-/** What JSON spells in one way only, and every system reads so. */
+/** Item kinds that JSON spells in only one way and every system reads alike. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 function sameItems(source: ColumnType, target: ColumnType): boolean {
@@ -119,7 +119,7 @@ function intoText(source: ColumnType, target: ColumnType & { kind: 'text' }): Pa
   }
 }
 
-/** A text that holds values of a stricter type: each is looked at, and a row with another one is set aside. */
+/** A text column with values of a stricter type: each value is checked, and rows with other values are quarantined. */
 function fromText(source: ColumnType & { kind: 'text' }, target: ColumnType): Pairing | null {
   switch (target.kind) {
     case 'bytes':
@@ -135,7 +135,7 @@ function fromText(source: ColumnType & { kind: 'text' }, target: ColumnType): Pa
 }
 
 function fromInteger(source: ColumnType & { kind: 'int' }, target: ColumnType): Pairing | null {
-  // A number that is too large for a smaller type is refused by the target, row by row.
+  // The target refuses numbers too large for a smaller type, row by row.
   if (target.kind === 'int') return { as: source }
   if (target.kind === 'decimal') return { as: source }
   if (target.kind !== 'float') return null
@@ -170,7 +170,8 @@ function fromTimestamp(source: ColumnType & { kind: 'timestamp' }, target: Colum
   if (target.kind === 'date') return { as: { kind: 'date', cut: true }, lossy: 'the time of day is not kept' }
   if (target.kind !== 'timestamp') return null
   const pairing = shorter(source, source.digits, target.digits)
-  // A moment without a zone stands for UTC wherever it comes from a moment; the other way round nobody knows what it meant.
+  // A timestamp without a zone counts as UTC if it comes from one with a zone; the other way round its meaning is
+  // unknown.
   if (source.zone || !target.zone) return pairing
   return { ...pairing, lossy: 'a time without a zone is taken for UTC' }
 }

@@ -1,13 +1,13 @@
 /**
- * Ranges of a key whose first column is a time, one for each period: what is copied first, which of them are not covered by chunks, and which one a range lies in.
- * A bound between two periods has the time alone, so that no row is parted from those of its moment.
+ * Key ranges per period, for keys whose first column is a time: their copy order, their uncovered parts, and the period
+ * of a range. A bound between two periods consists of the time alone, so rows of one time stay together.
  */
 import type { PeriodMark, PeriodWish } from '../../../model/copy/period-marks.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyRange, Stretch } from './covered.ts'
 
-/** @property at its place among all, by time */
+/** @property at its position among all parts, by time */
 export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
 
 const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
@@ -22,7 +22,7 @@ export function periodParts({ marks }: Pick<PeriodWish, 'marks'>): readonly Peri
   }))
 }
 
-/** Parts in the order in which they are copied. */
+/** Parts in copy order. */
 export function byPriority(wish: PeriodWish): readonly PeriodPart[] {
   const parts = periodParts(wish)
   const first = parts.findIndex(({ mark }) => mark.partition === wish.first)
@@ -37,15 +37,17 @@ export function byPriority(wish: PeriodWish): readonly PeriodPart[] {
   })
 }
 
-/** Where the first slice of a partition stands. */
+/** Position of the first slice of a partition. */
 function periodAt(parts: readonly PeriodPart[], partition: string): number {
   return parts.findIndex(({ mark }) => mark.partition === partition)
 }
 
 /**
- * What no chunk covers, in the order of `byPriority`. Within a part chunks are made one behind the other, so that what is covered of it is its beginning.
+ * Uncovered key ranges, in the order of `byPriority`. Within a part chunks are made one after the other, so the covered
+ * part is its beginning.
  * @param stretches of `Cover`
- * @throws SluiceError LEDGER_DAMAGED where chunks begin nowhere that a part begins: somebody took some out, or the partitions are others now
+ * @throws SluiceError LEDGER_DAMAGED if chunks begin where no part begins: chunks are missing, or the partitions have
+ * changed
  */
 export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): readonly KeyRange[] {
   const parts = periodParts(wish)
@@ -79,7 +81,10 @@ export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): 
   return byPriority(wish).flatMap((part) => gaps.get(part.at) ?? [])
 }
 
-/** The parts that a range of a chunk has keys in, by time: several where the chunk was cut for other slices, or before partitions came behind the last one. */
+/**
+ * Parts in which a chunk's range has keys, by time. Several if the chunk was made for other slices, or before
+ * partitions were added at the end.
+ */
 export function partsOfRange(parts: readonly PeriodPart[], range: Range): readonly PeriodPart[] {
   if (range.by !== 'key') return []
   const { after, through } = range
@@ -90,19 +95,19 @@ export function partsOfRange(parts: readonly PeriodPart[], range: Range): readon
   return parts.slice(first.at, Math.max(first.at, last.at) + 1)
 }
 
-/** The partitions that a range of a chunk has keys in, each once. */
+/** Partitions in which a chunk's range has keys, each once. */
 export function partitionsOfRange(parts: readonly PeriodPart[], range: Range): readonly string[] {
   return [...new Set(partsOfRange(parts, range).flatMap(({ mark }) => mark.partition ?? []))]
 }
 
-/** The part that the key of a row lies in. */
+/** The part of a row's key. */
 function partOf(parts: readonly PeriodPart[], [time = '']: Bound): PeriodPart {
   const [first] = parts
   if (first === undefined) throw new Error('a table has at least one part')
   return parts.findLast(({ at, mark }) => at > 0 && compareTimes(time, mark.after) > 0) ?? first
 }
 
-/** Two values of one column as PostgreSQL prints them in ISO style and UTC: dates, times, or whole numbers since the epoch. */
+/** Compares two values of a column in PostgreSQL's ISO style, UTC: dates, times, or whole numbers since the epoch. */
 export function compareTimes(a: string, b: string): number {
   if (WHOLE.test(a) && WHOLE.test(b)) return Number(BigInt(a) - BigInt(b) > 0n) - Number(BigInt(a) - BigInt(b) < 0n)
   const [x, y] = [sortable(a), sortable(b)]
@@ -111,7 +116,7 @@ export function compareTimes(a: string, b: string): number {
 
 const WHOLE = /^-?\d+$/
 
-/** A text that sorts as the time does, for times of our era: those before it only come before all others. */
+/** A text that sorts as the time does, for years AD; all earlier ones sort equal, before them. */
 function sortable(text: string): string {
   if (text === 'infinity') return '~'
   if (text === '-infinity' || text.endsWith(' BC')) return '!'

@@ -1,4 +1,4 @@
-/** The plan of a copy: which tables, where they go, and what keeps some of them from going. */
+/** Plan of a copy: its tables, their targets, and why some cannot be copied. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { wholeKey } from '../../../stores/common/key-ranges.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -27,7 +27,7 @@ export type PlannedTable = {
   readonly wishes: TableWishes
   readonly targetName: TableName
   readonly extent: Extent
-  /** Which ranges of a ring are copied; null where the table lies on none. */
+  /** Ranges of a token ring to copy; null if the table has no ring. */
   readonly ring: RingPlan | null
 } & ({ readonly plan: TablePlan; readonly error: null } | { readonly plan: null; readonly error: SluiceError })
 
@@ -35,31 +35,31 @@ export type PlannedCopy = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly tables: readonly PlannedTable[]
-  /** Tables that a pattern names and that are not copied, because the ledger uses their names. */
+  /** Tables matched by a pattern but not copied, because the ledger uses their names. */
   readonly leftOut: readonly TableName[]
-  /** Tables that the patterns name and that the stream does not follow; of a copy that goes on with one. */
+  /** Tables matched by a pattern but not part of the stream; only for a copy that resumes a stream. */
   readonly unfollowed?: readonly TableName[]
 }
 
 const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKeys: false }
 
-/** What a plan is made with. */
+/** Context of planning. */
 export type Planner = {
   readonly views: Pick<Views, 'ask'>
-  /** Asks a server, again where it only had too much to do. */
+  /** Calls a server, again if it was only overloaded. */
   readonly again: <T>(body: () => Promise<T>) => Promise<T>
   readonly signal: AbortSignal
-  /** What becomes of the tables; rows are written unless given. */
+  /** Use of the tables; default: rows are written. */
   readonly purpose?: Purpose
-  /** Extents that are known already, and those that come to be known, so that planning twice asks the source once. */
+  /** Known extents, and those found on the way, so that planning twice queries the source once. */
   readonly extents?: Map<string, Extent>
-  /** The ledger that says where a table was copied to before. */
+  /** Ledger that knows where a table was copied to before. */
   readonly begun?: Pick<BegunPlans, 'placeOf'>
-  /** Names of the tables that a stream follows: those of them that are there are planned, and no others. */
+  /** Tables of a stream, by name: only these are planned, if they exist. */
   readonly followed?: ReadonlySet<string>
 }
 
-/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and whatever the stores throw where they cannot be asked at all */
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and errors of stores that do not answer at all */
 export async function planCopy(
   operation: CopyOperation,
   from: CopyStore,
@@ -68,12 +68,12 @@ export async function planCopy(
 ): Promise<PlannedCopy> {
   const { sources, leftOut, unfollowed } = await sourceTables(operation, from, planner)
   refuseOneForMany(sources, operation)
-  // A stream goes on without tables that are gone.
+  // A stream continues without tables that are gone.
   if (planner.followed === undefined) refuseUnknownAccepted(sources, operation.acceptLossy)
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
   const named = refuseOneName(tables, to)
-  // The largest first, or the last table would be waited for by one worker alone.
+  // The largest first: otherwise a single worker could end with a large table.
   return { from, to, leftOut, unfollowed, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
@@ -136,7 +136,7 @@ function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore
   )
 }
 
-/** The table with its sequences, the expressions of its generated columns, and the options it was created with. */
+/** The table with its sequences, the expressions of its generated columns, and its creation options. */
 async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner): Promise<TableSpec> {
   const { again, signal } = planner
   const beside = from.beside?.()
@@ -145,7 +145,7 @@ async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner
   return await withSequences(detailed, from, 'source', planner)
 }
 
-/** The target's table with what is compared with the source's: only as far as that has anything of the kind. */
+/** The target's table with details for comparison, as far as the source's table has such details. */
 async function detailedTarget(
   found: TableSpec,
   source: TableSpec,
@@ -180,7 +180,7 @@ async function withSequences(
 
 type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
-/** @param old what was decided in another way when the copy was begun */
+/** @param old decisions made differently when the copy was started */
 async function planOne(
   source: TableSpec,
   operation: CopyOperation,
@@ -198,7 +198,7 @@ async function planOne(
     const found = await again(() => tableAt(targetName, to, signal))
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
-    // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
+    // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = withKey(source, wishes.key)
     const named = JSON.stringify([tableText(source.table), keyed.key])
@@ -214,7 +214,7 @@ async function planOne(
     const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
-    // Ranges of a ring hold as many rows as happen to lie there: about so many.
+    // Rows per range of a ring: an average.
     const part = ring === null ? extent : extentOfPart(extent, ring)
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }
     return { source, wishes, targetName, extent: part, ring, plan: sizedPlan, error: null }
@@ -232,8 +232,8 @@ async function planOne(
 }
 
 /**
- * Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns, without the times
- * of collections, without rows in the target that say the types of columns.
+ * Decisions that older versions made differently: JSON in canonical form, no key of an enum, no values of generated
+ * columns, no times of collections, column types not taken from rows of the target.
  */
 const BEFORE: readonly Partial<TableWishes>[] = [
   { rewritten: true },
@@ -247,10 +247,10 @@ const BEFORE: readonly Partial<TableWishes>[] = [
   { intoEmpty: true },
 ]
 
-/** What a plan of today may be refused for where one that was made before was not. */
+/** Errors of today's plan for which an older plan may still be used. */
 const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
-/** Each table with the name that the ledger has a copy of it under, and its plan into the table of that name. */
+/** Each table with the target name under which the ledger has a copy of it, and its plan for that name. */
 async function placed(
   { from, to, tables }: PlannedCopy,
   operation: CopyOperation,
@@ -267,7 +267,7 @@ async function placed(
   return all
 }
 
-/** The plan of today, into the tables of the target that the ledger names: what begins anew does so where it is, and not beside it. */
+/** Today's plan, into the target tables that the ledger names: a restart uses the same table, not a second one. */
 export async function asPlaced(
   planned: PlannedCopy,
   operation: CopyOperation,
@@ -278,8 +278,8 @@ export async function asPlaced(
 }
 
 /**
- * Copies go on as they were begun: into the table of the target that the ledger names, and where the plan of today is another one, or refused for what it would lose, under the plan that the
- * ledger holds, if that is one of those that were made before.
+ * Copies are resumed as they were started: into the target table that the ledger names. If today's plan differs, or is
+ * refused for a loss, an older form of the plan is used, provided that it matches the ledger's hash.
  */
 export async function asBegun(
   planned: PlannedCopy,
@@ -306,7 +306,7 @@ export async function asBegun(
   return { ...planned, tables: kept }
 }
 
-/** A key of whole numbers that holds something else at one of its ends cannot be cut. @throws SluiceError VALUE_REFUSED */
+/** A key of whole numbers with another value at one of its ends cannot be divided. @throws SluiceError VALUE_REFUSED */
 function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
   const [name, ...more] = table.key
   const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
@@ -314,7 +314,7 @@ function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
     for (const end of [low, high]) if (end !== null) wholeKey(table, end)
 }
 
-/** Rows of a chunk that were asked for, as a number of ranges. */
+/** Converts requested rows per chunk into a number of ranges. */
 function ringOfRows({ ring, rows }: TableSpec, { chunkRows }: CopyOperation): { readonly splits: number } | undefined {
   if (ring === undefined || chunkRows === undefined) return undefined
   return { splits: Math.max(1, Math.min(5000, Math.ceil(Number(rows) / chunkRows))) }
@@ -349,7 +349,7 @@ function wishesOf(operation: CopyOperation, acceptLossy: readonly string[]): Tab
   }
 }
 
-/** @returns null where there is none */
+/** @returns null if there is none */
 export async function tableAt(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
   const found = await onSide('target', () => to.tables(tableText(name), signal))
   const exact = found.find(({ table }) => table.name === name.name && table.schema === name.schema)
@@ -357,13 +357,13 @@ export async function tableAt(name: TableName, to: CopyStore, signal: AbortSigna
   return found.find(({ table }) => foldedName(table, to) === foldedName(name, to)) ?? null
 }
 
-/** What two names of tables have in common that are one in a store. */
+/** Equal for two table names that a store treats as one. */
 function foldedName(name: TableName, { can }: CopyStore): string {
   const text = JSON.stringify([name.schema ?? null, name.name])
   return foldedText(text, can.folds?.tables ?? 'exact')
 }
 
-/** Two tables that would be one in the target are both refused: nobody knows which of them was meant. */
+/** Refuses both of two tables that would be one in the target: which one was meant is unknown. */
 function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly PlannedTable[] {
   const sharing = new Map<string, PlannedTable[]>()
   for (const one of tables) {

@@ -1,4 +1,4 @@
-/** The plan of a copy as faces show it. */
+/** The plan of a copy as frontends show it. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/run/event.ts'
@@ -9,16 +9,12 @@ import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
 import { quotaNotes, serviceLimits } from './service-limits.ts'
 import { textNotes, zeroNotes } from './text-notes.ts'
 
-/** What the ledger knows of a table before a run. */
+/** State of a table in the ledger before a run. */
 export type Standing = 'new' | 'begun' | 'done'
 
 const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
-/**
- * Emits the plan.
- * @param standings what the ledger knows of each table; none where it was not asked
- * @param more what else is said of each table
- */
+/** Emits the plan. @param standings of each table in the ledger; empty if unread @param more further notes per table */
 export function emitPlan(
   planned: PlannedCopy,
   hash: string,
@@ -107,7 +103,7 @@ function objectLine(planned: PlannedObject): PlannedObjectLine {
   return { name, kind, status, ...(note === undefined ? {} : { note }) }
 }
 
-/** How a plan ends that is only shown. */
+/** Ending of a run that only shows its plan. */
 export function endOfPlan({ tables }: PlannedCopy): Ending {
   const refused = tables.flatMap(({ error }) => (error === null ? [] : [error]))
   const [first] = refused

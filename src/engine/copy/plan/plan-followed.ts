@@ -1,17 +1,17 @@
-/** The plan of a copy whose stream is there already, or is looked at before it is made. */
+/** Plan of a copy whose stream exists, or is checked before it is created. */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
 import { Views } from '../source-views.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
 
-/** @property begun the ledger in which the copy was begun, whose plans it keeps; null before it is */
+/** @property begun ledger in which the copy was started, whose plans it keeps; null before the start */
 type Ends = { readonly from: CopyStore; readonly to: CopyStore; readonly begun: LedgerDatabase | null }
 
 /**
- * Asks each server once where the plan of today is the one that was begun, and holds no view of the source when it returns.
- * @param followed names of the source tables of the stream
- * @throws SluiceError what planCopy throws, and what keeps the first of its tables from being planned
+ * Queries each server once if today's plan is the one that was started, and holds no view of the source on return.
+ * @param followed names of the stream's source tables
+ * @throws SluiceError errors of planCopy, and the error of the first table that cannot be planned
  */
 export async function planFollowed(
   operation: CopyOperation,

@@ -1,12 +1,12 @@
 /**
- * What of a plan may not change between two runs, and the hash by which a ledger knows it. The hash is over the names of fields too: whoever renames one,
- * or hashes more, adds rules, and leaves those of before as they are, so that copies which were begun under them go on.
+ * The part of a plan that must not change between two runs, and its hash in the ledger. The hash includes field names.
+ * To rename a field or hash more, add new rules and keep the old ones, so that copies started under them are resumed.
  */
 import { createHash } from 'node:crypto'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 
-/** Decisions by name, in the order in which they are hashed. */
+/** Decisions by name, in the order of hashing. */
 export type Essence = Readonly<Record<string, unknown>>
 type Plan = Omit<TablePlan, 'hash'>
 /** @param source `CopyStore.identity` */
@@ -14,13 +14,16 @@ export type HashRules = (source: string, plan: Plan) => Essence
 
 const IDENTITY = 'table identity'
 
-/** Of a table that is read without rows which older programs read with it: what they began does not go on, and all other tables have no such field. */
+/**
+ * For a table read without inherited rows, which older versions read: their copies are not resumed. Other tables do not
+ * have this field.
+ */
 export const OWN_ROWS = 'rows'
 
-/** Collections that are written with their own write time and TTL. */
+/** Collections written with their own write times and TTLs. */
 export const OWN_TIMES = 'collections with their own times'
 
-/** What decides what ends up in the target, and nothing else: sizes, rates and workers may change between two runs. */
+/** Everything that decides the target's content, and nothing else: sizes, rates and workers may change between runs. */
 const rulesOf1: HashRules = (source, plan) => ({
   source,
   table: tableText(plan.source.table),
@@ -35,21 +38,21 @@ const rulesOf1: HashRules = (source, plan) => ({
   ...(plan.source.withoutHeirs === true
     ? { [OWN_ROWS]: 'its own, without those of the tables that inherit from it' }
     : {}),
-  // Chunks that an older program proved are not mixed with those in which these columns were compared.
+  // Keeps chunks proved by an older version apart from chunks in which these columns were compared.
   ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
-  // The same for collections that an older program wrote with the write time of their row.
+  // The same for collections that an older version wrote with the write time of their row.
   ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
 })
 
-/** In the order of their versions, from 1; plans of today are hashed by the last one. */
+/** By version, from 1; new plans use the last one. */
 const RULES: readonly HashRules[] = [rulesOf1]
 
-/** Of version 1 the digest alone, as ledgers had it before hashes had versions; later ones have their version before it. */
+/** Version 1 is the digest alone, as before hashes had versions; later ones have their version as a prefix. */
 function versioned(version: number, essence: Essence): string {
   return version === 1 ? hashOf(essence) : `${version}:${hashOf(essence)}`
 }
 
-/** By which rules a hash was made. */
+/** Version of the rules of a hash. */
 export function hashVersion(hash: string): number {
   return Number(/^(\d+):/.exec(hash)?.[1] ?? 1)
 }
@@ -60,14 +63,14 @@ export function planHash(source: string, plan: Plan, rules: readonly HashRules[]
   return versioned(rules.length, newest(source, plan))
 }
 
-/** What a hash of a ledger would be of, under the rules that it was made by; null where a newer program made it. */
+/** The hashed fields of a plan under the rules of a stored hash; null if a newer version made it. */
 export function essenceUnder(hash: string, source: string, plan: Plan, rules = RULES): Essence | null {
   return rules[hashVersion(hash) - 1]?.(source, plan) ?? null
 }
 
-/** Whether a hash of a ledger, of whatever version, is this plan's. */
+/** True if a stored hash, of any version, is this plan's. */
 export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES): boolean {
-  // What was begun without rows of others goes on so, whatever became of those tables since.
+  // A copy started without inherited rows is resumed so, whatever became of the inheriting tables.
   const alone: Plan = { ...plan, source: { ...plan.source, withoutHeirs: true } }
   return [plan, alone].some((one) => {
     const essence = essenceUnder(hash, source, one, rules)
@@ -75,7 +78,7 @@ export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES
   })
 }
 
-/** Whether a stored plan was of the same name in the same source, and of another table. @param stored as `PlanRow` has it */
+/** True if a stored plan had the same source and table name, but another table. @param stored as in `PlanRow` */
 export function isOfOtherTable(stored: string, source: string, { source: table }: Plan): boolean {
   const then = JSON.parse(stored) as Essence | null
   const isNamed = then?.['source'] === source && then['table'] === tableText(table.table)
@@ -87,13 +90,12 @@ export function hashOf(essence: unknown): string {
 }
 
 /**
- * The first thing in which a stored plan and today's differ, in words.
- * @param today by the rules of the stored one, see `essenceUnder`
+ * First difference of a stored and today's plan, in words. @param today by the stored one's rules, see `essenceUnder`
  */
 export function planDifference(stored: string, today: Essence | null): string {
   if (today === null) return 'a newer sluice made that plan'
   const before = JSON.parse(stored) as Essence
-  // What a table is told from others by changes with its columns in some systems, and says less than they do.
+  // The identity comes last: in some systems it changes with the columns, and says less than they do.
   const { [IDENTITY]: identity, ...rest } = today
   for (const [name, now] of [...Object.entries(rest), [IDENTITY, identity] as const]) {
     const then = before[name]

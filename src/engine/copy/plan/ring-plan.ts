@@ -1,4 +1,4 @@
-/** Which ranges of a ring a run copies, as it was asked for; where no number of ranges was, by the size of the table. */
+/** Ranges of a token ring that a run copies: as requested, or by the size of the table. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import {
   cutTokens,
@@ -15,30 +15,27 @@ import type { Extent } from '../../../model/copy/port.ts'
 import type { RingWish } from '../operations/copy/wishes.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
-/** What the Cassandra Data Migrator aims at for a range. */
+/** The Cassandra Data Migrator's target size of a range. */
 const RANGE_BYTES = 10n * 1024n * 1024n
 const MOST_RANGES = 5000
-/** Ranges for each worker, so that none waits for the last one of another. */
+/** Ranges per worker, so that no worker waits long for the last range of another. */
 const RANGES_A_WORKER = 4
-/** A table of fewer rows than these for each range is not worth more ranges. */
+/** Rows per range below which more ranges are not worthwhile. */
 const LEAST_ROWS = 1000n
 
 export type RingPlan = {
-  /** All tokens that there are. */
+  /** All tokens of the ring. */
   readonly ring: TokenRange
   readonly splits: number
-  /** Whether somebody asked for this number of ranges. */
+  /** True if the user requested this number of ranges. */
   readonly asked: boolean
   /** Ascending. */
   readonly wanted: readonly TokenRange[]
-  /** What part of the table that is, in words; null for all of it. */
+  /** The covered part of the table in words; null for all of it. */
   readonly part: string | null
 }
 
-/**
- * @returns null for a table that lies on no ring
- * @throws SluiceError BAD_FLAG for a part of a ring that there is not
- */
+/** @returns null for a table without a token ring @throws SluiceError BAD_FLAG for a part outside of the ring */
 export function planRing(
   table: TableSpec,
   extent: Extent,
@@ -84,7 +81,7 @@ export function planRing(
   return { ring, splits, asked, wanted, part: partText(within, ring, coverage) }
 }
 
-/** Rows of the part that is wanted, where those of the table are spread evenly over its ring. */
+/** Rows of the wanted part, assuming rows are spread evenly over the ring. */
 export function extentOfPart(extent: Extent, { ring, wanted, part }: RingPlan): Extent {
   if (part === null) return extent
   const tokens = wanted.reduce((sum, range) => sum + tokenCount(range), 0n)
@@ -92,17 +89,17 @@ export function extentOfPart(extent: Extent, { ring, wanted, part }: RingPlan): 
   return { ...extent, rows: (extent.rows * tokens + all - 1n) / all, exact: false }
 }
 
-/** Tokens of a chunk; null for one that is no range of tokens. */
+/** Tokens of a chunk; null if its range is no token range. */
 export function chunkTokens({ range }: StoredChunk, { ring }: RingPlan): TokenRange | null {
   return range.by === 'key' ? tokensOfRange(range, ring) : null
 }
 
-/** What is wanted of a ring and not covered. @param covered tokens of chunks */
+/** Wanted ranges that are not covered. @param covered tokens of chunks */
 export function openTokens({ wanted }: RingPlan, covered: readonly TokenRange[]): readonly TokenRange[] {
   return remainingTokens(wanted, covered)
 }
 
-/** Tokens of chunks that are ranges of tokens. */
+/** Tokens of all chunks that are token ranges. */
 export async function tokensOfChunks(
   plan: RingPlan,
   chunks: AsyncIterable<StoredChunk>,
@@ -115,7 +112,7 @@ export async function tokensOfChunks(
   return all
 }
 
-/** Whether a run works on a chunk: any part of it is wanted. */
+/** Whether a run works on a chunk: true if any part of it is wanted. */
 export function isWanted(plan: RingPlan): (chunk: StoredChunk) => boolean {
   if (plan.part === null) return () => true
   return (chunk) => {
@@ -125,8 +122,8 @@ export function isWanted(plan: RingPlan): (chunk: StoredChunk) => boolean {
 }
 
 /**
- * The pieces that a chunk which nobody has begun is to be cut into: where only a part of it is wanted, or it is far larger than the ranges that were
- * asked for; one piece where it stays as it is.
+ * Pieces of an unstarted chunk if only a part of it is wanted, or if it is far larger than the requested ranges;
+ * otherwise the chunk itself.
  */
 export function piecesOf({ wanted, asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
   const { within, between } = cutTokens(tokens, wanted)
@@ -142,7 +139,7 @@ function splitsFor({ bytes }: TableSpec, { rows, exact }: Extent, part: number, 
   return Math.max(1, Math.min(MOST_RANGES, Math.max(bySize, Math.min(workers * RANGES_A_WORKER, byRows))))
 }
 
-/** How much of a ring a range is, from 0 to 1. */
+/** Share of the ring that a range covers, from 0 to 1. */
 function share(range: TokenRange, ring: TokenRange): number {
   return Number((tokenCount(range) * 1_000_000n) / tokenCount(ring)) / 1e6
 }

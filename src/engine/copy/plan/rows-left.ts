@@ -1,15 +1,15 @@
-/** What rows and their table lose on the way in which no column tells: times to live, options, columns that partitions share, counters. */
+/** Losses of rows and tables that no column shows: TTLs, table options, static columns, counters. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyTarget } from '../../../model/copy/port.ts'
 
-/** Known before the copy begins. */
+/** Losses known before the copy begins. */
 export function rowsLeft(plan: TablePlan): readonly LeftBehind[] {
   return [...timesLeft(plan), ...elementsLeft(plan), ...livesForced(plan), ...settingsLeft(plan), ...shapesLeft(plan)]
 }
 
-/** Options that the target refused when it made the table; it was made without them. */
+/** Options that the target refused when it created the table; it was created without them. */
 export function settingsRefused({ source, target }: TablePlan, to: CopyTarget): readonly LeftBehind[] {
   const refused = to.refusedSettings?.(target.table) ?? []
   if (refused.length === 0) return []
@@ -24,7 +24,7 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   if (target.times === undefined) return [leftBehind('write time', [], table)]
   const { hidden } = source.times
   const values = columns.filter(({ from, source: { native } }) => !source.key.includes(from) && native !== 'counter')
-  // Counters have no time to live.
+  // Counters have no TTL.
   if (values.length === 0 && columns.length > source.key.length) return []
   const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
   if (values.length === secret.length) {
@@ -34,7 +34,7 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]
 }
 
-/** Copied columns whose elements have write times and TTLs at both sides, by their names at the source. */
+/** Copied columns whose elements have write times and TTLs on both sides, by their source names. */
 export function timedCollections({
   source,
   target,

@@ -1,28 +1,28 @@
-/** What a service that limits its users makes of a copy: requests, the time they need, and what a plan of payment holds. */
+/** Effects of a service's limits on a copy: requests, their duration, and the quotas of its price plans. */
 import { grouped, sizeText } from '../../../shared/figures.ts'
 import { dec, type CopyPlanLine } from '../../../model/run/event.ts'
 import type { StoreAbilities } from '../../../model/copy/port.ts'
 
 const REQUEST_BYTES = 4n * 1024n * 1024n
-/** Of what the service takes a copy uses so much: others may have the same token. */
+/** Share of the service's limit that a copy uses: other programs may use the same token. */
 const SHARE = 5 / 6
 
 export type Amount = { readonly rows: bigint; readonly bytes: bigint; readonly chunks: bigint }
 
-/** Empty for a target that counts no requests. */
+/** Empty for a target that does not count requests. */
 export function serviceLimits(
   { requests }: StoreAbilities,
   amount: Amount,
 ): Pick<CopyPlanLine, 'requests' | 'requestMs'> {
   if (requests === undefined) return {}
   const count = requestsOf(amount)
-  // What fits into the first span of time need not be spread.
+  // Requests that fit into the first period need not be spread.
   const most = requests.most * SHARE
   const spread = Math.max(0, Number(count) - most)
   return { requests: dec(count), requestMs: Math.round((spread * requests.seconds * 1000) / most) }
 }
 
-/** The quotas of the service beside what the copy needs of them; none where it has no quotas. */
+/** Quotas of the service, with what the copy needs of them; empty if it has none. */
 export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amount): readonly string[] {
   if (quotas.length === 0) return []
   const texts = quotas.map(({ plan, rowsADay, bytes: most }) => {
@@ -42,7 +42,7 @@ export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amo
   return [`quotas of the service: ${texts.join('; ')}${need}`]
 }
 
-/** Claim, guard, rows in pieces, the same read back, and the end of each chunk; seen on real copies. */
+/** Claim, guard, rows in pieces, reading them back, and the end of each chunk; measured on real copies. */
 function requestsOf({ chunks, bytes }: Amount): bigint {
   return 20n + chunks * 9n + (bytes / REQUEST_BYTES) * 2n
 }

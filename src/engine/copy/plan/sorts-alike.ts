@@ -1,4 +1,4 @@
-/** Whether a range of keys of the source is one of the target. */
+/** Whether a key range of the source is a key range of the target. */
 import { isDeepStrictEqual } from 'node:util'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
@@ -7,9 +7,9 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 
 type Sorted = Pick<TablePlan, 'source' | 'target' | 'columns'> & { readonly sameSystem: boolean }
 
-/** Texts may follow the rules of a language on one side, and a type that became another one may sort in another way. */
+/** False if collations differ, or if a type was converted and may sort differently. */
 export function sortAlike({ source, target, columns, sameSystem }: Sorted): boolean {
-  // Bounds of ranges know nothing of columns that are made on the way.
+  // Bounds of ranges cannot contain columns that are made on the way.
   const cutting = source.ring === undefined ? source.key : source.key.slice(0, source.ring.columns)
   if (source.columns.some(({ name, made }) => made !== undefined && cutting.includes(name))) return false
   if (source.ring !== undefined || target.ring !== undefined) return sameRing(source, target, columns)
@@ -18,7 +18,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
     if (column === undefined || column.source.collation !== column.target.collation) return false
     if (mayMerge(column)) return false
     if (column.source.asText !== column.target.asText) return false
-    // Blanks at the end sort as blanks in one system, and as nothing in another: 'a' and 'a\t' change places.
+    // Systems sort trailing blanks differently: 'a' and 'a\t' may change places.
     if (!sameSystem && isPadded(column.source) && isPadded(column.target)) return false
     const [a, b] = [column.source.type.kind, column.target.type.kind]
     return a === b && a !== 'native' && a !== 'json' && a !== 'list'
@@ -26,8 +26,8 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
 }
 
 /**
- * The plan, with rows of the target found by their keys where the table is made there without a collation of the key, which only the source has.
- * @throws SluiceError UNSUPPORTED_KEY as `findingByKey`; what the target throws
+ * The plan; target rows are found by key if the created table lacks a collation of the key that the source has.
+ * @throws SluiceError UNSUPPORTED_KEY as `findingByKey`; errors of the target
  */
 export async function withCollations(plan: TablePlan, to: CopyStore, signal: AbortSignal): Promise<TablePlan> {
   if (!plan.create || !plan.sortsAlike) return plan
@@ -42,7 +42,7 @@ export async function withCollations(plan: TablePlan, to: CopyStore, signal: Abo
     : findingByKey(plan, `${lacking.from}, of a collation that the target does not have,`)
 }
 
-/** @param what sorts in another way @throws SluiceError UNSUPPORTED_KEY where ranges of the target are to be replaced */
+/** @param what sorts differently @throws SluiceError UNSUPPORTED_KEY if ranges of the target are to be replaced */
 export function findingByKey(plan: TablePlan, what: string): TablePlan {
   if (plan.onExisting !== 'replace-range') return { ...plan, sortsAlike: false }
   throw noRange(plan.target, what)
@@ -55,7 +55,7 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
   })
 }
 
-/** Two values may become one: behind it, the next column of a key sorts rows that were apart. A time that is taken for UTC stays itself. */
+/** True if two key values may become one: the next key column would mix their rows. A time taken for UTC stays. */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
   return lossy !== undefined && !isDeepStrictEqual(as, source.type)
 }
@@ -64,7 +64,7 @@ function isPadded({ type }: ColumnPlan['source']): boolean {
   return type.kind === 'text' && type.padded === true
 }
 
-/** Whether equal rows have equal tokens on both sides. */
+/** True if equal rows have equal tokens on both sides. */
 function sameRing(source: TableSpec, target: TableSpec, columns: readonly ColumnPlan[]): boolean {
   const { ring } = source
   if (ring === undefined || target.ring?.partitioner !== ring.partitioner || target.ring.columns !== ring.columns)

@@ -1,4 +1,4 @@
-/** The plan of one table: which columns go where and as what, how rows travel, how they are proved. */
+/** Plan of one table: columns and types, how rows are transferred, and how they are proved. */
 import { isNative, tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
@@ -20,15 +20,15 @@ const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
   [2_000_000n, 50_000],
 ]
 const LARGEST_SIZE = 100_000
-/** Bytes of a chunk: what one transaction, its proof, and a repeat after a failure cost. */
+/** Bytes of a chunk: limits one transaction, its proof, and a repeat after a failure. */
 const MOST_CHUNK_BYTES = 64n * 1024n * 1024n
 const LEAST_SIZE = 500
 
-/** Texts, quoted names and comments, in which brackets mean nothing. */
+/** Texts, quoted names and comments: brackets in them do not count. */
 const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
 
 /**
- * @param there the table of the target, or null where it has to be made
+ * @param there the table of the target; null if it has to be created
  * @throws SluiceError UNSUPPORTED_TYPE, LOSSY_TYPE, TABLE_REFUSED, BAD_FLAG, UNSUPPORTED_KEY
  */
 export function planTable(
@@ -44,7 +44,7 @@ export function planTable(
   const source = withKey(given, wishes.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
-  // Tokens tell rows of a ring apart.
+  // With a ring, tokens identify the ranges, so a float key is allowed.
   if (source.ring === undefined) refuseFloatKey(source)
   const chosen = chosenColumns(source, found, wishes)
   refuseEmpty(source, chosen)
@@ -59,7 +59,7 @@ export function planTable(
   const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
   refuseKeys(wishes, source, target, rangeKey)
-  // A table that is going to be made has no ring yet, but lies on one then.
+  // A table still to be created has no ring yet, but will have one.
   const sortsAlike =
     (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
   if (wishes.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')
@@ -95,7 +95,7 @@ function asEmpty(table: TableSpec): TableSpec {
   return { ...table, columns: table.columns.map((column) => ({ ...column, type: column.typeOfNone ?? column.type })) }
 }
 
-/** What is refused before the key and the columns are chosen. */
+/** Checks before key and columns are chosen. */
 function refuseGiven(
   from: CopyStore,
   to: CopyStore,
@@ -138,12 +138,12 @@ function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): 
   })
 }
 
-/** Systems that go on within a batch. */
+/** Systems that can resume within a batch. */
 function elsewhere(): string {
   return `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`
 }
 
-/** Rows of a map that is exploded share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
+/** Rows of an exploded map share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
 function refuseSeveral({ table, key, columns }: TableSpec): void {
   if (!columns.some(({ name, made }) => made === 'key' && key.includes(name))) return
   throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(table)} become several each`, {
@@ -152,7 +152,7 @@ function refuseSeveral({ table, key, columns }: TableSpec): void {
   })
 }
 
-/** What rows that the target holds are replaced by needs the keys of both. @throws SluiceError UNSUPPORTED_KEY */
+/** Replacing existing rows needs the keys of both sides. @throws SluiceError UNSUPPORTED_KEY */
 function refuseKeys(
   { onExisting }: TableWishes,
   source: TableSpec,
@@ -178,10 +178,7 @@ function refuseKeys(
   }
 }
 
-/**
- * Whether a condition that somebody typed stays within the brackets that are put around it.
- * @throws SluiceError BAD_PREDICATE
- */
+/** Refuses a user's condition that would leave the brackets put around it. @throws SluiceError BAD_PREDICATE */
 function refuseUnbalanced(where: string): void {
   const bare = where.replaceAll(SKIPPED, ' ')
   let depth = 0
@@ -198,9 +195,8 @@ function refuseUnbalanced(where: string): void {
 }
 
 /**
- * How many rows a chunk has, unless somebody says so: the sizes that the resumable script recommends by the size of a
- * table, within a bound of bytes.
- * @param rows, bytes of the whole table; 0 where nobody knows
+ * Default rows per chunk: the sizes that the resumable script recommends by table size, limited by bytes.
+ * @param rows, bytes of the whole table; 0 if unknown
  */
 export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
   const size = BY_ROWS.find(([below]) => rows < below)?.[1] ?? LARGEST_SIZE
@@ -210,14 +206,14 @@ export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
   return Math.max(LEAST_SIZE, Math.min(size, Number(MOST_CHUNK_BYTES / rowBytes)))
 }
 
-/** @throws SluiceError BAD_FLAG for a column that the table has not */
+/** @throws SluiceError BAD_FLAG for a column that the table does not have */
 export function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
   if (key === undefined) return table
   for (const name of key) columnOf(table, name, '--key')
   return { ...table, key, primary: false }
 }
 
-/** Two rows would have one key. @throws SluiceError UNSUPPORTED_KEY */
+/** Two rows would get one key. @throws SluiceError UNSUPPORTED_KEY */
 function refuseOneWay({ table, key, columns }: TableSpec): void {
   const column = columns.find(({ name, oneWay }) => oneWay === true && key.includes(name))
   if (column === undefined) return
@@ -232,7 +228,7 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
   )
 }
 
-/** What a table that is to be made cannot have as its key. @throws SluiceError UNSUPPORTED_KEY */
+/** Refuses keys that a table to be created cannot have. @throws SluiceError UNSUPPORTED_KEY */
 function refuseNewKey({ table, key, columns }: TableSpec, to: CopyStore): void {
   const refused = (what: string, reason: string): SluiceError =>
     new SluiceError('UNSUPPORTED_KEY', `${tableText(table)} cannot have the key ${what}`, {
@@ -277,7 +273,7 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name) => b.includes(name))
 }
 
-/** Rows that nobody has to look into are forwarded as they are. */
+/** Rows whose values need no conversion or check are forwarded as bytes. */
 function framesOf(
   from: CopyStore,
   to: CopyStore,
@@ -287,11 +283,11 @@ function framesOf(
 ): FrameFormat | null {
   if (source.key.length === 0 || (onExisting !== 'refuse' && onExisting !== 'replace-range')) return null
   if (columns.some(({ source: a, target: b }) => a.native !== b.native || a.type.kind !== b.type.kind)) return null
-  // Bytes are compared in the order of the key, and two servers may sort texts differently.
+  // Byte comparison needs key order, and two servers may sort texts differently.
   const sorted = source.key.every((name) => source.columns.find((one) => one.name === name)?.collation === undefined)
   if (!sorted) return null
   const common = from.can.frames.filter((format) => to.can.frames.includes(format))
-  // Types that a database made itself have numbers of their own in each, and those are part of the binary form of lists.
+  // User-defined types have different numbers in each database, and the binary form of lists contains these.
   const binary = columns.every(({ source: column }) => !isNative(column.type))
   const format: FrameFormat = binary ? 'pg-binary' : 'pg-text'
   return common.includes(format) ? format : null
@@ -299,12 +295,12 @@ function framesOf(
 
 function proofOf(verify: Verify, frames: FrameFormat | null, target: TableSpec, onExisting: OnExisting): ProofScheme {
   if (verify === 'none' || verify === 'count') return verify
-  // Among rows that were there before, those of a chunk can only be told by their key.
+  // Without a key in the target, rows of a chunk cannot be distinguished from existing ones.
   if (onExisting === 'append' && target.key.length === 0) return 'count'
   return frames === null ? 'canonical' : 'echo'
 }
 
-/** @throws SluiceError TABLE_REFUSED where one of both is kept by its system out of another table */
+/** @throws SluiceError TABLE_REFUSED if either is a materialized view */
 function refuseViews(from: CopyStore, to: CopyStore, source: TableSpec, target: TableSpec | null): void {
   const [view, label] = source.viewOf === undefined ? [target, to.label] : [source, from.label]
   if (view?.viewOf === undefined) return

@@ -1,12 +1,14 @@
-/** Where a table of the source goes in the target. */
+/** Name of a source table in the target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 
 /**
- * The name of a table in the target, and behind it a second one that a ledger may have it under: the older version, or the same command without `schema=` in the URL, took the other schema.
- * Between two systems that keep schemas a table keeps its own, whatever the search_path of either login. The schema that the URL of the target names takes those of the source's own schema.
- * Tables of other systems go where the target puts tables.
- * @param wanted with the schema that was asked for, where one was
+ * Name of a table in the target. A second name may follow, under which a ledger may have it: an older version, or the
+ * same command without `schema=` in the URL, used the other schema.
+ * Between two systems that keep schemas a table keeps its own, whatever the search_path of either login. If the URL of
+ * the target names a schema, tables of the source's own schema go there. Tables of other systems go to the target's
+ * default schema.
+ * @param wanted with the requested schema, if any
  */
 export function namesInTarget(
   wanted: TableName,

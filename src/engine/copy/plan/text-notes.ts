@@ -1,16 +1,16 @@
-/** Columns whose values become texts that a reader may take for something else. */
+/** Columns whose values become texts that a reader may misunderstand. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 
 type Columns = Pick<TablePlan, 'columns'>
 
-/** One line each, for the plan; none where nothing of the kind is copied. */
+/** One line per kind, for the plan; empty if no such column is copied. */
 export function textNotes(plan: Columns): readonly string[] {
   return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan), ...anythingAsText(plan)]
 }
 
-/** Columns whose decimals lose the zeros behind their last digit: values are compared as numbers, so that the proof says equal. */
+/** Columns whose decimals lose trailing zeros. Values are compared as numbers, so the proof reports them as equal. */
 export function zeroNotes(
   { columns }: Columns,
   { from, to: target }: Readonly<Record<'from' | 'to', Pick<CopyStore, 'can' | 'system'>>>,
@@ -31,7 +31,7 @@ export function zeroNotes(
 
 const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
 
-/** Columns of numbers that somebody is going to ask for those above 100, and that compare by their characters. */
+/** Number columns that become text: queries such as `> 100` would compare characters. */
 function numbersAsText({ columns }: Columns): readonly string[] {
   const texts = columns.filter(
     ({ source, target }) =>
@@ -60,7 +60,7 @@ function bytesAsText({ columns }: Columns): readonly string[] {
   )
 }
 
-/** Columns of SQLite without a type hold anything; elsewhere their values are texts that say what each was. */
+/** Untyped columns of SQLite hold any value; elsewhere their values are texts that show each one's type. */
 function anythingAsText({ columns }: Columns): readonly string[] {
   const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
     type.kind === 'native' && type.name === 'any'

@@ -3,7 +3,7 @@ import type { TableContext } from '../table/context.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { isWanted } from './ring-plan.ts'
 
-/** @param such only those; a condition on columns of the ledger */
+/** @param such condition on columns of the ledger */
 export async function* wantedChunks(
   { ledger, ring }: Pick<TableContext, 'ledger' | 'ring'>,
   such: string | null = null,

@@ -1,4 +1,4 @@
-/** A row that was set aside, read again from the source and written, now that somebody mended it. */
+/** Reads a quarantined row again from the source and writes it. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
@@ -16,10 +16,11 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 /**
- * Writes the row and counts it in its chunk, in one transaction where the target has those.
+ * Writes the row and counts it in its chunk, in one transaction if the target has them.
  * @param plan of the table, with `upsert`
- * @returns `gone` where the source has no such row any more
- * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED where it still does not go; PROOF_FAILED
+ * @returns `gone` if the source no longer has the row
+ * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED if it is still refused;
+ * PROOF_FAILED
  */
 export async function replay(
   aside: QuarantinedRow,
@@ -68,9 +69,9 @@ export async function replay(
       signal,
     },
     async (writer) => {
-      // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
+      // A row with its key may be in the target already: the copy leaves or overwrites such rows, or a repair wrote it.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-      // Another row of this key has come back: this one is there no more.
+      // Another entry of this key was replayed, so the row of this entry is gone.
       const isOther = isOneRow(key) && (await hasReplayed(database, aside))
       const change = isOther
         ? await chunkChange(database, aside, undefined, 1)
@@ -80,7 +81,8 @@ export async function replay(
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
       const isThere = async (): Promise<boolean> =>
         equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
-      // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.
+      // Which row with such a key was refused is unknown: the entry ends only if none of them is missing, or if there
+      // is only one.
       const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
       if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
       if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands)
@@ -100,7 +102,7 @@ export async function replay(
   )
 }
 
-/** Whether another line of the same key and chunk is replayed. */
+/** True if another entry of the same key and chunk is replayed. */
 async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Promise<boolean> {
   const found = await database.all(
     `SELECT 1 FROM migration_quarantine o JOIN migration_quarantine q ON o.checkpoint_id = q.checkpoint_id AND o.row_key = q.row_key
@@ -110,7 +112,7 @@ async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Pr
   return found.length > 0
 }
 
-/** Where a row of the target would stand; none for a key that is no value there. */
+/** Key of the row in the target; empty if it is no valid value there. */
 function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   try {
     const range = targetRange({ plan }, { by: 'keys', keys: [key] })
@@ -121,7 +123,7 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   }
 }
 
-/** Lines of older programs have an empty text where the key was NULL; the row beside it tells which it is. */
+/** Entries of older versions have an empty text for a NULL key; the stored row shows which it was. */
 function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
   const key = aside.key.map((text, i) => {
     const name = source.key[i] ?? ''
@@ -144,7 +146,10 @@ function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
   return key
 }
 
-/** No text finds a row whose key is bytes that are no characters: that none is found does not say that it is gone. @throws SluiceError ROW_REFUSED */
+/**
+ * No text finds a row whose key has bytes that are no characters, so finding none does not mean that it is gone.
+ * @throws SluiceError ROW_REFUSED
+ */
 function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {
   const isBytes = (at: number): boolean =>
     source.columns.some(({ name, type }) => name === source.key[at] && type.kind === 'bytes')
@@ -157,7 +162,7 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
   })
 }
 
-/** Written over the other row, this one would be there and that one lost. */
+/** Writing this row would overwrite the other one, which would be lost. */
 function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
@@ -177,7 +182,7 @@ function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError
   })
 }
 
-/** A chunk is whole with its last row. */
+/** The last replayed row completes its chunk. */
 const SETTLED = ['status', 'error_code', 'error_message']
   .map((name) => {
     const whole = name === 'status' ? "'completed'" : 'NULL'
@@ -188,8 +193,8 @@ const SETTLED = ['status', 'error_code', 'error_message']
 const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
 
 /**
- * The chunk of the row counts it as written from now on, and its sum holds it.
- * @param more rows that the target has beyond the source compared with before: one where the source has a row less, or the target one more
+ * Counts the row as written in its chunk, and adds it to the checksum.
+ * @param more change of the target's surplus: 1 if the source has one row fewer, or the target one more
  */
 async function chunkChange(
   database: LedgerDatabase,
@@ -211,7 +216,7 @@ async function chunkChange(
   }
   const [read, written] = row === undefined ? [-1, 0] : [0, 1]
   return {
-    // In this order: MySQL reads what it has set before.
+    // The order matters: MySQL sees values that the same UPDATE has set before.
     sql: `UPDATE migration_checkpoints SET ${SETTLED}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
             rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ?, surplus = surplus + ? WHERE id = ?`,
     parameters: [read, written, written, grown(source), grown(target), more, id ?? null],

@@ -1,14 +1,14 @@
-/** Rows that earlier runs set aside are tried again by every run of the same copy, before it says how its table ended. */
+/** Every run of a copy retries the rows that earlier runs quarantined, before it reports the end of their table. */
 import { failureKind } from '../workers/failure.ts'
 import type { TableContext } from '../table/context.ts'
 import { quarantined, type QuarantinedRow } from '../ledger/quarantine.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import { replay } from './replay.ts'
 
-/** @throws SluiceError where a side cannot be asked */
+/** @throws SluiceError if a side does not answer */
 export async function retryAside(context: TableContext, stop: AbortSignal): Promise<void> {
   const { database, key, name, owner, plan, store, views, signal, emit } = context
-  // Without a unique key in the target nothing says which row would be overwritten.
+  // Without a unique key in the target it is unknown which row would be overwritten.
   const { rangeKey, target } = plan
   const isUnique = target.key.length > 0 && target.key.toSorted().join('\0') === rangeKey.toSorted().join('\0')
   if (plan.cut !== 'key' || !isUnique) return
@@ -17,7 +17,7 @@ export async function retryAside(context: TableContext, stop: AbortSignal): Prom
   let gone = 0
   let left = rows.filter((row) => row.key.length > 0)
   const refused = new Map<QuarantinedRow, SluiceError>()
-  // A value that has to be unique may stand in the way of one row in another that comes behind it.
+  // Repeat while rows succeed: a unique value may block one row until a later one is written.
   for (let before = left.length + 1; left.length > 0 && left.length < before && !stop.aborted;) {
     before = left.length
     const still: QuarantinedRow[] = []

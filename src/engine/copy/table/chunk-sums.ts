@@ -1,4 +1,4 @@
-/** What the chunks of a table come to, told one after the other or added up by the ledger: sums, and nothing of any chunk but its tokens. */
+/** Totals over the chunks of a table, added one by one or by the ledger. Of single chunks it keeps only tokens. */
 import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
@@ -8,34 +8,34 @@ import { chunkTokens } from '../plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
 
 export class Standing {
-  /** As the ledger has them. */
+  /** As in the ledger. */
   chunks = 0n
   failed = 0n
-  /** Why the first of those was that failed. */
+  /** Error of the first failed chunk. */
   cause: string | null = null
   aside = 0n
-  /** Some are not done. */
+  /** Some chunks are not completed. */
   isOpen = false
-  /** Of chunks on a ring. */
+  /** Tokens of chunks on a ring. */
   readonly tokens: TokenRange[] = []
-  /** As this run knows them: what it was to compare and has not is not done. */
+  /** From this run's view: chunks that it should compare and has not are not completed. */
   isWhole = true
-  /** Views of the source that they were read in. */
+  /** Views of the source in which chunks were read. */
   readonly views = new Set<string>()
-  /** Sum of their rows as the source had them, where chunks are no ranges of the target, and how many were written. */
+  /** Checksum of their source rows, if chunks are no ranges of the target, and number of rows written. */
   sourceSum = 0n
   written = 0n
-  /** Rows of the target that no row of the source was written to, in chunks that this run copied. */
+  /** Target rows beyond those written from the source, in chunks that this run copied. */
   extra = 0n
   /** Chunks that other runs completed. */
   earlier = 0n
-  /** Of those: before `begunMs`. */
+  /** Of these, completed before `begunMs`. */
   old = 0n
-  /** First and last moment at which those were proved; null where no run has noted it. */
+  /** First and last completion of these; null if none is recorded. */
   provedSpan: readonly [number, number] | null = null
   readonly #context: TableContext
   readonly #again: AgainWork | undefined
-  /** When this run began, or the run that it is a slot of, by the clock of the ledger. */
+  /** Start of this run, or of the shared run of this task, by the clock of the ledger. */
   readonly begunMs: number
   readonly #done = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n, chunks: 0n }
 
@@ -60,7 +60,7 @@ export class Standing {
     this.#addSeen(this.#seen(chunk))
   }
 
-  /** All of them at once, where `canTakeTotals`. */
+  /** Adds all chunks at once, if `canTakeTotals`. */
   take({
     chunks,
     failed,
@@ -90,13 +90,13 @@ export class Standing {
     this.provedSpan = closedSpan
   }
 
-  /** Whether nothing is asked of each chunk: neither its tokens, nor the sum of its rows, nor whether it was compared. */
+  /** True if no value is needed per chunk: tokens, row checksum, or result of a comparison. */
   get canTakeTotals(): boolean {
     const { ring, plan } = this.#context
     return ring === null && this.#again === undefined && (plan.cut === 'key' || plan.proof !== 'canonical')
   }
 
-  /** @param looked chunks of other runs that this one has counted on both sides */
+  /** @param looked chunks of other runs that this one counted on both sides */
   tally(looked: number): Tallies {
     const { chunks: done, ...sums } = this.#done
     return {
@@ -108,7 +108,7 @@ export class Standing {
     }
   }
 
-  /** Chunks that a comparison has proved anew are this run's. */
+  /** Chunks that a comparison has proved again count as this run's. */
   #seen(chunk: StoredChunk): StoredChunk {
     if (this.#again === undefined) return chunk
     const { proved, open } = this.#again
@@ -131,7 +131,7 @@ export class Standing {
     done.skipped += more.skipped
     done.quarantined += quarantined
     done.bytes += more.bytes
-    // Of chunks of other runs the look tells, and of compared ones the comparison.
+    // For chunks of other runs the count finds extra rows, and for compared chunks the comparison does.
     const extra = isOwn && this.#again?.proved.has(id) !== true && surplus !== null ? surplus + quarantined : 0n
     if (extra > 0n) this.extra += extra
     if (!isOwn) this.#addEarlier(more.completedMs)

@@ -1,4 +1,4 @@
-/** What the copy of one table works with. */
+/** Context of the copy of one table. */
 import type { CopyRun } from '../copy-run.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
@@ -34,13 +34,13 @@ export type TableContext = {
   /** Name of the source's table, for messages and events. */
   readonly name: string
   readonly plan: TablePlan
-  /** Which ranges of a ring are copied; null where the table lies on none. */
+  /** Ranges of a ring to copy; null if the table has no ring. */
   readonly ring: RingPlan | null
   /** The table is copied period by period. */
   readonly periods?: {
     readonly wish: PeriodWish
     readonly progress: PeriodProgress
-    /** Chunks that are not done are left to a later run. */
+    /** Unfinished chunks are left to a later run. */
     readonly leavesOut?: true
   }
   readonly key: TableKey
@@ -49,7 +49,7 @@ export type TableContext = {
   readonly store: CopyStore
   readonly target: CopyTarget
   readonly views: Views
-  /** The one view in which the table's chunks mean something; null where they mean the same in every view. */
+  /** The only view in which the table's chunks are valid; null if they are valid in every view. */
   readonly only: SourceView | null
   readonly ledger: ChunkLedger
   readonly planning: Planning
@@ -57,28 +57,28 @@ export type TableContext = {
   readonly owner: Owner
   readonly throttle: Throttle
   readonly frameRows: FrameRows
-  /** What its chunks came to with their generated columns. */
+  /** Digest of its chunks with their generated columns. */
   readonly computedRows: ComputedRows
-  /** Is told how long the target takes. */
+  /** Receives the durations of target calls. */
   readonly pulse: SlowTarget
   readonly batch: BatchSize
-  /** Rows that may be set aside before the table is given up. */
+  /** Rows that may be quarantined before the table is given up. */
   readonly maxAside: number
-  /** Is told of rows that could only be written at ONE. */
+  /** Receives rows that could only be written at ONE. */
   readonly weak?: WeakWrites
-  /** Of the chunks that this program has copied. */
+  /** Of chunks copied by this process. */
   readonly uneven: UnevenElements
-  /** What earlier runs have copied is compared in this run, and mended. */
+  /** This run compares and repairs what earlier runs copied. */
   readonly compares?: true
   /** As in `ChunkRequest`. */
   readonly pastTriggers?: true
   readonly emit: CopyRun['emit']
-  /** As of `Attempts`. */
+  /** As for `Attempts`. */
   readonly retryMs: number
   readonly signal: AbortSignal
 }
 
-/** Columns that are compared, in the order of their cells: those that are written, then those that the target computes. */
+/** Compared columns, in the order of their cells: the written ones, then those that the target computes. */
 export function comparedColumns({
   columns,
   checked = [],
@@ -86,7 +86,7 @@ export function comparedColumns({
   return [...columns, ...checked]
 }
 
-/** The cells of a row that are written, without those that the target computes. */
+/** The written cells of a row, without those that the target computes. */
 export function writtenCells({ columns, checked }: Pick<TablePlan, 'columns' | 'checked'>, row: Row): Row {
   return checked === undefined ? row : row.slice(0, columns.length)
 }
@@ -104,7 +104,7 @@ export function writeColumns({ columns }: Pick<TablePlan, 'columns'>): readonly 
   return columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
 }
 
-/** A look at what the target holds in a range, by a writer that writes nothing. */
+/** Reads a range of the target with a writer that writes nothing. */
 export function lookAt<T>(
   { plan, target, signal }: TableContext,
   range: Range,
@@ -122,17 +122,17 @@ export function lookAt<T>(
   return withWriter(target, request, look)
 }
 
-/** Where in a row the columns of the source's key stand. */
+/** Positions of the source's key columns in a row. */
 export function keyPositions(plan: TablePlan): readonly number[] {
   return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
 }
 
-/** The table of the target with the key that rows are found by there. */
+/** The target's table with the key by which rows are found there. */
 export function targetTable({ target, rangeKey }: TablePlan): TableSpec {
   return rangeKey.length === 0 ? target : { ...target, key: rangeKey }
 }
 
-/** The same for the key of the target; empty where it has none, or it is not copied whole. */
+/** The same for the key of the target; empty if it has none, or not all of it is copied. */
 export function targetKeyPositions(plan: TablePlan): readonly number[] {
   const positions = targetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
   return positions.includes(-1) ? [] : positions

@@ -1,4 +1,4 @@
-/** What the copy of each table of a run has in common. */
+/** Context shared by all tables of a run. */
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
@@ -22,19 +22,19 @@ export type Surroundings = {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly runs: RunLedger
-  /** Of a slot: what it shares with the others. */
+  /** In a task of a shared run: state shared with the other tasks. */
   readonly shared?: SharedTables
-  /** Of a slot of a run with `--restart`: which tables were begun anew already. */
+  /** In a task of a run with `--restart`: which tables were restarted already. */
   readonly restarts?: SharedRestarts
-  /** Of a copy that is followed: chunks are taken as long as this gives a row. */
+  /** For a copy with a stream: chunks can be claimed only while this gives a row. */
   readonly fence?: Statement
   readonly steering: Steering
   readonly throttle: Throttle
-  /** What is made beside rows; absent where nothing is. */
+  /** Objects to create in addition to rows; absent if there are none. */
   readonly objects?: ObjectWork
   readonly pulse: SlowTarget
-  /** What does not come along, of all tables. */
+  /** Dependencies that do not come along, of all tables. */
   readonly left: readonly LeftBehind[]
-  /** Where rows may be written at ONE. */
+  /** If rows may be written at ONE. */
   readonly weak?: WeakWrites
 }

@@ -1,12 +1,13 @@
-/** The tables of a run, from their start to the last chunk that there is to take. */
+/** The tables of a run, from their start to the last chunk. */
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 import { startTable } from './start-table.ts'
 import type { Surroundings } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 
 /**
- * Starts tables, and adds them to those of the run. A slot of a shared run leaves out what another program copies alone: it works on the others first.
- * @returns those that were left out
+ * Starts tables, and adds them to those of the run. A task of a shared run leaves out tables that another process
+ * copies alone, and works on the others first.
+ * @returns the tables left out
  */
 export async function startTables(
   all: readonly PlannedTable[],
@@ -25,8 +26,9 @@ export async function startTables(
 }
 
 /**
- * Works on all tables of the run. Those that another program copies come last, and are waited for: a program that is lost is followed.
- * @param work resolves when nothing is left of tables that this run could do
+ * Copies all tables of the run. Tables that another process copies come last, and are waited for: if that process is
+ * lost, this one takes over.
+ * @param work resolves when this run can do nothing more for the tables
  */
 export async function copyTables(
   tables: TableRun[],
@@ -43,7 +45,7 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/** Tables without a key before all others: one program copies each of them alone, which takes the longest, and others wait for it in the end. */
+/** Tables without a key first: one process copies each alone, which takes longest, and others would wait at the end. */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

@@ -1,6 +1,6 @@
 /**
- * Divides what is wanted of a ring and no chunk covers yet. Chunks are told by the tokens that they hold, and never by how a run before was split: a
- * copy goes on with any other number of ranges, or another part of the ring.
+ * Divides the wanted part of a ring that no chunk covers yet. Chunks are identified by their tokens, not by how an
+ * earlier run split the ring: a copy may be resumed with another number of ranges, or another part.
  */
 import { rangeOfTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import type { TableContext } from './context.ts'
@@ -8,16 +8,16 @@ import { storeRange, type StoredRange } from '../ledger/keys.ts'
 import { chunkTokens, openTokens, piecesOf, tokensOfChunks, type RingPlan } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 
-/** Chunks written down at once. */
+/** Chunks inserted in one call. */
 const AT_ONCE = 400
 
-/** @throws SluiceError LEASE_LOST where another program has come to divide it */
+/** @throws SluiceError LEASE_LOST if another process divides it now */
 export async function cutRing(context: TableContext, ring: RingPlan): Promise<void> {
   const { plan, ledger, planning } = context
   await ledger.adopt()
   await cutPending(context, ring)
   const open = openTokens(ring, await tokensOfChunks(ring, ledger.each()))
-  // Until these are written down, chunks that are all done are not all of what is wanted.
+  // Until these are inserted, completed chunks do not cover all that is wanted.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
   let next = (await ledger.lastNo()) + 1
   for (let at = 0; at < open.length; at += AT_ONCE) {
@@ -28,7 +28,7 @@ export async function cutRing(context: TableContext, ring: RingPlan): Promise<vo
   await planning.note(true, plan.chunkRows)
 }
 
-/** Has the ledger give only the chunks that this run wants, in an order that goes all over the ring. */
+/** Limits claims to the chunks that this run wants, in an order scattered over the ring. */
 export async function heedRing(context: TableContext, ring: RingPlan): Promise<void> {
   const { ledger, name, owner } = context
   const only: number[] | null = ring.part === null ? null : []
@@ -36,12 +36,12 @@ export async function heedRing(context: TableContext, ring: RingPlan): Promise<v
   ledger.claims.work({ only, seed: seedOf(`${name} ${owner.runId}`) })
 }
 
-/** Chunks that nobody has begun and that are wanted in part only, or were cut far larger than is asked for now. */
+/** Divides unstarted chunks that are wanted only in part, or are far larger than now requested. */
 async function cutPending(context: TableContext, ring: RingPlan): Promise<void> {
   const { ledger, planning } = context
   if (ring.part === null && !ring.asked) return
   let next = (await ledger.lastNo()) + 1
-  // Pieces of a chunk come behind it, and stay as they are.
+  // Pieces get larger ids, so this loop reads them too, and leaves them undivided.
   for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) {
     const tokens = chunkTokens(chunk, ring)
     const pieces = tokens === null ? [] : piecesOf(ring, tokens)
@@ -52,12 +52,12 @@ async function cutPending(context: TableContext, ring: RingPlan): Promise<void> 
 }
 
 function stored({ plan }: TableContext, { ring }: RingPlan, tokens: TokenRange): StoredRange {
-  // Where a range is open the ring ends: its first and last token are as well known as those of the others.
+  // An open end is the end of the ring, so its first and last token are known.
   const span = { low: ring.low.toString(), high: ring.high.toString() }
   return storeRange(rangeOfTokens(tokens, ring), plan.source, span)
 }
 
-/** FNV-1a, so that runs and tables go over the ring in orders of their own. */
+/** FNV-1a, so that each run and table has its own order over the ring. */
 function seedOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)

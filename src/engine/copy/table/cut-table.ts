@@ -1,4 +1,4 @@
-/** Before chunks of a table are copied: its plan is compared with the ledger's, it is created, its rows are divided. */
+/** Prepares a table before its chunks are copied: compares its plan with the ledger's, creates and divides it. */
 import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -19,16 +19,13 @@ import { gapsOfPeriods } from '../plan/period-cut.ts'
 import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
 import type { TableWishes } from '../plan/table-wishes.ts'
 
-/** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
+/** Tables up to this many rows are counted; for larger ones the system's estimate is used. */
 export const COUNT_UP_TO = 5_000_000n
 
-/** Chunks written down at once while a table is being cut. */
+/** Chunks inserted in one call. */
 const AT_ONCE = 1000
 
-/**
- * Compares the plan with what the ledger knows of the table, and writes it down where nothing is known.
- * @throws SluiceError PLAN_CHANGED with the first difference
- */
+/** Compares the plan with the ledger's, or stores it. @throws SluiceError PLAN_CHANGED with the first difference */
 export async function settlePlan(
   context: TableContext,
   runs: RunLedger,
@@ -40,7 +37,7 @@ export async function settlePlan(
   let known = await runs.plan(key)
   const isKnown = ({ hash }: PlanRow): boolean => isHashOf(hash, sourceIdentity, plan)
   const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
-  // A stream goes on in the tables that it began with.
+  // A stream stays with the tables that it began with.
   const mayBeOthers = known !== null && !options.restart && !unused && !options.isFollowed
   const others = mayBeOthers && (await retireOfOthers(context, runs, sourceIdentity))
   const instead = options.restart || unused || others
@@ -58,7 +55,7 @@ export async function settlePlan(
       madeHere: plan.create || (unused && known?.madeHere === true),
     }
     await runs.savePlan(key, row, instead)
-    // Another program may have written one at the same moment.
+    // Another process may have stored one at the same time.
     known = (await runs.plan(key)) ?? row
   } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
   if (isKnown(known)) return
@@ -70,7 +67,7 @@ export async function settlePlan(
 }
 
 function hintOf(reason: string, { cut }: TablePlan): string {
-  // Who says what is to become of rows mostly has rows in the way.
+  // Users who set this option mostly have rows in the way.
   if (reason.startsWith('on-existing: ') && cut === 'key')
     return 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
   if (reason.startsWith(`${OWN_ROWS}: `))
@@ -79,8 +76,8 @@ function hintOf(reason: string, { cut }: TablePlan): string {
 }
 
 /**
- * Whether no row was written under the plan that the ledger has, and no program is about to write one: then the plan binds nobody. Where a chunk is no
- * transaction of the target, each attempt may have left rows.
+ * True if no row was written under the ledger's plan and no process is about to write one: the plan may then be
+ * replaced. If a chunk is no transaction of the target, each attempt may have left rows.
  */
 async function isUnused({ ledger, planning, store }: TableContext): Promise<boolean> {
   const begun = store.can.atomic === 'row' ? ' OR attempt > 0' : ''
@@ -91,8 +88,8 @@ async function isUnused({ ledger, planning, store }: TableContext): Promise<bool
 }
 
 /**
- * Divides what is not divided yet. Nothing that is done, or under way, is touched.
- * @throws SluiceError LEASE_LOST where another program has come to divide it
+ * Divides the undivided part of a table. Completed or claimed chunks are not touched.
+ * @throws SluiceError LEASE_LOST if another process divides it now
  */
 export async function cutTable(
   context: TableContext,
@@ -114,7 +111,7 @@ export async function cutTable(
   }
   let found = await surveyOf(context)
   const known = await runs.plan(key)
-  // What is cut by periods stays as it is cut.
+  // Chunks made by periods are not divided again.
   if (known !== null && known.chunkRows !== plan.chunkRows && context.periods === undefined) {
     await cutAgain(context, view, extent, found.last + 1)
     found = await surveyOf(context)
@@ -122,10 +119,10 @@ export async function cutTable(
   const writer = new ChunkWriterDown(context, extent, found.last + 1)
   const open: Range[] = []
   for (const gap of found.gaps) {
-    // Behind the last chunk there is work only if there are rows: else every run would add an empty chunk.
+    // The part after the last chunk counts only if it has rows: otherwise every run would add an empty chunk.
     if (!found.any || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
   }
-  // Until these are cut, chunks that are all done are not all of the table.
+  // Until these are divided, completed chunks do not cover the whole table.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
   for (const gap of open) {
     for await (const range of view.cut(sized(plan, extent), gap, plan.where ?? null, plan.chunkRows, context.signal)) {
@@ -139,7 +136,7 @@ export async function cutTable(
 
 type Survey = {
   readonly any: boolean
-  /** The largest number. */
+  /** Largest chunk number. */
   readonly last: number
   readonly nullKeys: boolean
   /** Ranges that no chunk covers. */
@@ -156,7 +153,7 @@ async function surveyOf({ database, key, plan, periods }: TableContext): Promise
   return { any, last, nullKeys, gaps }
 }
 
-/** What the script says it copied is believed as soon as both sides say so. */
+/** Accepts a chunk that the script completed only if both checksums are equal; otherwise it is copied again. */
 async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
   const { plan, ledger, database, owner, signal, emit, name } = context
   for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {
@@ -183,7 +180,7 @@ function digestThere(context: TableContext, range: Range): Promise<Digest> {
   return lookAt(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
-/** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */
+/** A chunk without rows keeps its open end; if rows were added since, it has work again. */
 async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
   for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
     const { range } = chunk
@@ -192,7 +189,7 @@ async function reopenEmptied({ plan, ledger, signal }: TableContext, view: Sourc
   }
 }
 
-/** A table without a key: blocks mean something within one view only, so that a copy that was broken off begins anew. */
+/** Divides a table without a key. Block ranges are valid in one view only, so an interrupted copy starts again. */
 async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
   const { plan, key, ledger, planning, target, signal } = context
   const { chunks, closed } = await ledger.sums()
@@ -222,7 +219,7 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
   await planning.note(true, plan.chunkRows)
 }
 
-/** Another size was asked for: ranges that nobody has begun are joined, and cut again. */
+/** The chunk size has changed: joins unstarted ranges, and divides them again. */
 async function cutAgain(context: TableContext, view: SourceView, extent: Extent, firstNo: number): Promise<void> {
   const { plan, ledger, planning, signal } = context
   const untouched = new Cover(true)
@@ -273,7 +270,7 @@ class ChunkWriterDown {
   }
 }
 
-/** With the number of rows as it was counted, which is what says whether keys lie close together. */
+/** With the counted number of rows, which shows whether keys are dense. */
 function sized(plan: TablePlan, extent: Extent): TablePlan['source'] {
   return { ...plan.source, rows: extent.rows }
 }

@@ -1,4 +1,4 @@
-/** How a copy ended, over all of its tables. */
+/** Ending of a copy, over all of its tables. */
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -25,19 +25,19 @@ const NOTHING = {
   looked: 0n,
 }
 
-/** What all tables came to. */
+/** Totals of all tables. */
 type Summed = {
   readonly sums: Sums
   readonly errors: SluiceError[]
   readonly leftOut: string[]
-  /** Runs that have set rows aside. */
+  /** Runs that have quarantined rows. */
   readonly aside: Set<bigint>
   ok: number
   unbuilt: number
   isUnlooked: boolean
 }
 
-/** Sums up the tables that are told of already and tells of the others. */
+/** Sums up reported tables, and finishes and reports the others. */
 export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
   const summed = await finishAll(tables, around)
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
@@ -47,7 +47,7 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
     summed.ok--
   }
   for (const { context, ended } of tables) {
-    // Nothing is lost where it is not noted: the next run counts the table before it believes that it is the same.
+    // A failure here loses nothing: the next run then counts the table before it treats it as the same one.
     if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
       await noteTarget(context, around.runs).catch(() => undefined)
   }
@@ -71,7 +71,7 @@ async function finishAll(tables: readonly TableRun[], around: Surroundings): Pro
     }
     const { tally, error, leftOut, unbuilt, unlooked } = await finishTable(table, table.context, around)
     for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
-    // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
+    // Earlier runs may have quarantined them. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
       for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) all.aside.add(runId)
     if (error !== null) all.errors.push(error)
@@ -103,7 +103,7 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
   return { totals, proof, ...more, error: errorOfAll(errors, tables.length, first), next: run.commandLine }
 }
 
-/** Refusals alone are refusals; a table that failed among them is a failure. */
+/** If all errors are refusals, the run is refused; otherwise it has failed. */
 function errorOfAll(errors: readonly SluiceError[], tables: number, first: SluiceError): SluiceError {
   if (errors.every(({ kind }) => kind === 'unsupported' || kind === 'state' || kind === 'usage')) return first
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
@@ -113,14 +113,14 @@ function errorOfAll(errors: readonly SluiceError[], tables: number, first: Sluic
   })
 }
 
-/** The same command goes on with what is not done; some ends need a word more. */
+/** The same command does what is left; some endings need one more option. */
 function nextAfter({ code, where }: SluiceError, commandLine: string): string {
   if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
   if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
   return commandLine
 }
 
-/** What `--again` came to over all tables; nothing where it was not asked for. */
+/** Totals of `--again` over all tables; empty without it. */
 function againTotals(tables: readonly TableRun[]): Readonly<Record<string, string>> {
   const all = tables.flatMap(({ again }) => again?.tally ?? [])
   if (all.length === 0) return {}
@@ -129,7 +129,7 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
   return Object.fromEntries(sums.flatMap(([name, sum]) => (name === 'newer' && sum === 0n ? [] : [[name, dec(sum)]])))
 }
 
-/** What this run itself looked at: chunks that it proved, or counts of those that earlier runs have proved. */
+/** What this run itself checked: chunks that it proved, or counts of chunks that earlier runs proved. */
 function proofOf(
   { verify, noLook }: CopyOperation,
   { proved, earlier, looked }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,

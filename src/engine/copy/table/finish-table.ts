@@ -1,4 +1,4 @@
-/** When no chunk of a table is left: what the ledger says of it, what the target holds, and whether that is all. */
+/** End of a table without chunks left: its state in the ledger, what the target holds, and whether it is complete. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec, type CopyTally } from '../../../model/run/event.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
@@ -29,7 +29,7 @@ import type { Surroundings } from './copy-context.ts'
 import type { Ended, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** Tells how a table ended, unless that has been told already. */
+/** Reports the end of a table, unless it was reported before. */
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
   if (table.ended !== undefined) return table.ended
   const { operation, run, views, steering, runs } = around
@@ -59,16 +59,16 @@ export async function finishTable(table: TableRun, context: TableContext, around
       looked = await lookEarlier(context, standing, around)
       error = worse(error, looked.error)
     }
-    // Rows that came or went since are no cause to leave a table without its indexes.
+    // Count differences do not keep a table from getting its indexes.
     if ((error === null || error === looked?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
       const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
       if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
-      // Statistics at the end, so that those of indexes on expressions are among them.
+      // Statistics come last, so that they include indexes on expressions.
       more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
     }
-    // Who has waited to divide it may do so now.
+    // A process that waits to divide it may continue.
     await context.planning.end()
   } catch (thrown) {
     error ??= asSluiceError(thrown)
@@ -76,7 +76,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   const tally = standing.tally(looked?.looked ?? 0)
   const unlooked = looked?.isStopped === true
   const points = standing.views.size
-  // Changes that follow make one moment of it.
+  // With a stream, applied changes bring all chunks to one state.
   const states = operation.follow === undefined ? Math.max(points, views.count) : 1
   const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
   const leftOut = error === null && unfinished && leavesOut
@@ -105,7 +105,7 @@ async function standingOf(
   { again }: TableRun,
   { runs, shared }: Surroundings,
 ): Promise<Standing> {
-  // What earlier turns of a shared run, or other slots, have proved is its own.
+  // Chunks proved by earlier executions or other tasks of a shared run count as its own.
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new Standing(context, again, begunMs)
   if (standing.canTakeTotals)
@@ -115,8 +115,8 @@ async function standingOf(
 }
 
 /**
- * Sequences are read after the last row was: a number that the source has given by then is given by no target again.
- * @returns what the sequences of the target cannot do
+ * Reads sequences after the last row was read: the target then never repeats a number that the source has given out.
+ * @returns notes on sequences that the target cannot continue exactly
  */
 async function finishTarget(
   { name, plan, target, signal }: TableContext,
@@ -146,7 +146,7 @@ function leftLine(
   return own.length === 0 ? {} : { leftBehind: own }
 }
 
-/** Whether nobody has divided it to its end, and nobody is about to. */
+/** True if the table is not divided completely and no process is doing that. */
 async function isHalfCut(
   { key, planning, ring }: TableContext,
   runs: RunLedger,
@@ -177,7 +177,7 @@ function verdict(
       'ROWS_ASIDE',
       aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
       {
-        // Of a followed table nobody but its stream's own run may write them.
+        // In a table with a stream only the stream's own run may write rows.
         hint: `sluice quarantine list says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
       },
     )
@@ -190,7 +190,10 @@ function verdict(
   return null
 }
 
-/** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. @returns what is not proved by that, in words */
+/**
+ * Block chunks are no ranges of the target: their checksums are summed and compared with that of the whole table.
+ * @returns notes on what is not proved by that
+ */
 async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<readonly string[]> {
   const { plan } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
@@ -198,15 +201,15 @@ async function proveWhole(context: TableContext, { chunks, sourceSum, written }:
   const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
-  // Else the ledger would call chunks canonical of which no sum of the target stands there.
+  // Otherwise the ledger would call chunks canonical without a checksum of the target.
   await context.database.batch([wholeProof(context.key, chunks, stored)])
   return notes
 }
 
 /**
- * What the target computes in a table without a key, compared as a whole: its chunks are no ranges of the target.
- * @param copied rows and sum of all chunks, without what the target computes
- * @returns a note where the source does not hold the rows any more that were copied
+ * Compares generated columns of a table without a key as a whole: its chunks are no ranges of the target.
+ * @param copied rows and checksum of all chunks, without generated columns
+ * @returns a note if the source no longer holds the copied rows
  * @throws SluiceError PROOF_FAILED
  */
 async function proveComputed(context: TableContext, copied: Digest): Promise<readonly string[]> {
@@ -224,10 +227,7 @@ async function proveComputed(context: TableContext, copied: Digest): Promise<rea
   return []
 }
 
-/**
- * Of chunks of other runs only the rows that were written have a sum: the source is read once more. Null where it holds
- * other rows by now.
- */
+/** Other runs' chunks have checksums of written columns only: reads the source again. Null if it has other rows now. */
 async function rowsWithComputed(
   { plan, views, computedRows, signal }: TableContext,
   copied: Digest,
@@ -243,7 +243,7 @@ async function rowsWithComputed(
   })
 }
 
-/** Rows that are not there count for more than rows that were set aside. */
+/** Missing rows are worse than quarantined rows. */
 function worse(error: SluiceError | null, looked: SluiceError | null): SluiceError | null {
   return error === null || (looked !== null && error.code === 'ROWS_ASIDE') ? (looked ?? error) : error
 }
@@ -265,7 +265,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
   }
 }
 
-/** Rows of others between those that were read: nothing is proved of them. */
+/** Existing rows between the copied ones: they are not part of the proof. */
 function extraNotes({ plan }: TableContext, { extra }: Standing): readonly string[] {
   if (extra === 0n) return []
   return [
@@ -273,7 +273,7 @@ function extraNotes({ plan }: TableContext, { extra }: Standing): readonly strin
   ]
 }
 
-/** What the proof does not say. */
+/** Limits of the proof. */
 function notesOf(
   { plan, ring, owner }: TableContext,
   states: number,

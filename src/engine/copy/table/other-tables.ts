@@ -1,4 +1,4 @@
-/** Whether a ledger speaks of two tables that are both gone: as in a rehearsal, in which source and target are dropped and made again. */
+/** Detects a ledger whose source and target tables are both gone, as in a rehearsal that drops and creates both. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableContext } from './context.ts'
@@ -9,8 +9,10 @@ import { onSide } from '../sides.ts'
 const PAUSE_MS = 300
 
 /**
- * Sends the chunks of an earlier copy to the history where its source and its target were other tables than those that are there now, and says so. Nothing of that copy is in either.
- * @returns true where this program has done so: it has the planning of the table until it writes the new plan. False also where the system cannot tell its tables apart
+ * Moves the chunks of an earlier copy to the history if both its source and its target were other tables than the
+ * current ones, and reports that. Nothing of that copy is left in either.
+ * @returns true if this process did so: it then holds the lease of the table until it stores the new plan. False also
+ * if the system cannot identify its tables
  */
 export async function retireOfOthers(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
   const { key, name, plan, ledger, planning, emit, signal } = context
@@ -18,7 +20,7 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
     const known = await runs.plan(key)
     if (known === null || isHashOf(known.hash, source, plan)) return false
     if (!isOfOtherTable(known.plan, source, plan) || !(await isOtherTarget(context, runs))) return false
-    // Slots of one run come here at the same moment: one of them begins again, and the others find its plan.
+    // Tasks of one run get here at the same time: one of them starts again, and the others find its plan.
     if (!(await planning.take())) {
       throwIfAborted(signal)
       await sleep(PAUSE_MS)
@@ -37,7 +39,7 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
   }
 }
 
-/** Whether the table that the ledger's rows went into is gone, or another table has its name. */
+/** True if the table that the ledger's rows went into is gone, or another table has its name. */
 async function isOtherTarget({ plan, store, key, signal }: TableContext, runs: RunLedger): Promise<boolean> {
   if (plan.create) return true
   const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null

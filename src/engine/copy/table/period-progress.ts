@@ -1,4 +1,4 @@
-/** How far each period of a table is that is copied period by period: told as soon as the last chunk of one is proved. */
+/** Progress of a table that is copied by periods; a partition is reported once its last chunk is proved. */
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { dec, type Emit } from '../../../model/run/event.ts'
@@ -7,14 +7,14 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { byPriority, partsOfRange, periodParts, type PeriodPart } from '../plan/period-cut.ts'
 
-/** @property isShared some chunk also has rows of others, so that rows of chunks do not add up to those of this one */
+/** @property isShared some chunk also has rows of other parts, so rows of chunks cannot be summed for this one */
 type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
 
 type Around = {
   readonly emit: Emit<'partition.landed'>
   readonly clock: Clock
   readonly proof: PeriodProof
-  /** Rows that the target holds in a range. */
+  /** Counts rows of the target in a range. */
   readonly count: (range: KeyRange) => Promise<bigint>
 }
 
@@ -23,13 +23,13 @@ export type PeriodProof = 'chunk' | 'count'
 export class PeriodProgress {
   readonly #table: string
   readonly #parts: readonly PeriodPart[]
-  /** As they are copied. */
+  /** In copy order. */
   readonly #order: readonly PeriodPart[]
   readonly #emit: Emit<'partition.landed'>
   readonly #clock: Clock
   readonly #proof: PeriodProof
   readonly #count: Around['count']
-  /** By the place of a part, and of whole partitions by their names. */
+  /** By the position of a part, and for whole partitions by their names. */
   readonly #sums = new Map<number | string, Sum>()
 
   constructor(table: string, wish: PeriodWish, around: Around) {
@@ -43,8 +43,9 @@ export class PeriodProgress {
   }
 
   /**
-   * Adds up the chunks that there are; tells which partitions earlier runs have copied, as far as their chunks say how many rows they hold: none is counted for it.
-   * @param chunks of the table, all of them
+   * Adds up existing chunks, and reports partitions that earlier runs copied. Skips partitions whose rows would have to
+   * be counted.
+   * @param chunks all chunks of the table
    */
   async load(chunks: AsyncIterable<StoredChunk>): Promise<void> {
     this.#sums.clear()
@@ -70,18 +71,18 @@ export class PeriodProgress {
     for (const sum of this.#sumsOf(range)) sum.begun ??= this.#clock.ticks()
   }
 
-  /** A chunk is proved. Nothing is told of a part whose rows cannot be counted now. @param rows that it holds */
+  /** A chunk is proved. Does not report a part whose rows cannot be counted now. @param rows of the chunk */
   async closed(range: Range, rows: bigint): Promise<void> {
     const sums = this.#sumsOf(range)
     for (const sum of sums) {
       sum.closed++
       sum.rows += rows
     }
-    // All of them before the first wait: the next chunk may close meanwhile.
+    // Select before the first wait: the next chunk may complete meanwhile.
     const whole = [...this.#sums].filter(([, sum]) => sums.includes(sum) && isWhole(sum))
     for (const [key, sum] of whole) {
       const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }
-      // Without slices a part is the partition.
+      // Without slices a part is the whole partition.
       if (typeof partition !== 'string' || (typeof key === 'number' && slice === undefined)) continue
       await this.#tell(key, partition, sum, false).catch(() => undefined)
     }

@@ -1,22 +1,22 @@
-/** Whether the table of the target is the one that the ledger's rows were copied into, and not another that was made in its place since. */
+/** Checks that the target's table is the one that the ledger's rows were copied into, not another in its place. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { lookAt, type TableContext } from './context.ts'
 import type { RunLedger } from '../ledger/runs.ts'
 import { onSide } from '../sides.ts'
 
-/** What the ledger says of the table before this run. */
+/** State of the table in the ledger before this run. */
 export type Before = {
-  /** Rows that have to be there. */
+  /** Rows that have to be in the target. */
   readonly kept: bigint
-  /** Whether anything in the target is relied on: rows that were written, found there, or left by a chunk that was broken off between its batches. */
+  /** True if rows in the target are relied on: written, found, or left by a chunk interrupted between batches. */
   readonly holdsRows: boolean
 }
 
 /**
- * Compares the table that is there with the one that was noted, and notes it.
- * @throws SluiceError PLAN_CHANGED for another table, as far as its system tells; where the mark of a table changes when it is altered, too, for one that
- *   holds fewer rows than were copied, unless this run compares all of them
+ * Compares the current table with the recorded one, and records it.
+ * @throws SluiceError PLAN_CHANGED for another table, if its system can identify tables. If a table's mark also changes
+ * with ALTER, only for a table with fewer rows than were copied, unless this run compares all of them
  */
 export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context
@@ -24,7 +24,7 @@ export async function settleTarget(context: TableContext, runs: RunLedger, befor
   if (mark === null) return
   const known = await runs.targetMark(key)
   if (known === mark.text) return
-  // What an older copy has left says nothing of its table: that is taken for the one which is there.
+  // An older copy recorded no mark: the current table is then taken for its own.
   if (known !== null && before.holdsRows) await refuseAnother(context, mark.lasting, before.kept)
   await runs.noteTargetMark(key, mark.text)
 }
@@ -48,7 +48,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   })
 }
 
-/** Notes the table as it is at the end of a run, whose own indexes and statistics have altered it, where a mark changes with that. */
+/** Records the table's mark at the end of a run, if the run's own indexes and statistics change it. */
 export async function noteTarget({ key, plan, store, signal }: TableContext, runs: RunLedger): Promise<void> {
   const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
   if (mark !== null && !mark.lasting && (await runs.targetMark(key)) !== null) await runs.noteTargetMark(key, mark.text)

@@ -1,4 +1,4 @@
-/** What the copy of a table works with that is copied period by period. */
+/** Context of a table that is copied period by period. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { TableContext } from './context.ts'

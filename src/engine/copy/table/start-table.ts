@@ -1,4 +1,4 @@
-/** Brings a table to the point where workers can take chunks of it. */
+/** Prepares a table so that workers can claim its chunks. */
 import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,15 +32,16 @@ import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
 import { compareTimes } from '../plan/period-cut.ts'
 
-/** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
+/** Rows between two replies of the target: enough for its fastest path, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
 const REQUEST_ROWS = 25_000
 const BATCH_BYTES = 4 * 1024 * 1024
 const PLANNING_LOOK_MS = 300
 
 /**
- * Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table.
- * @returns null where another program copies it alone, because no key divides it, and `elsewhere` says that this one does not wait
+ * Prepares one table so that workers can claim its chunks. An error does not affect other tables.
+ * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` says not to
+ * wait
  */
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun>
 export async function startTable(
@@ -79,13 +80,13 @@ export async function startTable(
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
-    // A program that waits for it need not wait for the end of this run.
+    // Lets a process that waits for the table continue before the end of this run.
     await context.planning.end().catch(() => undefined)
     return failed(one, begun, error, around)
   }
 }
 
-/** Nothing of it is asked for any more. */
+/** The table has failed; workers take no chunks of it. */
 function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: Surroundings): TableRun {
   const name = tableText(one.source.table)
   run.emit({
@@ -130,7 +131,7 @@ function contextOf(
     computedRows: new ComputedRows(),
     pulse,
     batch: {
-      // Where requests are what is counted, as many rows go with each as fit into its bytes.
+      // If the target counts requests, each one carries as many rows as fit into its bytes.
       rows: to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
       bytes: BATCH_BYTES,
     },
@@ -147,7 +148,7 @@ function contextOf(
   }
 }
 
-/** Takes chunks from programs that are dead, and brings the plan that the ledger has and this one together. */
+/** Frees chunks of dead processes, and reconciles the plan with the ledger's. */
 async function settle(
   context: TableContext,
   { wishes }: PlannedTable,
@@ -164,7 +165,7 @@ async function settle(
   if (restarts !== undefined && restart) await restarts.note('chunks', key)
 }
 
-/** What earlier runs have of a ring and of periods; of these only the span that is wanted is taken. */
+/** Applies state of earlier runs for rings and periods; with periods, limits claims to the wanted time span. */
 async function withEarlier(context: TableContext, { operation: { span } }: Surroundings): Promise<TableContext> {
   const { ring, periods, ledger } = context
   if (ring !== null) await heedRing(context, ring)
@@ -174,23 +175,20 @@ async function withEarlier(context: TableContext, { operation: { span } }: Surro
 }
 
 /**
- * Of a table that is copied by periods, the chunks with rows of one stretch of time: a run may copy these alone.
- * Whether a range of keys that begin with the time may hold a row of the span.
+ * For a table copied by periods: whether a key range may hold a row of the time span. The key begins with the time; a
+ * run may copy only such chunks.
  */
 export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   if (range.by !== 'key') return false
   const [low, ...more] = range.after ?? []
   const high = range.through?.[0]
-  // Behind a bound that has the time alone no row of that moment is left.
+  // A lower bound of the time alone excludes all rows of that time.
   const order = low === undefined || through === null ? -1 : compareTimes(low, through)
   const begins = order < 0 || (order === 0 && more.length > 0)
   return begins && (high === undefined || compareTimes(high, after) > 0)
 }
 
-/**
- * From here on only chunks with rows of the span are claimed.
- * @returns whether chunks that are not done are left to a later run
- */
+/** From here on only chunks with rows of the span are claimed. @returns whether unfinished chunks are left out */
 export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeSpan): Promise<boolean> {
   const only: number[] = []
   let isLeft = false
@@ -203,8 +201,8 @@ export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, spa
 }
 
 /**
- * Makes the table in the target and divides it, unless another program does so or has done so.
- * @returns with the plan for the table that is there now; null as `startTable`
+ * Creates the table in the target and divides it, unless another process does or did so.
+ * @returns the context with the plan for the current table; null as in `startTable`
  */
 async function divided(
   context: TableContext,
@@ -220,7 +218,7 @@ async function divided(
       await ready.ledger.reopenFailed()
       view = await views.current()
       await cutTable(ready, runs, view, one.extent)
-      // Blocks mean nothing to another program, which waits until all of them are copied.
+      // Block ranges are of no use to another process: it waits until all of them are copied.
       if (ready.plan.cut === 'key') await ready.planning.end()
       return ready.plan.cut === 'block' ? { ...ready, only: view } : ready
     } catch (thrown) {
@@ -241,7 +239,10 @@ async function divided(
   }
 }
 
-/** Waits for another program that is cutting the table. @returns whether this one is to cut it, it is cut, or it is as `startTable` has it */
+/**
+ * Waits for another process that divides the table. @returns whether this one is to divide it, it is divided, or
+ * another process copies it alone
+ */
 async function mayCut(
   { key, name, plan, planning }: TableContext,
   { run, runs, steering }: Surroundings,
@@ -259,8 +260,8 @@ async function mayCut(
 }
 
 /**
- * Makes the table where nobody has made it since the plan was made.
- * @throws SluiceError PLAN_CHANGED where it was there and is gone, held rows and holds none, or is another one
+ * Creates the table, unless it was created since the plan was made.
+ * @throws SluiceError PLAN_CHANGED if it existed and is gone, held rows and holds none, or is another one
  */
 async function withTable(
   context: TableContext,
@@ -273,7 +274,7 @@ async function withTable(
   const { written: copied, kept, isBegun } = await ledger.sums()
   const isFirst = !isBegun
   const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
-  // Who counts the table as a whole has to know what stood in it before.
+  // To count the table as a whole, its earlier content must be known.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
@@ -284,7 +285,7 @@ async function withTable(
   try {
     await target.create(plan.target, signal)
   } catch (thrown) {
-    // Nobody else makes it meanwhile: the answer of an attempt before this one may have been lost.
+    // The lease excludes other creators: the reply to an earlier attempt may have been lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
     await settleTarget(made, runs, before)
@@ -294,17 +295,17 @@ async function withTable(
   return ready
 }
 
-/** Whether rows would take the place of others unseen: their target refuses no key that is taken, and nobody can look where a chunk's rows go. */
+/** True if rows could be overwritten unnoticed: the target accepts duplicate keys, and no range can be checked. */
 function overwrites({ plan, store }: TableContext): boolean {
   return store.can.atomic === 'row' && plan.onExisting === 'refuse' && !(plan.cut === 'key' && plan.sortsAlike)
 }
 
-/** Whether the target's table holds nothing at all, whoever put it there. */
+/** True if the target's table holds no row at all, of any origin. */
 async function isEmpty(context: TableContext): Promise<boolean> {
   return !(await lookAt(context, { by: 'all' }, (writer) => writer.occupied()))
 }
 
-/** What the ledger calls done would be taken for done, and nothing of it is there. */
+/** Error: the ledger lists copied rows, but the target table is missing or empty. */
 function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
   const what = plan.create ? 'is gone from the target' : 'is empty in the target'
   const how = plan.create ? 'dropped' : 'emptied'
@@ -314,7 +315,7 @@ function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
   })
 }
 
-/** The plan for a table that another program has made in the meantime. */
+/** The plan for a table that another process has created meanwhile. */
 async function planAgain(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
   const { plan, signal } = context
   if (!plan.create) return context

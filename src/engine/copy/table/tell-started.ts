@@ -1,4 +1,4 @@
-/** What a table says when its copy begins: how far earlier runs have come, and which chunks are left out. */
+/** Reports the start of a table: progress of earlier runs, and completed chunks that are skipped. */
 import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -14,10 +14,10 @@ import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { TableContext } from './context.ts'
 import type { Surroundings } from './copy-context.ts'
 
-/** A planned table that nothing speaks against. */
+/** A planned table without an error. */
 export type FitTable = Extract<PlannedTable, { readonly error: null }>
 
-/** @param again of a run that compares what is copied: takes the numbers of the chunks that it compares */
+/** @param again for a run that compares copied chunks: receives the numbers of the chunks to compare */
 export async function tellStarted(
   context: TableContext,
   { targetName, extent, plan }: FitTable,
@@ -26,9 +26,9 @@ export async function tellStarted(
 ): Promise<void> {
   const { name: table, store, ring, periods, emit } = context
   const earlier = await earlierWork(context)
-  // Blocks are not all known before they are read.
+  // The number of blocks is known only after reading.
   if (context.plan.cut === 'key' && earlier.last > 0n) around.steering.noteLastChunk(table, earlier.last)
-  // What is compared in this run is not done yet.
+  // Chunks to be compared in this run do not count as completed.
   const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
   emit({
     type: 'copy.started',
@@ -69,7 +69,7 @@ export async function tellStarted(
   }
 }
 
-/** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
+/** Most chunks of earlier runs reported one by one. With more, only chunks with quarantined rows are. */
 const TOLD_ONE_BY_ONE = 10_000n
 
 async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
@@ -92,7 +92,7 @@ async function tellSummed({ database, key, name, plan, emit }: TableContext): Pr
 
 type Closed = { readonly chunks: bigint; readonly written: bigint }
 
-/** Chunks that this run wants, and those of them that are done. */
+/** Chunks that this run wants, and the completed ones among them. */
 type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
 
 async function earlierWork(context: TableContext): Promise<EarlierWork> {
@@ -108,7 +108,7 @@ async function earlierWork(context: TableContext): Promise<EarlierWork> {
   return { chunks, closed: { chunks: closed, written }, last }
 }
 
-/** A service that counts requests bills the rows that a look reads. */
+/** A service that counts requests bills the rows read for counting. */
 function tellCost(
   { name, store, plan }: TableContext,
   { chunks, written: rows }: Closed,

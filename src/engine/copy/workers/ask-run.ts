@@ -1,4 +1,4 @@
-/** Asks a run that goes on elsewhere on this machine how it is steered. */
+/** Queries the steering state of another run on this machine. */
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
 import { refuseStranger } from '../../run/socket-folder.ts'
@@ -7,13 +7,10 @@ import { controlSocketPath } from './control-socket.ts'
 const ANSWER_MS = 1000
 const LONGEST = 10_000
 
-/** @property rate rows a second, null for no limit */
+/** @property rate rows per second, null for no limit */
 export type RunSteered = { readonly paused: boolean; readonly rate: number | null }
 
-/**
- * @param runId as events show it
- * @returns null where nobody answers: the run is of another user or on another machine, or has ended
- */
+/** @param runId as events show it @returns null without a reply: another user or machine, or the run has ended */
 export async function askRun(runId: string): Promise<RunSteered | null> {
   const path = controlSocketPath(runId)
   try {

@@ -1,6 +1,6 @@
 /**
- * A socket beside a run, through which it is asked how it does, told to go on otherwise, and watched: one JSON object a line, one answer a line; whoever
- * watches gets a line for each event. Only the user who started the run can reach it.
+ * Unix socket of a run to query, steer and watch it. Each line is one JSON object with one reply; a watcher gets a line
+ * per event. Only the user who started the run can reach it.
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -13,10 +13,10 @@ import type { TableWish } from '../../../model/run/table-wish.ts'
 import type { Wish } from '../../run/operation.ts'
 import type { Steered } from '../../run/steered.ts'
 
-/** A request longer than this is none. */
+/** Longer requests are rejected. */
 const LONGEST = 10_000
 
-/** Where a run listens. @param runId as events show it */
+/** Path of a run's socket. @param runId as events show it */
 export function controlSocketPath(
   runId: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -24,16 +24,16 @@ export function controlSocketPath(
   return join(env['XDG_RUNTIME_DIR'] || tmpdir(), `sluice-${userInfo().uid}`, `run-${runId}.sock`)
 }
 
-/** What else a run does for those who come by its socket. */
+/** What a run offers to clients of its socket besides steering. */
 export type Watched = {
-  /** The socket is told of every event from now on. */
+  /** The socket receives every event from now on. */
   readonly join: (socket: Socket) => void
   readonly abort: () => void
 }
 
 /**
- * Listens until it is disposed; where no socket can be had, the run goes without one.
- * @param complain told where that is because somebody else has the folder, or may write to it
+ * Listens until disposed; if no socket can be created, the run goes on without one.
+ * @param complain called if the cause is a folder that another user owns or may write to
  */
 export async function openControlSocket(
   runId: string,
@@ -76,7 +76,7 @@ function listen(socket: Socket, steering: Steered, watched: Watched | null): voi
       text = text.slice(end + 1)
       if (watched === null || isWatching || !asksToWatch(line)) {
         const said = answer(line, steering, watched)
-        // Among events an answer would be taken for one of them.
+        // A watcher would take a reply for an event.
         if (!isWatching) socket.write(`${JSON.stringify(said)}\n`)
         continue
       }
@@ -99,7 +99,7 @@ function answer(line: string, steering: Steered, watched: Watched | null): unkno
   try {
     const request = JSON.parse(line) as unknown
     if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
-    // Whoever asked was told that nobody answers: a run that stood still must not do it later.
+    // The client has given up after its time limit: a run that was frozen must not apply the request later.
     if ('until' in request && typeof request.until === 'number' && Date.now() > request.until) {
       throw wrong('the request came too late')
     }
@@ -115,7 +115,7 @@ function answer(line: string, steering: Steered, watched: Watched | null): unkno
 
 function set(wishes: unknown, steering: Steered): void {
   if (typeof wishes !== 'object' || wishes === null) throw wrong('"set" is an object')
-  // All wishes are looked at before the first is heeded.
+  // Check all requests before the first is applied.
   const all = Object.entries(wishes).flatMap(([name, value]) => asked(name, value))
   for (const wish of all) steering.checked(wish)
   for (const wish of all) steering.heed(wish)

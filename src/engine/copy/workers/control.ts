@@ -1,9 +1,9 @@
-/** Whoever runs a copy steers it by wishes. */
+/** Applies the steering requests of the user who runs a copy. */
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { CopyRun } from '../copy-run.ts'
 import type { Steering } from './steering.ts'
 
-/** What cannot be heeded is told, and changes nothing. */
+/** A request that cannot be applied is reported, and changes nothing. */
 export function heedWishes({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
   control?.onWish?.((wish) => {
     if (steering.isForOthers(wish)) return

@@ -1,4 +1,4 @@
-/** What passes by itself is told when it begins, when its cause becomes another one, and when it is over: not at every attempt. */
+/** Reports a transient failure at its beginning, change of cause and end, instead of at every attempt. */
 import type { Emit } from '../../../model/run/event.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 
@@ -8,14 +8,14 @@ export class ToldFailures {
   readonly #sideOf: (error: SluiceError) => string | null
   #told: string | null = null
 
-  /** @param table whose work it is @param sideOf `source` or `target`, where it is known whose failure it is */
+  /** @param table of the work @param sideOf `source` or `target`, if known */
   constructor(emit: Emit<'log'>, table?: string, sideOf: (error: SluiceError) => string | null = () => null) {
     this.#emit = emit
     this.#table = table === undefined ? {} : { table }
     this.#sideOf = sideOf
   }
 
-  /** @param then what is done about it: `trying again` */
+  /** @param then the reaction, such as `trying again` */
   failed(error: SluiceError, then: string): void {
     const side = this.#sideOf(error)
     const text = `${side === null ? '' : `${side}: `}${causeText(error)}`
@@ -24,7 +24,7 @@ export class ToldFailures {
     this.#emit({ type: 'log', level: 'warn', ...this.#table, message: `${text}; ${then}` })
   }
 
-  /** @param now what goes on */
+  /** @param now what continues */
   passed(now: string): void {
     const told = this.#told
     this.#told = null
@@ -32,7 +32,7 @@ export class ToldFailures {
   }
 }
 
-/** What happened, why, and where. Errors keep secrets out of all three. */
+/** What failed, why, and where. Errors contain no secrets. */
 function causeText({ message, reason, where }: SluiceError): string {
   return `${message}${reason === undefined ? '' : ` (${reason})`}${where === undefined ? '' : `: ${where}`}`
 }

@@ -1,18 +1,18 @@
-/** What a failure of a chunk means for what is done next. */
+/** How to react to a failure of a chunk. */
 import { RETRY_MS } from '../../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 
 export type FailureKind =
-  /** Passes by itself: again after a pause. */
+  /** Transient: retry after a pause. */
   | 'retry'
-  /** One row does not go: find it, set it aside, go on. */
+  /** One row is refused: find it, quarantine it, go on. */
   | 'row'
-  /** Somebody else has the chunk now. */
+  /** Another process has the chunk now. */
   | 'lost'
-  /** The run was asked to end. */
+  /** The run was asked to stop. */
   | 'stop'
-  /** Will be the same for every chunk of the table. */
+  /** Affects every chunk of the table. */
   | 'table'
 
 export function failureKind(thrown: unknown): { readonly kind: FailureKind; readonly error: SluiceError } {
@@ -23,17 +23,17 @@ export function failureKind(thrown: unknown): { readonly kind: FailureKind; read
   return { kind: error.retryable ? 'retry' : 'table', error }
 }
 
-/** Longest that work with both stores is tried again, ms. */
+/** Retry limit for work with these stores, ms. */
 export function retryMsOf(...stores: readonly Pick<CopyStore, 'can'>[]): number {
   return Math.max(...stores.map(({ can }) => can.retryMs ?? RETRY_MS))
 }
 
-/** Whether the other side has too much to do, so that less should be asked of it. A line that broke says nothing of the kind. */
+/** True if the other side is overloaded, so that less should be requested. A broken connection is no sign of that. */
 export function isPressure({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }
 
-/** What a user is told once where readers let their tables go for another session of the source; null for any other failure. */
+/** Note for the user when readers released their tables to another source session; null for any other failure. */
 export function yieldedText({ code, message }: Pick<SluiceError, 'code' | 'message'>): string | null {
   return code === 'SOURCE_BUSY' ? `${message}: the copy let go of its tables, and goes on` : null
 }

@@ -1,4 +1,4 @@
-/** Says in the ledger that this program lives, so that what it holds stays its own. */
+/** Heartbeat of a copy in the ledger: keeps its leases. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { renewal } from '../ledger/claims.ts'
@@ -6,10 +6,7 @@ import { LEASE_MS, type Owner } from '../ledger/owner.ts'
 import { runRenewal } from '../ledger/killed-runs.ts'
 import { planningRenewal } from '../ledger/planning.ts'
 
-/**
- * @param also what else is done each time, while workers may all be waiting for something
- * @returns the timer; whoever clears it lets the leases run out
- */
+/** @param also runs at each beat, even if all workers wait @returns the timer; once cleared, the leases expire */
 export function beatOfCopy(database: LedgerDatabase, owner: Owner, also: () => Promise<void>): NodeJS.Timeout {
   return beat(LEASE_MS / 3, async () => {
     await database.batch([

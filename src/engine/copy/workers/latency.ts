@@ -1,19 +1,19 @@
 /**
- * How long a target takes for what it is given, against what is usual: a copy that slows its target down for everybody else should go slower itself.
- * What is usual is learned from the copy's own seconds, and only from calm ones.
+ * Latency of a target compared with its usual one: a copy that slows the target down for others should go slower
+ * itself. The usual latency is learned from the copy's own samples, and only in calm phases.
  */
 import type { Clock } from '../../../shared/clock.ts'
 
-/** Samples that count for how it is now. */
+/** Age of samples that count for the current latency. */
 const WINDOW_MS = 10_000
 const FEWEST = 5
-/** Where little is written, older ones count too, up to here. */
+/** With few writes older samples count too, up to this age. */
 const OLDEST_MS = 120_000
 const MOST = 4096
-/** Calm ticks that have to be seen before anything is called slow, and that make up what is usual. */
+/** Calm ticks needed before anything counts as slow, and calm ticks kept for the usual latency. */
 const LEARNED = 10
 const REMEMBERED = 60
-/** So many times what is usual is slow, when it lasts for some ticks; below so many times it is calm again. */
+/** Slow above SLOW times the usual for some ticks; calm again below CALM times. */
 const SLOW = 4
 const CALM = 2
 const SLOW_TICKS = 3
@@ -26,17 +26,17 @@ export class Latency {
   #calm: number[] = []
   #above = 0
   #below = 0
-  /** What 95 of 100 samples of the last seconds stayed below; null while there are too few. */
+  /** The 95th percentile of recent samples; null while there are too few. */
   p95: number | null = null
   isSlow = false
 
-  /** @param fine a cost that harms nobody, however unusual it is */
+  /** @param fine a cost that is harmless, however unusual */
   constructor(clock: Clock, fine: number) {
     this.#clock = clock
     this.#fine = fine
   }
 
-  /** The usual p95; null before it is known. */
+  /** The usual p95; null until known. */
   get baseline(): number | null {
     return this.#calm.length < LEARNED ? null : quantile(this.#calm, 0.5)
   }
@@ -46,13 +46,13 @@ export class Latency {
     if (this.#samples.length > MOST) this.#samples.splice(0, MOST / 2)
   }
 
-  /** To be called once a second. */
+  /** Call once a second. */
   tick(): void {
     const now = this.#clock.ticks()
     const least = this.#samples.length - FEWEST
     this.#samples = this.#samples.filter(({ at }, i) => at > now - (i < least ? WINDOW_MS : OLDEST_MS))
     if (this.#samples.length < FEWEST) {
-      // Of what is not written nothing can be said.
+      // Too few writes for a statement.
       this.p95 = null
       this.isSlow = false
       return
@@ -75,7 +75,7 @@ export class Latency {
     if (this.#above >= SLOW_TICKS) this.isSlow = true
   }
 
-  /** How it is now is what is usual from now on. */
+  /** Takes the current latency as the usual one from now on. */
   accept(): void {
     this.#calm = []
     this.isSlow = false

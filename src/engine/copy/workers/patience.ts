@@ -1,4 +1,4 @@
-/** Work outside of chunks, which a broken line or a busy server must not end either. */
+/** Retries work outside of chunks after a broken connection or an overloaded server. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { Attempts } from '../../../shared/attempts.ts'
@@ -7,17 +7,14 @@ import type { Emit } from '../../../model/run/event.ts'
 import { isPressure } from './failure.ts'
 import { ToldFailures } from './failure-events.ts'
 
-/**
- * Whose work it is, for the events of its retries.
- * @property retryMs as of `Attempts`
- */
+/** Context for the events of retries. @property retryMs as for `Attempts` */
 export type Told = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**
- * @param body may be run again whatever became of it
+ * @param body may be run again in any case
  * @param stop ends the waiting
- * @param passes for which failures there is a next time
- * @throws what `body` throws, unless that passes by itself; the stop's reason
+ * @param passes for which errors to retry
+ * @throws errors of `body` that are not transient; the stop's reason
  */
 export async function patiently<T>(
   body: () => Promise<T>,
@@ -43,7 +40,10 @@ export async function patiently<T>(
   }
 }
 
-/** Opens a store, again while its server says that it has too much to do. One that cannot be reached at all is more likely misspelt. @throws as `patiently` */
+/**
+ * Opens a store, and retries while its server is overloaded. An unreachable one is not retried: its URL is more likely
+ * misspelt. @throws as `patiently`
+ */
 export function openPatiently<T>(open: () => Promise<T>, told: Told, stop: AbortSignal): Promise<T> {
   return patiently(open, told, stop, (error) => error.retryable && isPressure(error))
 }

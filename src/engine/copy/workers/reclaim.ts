@@ -1,4 +1,4 @@
-/** Chunks whose owner is gone go back to those who are there. What he left running at the server is ended first, so that it can commit nothing. */
+/** Frees chunks whose owners are gone. Their server sessions are ended first, so that these can commit nothing. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
 import { handOver } from '../../../stores/common/lease/hand-over.ts'
@@ -8,12 +8,12 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 export type Reclaimed = { readonly chunk: StoredChunk; readonly why: 'lease' | 'ended' }
 
-/** Owners whose lease has run out, by the clock of the database. */
+/** Chunks of owners whose lease has expired, by the clock of the database. */
 export async function reclaimExpired(database: LedgerDatabase, ledger: ChunkLedger): Promise<readonly Reclaimed[]> {
   return free(database, ledger, await ledger.claims.expired(), 'lease')
 }
 
-/** Programs of this machine that have ended: nobody has to wait for their leases. */
+/** Chunks of ended processes of this machine: there is no need to wait for their leases. */
 export async function reclaimDead(
   database: LedgerDatabase,
   ledger: ChunkLedger,
@@ -21,12 +21,12 @@ export async function reclaimDead(
 ): Promise<readonly Reclaimed[]> {
   const chunks = await ledger.claims.held()
   const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
-  // Of the script, which knows no owners: whoever it was, he is not told from a dead one.
+  // Chunks of the script, which records no owners: they count as those of dead ones.
   const nobodys = chunks.filter(({ holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }
 
-/** Whoever has them: what is under way from views of before must not be written any more. */
+/** Chunks of all other owners: rows read in earlier views must not be written any more. */
 export async function reclaimOthers(
   database: LedgerDatabase,
   ledger: ChunkLedger,

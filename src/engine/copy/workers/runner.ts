@@ -1,4 +1,4 @@
-/** The workers of a copy: each takes the next chunk of any table, copies it, and tries again or gives it up as its failures say. */
+/** Workers of a copy: each claims the next chunk of any table, copies it, and retries or gives up by the failure. */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dec, type ReleaseReason } from '../../../model/run/event.ts'
@@ -18,32 +18,32 @@ import type { Flight, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
 
 const LOOK_MS = 50
-/** How long a worker without work waits before it asks the ledger again. */
+/** Pause of a worker without work before it queries the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
 /** Chunks of which rows were copied. */
 const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
 
-/** A table of which chunks are being copied. */
+/** A table whose chunks are being copied. */
 type Working = TableRun & { readonly context: TableContext }
 
 export type RunnerOptions = {
   readonly tables: readonly TableRun[]
-  /** Most workers that there can be; the steering says how many of them work. */
+  /** Most workers possible; the steering sets how many of them work. */
   readonly workers: number
   readonly steering: Steering
   readonly part: Part | null
   readonly abort: AbortSignal
   readonly clock: Clock
-  /** Told once of each table of which nothing is left. */
+  /** Called once for each table of which nothing is left. */
   readonly finish: (table: TableRun, context: TableContext) => Promise<void>
-  /** What fails here is left to the program that has the copy. */
+  /** A failed chunk is released to the process that runs the copy. */
   readonly leaves?: true
-  /** Frees chunks of owners who are gone. */
+  /** Frees chunks of dead owners. */
   readonly reclaim: (context: TableContext) => Promise<void>
 }
 
-/** Resolves when no table has anything left that this run could do, or the run was asked to stop. */
+/** Resolves when this run can do nothing more for any table, or was asked to stop. */
 export async function runWorkers(options: RunnerOptions): Promise<void> {
   const over = new AbortController()
   const awake = AbortSignal.any([options.steering.stop, over.signal])
@@ -54,9 +54,9 @@ export async function runWorkers(options: RunnerOptions): Promise<void> {
 class Worker {
   readonly #no: number
   readonly #options: RunnerOptions
-  /** Fires when one worker found that nothing is left: the others may be waiting for their turn. */
+  /** Aborted when one worker found that nothing is left: others may be waiting. */
   readonly #over: AbortController
-  /** Ends every nap: there is no work to wait for, or none may begin. */
+  /** Ends every pause: there is no work to wait for, or none may begin. */
   readonly #awake: AbortSignal
 
   constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {
@@ -130,7 +130,7 @@ class Worker {
     return waiting ? 'wait' : 'end'
   }
 
-  /** Tells of a table that nobody goes on with, as soon as nobody of this run has a chunk of it. */
+  /** Reports a table that was given up, as soon as no worker of this run has a chunk of it. */
   async #giveUpTable(table: TableRun, context: TableContext): Promise<void> {
     if (table.error === null || table.busy > 0 || table.done) return
     table.done = true
@@ -181,11 +181,11 @@ class Worker {
           continue
         }
         const yielded = view === null ? null : yieldedText(error)
-        // A table that another session wanted is no fault: it says nothing of the next attempt.
+        // A table requested by another session is no failure and does not count as one: use the first pause.
         const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
         if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
-          // All chunks of a view that was let go end with it: one of them says so.
+          // All chunks of a dropped view end with it; only one of them reports that.
           if ((await context.views.renew(view, error)) && yielded !== null) this.#note(table, yielded)
           if (context.only !== null && !(await context.views.has(view)))
             return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
@@ -206,7 +206,7 @@ class Worker {
     }
   }
 
-  /** Where a target commits in batches, an attempt that broke may have come further than was known when the chunk was claimed. */
+  /** In a target that commits in batches, a failed attempt may have got further than the claim shows. */
   async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
     const { atomic } = context.store.can
     if (attempt === 1 || atomic === 'chunk') return claim
@@ -243,7 +243,7 @@ class Worker {
     const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
     const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
     const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
-    // Rows that stand where some are to be written are compared with those of the source when everything else is copied.
+    // Chunks whose rows are in the way are compared with the source after everything else is copied.
     if (compared) {
       table.again?.left.add(claim.no)
       emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
@@ -254,7 +254,7 @@ class Worker {
       table.error ??= failureKind(failure).error
       return
     }
-    // One chunk whose rows differ says nothing of the others; a missing right or a lost server does.
+    // Differing rows affect one chunk only; a missing right or a lost server affects all.
     if (kind === 'row' || error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY') return
     table.error ??= error
   }
@@ -264,7 +264,8 @@ class Worker {
     try {
       await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
-      // The ledger is away, or another program has the chunk: its lease ends by itself, and here no worker has it either way.
+      // The ledger is unreachable, or another process has the chunk: its lease expires by itself, and no worker here
+      // has it.
       return this.#letGo(table, claim, 'taken', error)
     }
     this.#letGo(table, claim, reason, error)
@@ -313,14 +314,14 @@ class Worker {
   }
 }
 
-/** What failed of a table is tried again while the run goes on. */
+/** Retries the failed chunks of a table while the run goes on. */
 async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: SteeredWish): Promise<void> {
   const { emit, ledger, name } = context
   const reopened = await ledger.reopenFailed(chunk ?? null)
-  // Another program of the run may have reopened them already.
+  // Another process of the run may have reopened them already.
   const isElsewhere = shared === true && table.ended !== undefined && table.ended.error !== null
   if (reopened > 0 || isElsewhere || (chunk === undefined && table.error !== null)) {
-    // Of a table that was given up, or told of as failed, nobody takes a chunk otherwise.
+    // Otherwise no worker claims chunks of a table that was given up or reported as failed.
     table.done = false
     table.error = null
     table.aside = 0
@@ -337,7 +338,7 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
   })
 }
 
-/** Fires with either of two signals. It can be let go of: runs live long, and chunks are many. */
+/** Aborted with either signal. Disposable, because runs are long and chunks are many: removes its listeners. */
 function linked(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController()
   const pass = (): void => controller.abort(a.aborted ? a.reason : b.reason)
@@ -353,7 +354,7 @@ function linked(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal 
   }
 }
 
-/** @throws SluiceError of the source where the table's chunks mean something in a view that is gone */
+/** @throws SluiceError of the source if the table's chunks belong to a view that is gone */
 async function viewFor(context: TableContext): Promise<SourceView> {
   const view = await context.views.current()
   if (context.only === null || view === context.only) return view

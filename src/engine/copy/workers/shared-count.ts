@@ -1,11 +1,11 @@
-/** Reports what the ledger has of a run that workers share: sums of what single slots reported would count twice, or lose, the chunks of a killed one. */
+/** Totals of a shared run from the ledger: task reports would count a killed task's chunks twice, or lose them. */
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
 
-/** Between two readings, ms. */
+/** Between two reads, ms. */
 const EVERY_MS = 5_000
-/** A ledger of millions of chunks takes seconds to add up: reading takes at most this part of the time. */
+/** Summing millions of chunks takes seconds: reads take at most this share of the time. */
 const PART = 1 / 50
 
 export class SharedCount {
@@ -24,7 +24,7 @@ export class SharedCount {
     this.#wait(EVERY_MS)
   }
 
-  /** Reads once more, behind the last chunk of this turn. A ledger that is away is no failure: the next turn reads it. */
+  /** Reads once more, after this execution's last chunk. An unreachable ledger is no failure: the next one reads it. */
   async end(): Promise<void> {
     this.#isOver = true
     if (this.#timer !== null) clearTimeout(this.#timer)
@@ -38,12 +38,12 @@ export class SharedCount {
 
   async #readAndWait(): Promise<void> {
     const from = this.#clock.ticks()
-    // How long a ledger that is away was waited for says nothing of how long it takes to add up.
+    // A failed read does not show how long summing takes.
     const tookMs = (await this.#read()) ? this.#clock.ticks() - from : 0
     if (!this.#isOver) this.#wait(Math.max(EVERY_MS, tookMs / PART))
   }
 
-  /** @returns whether the ledger has answered */
+  /** @returns false if the ledger did not answer */
   async #read(): Promise<boolean> {
     try {
       this.#report(await this.#shared.totals())

@@ -1,22 +1,22 @@
-/** Slows a copy down while its target answers much slower than usual, as far as that helps. */
+/** Slows a copy down while its target answers much slower than usual, as long as that helps. */
 import type { Latency as LatencyOf } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { Latency } from './latency.ts'
 import type { Throttle } from './throttle.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** What a call costs apart from its bytes counts as so many of them. */
+/** Fixed cost of a call, as bytes. */
 const LEAST_BYTES = MEBIBYTE / 4
 /** Frames are many and small, and most of them only fill a buffer. */
 const FRAME_BYTES = MEBIBYTE
-/** Milliseconds for a mebibyte of rows, and for the end of a chunk, that harm nobody. */
+/** Harmless milliseconds for a mebibyte of rows, and for the end of a chunk. */
 const FINE_ROWS_MS = 500
 const FINE_COMMIT_MS = 2000
 const LOOK_MS = 1000
 const TOLD_EVERY = 5
-/** After so many ticks at its slowest without an effect, the copy is not what makes the target slow. */
+/** After this many ticks at the slowest rate without effect, the copy is not the cause. */
 const GIVE_UP_TICKS = 60
-/** Of what it was when the rate was first lowered. */
+/** Lowering the rate has helped below this share of the latency at its beginning. */
 const HELPED = 0.8
 
 export class SlowTarget {
@@ -39,12 +39,12 @@ export class SlowTarget {
     this.#commits = new Latency(clock, FINE_COMMIT_MS)
   }
 
-  /** The target took a batch of rows. */
+  /** The target accepted a batch of rows. */
   wrote(ms: number, bytes: number): void {
     this.#rows.note((ms * MEBIBYTE) / Math.max(LEAST_BYTES, bytes))
   }
 
-  /** The target made room for a piece of a stream. */
+  /** The target accepted a piece of a stream. */
   streamed(ms: number, bytes: number): void {
     this.#frames.ms += ms
     this.#frames.bytes += bytes
@@ -57,7 +57,7 @@ export class SlowTarget {
     this.#commits.note(ms)
   }
 
-  /** To be called often: looks once a second. */
+  /** Call often; acts once a second. */
   look(): void {
     const now = this.#clock.ticks()
     if (now - this.#lookedAt < LOOK_MS) return
@@ -79,7 +79,7 @@ export class SlowTarget {
     this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, told(slow.p95, slow.baseline))
     if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED) return
     if (++this.#atLeast < GIVE_UP_TICKS) return
-    // Fewer rows do not make it faster: somebody else keeps it busy, or it has become slow.
+    // Fewer rows do not make it faster: other programs keep it busy, or it has become slow.
     slow.accept()
     this.#throttle.lift()
   }

@@ -1,6 +1,6 @@
 /**
- * What a person turns while a copy runs: from the screen, or over the control socket. Whoever speaks last is heeded. Workers look here before they
- * take a chunk, and while they have one.
+ * Settings that a user changes while a copy runs, from the screen or over the control socket. The latest request
+ * counts. Workers check them before they claim a chunk, and while they have one.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Held } from '../../../model/run/table-wish.ts'
@@ -10,20 +10,20 @@ export type { Held } from '../../../model/run/table-wish.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {
-  /** Fires when it is to be given back. */
+  /** Aborted when it is to be given back. */
   readonly given: AbortSignal
-  /** Fires when it need not wait any longer for its next try. */
+  /** Aborted when its next attempt need not wait any longer. */
   readonly wake: AbortSignal
 }
 
 type Controls = { readonly given: AbortController; readonly wake: AbortController }
 
 export class Steering {
-  /** Tables of this run by the names of the source; wishes for others are refused. */
+  /** Tables of this run by source name; requests for others are refused. */
   tables: readonly string[] = []
-  /** Told of every wish that is heeded, with the table's whole name. */
+  /** Called for every applied request, with the table's full name. */
   onWish: (wish: Wish) => void = () => undefined
-  /** Why a wish cannot be heeded now, whatever it is about; null where it can. @throws nothing */
+  /** Why a request cannot be applied now, of any kind; null if it can. @throws nothing */
   refusal: (wish: Wish) => SluiceError | null = ({ act }) =>
     act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no lanes') : null
   readonly #control: RunControl | undefined
@@ -38,13 +38,10 @@ export class Steering {
   readonly #flights = new Map<string, Controls>()
   #retries: SteeredWish[] = []
   readonly #stop = new AbortController()
-  /** Fires when no further chunk may begin. */
+  /** Aborted when no further chunk may begin. */
   readonly stop: AbortSignal
 
-  /**
-   * @param asked workers as the command says
-   * @param rate rows a second, or null
-   */
+  /** @param asked workers on the command line @param rate rows per second, or null */
   constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
     this.#asked = asked
     this.#rate = rate
@@ -64,28 +61,28 @@ export class Steering {
     return this.#rate
   }
 
-  /** Lanes that a stream is to have; null where nobody has asked. */
+  /** Requested number of apply workers; null if none was requested. */
   get lanesNow(): number | null {
     return this.#lanes
   }
 
-  /** Whether the table, all of it, is held back. */
+  /** State of the whole table; null if it is not paused or skipped. */
   table(name: string): Held | null {
     return this.#tables.get(name) ?? null
   }
 
-  /** Numbers of chunks of a table that are held back one by one. */
+  /** Numbers of a table's chunks that are paused or skipped one by one. */
   chunks(table: string, why: Held): readonly string[] {
     return [...(this.#chunks.get(table) ?? [])].flatMap(([no, held]) => (held === why ? [no] : []))
   }
 
-  /** Whether anything of the table is left to a later run. */
+  /** True if any part of the table is left to a later run. */
   leavesOut(table: string): boolean {
     return this.table(table) === 'skipped' || this.chunks(table, 'skipped').length > 0
   }
 
   /**
-   * A wish that can be heeded, with the whole name of its table.
+   * The request with the full name of its table, if it can be applied.
    * @throws SluiceError BAD_FLAG for a table that the run does not copy, or a chunk that it does not have
    */
   checked(wish: Wish): Wish {
@@ -100,7 +97,7 @@ export class Steering {
     return { ...wish, table }
   }
 
-  /** Whether the wish is about a table that other programs of a shared run have, and this one does not. */
+  /** True if the request is about a table of a shared run that other processes have, and this one does not. */
   isForOthers(wish: Wish): boolean {
     if (!('table' in wish) || wish.shared !== true || this.refusal(wish) !== null) return false
     return !this.tables.some((table) => isNamed(table, wish.table))
@@ -131,19 +128,19 @@ export class Steering {
     this.onWish(known)
   }
 
-  /** From now on the chunks of the table are known: there is none with a larger number. */
+  /** The chunks of the table are known now: none has a larger number. */
   noteLastChunk(table: string, no: bigint): void {
     this.#last.set(table, no)
   }
 
-  /** What is to be tried again and has not been yet; each wish is given once. */
+  /** Requests to retry that are still open; each is returned once. */
   takeRetries(table: string): readonly SteeredWish[] {
     const mine = this.#retries.filter((wish) => wish.table === table)
     if (mine.length > 0) this.#retries = this.#retries.filter((wish) => wish.table !== table)
     return mine
   }
 
-  /** A worker has a chunk until it lands. */
+  /** A worker has a chunk until `land`. */
   fly(table: string, chunk: number): Flight & { readonly land: () => void } {
     const controls = { given: new AbortController(), wake: new AbortController() }
     const key = flightKey(table, String(chunk))
@@ -155,14 +152,14 @@ export class Steering {
     }
   }
 
-  /** As the control socket tells it. */
+  /** State for the control socket. */
   state(): Readonly<Record<string, unknown>> {
     const which = (why: Held): readonly string[] => [
       ...[...this.#tables].flatMap(([table, held]) => (held === why ? [table] : [])),
       ...[...this.#chunks.keys()].flatMap((table) => this.chunks(table, why).map((no) => `${table}#${no}`)),
     ]
     return {
-      // Lanes are asked of a run that follows only, which has no workers.
+      // Apply workers are set only in a run with a stream, which has no other workers.
       ...(this.#lanes === null ? { workers: this.workersNow } : { lanes: this.#lanes }),
       rate: this.rateNow,
       paused: this.isPaused,
@@ -180,14 +177,14 @@ export class Steering {
       else {
         const chunks = this.#chunks.get(table) ?? new Map<string, Held>()
         this.#chunks.set(table, chunks.set(chunk, why))
-        // One that is held open would keep its transaction and its locks: it is given back, and begun anew later.
+        // A paused chunk would keep its transaction and locks open, so it is given back and copied again later.
         this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'given back as asked'))
       }
       return
     }
     if (chunk === undefined) {
       this.#tables.delete(table)
-      // Chunks that were left to another run stay left: they are named one by one.
+      // Skipped chunks stay skipped: they are named one by one.
       for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return
@@ -197,7 +194,7 @@ export class Steering {
     }
   }
 
-  /** By its whole name, or by its last part where only one table has it. */
+  /** By its full name, or by its last part if only one table has it. */
   #tableOf(name: string): string {
     if (this.tables.includes(name)) return name
     const [one, ...more] = this.tables.filter((table) => isNamed(table, name))
@@ -213,7 +210,7 @@ export class Steering {
   }
 }
 
-/** By its whole name, or by its last part. */
+/** By its full name, or by its last part. */
 const isNamed = (table: string, name: string): boolean => table === name || table.endsWith(`.${name}`)
-/** No name of a table holds this. */
+/** No table name contains U+0000. */
 const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

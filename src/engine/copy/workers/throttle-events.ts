@@ -1,10 +1,10 @@
-/** The throttle of a run, which tells by events whenever it slows down. */
+/** The throttle of a run, which emits an event whenever it slows down or recovers. */
 import { dec } from '../../../model/run/event.ts'
 import type { CopyRun } from '../copy-run.ts'
 import type { Steering } from './steering.ts'
 import { Throttle } from './throttle.ts'
 
-/** @param steering says which rate a person has asked for */
+/** @param steering has the rate that the user requested */
 export function toldThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, steering: Steering): Throttle {
   return new Throttle({
     clock,

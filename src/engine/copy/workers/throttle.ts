@@ -1,36 +1,36 @@
 /**
- * How fast rows may go: a rate that a person sets, and one that halves when the target or the source says that it is too much, or answers slowly,
- * and grows again while all is well (additive increase, multiplicative decrease).
+ * Rate limit for rows: one that the user sets, and one that halves when target or source is overloaded or answers
+ * slowly, and grows again while all is well (additive increase, multiplicative decrease).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Latency } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** How long nothing changes after a halving, and after how many quiet seconds the rate grows by a twentieth of what it was. */
+/** Time without changes after a halving; quiet time after which the rate grows by a twentieth of its earlier value. */
 const COOL_DOWN_MS = 10_000
 const QUIET_MS = 5_000
 const SLOWEST = 50
-/** A limit that the run has stayed below this many times over is none any more. */
+/** The limit is lifted once it has grown to this multiple of the rate before the halving. */
 const OUTGROWN = 1.5
-/** Rows that may go at once after a pause: a second's worth. */
+/** Rows that may go at once after a pause: those of one second. */
 const BURST_SECONDS = 1
 
-/** So long a batch may go on at its rate when the run is asked to stop, ms: what it has not written by then is given back. */
+/** How long a batch may go on at its rate after a stop, ms; the rest is given back. */
 const STOP_MS = 3_000
 
-/** How far a target that only answers slowly can push the rate down, of what it was. */
+/** Lowest share of the earlier rate to which slow answers alone can lower it. */
 const LEAST_SHARE = 1 / 8
 
-/** @param latency set where nobody complains, but answers take long */
+/** @property latency set if there is no error, only slow answers */
 export type Pressure = { readonly reason: string; readonly rate: number; readonly latency?: Latency }
 
 export type ThrottleOptions = {
   readonly clock: Clock
-  /** What a person has set; null for no limit. */
+  /** The user's limit; null for none. */
   readonly asked: () => number | null
   readonly onChange: (pressure: Pressure | null) => void
-  /** Fires when no further chunk may begin. */
+  /** Aborted when no further chunk may begin. */
   readonly stop?: AbortSignal
   readonly sleep?: (ms: number) => Promise<unknown>
 }
@@ -45,9 +45,9 @@ export class Throttle {
   #last: Promise<void> = Promise.resolve()
   /** Rows of the last seconds, for the rate at which trouble began. */
   #recent: { readonly at: number; rows: number }[] = []
-  /** Whether the rate may go up again. */
+  /** Whether the rate may grow again. */
   mayGrow = true
-  /** Rows a second before any of the slowness that now is. */
+  /** Rows per second before the current slowness. */
   #unhurried: number | null = null
   #stoppedAt: number | null = null
 
@@ -56,37 +56,37 @@ export class Throttle {
     this.#filledAt = options.clock.ticks()
   }
 
-  /** Rows a second that may go now; null for no limit. */
+  /** Current limit in rows per second; null for none. */
   get limit(): number | null {
     const asked = this.#options.asked()
     if (this.#limit === null) return asked
     return asked === null ? this.#limit : Math.min(asked, this.#limit)
   }
 
-  /** Whether a target that only answers slowly can push it no further. */
+  /** True if slow answers alone cannot lower the rate further. */
   get isSlowest(): boolean {
     return this.#limit !== null && this.#unhurried !== null && this.#limit <= this.#least(this.#unhurried)
   }
 
-  /** So many rows went, or are about to: with or without a limit. */
+  /** Counts rows that went, or are about to go, with or without a limit. */
   moved(rows: number): void {
     const now = this.#options.clock.ticks()
     const last = this.#recent.at(-1)
-    // Frames are many.
+    // Merge, because frames are many.
     if (last !== undefined && now - last.at < 100) last.rows += rows
     else this.#recent.push({ at: now, rows })
     while ((this.#recent[0]?.at ?? now) < now - COOL_DOWN_MS) this.#recent.shift()
   }
 
-  /** So many more rows went than were taken, or fewer: they were guessed. What comes next waits for them. */
+  /** Corrects a guess: this many more rows went than were taken (negative: fewer). The next rows wait for them. */
   settle(rows: number): void {
     this.moved(rows)
     if (this.limit !== null) this.#allowance -= rows
   }
 
   /**
-   * As `take`, in parts of a second each, so that it is seen that a batch goes on, however slow the rate. Without a limit nothing waits.
-   * @param left told after each part, and in the end, how many rows still wait
+   * As `take`, in parts of one second each, so that progress is visible at any rate. Without a limit nothing waits.
+   * @param left called after each part, and at the end, with the number of rows that still wait
    * @throws SluiceError as `take`
    */
   async paced(rows: number, signal: AbortSignal, left: (rows: number) => void): Promise<void> {
@@ -101,8 +101,8 @@ export class Throttle {
   }
 
   /**
-   * Waits until so many rows may go; whoever came first goes first.
-   * @throws SluiceError STOPPED where they may not go within three seconds after the run was asked to stop
+   * Waits until this many rows may go, in the order of calls.
+   * @throws SluiceError STOPPED if they may not go within three seconds after a stop
    */
   async take(rows: number, signal: AbortSignal): Promise<void> {
     const before = this.#last
@@ -118,7 +118,7 @@ export class Throttle {
 
   async #take(rows: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      // Also while a large batch is being paid off, which may take longer than the trouble lasts.
+      // Also while a large batch is waited for, which may take longer than the trouble lasts.
       this.#grow()
       const limit = this.limit
       const now = this.#options.clock.ticks()
@@ -129,7 +129,7 @@ export class Throttle {
       }
       this.#allowance = Math.min(limit * BURST_SECONDS, this.#allowance + ((now - this.#filledAt) / 1000) * limit)
       this.#filledAt = now
-      // A batch that is larger than all that may gather goes when as much as may gather is there, and is paid off afterwards.
+      // A batch above the burst goes once the full burst is available; the following rows wait for the rest.
       if (this.#allowance >= Math.min(rows, limit * BURST_SECONDS)) {
         this.#allowance -= rows
         return
@@ -151,8 +151,8 @@ export class Throttle {
   }
 
   /**
-   * The other side says that it is too much.
-   * @param latency where it only answers slowly: that may have other causes than this copy, and pushes the rate down only so far
+   * The other side is overloaded.
+   * @param latency set if it only answers slowly: other causes are possible, so the rate is lowered only to a share
    */
   pressed(reason: string, latency?: Latency): void {
     const now = this.#options.clock.ticks()
@@ -161,7 +161,7 @@ export class Throttle {
     if (latency !== undefined) this.#unhurried ??= rate
     const least = latency === undefined ? SLOWEST : this.#least(this.#unhurried ?? rate)
     const limit = Math.max(least, Math.floor(rate / 2))
-    // Pushed as far as it goes: nothing changes, and nothing is told again.
+    // At the lowest rate: nothing changes, and nothing is reported again.
     if (limit >= rate) return
     this.#before = rate
     this.#limit = limit
@@ -169,7 +169,7 @@ export class Throttle {
     this.#options.onChange({ reason, rate: limit, ...(latency === undefined ? {} : { latency }) })
   }
 
-  /** There is no limit any more but what a person has set. */
+  /** Removes every limit but the user's. */
   lift(): void {
     if (this.#limit === null) return
     this.#limit = null

@@ -1,4 +1,7 @@
-/** A copy told in the tables of the Cassandra Data Migrator: before it, what an earlier run has left; then range by range; at last what it came to. */
+/**
+ * Records a copy in the tables of the Cassandra Data Migrator. Before it: finds what an earlier run left. During it:
+ * each range. At the end: the totals.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
@@ -34,7 +37,7 @@ type Followed = {
   readonly ledger: ChunkLedger
   readonly ring: TokenRange
   readonly chunks: Map<string, TokenRange>
-  /** Rows that were read of a chunk so far. */
+  /** Rows read so far, by chunk. */
   readonly read: Map<string, bigint>
 }
 
@@ -46,7 +49,7 @@ export class CopyTrack {
   readonly #tables = new Map<string, Followed>()
   #told = false
 
-  /** @returns null where a copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING for what cannot be */
+  /** @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if impossible */
   static of(around: TrackSurroundings, planned: PlannedCopy): CopyTrack | null {
     const { track } = around.operation
     if (track === undefined) return null
@@ -71,7 +74,7 @@ export class CopyTrack {
     return new CopyTrack(track, around)
   }
 
-  /** Whether a run is asked for what another one has left, and the target knows that run. */
+  /** True if the command continues an earlier run (`--prev-run-id`), and the target knows that run. */
   static async goesOn(
     { operation: { track }, to, database }: Omit<TrackSurroundings, 'run' | 'owner'>,
     planned: PlannedCopy,
@@ -90,9 +93,9 @@ export class CopyTrack {
   }
 
   /**
-   * Looks for what an earlier run has left.
-   * @returns the ranges that are wanted; null where all are
-   * @throws SluiceError BAD_FLAG where the number of the run is taken, and what the target says
+   * Finds what an earlier run left.
+   * @returns the wanted ranges; null for all
+   * @throws SluiceError BAD_FLAG if the run number is taken; errors of the target
    */
   async before(planned: PlannedCopy): Promise<RingWish['ranges'] | null> {
     let ranges: RingWish['ranges'] | null = null
@@ -116,7 +119,7 @@ export class CopyTrack {
     return ranges
   }
 
-  /** Writes the new run of each table that has anything left to do. */
+  /** Writes the new run of each table that has work left. */
   async begin(planned: PlannedCopy, tables: readonly TableRun[]): Promise<void> {
     for (const { name, context } of tables) {
       const one = planned.tables.find(({ source }) => tableText(source.table) === name)
@@ -152,7 +155,7 @@ export class CopyTrack {
     }
   }
 
-  /** What was told in the tables of each table so far, by the name of the source's. */
+  /** Tracked tables, by the name of the source's table. */
   get tables(): ReadonlyMap<string, TrackedTable> {
     return new Map([...this.#tables].map(([name, { table }]) => [name, table]))
   }
@@ -200,12 +203,12 @@ export class CopyTrack {
     }
   }
 
-  /** Brings the rows of this run to what the ledger says, and ends runs that were killed. Failures are told, and change nothing else. */
+  /** Aligns the recorded ranges of this run with the ledger, and ends killed runs. Failures are only reported. */
   async end(): Promise<void> {
     const own = BigInt(this.#around.run.runId)
     for (const [name, { table, copy, ledger, ring }] of this.#tables) {
       try {
-        // What another run has done meanwhile is told in its own rows.
+        // Ranges done by another run are recorded in that run's rows.
         const completed = await ledger.some(CLOSED)
         const done = completed.filter(({ runId }) => runId === own)
         const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
@@ -216,7 +219,7 @@ export class CopyTrack {
           table.ended(range, chunk.quarantined === 0n ? 'PASS' : 'FAIL', countsOf([chunk]))
         }
         await table.end(new Set(others.map(([, { low }]) => low)))
-        // The lease of a run that was killed may have outlived the beginning of this one.
+        // The lease of a killed run may have expired only after this run began.
         await settleDeadRuns(copy, table.runId)
       } catch (error) {
         this.#trouble(name, error)
@@ -249,7 +252,7 @@ export class CopyTrack {
     }
   }
 
-  /** What is left of the pending ranges, whichever run has done the others. */
+  /** Pending ranges that are not copied yet, by any run. */
   async #left(
     one: PlannedTable,
     { run, pending }: Previous,
@@ -258,14 +261,14 @@ export class CopyTrack {
     const ring = RINGS[one.source.ring?.partitioner ?? 'murmur3']
     const whole = chunks.filter(({ status, quarantined }) => status === 'completed' && quarantined === 0n)
     const tokens = whole.flatMap((chunk) => tokensOf(chunk, ring).map(([, range]) => range))
-    // Ranges of a comparison are to be done again whatever a copy before it has done.
+    // Ranges of a comparison are done again, even if an earlier copy completed them.
     const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
     const left = pending.filter((range) => !done.includes(range))
     if (this.#wish.previous !== undefined || this.#wish.autoRerun === true) await this.#reopen(one, chunks, left, ring)
     return left
   }
 
-  /** What the ledger calls done, and the earlier run does not: rows that were set aside, and differences. */
+  /** Reopens chunks done in the ledger but not in the earlier run: with quarantined rows or differences. */
   async #reopen(
     one: PlannedTable,
     chunks: readonly StoredChunk[],
@@ -302,7 +305,7 @@ export class CopyTrack {
   }
 }
 
-/** A copy that goes on by itself names the run before it too. @param own which may have been written down already, without an answer */
+/** A copy that resumes by itself also names the earlier run. @param own may be stored already, after a lost reply */
 async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
   const runs = await store.runs(targetName.name)
   return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n

@@ -1,6 +1,6 @@
 /**
- * Runs that were stopped or killed, and say so in neither table: their own ranges that the ledger knows to be done become PASS, and the run ENDED. A range
- * that a later run has done stays as the dead run left it.
+ * Copies that were stopped or killed but are not recorded so. Their own ranges that the ledger has as done become PASS,
+ * and the run becomes ENDED. Ranges that a later run completed keep the state in which the dead run left them.
  */
 import { tokensOfRange, type TokenRange } from '../../../../model/copy/ring.ts'
 import type { LedgerDatabase } from '../../../../model/copy/port.ts'
@@ -25,9 +25,10 @@ export type TrackedCopy = {
 }
 
 /**
- * Settles every copy of a table that is called STARTED, but for those of which a worker holds a chunk and for those of other tools.
- * @param except the run that asks
- * @throws SluiceError what the target says
+ * Settles every copy of a table that is recorded as STARTED, except runs with a chunk claimed by a worker, and runs of
+ * other tools.
+ * @param except the calling run
+ * @throws SluiceError errors of the target
  */
 export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): Promise<void> {
   const { store, table, key, ledger, database } = copy
@@ -45,10 +46,10 @@ export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): 
 }
 
 /**
- * Marks ranges of a run as PASS that chunks of its own have done.
- * @param own chunks that the run has copied
- * @returns all ranges of the run, as they stand then
- * @throws SluiceError what the target says
+ * Marks ranges of a run as PASS if its own chunks completed them.
+ * @param own chunks that the run copied
+ * @returns all ranges of the run, updated
+ * @throws SluiceError errors of the target
  */
 async function settleRanges(
   { store, table, ring }: TrackedCopy,
@@ -61,7 +62,7 @@ async function settleRanges(
   return ranges.map((range) => passed.find(({ low }) => low === range.low) ?? range)
 }
 
-/** Ranges that nobody has told the end of, and that these chunks have done, as PASS with what they came to. */
+/** Ranges without a recorded end that these chunks completed, as PASS with their counts. */
 export function passedRanges(
   ranges: readonly TrackedRange[],
   chunks: readonly StoredChunk[],
@@ -89,7 +90,7 @@ async function endRun({ store, now }: TrackedCopy, run: TrackedRun, ranges: read
   await store.putRun({ ...run, status: 'ENDED', ended: now(), info: runInfo('MIGRATE', counts, passed, failed) })
 }
 
-/** The number of a chunk and its tokens; none for a chunk of another kind. */
+/** Number and tokens of a chunk; empty for a chunk without a key range. */
 export function tokensOf({ no, range }: StoredChunk, ring: TokenRange): readonly (readonly [string, TokenRange])[] {
   return range.by === 'key' ? [[String(no), tokensOfRange(range, ring)]] : []
 }

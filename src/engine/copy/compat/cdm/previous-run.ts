@@ -1,4 +1,4 @@
-/** Which run a new one goes on with, and what that has left: as the Cassandra Data Migrator decides it. */
+/** Selects the run that a new run continues, and its pending ranges, by the rules of the Cassandra Data Migrator. */
 import { mergedTokens, remainingTokens, type TokenRange } from '../../../../model/copy/ring.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RunType, TrackedRange, TrackedRun, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
@@ -9,14 +9,14 @@ const PENDING: ReadonlySet<TrackStatus> = new Set(['NOT_STARTED', 'STARTED', 'FA
 
 export type Previous = {
   readonly run: TrackedRun
-  /** Ranges that are to be done, ascending; none where nothing is left. */
+  /** Ranges to be done, ascending; empty if nothing is left. */
   readonly pending: readonly TrackedRange[]
 }
 
 /**
- * The run that is gone on with, of those that the tables hold.
- * @returns `lost` names a run that was asked for and that there is not, or that never started
- * @throws SluiceError BAD_FLAG where the number of the new run is taken
+ * Selects the run to continue from the tracking tables.
+ * @returns `lost`: number of a requested run that does not exist or never started
+ * @throws SluiceError BAD_FLAG if the number of the new run is taken
  */
 export async function previousRun(
   store: TrackStore,
@@ -42,14 +42,14 @@ export async function previousRun(
   return { previous: { run, pending: ranges.filter(({ status }) => PENDING.has(status)) }, lost: null }
 }
 
-/** Only the latest of its type counts: an older one that failed has been gone on with since. */
+/** Only the latest run of its type counts: an older failed run has been continued since. */
 function latestUnfinished(runs: readonly TrackedRun[], type: RunType): TrackedRun | undefined {
   const latest = runs.filter((run) => run.type === type).toSorted((a, b) => (a.runId < b.runId ? 1 : -1))[0]
   if (latest === undefined) return undefined
   return latest.status !== 'ENDED' || failedRanges(latest.info) > 0 ? latest : undefined
 }
 
-/** Ranges that nobody has come to tell of, and that are done by now. */
+/** Pending ranges that `done` covers completely: their end was not recorded. DIFF ranges never count as done. */
 export function doneSince(pending: readonly TrackedRange[], done: readonly TokenRange[]): readonly TrackedRange[] {
   const merged = mergedTokens(done)
   return pending.filter((range) => range.status !== 'DIFF' && remainingTokens([range], merged).length === 0)

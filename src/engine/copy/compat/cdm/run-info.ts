@@ -1,4 +1,4 @@
-/** `run_info` of the Cassandra Data Migrator's tables: counters as one text, in the order that it has them in. */
+/** `run_info` in the Cassandra Data Migrator's tables: counters as one text, in its order. */
 import type { RunType } from '../../../../model/copy/track-port.ts'
 
 const NAMES = {
@@ -8,7 +8,7 @@ const NAMES = {
 
 export type CountName = (typeof NAMES)[RunType][number]
 
-/** Of one range, or of a whole run; 0 for what is not there. */
+/** Of one range or of a whole run; an absent counter is 0. */
 export type Counts = Partial<Readonly<Record<CountName, bigint>>>
 
 /** Counters with their names, in order. */
@@ -40,7 +40,7 @@ export function sumCounts(all: Iterable<Counts>): Counts {
   return sum
 }
 
-/** The counters that a text holds, without those of ranges; none for a text of another form. */
+/** Parses the counters of a text, without those of ranges; empty for a text of another form. */
 export function countsOfInfo(type: RunType, info: string | null): Counts {
   const counts: Partial<Record<CountName, bigint>> = {}
   for (const name of NAMES[type]) {
@@ -50,7 +50,7 @@ export function countsOfInfo(type: RunType, info: string | null): Counts {
   return counts
 }
 
-/** How many ranges a text says failed; 0 where it says nothing. */
+/** Number of failed ranges in a text; 0 if it names none. */
 export function failedRanges(info: string | null): number {
   return Number(/Partitions Failed: (\d+)/.exec(info ?? '')?.[1] ?? 0)
 }

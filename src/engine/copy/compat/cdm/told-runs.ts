@@ -1,4 +1,4 @@
-/** A copy as the Cassandra Data Migrator tells of it: events for those who came with its files, beside our own. */
+/** Events that report a copy as the Cassandra Data Migrator does, for users of its files; our own events come too. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
@@ -20,7 +20,7 @@ export class ToldRuns {
     this.#track = track
   }
 
-  /** For each table that lies on a ring. */
+  /** One event for each table with a token ring. */
   begin(planned: PlannedCopy, tables: readonly TableRun[]): readonly CopyEvent[] {
     if (this.#operation.cdmLines !== true && this.#track === null) return []
     const events: CopyEvent[] = []
@@ -31,7 +31,7 @@ export class ToldRuns {
       const { min, max, coverage } = this.#operation.ring ?? {}
       const tracked = this.#track?.tables.get(name)
       const previous = this.#track?.previousOf(name) ?? null
-      // Where nothing is left no run is written, so that there is none to name.
+      // If nothing is left, no run is written, so there is no run to name.
       const isDone = this.#track !== null && tracked === undefined
       events.push({
         type: 'run.tracked',

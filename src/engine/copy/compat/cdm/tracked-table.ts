@@ -1,12 +1,12 @@
 /**
- * One run over one table in `cdm_run_info` and `cdm_run_details`. What is told of ranges is written a little later and together, and all of it before
- * the run ends; what a killed program did not come to write, the next run finds in the ledger.
+ * One run over one table in `cdm_run_info` and `cdm_run_details`. Changes of ranges are written together after a short
+ * delay, and all of them before the run ends. What a killed process did not write, the next run finds in the ledger.
  */
 import type { TokenRange } from '../../../../model/copy/ring.ts'
 import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
 import { runInfo, sumCounts, type Counts } from './run-info.ts'
 
-/** How long a change may wait for others, in milliseconds. */
+/** How long a change may wait to be written with others, in milliseconds. */
 const WAIT_MS = 250
 
 export type TrackedTableOptions = {
@@ -19,7 +19,7 @@ export type TrackedTableOptions = {
   readonly previous: bigint
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Told when the tables cannot be written; what was to be written is tried again. */
+  /** Called when the tables cannot be written; the changes are tried again. */
   readonly onTrouble: (error: unknown) => void
 }
 
@@ -44,12 +44,12 @@ export class TrackedTable {
     return this.#options.previous
   }
 
-  /** Ranges that were told of. */
+  /** Number of recorded ranges. */
   get size(): number {
     return this.#ranges.size
   }
 
-  /** Writes the run and all of its ranges. @throws SluiceError what the target says */
+  /** Writes the run and all of its ranges. @throws SluiceError errors of the target */
   async begin(ranges: readonly TokenRange[]): Promise<void> {
     const { store, table, runId, now } = this.#options
     this.#started = now()
@@ -66,7 +66,7 @@ export class TrackedTable {
     this.#set(range, 'STARTED', null, this.#options.now())
   }
 
-  /** The range is free again, and nothing is left of what was done with it. */
+  /** The range is free again; nothing done with it is kept. */
   released(range: TokenRange): void {
     this.#set(range, 'NOT_STARTED', null, null)
   }
@@ -77,12 +77,12 @@ export class TrackedTable {
     this.#set(range, status, runInfo(this.#options.type, counts, failed ? 0 : 1, failed ? 1 : 0), null)
   }
 
-  /** As they stand now, ascending. */
+  /** Current ranges, ascending. */
   ranges(): readonly TrackedRange[] {
     return [...this.#ranges.values()].toSorted((a, b) => (a.low < b.low ? -1 : 1))
   }
 
-  /** Counters of all ranges that have ended. */
+  /** Counters of all ended ranges. */
   totals(): { readonly counts: Counts; readonly passed: number; readonly failed: number } {
     const ranges = [...this.#ranges.values()]
     const passed = ranges.filter(({ status }) => ['PASS', 'DIFF', 'DIFF_CORRECTED'].includes(status)).length
@@ -91,9 +91,10 @@ export class TrackedTable {
   }
 
   /**
-   * Writes what is left to write, and how the run ended: ENDED also where ranges failed; a run that was stopped before all of its ranges stays STARTED.
-   * @param elsewhere lower ends of ranges that another run has done: nothing is left to do there, and this run says nothing of them
-   * @throws SluiceError what the target says
+   * Writes pending changes and the end of the run. ENDED even if ranges failed; a run stopped before all of its ranges
+   * were done stays STARTED.
+   * @param elsewhere lower ends of ranges that another run completed: they do not keep this run open
+   * @throws SluiceError errors of the target
    */
   async end(elsewhere: ReadonlySet<bigint> = new Set()): Promise<void> {
     await this.flush()
@@ -103,7 +104,7 @@ export class TrackedTable {
     await this.#putRun(open ? 'STARTED' : 'ENDED', true)
   }
 
-  /** @throws SluiceError what the target says */
+  /** @throws SluiceError errors of the target */
   async flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null

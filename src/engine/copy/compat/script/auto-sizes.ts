@@ -1,13 +1,10 @@
-/** `--preset auto`: the sizes of the parallel script by how large the tables are that are copied. */
+/** `--preset auto`: sizes of the parallel script, chosen by the size of the tables. */
 import { presetBySize, SCRIPT_PRESETS, type ScriptSizes } from '../../../../model/copy/script-presets.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { Run } from '../../../run/run-context.ts'
 
-/**
- * What nobody has set is set as the largest table asks for, by what the source says of its rows, and told.
- * @throws SluiceError of the source
- */
+/** Sets sizes that the user left open by the largest row estimate; reports them. @throws SluiceError of the source */
 export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
   const { auto = [] } = operation.script ?? {}
   if (auto.length === 0) return operation
@@ -25,7 +22,7 @@ export async function sizedCopy(operation: CopyOperation, from: CopyStore, run: 
   return {
     ...operation,
     workers,
-    // A store that is no Cassandra takes its batches from here.
+    // Stores other than Cassandra take their batch size from here.
     ...(batchRows === undefined || operation.batchRows === undefined ? {} : { batchRows }),
     cassandra: {
       ...operation.cassandra,

@@ -1,4 +1,4 @@
-/** Rows that a copy could only write at ONE, looked up at the level that is asked for; what is not found there is written again. */
+/** Checks rows written only at level ONE: reads them at the requested level, and writes missing ones again. */
 import { equalDigests, type Row, type Stamp } from '../../../../model/copy/rows.ts'
 import { RowSum } from '../../../../model/copy/row-hash.ts'
 import { keyTextOf } from '../../../../model/copy/key-text.ts'
@@ -29,10 +29,10 @@ export type Around = {
 const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 
 /**
- * Checks the rows of one list, and notes that nobody needs to do so again.
- * @param plan under which they were copied, with rows of equal key written over
- * @returns rows that were found as the source has them, and rows that had to be written again
- * @throws SluiceError PROOF_FAILED where the target does not hold what was written
+ * Checks the rows of one list, and marks the list as done.
+ * @param plan under which they were copied, but overwriting rows of equal key
+ * @returns rows found as the source has them, and rows written again
+ * @throws SluiceError PROOF_FAILED if the target does not hold what was written
  */
 export async function recheck(
   list: Recheck,
@@ -72,7 +72,7 @@ export async function recheck(
     const only = new Set(rows.map((row) => keyTextOf(row, positions)))
     return equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
   }
-  // Rows that the source has no more are no matter of a copy.
+  // Rows that the source no longer has are ignored.
   let brought = 0
   await withWriter(to.target(), wish, async (writer) => {
     if (rows.length > 0 && !(await isThere(writer))) {
@@ -89,7 +89,7 @@ export async function recheck(
   return { found: rows.length - brought, brought }
 }
 
-/** The keys of the target in the columns of the source's. @throws SluiceError UNSUPPORTED_KEY */
+/** The target's keys in the order of the source's key columns. @throws SluiceError UNSUPPORTED_KEY */
 function sourceKeys(plan: TablePlan, keys: readonly Key[]): readonly Key[] {
   const inRow = plan.target.key.map((name) => plan.columns.findIndex(({ to }) => to === name))
   const at = keyPositions(plan).map((position) => inRow.indexOf(position))

@@ -1,4 +1,4 @@
-/** What each table of a copy came to, in this run and before it: a fold of its events. */
+/** Results per table of a copy, in this run and earlier ones, folded from its events. */
 import { dec, type CopySummaryLine, type Dec, type TableStatus } from '../../../../model/run/event.ts'
 import type { CopyEvent } from '../../copy-run.ts'
 import type { ErrorInfo } from '../../../../shared/errors.ts'
@@ -6,7 +6,7 @@ import type { ErrorInfo } from '../../../../shared/errors.ts'
 type Sums = {
   status: TableStatus
   written: bigint
-  /** Rows in the target and rows set aside, by any run; null where the table did not come to its end. */
+  /** Rows in the target and quarantined rows, by all runs; null if the table did not finish. */
   all: { readonly there: bigint; readonly aside: bigint } | null
   failed: bigint
   fallback: bigint
@@ -59,7 +59,7 @@ export class CopySummary {
     }
   }
 
-  /** Tables with problems first, then those whose rows are not all there at the level that was asked for; else as they began. */
+  /** Failed tables first, then tables with rows below the requested consistency level; otherwise in start order. */
   lines(): readonly CopySummaryLine[] {
     const lines = [...this.#tables].map(([table, sums]) => ({ table, sums, weight: weightOf(sums) }))
     return lines
@@ -79,7 +79,7 @@ export class CopySummary {
       }))
   }
 
-  /** Errors of a chunk count as passed only when it is done. */
+  /** Retries count as recovered only when the chunk is done. */
   #takeRetries(event: { readonly table: string; readonly chunk: string }): number {
     const retries = this.#retries.get(chunkName(event)) ?? 0
     this.#retries.delete(chunkName(event))
@@ -90,7 +90,7 @@ export class CopySummary {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
     const sums: Sums = {
-      // A table that nothing is told of any more was broken off.
+      // Stays so if no further event of the table comes.
       status: 'stopped',
       written: 0n,
       all: null,
@@ -105,7 +105,7 @@ export class CopySummary {
   }
 }
 
-/** The ledger counts the chunks that this run found done, too. */
+/** The ledger also counts chunks that were done before this run. */
 function earlierOf({ written, all }: Sums): { readonly earlier?: Dec } {
   return all === null || all.there <= written ? {} : { earlier: dec(all.there - written) }
 }

@@ -1,4 +1,4 @@
-/** Rows that a target took at ONE only: told of, and listed in the ledger before their chunk counts as done. */
+/** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk counts as done. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
@@ -8,7 +8,7 @@ import { noteRechecks } from '../../ledger/rechecks.ts'
 
 type Key = readonly string[]
 
-/** The copy of a table, as far as it matters here. */
+/** The parts of a table's context that are needed here. */
 type Copied = {
   readonly name: string
   readonly plan: TablePlan
@@ -25,7 +25,7 @@ const TOLD = 100
 export class WeakWrites {
   readonly #keys = new Map<string, Key[]>()
 
-  /** @param table as the target names it @param key its texts there; of a row that has no clustering columns, fewer */
+  /** @param table the target's name of it @param key its texts there; shorter for a row without clustering columns */
   note(table: string, key: readonly (string | null)[]): void {
     const texts = key.map((text) => text ?? '')
     const keys = this.#keys.get(table)
@@ -34,15 +34,14 @@ export class WeakWrites {
   }
 
   /**
-   * Lists what was noted of a table so far, of whatever chunk.
-   * @throws SluiceError of the ledger; what was noted stays noted then
+   * Writes a table's noted keys, of all chunks, to the ledger. @throws SluiceError of the ledger; the keys stay noted
    */
   async keep({ name, plan, key, database, owner, emit }: Copied): Promise<void> {
     const table = tableText(plan.target.table)
     const noted = this.#keys.get(table)
     if (noted === undefined) return
     this.#keys.delete(table)
-    // A chunk that was tried again has written its rows again.
+    // A retried chunk writes its rows again, so keys may repeat.
     const keys = [...new Map(noted.map((one) => [JSON.stringify(one), one])).values()]
     try {
       await noteRechecks(database, owner, key, LEVEL, keys)

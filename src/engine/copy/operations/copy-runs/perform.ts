@@ -1,4 +1,4 @@
-/** `runs --to URL`: the copies that went into a database, by its own ledger, and the chunks of one of them. */
+/** `runs --to URL`: the copies into a database, from its own ledger, and the chunks of one of them. */
 import { dec } from '../../../../model/run/event.ts'
 import type { LedgerDatabase } from '../../../../model/copy/port.ts'
 import { noSuchRun } from '../../ledger/known.ts'

@@ -1,4 +1,4 @@
-/** The stage of a copy that brings plan and ledger together: what is begun already, and what keeps it from going on. */
+/** Stage of a copy that reconciles plan and ledger: what was started already, and what prevents it from continuing. */
 import type { LedgerDatabase } from '../../../../model/copy/port.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
@@ -13,16 +13,16 @@ import type { CopyOperation } from './declaration.ts'
 import { besideRows, type Planned } from './plan.ts'
 import { standings } from './standings.ts'
 
-/** A copy that may begin: the plan is as the ledger has it, and the operation says what is left to do. */
+/** A copy that may start: the plan matches the ledger, and the operation says what is left to do. */
 export type Agreed = Planned & {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly runs: RunLedger
-  /** Of a slot of a run that begins anew: what turns before it have done of that. */
+  /** Only in a task of a run that restarts: what earlier executions have restarted. */
   readonly restarts: SharedRestarts | undefined
 }
 
-/** @throws SluiceError whatever the ledger has against it */
+/** @throws SluiceError if the ledger does not allow the copy */
 export async function agree(given: Planned, database: LedgerDatabase): Promise<Agreed> {
   const { companion, run, to } = given
   await beginLedger(given.planned, database, run.interrupt.abort)
@@ -47,7 +47,7 @@ export async function agree(given: Planned, database: LedgerDatabase): Promise<A
   return { ...known, ...beside, operation, planned }
 }
 
-/** The plan of today, as the ledger has it begun; what begins anew only where the ledger has it. */
+/** Today's plan, adapted to the copy in the ledger; with `restart` only the target names are taken from it. */
 export function asNoted(
   { planner, database }: Pick<Agreed, 'planner' | 'database'>,
   some: PlannedCopy,
@@ -70,14 +70,14 @@ async function restartsOf(
   return restarts
 }
 
-/** A turn goes on with what the turns before it have begun anew. */
+/** Drops `restart` once earlier executions of the shared run have restarted all tables. */
 async function withoutRestart(known: Agreed): Promise<CopyOperation> {
   const { operation, restarts, planned } = known
   if (restarts === undefined || !operation.restart) return operation
   return { ...operation, restart: !(await restarts.haveChunks(keysOf(await asNoted(known, planned, operation)))) }
 }
 
-/** Whether earlier runs have copied everything under the same plan. */
+/** True if earlier runs have copied everything under the same plan. */
 async function isDone(planned: PlannedCopy, around: Pick<Agreed, 'database' | 'owner' | 'runs'>): Promise<boolean> {
   const found = await standings(planned, around)
   return found.length > 0 && found.every((standing) => standing === 'done')

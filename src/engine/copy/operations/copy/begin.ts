@@ -1,4 +1,4 @@
-/** The first stage of a copy: what a run has before any store is open. It is heard, steered, and slowed down. */
+/** First stage of a copy, before any store is open: event listeners, steering and throttle. */
 import type { CopyOptions } from '../../../../stores/declaration.ts'
 import type { Companion } from '../../companion.ts'
 import type { CopyEvent, CopyRun } from '../../copy-run.ts'
@@ -14,26 +14,26 @@ import type { CopyOperation } from './declaration.ts'
 
 type Hearer = (event: CopyEvent) => void
 
-/** Who hears what the run says before its caller does, in this order, each from its stage on. */
+/** Listeners that get the run's events before its caller does, in this order, each from its stage on. */
 export type Hearers = { track: Hearer | null; told: Hearer | null; stream: Hearer | null }
 
 export type Begun = {
-  /** As it was given, until a stage says what became of it. */
+  /** As given, until a stage replaces it. */
   readonly operation: CopyOperation
-  /** Null of a copy that is not followed. */
+  /** Null for a copy without a stream. */
   readonly companion: Companion | null
-  /** What it emits goes by the hearers. */
+  /** Its events pass the listeners. */
   readonly run: CopyRun
   readonly hearers: Hearers
   readonly steering: Steering
   readonly throttle: Throttle
   readonly pulse: SlowTarget
   readonly weak: WeakWrites
-  /** Of both stores: what they wait for is told once for both. */
+  /** For both stores: waits are reported once for both. */
   readonly options: Pick<CopyOptions, 'onRetry' | 'mortal'>
 }
 
-/** Waits for the hours that the run keeps: outside of them not even the source is looked at. */
+/** Waits for the run's allowed hours: outside of them not even the source is read. */
 export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<Begun> {
   const hearers: Hearers = { track: null, told: null, stream: null }
   const run: CopyRun = {

@@ -40,10 +40,10 @@ export type CopyOperation = {
   readonly to: string
   /** Names or patterns of tables of the source. */
   readonly tables: readonly string[]
-  /** Schema of the target that new tables go to; that of the source when absent. */
+  /** Schema for new tables in the target; default: that of the source. */
   readonly toSchema?: string
   readonly columns?: readonly string[]
-  /** New names of columns, and of tables where only one is copied, by old ones. */
+  /** New column names by old ones; also the table's, if only one is copied. */
   readonly rename: Readonly<Record<string, string>>
   /** Name of the table in the target, where one table is copied. */
   readonly toTable?: string
@@ -51,61 +51,61 @@ export type CopyOperation = {
   readonly key?: readonly string[]
   readonly onExisting: OnExisting
   readonly acceptLossy: readonly string[]
-  /** A comparison judges what the columns can hold in common. */
+  /** For a comparison: values are compared as the columns of both sides can hold them. */
   readonly acceptAllLossy?: true
-  /** What decimals become in tables that are made in SQLite or D1; by their precision when absent. */
+  /** Type of decimals in tables created in SQLite or D1; default: by their precision. */
   readonly decimal?: (typeof DECIMALS)[number]
   readonly verify: (typeof PROOFS)[number]
-  /** Rows of a chunk; by the size of the table when absent. */
+  /** Rows of a chunk; default: by the size of the table. */
   readonly chunkRows?: number
-  /** Rows that are written at once; by the target when absent. */
+  /** Rows per write; default: by the target. */
   readonly batchRows?: number
   readonly workers: number
-  /** Rows a second. */
+  /** Rows per second. */
   readonly rate?: number
   /** This job's share of the chunks, where several jobs split a copy. */
   readonly part?: { readonly no: number; readonly of: number }
-  /** Rows of a table that may be set aside before the table is given up. */
+  /** Rows of a table that may be quarantined before the table is given up. */
   readonly maxAside: number
-  /** Chunks of earlier runs are believed: this run does not count their rows. */
+  /** Do not count the rows of chunks that earlier runs completed. */
   readonly noLook?: true
-  /** Tables whose differences in the counts of earlier chunks are accepted, by their names in the source or the target. */
+  /** Tables whose differing counts of earlier chunks are accepted, by their names in the source or the target. */
   readonly acceptDifference?: readonly string[]
   readonly restart: boolean
-  /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
+  /** Compare every chunk that earlier runs copied again, and write what differs. */
   readonly again?: true
-  /** As `again`, where earlier runs have copied everything: the Cassandra Data Migrator reads everything whenever it is started. */
+  /** As `again`, if earlier runs copied everything: the Cassandra Data Migrator reads everything on each start. */
   readonly againWhenDone?: true
-  /** With `again`: removes rows that the source has not. */
+  /** With `again`: remove rows that the source does not have. */
   readonly deleteExtra?: true
-  /** Name of the table of which more rows may be removed than go without asking. */
+  /** Table of which more rows may be removed than the limit without confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
-  /** Changes of the source are applied from then on, until the run is asked to stop. */
+  /** Then apply changes of the source until the run is asked to stop. */
   readonly follow?: FollowWish
-  /** What is made in the target beside rows, when they are there; nothing when absent. */
+  /** Objects created in the target once the rows are copied; default: none. */
   readonly with?: readonly ObjectWish[]
-  /** Which part of a ring of tokens is copied, and in how many pieces; all of it when absent. */
+  /** Part of a token ring to copy, and number of pieces; default: all of it. */
   readonly ring?: RingWish
   /** Columns of the target that get the same value in every row, by name, as texts. */
   readonly constants?: Readonly<Record<string, string>>
-  /** A map column of the source of which every entry becomes a row of its own, and the columns that key and value go to. */
+  /** A map column of the source whose entries each become a row, and the columns for key and value. */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
-  /** Conversions between a number or a moment and a text, by the types of both columns; none when absent. */
+  /** Conversions between a number or a timestamp and a text, by the types of both columns; default: none. */
   readonly codecs?: CodecWish
-  /** Runs are told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
+  /** Record runs in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
   readonly track?: TrackWish
-  /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
+  /** Also print the lines of the Cassandra Data Migrator, for users of its files. */
   readonly cdmLines?: true
-  /** The table is copied period by period; its key begins with their column. `partition run` says so. */
+  /** Copy the table period by period; its key begins with their column. Set by `partition run`. */
   readonly periods?: PeriodWish
-  /** Of a copy by periods, chunks with rows of this time are copied, and others left to a later run; all of them when absent. */
+  /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
   readonly span?: TimeSpan
-  /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
+  /** How Cassandra is written and read; default: its URL and general defaults. */
   readonly cassandra?: CassandraWish
-  /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
+  /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptWish
-  /** Of a copy that follows nothing. */
+  /** For a copy without a stream. */
   readonly alert?: AlertWish
 }
 

@@ -1,4 +1,4 @@
-/** The stage of a copy that shows its plan, and makes and divides its tables. */
+/** Stage of a copy that shows its plan, and creates and divides its tables. */
 import type { FollowedStream } from '../../companion.ts'
 import { ToldRuns } from '../../compat/cdm/told-runs.ts'
 import { againPlan } from '../../again/plan-again.ts'
@@ -11,17 +11,17 @@ import type { TableRun } from '../../table/table-run.ts'
 import type { Noted } from './note.ts'
 import { standings } from './standings.ts'
 
-/** A copy of whose tables there are chunks. */
+/** A copy whose tables have chunks. */
 export type Divided = {
   readonly around: Surroundings
-  /** What a stream makes beside rows once it has caught up. */
+  /** Objects that a stream creates once it has caught up. */
   readonly work: ReturnType<typeof objectWork>
-  /** Those that another program copies. */
+  /** Tables that another process copies. */
   readonly elsewhere: readonly PlannedTable[]
   readonly told: ToldRuns
 }
 
-/** @param tables takes each table as soon as it is started @throws SluiceError as `startTables` */
+/** @param tables receives each table as soon as it is started @throws SluiceError as `startTables` */
 export async function divide(noted: Noted, following: FollowedStream | null, tables: TableRun[]): Promise<Divided> {
   const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
@@ -56,7 +56,7 @@ function surroundings(noted: Noted, following: FollowedStream | null, work: Divi
     ...(shared === null ? {} : { shared }),
     ...(restarts === undefined || !isAnew ? {} : { restarts }),
     ...(following === null ? {} : { fence: following.fence }),
-    // A followed table gets its unique values and its foreign keys when it has caught up.
+    // A table with a stream gets its unique constraints and foreign keys when it has caught up.
     ...(following === null ? work : {}),
   }
 }

@@ -1,7 +1,4 @@
-/**
- * The last stages of a copy: its plan is shown and nothing else; or tables are summed up, changes are followed, and the
- * ledger gets what it came to.
- */
+/** Last stages of a copy: only show its plan; or sum up tables, apply changes, and record the result. */
 import type { LedgerDatabase } from '../../../../model/copy/port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
@@ -17,13 +14,10 @@ import type { Divided } from './divide.ts'
 import type { Noted } from './note.ts'
 import type { Planned } from './plan.ts'
 
-/**
- * The end of a copy that only shows its plan: neither table nor ledger is made.
- * @throws SluiceError what would hinder the run as a whole
- */
+/** End of a copy that only shows its plan: creates no table, no ledger. @throws SluiceError if the run would fail */
 export async function show(shown: Planned): Promise<Ending> {
   const { operation, companion, run, planned, planHash, again, to, objects, left } = shown
-  // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
+  // A plan creates no ledger, but reports what would prevent the run from creating one.
   const own = await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort)))
   refuseForeignAmong(own)
   await using database = own.length === 0 ? null : await to.ledger()
@@ -32,7 +26,7 @@ export async function show(shown: Planned): Promise<Ending> {
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
 }
 
-/** The ledger is looked at, and nothing is made in it. */
+/** Reads the ledger; creates nothing in it. */
 async function notesOfAgain(
   { planned, operation }: Planned,
   database: LedgerDatabase | null,
@@ -40,7 +34,7 @@ async function notesOfAgain(
   return planned.tables.every(({ plan }) => plan?.create !== false) ? [] : await againPlan(planned, operation, database)
 }
 
-/** @throws as `endOf`, and what ends a stream */
+/** @throws as `endOf`, and errors that end a stream */
 export async function end(
   noted: Noted,
   following: FollowedStream | null,
@@ -67,7 +61,7 @@ async function finish({ run, runs }: Noted, ending: Ending): Promise<void> {
   try {
     await runs.finish(status, exitCode, ending.error?.message ?? null)
   } catch (thrown) {
-    // What kept the copy from its end often keeps the ledger from being written too, and says more.
+    // The cause of the copy's failure often prevents writing the ledger too, and matters more.
     if (status === 'completed') throw thrown
   }
 }

@@ -1,7 +1,4 @@
-/**
- * The stages of a copy that are written down before anything is copied: the run itself, its share, what another tool's
- * tables have of it, and its stream.
- */
+/** Stages recorded before rows are copied: the run, its task, its entries in another tool's tables, its stream. */
 import { redactUrl } from '../../../../shared/redact.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { FollowedStream } from '../../companion.ts'
@@ -11,11 +8,11 @@ import { SharedTables } from '../../ledger/shared-tables.ts'
 import { planCopy } from '../../plan/plan-copy.ts'
 import { asNoted, keysOf, type Agreed } from './agree.ts'
 
-/** A copy whose run stands in the ledger. */
+/** A copy whose run is recorded in the ledger. */
 export type Noted = Agreed & {
-  /** What a slot shares with the others; null where it is alone. */
+  /** State shared with other tasks of the run; null if it is not shared. */
   readonly shared: SharedTables | null
-  /** Tells the copy in the tables of the Cassandra Data Migrator; null where that is not wanted. */
+  /** Records the copy in the tables of the Cassandra Data Migrator; null if not requested. */
   readonly track: CopyTrack | null
 }
 
@@ -47,9 +44,9 @@ export async function note(agreed: Agreed): Promise<Noted> {
 }
 
 /**
- * Begins the stream of a copy that is followed, or goes on with it: what is committed from here on comes in it.
- * @returns null for one that is not; the caller closes it
- * @throws SluiceError as `Companion.open`; the run is noted as broken
+ * Starts or resumes the stream of a copy: it delivers all changes committed from now on.
+ * @returns null for a copy without a stream; the caller closes it
+ * @throws SluiceError as `Companion.open`; the run is recorded as failed
  */
 export async function openFollowing(noted: Noted): Promise<FollowedStream | null> {
   const { companion, operation, planned, wished, database, owner, run, steering, restarts, runs } = noted
@@ -63,7 +60,7 @@ export async function openFollowing(noted: Noted): Promise<FollowedStream | null
   }
 }
 
-/** From here on the stream hears the run, every look at the source is settled by it, and lanes are heeded. */
+/** Connects the stream: it gets events, settles each read of the source, and checks requests for apply workers. */
 export function join({ companion, hearers, views, steering, to }: Noted, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()

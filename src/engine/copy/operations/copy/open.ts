@@ -1,4 +1,4 @@
-/** The stages of a copy that open its stores. What they open is the caller's, who closes it. */
+/** Stages of a copy that open its stores. The caller closes them. */
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
@@ -11,11 +11,11 @@ import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import type { Begun } from './begin.ts'
 
-/** A copy whose source is open and looked at. */
+/** A copy whose source is open and was read once. */
 export type Looked = Begun & {
   readonly from: CopyStore
   readonly views: Views
-  /** Asks a server, again where it only had too much to do. */
+  /** Calls a server, again if it was only overloaded. */
   readonly again: Planner['again']
   readonly planning: Planner
 }
@@ -33,7 +33,7 @@ export async function openSource(given: Begun): Promise<CopyStore> {
   return derivedStore(store, operation)
 }
 
-/** @throws whatever keeps the source from being looked at */
+/** @throws errors of reading the source */
 export async function look(given: Begun, from: CopyStore, views: Views): Promise<Looked> {
   const { companion, run, steering } = given
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
@@ -42,16 +42,13 @@ export async function look(given: Begun, from: CopyStore, views: Views): Promise
     views: companion === null ? views : askingOnce(views),
     again,
     signal: run.interrupt.abort,
-    // A stream brings what comes after a look, so each plan looks anew.
+    // With a stream, changes arrive after each read, so each plan reads extents again.
     ...(companion === null ? { extents: new Map() } : {}),
   }
   return { ...given, from, views, again, planning }
 }
 
-/**
- * A copy that is refused leaves no file behind: it is planned beside an empty database, and ends there.
- * @throws as `openCopyStore`
- */
+/** A refused copy leaves no file: it is planned against an empty database and ends there. @throws as `openCopyStore` */
 export async function openTarget(given: Looked): Promise<CopyStore> {
   const { operation, options, throttle, weak } = given
   const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
@@ -68,10 +65,7 @@ export async function openTarget(given: Looked): Promise<CopyStore> {
   )
 }
 
-/**
- * Whether no table can be copied into a file that is not there yet.
- * @throws SluiceError whatever keeps the copy as a whole from being planned
- */
+/** True if no table can be copied into a file still missing. @throws SluiceError if the copy cannot be planned */
 async function isRefusedWhole({ operation, companion, from, planning, run }: Looked): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)
@@ -81,7 +75,7 @@ async function isRefusedWhole({ operation, companion, from, planning, run }: Loo
     const quiet = { ...run, emit: (event: CopyEvent) => void events.push(event) }
     await companion?.examine({ operation, planned, run: quiet, database: null })
   } catch (thrown) {
-    // What goes well is told when it is looked at again.
+    // On success the events are dropped here: the later check emits them again.
     for (const event of events) run.emit(event)
     throw thrown
   }

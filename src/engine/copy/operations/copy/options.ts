@@ -4,20 +4,19 @@ import type { OnExisting } from '../../../../model/copy/plan.ts'
 import { inGroup, type Option } from '../../../run/operations/option.ts'
 
 export const ON_EXISTING = ['refuse', 'upsert', 'replace-range', 'append'] as const satisfies readonly OnExisting[]
-/** What decimals become. */
+/** Types for decimals. */
 export const DECIMALS = ['text', 'real'] as const
 /** Proof of a chunk. */
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
-/** Heading of what is read as other programs have it. */
+/** Heading of options in other programs' formats. */
 export const AS_OTHERS = 'As other tools have it:'
 const TABLES = 'Tables and columns:'
 
-/** Source and target. */
 /** Operations that apply changes as they come. */
 export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
 
-/** A stream, of those that are told apart by an id. */
+/** A stream, identified by its id. */
 export const STREAM: Option = {
   name: 'run',
   operand: true,
@@ -43,7 +42,7 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
   },
 ])
 
-/** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
+/** Which tables and columns, under which names. `spark-word` carries ignored words of spark-submit, for a note. */
 export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
   {
@@ -117,7 +116,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'spark-word', type: 'list', hidden: true, describe: '' },
 ])
 
-/** Of tables that lie on a ring of tokens. Tokens are texts: they have more digits than a number keeps. */
+/** For tables with a token ring. Tokens are texts: they have more digits than a number holds. */
 export const RING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'splits',
@@ -136,7 +135,7 @@ export const RING: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** What the Cassandra Data Migrator calls tracking. */
+/** The Cassandra Data Migrator calls this tracking. */
 export const TRACK: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'track-run',
@@ -160,7 +159,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** Levels of reads and writes alike. */
+/** Levels for reads and writes. */
 const CONSISTENCY = ['ONE', 'TWO', 'THREE', 'QUORUM', 'ALL', 'LOCAL_QUORUM', 'EACH_QUORUM', 'LOCAL_ONE'] as const
 
 /** How Cassandra is read and written. */
@@ -218,7 +217,7 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** Of what follows a source. */
+/** For operations with a stream. */
 export const UNTIL_EQUAL: Option = {
   name: 'until-equal',
   type: 'flag',
@@ -242,9 +241,9 @@ export const LANES: Option = {
     'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
 }
 
-/** Of a copy, while it copies. */
+/** Alert causes of a copy, while it copies. */
 export const COPY_CAUSES = ['stuck', 'quarantine', 'failed'] as const
-/** Of what follows, too. */
+/** Alert causes of operations with a stream. */
 export const FOLLOW_CAUSES: readonly AlertCause[] = [...STREAM_CAUSES, ...COPY_CAUSES]
 
 export const RESYNC: Option = {

@@ -1,4 +1,4 @@
-/** `copy`: tables of one store into another, in chunks that are proved; the same command goes on where it broke off. */
+/** `copy`: copies tables of one store into another, in chunks that are proved; the same command resumes it. */
 import { refuseUnknownTables } from '../../look/look-earlier.ts'
 import { ledgerUnderAbort } from '../../ledger/under-abort.ts'
 import { Views } from '../../source-views.ts'
@@ -15,10 +15,10 @@ import { plan } from './plan.ts'
 import { work } from './run.ts'
 
 /**
- * The stages, each from what the one before it has found out. Whatever has to be closed is held here, so that it stays
- * open through all stages behind it.
- * @param companion of a copy that is followed
- * @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them
+ * The stages, each built on the result of the one before. Resources are held here, so that they stay open through all
+ * later stages.
+ * @param companion for a copy with a stream
+ * @throws SluiceError if the copy cannot start; errors of single tables are reported with the table
  */
 export async function copy(given: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<Ending> {
   companion?.refuse(given)

@@ -1,4 +1,4 @@
-/** The stage of a copy that plans its tables, and what comes or does not come along beside their rows. */
+/** Stage of a copy that plans its tables, the objects to create, and the dependencies that do not come along. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LeftBehind } from '../../../../model/copy/left-behind.ts'
@@ -14,29 +14,29 @@ import { hashOf } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
 import type { Looked } from './open.ts'
 
-/** A copy whose tables are planned, with what is made and what is left beside their rows. */
+/** A copy whose tables are planned, with objects to create and dependencies left. */
 export type Planned = Looked &
   BesideRows & {
     readonly to: CopyStore
-    /** What was wanted is begun anew by the turns of one shared run. */
+    /** The options ask a shared run to restart. */
     readonly isAnew: boolean
-    /** The stream that the command goes on with; null where there is none yet. */
+    /** The stream that the command resumes; null if there is none yet. */
     readonly wished: WishedStream | null
     readonly planner: Planner
     readonly planned: PlannedCopy
-    /** Of the tables as the command says them, wherever an earlier run has put them. */
+    /** Hash of the plan by the command alone, without target names from earlier runs. */
     readonly planHash: string
   }
 
 type BesideRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
-/** @throws SluiceError whatever keeps the copy as a whole from being planned; what hinders a table stands with it */
+/** @throws SluiceError if the copy as a whole cannot be planned; errors of single tables are kept with the table */
 export async function plan(looked: Looked, to: CopyStore): Promise<Planned> {
   const { companion, run, from, planning, steering } = looked
   let { operation } = looked
   const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
   if (isAnew && companion !== null) operation = { ...operation, restart: !(await hasBegunAnew(to, run.sharedRun)) }
-  // A plan that is only shown is one of what the command says.
+  // A plan that is only shown follows the command alone.
   const wished = operation.dryRun ? null : ((await companion?.wished(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,
@@ -51,7 +51,7 @@ export async function plan(looked: Looked, to: CopyStore): Promise<Planned> {
   return { ...all, ...(await besideRows(all, planned)) }
 }
 
-/** What is made beside the rows of a plan, and what does not come along. */
+/** Objects to create, and dependencies that do not come along. */
 export async function besideRows(
   { operation, companion, run, again }: Pick<Planned, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
@@ -64,13 +64,13 @@ export async function besideRows(
   }
 }
 
-/** Whether a turn before this one has begun the stream of the run anew. */
+/** True if an earlier execution of the run has restarted its stream. */
 async function hasBegunAnew(to: CopyStore, sharedRun = ''): Promise<boolean> {
   await using database = await onSide('target', () => to.ledger())
   return await new SharedRestarts(database, sharedRun).hasStream()
 }
 
-/** Of a plan that is only shown: tables of a target with schemas where the run would find them by the ledger. */
+/** For a plan that is only shown, in a target with schemas: takes target names from the ledger, as the run would. */
 async function inNotedPlaces(
   planned: PlannedCopy,
   operation: Planned['operation'],

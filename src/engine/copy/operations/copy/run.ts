@@ -1,4 +1,4 @@
-/** The stages in which a copy works: tables are made and divided, their chunks copied, and the run comes to its end. */
+/** Working stages of a copy: tables are created and divided, chunks copied, and the run ended. */
 import type { FollowedStream } from '../../companion.ts'
 import { reclaimExpired } from '../../workers/reclaim.ts'
 import { heedWishes } from '../../workers/control.ts'
@@ -15,15 +15,15 @@ import { divide, type Divided } from './divide.ts'
 import { end } from './end.ts'
 import type { Noted } from './note.ts'
 
-/** More can be asked for while it runs, up to so many. */
+/** Upper limit for workers, also for requests while it runs. */
 const MOST_WORKERS = 64
 
-/** Lives, is steered and is counted as long as it works. @throws whatever ends it early; the run is noted as broken */
+/** Runs the work with heartbeat, steering and counters. @throws errors that end it; the run is recorded as failed */
 export async function work(noted: Noted, following: FollowedStream | null): Promise<Ending> {
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
-    // A frozen owner's session may hold locks that every worker waits for.
+    // A session of a frozen owner may hold locks that every worker waits for.
     if (to.can.atomic !== 'chunk') return
     for (const { context, done } of tables) if (context && !done) await reclaim(noted, context)
   })
@@ -64,7 +64,7 @@ async function copyChunks(
       abort: run.interrupt.abort,
       clock: run.clock,
       finish: async (table, context) => {
-        // What is compared comes when everything is copied, table by table.
+        // With `again`, tables are compared one by one after everything is copied.
         if (operation.again !== true) await finishTable(table, context, around)
       },
       reclaim: (context) => reclaim(noted, context),

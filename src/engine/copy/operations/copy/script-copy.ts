@@ -1,4 +1,4 @@
-/** `copy --settings`: a copy that sums up its tables at the end, however it ends. */
+/** `copy --settings`: a copy that emits a summary of its tables at the end, however it ends. */
 import { openSourceStore } from '../../open-stores.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import { sizedCopy } from '../../compat/script/auto-sizes.ts'

@@ -1,4 +1,4 @@
-/** What the ledger knows of each table of a plan. */
+/** State of each planned table in the ledger. */
 import { ChunkLedger } from '../../ledger/chunks.ts'
 import { tableKeyOf } from '../../ledger/owner.ts'
 import { CLOSED } from '../../ledger/stored-chunk.ts'
@@ -8,7 +8,7 @@ import { isHashOf } from '../../plan/plan-hash.ts'
 import { openTokens, tokensOfChunks } from '../../plan/ring-plan.ts'
 import type { Surroundings } from '../../table/copy-context.ts'
 
-/** @returns how far earlier runs have come with each table, in the order of the plan */
+/** @returns progress of earlier runs per table, in the order of the plan */
 export async function standings(
   planned: PlannedCopy,
   { database, owner, runs }: Pick<Surroundings, 'database' | 'owner' | 'runs'>,

@@ -1,10 +1,10 @@
-/** A copy, as itself or as the parallel script for Cassandra goes about it. */
+/** Starts a copy, in its own way or as the parallel script for Cassandra does. */
 import type { Ending } from '../../../run/run-context.ts'
 import type { Companion } from '../../companion.ts'
 import type { CopyRun } from '../../copy-run.ts'
 import type { CopyOperation } from './declaration.ts'
 
-/** @param companion null of a copy that is not followed @throws as `copy` */
+/** @param companion null for a copy without a stream @throws as `copy` */
 export async function startCopy(operation: CopyOperation, run: CopyRun, companion: Companion | null): Promise<Ending> {
   return operation.script === undefined || operation.dryRun
     ? (await import('./perform.ts')).copy(operation, run, companion)

@@ -1,77 +1,78 @@
-/** Parts of what is wanted of a copy or a comparison: of rings of tokens, of Cassandra, of the tools that sluice stands in for. */
+/** Groups of options for copies and comparisons: token rings, Cassandra, and the tools that sluice replaces. */
 import type { Cdc } from '../../../../model/follow/port.ts'
 import type { AlertWish } from '../../../../model/run/alert.ts'
 import type { ScriptSizes } from '../../../../model/copy/script-presets.ts'
 
 export type ScriptWish = {
-  /** What nobody has set, and the size of the largest table decides. */
+  /** Sizes that the user left open, chosen by the size of the largest table. */
   readonly auto?: readonly (keyof ScriptSizes)[]
 }
 
 export type RingWish = {
-  /** Ranges of a table; by its size when absent. */
+  /** Ranges of a table; default: by its size. */
   readonly splits?: number
-  /** Smallest and largest token, both included, as texts. */
+  /** Smallest and largest token, both inclusive, as texts. */
   readonly min?: string
   readonly max?: string
-  /** 1 to 100: how much of the beginning of each range is read. */
+  /** 1 to 100: percent of each range that is read, from its beginning. */
   readonly coverage?: number
-  /** Only these, both ends included, as texts: what a run of another tool has left. They are cut no more. */
+  /** Only these ranges, both ends inclusive, as texts: left by a run of another tool. They are not divided further. */
   readonly ranges?: readonly { readonly min: string; readonly max: string }[]
 }
 
 export type TrackWish = {
-  /** Only what this run left NOT_STARTED, STARTED, FAIL or DIFF; the new run names it. */
+  /** Only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF; the new run refers to it. */
   readonly previous?: string
-  /** Goes on with the latest run, where that did not end well. */
+  /** Continue the latest run if it did not end well. */
   readonly autoRerun?: true
-  /** Its number there; that of the run when absent. */
+  /** Its number there; default: that of the run. */
   readonly runId?: string
 }
 
 export type CassandraWish = {
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** Where a write cannot be had at its level it is done at ONE, told, and listed to be checked again. */
+  /** A write that fails at its level is done at ONE, reported, and listed to be checked again. */
   readonly fallBackToOne?: true
-  /** Rows of one batch; batches hold rows of one partition only. */
+  /** Rows of one batch; a batch holds rows of one partition only. */
   readonly batchRows?: number
   /** Rows of one page. */
   readonly pageRows?: number
-  /** Seconds that every row lives, instead of what the source says. */
+  /** TTL of every row in seconds, instead of the source's. */
   readonly ttl?: number
-  /** Microseconds since 1970 that every row is written with, instead of what the source says. */
+  /** Write time of every row in microseconds since 1970, instead of the source's. */
   readonly writetime?: string
-  /** Values are written without their times. */
+  /** Write values without their write times and TTLs. */
   readonly dropStamps?: true
-  /** Columns of the target: every value of a row is written at the latest of their times, as CDM's `writetime.names` has it. */
+  /** Columns of the target: all values of a row get the latest of their write times, as CDM's `writetime.names`. */
   readonly timesOf?: readonly string[]
-  /** The same for how long values live: the longest of these, as `ttl.names` has it. */
+  /** The same for TTLs: the longest of these columns, as `ttl.names`. */
   readonly livesOf?: readonly string[]
 }
 
 export type FollowWish = {
   /**
-   * `caught-up`: ends once every table holds what the source held when the run began to follow. `equal`: ends once every row was found equal as of one moment.
-   * Of a sign-off: ends once its comparison, which the ledger asks for, is answered. Goes on until it is stopped when absent.
+   * `caught-up`: ends once every table holds what the source held when the run began to apply changes. `equal`: ends
+   * once every row was found equal in one snapshot of both sides. `signOff`: ends once the comparison requested in the
+   * ledger is answered. Absent: runs until it is stopped.
    */
   readonly until?: 'caught-up' | 'equal' | { readonly signOff: string }
-  /** Writers of the tables wait while the slot is made. */
+  /** Writers of the tables wait while the replication slot is created. */
   readonly quiesce?: true
-  /** Ms between two rounds in which all rows are compared; none are when absent. */
+  /** Ms between two comparisons of all rows; absent: none. */
   readonly proveEveryMs?: number
-  /** Who is told of lag, of log that is held back, of errors. */
+  /** Alerts for lag, for log kept back at the source, and for errors. */
   readonly alert?: AlertWish
-  /** Nothing is copied: changes are applied to what is. Of streams of `partition run`. */
+  /** Copy nothing: apply changes to existing rows. For streams of `partition run`. */
   readonly changesOnly?: true
-  /** Sessions that apply changes at the same time; as the stream is divided when absent, one to begin with. */
+  /** Apply workers: sessions that apply changes at the same time; absent: as the stream has, 1 at its start. */
   readonly lanes?: number
-  /** Tables of the stream that are emptied and copied anew while the others keep what they hold. */
+  /** Tables of the stream that are emptied and copied again while the others keep their rows. */
   readonly resync?: readonly string[]
-  /** The target of the stream has another address, or is another database, than the source has noted: it goes on here from now on. */
+  /** The target has another address, or is another database, than the source recorded: continue here from now on. */
   readonly moved?: true
-  /** Triggers of the target fire for changes, too. */
+  /** Triggers of the target also fire for applied changes. */
   readonly fireTriggers?: true
-  /** How the source tells changes; as the stream began, or by a slot, when absent. */
+  /** How the source reports changes; absent: as the stream began, or by a replication slot. */
   readonly cdc?: Cdc
 }

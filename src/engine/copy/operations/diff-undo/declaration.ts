@@ -2,10 +2,10 @@ import type { Declaration } from '../../../run/operations/declaration.ts'
 
 export type DiffUndoOperation = {
   readonly kind: 'diff-undo'
-  /** Of the diff that mended. */
+  /** Run of the diff that repaired. */
   readonly runId: string
   readonly to: string
-  /** Names of tables of the target; none stands for all that it mended. */
+  /** Names of target tables; empty: all that it repaired. */
   readonly tables: readonly string[]
 }
 

@@ -1,4 +1,4 @@
-/** `diff --undo RUN`: puts rows back as they were before a repair, by what the ledger of the target has noted. The source is not asked. */
+/** `diff --undo RUN`: restores rows as before a repair, from the target's ledger. Does not read the source. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'
@@ -26,7 +26,7 @@ type DiffUndoRun = RunOf<typeof declared>
 
 type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
-/** Rows that are looked at together before any of them is put back. */
+/** Rows that are read together before any of them is restored. */
 const AT_ONCE = 200
 
 export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
@@ -71,10 +71,10 @@ async function undoAll(
   run: DiffUndoRun,
 ): Promise<Ending> {
   const keys = new Map(repairs.map(({ table }) => [`${table.schema}\u0000${table.name}`, table]))
-  // Every table is looked at before the first row is touched: half an undo is none.
+  // Plan every table before the first row is changed: an undo must not stop halfway.
   const plans = new Map<string, TablePlan>()
   for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
-  /** Tables of which what was expected before the repair is expected again. */
+  /** Tables whose expected surplus is restored. */
   const expected = new Set<string>()
   let undone = 0
   let changed = 0
@@ -89,7 +89,7 @@ async function undoAll(
       const now = await rowsNow(plan, some, around, run)
       const back = some.filter((one) => {
         const stands = packedRow(now.get(JSON.stringify(one.key)) ?? null)
-        // A run that was killed may have noted a repair that never came to be: then there is nothing to put back.
+        // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
         if (stands === packedRow(one.after) || stands === packedRow(one.before)) return true
         changed++
         run.emit({
@@ -121,7 +121,7 @@ async function undoAll(
 
 type Chain = Undoing & { readonly table: Repair['table'] }
 
-/** One for each row: as it was before the first repair of it, and as the last one has left it. @param repairs latest first */
+/** One entry per row: as it was before its first repair, and as the last one left it. @param repairs latest first */
 function chains(repairs: readonly Repair[]): readonly Chain[] {
   const rows = new Map<
     string,
@@ -139,13 +139,13 @@ function chains(repairs: readonly Repair[]): readonly Chain[] {
   return [...rows.values()]
 }
 
-/** By the row itself: older programs wrote an empty text where a value was NULL. */
+/** Key from the row itself: older versions wrote an empty text for NULL. */
 function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
   const row = before ?? after
   return row === null ? key : boundOf(plan, row)
 }
 
-/** All of them together; where one is refused, each alone, up to that one. @returns how many */
+/** Restores all together; if one is refused, each alone up to that one. @returns how many */
 async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairing): Promise<number> {
   if (back.length === 0) return 0
   try {
@@ -158,7 +158,7 @@ async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairin
   return back.length
 }
 
-/** @throws SluiceError where rows of the table cannot be put back */
+/** @throws SluiceError if rows of the table cannot be restored */
 async function planOf(
   operation: DiffUndoOperation,
   table: Repair['table'],
@@ -200,7 +200,7 @@ async function rowsNow(
 const nameOf = ({ schema, name }: Repair['table']): { readonly schema?: string; readonly name: string } =>
   schema === '' ? { name } : { schema, name }
 
-/** By its whole name, or the last part of it; all where none is named. */
+/** Matches the full name or its last part; all if none is named. */
 function isWanted(tables: readonly string[], name: string): boolean {
   return tables.length === 0 || tables.some((one) => one === name || name.endsWith(`.${one}`))
 }

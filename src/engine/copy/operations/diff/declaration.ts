@@ -22,15 +22,15 @@ export type DiffOperation = {
   readonly workers: number
   /** Differences that are named; all are counted. */
   readonly limit: number
-  /** Make the target hold what the source holds. */
+  /** Make the target equal to the source. */
   readonly fix: boolean
-  /** With `fix`: remove rows that the source has not. */
+  /** With `fix`: remove rows that the source does not have. */
   readonly deleteExtra: boolean
-  /** With `fix`: mend only what is missing, or only what is different. */
+  /** With `fix`: repair only missing rows, or only different ones. */
   readonly fixOnly?: 'missing' | 'different'
-  /** With `fix`: rows of counters that the target has not are counted up there. Those that differ are mended without it. */
+  /** With `fix`: write missing counter rows by counting up. Different ones are repaired without it. */
   readonly fixCounters?: true
-  /** With `fix`: values that were written later in the target than in the source are written over. */
+  /** With `fix`: overwrite values that the target wrote later than the source. */
   readonly overwriteNewer?: true
   readonly ring?: RingWish
   readonly constants?: Readonly<Record<string, string>>
@@ -54,7 +54,7 @@ const EVENTS = [
   'log',
 ] as const
 
-/** Of rows of a followed table it is what names them. */
+/** For a table with a stream it names rows. */
 const KEY: Option = {
   name: 'key',
   type: 'list',

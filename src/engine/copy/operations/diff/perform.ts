@@ -1,4 +1,4 @@
-/** `diff`: any table of one store against one of another, key by key; with `--fix` the target is mended, and `--undo` takes a repair back. */
+/** `diff`: compares tables of two stores key by key; `--fix` repairs the target, and `--undo` undoes a repair. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -116,10 +116,10 @@ async function planned(
   return found
 }
 
-/** What all tables came to so far. */
+/** Results of all tables so far. */
 type Compared = { readonly sum: Outcome; readonly errors: SluiceError[]; readonly tables: number; equal: number }
 
-/** What hinders it hinders no other table. @returns false where it was broken off, and nothing else differs */
+/** An error of one table does not stop the others. @returns false if stopped and no difference was found by then */
 async function compareTable(
   operation: DiffOperation,
   table: PlannedTable,
@@ -138,7 +138,7 @@ async function compareTable(
     if (error !== undefined) throw error
     const open = openOf(outcome)
     if (open === 0n) {
-      // What was broken off is not equal, however much of it was.
+      // A stopped comparison does not count as equal.
       if (run.interrupt.stop.aborted) return false
       const lost = unexplained(name, outcome)
       if (lost !== null) throw lost
@@ -180,9 +180,9 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   }
   const totals = totalsOf(all)
   if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
-  // A bug of ours is told even where other tables failed for reasons of their own.
+  // Report an internal error first, even if other tables failed for other reasons.
   const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
-  // What could not be compared is not equal.
+  // A table that could not be compared does not count as equal.
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
@@ -190,7 +190,7 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
 }
 
-/** Columns of which both sides were brought to what the target can hold before they were compared. */
+/** Columns whose values were reduced to what the target can hold before the comparison. */
 function lossyNotes({ columns }: TablePlan): readonly string[] {
   const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
   return lossy.length === 0 ? [] : [`compared as the target can hold them, and not as they are: ${lossy.join(', ')}`]
@@ -256,12 +256,12 @@ function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): S
 
 const KEYLESS = 'rows that no key tells apart differ'
 
-/** @param open rows that are not as they should be, and ranges of rows that no key tells apart */
+/** @param open differing rows, and differing ranges of rows without a key */
 function differText(sum: Outcome, open: bigint): string {
   const { ranges, errors } = sum
   const rows = open - ranges
   if (rows === 0n) return KEYLESS
-  // Of a row that nobody could read nothing else is known.
+  // Nothing else is known of rows that could not be read.
   if (keyedOf(sum) <= 0n && ranges === 0n)
     return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
@@ -288,7 +288,7 @@ function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outco
     : 'rows that only the target has stay unless --delete-extra is given'
 }
 
-/** Whose times a value is written with is decided value by value, when it is mended. */
+/** Without `timesOf` and `livesOf`: the repair applies them value by value. */
 function writing({ timesOf, livesOf, ...others }: CassandraWish): CassandraWish {
   void timesOf
   void livesOf
@@ -325,7 +325,7 @@ function wishes(operation: DiffOperation): CopyOperation {
   }
 }
 
-/** Told only where there are any. */
+/** Shown only if above 0. */
 const RARE: ReadonlySet<string> = new Set<keyof Outcome>(['newer', 'errors'])
 
 function totalsOf({ sum, tables, equal }: Compared): Readonly<Record<string, string>> {

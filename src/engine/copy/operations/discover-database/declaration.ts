@@ -6,7 +6,7 @@ export type DiscoverDatabaseOperation = {
   readonly tables: readonly string[]
 }
 
-/** Patterns of all there is: tables that are found without their schema, and those of every schema. */
+/** Patterns for all tables: those found without a schema, and those of every schema. */
 export const EVERY_TABLE: readonly string[] = ['*', '*.*']
 
 const EVENTS = ['relation', 'log'] as const
@@ -16,7 +16,7 @@ export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EV
   command: 'discover',
   shape: 'listing',
   stores: [
-    // Named by no event: `relation` says which database it is of.
+    // No `end`: no event names it, and `relation` says which database it is.
     { field: 'url', family: 'database', access: 'read' },
   ],
   events: EVENTS,

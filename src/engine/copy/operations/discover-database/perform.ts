@@ -1,4 +1,4 @@
-/** `discover URL`: the tables of a database, how large they are, and whether a copy of them can be broken off and go on. */
+/** `discover URL`: tables of a database, their sizes, and whether a copy of them can be resumed. */
 import { keyMayBeNull, tableText, type RingSpec, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { dec, type RelationEvent } from '../../../../model/run/event.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
@@ -53,14 +53,14 @@ type Told = {
   readonly followed: ReadonlyMap<string, FollowedTable>
 }
 
-/** Tables are listed all the same where nobody may read the ledger, or an old program has left it. */
+/** Tables are listed even if the ledger cannot be read, or an old version left it. */
 async function ledgerOf(store: CopyStore): Promise<Told> {
   const none: Told = { filled: new Map(), followed: new Map() }
   try {
     await using ledger = await store.ledger()
     if (!(await hasLedger(ledger))) return none
     const filled = await filledTables(ledger)
-    // A ledger that no stream has written into has no tables for any.
+    // A ledger that no stream has used lacks the tables of streams.
     const followed = await followedTables(ledger).catch(() => none.followed)
     return { filled, followed }
   } catch {

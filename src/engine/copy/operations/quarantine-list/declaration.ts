@@ -8,7 +8,7 @@ import * as words from '../../../run/operations/words.ts'
 export type QuarantineListOperation = {
   readonly kind: 'quarantine-list'
   readonly to: string
-  /** Rows of this run only; all of them when absent. */
+  /** Only rows of this run; absent: all. */
   readonly runId?: string
   /** Only rows of this table of the target. */
   readonly table?: string

@@ -1,4 +1,4 @@
-/** `quarantine list`: rows that copies into a database have set aside, and that wait. */
+/** `quarantine list`: rows that copies into a database quarantined and that still wait. */
 import { dec } from '../../../../model/run/event.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
 import { hasLedger } from '../../ledger/schema.ts'

@@ -8,9 +8,9 @@ import { ALERT_FLAGS } from '../../../run/operations/words.ts'
 
 export type RetryQuarantineOperation = {
   readonly kind: 'retry-quarantine'
-  /** Rows of this run only; all of them when absent. */
+  /** Only rows of this run; absent: all. */
   readonly runId?: string
-  /** The source; as the run has noted it when absent. */
+  /** The source; absent: as the run recorded it. */
   readonly from?: string
   readonly to: string
   /** Only rows of this table of the target. */

@@ -1,4 +1,4 @@
-/** Which rows of the quarantine are meant. */
+/** Options that select rows of the quarantine. */
 import type { Option } from '../../../run/operations/option.ts'
 
 export const QUARANTINED = {

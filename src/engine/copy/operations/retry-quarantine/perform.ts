@@ -1,4 +1,4 @@
-/** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
+/** `retry-quarantine`: reads rows that a copy quarantined again from the source, and writes them. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -97,7 +97,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   return { totals: decimals(totals), error, next: run.commandLine }
 }
 
-/** A plan, and a look at the source as that plan sees it. */
+/** A plan, and a view of the source as that plan reads it. */
 type Again = { readonly plan: TablePlan; readonly view: SourceView }
 
 /** The plan under which the row was to be copied. */
@@ -140,7 +140,7 @@ async function planAgain(
     onExisting: 'upsert',
     verify: 'chunk',
   })
-  // A copy that an older version began has no values of generated columns.
+  // A copy that an older version started has no values of generated columns.
   const isCopied = (column: string): boolean =>
     (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
   const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))

@@ -7,15 +7,15 @@ export type TokensOperation = {
   readonly from: string
   /** Names or patterns. */
   readonly tables: readonly string[]
-  /** Equal parts of the ring that are told apart. */
+  /** Equal parts of the ring that are reported. */
   readonly splits: number
-  /** Windows of it that are looked at. */
+  /** Windows that are read. */
   readonly sample: number
-  /** The same seed looks at the same windows. */
+  /** The same seed reads the same windows. */
   readonly seed: string
 }
 
-/** More parts than that are more than anybody looks at. */
+/** More parts are of no use to a reader. */
 const MOST_PARTS = 10_000
 const MOST_WINDOWS = 1_000_000
 

@@ -1,4 +1,4 @@
-/** `tokens`: how the rows and bytes of a table lie on its ring of tokens. */
+/** `tokens`: how the rows and bytes of a table are distributed over its token ring. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { shareOf, skewOf, type RingPart, type RingPicture } from '../../../../model/copy/ring-picture.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -11,10 +11,10 @@ import type { tokens as declared, TokensOperation } from './declaration.ts'
 
 type TokensRun = RunOf<typeof declared>
 
-/** Parts that are named as the fullest and the emptiest. */
+/** Parts named as the fullest and the emptiest. */
 const NAMED = 3
 
-/** @throws SluiceError NO_SUCH_TABLE, NO_RING where the table lies on no ring */
+/** @throws SluiceError NO_SUCH_TABLE, NO_RING if the table has no token ring */
 export async function tokens(
   { from, tables: patterns, splits, sample, seed }: TokensOperation,
   run: TokensRun,
@@ -55,7 +55,7 @@ async function pictureOf(
   return store.tokenSample(table, look, signal)
 }
 
-/** @returns rows of the table, as far as is known */
+/** @returns rows of the table, as far as known */
 function tell(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: TokensRun): number {
   const all = sumOf(parts)
   for (const part of parts) {
