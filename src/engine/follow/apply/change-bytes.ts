@@ -1,7 +1,10 @@
-/** What a change keeps in memory until it is written. */
+/** Memory that a change takes until it is written. */
 import type { Change, ChangeRow, RowChange } from '../../../model/copy/change.ts'
 
-/** Bytes of changes that wait to be written: rows may be wide, and twenty thousand of a megabyte would fill any memory. */
+/**
+ * Limit for the bytes of unwritten changes: a row limit alone is not enough, because rows may be wide (20,000 rows of 1
+ * MB).
+ */
 export const MOST_BYTES = 32 * 1024 * 1024
 
 const NUMBER = 8
@@ -10,7 +13,7 @@ export function isRow(change: Change): change is RowChange {
   return change.type === 'insert' || change.type === 'update' || change.type === 'delete'
 }
 
-/** Bytes of the values of a change, roughly: a text counts a byte a character. */
+/** Approximate bytes of the values of a change; a text counts one byte per character. */
 export function bytesOf(change: RowChange): number {
   if (change.frame !== undefined) return change.frame.bytes
   return sumOf(change.type === 'delete' ? change.key : change.row)
