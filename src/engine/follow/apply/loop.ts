@@ -307,7 +307,10 @@ export class FollowLoop {
     return round
   }
 
-  /** The stream goes on: nothing was lost, and tables that were not signed off are none of its other ones. @throws SluiceError where this run follows for that sign-off alone */
+  /**
+   * Records a refused sign-off. The stream goes on: nothing was lost, and the refusal concerns no other table. @throws
+   * SluiceError if this run follows for that sign-off alone
+   */
   async #refuse({ request, refused }: Unanswered): Promise<void> {
     await this.#signOffs.refuse(request.id, refused.info())
     if (request.id === this.#goal.signOff) throw refused
