@@ -1,4 +1,4 @@
-/** What moves a lane's position, in the transaction of the rows that it covers. */
+/** Statements that move a lane's position, in the transaction of the rows that it covers. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
@@ -8,7 +8,7 @@ export type HeldLane = { readonly stream: string; readonly lane: number; readonl
 const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
 /**
- * @param before the row as this owner wrote or read it last
+ * @param before the row as this owner last wrote or read it
  * @param also other statements of the same transaction
  */
 export function positionClosing(
