@@ -1,4 +1,7 @@
-/** What the ledger knows of a stream: its tables and their changes, every comparison, what was mended, why it stands still. Only read. */
+/**
+ * Reads from the ledger what is known of a stream: its tables and their changes, every comparison, repairs, and why it
+ * is halted.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 import { dec } from '../../../model/run/event.ts'

@@ -1,4 +1,7 @@
-/** Indexes and constraints of tables that have caught up. Before that a unique value may stand in two rows for a while, and a foreign key lead nowhere. */
+/**
+ * Builds indexes and constraints of tables that have caught up. During catch-up two rows may have the same unique
+ * value, and a foreign key may dangle.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -8,8 +11,8 @@ import type { FollowTable } from './followed-table.ts'
 import type { TableStates } from '../progress/table-states.ts'
 
 /**
- * @param reached tables that are about to become live; foreign keys are built as soon as both of their tables are
- * @returns what could not be made
+ * @param reached tables that are about to become live; foreign keys are built once both of their tables are
+ * @returns errors of objects that could not be built
  */
 export async function buildReached(
   reached: readonly FollowTable[],
