@@ -1,7 +1,4 @@
-/**
- * Assigns the tables of a stream to lanes. Tables joined by foreign keys share a lane, so a reader of the target never
- * finds a dangling reference.
- */
+/** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, Sides } from '../stream/exam.ts'
@@ -57,10 +54,7 @@ async function joinedTables(
   return [...new Set(group)].map((of) => group.flatMap((one, at) => (one === of ? [at] : [])))
 }
 
-/**
- * Assigns groups, those with most changes so far first, to the least loaded lane. @returns lane by table; no lane is
- * empty
- */
+/** Assigns each group, largest first, to the least loaded lane. @returns lane by table; no lane is empty */
 export function spread(
   groups: readonly (readonly number[])[],
   tables: readonly Pick<FollowTable, 'name'>[],

@@ -1,6 +1,4 @@
-/**
- * Empties tables of the target without firing triggers and foreign keys: rows of other tables that refer to them stay.
- */
+/** Empties target tables without firing triggers and foreign keys: rows of other tables that refer to them stay. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'

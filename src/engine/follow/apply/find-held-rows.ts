@@ -1,7 +1,4 @@
-/**
- * Checks which target tables hold rows, where the applied changes do not show it. With it the next start detects tables
- * that another program has emptied.
- */
+/** Checks which target tables hold rows: with it the next start detects tables that another program has emptied. */
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'

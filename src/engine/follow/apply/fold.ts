@@ -1,7 +1,6 @@
 /**
- * Folds changes of one table, in commit order, to one final state per row key: written or deleted. So a target writes a
- * row once, however often it changed. Writes of a batch cannot break a unique constraint that the source kept, in any
- * order.
+ * Folds changes of one table, in commit order, to one final state per row key. So a target writes each row once, and
+ * the order of writes within a batch cannot break a unique constraint that the source kept.
  */
 import type { ChangeBatch, ChangeRow, Put, RowChange } from '../../../model/copy/change.ts'
 import type { RowFrame } from '../../../model/copy/frame.ts'
@@ -71,10 +70,7 @@ export class Fold {
     return key
   }
 
-  /**
-   * Returns what was added since the last call, and keys of rows with unknown values: these must be read from the
-   * source.
-   */
+  /** Returns what was added since the last call, and keys of rows whose values must be read from the source. */
   take(): { readonly batch: ChangeBatch; readonly lacking: readonly Row[] } {
     const puts: Put[] = []
     const gone: Row[] = []

@@ -63,10 +63,7 @@ export class HeldRows {
     this.#isFresh = true
   }
 
-  /**
-   * @param counts as the ledger gets them with what was written @returns the same with row counts; tables with unknown
-   * counts lose theirs
-   */
+  /** @param counts for the ledger @returns the same with row counts; tables with unknown counts lose theirs */
   noted(counts: Record<string, ChangeCounts>): Record<string, ChangeCounts> {
     for (const one of Object.values(counts)) delete one.held
     for (const [at, rows] of this.#rows) {

@@ -1,7 +1,4 @@
-/**
- * Counts the changes of a lane by table and kind. Up to hundreds of thousands come per second, so plain numbers are
- * counted first.
- */
+/** Counts changes of a lane by table and kind, in plain numbers first: hundreds of thousands come per second. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'

@@ -25,10 +25,7 @@ import { Apart, BatchRows } from './waiting-changes.ts'
 const PIECE_ROWS = 20_000
 /** Interval at which to ask again while a batch is written. */
 const WRITING_MS = 10
-/**
- * Complete transactions are committed if no change comes for this time: longer than the source pauses between two
- * reads.
- */
+/** Complete transactions are committed after this pause: longer than the source rests between two reads. */
 const QUIET_MS = 10
 
 /** The write in progress. */
@@ -122,17 +119,12 @@ export class Lane {
     return this.#open === null
   }
 
-  /**
-   * True if complete transactions wait for their commit; false if only the position of an idle source would be written.
-   */
+  /** True if complete transactions wait for their commit; a mere position of an idle source does not count. */
   get hasTransactions(): boolean {
     return this.#waiting > 0 || (this.#writing?.transactions ?? 0) > 0
   }
 
-  /**
-   * True if a snapshot made after the last change shows everything taken. Otherwise it is older than what the target
-   * holds or is about to hold.
-   */
+  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#taken.areVisible(snapshot)
   }
@@ -157,19 +149,13 @@ export class Lane {
     if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }
 
-  /**
-   * Commit time of the oldest transaction that is taken and not durable, ms since the epoch by the source's clock; null
-   * if none.
-   */
+  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
   get oldestMs(): number | null {
     const written = this.#writing?.oldestMs ?? null
     return written ?? (this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null))
   }
 
-  /**
-   * Ms until complete transactions should be committed if no change comes; null if none wait, or if the transaction
-   * after them is still open.
-   */
+  /** Ms until waiting transactions are due if no change comes; null if none wait, or one after them is open. */
   get dueMs(): number | null {
     if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0 || this.#open !== null) return null
@@ -270,10 +256,7 @@ export class Lane {
     await this.#truncate(tables)
   }
 
-  /**
-   * Makes complete transactions and the position of an idle source durable. Does nothing within a transaction, or if
-   * nothing has moved.
-   */
+  /** Makes complete transactions and an idle source's position durable. No effect within a transaction. */
   async commit(): Promise<void> {
     await this.written()
     if (this.#open !== null || this.isSettled) return
@@ -281,10 +264,7 @@ export class Lane {
     await this.written()
   }
 
-  /**
-   * Writes rows outside the stream, in a transaction of their own: rows that were read again.
-   * @param also statements of the same transaction
-   */
+  /** Writes rows read again, in a transaction outside the stream. @param also statements of this transaction */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
     const places = this.#identity(table)
@@ -307,9 +287,8 @@ export class Lane {
   }
 
   /**
-   * Changes the ledger outside the stream: at once, or with the waiting rows. During a half-written transaction a
-   * target with a single writer accepts no other write.
-   * @returns true if it is durable
+   * Changes the ledger at once, or with the waiting rows: during a half-written transaction a target with a single
+   * writer accepts no other write. @returns true if it is durable
    */
   async note(statements: readonly Statement[]): Promise<boolean> {
     await this.written()
@@ -388,10 +367,7 @@ export class Lane {
     this.#bytes += bytesOf(change)
   }
 
-  /**
-   * Applies only the deletion of a row: its chunk is still to be copied (`open`), or the source must be asked
-   * (`unsure`).
-   */
+  /** Applies only the row's deletion: its chunk is still to be copied (`open`), or the source must be asked. */
   #leave(fold: Fold, change: Exclude<RowChange, { type: 'delete' }>, where: 'open' | 'unsure'): void {
     const key = fold.leave(change)
     if (where === 'open') return
@@ -424,10 +400,7 @@ export class Lane {
     this.#write(this.#closed(), transactions, oldestMs)
   }
 
-  /**
-   * Hands a batch to the target without waiting. @param transactions that it makes durable @param oldestMs commit time
-   * of the first of them
-   */
+  /** Hands a batch over without waiting. @param transactions it makes durable @param oldestMs of the first */
   #write(body: () => Promise<void>, transactions = 0, oldestMs: number | null = null): void {
     const from = this.#parts.clock.ticks()
     const ended = body()
@@ -475,9 +448,7 @@ export class Lane {
     for (const table of tables) this.#counts.add(table, 'truncate')
   }
 
-  /**
-   * @returns a function that makes everything complete so far durable @param also statements of the same transaction
-   */
+  /** @returns a function that makes everything complete so far durable @param also further statements */
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
     const [end, transactions] = [this.#end, this.#counted]

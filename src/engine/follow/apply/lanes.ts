@@ -23,10 +23,7 @@ export class Lanes {
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /**
-   * Lane of the first table that the transaction changes. Only this lane counts it, so one that comes again for other
-   * lanes is not counted twice.
-   */
+  /** Lane of the transaction's first table. Only this lane counts it, also if it comes again for other lanes. */
   #counting: number | null = null
 
   /** @param lanes at least one @param of by table, the index of its lane */
@@ -81,27 +78,18 @@ export class Lanes {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /**
-   * True if a snapshot made after the last change shows everything taken. Otherwise it is older than what the target
-   * holds or is about to hold.
-   */
+  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
-  /**
-   * Commit time of the oldest transaction that is taken and not durable, ms since the epoch by the source's clock; null
-   * if none.
-   */
+  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
   get oldestMs(): number | null {
     const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
   }
 
-  /**
-   * Ms until complete transactions should be committed if no change comes; null if none wait, or if a transaction is
-   * open.
-   */
+  /** Ms until waiting transactions are due if no change comes; null if none wait, or if one is open. */
   get dueMs(): number | null {
     if (this.#open !== null) return null
     const due = this.#lanes.flatMap((lane) => lane.dueMs ?? [])

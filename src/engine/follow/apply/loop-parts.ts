@@ -27,9 +27,7 @@ export type LoopParts = ProvingParts & {
   readonly runId: bigint
   /** Receives lag and errors; null for none. */
   readonly alerts: Alerts | null
-  /**
-   * Creates indexes and constraints of tables that reached their catch-up position. @param tables numbers in the stream
-   */
+  /** Creates indexes and constraints of tables that have caught up. @param tables numbers in the stream */
   readonly build: (tables: readonly number[]) => Promise<void>
 }
 

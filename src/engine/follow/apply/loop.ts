@@ -1,7 +1,4 @@
-/**
- * Applies a stream until it is asked to stop, has reached its goal, or changes may be missing. Reconnects after a lost
- * connection.
- */
+/** Applies a stream until it is stopped, has reached its goal, or changes may be missing. Reconnects if needed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -27,10 +24,7 @@ import { Wholeness } from '../stream/wholeness.ts'
 const VERIFY_MS = 5000
 /** Interval at which the position of an idle source is written. */
 const IDLE_MS = 1000
-/**
- * Interval at which live tables are checked for rows to read again: `resync` may have named some, or a program ended
- * before it read them.
- */
+/** Interval at which live tables are checked for rows to read again, left by a command or an ended program. */
 const WAITING_MS = 1000
 /** The same while such rows are known. */
 const AGAIN_MS = 100
@@ -146,10 +140,7 @@ export class FollowLoop {
     return end
   }
 
-  /**
-   * Loads table states from the ledger, including commits whose reply was lost. @returns by table, the number of its
-   * lane
-   */
+  /** Loads table states from the ledger, including commits without a reply. @returns lane number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
@@ -238,8 +229,7 @@ export class FollowLoop {
   }
 
   /**
-   * Compares, and asks the watch unless the pace limit holds changes back: those would come too late for a common
-   * snapshot. @returns true if the run ends with it
+   * Compares, and asks the watch unless changes are held back: they rule out a common snapshot. @returns true to end
    */
   async #isProved(lane: Lanes, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
@@ -307,10 +297,7 @@ export class FollowLoop {
     return round
   }
 
-  /**
-   * Records a refused sign-off. The stream goes on: nothing was lost, and the refusal concerns no other table. @throws
-   * SluiceError if this run follows for that sign-off alone
-   */
+  /** Records a refused sign-off; no other table is concerned. @throws SluiceError if the run is for it alone */
   async #refuse({ request, refused }: Unanswered): Promise<void> {
     await this.#signOffs.refuse(request.id, refused.info())
     if (request.id === this.#goal.signOff) throw refused
@@ -319,10 +306,7 @@ export class FollowLoop {
     this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 
-  /**
-   * The sign-off that waits to be compared; the ledger is read at most once per ASKED_MS, unless the run has a sign-off
-   * of its own.
-   */
+  /** The waiting sign-off; read at most once per ASKED_MS, unless the run has a sign-off of its own. */
   async #asked(): Promise<SignOffRequest | null> {
     const { clock, stream } = this.#parts
     if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
@@ -343,10 +327,7 @@ export class FollowLoop {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
-  /**
-   * Creates what a live table lacks of the plan's indexes and constraints, because an earlier run failed to or a user
-   * dropped it; once a run.
-   */
+  /** Creates missing indexes and constraints of live tables, once a run: a run failed to, or a user dropped them. */
   async #buildLacking(): Promise<void> {
     if (this.#isBuilt) return
     this.#isBuilt = true
@@ -355,10 +336,7 @@ export class FollowLoop {
     if (live.length > 0) await build(live)
   }
 
-  /**
-   * Makes tables live that reached their catch-up position, after unreported rows are read again and their indexes and
-   * constraints exist.
-   */
+  /** Makes tables live that have caught up, once unreported rows are read again and indexes and constraints exist. */
   async #advance(lane: Lanes): Promise<void> {
     const { states, tables, stream, ledger, changes, run, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)
@@ -401,9 +379,7 @@ export class FollowLoop {
   }
 }
 
-/**
- * Side on which an error happened. Stores do not know their side, but `where` of an error begins with the label of one.
- */
+/** Side of an error: stores do not know their side, but `where` begins with the label of one. */
 function sideOf({ where = '' }: SluiceError, { from, to }: LoopParts): 'source' | 'target' | null {
   const [isSource, isTarget] = [where.startsWith(from.label), where.startsWith(to.label)]
   return isSource === isTarget ? null : isSource ? 'source' : 'target'

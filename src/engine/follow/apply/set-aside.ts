@@ -27,9 +27,7 @@ export type ApplyAround = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
-  /**
-   * True if the transaction holds nothing else. Otherwise a rollback would lose that, so a refused row ends the stream.
-   */
+  /** True if nothing else is in the transaction; otherwise a refused row ends the stream: a rollback loses more. */
   readonly isAlone: boolean
 }
 

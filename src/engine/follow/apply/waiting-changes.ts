@@ -10,18 +10,13 @@ const SLOW_MS = 500
 const QUICK_MS = 50
 /** How long a transaction waits for others to share its commit. */
 const LINGER_MS = 20
-/**
- * The same during a burst of many small transactions (RUSH_ROWS in RUSH_TRANSACTIONS, at RUSH_ROWS_A_MS or faster):
- * larger batches cost less per row.
- */
+/** The same in a burst of many small transactions (all three limits reached): larger batches cost less per row. */
 const RUSH_LINGER_MS = 150
 const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/**
- * An open transaction with more changes than this no longer waits apart: the complete transactions are written first.
- */
+/** An open transaction with more changes no longer waits apart: the complete ones are written first. */
 const MOST_APART = 2_000
 
 /**
@@ -37,10 +32,7 @@ export class BatchRows {
     return this.#most
   }
 
-  /**
-   * Ms to wait, counted from the first row. @param rows that have come @param transactions that they came in @param
-   * withinMs ms since the first row
-   */
+  /** Ms to wait from the first row on. @param rows @param transactions received @param withinMs since the first row */
   lingerMs(rows: number, transactions: number, withinMs: number): number {
     const isRush = rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS && rows >= withinMs * RUSH_ROWS_A_MS
     return isRush ? RUSH_LINGER_MS : LINGER_MS

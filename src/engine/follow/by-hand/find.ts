@@ -1,7 +1,4 @@
-/**
- * Finds rows of a scope that differ now. Changes not yet applied to the target differ too: a repair reads these rows
- * again.
- */
+/** Finds rows of a scope that differ now, including changes not yet applied: a repair reads these rows again. */
 import { equalDigests } from '../../../model/copy/rows.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -45,9 +42,7 @@ export async function differencesIn(
   return looked
 }
 
-/**
- * Compares one named row. Returns its row key in the system's spelling and how it differs; null if neither side has it.
- */
+/** Compares one row. Returns its key in the system's spelling and the difference; null if neither side has it. */
 export async function namedRow(
   key: readonly string[],
   table: FollowTable,
@@ -80,10 +75,7 @@ async function equalRows(requests: Requests, { source, target, signal }: Views):
   }
 }
 
-/**
- * Queries each row of one side from the other by its row key: memory use is constant, and sort order of texts does not
- * matter. @returns false if `found` ended the search
- */
+/** Queries each row of one side from the other by key, in constant memory. @returns false if `found` ended it */
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,

@@ -1,6 +1,4 @@
-/**
- * Compares the rows that a command named, and nominates those that differ to the stream's lane, which reads them again.
- */
+/** Compares rows that a command named. The stream's lane reads those that differ again. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -61,10 +59,7 @@ export type Compared = {
   readonly keys: readonly RowKey[]
 }
 
-/**
- * @throws SluiceError STREAM_HALTED, SLOT_LOST if the stream cannot repair, PLAN_CHANGED if it reads from another
- * database
- */
+/** @throws SluiceError STREAM_HALTED, SLOT_LOST, PLAN_CHANGED if the stream reads from another database */
 export function refuseUnfit({ from, stream, run }: Pick<ByHand, 'from' | 'stream' | 'run'>): void {
   refuseStanding(stream, run)
   if (from.identity === stream.sourceIdentity) return
@@ -90,10 +85,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
   })
 }
 
-/**
- * Returns the requested table as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE,
- * TABLE_FOLLOWED
- */
+/** The requested table. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
 export async function tableByHand(
   { from, to, stream, ledger, database, run }: ByHand,
   wish: HandWish,

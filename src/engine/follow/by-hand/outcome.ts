@@ -59,10 +59,7 @@ export async function untilRead(
   }
 }
 
-/**
- * Why the rows are not read yet, and a hint. The stream works in commit order, so these rows wait for all changes
- * before them.
- */
+/** Why the rows are not read yet, and a hint: in commit order they come after all changes before them. */
 async function heldBack(
   stream: string,
   { database }: StreamLedger,
@@ -85,9 +82,7 @@ async function heldBack(
   }
 }
 
-/**
- * Number of rows by outcome. @property position at which the table equals the source @property runs that repaired rows
- */
+/** Rows by outcome. @property position at which the table equals the source @property runs that repaired rows */
 export type Outcome = {
   readonly mended: number
   readonly removed: number

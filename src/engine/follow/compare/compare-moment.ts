@@ -42,10 +42,7 @@ export type ComparingOptions = {
   readonly found: (one: TableComparison) => void
 }
 
-/**
- * @param tables numbers and tables, compared one after the other
- * @throws what the stores throw; if the signal is aborted, its reason
- */
+/** @param tables compared one after the other @throws what the stores throw, or the reason of the signal */
 export async function compareMoment(
   tables: NumberedTables,
   moment: Moment,

@@ -45,10 +45,7 @@ export type MomentParts = {
  */
 export type NoMoment = 'order' | 'many changes' | 'late'
 
-/**
- * @returns after every received change is applied, or waits in the lane
- * @throws what the stores and the lane throw
- */
+/** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
 export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
   const { from, to, stream, signal } = parts
   const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
@@ -86,10 +83,7 @@ export async function atMoment<T>(
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
-/**
- * For a stream that reads by snapshots: takes everything that its next view shows. Nothing newer comes until more is
- * requested.
- */
+/** For a stream that reads by snapshots: takes what its next view shows. Nothing newer comes unrequested. */
 async function told(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
   await lane.commit()
   return await stream.moment((changes) => lane.take(changes))

@@ -1,7 +1,4 @@
-/**
- * Compares live tables in rounds, each in a common snapshot of both sides, while changes are applied; rows that differ
- * are read again.
- */
+/** Compares live tables in rounds, each in a common snapshot of both sides; rows that differ are read again. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -49,10 +46,7 @@ const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
   'BAD_PREDICATE',
 ])
 
-/**
- * Result of a round. Rows that differ wait in the ledger to be read again, except in a round for a sign-off: that one
- * repairs nothing.
- */
+/** Result of a round. Rows that differ wait to be read again, except after a round for a sign-off. */
 export type Round = {
   readonly isEqual: boolean
   readonly position: string
@@ -257,10 +251,7 @@ export class Proving implements AsyncDisposable {
   }
 }
 
-/**
- * Tables that a sign-off wants compared, with their numbers in the stream; for one partition, the table that holds its
- * rows on each side.
- */
+/** Numbers and tables that a sign-off wants compared; for one partition, the table with its rows on each side. */
 function tablesWanted(
   { tables: names, partition }: SignOffScope,
   tables: readonly FollowTable[],

@@ -9,10 +9,7 @@ import type { Sides } from '../../copy/diff/sides.ts'
 /** Differences listed and repaired in one round; the rest wait for the next. */
 const MOST_DIFFERENCES = 20_000
 
-/**
- * @property more differences besides the listed ones @property missing rows of the source whose key is not in the
- * target @property extra the reverse
- */
+/** @property more unlisted differences @property missing keys only in the source @property extra the reverse */
 export type RangeAnswer = {
   readonly rows: bigint
   readonly targetRows: bigint

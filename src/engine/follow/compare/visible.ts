@@ -12,10 +12,7 @@ export function snapshotOf(text: string): Snapshot | null {
 
 const WRAP = 2n ** 32n
 
-/**
- * True if the snapshot shows a committed transaction.
- * @param xid its lower 32 bits, as a stream reports them: less than 2^31 transactions away from the snapshot
- */
+/** True if the snapshot shows a committed transaction. @param xid lower 32 bits, less than 2^31 from the snapshot */
 export function isVisible(xid: number, snapshot: Snapshot): boolean {
   const whole = wholeOf(xid, snapshot)
   return whole < snapshot.xmax && !snapshot.open.has(whole)

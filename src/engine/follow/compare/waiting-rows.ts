@@ -30,9 +30,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
   )
 }
 
-/**
- * Reads them while both sides are at a common snapshot. @returns false if there was none: another snapshot may succeed
- */
+/** Reads them in a common snapshot of both sides. @returns false if there was none: another one may succeed */
 export async function mendWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,

@@ -1,7 +1,4 @@
-/**
- * What a cutover waits for before each attempt: all rows were found equal, the rows changed since are known, and the
- * lag is small.
- */
+/** What an attempt of a cutover requires: all rows found equal, rows changed since then known, a small lag. */
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
@@ -67,10 +64,7 @@ export class Approach {
     return restMs
   }
 
-  /**
-   * @returns what to do first, if no attempt may begin now
-   * @throws SluiceError NOT_SWITCHABLE, and what the stores throw
-   */
+  /** @returns what to do first, if no attempt may begin @throws SluiceError NOT_SWITCHABLE; what the stores throw */
   async ready(now: Standstill): Promise<Ready | 'prove' | 'on'> {
     const { gates, wayBack, look, clock } = this.#parts
     const isCompared = this.#isCompared(now)

@@ -46,10 +46,7 @@ export type ReadyWishes = {
 /** Error code of a refused check. */
 export type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
 
-/**
- * @param copy operation of the stream that ends with the cutover
- * @throws SluiceError with the first refused check; all of them are reported
- */
+/** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function readyFor(
   standing: Standing,
   { switches, changes }: Able,

@@ -1,7 +1,4 @@
-/**
- * The reverse stream after a cutover: checked before anything is created, created before writers are blocked, and
- * removed if the cutover does not happen.
- */
+/** The reverse stream: checked first, created before writers are blocked, removed if the cutover does not happen. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'

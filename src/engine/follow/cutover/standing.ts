@@ -26,9 +26,7 @@ export type Standing = AsyncDisposable & {
   readonly stream: StreamRow
 }
 
-/**
- * @param stream id of any stream of the family, or of a run of one @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED
- */
+/** @param stream id of a stream of the family, or of its run @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function standingOf(url: string, stream: string, run: CopyRun): Promise<Standing> {
   const store = await onSide('target', () => openExisting(url))
   const open: AsyncDisposable[] = [store]
@@ -93,10 +91,7 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
   return { switches, changes }
 }
 
-/**
- * Finishes a cutover whose program was killed after the switch: a program that runs the reverse stream removes what the
- * earlier stream left at the source.
- */
+/** After a kill in a cutover: the next run of the reverse stream removes what the earlier stream left at the source. */
 export async function finishSwitch(
   { store, database }: Pick<Standing, 'store' | 'database'>,
   stream: string,

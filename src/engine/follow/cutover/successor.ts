@@ -5,10 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'
 import { readSwitches } from './switch-row.ts'
 
-/**
- * @param goOn a command that continues with a stream, by its id
- * @param otherwise hint if no cutover ended it
- */
+/** @param goOn a command that continues with a stream, by its id @param otherwise hint if no cutover ended it */
 export async function streamEnded(
   database: LedgerDatabase,
   id: string,

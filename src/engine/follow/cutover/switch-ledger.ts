@@ -1,7 +1,4 @@
-/**
- * Writes cutovers to the ledger: each is one row. Its last step updates the streams in the transaction of the switch
- * itself.
- */
+/** Writes cutovers to the ledger, one row each. The last step updates the streams in the switching transaction. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -110,10 +107,7 @@ export class SwitchLedger {
     await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
   }
 
-  /**
-   * For the transaction of the switch: ends the earlier stream, begins the reverse one, and marks the cutover as done.
-   * @param fence fencing token under which this program owns the stream
-   */
+  /** For the switching transaction: ends the earlier stream and begins the reverse one. @param fence fencing token */
   closing(
     { id, stream, reverse }: Pick<SwitchRow, 'id' | 'stream' | 'reverse'>,
     fence: number,

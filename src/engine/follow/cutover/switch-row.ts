@@ -33,10 +33,7 @@ export type SwitchRow = {
   /** From 1; odd turns go forward, even ones back. */
   readonly turn: number
   readonly status: SwitchStatus
-  /**
-   * Names with schema, as `tableText` writes them: the public one, the earlier one of the new table, and the new one of
-   * the old table.
-   */
+  /** Names with schema, as `tableText`: the public one, the earlier one of the new table, that of the old table. */
   readonly publicTable: string
   readonly takenTable: string
   readonly parkedTable: string
@@ -49,10 +46,7 @@ export type SwitchRow = {
   readonly pauseMs: number | null
   readonly switchedMs: number | null
   readonly actor: string
-  /**
-   * Its tables are in two databases, and this ledger is in the one that is opened. `parkedTable` is then a table of the
-   * other one.
-   */
+  /** Its tables are in two databases, this ledger in the opened one. `parkedTable` is then a table of the other. */
   readonly isBetween: boolean
 }
 

@@ -263,10 +263,7 @@ export class Turn implements Watch {
     }
   }
 
-  /**
-   * Reads from the ledger whether a commit succeeded whose reply was lost, or that failed. @throws what the commit
-   * threw, if the ledger cannot be queried
-   */
+  /** Reads from the ledger whether a commit without a reply succeeded. @throws its error, if the ledger is away */
   async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
     for (let i = 0; i < SETTLE_TRIES; i++) {
       const happened = await this.#parts.hasHappened().catch(() => null)

@@ -7,10 +7,7 @@ export type HeldLane = { readonly stream: string; readonly lane: number; readonl
 
 const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
-/**
- * @param before the row as this owner last wrote or read it
- * @param also other statements of the same transaction
- */
+/** @param before the row as this owner last wrote or read it @param also other statements of this transaction */
 export function positionClosing(
   { dialect }: LedgerDatabase,
   { stream, lane, fence }: HeldLane,

@@ -1,7 +1,4 @@
-/**
- * Sign-offs in the ledger. The program that runs the stream compares; request and answer go through the ledger, so that
- * both programs may be on different machines.
- */
+/** Sign-offs in the ledger, which carries request and answer between programs that may be on two machines. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
@@ -17,10 +14,7 @@ export type SignOffScope = {
   readonly partition?: {
     readonly source: TableName
     readonly target: TableName
-    /**
-     * If one side has no such partition: its name, and the conditions for its rows. `source` and `target` then name
-     * whole tables.
-     */
+    /** If one side has no such partition: its name, and conditions for its rows. Both names are whole tables then. */
     readonly name?: string
     readonly where?: SidesWhere
   }

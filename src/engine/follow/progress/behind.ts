@@ -17,10 +17,7 @@ export type Behind = {
   /** What `lagMs` is if the source has not reported its position, or if notes wait; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
-  /**
-   * True while the source has been silent no longer than an idle one may be. `lagMs` may still be a guess then, so it
-   * raises no alert.
-   */
+  /** True while the source is silent no longer than an idle one may be: `lagMs` may be a guess, and raises no alert. */
   readonly isEarly: boolean
 }
 
@@ -29,10 +26,7 @@ export type Look = {
   readonly applied: LogPosition
   /** End of everything received; null while something received is not applied. */
   readonly idleAt: LogPosition | null
-  /**
-   * Commit time of the first waiting transaction, otherwise of the last applied one, ms by the source's clock; null if
-   * nothing was applied yet.
-   */
+  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
   /** Commit time of the last applied transaction, as in the ledger: notes made until then are applied. */
   readonly durableMs?: number | null
@@ -78,9 +72,7 @@ export class SourceSilence {
     return { lagMs: since(Math.max(...known)), lagIs: 'at most', isCaughtUp: false, isEarly }
   }
 
-  /**
-   * For trigger notes. If nothing was applied yet, they have waited since the first sample: no note has been removed.
-   */
+  /** For trigger notes: if nothing was applied, they have waited since the first sample. */
   #noted(
     { durableMs = null, emptyForMs = null, isOld = false, clockMs }: Look,
     isNoted: boolean,

@@ -55,10 +55,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
   }
 
-  /**
-   * Publication and slot exist. @param applied as `progress` returns it, if some table already takes changes of the
-   * stream: those wait for the copy
-   */
+  /** Publication and slot exist. @param applied as `progress` returns it; null if no table takes changes yet */
   born(birth: StreamBirth, applied: LaneRow | null): void {
     this.#birth = birth
     this.#applied = applied

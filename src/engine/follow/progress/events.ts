@@ -1,6 +1,6 @@
 /**
- * Reports the progress of a stream to frontends and alerts. The loop reports on each round. While a write or a query
- * blocks the loop, a timer reports what is known here.
+ * Reports the progress of a stream to frontends and alerts: on each round of the loop, or by timer while a write or a
+ * query blocks it.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowCountedEvent } from '../../../model/follow/events.ts'
@@ -42,10 +42,7 @@ type Standing = {
   readonly row: LaneRow
   /** End of everything received; null while something received is not applied. */
   readonly idleAt: LogPosition | null
-  /**
-   * Commit time of the first waiting transaction, otherwise of the last applied one, ms by the source's clock; null if
-   * nothing was applied yet.
-   */
+  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
   /** Commit time of the last applied transaction, as in the ledger. */
   readonly durableMs: number | null
@@ -169,10 +166,7 @@ export class Telling implements AsyncDisposable {
     )
   }
 
-  /**
-   * Reports the present state, and changes per table. @param isOverdue the loop is blocked: what the source sends is
-   * not read
-   */
+  /** Reports state and changes per table. @param isOverdue the loop is blocked, so the source is not read */
   #tell(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]

@@ -1,7 +1,4 @@
-/**
- * Monitors whether a side of a stream answers. Queries run in parallel with the loop: reports never wait for them, and
- * show how long a side has been silent.
- */
+/** Monitors whether a side of a stream answers, and for how long it has not; reports never wait for an answer. */
 import { tookText } from '../../../shared/figures.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -46,10 +43,7 @@ export class Answers {
     return this.waitedMs >= SILENT_MS
   }
 
-  /**
-   * Sends a query, unless one is pending; waits for nothing.
-   * @param question must end once the run is aborted @param failed receives its error
-   */
+  /** Sends a query unless one is pending. @param question must end on an abort @param failed receives its error */
   ask<T>(question: () => Promise<T>, answered: (answer: T) => void, failed: (error: unknown) => void): void {
     if (this.#open !== null) return
     this.#since ??= this.#side.clock.ticks()

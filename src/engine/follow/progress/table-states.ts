@@ -1,7 +1,4 @@
-/**
- * State of a stream's tables in this run; the ledger has the same, except for the keys of rows that were just read
- * again.
- */
+/** State of a stream's tables in this run; only the keys of rows just read again are not in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { CopiedPart } from '../compare/copied-part.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
@@ -9,17 +6,11 @@ import type { StreamTable, TableState } from '../../copy/ledger/stream-row.ts'
 
 type State = {
   readonly state: TableState
-  /**
-   * The table becomes live once this position is applied; for a live table, the position where it did. Null while it is
-   * copied.
-   */
+  /** Catch-up position: the table becomes live once it is applied, or did so. Null while the table is copied. */
   readonly fence: LogPosition | null
   /** From this position on the target's rows equal the source's, except for `newer`. */
   readonly exactFrom: LogPosition | null
-  /**
-   * Rows read again after the applied position, so they may be newer than the changes applied. By `keyText` of their
-   * row keys.
-   */
+  /** By `keyText`, rows read again after the applied position: they may be newer than the changes applied. */
   readonly newer: ReadonlySet<string>
   /** Rows that take changes while the others are still to be copied; null if all rows do, or none. */
   readonly part: CopiedPart | null
@@ -84,10 +75,7 @@ export class TableStates {
     return this.#states[at]?.state === 'live'
   }
 
-  /**
-   * True if the target holds a row as the source held it just before a transaction.
-   * @param commit of the transaction @param key `keyText` of the row key
-   */
+  /** True if the target has a row as the source had it just before `commit`. @param key `keyText` of the row key */
   isExact(at: number, commit: LogPosition, key: string): boolean {
     const state = this.#states[at]
     if (state === undefined || state.exactFrom === null || commit < state.exactFrom) return false

@@ -13,10 +13,7 @@ export type Standstill = {
   readonly fence: number
   /** The last comparison of all rows by this run, which found them equal; null if there is none, or one is running. */
   readonly proof: Round | null
-  /**
-   * @returns false if only changes not applied yet can show whether something was lost @throws SluiceError
-   * STREAM_HALTED, SLOT_LOST
-   */
+  /** @returns false if only later changes can show lost rows @throws SluiceError STREAM_HALTED, SLOT_LOST */
   readonly verify: () => Promise<boolean>
 }
 

@@ -1,7 +1,4 @@
-/**
- * Reads from the ledger what is known of a stream: its tables and their changes, every comparison, repairs, and why it
- * is halted.
- */
+/** Reads a stream's history from the ledger: tables, changes, comparisons, repairs, and why it is halted. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 import { dec } from '../../../model/run/event.ts'

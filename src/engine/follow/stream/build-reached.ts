@@ -1,7 +1,4 @@
-/**
- * Builds indexes and constraints of tables that have caught up. During catch-up two rows may have the same unique
- * value, and a foreign key may dangle.
- */
+/** Builds indexes and constraints after catch-up: before, unique values may be double, and foreign keys dangle. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -10,10 +7,7 @@ import type { Surroundings } from '../../copy/table/copy-context.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { TableStates } from '../progress/table-states.ts'
 
-/**
- * @param reached tables that are about to become live; foreign keys are built once both of their tables are
- * @returns errors of objects that could not be built
- */
+/** @param reached tables about to become live; foreign keys need both tables @returns errors of objects not built */
 export async function buildReached(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],

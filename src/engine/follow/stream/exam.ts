@@ -1,6 +1,4 @@
-/**
- * Checks both sides before anything is created: whether changes can be replicated, and what prevents it for a table.
- */
+/** Checks both sides before anything is created: whether changes can be replicated, and obstacles of each table. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
@@ -150,10 +148,7 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
   throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
 }
 
-/**
- * Checks a stream for a dry run: reports all obstacles, and how long the log can be retained. @throws SluiceError
- * NOT_FOLLOWABLE, BAD_FLAG
- */
+/** For a dry run: reports all obstacles and how long the log lasts. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
 export async function planFollowing(parts: ExaminedParts): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error

@@ -68,10 +68,7 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
-/**
- * Forwards a numeric without scale as text, because it distinguishes 1.50 and 1.5. Not for a key column: there both are
- * equal.
- */
+/** Forwards a numeric without scale as text, to keep 1.50 apart from 1.5; not for a key, where both are equal. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
@@ -79,10 +76,7 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
   return { ...column, as: { kind: 'native', name: source.native } }
 }
 
-/**
- * If all columns of the source are replicated: columns of the target that the source had when the stream began, or
- * never had.
- */
+/** If all columns are replicated: target columns that the source had at the stream's start only, or never had. */
 function unwrittenColumns(plan: TablePlan): readonly string[] {
   if (plan.chosen === true) return []
   const known = new Set(comparedColumns(plan).map(({ to }) => to))

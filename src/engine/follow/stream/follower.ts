@@ -130,10 +130,7 @@ function addressesOf({ address }: Target, noted: Follower | null): readonly stri
   return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
-/**
- * @param isShared the queue has found that the database is that of the run, whatever address its worker uses (decision
- * 15), and the ledger knows the owner
- */
+/** @param isShared the queue found the database to be the run's (decision 15), and the ledger knows the owner */
 function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true

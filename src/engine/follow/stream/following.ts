@@ -71,7 +71,7 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Tables of the plan that this run copies; all rows of the others are in the target.
+   * Tables of the plan that this run copies; the others only take changes.
    * @throws SluiceError TARGET_BUSY if transactions of other sessions at the source do not end in time
    */
   async toCopy(): Promise<readonly PlannedTable[]> {

@@ -4,11 +4,7 @@ import type { StreamFault } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-/**
- * @param faults at least one
- * @param gone tables of the stream that the source no longer has, `tableText`
- * @returns the error to throw
- */
+/** @param faults at least one @param gone tables that the source no longer has, `tableText` @returns the error */
 export async function haltStream(
   ledger: StreamLedger,
   stream: string,

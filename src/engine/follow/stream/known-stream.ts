@@ -64,11 +64,7 @@ function endedMeanwhile(stream: string): SluiceError {
   })
 }
 
-/**
- * How the changes of a stream are captured: as it began.
- * @param found null for a new stream
- * @throws SluiceError BAD_FLAG if the run requests another way
- */
+/** How a stream captures changes: as it began. @param found null for a new one @throws SluiceError BAD_FLAG */
 export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cdc | undefined): Cdc {
   if (found === null) return wished ?? 'slot'
   const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
@@ -129,10 +125,7 @@ export async function goneTables(
   return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
 }
 
-/**
- * Pause (ms) after which the program with the smallest number begins again; others wait ten times as long, and then
- * find its stream.
- */
+/** Pause (ms) before the smallest number begins again; others wait ten times as long, and find its stream. */
 const AGAIN_MS = 200
 
 /**

@@ -1,7 +1,4 @@
-/**
- * Whether the source can retain its log for as long as the copy takes: a slot that exceeds the limit is lost, and the
- * copy with it.
- */
+/** Whether the source can retain its log as long as the copy takes: beyond its limit slot and copy are lost. */
 import { sizeText } from '../../../shared/figures.ts'
 import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'

@@ -1,7 +1,4 @@
-/**
- * Checks that the target still has the partitions that a stream's copy has filled: the ledger calls their rows proved
- * even if a partition is gone.
- */
+/** Checks that the target still has the partitions that the copy has filled: the ledger calls their rows proved. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -14,10 +11,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
-/**
- * For streams of `partition run`; others have no partitions.
- * @throws SluiceError PARTITION_CHANGED if a partition with copied rows is gone
- */
+/** Only for streams of `partition run`. @throws SluiceError PARTITION_CHANGED if one with copied rows is gone */
 export async function refuseLostPartitions(
   { id, wishes }: Pick<StreamRow, 'id' | 'wishes'>,
   { tables: [one], to }: PlannedCopy,

@@ -10,10 +10,7 @@ export function knowsStream(id: string): (database: LedgerDatabase) => Promise<b
   return async (database) => (await streamNamed(database, id)) !== null
 }
 
-/**
- * @param id of the stream, or of the run that last worked on it @param label of the target
- * @throws SluiceError NO_SUCH_TABLE
- */
+/** @param id of the stream, or of its last run @param label of the target @throws SluiceError NO_SUCH_TABLE */
 export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
   const found = await streamNamed(database, id)
   if (found !== null) return found
@@ -36,10 +33,7 @@ export function sourceUrl(
   return asked ?? (sourceIdentity === to.identity ? to.url : source)
 }
 
-/**
- * The copy that began a stream, in order to resume it. @param now options of this command, which override the original
- * ones
- */
+/** The copy that began a stream. @param now options of this command, which override the original ones */
 export function copyOfStream(
   { wishes }: Pick<StreamRow, 'wishes'>,
   ends: Pick<CopyOperation, 'from' | 'to'>,

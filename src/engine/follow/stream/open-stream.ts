@@ -1,7 +1,4 @@
-/**
- * Stages of opening the stream of a replicated copy: find it or decide to begin one, check its tables, record and take
- * it, and start it at the source.
- */
+/** Stages of opening the stream of a copy: find or begin it, check its tables, record and take it, start the source. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cdc, StreamBirth } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -208,10 +205,7 @@ function watchOf(
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
 }
 
-/**
- * Since the stream is recorded no other copy takes chunks, and chunks held by others are freed. Chunks read by now were
- * read before the stream.
- */
+/** Chunks read by now were read before the stream: since it is recorded no copy takes any, and held ones are freed. */
 async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
   try {
     await refuseGap(parts)

@@ -1,6 +1,4 @@
-/**
- * Refuses rows that were copied before a stream begins: no stream reports the changes between the copy and its start.
- */
+/** Refuses rows copied before a stream begins: no stream reports the changes between copy and start. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
@@ -15,10 +13,7 @@ const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 
 type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
-/**
- * For a stream of which nothing is created yet.
- * @throws SluiceError PLAN_CHANGED if chunks of its tables were read before
- */
+/** For a stream without a slot yet. @throws SluiceError PLAN_CHANGED if chunks of its tables were read before */
 export async function refuseGap({ operation, planned, database, owner }: Parts): Promise<void> {
   const read: PlannedTable[] = []
   for (const table of planned.tables)
@@ -42,10 +37,7 @@ function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]):
   return 'begin again with --restart --on-existing replace-range, which also removes rows that the source does not have'
 }
 
-/**
- * For a restart, before the stream is recorded: if the program is killed after that, the next run finds no chunk older
- * than the stream.
- */
+/** For a restart, before the stream is recorded: after a kill the next run finds no chunk older than the stream. */
 export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
   for (const table of planned.tables)
     await new ChunkLedger(database, keyOf(table, planned), owner).retireAll('restart', null)

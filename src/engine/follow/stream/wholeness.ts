@@ -1,7 +1,4 @@
-/**
- * Checks that a stream is complete: compares the source with what was recorded when the stream began. Halts it if
- * changes may be missing.
- */
+/** Compares the source with what was recorded when a stream began, and halts it if changes may be missing. */
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import { refuseElsewhere } from './follower.ts'
@@ -63,10 +60,7 @@ export class Wholeness {
     this.#isBirthNoted = this.lane === null || (await this.lane.note([statement]))
   }
 
-  /**
-   * Halts the stream because a table differs from the plan, as the stream reported. A check of the source usually gives
-   * more detail.
-   */
+  /** Halts a stream that reported a changed table, after a check of the source, which usually gives more detail. */
   async reshaped({ message, where: table = '' }: SluiceError): Promise<never> {
     await this.verify()
     const { ledger, stream, changes } = this.#parts

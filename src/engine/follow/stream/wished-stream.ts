@@ -12,10 +12,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/streams.ts'
 
-/**
- * @param source its identity
- * @returns null if no active stream began with the same tables, or several did
- */
+/** @param source its identity @returns null if no active stream began with the same tables, or several did */
 export async function wishedStream(
   operation: CopyOperation,
   source: string,
@@ -46,10 +43,7 @@ function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 
   return JSON.stringify([tables.toSorted(), toSchema ?? null, toTable ?? null])
 }
 
-/**
- * Options of a stream, as its ledger has them: `follow RUN` applies them again.
- * @returns JSON without URLs, which may hold passwords
- */
+/** Options of a stream that `follow RUN` applies again. @returns JSON without URLs, which may hold passwords */
 export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // The command of an alert may contain a secret.

@@ -1,7 +1,4 @@
-/**
- * Compares ranges for the worker that owns a stream, as long as there are any. Proves nothing by itself: the owner of
- * the stream adds up the results.
- */
+/** Compares ranges for the worker that owns a stream. Proves nothing: the owner adds up the results. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'

@@ -28,10 +28,7 @@ const FEWEST = 2
 /** Other programs are called only after this time (ms): a shorter round is not worth it. */
 const ALONE_MS = 1000
 
-/**
- * @property stream its id @property sharedRun the same for all programs of the round @property call asks workers to
- * compare with this program
- */
+/** @property sharedRun the same for all programs of the round @property call asks workers to join */
 export type SharedProof = {
   readonly database: LedgerDatabase
   readonly owner: Owner
@@ -40,10 +37,7 @@ export type SharedProof = {
   readonly call: () => void
 }
 
-/**
- * As `compareMoment`, with all workers that join.
- * @throws what the stores and the ledger throw; if the signal is aborted, its reason
- */
+/** As `compareMoment`, with other workers. @throws what stores and ledger throw, or the reason of the signal */
 export async function compareTogether(
   tables: NumberedTables,
   moment: Moment,

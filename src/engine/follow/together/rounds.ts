@@ -24,9 +24,7 @@ export const TRIES = 2
 /** What a comparison needs to know of a table. */
 type ComparedTable = Pick<FollowTable, 'plan' | 'targetWhere'>
 
-/**
- * Key that marks a bigint, for which JSON has no type. No column option or setting has a name that begins like that.
- */
+/** Marks a bigint, for which JSON has no type. No column option or setting has a name that begins like that. */
 const INTEGER = '$integer'
 
 /** A round as other programs find it. @property sourceSnapshot @property targetSnapshot as in `SourceView.exported` */
@@ -81,10 +79,7 @@ export class RoundLedger {
     this.#skipLocked = skipLocked
   }
 
-  /**
-   * Begins a round; replaces one that an earlier program has left. @param sharedRun the same for all who share it
-   * @returns its id
-   */
+  /** Begins a round, replacing any other. @param sharedRun the same for all programs that share it @returns its id */
   async begin(stream: string, sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
     for (const name of ['migration_proof_ranges', 'migration_proof_rounds'] as const)
       await makeLateTable(this.#database, name)
@@ -154,10 +149,7 @@ export class RoundLedger {
     }
   }
 
-  /**
-   * Takes the next free range. @param tries leaves out ranges with this many attempts; null takes any @returns null if
-   * there is none
-   */
+  /** Takes the next free range. @param tries skips ranges with as many attempts @returns null if there is none */
   async claim(round: string, tries: number | null): Promise<ClaimedRange | null> {
     const claim = randomUUID()
     const taken = this.#lease.taken(this.#owner)
@@ -217,10 +209,7 @@ export class RoundLedger {
     ])
   }
 
-  /**
-   * Gives back ranges of owners that have certainly ended, before their leases expire. @returns number of ranges
-   * without a result
-   */
+  /** Frees ranges of owners known to have ended, before their leases expire. @returns ranges without a result */
   async left(round: string): Promise<number> {
     const rows = await this.#database.all(
       `SELECT ${ownerColumns(LEASE_COLUMNS).join(', ')}, status FROM migration_proof_ranges WHERE round_id = ? AND status <> 'done'`,

@@ -1,7 +1,4 @@
-/**
- * First copies of streams that several programs share: while the stream's owner copies, other programs of its run may
- * take chunks, too.
- */
+/** First copies that several programs share: while the stream's owner copies, others of its run may take chunks. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
@@ -61,11 +58,7 @@ const removed = (stream: string): { readonly sql: string; readonly parameters: r
   parameters: [stream],
 })
 
-/**
- * Lets other programs copy with the stream's owner.
- * @param call asks other workers to join
- * @param body copies everything that is left, with or without them
- */
+/** Lets other programs copy. @param call asks workers to join @param body copies everything left, also without them */
 export async function whileShared(
   copy: SharedCopy,
   {

@@ -17,9 +17,7 @@ export type BetweenDocument = {
   /** Position up to which the stream is applied; set from `closed` on. */
   readonly fence?: string
   readonly sessionsEnded?: readonly string[]
-  /**
-   * The reverse stream; set from `proved` on. It enters the ledger of the closed database once the other one is open.
-   */
+  /** The reverse stream; set from `proved` on. The closed database's ledger gets it once the other one is open. */
   readonly reverse?: ReverseStream
   /** Schema fingerprint of the target's table at its proof. */
   readonly mark?: string

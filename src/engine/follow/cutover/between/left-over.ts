@@ -65,10 +65,7 @@ export async function settleLeft(
   }
 }
 
-/**
- * Removes what was created for a cutover that does not happen, unless another program owns the stream by now and
- * continues it.
- */
+/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
 export async function givenUp(
   { opens, stream, family }: Between,
   { closing, opening, back }: AbleEnds,

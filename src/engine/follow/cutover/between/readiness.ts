@@ -36,10 +36,7 @@ export type BetweenWishes = {
   readonly keepSessions: boolean
 }
 
-/**
- * @param copy operation of the stream that ends with the cutover
- * @throws SluiceError with the first refused check; all of them are reported
- */
+/** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function betweenReady(
   { closes, opens, stream, family }: Between,
   able: AbleEnds,

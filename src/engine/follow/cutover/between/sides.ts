@@ -1,7 +1,4 @@
-/**
- * Both databases of a cutover: the stream reads from the database that is closed, and its ledger is in the one that is
- * opened.
- */
+/** Both databases of a cutover: the stream reads from the closed one, and its ledger is in the opened one. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
@@ -114,10 +111,7 @@ export async function betweenOf(
   }
 }
 
-/**
- * The newest stream between both databases, and which of them it opens. @throws SluiceError PLAN_CHANGED,
- * LEDGER_DAMAGED
- */
+/** The newest stream, and the database that it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
 async function newestOf(stream: string, from: End, to: End): Promise<Omit<Between, keyof AsyncDisposable>> {
   const family = familyOf([...(await from.switches.all()), ...(await to.switches.all())], stream)
   for (const [opens, closes] of [

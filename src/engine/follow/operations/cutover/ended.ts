@@ -33,11 +33,7 @@ export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { 
   return { ...ending, stopped: true, error }
 }
 
-/**
- * Runs the stream that keeps the other table equal from now on.
- * @param before ending of the cutover itself
- * @param copy of the reverse stream
- */
+/** Runs the stream that keeps the other table equal. @param before ending of the cutover @param copy of the stream */
 export async function followedBack(
   before: Ending,
   copy: CopyOperation,

@@ -1,6 +1,4 @@
-/**
- * `cutover` between two databases: moves the writers from one to the other, and keeps the first one equal from then on.
- */
+/** `cutover` between two databases: moves the writers to the other one, and keeps the first one equal after that. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -315,10 +313,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   })
 }
 
-/**
- * Removes what the earlier stream left in the closed database, and what had closed the other one. @param isDone sets
- * the row's status to `done`
- */
+/** Removes what the earlier stream left, and the triggers that closed a table. @param isDone sets status `done` */
 async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone = true): Promise<void> {
   const { closes: opened, opens: closed } = between
   await finishUnnoted(opened, closed)

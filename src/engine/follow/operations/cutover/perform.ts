@@ -28,10 +28,7 @@ import { cutoverBetween } from './perform-between.ts'
 /** Default for how long a session may wait, ms. */
 const BUDGET_MS = 2000
 
-/**
- * @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED …, and the
- * errors of a stream
- */
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED … */
 export async function cutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
   const { to: url, stream, revert, dryRun } = operation
   await using between = await betweenOf(operation, stream, run)
@@ -256,10 +253,7 @@ async function wayBack(
   return await followedBack({ ...before, next }, copy, id, run)
 }
 
-/**
- * Removes what was created for a cutover that does not happen, unless another program owns the stream by now and
- * continues it.
- */
+/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
 async function givenUp(
   { ledger, streams, stream, family }: Standing,
   { changes, switches }: Able,

@@ -24,10 +24,7 @@ import type { diffFollowed as declared, DiffFollowedOperation } from './declarat
 
 type DiffFollowedRun = RunOf<typeof declared>
 
-/**
- * @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied, and
- * what the stores throw
- */
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied */
 export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
   const begun = run.clock.ticks()
   const looked = await look(operation, run)

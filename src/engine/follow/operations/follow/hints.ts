@@ -1,7 +1,4 @@
-/**
- * Rewords hints of `copy` for a run of `follow`: options that only `copy` has belong to the command that began the
- * stream.
- */
+/** Rewords hints of `copy` for `follow`: options of `copy` alone belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { Within } from '../../progress/watch.ts'

@@ -7,10 +7,7 @@ import { STREAM_LOOK } from '../follow/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/**
- * Creates the document that is filed after a migration: a comparison of rows in a common snapshot of both sides, and
- * checks of other things, such as indexes.
- */
+/** Creates the document to file after a migration: rows compared in a common snapshot, and checks of other objects. */
 export type SignOffOperation = {
   readonly kind: 'sign-off'
   /** Id of the stream, or of the run that last worked on it. */

@@ -1,6 +1,4 @@
-/**
- * `sign-off`: compares the rows that a stream has copied, checks other objects of the tables, and stores the result.
- */
+/** `sign-off`: compares the rows that a stream has copied, checks other objects, and stores the result. */
 import { randomUUID } from 'node:crypto'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -35,9 +33,7 @@ import type { signOff as declared, SignOffOperation } from './declaration.ts'
 
 type SignOffRun = RunOf<typeof declared>
 
-/**
- * @throws SluiceError NO_SUCH_TABLE for a run without a stream, STREAM_HALTED, BAD_FLAG, and what the comparison throws
- */
+/** @throws SluiceError NO_SUCH_TABLE for a run without a stream, STREAM_HALTED, BAD_FLAG; errors of the comparison */
 export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const asked = await ask(operation, run)
@@ -81,10 +77,7 @@ async function openLedger(url: string, run: SignOffRun): Promise<OpenLedger> {
 /** @property copy operation with which the stream began */
 type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: string; readonly copy: CopyOperation }
 
-/**
- * Writes the request to the ledger, then closes the target: if it is a file, only one program, or one part of a
- * program, can open its ledger.
- */
+/** Writes the request to the ledger, then closes the target: only one program at a time can open a file's ledger. */
 async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
@@ -185,10 +178,7 @@ async function concluded(
   return document
 }
 
-/**
- * Checks for objects of the source that --with can create and the target lacks.
- * @param wished objects that the copy was asked to create: a missing one fails the check
- */
+/** Checks for objects that --with can create. @param wished requested objects: a missing one fails the check */
 async function objectChecks(
   planned: PlannedCopy,
   wished: readonly ObjectWish[],
@@ -219,10 +209,7 @@ async function objectChecks(
   })
 }
 
-/**
- * A cutover advances sequences beyond the values of both tables. Until then those of the new table fall behind with
- * each new row of the source.
- */
+/** A cutover advances sequences beyond both tables. Until then those of the new table are behind the source. */
 function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint, ...rest } = check
