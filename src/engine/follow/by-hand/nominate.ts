@@ -1,4 +1,4 @@
-/** Compares rows that a command named. The stream's lane reads those that differ again. */
+/** Compares rows that a command named, and nominates those that differ: the stream's lane then reads them again. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'

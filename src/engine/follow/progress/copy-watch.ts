@@ -55,7 +55,9 @@ export class CopyWatch implements AsyncDisposable {
     this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
   }
 
-  /** Publication and slot exist. @param applied as `progress` returns it; null if no table takes changes yet */
+  /**
+   * Publication and slot exist. @param applied as `progress` returns it, if a table takes changes already; else null
+   */
   born(birth: StreamBirth, applied: LaneRow | null): void {
     this.#birth = birth
     this.#applied = applied

@@ -77,7 +77,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cd
 }
 
 /**
- * Checks for lost changes, before errors of planning: these say more.
+ * Checks for lost changes before planning errors are reported, because lost changes explain more.
  * @param anew names of tables that are copied again: what they have lost does not matter
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
