@@ -11,7 +11,7 @@ import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a frontend for one call; printed commands leave them out. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
-/** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
+/** Flags of any command whose value is or may be a URL: a word may come before the command that it belongs to. */
 const URL_FLAGS: ReadonlySet<string> = new Set(
   [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ takes }) => takes)].flatMap(({ name, operand, completes }) =>
     completes === 'database' && operand !== true ? [`--${name}`] : [],

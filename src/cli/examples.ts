@@ -14,7 +14,7 @@ export function shellRows(line: string, width: number): readonly string[] {
   return rows.map((row, at) => (at < rows.length - 1 ? `${row} \\` : row))
 }
 
-/** What stands below the options of a command. @param most examples to show */
+/** Examples, shown below the options of a command. @param most examples to show */
 export function examplesText(command: string, most: number): string {
   const lines = examplesOf(command)
     .slice(0, most)

@@ -48,7 +48,7 @@ export const VALUE_FLAGS: ReadonlySet<string> = new Set(
   GLOBAL_OPTIONS.filter(needsValue).map(({ name }) => `--${name}`),
 )
 
-/** Flags that may stand behind any command. */
+/** Flags that may follow any command. */
 export const GLOBAL_NAMES: readonly string[] = GLOBAL_OPTIONS.map(({ name }) => name).filter(
   (name) => name !== 'version',
 )
@@ -76,7 +76,7 @@ export function configFlag(argv: readonly string[]): string | null {
 }
 
 /**
- * What `--help` and `-h` ask for, found without yargs, which reads any value of a flag as off: null where no help is asked for.
+ * Mode of `--help` or `-h`, found without yargs, which reads any value of a flag as off; null without such a flag.
  * @throws SluiceError BAD_FLAG for a value that is not `all`, since the command would run
  */
 export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {

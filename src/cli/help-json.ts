@@ -1,4 +1,4 @@
-/** What the command line takes, as one JSON document: for `--help --json`. docs/command-line.schema.json is its schema. */
+/** The command line as a JSON document, for `--help --json`; its schema is docs/command-line.schema.json. */
 import { ACTION_SUMMARIES } from '../app/operations/action-pages.ts'
 import { examplesOf } from '../app/operations/examples.ts'
 import { actionsOf, takenBy } from '../app/operations/facts.ts'

@@ -219,8 +219,8 @@ function withNote(request: Request, note: string): Request {
 }
 
 /**
- * Stores that the UI lists beside what it is opened on: those of the config file; without any, in a folder that holds no lake, the
- * database of $DATABASE_URL.
+ * Stores that the UI lists besides the one that it opens: those of the config file. Without any, and in a folder
+ * without a lake, the database of $DATABASE_URL.
  */
 async function storesBeside(
   target: string,
@@ -235,7 +235,9 @@ async function storesBeside(
   return holdsTable(target) ? undefined : [{ name: '$DATABASE_URL', url }]
 }
 
-/** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */
+/**
+ * What the UI shows of tables in the config file; nothing if one of its variables is not set: other tables are shown.
+ */
 async function lifecycleFor(
   args: Arguments,
   defaults: ConfigDefaults,
@@ -333,7 +335,7 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
+/** yargs strips a pair of quotes from the value of `--flag="value"`, as the shell did before: add another pair. */
 function withOwnQuotes(word: string): string {
   return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }

@@ -1,6 +1,6 @@
 /**
- * What a system says of itself before it is opened: by which URLs people mean it, and what it opens. A declaration imports no driver; whatever it opens
- * is loaded when it is asked for. What differs once a database is open stands in `StoreAbilities` and in the store itself.
+ * Declaration of a system: its URLs, and what it can open. It imports no driver; code is loaded on demand. Properties
+ * of an open database are in `StoreAbilities` and in the store itself.
  */
 import type { LakeStore } from '../model/lake/lake-store.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -18,39 +18,39 @@ import type { QueueRights } from '../model/share/queue-rights-port.ts'
 import type { Route } from '../model/run/route.ts'
 
 export type SystemDeclaration = {
-  /** As `CopyStore.system` and `SqlReader.dialect` have it. */
+  /** As in `CopyStore.system` and `SqlReader.dialect`. */
   readonly name: string
   /** As people write it. */
   readonly title: string
-  /** What stands before `://` in its URLs, in lower case; the first is the one that is printed. */
+  /** Schemes of its URLs, before `://`, in lower case; the first one is printed. */
   readonly schemes: readonly [string, ...string[]]
-  /** Its URL in a hint: of catalogs too, unless `catalog` says another. */
+  /** Example URL for hints; also for catalogs, unless `catalog` has its own. */
   readonly example: string
-  /** Systems of one family print and read each other's texts. */
+  /** Systems of one family print and parse each other's texts. */
   readonly family: string
-  /** The file of a database, for systems whose database is one. */
+  /** For systems whose database is one file. */
   readonly file?: FileDeclaration
   readonly catalog?: CatalogDeclaration
   readonly copies?: CopyDeclaration
   /**
-   * Opens the queue of workers in a database of it, of systems that can hold one.
+   * Opens the queue of workers in one of its databases, for systems that can hold one.
    * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
    */
   readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
-  /** Rights in a database that holds a queue, of the same systems. @throws SluiceError CONNECT_FAILED, TARGET_DENIED */
+  /** Rights in a database with a queue, for the same systems. @throws SluiceError CONNECT_FAILED, TARGET_DENIED */
   readonly queueRights?: (url: string) => Promise<QueueRights>
-  /** Why no typed statement is sent to it, in one sentence: of systems without `catalog`. */
+  /** For systems without `catalog`: why no typed statement is sent to them, in one sentence. */
   readonly unasked?: string
-  /** What doctor looks at in a database that holds no catalog: of systems without `catalog`. */
+  /** For systems without `catalog`: checks of `doctor` in a database without a catalog. */
   readonly examine?: (checks: Checks, url: string, clock: Pick<Clock, 'now'>) => Promise<void>
-  /** The package with the native module, and what tells its version; of systems that run in this process. */
+  /** For systems that run in this process: the package with the native module, and its version. */
   readonly native?: { readonly module: string; version(): Promise<string> }
 }
 
 export type FileDeclaration = {
-  /** Whether a file is one of its databases, by its first 16 bytes. */
+  /** True if a file is one of its databases, by its first 16 bytes. */
   isOne(head: Buffer): boolean
-  /** What needs the rights of the file too, in words; absent where the file is all. */
+  /** Other files that need the same rights, in words; absent if there are none. */
   readonly beside?: string
 }
 
@@ -58,83 +58,92 @@ export type FileDeclaration = {
 export type CatalogPlace =
   { readonly file: string; readonly label: string } | { readonly url: string; readonly label: string }
 
-/** Of systems whose catalogs are on servers. @throws SluiceError INTERNAL for a file */
+/** For systems whose catalogs are on servers. @throws SluiceError INTERNAL for a file */
 export function urlOf(place: CatalogPlace): string {
   if ('url' in place) return place.url
   throw new SluiceError('INTERNAL', `${place.label} is a file, and no server`)
 }
 
-/** Of systems whose databases are files. @throws SluiceError INTERNAL for a server */
+/** For systems whose databases are files. @throws SluiceError INTERNAL for a server */
 export function fileOf(place: { readonly file?: string | null; readonly label?: string }): string {
   if (typeof place.file === 'string') return place.file
   throw new SluiceError('INTERNAL', `${place.label ?? 'the URL'} names no file`)
 }
 
 export type CatalogOptions = {
-  /** The way to a database server. */
+  /** Route to a database server. */
   readonly route?: Route | undefined
-  /** What a server fails is tried again no longer than this, ms, for somebody who waits for it; as its URL has it when absent. */
+  /** Longest time (ms) for retries of server errors while a user waits; absent: as in the URL. */
   readonly patienceMs?: number
-  /** How many threads the database works with, of systems whose `catalog` has `threads`. */
+  /** Threads that the database uses, for systems whose `catalog` has `threads`. */
   readonly threads?: number
-  /** It changes rights alone, and no row: tables of other roles run nothing for that. */
+  /** Only rights are changed, and no rows: code of tables of other roles does not run. */
   readonly rightsOnly?: true
 }
 
 export type CatalogDeclaration = {
-  /** Its URL in a hint, where a catalog has more forms of it. */
+  /** Example URL for hints, if catalogs have more forms of it. */
   readonly example?: string
-  /** Whether `schema=NAME` in its URL says which schema holds the catalog; else what people do instead, in words. */
+  /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise what users do instead, in words. */
   readonly schema: true | { readonly instead: string }
-  /** A database has one opener at a time: held open between two questions, it would keep every run from starting. */
+  /** A database can be opened once at a time: kept open between two queries, it would block every run. */
   readonly oneOpener?: true
-  /** It works in threads of this process, and takes a number of them. */
+  /** Works in threads of this process; their number can be set. */
   readonly threads?: true
   /** @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
   open(place: CatalogPlace, mode: OpenMode, options: CatalogOptions): Promise<SqlDatabase>
-  /** How to look at a server; absent for files. It reads `connect_timeout` and `retry_seconds` of a URL. @throws SluiceError BAD_CONFIG */
+  /**
+   * Checks a server; absent for files. Uses `connect_timeout` and `retry_seconds` of the URL. @throws SluiceError
+   * BAD_CONFIG
+   */
   readonly server?: (url: string) => Promise<ServerExam>
 }
 
 export type CopyOptions = {
-  /** `plan`: looked at like `read`; a file that is not there yet is an empty database. */
+  /** `plan`: read-only like `read`, but a missing file is an empty database. */
   readonly mode: 'read' | 'write' | 'plan'
-  /** Longest that what is read waits for a lock that others have, ms, of systems where readers wait for any; absent for as long as it takes. */
+  /** Longest wait of reads for other sessions' locks, ms, in systems where reads wait; absent: no limit. */
   readonly lockWaitMs?: number
-  /** A table that is emptied or rewritten while it is read is read again under another view: what became of it comes with a stream of changes. */
+  /** A table emptied or rewritten while it is read is read again in another view: the stream has its changes. */
   readonly moving?: true
-  /** What is read is let go, and fails with SOURCE_BUSY, where another session of the server waits for one of its tables to itself; the caller reads it again. */
+  /**
+   * A read ends with SOURCE_BUSY if another session waits for an exclusive lock on its table; the caller repeats it.
+   */
   readonly yields?: true
-  /** Sessions of a view are ended by the server where the program stands still for as long as a lease: another one has its work by then, and must not wait for its locks. */
+  /**
+   * The server ends sessions of a view if this program stops for as long as a lease: another program has its work by
+   * then, and must not wait for its locks.
+   */
   readonly mortal?: true
-  /** Rows of one INSERT, where a service takes them in statements. */
+  /** Rows per INSERT, if a service takes them in statements. */
   readonly rowsPerInsert?: number
-  /** Where the store says that it has to wait for a service. */
+  /** Called when the store must wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
-  /** Called when the store sends a request again by itself: while it is opened, and later where it repeats requests within a chunk. */
+  /** Called when the store repeats a request by itself: while it is opened, and later within a chunk. */
   readonly onRetry?: (again: OpenedAgain) => void
-  /** How Cassandra is read and written, where the run says so. */
+  /** How Cassandra is read and written, if the run sets it. */
   readonly cassandra?: CassandraCopyWish
-  /** Told of rows that could only be written at ONE: their table and key in the target. */
+  /** Called for rows that could only be written at ONE, with table and key in the target. */
   readonly onWeakWrite?: (table: string, key: readonly (string | null)[], why: string) => void
 }
 
 export type CopyDeclaration = {
-  /** As `StoreAbilities.atomic` of its stores. */
+  /** As in `StoreAbilities.atomic` of its stores. */
   readonly atomic: 'chunk' | 'batch' | 'row'
-  /** A batch of rows is one of a partition, and not what goes to the target at once. */
+  /** A batch consists of rows of one partition, and is not the unit sent to the target. */
   readonly batchesByPartition?: true
-  /** Systems that it can hold the tables of the Cassandra Data Migrator for, as people write them. */
+  /** Systems for which it can hold the tables of the Cassandra Data Migrator, as people write them. */
   readonly tracks?: readonly string[]
-  /** What the parts of `CopyStore.identity` between its slashes are, in words; absent where it is told as a whole. */
+  /** Names of the parts of `CopyStore.identity` between its slashes; absent if it is shown as a whole. */
   readonly identity?: readonly string[]
   /**
-   * @param place the URL, and the file that it names for systems that have one
+   * @param place the URL, and its file for systems that have one
    * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED
    */
   open(place: { readonly url: string; readonly file: string | null }, options: CopyOptions): Promise<CopyStore>
   /**
-   * The server of a database that is to be retired, of systems whose servers have several; the database itself need not take connections.
+   * Opens the server of a database that is to be retired, for systems with several databases per server. The database
+   * itself need not accept connections.
    * @throws SluiceError BAD_CONFIG, BAD_FLAG, CONNECT_FAILED
    */
   retire?(
@@ -143,11 +152,11 @@ export type CopyDeclaration = {
   ): Promise<DatabaseRetirement>
 }
 
-/** Where a lake lies. */
+/** A kind of place for lakes. */
 export type LakeDeclaration = {
-  /** As `parseLakeUrl` tells places apart. */
+  /** As distinguished by `parseLakeUrl`. */
   readonly kind: 'local' | 'bucket'
-  /** Whether requests go over a wire, which a route can make longer. */
+  /** True if requests go over a network, which a route can make longer. */
   readonly wire: boolean
   /** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */
   openLog(path: string, options: { readonly route?: Route | undefined }): Promise<LogStore>
@@ -155,6 +164,9 @@ export type LakeDeclaration = {
   openLake(path: string): Promise<LakeStore>
   /** @throws SluiceError BAD_CONFIG */
   openWriter(path: string): Promise<LogWriter>
-  /** Where requests go and by whose leave, of lakes that ask for credentials. @throws SluiceError BAD_CONFIG, SOURCE_DENIED */
+  /**
+   * For lakes that need credentials: their origin, and the target of requests. @throws SluiceError BAD_CONFIG,
+   * SOURCE_DENIED
+   */
   readonly credentials?: (path: string) => Promise<{ readonly found: string; readonly target: Target }>
 }

@@ -1,4 +1,4 @@
-/** The databases that a ledger can live in: what is particular about each stands in its own folder. */
+/** The databases that can hold a ledger; what differs per database is in its own folder. */
 import type { SqlDialect } from '../model/run/sql-port.ts'
 import { DUCKDB_LEDGER } from './duckdb/ledger-dialect.ts'
 import type { LedgerDialect } from './common/ledger-dialect-port.ts'

@@ -1,4 +1,4 @@
-/** Parquet, and SQL over Parquet: one engine does both, and is loaded by the first call. */
+/** Parquet, and SQL over Parquet: one engine does both, and is loaded on the first call. */
 import type { WriteAnswer } from '../model/run/answer-file.ts'
 import type { CheckpointWriter } from '../model/lake/checkpoint-writer.ts'
 import type { OpenArchiveQuery } from '../model/archive/query-port.ts'
@@ -28,19 +28,19 @@ export async function checkpointWriter(): Promise<CheckpointWriter> {
   return (await import('./duckdb/checkpoint-writer.ts')).duckdbCheckpointWriter()
 }
 
-/** Writes and reads the files of archives. @throws SluiceError TARGET_IO where its folder cannot be made */
+/** Writes and reads the files of archives. @throws SluiceError TARGET_IO if the folder cannot be created */
 export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
   return await (await import('./duckdb/archive/index.ts')).openParquetFiles(options)
 }
 
-/** One question over hot and archived rows. @throws as `OpenArchiveQuery` says */
+/** One query over hot and archived rows. @throws as in `OpenArchiveQuery` */
 export const openArchiveQuery: OpenArchiveQuery = async (request) =>
   (await import('./duckdb/archive-query/index.ts')).openArchiveQuery(request)
 
-/** Rows of an answer as a file. @throws as `WriteAnswer` says */
+/** Writes result rows to a file. @throws as in `WriteAnswer` */
 export const writeAnswer: WriteAnswer = async (file) => (await import('./duckdb/answer-file.ts')).writeAnswer(file)
 
-/** A fresh database in memory, for the validator's own replay. */
+/** An empty database in memory, for the validator's own replay. */
 export async function scratchDatabase(): Promise<SqlDatabase> {
   return await (await import('./duckdb/sql-database.ts')).openDuckdb(':memory:', 'write')
 }

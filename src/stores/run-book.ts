@@ -1,6 +1,6 @@
 /**
- * The book of the runs of this user on this machine: what ran, how it ended, and a curve of each. For showing only: no truth is read from it, and whoever
- * cannot write it goes on without.
+ * Run history of this user on this machine: what ran, how it ended, and a curve of each. For display only: no decision
+ * depends on it, and a program that cannot write it continues without.
  */
 import { closeSync, existsSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -8,19 +8,19 @@ import type { RunBook } from '../model/run/run-book.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
 import { SluiceError } from '../shared/errors.ts'
 
-/** The file of the book. @param folder where this user's programs keep what is theirs */
+/** File of the run history. @param folder for files of this user's programs */
 export function runBookFile(folder: string): string {
   return join(folder, 'runs.db')
 }
 
-/** Whether the driver says that the file is damaged, or is no book at all. */
+/** True if the driver reports that the file is damaged, or is not a database. */
 export function isDamaged(thrown: unknown): boolean {
   return /^SQLITE_(?:CORRUPT|NOTADB)/.test((thrown as { readonly code?: string }).code ?? '')
 }
 
 /**
- * Puts a damaged book away under another name, where nothing but `damagedBooks` looks for it.
- * @param file the next book is made under this name
+ * Renames a damaged run history; only `damagedBooks` finds it under the new name.
+ * @param file name of the next run history
  */
 export function setAside(file: string): void {
   const aside = `${file}.damaged-${Date.now()}`
@@ -29,7 +29,7 @@ export function setAside(file: string): void {
   }
 }
 
-/** Books that were set aside. @returns absolute paths, oldest first */
+/** Damaged run histories that were renamed. @returns absolute paths, oldest first */
 export function damagedBooks(file: string): readonly string[] {
   const folder = dirname(file)
   const start = `${basename(file)}.damaged-`
@@ -43,7 +43,7 @@ export function damagedBooks(file: string): readonly string[] {
   }
 }
 
-/** What hinders reading a book, as an error. */
+/** Why the run history cannot be read, as an error. */
 export function unreadBook(file: string, cause: unknown): SluiceError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   if (isDamaged(cause)) {
@@ -63,12 +63,12 @@ export function unreadBook(file: string, cause: unknown): SluiceError {
 }
 
 /**
- * @param file need not be there yet; it and its folder are this user's alone
- * @throws the file system's error, or the driver's, where it cannot be had
+ * @param file is created if missing; the file and its folder are accessible to this user only
+ * @throws the file system's error, or the driver's, if it cannot be opened
  */
 export async function openRunBook(file: string): Promise<RunBook> {
   makeFolderSync(dirname(file), 0o700)
-  // Whatever stands beside it gets its mode.
+  // SQLite gives its companion files the mode of this one.
   closeSync(openSync(file, 'a', 0o600))
   const { sqliteRunBook } = await import('./sqlite/run-book.ts')
   return sqliteRunBook(file)

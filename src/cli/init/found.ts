@@ -102,7 +102,7 @@ function absoluteUrl(url: string, cwd: string): string {
 
 const absolute = (place: string, cwd: string): string => (place.includes('://') ? place : path.resolve(cwd, place))
 
-/** Whether a Delta table is in a folder or a few folders below it; a folder with very many folders counts as one with none. */
+/** Whether a Delta table is in a folder or a few folders below it; a folder with too many folders counts as none. */
 export function holdsTable(folder: string): boolean {
   return tablesBelow(folder, DEPTH + 1, { left: MOST_FOLDERS }) > 0
 }

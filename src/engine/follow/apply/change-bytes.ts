@@ -1,7 +1,7 @@
-/** What a change keeps in memory until it is written. */
+/** Memory that a change takes until it is written. */
 import type { Change, ChangeRow, RowChange } from '../../../model/copy/change.ts'
 
-/** Bytes of changes that wait to be written: rows may be wide, and twenty thousand of a megabyte would fill any memory. */
+/** Most bytes of unwritten changes: a limit of rows is not enough, because 20,000 rows may have 1 MB each. */
 export const MOST_BYTES = 32 * 1024 * 1024
 
 const NUMBER = 8
@@ -10,7 +10,7 @@ export function isRow(change: Change): change is RowChange {
   return change.type === 'insert' || change.type === 'update' || change.type === 'delete'
 }
 
-/** Bytes of the values of a change, roughly: a text counts a byte a character. */
+/** Approximate bytes of the values of a change; a text counts one byte per character. */
 export function bytesOf(change: RowChange): number {
   if (change.frame !== undefined) return change.frame.bytes
   return sumOf(change.type === 'delete' ? change.key : change.row)

@@ -1,4 +1,4 @@
-/** Which tables of a stream share a lane: those that foreign keys join, so that a reader of the target never finds a reference that leads nowhere. */
+/** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, Sides } from '../stream/exam.ts'
@@ -7,8 +7,8 @@ import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
 /**
- * Divides a stream into as many lanes as are wanted, or fewer where it has not so many groups of tables.
- * @returns false where its lanes do not stand at one position: it stays as it is divided
+ * Divides a stream into `wanted` lanes, or fewer if it has fewer groups of tables.
+ * @returns false if its lanes are at different positions: the division stays as it is
  * @throws what the stores throw
  */
 export async function divideLanes(
@@ -36,7 +36,7 @@ export async function divideLanes(
   return true
 }
 
-/** Numbers of tables that foreign keys of the source join. */
+/** Groups of table numbers joined by foreign keys of the source. */
 async function joinedTables(
   tables: readonly FollowTable[],
   from: CopyStore,
@@ -54,7 +54,7 @@ async function joinedTables(
   return [...new Set(group)].map((of) => group.flatMap((one, at) => (one === of ? [at] : [])))
 }
 
-/** The groups with most changes so far first, each into the lane that has least. @returns by table, its lane; no lane is empty */
+/** Assigns each group, largest first, to the least loaded lane. @returns lane by table; no lane is empty */
 export function spread(
   groups: readonly (readonly number[])[],
   tables: readonly Pick<FollowTable, 'name'>[],
@@ -76,7 +76,7 @@ export function spread(
   return lanes
 }
 
-/** What the lanes begin with: each has the changes of its tables, the first one what is counted once. */
+/** First row of each lane: the changes of its own tables. Lane 0 also gets the transaction count. */
 function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
   return [...new Set(lanes)]
     .toSorted((a, b) => a - b)

@@ -1,4 +1,4 @@
-/** Empties tables of the target past triggers and foreign keys: rows of other tables that refer to them stay as they are. */
+/** Empties target tables without firing triggers and foreign keys: rows of other tables that refer to them stay. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
@@ -7,10 +7,11 @@ import { refuse } from '../stream/exam.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 
 /**
- * @param tables those that are there
- * @param also statements of the same transaction; the first changes one row as long as this program has the stream
- * @param landed gives a row once they are committed
- * @throws SluiceError NOT_FOLLOWABLE where the role cannot keep triggers and foreign keys from firing, LEASE_LOST; what the target throws
+ * @param tables existing tables only
+ * @param also statements of the same transaction; the first changes one row while this program owns the stream
+ * @param landed returns a row once they are committed
+ * @throws SluiceError NOT_FOLLOWABLE if the role cannot disable triggers and foreign keys, LEASE_LOST; what the target
+ * throws
  */
 export async function emptyTables(
   tables: readonly FollowTable[],

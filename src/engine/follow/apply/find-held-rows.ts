@@ -1,4 +1,4 @@
-/** Looks which tables of the target hold rows, where the changes that were applied do not tell: the next start finds tables by it that others have emptied. */
+/** Checks which target tables hold rows: with it the next start detects tables that another program has emptied. */
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'
@@ -6,24 +6,24 @@ import type { Lanes } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'
 
 const LOOK_MS = 1000
-/** A look takes at most so small a share of the time: a schema may have a thousand tables that are empty. */
+/** A check takes at most 1/SHARE of the time: a schema may have a thousand empty tables. */
 const SHARE = 50
 
 export class HeldLook {
   readonly #parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>
-  /** When the next one is due. */
+  /** When the next check is due. */
   #due = -Infinity
 
   constructor(parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>) {
     this.#parts = parts
   }
 
-  /** Now and then. @throws what the target throws */
+  /** Checks if one is due. @throws what the target throws */
   async look(lanes: Lanes): Promise<void> {
     if (this.#parts.clock.ticks() >= this.#due) await this.lookNow(lanes)
   }
 
-  /** At once: where a run begins or ends. @throws what the target throws */
+  /** Checks at once: at the start and the end of a run. @throws what the target throws */
   async lookNow(lanes: Lanes): Promise<void> {
     const { to, tables, clock, run } = this.#parts
     const from = clock.ticks()
@@ -43,7 +43,7 @@ export class HeldLook {
   }
 }
 
-/** Whether a table of the target holds no row. */
+/** True if a table of the target holds no row. */
 export async function isEmpty(
   view: SourceView,
   { table, identity }: Pick<ChangeTable, 'table' | 'identity'>,

@@ -1,6 +1,6 @@
 /**
- * Folds changes of one table, in commit order, into what they come to: each identity once, as a row that is there afterwards or as one that is gone. So a
- * target writes a row once, however often it was changed, and no order of writes within a batch can break a unique value that the source never broke.
+ * Folds changes of one table, in commit order, to one final state per row key. So a target writes each row once, and
+ * the order of writes within a batch cannot break a unique constraint that the source kept.
  */
 import type { ChangeBatch, ChangeRow, Put, RowChange } from '../../../model/copy/change.ts'
 import type { RowFrame } from '../../../model/copy/frame.ts'
@@ -9,13 +9,13 @@ import { NameIndex } from '../../../model/copy/name-index.ts'
 import { IS_GONE, IS_LEFT, IS_NEW, PackedRows } from '../../../model/copy/packed-rows.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 
-/** `row` is null for a row that is gone. */
+/** `row` is null for a deleted row. */
 type Last = {
   readonly key: Row
   readonly row: ChangeRow | null
   readonly base: Row | null
   readonly isNew: boolean
-  /** The target may hold an older row of this identity, which has to go. */
+  /** The target may hold an older row with this key, which must be deleted. */
   readonly isLeft: boolean
 }
 
@@ -23,26 +23,27 @@ export class Fold {
   readonly #identity: readonly number[]
   /** Rows that came as bytes. */
   #packed = new PackedRows()
-  /** Finds them by their names, as long as the batch has no other rows. */
+  /** Finds them by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
-  /** Else by `identityName` of the identity: the slot of a row that came as bytes, or a row as cells. */
+  /** Otherwise by `identityName` of the row key: the slot of a row that came as bytes, or a row as cells. */
   readonly #last = new Map<string, number | Last>()
   #isByName = false
 
-  /** @param identity where in a row the identity columns stand */
+  /** @param identity positions of the key columns in a row */
   constructor(identity: readonly number[]) {
     this.#identity = identity
   }
 
-  /** Rows that the batch will touch. */
+  /** Number of rows that the batch changes. */
   get size(): number {
     return this.#isByName ? this.#last.size : this.#packed.count
   }
 
   /**
-   * @param live whether the target holds what the source held just before this change: of a moved row under its old key, and of a new one. While a table catches
-   *   up, the row that the target has under the old key of a moved row may be another one, which came there later: it lends no values then
-   * @throws Error for a change whose identity is not told
+   * @param live the target holds what the source held just before this change; matters for a moved row (its old key)
+   * and for a new row. During catch-up the target's row under the old key may be a later one, so no values are taken
+   * from it.
+   * @throws Error if a change does not name its row key
    */
   add(change: RowChange, live: boolean): void {
     const { frame } = change
@@ -58,9 +59,9 @@ export class Fold {
   }
 
   /**
-   * A row that is still to be copied as it stands behind this change: the target holds none of its kind for now, and nothing that could lend values to what comes of
-   * it later.
-   * @returns its identity
+   * Adds a row whose chunk is still to be copied, with the state after this change. Until then the target holds neither
+   * its old nor its new key, so no old row can lend values to later changes.
+   * @returns its row key
    */
   leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
     const key = this.#keyOf(change.row)
@@ -69,7 +70,7 @@ export class Fold {
     return key
   }
 
-  /** What was added since the last call, and identities of rows whose values nobody can tell: they have to be read from the source. */
+  /** Returns what was added since the last call, and keys of rows whose values must be read from the source. */
   take(): { readonly batch: ChangeBatch; readonly lacking: readonly Row[] } {
     const puts: Put[] = []
     const gone: Row[] = []
@@ -91,19 +92,19 @@ export class Fold {
     this.#index.clear()
     this.#last.clear()
     this.#isByName = false
-    // The next batch is likely to be about as large.
+    // The next batch probably has a similar size.
     if (packed.length > 0) this.#packed = new PackedRows(packed.length)
     return { batch: packed.count === 0 ? { puts, gone } : { puts, gone, packed }, lacking }
   }
 
-  /** @param isNew whether the target has no such row, where this batch has not changed it before */
+  /** @param isNew true if the target has no such row, unless this batch changed it before */
   #insert(row: ChangeRow, isNew: boolean): void {
     const key = this.#keyOf(row)
     const name = identityName(key)
     this.#put(name, { key, row, base: null, isNew }, this.#known(name))
   }
 
-  /** A row that keeps its identity and comes with all of its values, or is gone: what it was before does not matter. */
+  /** A row that keeps its key and comes with all values, or is deleted: its earlier state does not matter. */
   #frame(frame: RowFrame, isNew: boolean, isGone: boolean): void {
     if (this.#isByName || frame.nameLength === -1) return this.#named(frame, isNew, isGone)
     const slot = this.#index.find(this.#packed, frame)
@@ -111,7 +112,7 @@ export class Fold {
     this.#index.add(this.#packed, this.#packed.add(frame, flagsOf(isNew, false, isGone)))
   }
 
-  /** The same where the batch has other rows too. */
+  /** The same if the batch also holds rows as cells. */
   #named(frame: RowFrame, isNew: boolean, isGone: boolean): void {
     this.#goByName()
     const { name } = frame
@@ -127,7 +128,7 @@ export class Fold {
     const old = before === null ? name : identityName(before)
     const known = this.#known(old)
     const isLent = old === name || live
-    // The row before stands in the target, unless this batch has changed it already.
+    // The target holds the earlier row, unless this batch has changed it already.
     const there = isLent && known?.isLeft !== true ? (before ?? key) : null
     const base = known === undefined || known.row === null ? there : isLent ? known.base : null
     const put = { key, row: filled(row, known?.row ?? null), base, isNew: false }
@@ -142,7 +143,7 @@ export class Fold {
     this.#set(name, { key, row: null, base: null, isNew: known?.isNew ?? false, isLeft: known?.isLeft ?? false })
   }
 
-  /** @param known what this batch has come to so far for the same identity */
+  /** @param known result of this batch so far for the same key */
   #put(name: string, { key, row, base, isNew }: Omit<Last, 'isLeft'>, known: Last | undefined): void {
     this.#set(name, {
       key,
@@ -153,7 +154,7 @@ export class Fold {
     })
   }
 
-  /** What the batch has come to for an identity, decoded where it came as bytes. */
+  /** Result of this batch so far for a key, decoded if it came as bytes. */
   #known(name: string): Last | undefined {
     this.#goByName()
     const last = this.#last.get(name)
@@ -175,7 +176,7 @@ export class Fold {
     this.#last.set(name, last)
   }
 
-  /** From here to the end of the batch rows are found by texts. */
+  /** From here to the end of the batch, rows are found by key name. */
   #goByName(): void {
     if (this.#isByName) return
     this.#isByName = true
@@ -195,7 +196,7 @@ function flagsOf(isNew: boolean, isLeft: boolean, isGone: boolean): number {
   return (isNew ? IS_NEW : 0) | (isLeft ? IS_LEFT : 0) | (isGone ? IS_GONE : 0)
 }
 
-/** A row whose unchanged values are those of the row before it. */
+/** Fills unchanged values from the earlier row. */
 function filled(row: ChangeRow, before: ChangeRow | null): ChangeRow {
   return before !== null && row.includes(undefined)
     ? row.map((cell, i) => (cell === undefined ? before[i] : cell))

@@ -1,6 +1,7 @@
 /**
- * How many rows the tables of a lane hold for sure: never more than are there. Nothing is added up, because changes that come again while a table catches up would count
- * twice: a batch takes at most as many rows as it names, and leaves at least those that it writes.
+ * Lower bound of the rows that the tables of a lane hold. Row counts are not added up, because changes that come again
+ * during catch-up would count twice: a batch deletes at most as many rows as it names, and leaves at least those that
+ * it writes.
  */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { IS_GONE, type PackedRows } from '../../../model/copy/packed-rows.ts'
@@ -8,29 +9,29 @@ import { changesSince, sureRows, type ChangeCounts } from '../../copy/ledger/str
 
 export class HeldRows {
   readonly #names: readonly string[]
-  /** By table; absent where nothing is claimed of it. */
+  /** By table; absent if the count is unknown. */
   readonly #rows = new Map<number, number>()
-  /** Tables that may hold rows of which nobody knows. */
+  /** Tables that may be empty: no row is known. */
   readonly #unsure = new Set<number>()
-  /** A look has found rows that the ledger does not know of. */
+  /** A check found rows that the ledger does not have. */
   #isFresh = false
 
   /**
    * @param names of the source's tables
    * @param counts as the ledger has them
-   * @param own numbers of the tables that the lane alone writes, and whose rows nobody else removes
+   * @param own numbers of the tables that only this lane writes, and from which no trigger deletes rows
    */
   constructor(names: readonly string[], counts: Readonly<Record<string, ChangeCounts>>, own: readonly number[]) {
     this.#names = names
     for (const at of own) this.#set(at, sureRows(counts[names[at] ?? '']) ?? 0)
   }
 
-  /** Tables that a look at the target tells more of. */
+  /** Tables for which the target must be queried. */
   get unsure(): readonly number[] {
     return [...this.#unsure]
   }
 
-  /** Whether a look has found what the ledger does not have. */
+  /** True if a check found rows that the ledger does not have. */
   get isFresh(): boolean {
     return this.#isFresh
   }
@@ -45,7 +46,7 @@ export class HeldRows {
     this.#set(at, Math.max(0, held - going, coming))
   }
 
-  /** The tables are empty, as their source is. */
+  /** Notes that the tables are empty, like their source tables. */
   emptied(tables: readonly number[]): void {
     for (const at of tables) {
       if (!this.#rows.has(at)) continue
@@ -54,7 +55,7 @@ export class HeldRows {
     }
   }
 
-  /** What a look at the target has found while nothing was half written. */
+  /** Notes the result of a check of the target, made while no transaction was half written. */
   found(at: number, hasRows: boolean): void {
     this.#unsure.delete(at)
     if (!hasRows || !this.#rows.has(at)) return
@@ -62,7 +63,7 @@ export class HeldRows {
     this.#isFresh = true
   }
 
-  /** @param counts as they go to the ledger with what was written @returns the same with what is held; tables of which nothing is claimed lose what they had */
+  /** @param counts for the ledger @returns the same with row counts; tables with unknown counts lose theirs */
   noted(counts: Record<string, ChangeCounts>): Record<string, ChangeCounts> {
     for (const one of Object.values(counts)) delete one.held
     for (const [at, rows] of this.#rows) {

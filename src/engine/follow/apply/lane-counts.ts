@@ -1,4 +1,4 @@
-/** Counts the changes of a lane by table and kind. Hundreds of thousands come in a second, so they are added to plain numbers first. */
+/** Counts changes of a lane by table and kind, in plain numbers first: hundreds of thousands come per second. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
@@ -12,21 +12,21 @@ export class LaneCounts {
   /** Since the last `sums`. */
   readonly #fresh: Float64Array
 
-  /** @param sums by name of the source's table, what the ledger has */
+  /** @param sums counts of the ledger, by name of the source's table */
   constructor(tables: readonly FollowTable[], sums: Readonly<Record<string, ChangeCounts>>) {
     this.#tables = tables
     this.#sums = structuredClone(sums)
     this.#fresh = new Float64Array(tables.length * KINDS)
   }
 
-  /** @param table its place among the tables of the stream */
+  /** @param table its number in the stream */
   add(table: number, type: RowChange['type'] | 'truncate'): void {
     const kind = type === 'insert' ? 0 : type === 'update' ? 1 : type === 'delete' ? 2 : 3
     const at = table * KINDS + kind
     this.#fresh[at] = (this.#fresh[at] as number) + 1
   }
 
-  /** A copy of all counts, by name of the source's table; a table without changes is absent. */
+  /** Copy of all counts, by name of the source's table; a table without changes is absent. */
   sums(): Record<string, ChangeCounts> {
     for (const [at, { name }] of this.#tables.entries()) {
       const [inserts = 0, updates = 0, deletes = 0, truncates = 0] = this.#fresh.subarray(at * KINDS, (at + 1) * KINDS)

@@ -1,4 +1,4 @@
-/** What a lane is made of. */
+/** Dependencies of a lane. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -11,7 +11,7 @@ import type { TableStates } from '../progress/table-states.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type LaneParts = {
-  /** Told what is durable in the target. */
+  /** Receives the position that is durable in the target. */
   readonly confirm: (position: LogPosition) => void
   readonly writer: ChangeWriter
   readonly database: LedgerDatabase
@@ -19,11 +19,11 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
-  /** Numbers of the tables of which it is known what removes their rows: this lane, and no trigger. */
+  /** Numbers of the tables from which only this lane, and no trigger, deletes rows. */
   readonly known: readonly number[]
   readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive' | 'part'>
   readonly positions: Positions
   readonly clock: Clock
-  /** Who is told which rows change; nobody when absent. */
+  /** Receives the keys of changed rows; absent: not recorded. */
   readonly touched?: TouchedRows
 }

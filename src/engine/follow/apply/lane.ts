@@ -1,6 +1,7 @@
 /**
- * Applies a stream to the target, in commit order: several transactions of the source become one of the target, which moves the position with its rows. A
- * transaction of the source is never cut: readers of the target see all of it or nothing. While one batch is written the next one is folded.
+ * Apply worker: applies changes to the target in commit order. Several transactions of the source become one of the
+ * target, which moves the position together with the rows. A transaction of the source is never split: readers of the
+ * target see all of it or nothing. While one batch is written the next one is folded.
  */
 import type { Change, LogPosition, RowChange } from '../../../model/copy/change.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
@@ -20,16 +21,16 @@ import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type Snapshot } from '../compare/visible.ts'
 import { Apart, BatchRows } from './waiting-changes.ts'
 
-/** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
+/** Most changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
 const PIECE_ROWS = 20_000
-/** How soon to ask again while a batch is written. */
+/** Interval at which to ask again while a batch is written. */
 const WRITING_MS = 10
-/** What waits for others to share a commit with is committed where nothing comes for so long: longer than the source rests between two readings. */
+/** Complete transactions are committed after this pause: longer than the source rests between two reads. */
 const QUIET_MS = 10
 
-/** What the target writes now. */
+/** The write in progress. */
 type Writing = {
-  /** Transactions that are durable once it is written; none for a part of one. */
+  /** Transactions that are durable after this write; 0 for a piece of one. */
   readonly transactions: number
   readonly oldestMs: number | null
   readonly ended: Promise<void>
@@ -44,31 +45,31 @@ export class Lane {
   readonly #held: HeldRows
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
-  /** It has changed nothing here so far; also where none is open. */
+  /** It has changed nothing here so far; also true if none is open. */
   #isEmpty = true
-  /** The open transaction of the target has something in it. */
+  /** The open transaction of the target has changes. */
   #isBegun = false
-  /** Transactions that are complete, and that nobody writes yet. */
+  /** Complete transactions that are not being written yet. */
   #waiting = 0
   /** Those of them that no other lane counts. */
   #counted = 0
   readonly #apart = new Apart()
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
-  /** What made writing impossible. */
+  /** Why writing failed. */
   #failure: unknown = null
   #end: LogPosition
   #oldestMs: number | null = null
-  /** The transaction that was complete last; null where none was since this run began. */
+  /** The last complete transaction; null if this run has none yet. */
   #last: Extract<Change, { type: 'begin' }> | null = null
   #since = 0
-  /** By the run's clock, when the changes came that are looked at. */
+  /** Tick of the run's clock at which the current changes came. */
   #now = 0
   #rows = 0
-  /** Rows and bytes that were not handed to the target yet. */
+  /** Rows and bytes not yet handed to the target. */
   #folded = 0
   #bytes = 0
-  /** Statements of the ledger that belong to the transaction which is written next. */
+  /** Ledger statements for the next transaction. */
   #also: Statement[] = []
   readonly #batch = new BatchRows()
   readonly #taken = new TakenTransactions()
@@ -93,68 +94,68 @@ export class Lane {
     return this.#applied
   }
 
-  /** Behind everything that was taken; exclusive as well. */
+  /** End of everything that was taken; exclusive as well. */
   get taken(): LogPosition {
     return this.#end
   }
 
-  /** The lane's row as it was written last. */
+  /** The lane's row as last written. */
   get row(): LaneRow {
     return this.#row
   }
 
-  /** Whether everything that was taken is durable in the target. */
+  /** True if everything taken is durable in the target. */
   get isSettled(): boolean {
     return this.hasNothing && this.#writing === null && this.#end === this.#applied
   }
 
-  /** Whether no change waits: at most the position of an idle source is not written down yet. */
+  /** True if no change waits: at most the position of an idle source is not yet written. */
   get hasNothing(): boolean {
     return this.#open === null && !this.hasTransactions
   }
 
-  /** Whether no transaction of the source is half taken. */
+  /** True if no transaction of the source is half taken. */
   get isBoundary(): boolean {
     return this.#open === null
   }
 
-  /** Whether complete transactions wait for their commit; false where nothing but the position of an idle source would be written. */
+  /** True if complete transactions wait for their commit; a mere position of an idle source does not count. */
   get hasTransactions(): boolean {
     return this.#waiting > 0 || (this.#writing?.transactions ?? 0) > 0
   }
 
-  /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
+  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#taken.areVisible(snapshot)
   }
 
-  /** Whether there are tables of which nobody knows whether they hold rows. */
+  /** True if for some table no row is known. */
   get hasUnsure(): boolean {
     return this.#held.unsure.length > 0
   }
 
-  /** Those tables, where a look at the target tells it because all that was written is durable; none otherwise. */
+  /** Those tables, if the target can be queried because everything written is durable; otherwise none. */
   get unsure(): readonly number[] {
     return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }
 
-  /** What a look at a table of `unsure` has found, before anything else was written. */
+  /** Result of a check of a table of `unsure`, reported before anything else is written. */
   found(table: number, hasRows: boolean): void {
     this.#held.found(table, hasRows)
   }
 
-  /** Makes durable what looks have found, where no batch is about to. */
+  /** Makes results of checks durable, unless a batch is about to do so. */
   async noteFound(): Promise<void> {
     if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }
 
-  /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
+  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
   get oldestMs(): number | null {
     const written = this.#writing?.oldestMs ?? null
     return written ?? (this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null))
   }
 
-  /** Ms until complete transactions should be committed, if nothing else comes; null where none wait, or one behind them has no end yet. */
+  /** Ms until waiting transactions are due if no change comes; null if none wait, or one after them is open. */
   get dueMs(): number | null {
     if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0 || this.#open !== null) return null
@@ -162,12 +163,12 @@ export class Lane {
   }
 
   /**
-   * @throws SluiceError STREAM_HALTED where a table is no longer what was planned, LEASE_LOST where another program has the lane, and what the writer throws;
-   *   the lane cannot be used any more then
+   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has the lane, and
+   * what the writer throws; the lane cannot be used after that
    */
   async take(changes: readonly Change[]): Promise<void> {
     this.#now = this.#parts.clock.ticks()
-    // Most changes are done with at once, and there are hundreds of thousands of them a second.
+    // No await per change: most changes need none, and hundreds of thousands come per second.
     for (let at = 0; at < changes.length; at++) {
       const waits = this.#see(changes[at] as Change)
       if (waits === null) continue
@@ -176,7 +177,7 @@ export class Lane {
     }
   }
 
-  /** @returns null where nothing has to be waited for */
+  /** @returns null if there is nothing to await */
   #see(change: Change): Promise<void> | null {
     switch (change.type) {
       case 'begin':
@@ -199,23 +200,23 @@ export class Lane {
       case 'commit':
         return this.#ended(change.end, change.isCounted !== false)
       case 'idle':
-        // Behind the transactions that wait: their commit covers it.
+        // The commit of waiting transactions covers this position.
         if (change.position > this.#end) this.#end = change.position
         return null
     }
   }
 
-  /** The open transaction changes something here. */
+  /** The open transaction changes a table of this lane. */
   #joined(): void {
     if (!this.#isEmpty || this.#open === null) return
     this.#isEmpty = false
-    // Of a stream without numbers nothing is told before it is visible.
+    // xid 0: a stream without transaction numbers reports changes only once they are visible.
     if (this.#open.xid !== 0) this.#taken.add(this.#open.xid)
   }
 
   #ended(end: LogPosition, isCounted: boolean): Promise<void> | null {
     if (this.#isEmpty) {
-      // A position that no row has moved is not worth a transaction of its own at once.
+      // A position without changed rows is not worth a transaction of its own at once.
       this.#open = null
       if (end > this.#end) this.#end = end
       return null
@@ -228,20 +229,20 @@ export class Lane {
     return null
   }
 
-  /** While a batch is written the next one grows, but not without an end. */
+  /** While a batch is written the next one grows, but not without limit. */
   async #full(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
     if (isDue || this.#isBatch) this.#writeComplete()
   }
 
-  /** A part of a large transaction goes to the target. */
+  /** Sends a piece of a large transaction to the target. */
   async #piece(): Promise<void> {
     await this.written()
     this.#write(this.#flush())
   }
 
-  /** Complete transactions are written before an open one that grows behind them. */
+  /** Writes complete transactions before an open one that grows after them. */
   async #complete(): Promise<void> {
     await this.written()
     this.#writeComplete()
@@ -255,7 +256,7 @@ export class Lane {
     await this.#truncate(tables)
   }
 
-  /** Makes durable what is complete, and the position of an idle source. Nothing happens within a transaction, or where nothing has moved. */
+  /** Makes complete transactions and an idle source's position durable. No effect within a transaction. */
   async commit(): Promise<void> {
     await this.written()
     if (this.#open !== null || this.isSettled) return
@@ -263,10 +264,7 @@ export class Lane {
     await this.written()
   }
 
-  /**
-   * Rows beside the stream, in a transaction of their own: rows that were read again.
-   * @param also statements of the same transaction
-   */
+  /** Writes rows read again, in a transaction outside the stream. @param also statements of this transaction */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
     const places = this.#identity(table)
@@ -289,8 +287,8 @@ export class Lane {
   }
 
   /**
-   * Changes the ledger beside the stream: at once, or with the rows that wait. While a transaction is half written, a target with one writer lets nobody else in.
-   * @returns whether it is durable
+   * Changes the ledger at once, or with the waiting rows: during a half-written transaction a target with a single
+   * writer accepts no other write. @returns true if it is durable
    */
   async note(statements: readonly Statement[]): Promise<boolean> {
     await this.written()
@@ -299,19 +297,19 @@ export class Lane {
     return this.isSettled
   }
 
-  /** Waits for what the target writes now; nothing is begun. @throws what it failed with */
+  /** Waits for the write in progress; starts none. @throws the error of a failed write */
   async written(): Promise<void> {
     await this.#writing?.ended
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Nothing of what was taken and not committed is written; the lane cannot be used any more. */
+  /** Rolls back whatever was not committed; the lane cannot be used after that. */
   async giveUp(): Promise<void> {
     await this.#writing?.ended
     await this.#parts.writer.rollBack().catch(() => undefined)
   }
 
-  /** Whether what waits is enough for a transaction of the target. */
+  /** True if the waiting rows are enough for a transaction of the target. */
   get #isBatch(): boolean {
     return this.#rows >= this.#batch.most || this.#bytes >= MOST_BYTES
   }
@@ -332,7 +330,7 @@ export class Lane {
     return table
   }
 
-  /** What was kept apart goes with the others. */
+  /** Merges the changes that were kept apart into the batch. */
   #join(): void {
     this.#apart.drain(this.#addEach)
   }
@@ -344,7 +342,7 @@ export class Lane {
     const fold = this.#folds[change.table]
     if (fold === undefined || !states.isApplied(change.table))
       throw new Error(`table ${change.table} is not applied to yet`)
-    // Of nothing but moved and new rows it matters what the target holds.
+    // What the target holds matters only for moved and new rows.
     const isMoved = change.type === 'update' && change.key !== null
     const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
     const { touched } = this.#parts
@@ -369,7 +367,7 @@ export class Lane {
     this.#bytes += bytesOf(change)
   }
 
-  /** A row of which only its going away is applied: its chunk is still to be copied, or the source has to be asked. */
+  /** Applies only the row's deletion: its chunk is still to be copied (`open`), or the source must be asked. */
   #leave(fold: Fold, change: Exclude<RowChange, { type: 'delete' }>, where: 'open' | 'unsure'): void {
     const key = fold.leave(change)
     if (where === 'open') return
@@ -395,14 +393,14 @@ export class Lane {
     this.#isEmpty = true
   }
 
-  /** Hands everything that is complete to the target, and waits for nothing. */
+  /** Hands everything complete to the target without waiting. */
   #writeComplete(): void {
-    // `#closed` counts from zero again.
+    // Read before `#closed`, which resets the counts.
     const [transactions, oldestMs] = [this.#waiting, this.#oldestMs]
     this.#write(this.#closed(), transactions, oldestMs)
   }
 
-  /** Hands a batch to the target, and waits for nothing. @param transactions that are durable behind it @param oldestMs when the first of them was committed */
+  /** Hands a batch over without waiting. @param transactions it makes durable @param oldestMs of the first */
   #write(body: () => Promise<void>, transactions = 0, oldestMs: number | null = null): void {
     const from = this.#parts.clock.ticks()
     const ended = body()
@@ -418,7 +416,7 @@ export class Lane {
     this.#writing = { transactions, oldestMs, ended }
   }
 
-  /** @returns what brings everything that was folded by now to the target, into its open transaction */
+  /** @returns a function that sends everything folded so far to the target, within its open transaction */
   #flush(): () => Promise<void> {
     this.#folded = 0
     this.#bytes = 0
@@ -450,7 +448,7 @@ export class Lane {
     for (const table of tables) this.#counts.add(table, 'truncate')
   }
 
-  /** @returns what makes everything durable that is complete by now @param also statements of the same transaction */
+  /** @returns a function that makes everything complete so far durable @param also further statements */
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
     const [end, transactions] = [this.#end, this.#counted]

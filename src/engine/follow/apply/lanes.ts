@@ -1,6 +1,7 @@
 /**
- * A stream applied by several sessions at once: each lane has tables, a session and a position of its own. A transaction of the source that changes tables of
- * several lanes is several of the target; where all lanes stand at one position, the target holds what the source held there.
+ * Applies a stream with several sessions: each lane has its own tables, session and position. A source transaction that
+ * changes tables of several lanes becomes several transactions of the target. When all lanes are at one position, the
+ * target holds what the source held there.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -14,18 +15,18 @@ type Begin = Extract<Change, { type: 'begin' }>
 
 export class Lanes {
   readonly #lanes: readonly Lane[]
-  /** By table, the place of its lane. */
+  /** By table, the index of its lane. */
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
-  /** Where each lane begins: what it has applied before comes again where another one was behind it. */
+  /** Start position of each lane: changes that it already applied come again if another lane was behind it. */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Lane of the first table that it changes, which counts it: where it comes again for other lanes, it is the same one. */
+  /** Lane of the transaction's first table. Only this lane counts it, also if it comes again for other lanes. */
   #counting: number | null = null
 
-  /** @param lanes at least one @param of by table, the place of its lane among them */
+  /** @param lanes at least one @param of by table, the index of its lane */
   constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
     this.#lanes = lanes
@@ -39,12 +40,12 @@ export class Lanes {
     return least(this.#lanes.map(({ applied }) => applied))
   }
 
-  /** Behind everything that was taken; exclusive as well. */
+  /** End of everything that was taken; exclusive as well. */
   get taken(): LogPosition {
     return least(this.#lanes.map(({ taken }) => taken))
   }
 
-  /** The lanes as they were written last, as one. */
+  /** The lanes as last written, joined into one. */
   get row(): LaneRow {
     return joinedLanes(
       this.#lanes.map(({ row }) => row),
@@ -52,50 +53,50 @@ export class Lanes {
     )
   }
 
-  /** Whether everything that was taken is durable in the target: all lanes stand at one position then. */
+  /** True if everything taken is durable in the target: then all lanes are at one position. */
   get isSettled(): boolean {
     return this.#open === null && this.#lanes.every(({ isSettled }) => isSettled)
   }
 
-  /** Whether no row waits: at most positions of an idle source are not written. */
+  /** True if no row waits: at most positions of an idle source are not written. */
   get hasNothing(): boolean {
     return this.#open === null && this.#lanes.every(({ hasNothing }) => hasNothing)
   }
 
-  /** Whether no transaction of the source is half taken. */
+  /** True if no transaction of the source is half taken. */
   get isBoundary(): boolean {
     return this.#open === null
   }
 
-  /** Whether all lanes have come to one position. */
+  /** True if all lanes have reached one position. */
   get isLevel(): boolean {
     return new Set(this.#lanes.map(({ taken }) => taken)).size === 1
   }
 
-  /** Whether complete transactions wait for their commit; false where nothing but positions would be written. */
+  /** True if complete transactions wait for their commit; false if only positions would be written. */
   get hasTransactions(): boolean {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
+  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
-  /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
+  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
   get oldestMs(): number | null {
     const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
   }
 
-  /** Ms until complete transactions should be committed, if nothing else comes; null where none wait, or one behind them has no end yet. */
+  /** Ms until waiting transactions are due if no change comes; null if none wait, or if one is open. */
   get dueMs(): number | null {
     if (this.#open !== null) return null
     const due = this.#lanes.flatMap((lane) => lane.dueMs ?? [])
     return due.length === 0 ? null : Math.min(...due)
   }
 
-  /** @throws as `Lane.take`, of the first lane that fails; none of them can be used any more then */
+  /** @throws as `Lane.take`, for the first lane that fails; no lane can be used after that */
   async take(changes: readonly Change[]): Promise<void> {
     const [only, ...others] = this.#lanes
     if (only !== undefined && others.length === 0 && this.#isForOne(changes)) return await only.take(changes)
@@ -113,7 +114,7 @@ export class Lanes {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // Between two transactions as well: a round finds it before it tells anything.
+          // Can come between two transactions as well: a read finds it before it returns changes.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break
@@ -135,7 +136,7 @@ export class Lanes {
     await this.#all((lane, at) => lane.take(parts[at] ?? []))
   }
 
-  /** Whether the only lane gets all of them, as they are: nothing has to be taken apart, and nothing comes again. */
+  /** True if the only lane gets all changes as they are: none must be split, and none comes again. */
   #isForOne(changes: readonly Change[]): boolean {
     const [from = 0n] = this.#from
     let open = this.#open
@@ -152,12 +153,12 @@ export class Lanes {
     return true
   }
 
-  /** Makes durable what is complete, and positions. Nothing happens within a transaction, or where nothing has moved. */
+  /** Makes complete transactions and positions durable. Does nothing within a transaction, or if nothing has moved. */
   async commit(): Promise<void> {
     if (this.#open === null) await this.#all((lane) => lane.commit())
   }
 
-  /** The same of those lanes only in which transactions wait. */
+  /** The same, only for lanes in which transactions wait. */
   async commitTransactions(): Promise<void> {
     if (this.#open === null)
       await this.#all(async (lane) => {
@@ -165,12 +166,12 @@ export class Lanes {
       })
   }
 
-  /** As `Lane.hasUnsure`, of any lane. */
+  /** As `Lane.hasUnsure`, for any lane. */
   get hasUnsure(): boolean {
     return this.#lanes.some((lane) => lane.hasUnsure)
   }
 
-  /** As `Lane.unsure`, of all lanes. */
+  /** As `Lane.unsure`, for all lanes. */
   get unsure(): readonly number[] {
     return this.#lanes.flatMap((lane) => lane.unsure)
   }
@@ -180,32 +181,32 @@ export class Lanes {
     this.#lane(table).found(table, hasRows)
   }
 
-  /** As `Lane.noteFound`, of all lanes. */
+  /** As `Lane.noteFound`, for all lanes. */
   async noteFound(): Promise<void> {
     await this.#all((lane) => lane.noteFound())
   }
 
-  /** Waits for what the target writes now; nothing is begun. */
+  /** Waits for the writes in progress; starts none. */
   async written(): Promise<void> {
     await this.#all((lane) => lane.written())
   }
 
-  /** Rows beside the stream, in a transaction of their own, see `Lane.amend`. */
+  /** Writes rows outside the stream, in a transaction of their own, see `Lane.amend`. */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
     await this.#lane(table).amend(table, puts, gone, also)
   }
 
-  /** Changes the ledger beside the stream, before anything that is taken afterwards is written. @returns whether it is durable */
+  /** Changes the ledger outside the stream, before anything taken later is written. @returns true if it is durable */
   async note(statements: readonly Statement[]): Promise<boolean> {
     const [only, ...others] = this.#lanes
     if (only !== undefined && others.length === 0) return await only.note(statements)
-    // Targets that take several sessions let others write beside what they have half written.
+    // A target with several sessions accepts other writes while a transaction is half written.
     await this.#database.batch(statements)
     return true
   }
 
-  /** Nothing of what was taken and not committed is written; they cannot be used any more. */
+  /** Rolls back whatever was not committed; the lanes cannot be used after that. */
   async giveUp(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.giveUp()))
   }
@@ -225,7 +226,7 @@ export class Lanes {
     part.push(change)
   }
 
-  /** Sessions at work are waited for, also where one of them has failed. */
+  /** Waits for all lanes, also if one has failed. */
   async #all(body: (lane: Lane, at: number) => Promise<void>): Promise<void> {
     const ends = await Promise.allSettled(this.#lanes.map(body))
     for (const end of ends) if (end.status === 'rejected') throw end.reason

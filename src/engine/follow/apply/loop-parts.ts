@@ -1,4 +1,4 @@
-/** What following is made of, when it ends, and how it ended. */
+/** Dependencies of a replication stream's loop, its goal and its end. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
@@ -15,41 +15,41 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
-  /** Lanes that the command asks for; null for those that there are. */
+  /** Lanes that the command asks for; null keeps the existing ones. */
   readonly lanes: number | null
-  /** Of tables that are copied in part, by their names: what changes are applied to. */
+  /** By name of a partly copied table: the rows to which changes are applied. */
   readonly parts: ReadonlyMap<string, CopiedPart>
-  /** Divides the stream anew. @returns false where its lanes do not stand at one position */
+  /** Divides the stream again. @returns false if its lanes are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
   readonly steering: Steering
-  /** The run whose repairs are noted. */
+  /** The run under which repairs are recorded. */
   readonly runId: bigint
-  /** Who is told of lag and errors; null for nobody. */
+  /** Receives lag and errors; null for none. */
   readonly alerts: Alerts | null
-  /** Indexes and constraints of tables that have reached their fence. @param tables numbers in the stream */
+  /** Creates indexes and constraints of tables that have caught up. @param tables numbers in the stream */
   readonly build: (tables: readonly number[]) => Promise<void>
 }
 
-/** Why following ended. */
+/** Result of the loop, and why it ended. */
 export type LoopEnd = {
   readonly why: 'stopped' | 'reached' | 'alerted'
   readonly row: LaneRow
   readonly applied: LogPosition
-  /** Position as of which every row of every table was found equal by this run, as the source writes it; null where none was. */
+  /** Position at which this run found every row of every table equal, as the source writes it; null if it did not. */
   readonly provedAt: string | null
 }
 
 /** When a run ends by itself, and how often it compares. */
 export type LoopGoal = {
-  /** Ends once everything before this position is applied and all tables are live; null goes on. */
+  /** Ends once everything before this position is applied and all tables are live; null does not end. */
   readonly position: LogPosition | null
   /** Ends once a comparison has found every row equal. */
   readonly equal: boolean
-  /** Ends once this sign-off is compared; null where none was asked for. */
+  /** Ends once this sign-off is compared; null for none. */
   readonly signOff: string | null
-  /** Ms between two rounds of comparisons; null for none. */
+  /** Ms between two comparison rounds; null for none. */
   readonly proveEveryMs: number | null
-  /** Who is asked between two transactions, and ends the run; null for nobody. */
+  /** Called between two transactions, and can end the run; null for none. */
   readonly watch: Watch | null
 }

@@ -1,4 +1,4 @@
-/** Follows a stream until it is asked to stop, has reached what was asked for, or changes may be missing. A lost connection is opened again. */
+/** Applies a stream until it is stopped, has reached its goal, or changes may be missing. Reconnects if needed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -22,13 +22,13 @@ import type { Watch } from '../progress/watch.ts'
 import { Wholeness } from '../stream/wholeness.ts'
 
 const VERIFY_MS = 5000
-/** How often the position of an idle source is written down. */
+/** Interval at which the position of an idle source is written. */
 const IDLE_MS = 1000
-/** How often live tables are asked for rows that wait: somebody may have named them, or a program ended before it had read them. */
+/** Interval at which live tables are checked for rows to read again, left by a command or an ended program. */
 const WAITING_MS = 1000
-/** The same while it is known that some do. */
+/** The same while such rows are known. */
 const AGAIN_MS = 100
-/** How often the ledger is asked for sign-offs that wait. */
+/** Interval at which the ledger is checked for waiting sign-offs. */
 const ASKED_MS = 1000
 const WAIT_MS = 250
 
@@ -37,16 +37,16 @@ export class FollowLoop {
   readonly #wholeness: Wholeness
   readonly #held: HeldLook
   readonly #goal: LoopGoal
-  /** Lanes that the stream was divided into as asked for last; null where nobody has asked. */
+  /** Last requested number of lanes that was applied; null if none was requested. */
   #lanesAsked: number | null = null
   #provedAt: string | null = null
-  /** The round that the watch relies on; null while it needs another one. */
+  /** The comparison round that the watch relies on; null while it needs a new one. */
   #proof: Round | null = null
-  /** A round that has ended, and is answered as soon as the source tells whether rows were lost before. */
+  /** A round that has ended, answered once the source confirms that no rows were lost before. */
   #unclear: Round | null = null
-  /** Rows of live tables are known to wait. */
+  /** Live tables have rows to read again. */
   #rowsWait = false
-  /** Whether live tables were looked at for what they lack. */
+  /** True once live tables were checked for missing indexes and constraints. */
   #isBuilt = false
   #ran = false
   readonly #failures: ToldFailures
@@ -62,7 +62,7 @@ export class FollowLoop {
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
-  /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
+  /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and errors that a retry does not repair */
   async run(): Promise<LoopEnd> {
     await using telling = new Telling(this.#parts, this.#wholeness.birth)
     return await this.#run(telling)
@@ -98,7 +98,7 @@ export class FollowLoop {
     }
   }
 
-  /** From one opening of both sides to the next. @returns null where both are to be opened again */
+  /** From one opening of both sides to the next. @returns null if both must be opened again */
   async #session(telling: Telling): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
@@ -122,7 +122,8 @@ export class FollowLoop {
       this.#parts.target.frames,
     )
     await using opened = durably(told, this.#parts.to, signal)
-    // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
+    // Record a table replaced by TRUNCATE before the TRUNCATE is applied: after a kill in between, the next program
+    // would not know that the stream reported it.
     const source = new PacedStream(
       looking(opened, async () => void (await this.#wholeness.verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
@@ -134,12 +135,12 @@ export class FollowLoop {
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     const end = await this.#follow(lane, source, proving, telling)
-    // Behind a switch the target is everybody's.
+    // After a cutover, users write to the target, so it is not checked.
     if (end !== null && this.#goal.watch === null) await this.#held.lookNow(lane)
     return end
   }
 
-  /** States of the tables as the ledger has them: what was committed and not answered is in it. @returns by table, the number of its lane */
+  /** Loads table states from the ledger, including commits without a reply. @returns lane number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
@@ -171,7 +172,7 @@ export class FollowLoop {
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
-        // Read as far as to know whether anything waits, and no further.
+        // Read only to learn whether anything waits.
         await lane.take(await source.next(WAIT_MS))
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
@@ -199,7 +200,8 @@ export class FollowLoop {
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         const { position } = this.#goal
-        // The end that was asked for moves on where only later changes tell whether something was lost before it.
+        // If only later changes can show whether something was lost before the goal, the goal moves to the newest
+        // position.
         if (
           lane.isSettled &&
           (states.all('live') || states.isInPart) &&
@@ -226,7 +228,9 @@ export class FollowLoop {
     }
   }
 
-  /** What is held back would come too late for a moment of both sides. @returns whether the run ends with it */
+  /**
+   * Compares, and asks the watch unless changes are held back: they rule out a common snapshot. @returns true to end
+   */
   async #isProved(lane: Lanes, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
     const round = await this.#prove(lane, source, proving)
@@ -234,7 +238,7 @@ export class FollowLoop {
     return watch !== null && !source.isHolding && (await this.#watched(watch, lane, source))
   }
 
-  /** @returns whether the run ends with it */
+  /** @returns true if the run ends with it */
   async #watched(watch: Watch, lane: Lanes, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
     const answer = await watch.between({
@@ -248,13 +252,14 @@ export class FollowLoop {
     return answer === 'end'
   }
 
-  /** @returns the round that has just ended; null while none has */
+  /** @returns the round that has just ended; null if none has */
   async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
     const { proveEveryMs, watch } = this.#goal
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
     if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
       const request = await this.#asked()
-      // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
+      // Before the snapshot: after it a transaction may be half written, and a target with a single writer accepts no
+      // other write.
       if (request !== null) await this.#signOffs.begun(request.id)
       if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue)) {
         if (request === null) {
@@ -274,7 +279,8 @@ export class FollowLoop {
     }
     this.#unclear = null
     const { tables, run } = this.#parts
-    // Rows that no stream tells the loss of are gone from both sides once they are mended: before anybody is told that all is equal, the source is asked.
+    // A repair deletes from the target rows whose loss at the source the stream did not report, and both sides are
+    // equal then. So the source is asked before equality is reported.
     if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
       this.#unclear = round
       source.ask()
@@ -291,7 +297,7 @@ export class FollowLoop {
     return round
   }
 
-  /** The stream goes on: nothing was lost, and tables that were not signed off are none of its other ones. @throws SluiceError where this run follows for that sign-off alone */
+  /** Records a refused sign-off; no other table is concerned. @throws SluiceError if the run is for it alone */
   async #refuse({ request, refused }: Unanswered): Promise<void> {
     await this.#signOffs.refuse(request.id, refused.info())
     if (request.id === this.#goal.signOff) throw refused
@@ -300,7 +306,7 @@ export class FollowLoop {
     this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 
-  /** The sign-off that waits to be compared, asked for now and then. */
+  /** The waiting sign-off; read at most once per ASKED_MS, unless the run has a sign-off of its own. */
   async #asked(): Promise<SignOffRequest | null> {
     const { clock, stream } = this.#parts
     if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
@@ -308,9 +314,9 @@ export class FollowLoop {
     return (await this.#signOffs.isThere()) ? await this.#signOffs.waiting(stream) : null
   }
 
-  /** Rows of live tables that wait are read again, where both sides can stand at one moment. */
+  /** Reads waiting rows of live tables again, if both sides can have a common snapshot. */
   async #mendWaiting(lane: Lanes, source: PacedStream): Promise<void> {
-    // Behind what is held back there is no moment of both sides.
+    // With held-back changes there is no common snapshot of both sides.
     if (source.isHolding) return
     const waiting = await waitingTables(this.#parts)
     this.#rowsWait = waiting.length > 0
@@ -321,7 +327,7 @@ export class FollowLoop {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
-  /** What a live table lacks of what the plan wants, because an earlier run could not make it or somebody dropped it; once a run. */
+  /** Creates missing indexes and constraints of live tables, once a run: a run failed to, or a user dropped them. */
   async #buildLacking(): Promise<void> {
     if (this.#isBuilt) return
     this.#isBuilt = true
@@ -330,7 +336,7 @@ export class FollowLoop {
     if (live.length > 0) await build(live)
   }
 
-  /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */
+  /** Makes tables live that have caught up, once unreported rows are read again and indexes and constraints exist. */
   async #advance(lane: Lanes): Promise<void> {
     const { states, tables, stream, ledger, changes, run, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)
@@ -373,7 +379,7 @@ export class FollowLoop {
   }
 }
 
-/** Stores do not know which side they are: where an error happened begins with the label of one of them. */
+/** Side of an error: stores do not know their side, but `where` begins with the label of one. */
 function sideOf({ where = '' }: SluiceError, { from, to }: LoopParts): 'source' | 'target' | null {
   const [isSource, isTarget] = [where.startsWith(from.label), where.startsWith(to.label)]
   return isSource === isTarget ? null : isSource ? 'source' : 'target'

@@ -12,7 +12,7 @@ import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type OpenLanes = AsyncDisposable & {
   readonly lanes: Lanes
-  /** Who is told what is durable in all lanes. */
+  /** Sets the receiver of the position that is durable in all lanes. */
   answerTo(confirm: (position: LogPosition) => void): void
 }
 
@@ -29,12 +29,12 @@ export type LanesRequest = {
   readonly positions: Positions
   readonly fireTriggers: boolean
   readonly clock: Clock
-  /** As `LaneParts` has it. */
+  /** As in `LaneParts`. */
   readonly touched?: TouchedRows | undefined
   readonly signal: AbortSignal
 }
 
-/** @throws what the target throws; sessions that were opened are closed then */
+/** @throws what the target throws; sessions opened so far are closed then */
 export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
   const {
     stream,
@@ -55,7 +55,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
   const writers: ChangeWriter[] = []
   let opened: Lanes | null = null
   const close = async (): Promise<void> => {
-    // A session is not closed under what it writes.
+    // Close a session only after its write has ended.
     await opened?.giveUp()
     await Promise.allSettled(writers.map((writer) => writer[Symbol.asyncDispose]()))
   }
@@ -76,7 +76,8 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter
       const held = { stream, lane: row.lane, fence }
-      // Triggers of the target may remove rows of any table. What a copy writes beside the stream is not counted.
+      // Triggers of the target may delete rows of any table. Rows that a copy writes outside the stream are not
+      // counted.
       const known = fireTriggers
         ? []
         : [...tables.keys()].filter(

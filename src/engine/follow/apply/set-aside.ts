@@ -1,6 +1,6 @@
 /**
- * Rows of a batch that the target refuses are left out and named to be read again from the source, as it has them then: the log goes on telling a value that was mended
- * long since, and a stream that could not go past it would end with the same row for ever.
+ * Leaves out rows of a batch that the target refuses, and notes them to be read again from the source. The log keeps
+ * the refused value even after the source row is repaired: a stream that cannot skip it would fail on that row forever.
  */
 import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -9,27 +9,31 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
-/** Rows of one batch that are left out, and tries to find them, before the table counts as the cause. */
+/** Most rows of one batch that are left out, and most attempts to find them, before the table counts as the cause. */
 const MOST_REFUSED = 10
 const MOST_TRIES = 200
 
-/** @property lacking identities of rows that nobody can write without a look at the source */
+/** @property lacking keys of rows whose values must be read from the source */
 export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; readonly lacking: readonly Row[] }
 
-/** @property batch that was written @property unwritten puts of it that found no row to take values from @property refused identities of rows that the target does not take as they are */
+/**
+ * @property batch that was written
+ * @property unwritten puts of it that found no row to take values from
+ * @property refused keys of rows that the target refuses as they are
+ */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }
 
 export type ApplyAround = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
-  /** Whether nothing else is in the transaction: else what is rolled back is lost, and a row that is refused ends the stream. */
+  /** True if nothing else is in the transaction; otherwise a refused row ends the stream: a rollback loses more. */
   readonly isAlone: boolean
 }
 
 /**
- * Brings batches to the target, into its open transaction.
- * @throws SluiceError ROW_REFUSED where it cannot be said which few rows are refused, and what the writer throws
+ * Writes batches within the open transaction of the target.
+ * @throws SluiceError ROW_REFUSED if no few refused rows can be found, and what the writer throws
  */
 export async function applyBatches(
   batches: readonly TableBatch[],
@@ -53,7 +57,7 @@ export async function applyBatches(
       if (error === null || failed === undefined) throw thrown
       const found = around.isAlone && !refused.has(failed.at) ? await withoutRefused(failed, around) : null
       if (found === null) {
-        // The log tells the old values for ever.
+        // The log keeps the old values, so only a resync helps.
         throw advised(error, `then run the same command with --resync ${around.name(failed.at)}`)
       }
       refused.set(failed.at, found.refused)
@@ -62,13 +66,13 @@ export async function applyBatches(
   }
 }
 
-/** The error of a row that was read from the source a moment ago, and is refused. */
+/** The error of a refused row that was just read from the source. */
 export function refusedNow(thrown: unknown): unknown {
   const error = refusal(thrown)
   return error === null ? thrown : advised(error, 'then run the same command again')
 }
 
-/** Null for whatever is no verdict on a row, or passes by itself. */
+/** Null for an error that is not about a row, or that a retry may repair. */
 function refusal(thrown: unknown): SluiceError | null {
   const { kind, error } = failureKind(thrown)
   return kind === 'row' && !error.retryable ? error : null
@@ -84,7 +88,7 @@ function advised({ code, message, where, reason, hint, kind, cause }: SluiceErro
   })
 }
 
-/** The same batch in which the rows that are refused are gone; null where those are too many, or no row is refused alone. */
+/** The same batch, with the refused rows deleted instead; null if too many are refused, or no row is refused alone. */
 async function withoutRefused(
   { at, batch }: TableBatch,
   { writer }: ApplyAround,
@@ -98,12 +102,12 @@ async function withoutRefused(
   let tries = 0
   const takes = async (some: CellBatch): Promise<boolean> =>
     ++tries <= MOST_TRIES && (await isTaken(() => writer.apply(at, some), writer))
-  /** @returns false where it is given up */
+  /** @returns false if the search is given up */
   const look = async (some: readonly Put[]): Promise<boolean> => {
     if (await takes({ puts: some, gone })) return true
     const [only] = some
     if (some.length > 1) return await halves(some)
-    // What a row may have met is a unique value of another row of the batch, which is changed too.
+    // The row may conflict with a unique value of another row of the batch that changes too.
     const others = new Set(puts.filter((put) => put !== only))
     if (only !== undefined && !(await takes(without(others)))) refused.add(only)
     return tries <= MOST_TRIES && refused.size <= MOST_REFUSED
@@ -117,13 +121,13 @@ async function withoutRefused(
   return { batch: without(refused), refused: [...refused].map(({ key }) => key) }
 }
 
-/** Tries something in a transaction of its own, of which nothing stays. */
+/** Tries something in a transaction of its own, which is rolled back. */
 async function isTaken(body: () => Promise<unknown>, writer: ApplyAround['writer']): Promise<boolean> {
   try {
     await body()
     return true
   } catch (thrown) {
-    // Also where another attempt is worth it: the table was looked at a moment ago, and a row that is named in vain is only read once more.
+    // Also for a retryable error: a row named needlessly is only read once more.
     if (failureKind(thrown).kind !== 'row') throw thrown
     return false
   } finally {

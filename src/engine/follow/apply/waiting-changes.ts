@@ -1,68 +1,65 @@
-/** Changes that wait to be written: how many share a transaction of the target, and those that stand apart. */
+/** Size of a batch, and changes of an open transaction that wait behind complete ones. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import { bytesOf, MOST_BYTES } from './change-bytes.ts'
 
 const FEWEST = 10_000
 const MOST = 20_000
-/** Twice as many rows go next behind a transaction that took longer, ms. */
+/** After a transaction slower than this (ms), the next batch has twice as many rows. */
 const SLOW_MS = 500
-/** Half as many behind one that took less. */
+/** After a transaction faster than this (ms), half as many. */
 const QUICK_MS = 50
-/** How long a transaction waits for others to share a commit with. */
+/** How long a transaction waits for others to share its commit. */
 const LINGER_MS = 20
-/**
- * The same where so many rows in so many transactions have come, as fast as so many a ms: each row of a larger batch
- * costs both sides less.
- */
+/** The same in a burst of many small transactions (all three limits reached): larger batches cost less per row. */
 const RUSH_LINGER_MS = 150
 const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/** With more changes than these the complete transactions are written first, and need not wait for its end. */
+/** An open transaction with more changes no longer waits apart: the complete ones are written first. */
 const MOST_APART = 2_000
 
 /**
- * How many changed rows share a transaction of the target, and how long they wait for each other: few, so that the last
- * of them need not wait long for the others, and more where each transaction takes long however little is in it, as in
- * a DuckDB file, which reads the keys of a table once for each.
+ * How many changed rows share a transaction of the target, and how long they wait for each other. Small batches keep
+ * the wait short. Larger ones help where each transaction is slow regardless of its size, as in a DuckDB file, which
+ * reads all keys of a table for each.
  */
 export class BatchRows {
   #most = FEWEST
 
-  /** At so many rows a batch is written. */
+  /** Rows at which a batch is written. */
   get most(): number {
     return this.#most
   }
 
-  /** Ms from the first of them on. @param rows that have come @param transactions that they came in @param withinMs since the first of them */
+  /** Ms to wait from the first row on. @param rows @param transactions received @param withinMs since the first row */
   lingerMs(rows: number, transactions: number, withinMs: number): number {
     const isRush = rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS && rows >= withinMs * RUSH_ROWS_A_MS
     return isRush ? RUSH_LINGER_MS : LINGER_MS
   }
 
-  /** A batch was written, in so many ms. */
+  /** A batch was written in `ms`. */
   took(ms: number): void {
     if (ms > SLOW_MS) this.#most = Math.min(MOST, this.#most * 2)
     else if (ms < QUICK_MS) this.#most = Math.max(FEWEST, this.#most / 2)
   }
 }
 
-/** The first changes of a transaction that is open behind complete ones, as long as those wait. */
+/** The first changes of an open transaction, kept while complete transactions before it wait. */
 export class Apart {
-  /** Filled again and again: an array for each transaction would cost more than its row. */
+  /** Reused: an array for each transaction would cost more than its row. */
   readonly #changes = new Array<RowChange | null>(MOST_APART).fill(null)
   #count = 0
   #bytes = 0
 
-  /** @returns whether it is full */
+  /** @returns true if it is full */
   add(change: RowChange): boolean {
     this.#changes[this.#count++] = change
     this.#bytes += bytesOf(change)
     return this.#count >= MOST_APART || this.#bytes >= MOST_BYTES
   }
 
-  /** Gives them away, in their order. */
+  /** Passes the changes on in order, and empties itself. */
   drain(take: (change: RowChange) => void): void {
     for (let at = 0; at < this.#count; at++) {
       take(this.#changes[at] as RowChange)

@@ -1,4 +1,4 @@
-/** Rows of a scope that differ at this moment. Changes that are on their way to the target differ too: whoever mends reads them again. */
+/** Finds rows of a scope that differ now, including changes not yet applied: a repair reads these rows again. */
 import { equalDigests } from '../../../model/copy/rows.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -16,10 +16,10 @@ const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
 
 export type Views = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
 
-/** Rows that were looked at. @property unread rows of the source that cannot be read: nobody can say whether they are equal */
+/** Compared rows. @property unread rows of the source that cannot be read: whether they are equal is unknown */
 export type Looked = { rows: number; targetRows: number; unread: number }
 
-/** @param found told of every difference, its key in the columns of the identity; false is enough */
+/** @param found receives each difference, its key in the row key's columns; false ends the search */
 export async function differencesIn(
   { plan, pieces, where }: Scope,
   table: FollowTable,
@@ -42,7 +42,7 @@ export async function differencesIn(
   return looked
 }
 
-/** A named row: its identity as the system spells it, and how it differs; null where neither side has it. */
+/** Compares one row. Returns its key in the system's spelling and the difference; null if neither side has it. */
 export async function namedRow(
   key: readonly string[],
   table: FollowTable,
@@ -61,7 +61,7 @@ export async function namedRow(
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
-/** How many rows both sides have where they hold the same; null where they differ, or nobody can tell without a look at each. */
+/** Number of rows if both sides hold the same; null if they differ, or if they must be compared row by row. */
 async function equalRows(requests: Requests, { source, target, signal }: Views): Promise<number | null> {
   try {
     const [here, there] = await Promise.all([
@@ -75,7 +75,7 @@ async function equalRows(requests: Requests, { source, target, signal }: Views):
   }
 }
 
-/** Each row of one side is asked of the other by its identity: memory stays flat, and how texts sort does not matter. @returns false where it was enough */
+/** Queries each row of one side from the other by key, in constant memory. @returns false if `found` ended it */
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,
@@ -100,7 +100,7 @@ async function rowByRow(
     let unread = 0
     const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), aside: () => void unread++ }
     const here = await rowsByKey(source, request, plan, signal)
-    // A row that cannot be read is there, and does not say which of these it is.
+    // An unreadable row exists, but which of these rows it is is unknown.
     for (const row of unread > 0 ? [] : rows) {
       const difference = here.has(keyTextOf(row, places)) ? null : differenceOf(plan, undefined, row)
       if (difference !== null && !(await found(difference))) return false

@@ -1,4 +1,4 @@
-/** Looks at the rows that somebody named, and names those that differ to the lane of their stream. */
+/** Compares rows that a command named, and nominates those that differ: the stream's lane then reads them again. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -20,7 +20,7 @@ import { copyOfStream } from '../stream/named-stream.ts'
 import { differencesIn, namedRow } from './find.ts'
 import { namedKeys, scopeOf, type ScopeWish } from './scope.ts'
 
-/** Rows that one command names to a stream; those behind them wait for the next. */
+/** Most rows that one command nominates; the rest need another command. */
 const MOST = 100_000
 const AT_ONCE = 1000
 
@@ -38,11 +38,11 @@ export type HandWish = {
   readonly to: string
   readonly table?: string
   readonly scope: ScopeWish
-  /** Differences that are named. */
+  /** Differences that are reported one by one. */
   readonly limit: number
 }
 
-/** What a look at both sides came to. */
+/** Result of a comparison of both sides. */
 export type Compared = {
   readonly rows: number
   readonly targetRows: number
@@ -55,11 +55,11 @@ export type Compared = {
   readonly nowhere: readonly string[]
   /** There are more differences than one command takes. */
   readonly more: boolean
-  /** Rows that have to be read again, by the columns that the stream names rows by. */
+  /** Keys of rows to read again, in the stream's row key columns. */
   readonly keys: readonly RowKey[]
 }
 
-/** @throws SluiceError STREAM_HALTED, SLOT_LOST for a stream that mends nothing, PLAN_CHANGED where it reads from elsewhere */
+/** @throws SluiceError STREAM_HALTED, SLOT_LOST, PLAN_CHANGED if the stream reads from another database */
 export function refuseUnfit({ from, stream, run }: Pick<ByHand, 'from' | 'stream' | 'run'>): void {
   refuseStanding(stream, run)
   if (from.identity === stream.sourceIdentity) return
@@ -85,7 +85,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
   })
 }
 
-/** The table that is meant, as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
+/** The requested table. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
 export async function tableByHand(
   { from, to, stream, ledger, database, run }: ByHand,
   wish: HandWish,
@@ -98,7 +98,7 @@ export async function tableByHand(
     patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new Views(from, abort)
   await again(() => views.current())
-  // As the stream was planned: what --rename means depends on how many tables there are.
+  // Plan all tables of the stream: what --rename means depends on their number.
   const copy = { ...copyOfStream(stream, wish, {}), tables: stored.map(({ source }) => source), dryRun: true }
   const followed = new Set(stored.map(({ source }) => source))
   const begun = begunPlans(database)
@@ -142,7 +142,7 @@ export async function tableByHand(
   return followTable(one.plan, key, identity)
 }
 
-/** Compares the rows that are meant, as both sides have them at this moment. @throws SluiceError BAD_FLAG, and what the stores throw */
+/** Compares the requested rows as both sides have them now. @throws SluiceError BAD_FLAG, and what the stores throw */
 export async function compareByHand({ from, to, run }: ByHand, table: FollowTable, wish: HandWish): Promise<Compared> {
   const { abort: signal } = run.interrupt
   await using target = await to.source(signal)
@@ -175,7 +175,7 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
       if (difference?.kind !== 'extra') rows++
       if (difference?.kind !== 'missing') targetRows++
       if (difference !== null) count(difference)
-      // What is equal now may be so of an older moment: whoever names a row wants it read.
+      // Read a named row again even if it is equal now: both sides may show an older state.
       keys.push(found.key)
     }
     return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
@@ -192,7 +192,7 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
   return { ...kinds, ...looked, nowhere: [], more, keys }
 }
 
-/** The lane reads these rows between two of its transactions. */
+/** Notes keys in the ledger; the lane reads these rows between two of its transactions. */
 export async function nominate(
   { stream, ledger }: ByHand,
   table: FollowTable,

@@ -1,4 +1,4 @@
-/** What became of rows that were named to the lane of a stream. */
+/** Waits for rows that were nominated to a stream, and reports their outcome. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dec } from '../../../model/run/event.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -15,9 +15,9 @@ import { streamKnown } from '../stream/named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
 const LOOK_MS = 250
-/** From here on it is asked what holds the stream back. */
+/** After this time (ms), find out what holds the stream back. */
 const LONG_MS = 3000
-/** How often it is asked again. */
+/** Interval of that, ms. */
 const ASK_MS = 5000
 
 export type Waited = {
@@ -29,8 +29,8 @@ export type Waited = {
 /**
  * Waits until the lane has read the rows and the table is live again.
  * @param label of the target
- * @returns `free` where no living program has the stream: nobody would read them
- * @throws SluiceError STREAM_HALTED, SLOT_LOST where the stream is halted meanwhile
+ * @returns `free` if no running program has the stream: no program would read them
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if the stream halts meanwhile
  */
 export async function untilRead(
   { stream, table, nominated }: Waited,
@@ -59,7 +59,7 @@ export async function untilRead(
   }
 }
 
-/** Why the rows are not read yet, and what lets them be: the stream goes on in the order of its commits, and rows come behind what is held back. */
+/** Why the rows are not read yet, and a hint: in commit order they come after all changes before them. */
 async function heldBack(
   stream: string,
   { database }: StreamLedger,
@@ -82,7 +82,7 @@ async function heldBack(
   }
 }
 
-/** Rows by what became of them. @property position the table holds what the source held there @property runs whose repairs they are */
+/** Rows by outcome. @property position at which the table equals the source @property runs that repaired rows */
 export type Outcome = {
   readonly mended: number
   readonly removed: number
@@ -91,14 +91,15 @@ export type Outcome = {
   readonly runs: readonly string[]
 }
 
-/** @param limit rows that are named one by one */
+/** @param limit rows that are reported one by one */
 export async function outcomeOf(
   { stream, table, nominated }: Waited,
   { name, keys, limit }: { readonly name: string; readonly keys: readonly RowKey[]; readonly limit: number },
   ledger: StreamLedger,
   run: { readonly emit: (event: FollowRowEvent) => void },
 ): Promise<Outcome> {
-  // Behind the moment at which the rows were read: a live table holds what the source held at the applied position.
+  // Not before the position at which the rows were read: a live table holds what the source held at the applied
+  // position.
   const position = await ledger.positionOf(stream, table)
   const repairs = await repairedSince(ledger.database, table, nominated.sinceMs)
   const sum = { mended: 0, removed: 0, equal: 0 }

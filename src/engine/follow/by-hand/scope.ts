@@ -1,4 +1,4 @@
-/** Which rows of a followed table somebody names, as each side finds them. */
+/** Rows of a replicated table that a command names, as a condition for each side. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -11,7 +11,7 @@ import type { FollowTable } from '../stream/followed-table.ts'
 import { partitionWhere, type SidesWhere } from '../stream/partition-where.ts'
 import { byIdentity } from '../compare/rereads.ts'
 
-/** `range`: both ends are in it, by the first column of the key. `partition`: one of the source's table. */
+/** `range`: includes both bounds, in the first key column. `partition`: one of the source's table. */
 export type ScopeWish =
   | { readonly by: 'key'; readonly keys: readonly string[] }
   | { readonly by: 'range'; readonly low: string; readonly high: string }
@@ -19,16 +19,16 @@ export type ScopeWish =
 
 /** Rows that are compared piece by piece. */
 export type Scope = {
-  /** Its key is what pieces are ranges of. */
+  /** Its key defines the ranges of the pieces. */
   readonly plan: TablePlan
   readonly pieces: AsyncIterable<Range>
   readonly where: SidesWhere
 }
 
-/** Rows of a piece: those of one that differs are looked for in the other side one by one. */
+/** Rows per piece: only pieces that differ are compared row by row. */
 const PIECE_ROWS = 20_000
 
-/** Identities as somebody wrote them, one text for each column. @throws SluiceError BAD_FLAG */
+/** Row keys as the user wrote them, one text per column. @throws SluiceError BAD_FLAG */
 export function namedKeys(table: FollowTable, words: readonly string[]): readonly (readonly string[])[] {
   const columns = identityColumns(table)
   return words.map((word) => {
@@ -68,7 +68,8 @@ export async function scopeOf(
     const [first = '', copy = ''] = [table.source.identity[0], table.target.identity[0]]
     const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [copy] }
     const [low, high] = [written('--range', wish.low, column), written('--range', wish.high, column)]
-    // Which of two keys is the smaller one, only the systems know: rows behind the upper end, up to the lower one, are there in a range of wrong order alone.
+    // Only the systems can compare two keys: the range (high, low] holds rows only if the bounds are in the wrong
+    // order.
     const turned: Range = { by: 'key', after: [high], through: [low] }
     const isTurned =
       (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) ||
@@ -90,7 +91,7 @@ export async function scopeOf(
   return { plan: keyed, pieces, where }
 }
 
-/** Ranges leave out where they begin: its rows come first. */
+/** Ranges exclude their lower bound, so its rows come first. */
 async function* inclusive(
   { source }: TablePlan,
   low: string,
@@ -102,7 +103,7 @@ async function* inclusive(
   if (low !== high) yield* view.cut(source, { by: 'key', after: [low], through: [high] }, null, PIECE_ROWS, signal)
 }
 
-/** A list in JSON, or texts with commas between. */
+/** Parses a JSON list, or texts separated by commas. */
 function partsOf(word: string): readonly string[] {
   if (!word.startsWith('[')) return word.split(',').map((part) => part.trim())
   try {
@@ -119,7 +120,7 @@ function identityColumns({ source }: FollowTable): readonly (Column & { readonly
   })
 }
 
-/** A value as the stores write it in a bound. */
+/** A value in the format of range bounds. */
 function written(flag: string, text: string, column: Column | undefined): string {
   if (column === undefined) throw new Error('a followed table has no identity')
   try {

@@ -1,4 +1,4 @@
-/** Compares followed tables as of one moment of both sides. What differs then differs: no change is on its way. */
+/** Compares replicated tables as of a common snapshot of both sides. Differences are real: no change is pending. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Emit } from '../../../model/run/event.ts'
@@ -17,17 +17,17 @@ export type TableComparison = {
   readonly table: number
   readonly rows: bigint
   readonly targetRows: bigint
-  /** Sums of all rows of both sides, as docs/CANONICAL.md has them; null where a row of the source cannot be read. */
+  /** Checksums of all rows of both sides, see docs/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
-  /** Beside those: counted, and not named. */
+  /** Further differences, counted but not listed. */
   readonly more: number
-  /** Rows of the source that cannot be read: nobody can say whether they are equal. */
+  /** Rows of the source that cannot be read: whether they are equal is unknown. */
   readonly unread: number
-  /** Rows that one side has more of than the differing keys explain: several of one key. They are among `more`. */
+  /** Surplus rows of one side that the differing keys do not explain: several rows with one key. Included in `more`. */
   readonly doubled: number
   readonly ms: number
-  /** Ranges of it that were compared by other workers; absent where nobody was asked. */
+  /** Ranges that other workers compared; absent if none were asked. */
   readonly elsewhere?: number
 }
 
@@ -38,14 +38,11 @@ export type ComparingOptions = {
   readonly emit: Emit<'diff.progress'>
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Told of each table when it is compared. */
+  /** Receives the result of each table. */
   readonly found: (one: TableComparison) => void
 }
 
-/**
- * @param tables numbers and tables, compared one after the other
- * @throws what the stores throw; where the signal is aborted, its reason
- */
+/** @param tables compared one after the other @throws what the stores throw, or the reason of the signal */
 export async function compareMoment(
   tables: NumberedTables,
   moment: Moment,
@@ -66,7 +63,7 @@ export async function compareMoment(
   return compared
 }
 
-/** Both sides of a table as of a moment. */
+/** Both sides of a table in a snapshot. */
 export function sidesAt(
   { plan, targetWhere }: Pick<FollowTable, 'plan' | 'targetWhere'>,
   { source, target }: Pick<Moment, 'source' | 'target'>,
@@ -76,7 +73,7 @@ export function sidesAt(
   return { plan, source, target, signal, ...met, ...(targetWhere === undefined ? {} : { targetWhere }) }
 }
 
-/** What tells how far the comparison of a table is. */
+/** Progress reporter for the comparison of a table. */
 export async function progressOf(
   { plan }: Pick<FollowTable, 'plan'>,
   { source }: Pick<Moment, 'source'>,
@@ -89,7 +86,7 @@ export async function progressOf(
   return new DiffProgress(tableText(plan.source.table), told, emit, clock)
 }
 
-/** Identities of the rows that differ, in the columns by which the stream names rows; null where those are not the key that was compared by. */
+/** Keys of the rows that differ, in the stream's row key columns; null if the comparison used another key. */
 export function identitiesOf(
   { plan, source }: FollowTable,
   differences: readonly Pick<Difference, 'key'>[],

@@ -1,6 +1,6 @@
 /**
- * Which rows of a table its copy holds already, told by their time alone: of a copy that is made period by period and stands still. Nobody copies meanwhile, so
- * what is open is read later, by a snapshot that shows every change which was left out.
+ * Which rows of a table are already copied, decided by their time alone, for a copy by periods that is paused. No copy
+ * runs meanwhile, so open rows are read later, in a snapshot that shows every change left out.
  */
 import type { ChangeRow } from '../../../model/copy/change.ts'
 import type { Bound } from '../../../model/copy/range.ts'
@@ -11,15 +11,15 @@ import { Cover } from '../../copy/plan/covered.ts'
 import { compareTimes } from '../../copy/plan/period-cut.ts'
 
 /**
- * `copied`: its chunk is there. `open`: its chunk will be copied. `unsure`: it has the very time of a bound between both, and other columns of the key tell, which
- * only the source can compare.
+ * `copied`: its chunk is copied. `open`: its chunk will be copied. `unsure`: its time equals a bound, so the other key
+ * columns decide, and only the source can compare them.
  */
 export type Whereabouts = 'copied' | 'open' | 'unsure'
 
 export type CopiedStretch = { readonly after: Bound | null; readonly through: Bound | null }
 
 export class CopiedPart {
-  /** Where in a row the time stands. */
+  /** Position of the time column in a row. */
   readonly #place: number
   readonly #stretches: readonly CopiedStretch[]
 
@@ -29,7 +29,7 @@ export class CopiedPart {
     this.#stretches = stretches
   }
 
-  /** Of a row as it stands behind a change. */
+  /** For a row in its state after a change. */
   of(row: ChangeRow): Whereabouts {
     const time = row[this.#place]
     if (typeof time !== 'string') return 'unsure'
@@ -43,20 +43,20 @@ export class CopiedPart {
   }
 }
 
-/** @param side 1 for a bound that rows lie behind, -1 for one that they do not go past */
+/** @param side 1 for a lower bound (exclusive), -1 for an upper bound (inclusive) */
 function besides(time: string, bound: Bound | null, side: 1 | -1): Whereabouts {
   const [edge] = bound ?? []
   if (bound === null || edge === undefined) return 'copied'
   const order = compareTimes(time, edge) * side
   if (order !== 0) return order > 0 ? 'copied' : 'open'
-  // What equals a bound of the time alone is not above it.
+  // A time equal to a bound without other key columns is not above it.
   if (bound.length === 1 && time === edge) return side === 1 ? 'open' : 'copied'
   return 'unsure'
 }
 
 /**
- * @param column of the source, the first of its key @param columns names in the order of the cells of a change
- * @throws SluiceError NOT_FOLLOWABLE where the stream does not tell the column
+ * @param column of the source, the first of its key @param columns names in the order of a change's cells
+ * @throws SluiceError NOT_FOLLOWABLE if the stream does not report the column
  */
 export async function copiedPart(ledger: ChunkLedger, column: string, columns: readonly string[]): Promise<CopiedPart> {
   const place = columns.indexOf(column)

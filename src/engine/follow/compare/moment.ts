@@ -1,6 +1,6 @@
 /**
- * One moment of both sides: a snapshot of the source, and a view of the target that holds exactly what the snapshot shows. The stream stands still for no longer
- * than it takes to open that view; what is compared afterwards is compared while changes go on.
+ * A common snapshot of both sides: a snapshot of the source, and a view of the target with exactly the same rows. The
+ * stream waits only until that view is open; the comparison runs while changes are applied.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -11,17 +11,17 @@ import { bytesOf, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
 import type { Lanes } from '../apply/lanes.ts'
 import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
 
-/** Changes that wait in memory until the view of the target is open. */
+/** Changes that wait in memory until the target's view is open. */
 const MOST_HELD = 50_000
 const MOST_HELD_BYTES = 4 * MOST_BYTES
-/** How long the source may take to send what lies before the fence. */
+/** How long the source may take to send everything before the fence position. */
 const ARRIVAL_MS = 30_000
 const WAIT_MS = 20
 
 export type Moment = AsyncDisposable & {
   readonly source: SourceView
   readonly target: SourceView
-  /** Everything before it is in both. */
+  /** Everything before it is in both views. */
   readonly position: LogPosition
   /** How long changes had to wait. */
   readonly pauseMs: number
@@ -35,17 +35,17 @@ export type MomentParts = {
   readonly stream: ChangeStream
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Told while both sides stand at the moment, before anything that is newer is applied. */
+  /** Called while both sides are at the snapshot, before anything newer is applied. */
   readonly atMoment?: () => void
 }
 
-/** Why there was no moment. `order`: the log has a transaction that the snapshot shows behind one that it does not; another snapshot is luckier. */
+/**
+ * Why there was no common snapshot. `order`: in the log, a transaction that the snapshot shows comes after one that it
+ * does not show; another snapshot may succeed.
+ */
 export type NoMoment = 'order' | 'many changes' | 'late'
 
-/**
- * @returns with every change that came applied, or waiting in the lane
- * @throws what the stores and the lane throw
- */
+/** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
 export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
   const { from, to, stream, signal } = parts
   const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
@@ -71,7 +71,7 @@ export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
 }
 
 /**
- * Does something while the target holds exactly what a view of the source shows; changes wait meanwhile.
+ * Runs `body` while the target holds exactly what a view of the source shows; changes wait meanwhile.
  * @throws what the stores, the lane and `body` throw
  */
 export async function atMoment<T>(
@@ -83,7 +83,7 @@ export async function atMoment<T>(
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
-/** What the view of a stream shows that reads by snapshots is taken, and nothing else comes before it is asked for more. */
+/** For a stream that reads by snapshots: takes what its next view shows. Nothing newer comes unrequested. */
 async function told(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
   await lane.commit()
   return await stream.moment((changes) => lane.take(changes))
@@ -116,7 +116,7 @@ async function whileHalted<T>(
   return { value, position, pauseMs: halt.pauseMs }
 }
 
-/** Lets transactions through that a snapshot shows, and holds the first that it does not, with all behind it. */
+/** Passes on transactions that a snapshot shows. Holds the first one that it does not show, and everything after it. */
 class Halt {
   readonly #snapshot: Snapshot
   readonly #lane: Lanes
@@ -132,11 +132,11 @@ class Halt {
     this.#clock = clock
   }
 
-  /** @returns null once everything that the snapshot shows is taken, and nothing else */
+  /** @returns null once everything that the snapshot shows, and nothing else, is taken */
   async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
     if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
     const until = this.#clock.ticks() + ARRIVAL_MS
-    // Of a source at rest nothing comes that was told before.
+    // An idle source sends nothing more if everything before the fence is already taken.
     for (let reached = this.#lane.isBoundary && this.#lane.taken >= fence; !reached;) {
       if (this.#clock.ticks() > until) return 'late'
       stream.ask()
@@ -158,7 +158,7 @@ class Halt {
         if (change.type === 'begin' && change.commit >= fence) reached = true
       }
       if (this.#held.length > MOST_HELD || this.#bytes > MOST_HELD_BYTES) return 'many changes'
-      // A transaction that is half taken has to come to its end.
+      // A half-taken transaction must reach its end.
       if (reached && this.#since === null && !this.#lane.isBoundary) reached = false
     }
     return null
@@ -169,7 +169,7 @@ class Halt {
     if (isRow(change)) this.#bytes += bytesOf(change)
   }
 
-  /** What was held goes to the lane. */
+  /** Passes the held changes to the lane. */
   async release(): Promise<void> {
     if (this.#since !== null) this.pauseMs = Math.round(this.#clock.ticks() - this.#since)
     this.#since = null

@@ -1,4 +1,4 @@
-/** Live tables are compared round and round, as of one moment of both sides at a time, while changes go on; rows that differ are read again. */
+/** Compares live tables in rounds, each in a common snapshot of both sides; rows that differ are read again. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -14,11 +14,11 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { momentOf, type Moment } from './moment.ts'
 import { compareTogether, type SharedProof } from '../together/compare-together.ts'
 
-/** Differences that are named of each table and round. */
+/** Differences listed per table and round. */
 const NAMED = 100
-/** Rounds in a row that find differences before the run gives up on being equal. */
+/** Consecutive rounds with differences after which the run fails. */
 const MOST_ROUNDS = 5
-/** Until another snapshot is taken where one was unlucky, ms. */
+/** Delay before the next snapshot if one failed, ms. */
 const AGAIN_MS = 500
 
 export type ProvingParts = {
@@ -30,11 +30,11 @@ export type ProvingParts = {
   readonly tables: readonly FollowTable[]
   readonly run: CopyRun
   readonly clock: Clock
-  /** Who else compares; null for nobody. */
+  /** Other workers that compare; null for none. */
   readonly shared: SharedProof | null
 }
 
-/** Of one table or partition. They come again at each attempt, and concern no other table of the stream. */
+/** Errors of one table or partition. They recur at each attempt, and concern no other table of the stream. */
 const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
   'SOURCE_GONE',
   'SOURCE_DENIED',
@@ -46,7 +46,7 @@ const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
   'BAD_PREDICATE',
 ])
 
-/** What a round came to. Rows that differ wait in the ledger to be read again, unless a sign-off asked for the round: then nothing is mended. */
+/** Result of a round. Rows that differ wait to be read again, except after a round for a sign-off. */
 export type Round = {
   readonly isEqual: boolean
   readonly position: string
@@ -61,7 +61,7 @@ export type Unanswered = { readonly request: SignOffRequest; readonly refused: S
 
 type Running = {
   readonly moment: Moment
-  /** Lets both sides go; done twice it does no harm. */
+  /** Closes both views; a second call has no effect. */
   readonly close: () => Promise<void>
   readonly request: SignOffRequest | null
   readonly end: AbortController
@@ -70,11 +70,11 @@ type Running = {
 
 export class Proving implements AsyncDisposable {
   readonly #parts: ProvingParts
-  /** Ms between the end of a round and the next; null for one round after the other. */
+  /** Ms between the end of a round and the next; null for no pause. */
   readonly #everyMs: number | null
   #running: Running | null = null
   #dueAt = -Infinity
-  /** Where one snapshot was unlucky. */
+  /** When to take another snapshot after one failed. */
   #againAt = -Infinity
   #unequal = 0
 
@@ -83,26 +83,26 @@ export class Proving implements AsyncDisposable {
     this.#everyMs = everyMs
   }
 
-  /** Whether a round may begin: all tables have to be live. */
+  /** True if a round may begin; the caller checks that all tables are live. */
   get isFree(): boolean {
     return this.#running === null && this.#parts.clock.ticks() >= this.#againAt
   }
 
-  /** Whether a round compares now: nothing can be done for it but to wait. */
+  /** True while a round compares: the caller can only wait. */
   get isAtWork(): boolean {
     return this.#running !== null && this.#running.settled === null
   }
 
-  /** Whether one should, as often as was asked for. */
+  /** True if a round is due at the requested interval. */
   get isDue(): boolean {
     return this.isFree && this.#parts.clock.ticks() >= this.#dueAt
   }
 
   /**
-   * Takes the moment of a round, and begins to compare behind the back of the stream.
-   * @param request a sign-off that says what is compared; everything otherwise
-   * @param atMoment told while both sides stand at the moment, before anything that is newer is applied
-   * @returns false where there was no moment: another snapshot is luckier
+   * Takes the snapshot of a round, and starts the comparison in the background.
+   * @param request a sign-off that says what is compared; null compares everything
+   * @param atMoment called while both sides are at the snapshot, before anything newer is applied
+   * @returns false if there was no common snapshot: another one may succeed
    */
   async begin(
     lane: Lanes,
@@ -122,7 +122,8 @@ export class Proving implements AsyncDisposable {
     const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
     const running: Running = { moment: got, close, request, end, settled: null }
     this.#running = running
-    // At once: the stream may stand at a TRUNCATE that waits for the view of the target, and would not come to the end of the round.
+    // Close the views at once: the stream may be blocked at a TRUNCATE that waits for the target's view, and would not
+    // reach the end of the round.
     const settle = async (settled: NonNullable<Running['settled']>): Promise<void> => {
       await close().catch(() => undefined)
       running.settled = settled
@@ -140,9 +141,9 @@ export class Proving implements AsyncDisposable {
   }
 
   /**
-   * The end of a round, once: its proofs are noted, and rows that differ wait to be read again.
-   * @returns null while none has ended; of a sign-off, why its tables cannot be compared
-   * @throws SluiceError DIFFERENCES where rows differ round after round, and what the stores threw
+   * Returns the end of a round, once: records its proofs, and notes rows that differ to be read again.
+   * @returns null while none has ended; for a sign-off, why its tables cannot be compared
+   * @throws SluiceError DIFFERENCES if rows differ round after round, and what the stores threw
    */
   async ended(): Promise<Round | Unanswered | null> {
     const running = this.#running
@@ -155,7 +156,7 @@ export class Proving implements AsyncDisposable {
       const error = asSluiceError(running.settled.failed)
       if (request !== null && !error.retryable && OF_A_TABLE.has(error.code))
         return { request, refused: emptiedMeanwhile(error) }
-      // A table was emptied or altered after the moment: what the snapshot shows of it is gone, and nothing was compared.
+      // A table was emptied or altered after the snapshot, which no longer shows its rows, so nothing was compared.
       if (error.code !== 'SOURCE_GONE') throw running.settled.failed
       this.#dueAt = this.#parts.clock.ticks() + AGAIN_MS
       const message = `${emptiedMeanwhile(error).message}: the comparison begins again`
@@ -166,7 +167,7 @@ export class Proving implements AsyncDisposable {
     const { compared } = running.settled
     const isEqual = compared.every(({ differences, more, unread }) => differences.length + more + unread === 0)
     for (const one of compared) {
-      // Of one partition nothing is said of its table.
+      // A comparison of one partition proves nothing about its table.
       if (request?.scope.partition === undefined) await this.#note(one, position, pauseMs)
       if (request === null) await this.#nominate(one)
     }
@@ -204,7 +205,7 @@ export class Proving implements AsyncDisposable {
     })
   }
 
-  /** While other tables are still compared. */
+  /** Reports differences while other tables are still compared. */
   #name({ table: at, differences }: TableComparison): void {
     const { tables, run } = this.#parts
     for (const { key, kind, columns } of differences.slice(0, NAMED)) {
@@ -213,7 +214,7 @@ export class Proving implements AsyncDisposable {
     }
   }
 
-  /** Rows that differ are to be read again. */
+  /** Notes rows that differ to be read again. */
   async #nominate(one: TableComparison): Promise<void> {
     const { stream, tables, ledger } = this.#parts
     const table = tables[one.table]
@@ -250,10 +251,7 @@ export class Proving implements AsyncDisposable {
   }
 }
 
-/**
- * Which tables of a stream a sign-off wants compared. Numbers and tables of the stream; of one partition, the table
- * that its rows stand in on each side.
- */
+/** Numbers and tables that a sign-off wants compared; for one partition, the table with its rows on each side. */
 function tablesWanted(
   { tables: names, partition }: SignOffScope,
   tables: readonly FollowTable[],
@@ -278,9 +276,9 @@ function tablesWanted(
 }
 
 /**
- * A table that was emptied or altered while a sign-off compared it, in the words of somebody who signs off.
- * @param error SOURCE_GONE, as a copy words it: its hint would have the reader run a copy
- * @returns the same failure, retryable as it was; other errors unchanged
+ * Rewords the error of a table that was emptied or altered during the comparison for a sign-off.
+ * @param error SOURCE_GONE as a copy words it: its hint is to run a copy
+ * @returns the same failure with the same `retryable`; other errors unchanged
  */
 export function emptiedMeanwhile(error: SluiceError): SluiceError {
   if (error.code !== 'SOURCE_GONE') return error
@@ -294,7 +292,7 @@ export function emptiedMeanwhile(error: SluiceError): SluiceError {
   })
 }
 
-/** What a comparison for a sign-off came to, as the ledger has it. */
+/** Result of a comparison for a sign-off, in the ledger's format. */
 export function answerOf(
   { position, pauseMs, compared, request }: Round,
   tables: readonly FollowTable[],

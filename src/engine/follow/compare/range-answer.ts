@@ -1,4 +1,4 @@
-/** What the comparison of one range came to, and how the answers of a table's ranges are added up. */
+/** Result of the comparison of one range, and the sum of a table's ranges. */
 import { addedSums, sumText } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { CompareProgress } from '../../copy/diff/compare.ts'
@@ -6,14 +6,14 @@ import type { Difference } from '../../copy/diff/difference.ts'
 import { compareRange } from '../../copy/diff/compare.ts'
 import type { Sides } from '../../copy/diff/sides.ts'
 
-/** Differences that are named and mended in one round; those behind them wait for the next. */
+/** Differences listed and repaired in one round; the rest wait for the next. */
 const MOST_DIFFERENCES = 20_000
 
-/** @property more differences beside those that are named @property missing rows of the source whose key the target has not @property extra the reverse */
+/** @property more unlisted differences @property missing keys only in the source @property extra the reverse */
 export type RangeAnswer = {
   readonly rows: bigint
   readonly targetRows: bigint
-  /** Of both sides, as docs/CANONICAL.md has them; null where a row of the source cannot be read. */
+  /** Checksums of both sides, see docs/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
   readonly more: number
@@ -22,7 +22,7 @@ export type RangeAnswer = {
   readonly unread: number
 }
 
-/** @throws what the stores throw; where the signal of the sides is aborted, its reason */
+/** @throws what the stores throw; if the signal of the sides is aborted, its reason */
 export async function answerOfRange(sides: Sides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
   sides.signal.throwIfAborted()
   const differences: Difference[] = []
@@ -31,7 +31,7 @@ export async function answerOfRange(sides: Sides, range: Range, progress: Compar
     sides,
     range,
     async (what) => {
-      // Nothing mends it: it is one of those that the counts tell.
+      // The target cannot be queried for this key, so it cannot be repaired: only the row counts include it.
       if (what.kind === 'key' && what.difference.kind === 'missing' && what.difference.unasked !== undefined) return
       if (what.kind === 'key' && what.difference.kind === 'missing') missing++
       if (what.kind === 'key' && what.difference.kind === 'extra') extra++
@@ -54,7 +54,7 @@ export async function answerOfRange(sides: Sides, range: Range, progress: Compar
   }
 }
 
-/** Answers of all ranges of one table as one. */
+/** Sums up the results of all ranges of one table. */
 export class TableAnswer {
   readonly #differences: Pick<Difference, 'key' | 'kind' | 'columns'>[] = []
   #rows = 0n
@@ -78,7 +78,7 @@ export class TableAnswer {
     this.#lacking += missing - extra
   }
 
-  /** @param hasKey a comparison by keys has looked at it */
+  /** @param hasKey the rows were compared by key */
   whole(hasKey: boolean): {
     readonly rows: bigint
     readonly targetRows: bigint
@@ -88,7 +88,7 @@ export class TableAnswer {
     readonly unread: number
     readonly doubled: number
   } {
-    // What a comparison by keys does not see, the counts do.
+    // The row counts show what a comparison by key does not find.
     const lost = this.#rows - this.#targetRows - BigInt(this.#lacking)
     const doubled = this.#sums === null || !hasKey ? 0 : Number(lost < 0n ? -lost : lost)
     return {

@@ -1,7 +1,7 @@
 /**
- * Rows that are read from the source by their identities, between two transactions of the stream: those whose values the stream does not tell, because they were
- * moved with a value that did not change, and those that a comparison found to differ. What the stream tells of them afterwards is older in part, so their
- * table catches up once more.
+ * Reads rows from the source by row key, between two transactions of the stream. These are rows that were moved with an
+ * unchanged value that the stream does not report, and rows that a comparison found to differ. Later changes of the
+ * stream are partly older than the read, so the table catches up once more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
@@ -24,10 +24,10 @@ import type { RereadLedger } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { snapshotOf } from './visible.ts'
 
-/** Keys of one question. */
+/** Keys per query. */
 const AT_ONCE = 1000
 const AGAIN_MS = 50
-/** As many as a comparison names of a table. */
+/** As many as a comparison lists per table. */
 const MOST_MENDED = 20_000
 
 export type RereadAround = {
@@ -35,24 +35,24 @@ export type RereadAround = {
   readonly to: CopyStore
   readonly changes: ChangeSource
   readonly ledger: StreamLedger
-  /** The run whose repairs these are, for `diff --undo`. */
+  /** The run that owns these repairs, for `diff --undo`. */
   readonly runId: bigint
   readonly signal: AbortSignal
 }
 
 export type Reread = {
-  /** `keyText` of the identities that were read. */
+  /** `keyText` of the row keys that were read. */
   readonly keys: ReadonlySet<string>
-  /** Rows of those that a comparison had found which were changed. */
+  /** How many of the rows that a comparison found were changed. */
   readonly mended: number
-  /** The table holds what the source held from this position on. */
+  /** From this position on, the table holds what the source held. */
   readonly fence: LogPosition
 }
 
 /**
- * Of a table that catches up: what is read is newer than what is applied, so it catches up to there.
+ * For a table in catch-up: the rows read are newer than what is applied, so the table must catch up to their position.
  * @param at the table's number in the stream
- * @returns null where no row waited
+ * @returns null if no row waited
  */
 export async function rereadRows(
   lane: Lanes,
@@ -88,7 +88,8 @@ export async function rereadRows(
 }
 
 /**
- * Of a live table, or of a part of one, while the target holds exactly what the view shows: it stays so, and its unique values are never in the way of what comes next.
+ * For a live table, or the copied part of one, while the target holds exactly what the view shows. The table stays
+ * equal to the source, and its unique values cannot conflict with later changes.
  * @param view of the source
  * @param part what is copied of the table; null for all of it
  * @returns how many rows were read, and how many of them were changed
@@ -102,7 +103,7 @@ export async function mendRows(
   around: RereadAround & { readonly part: CopiedPart | null },
 ): Promise<{ readonly read: number; readonly mended: number }> {
   const { ledger, part } = around
-  // All in one: a value of one row may have to leave another one.
+  // All in one transaction: a unique value may have to move from one row to another.
   const waiting = await ledger.rereads.of(stream, table.key, MOST_MENDED, part === null)
   if (waiting.length === 0) return { read: 0, mended: 0 }
   const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
@@ -130,7 +131,7 @@ type ReadRows = {
   readonly puts: readonly Row[]
   readonly gone: readonly Row[]
   readonly repairs: readonly Statement[]
-  /** `keyText` of the identities. */
+  /** `keyText` of the row keys. */
   readonly keys: readonly string[]
 }
 
@@ -175,12 +176,12 @@ async function readAgain(
   return { puts, gone, repairs, keys: names }
 }
 
-/** The plan with the identity that the stream names rows by in place of its key: rows are found by it on both sides. */
+/** The plan with the stream's row key as its key: rows are found by it on both sides. */
 export function byIdentity({ plan, source, target }: FollowTable): TablePlan {
   return { ...plan, source: { ...plan.source, key: source.identity }, rangeKey: target.identity }
 }
 
-/** A part of an identity, as `keyPart` wrote it, as a cell again. */
+/** Part of a row key, as `keyPart` wrote it, as a cell again. */
 function cellAt(text: string | null, table: FollowTable, at: number): Cell {
   const column = table.source.columns.find(({ name }) => name === table.source.identity[at])
   if (text === null || column === undefined) return null

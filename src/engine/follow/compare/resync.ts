@@ -1,6 +1,7 @@
 /**
- * Tables of a stream that are copied anew within it, because changes of them may be missing: emptied, published again, and copied as if the stream had begun with
- * them. What the stream still tells of their time before is in the new copy, and is left out. The other tables keep what they hold, and wait meanwhile.
+ * Copies tables of a stream again within the stream, because changes may be missing: empties them, publishes them
+ * again, and copies them as if the stream began with them. Changes from before the new copy are skipped. The other
+ * tables keep their rows, and wait meanwhile.
  */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,8 +18,10 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
 
 /**
- * Names of the source's tables that this run is asked to copy anew, and of those that a run which was broken off was asked for.
- * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, STREAM_HALTED for one that the source has not any more, NOT_FOLLOWABLE where the source cannot
+ * Names of the source's tables to copy again: those requested from this run, and those left by a run that did not
+ * finish.
+ * @throws SluiceError BAD_FLAG for a table that is not in the stream, STREAM_HALTED for one that the source no longer
+ * has, NOT_FOLLOWABLE if the source cannot
  */
 export async function tablesAnew(
   { operation, planned, restarts }: FollowingParts,
@@ -59,10 +62,10 @@ export async function tablesAnew(
 }
 
 /**
- * Whatever a run that was broken off has done of it is done again.
- * @param anew as `tablesAnew` has it
- * @returns the birth from here on
- * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
+ * Empties and publishes the tables again; steps of an interrupted run are repeated.
+ * @param anew as `tablesAnew` returns it
+ * @returns the stream's start position from here on
+ * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; TARGET_BUSY
  */
 export async function resynced(
   { database, owner, run, restarts, stopping }: FollowingParts,
@@ -74,7 +77,7 @@ export async function resynced(
 ): Promise<StreamBirth> {
   const found = tables.filter(({ name }) => anew.has(name))
   if (found.length === 0 || changes.renew === undefined) return birth
-  // Before anything is emptied: whoever wants it to stop need not wait for transactions of others.
+  // Nothing is emptied yet: a stop need not wait for other sessions' transactions.
   const signal = AbortSignal.any([run.interrupt.abort, stopping])
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)

@@ -1,7 +1,7 @@
-/** Identities of rows that a stream has changed since a comparison of all rows. */
+/** Keys of rows that a stream has changed since a comparison of all rows. */
 import type { RowKey } from '../../../model/copy/row-key.ts'
 
-/** Identities that are kept: about 200 bytes each. */
+/** Most keys that are kept: about 200 bytes each. */
 const MOST = 1_000_000
 
 export class TouchedRows {
@@ -10,19 +10,19 @@ export class TouchedRows {
   #isMore = false
   readonly #tables = new Map<number, Map<string, RowKey>>()
 
-  /** @param most identities that are kept before `keys` gives up */
+  /** @param most keys that are kept before `keys` returns null */
   constructor(most = MOST) {
     this.#most = most
   }
 
-  /** A comparison begins: what was changed before is part of it. */
+  /** A comparison begins: earlier changes are part of it. */
   begin(): void {
     this.#since = true
     this.#isMore = false
     this.#tables.clear()
   }
 
-  /** @param key identity of a row before or after a change @param table its number in the stream */
+  /** @param key of a row before or after a change @param table its number in the stream */
   note(table: number, key: RowKey): void {
     if (!this.#since || this.#isMore) return
     let rows = this.#tables.get(table)
@@ -31,7 +31,7 @@ export class TouchedRows {
     if (this.size > this.#most) this.noteAll()
   }
 
-  /** Rows are gone of which nobody tells the identities. */
+  /** Rows with unknown keys were deleted. */
   noteAll(): void {
     this.#isMore = true
     this.#tables.clear()
@@ -43,7 +43,7 @@ export class TouchedRows {
     return size
   }
 
-  /** @returns null where there are more than are kept, or nobody has begun to collect: all rows have to be compared once more */
+  /** @returns null if there are more than are kept, or if collecting has not begun: all rows must be compared again */
   keys(table: number): readonly RowKey[] | null {
     if (!this.#since || this.#isMore) return null
     return [...(this.#tables.get(table)?.values() ?? [])]

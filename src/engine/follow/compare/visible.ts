@@ -1,9 +1,9 @@
 /** Which transactions a snapshot of the source shows. */
 
-/** As `pg_current_snapshot` prints it: xmin, xmax, and the transactions between them that were open. All of 64 bits. */
+/** As `pg_current_snapshot` prints it: xmin, xmax, and the transactions between them that were open. All are 64-bit. */
 export type Snapshot = { readonly xmax: bigint; readonly open: ReadonlySet<bigint> }
 
-/** @param text `100:107:103,105` @returns null for a text that is no snapshot */
+/** @param text `100:107:103,105` @returns null if the text is not a snapshot */
 export function snapshotOf(text: string): Snapshot | null {
   const [, , xmax, open] = /^(\d+):(\d+):([\d,]*)$/.exec(text) ?? []
   if (xmax === undefined || open === undefined) return null
@@ -12,16 +12,13 @@ export function snapshotOf(text: string): Snapshot | null {
 
 const WRAP = 2n ** 32n
 
-/**
- * Whether a committed transaction is one that the snapshot shows.
- * @param xid its lower 32 bits, as a stream tells them: the transaction is less than 2^31 away from the snapshot
- */
+/** True if the snapshot shows a committed transaction. @param xid lower 32 bits, less than 2^31 from the snapshot */
 export function isVisible(xid: number, snapshot: Snapshot): boolean {
   const whole = wholeOf(xid, snapshot)
   return whole < snapshot.xmax && !snapshot.open.has(whole)
 }
 
-/** The transaction of 64 bits that is nearest to a snapshot. */
+/** The 64-bit transaction number that is nearest to a snapshot. */
 function wholeOf(xid: number, { xmax }: Snapshot): bigint {
   const epoch = xmax / WRAP
   const whole = epoch * WRAP + BigInt(xid)
@@ -29,13 +26,13 @@ function wholeOf(xid: number, { xmax }: Snapshot): bigint {
   return whole + WRAP / 2n < xmax ? whole + WRAP : whole
 }
 
-/** Transactions that may be told before they are visible: at most one of each session waits for its standby. */
+/** Transactions that may be reported before they are visible: at most one per session waits for its standby. */
 const MOST_TAKEN = 100_000
 const ANCIENT = 2n ** 30n
 
 /**
- * Transactions that a stream has told. A server tells one as soon as its commit record is written, and shows it a little later: much later where it waits for a
- * synchronous standby. A snapshot in between is older than what is applied.
+ * Transactions that a stream has reported. A server reports one as soon as its commit record is written, and shows it
+ * later: much later if it waits for a synchronous standby. A snapshot in between is older than what is applied.
  */
 export class TakenTransactions {
   #xids: number[] = []
@@ -45,9 +42,9 @@ export class TakenTransactions {
     if (this.#xids.length > 2 * MOST_TAKEN) this.#xids = this.#xids.slice(-MOST_TAKEN)
   }
 
-  /** Whether a snapshot that was taken after all of them shows all of them. */
+  /** True if a snapshot that was taken after all of them shows all of them. */
   areVisible(snapshot: Snapshot): boolean {
-    // One that seems to be far ahead is so old that numbers have come round since.
+    // An xid that seems far ahead is so old that the numbers have wrapped since.
     this.#xids = this.#xids.filter(
       (xid) => !isVisible(xid, snapshot) && wholeOf(xid, snapshot) < snapshot.xmax + ANCIENT,
     )

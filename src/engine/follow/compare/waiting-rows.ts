@@ -1,4 +1,4 @@
-/** Rows of live tables that somebody has named, or a comparison found to differ: they wait to be read again. */
+/** Rows of live tables that wait to be read again: a command named them, or a comparison found them to differ. */
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { Lanes } from '../apply/lanes.ts'
@@ -7,7 +7,7 @@ import { atMoment } from './moment.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { mendRows } from './rereads.ts'
 
-/** A table by its number in the stream. */
+/** A table with its number in the stream. */
 type Waiting = readonly [at: number, table: FollowTable]
 
 type Mended = {
@@ -17,7 +17,7 @@ type Mended = {
   readonly mended: string
 }
 
-/** Tables of which rows can be read again now. */
+/** Tables whose rows can be read again now. */
 export async function waitingTables({ states, ledger, stream, tables }: LoopParts): Promise<readonly Waiting[]> {
   const waiting = await ledger.rereads.tables(stream)
   return [...tables.entries()].filter(
@@ -30,7 +30,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
   )
 }
 
-/** They are read while both sides stand at one moment. @returns false where no such moment was found: another snapshot is luckier */
+/** Reads them in a common snapshot of both sides. @returns false if there was none: another one may succeed */
 export async function mendWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,

@@ -1,4 +1,4 @@
-/** What a switch waits for before each of its tries: all rows were found equal, what was touched since is known, and the stream is close behind. */
+/** What an attempt of a cutover requires: all rows found equal, rows changed since then known, a small lag. */
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
@@ -8,9 +8,9 @@ import type { Standstill } from '../progress/watch.ts'
 import { findingsGate, type Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
-/** The stream may be so far behind when a try begins, ms. */
+/** Largest lag with which an attempt begins, ms. */
 const MOST_LAG_MS = 500
-/** How often it is measured while it is not known, ms. */
+/** Interval at which an unknown lag is measured, ms. */
 const MEASURE_MS = 100
 const FIRST_REST_MS = 500
 const LAST_REST_MS = 15_000
@@ -19,23 +19,23 @@ export type ApproachParts = {
   /** Of the stream that ends. */
   readonly changes: ChangeSource
   readonly gates: Gates
-  /** How long tries are made, ms, from the end of the first comparison on. */
+  /** How long attempts are made, ms, from the end of the first comparison. */
   readonly triesForMs: number
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** @returns null while publication and slot of the reverse stream are being made */
+  /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
-  /** Looks again at what may have changed in the ledger since the run began. */
+  /** Reads again what may have changed in the ledger since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
 }
 
-/** What a try begins with. */
+/** Prerequisites of an attempt. */
 export type Ready = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
 
 export class Approach {
   readonly touched = new TouchedRows()
-  /** How long tries have kept others waiting. */
+  /** How long attempts have blocked other sessions. */
   readonly waits = new Waits()
   readonly #parts: ApproachParts
   /** Since all rows were compared for the first time. */
@@ -50,13 +50,13 @@ export class Approach {
     this.#parts = parts
   }
 
-  /** Whether tries were made for as long as they may be. */
+  /** True if the time for attempts is over. */
   get isLate(): boolean {
     const { clock, triesForMs } = this.#parts
     return this.#readySince !== null && clock.ticks() - this.#readySince >= triesForMs
   }
 
-  /** A try was given up. @returns when the next one comes, ms */
+  /** An attempt was given up. @returns ms until the next one */
   rest(): number {
     const restMs = this.#restMs
     this.#nextAt = this.#parts.clock.ticks() + restMs
@@ -64,10 +64,7 @@ export class Approach {
     return restMs
   }
 
-  /**
-   * @returns what to do first, where no try may begin now
-   * @throws SluiceError NOT_SWITCHABLE, and what the stores throw
-   */
+  /** @returns what to do first, if no attempt may begin @throws SluiceError NOT_SWITCHABLE; what the stores throw */
   async ready(now: Standstill): Promise<Ready | 'prove' | 'on'> {
     const { gates, wayBack, look, clock } = this.#parts
     const isCompared = this.#isCompared(now)
@@ -89,7 +86,7 @@ export class Approach {
     return (await now.verify()) ? { made, findings } : 'on'
   }
 
-  /** @returns true where all rows were found equal, and what was touched since is known */
+  /** @returns true if all rows were found equal and the rows changed since are known */
   #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
     const { gates, clock } = this.#parts
     if (proof === null) {
@@ -130,22 +127,22 @@ export class Approach {
   }
 }
 
-/** How long others may have waited for the tries of a switch. */
+/** How long other sessions may have waited for the attempts of a cutover. */
 class Waits {
   #longestMs = 0
   #totalMs = 0
 
-  /** At a time. */
+  /** In one attempt. */
   get longestMs(): number {
     return this.#longestMs
   }
 
-  /** In all tries. */
+  /** In all attempts. */
   get totalMs(): number {
     return this.#totalMs
   }
 
-  /** A try has kept them so long. */
+  /** An attempt has blocked them for `ms`. */
   add(ms: number): void {
     const waited = Math.round(ms)
     this.#longestMs = Math.max(this.#longestMs, waited)

@@ -1,4 +1,4 @@
-/** What the ledger keeps of a switch: gates, findings, proof, and which tables it was about. */
+/** Document of a cutover in the ledger: cutover checks, findings, proof, and both tables. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -59,7 +59,7 @@ export function cutoverDocument({
   })
 }
 
-/** @param document as `cutoverDocument` wrote it @throws SluiceError LEDGER_DAMAGED for none */
+/** @param document as `cutoverDocument` wrote it @throws SluiceError LEDGER_DAMAGED if there is none */
 export function identitiesIn(document: string | null): {
   readonly identities: { readonly public: string; readonly parked: string }
   readonly names: { readonly public: TableName; readonly parked: TableName }

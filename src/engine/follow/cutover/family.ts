@@ -1,16 +1,16 @@
-/** Streams that belong together: each ended with a switch, and the next one has kept the parked table equal since. */
+/** Streams linked by cutovers: each ended with a cutover, and the next one keeps the old table equal since then. */
 import { hasSwitched, isUnderWay, type SwitchRow } from './switch-row.ts'
 
 export type Family = {
-  /** Switches that happened, the first turn first. */
+  /** Cutovers that happened, the first turn first. */
   readonly turns: readonly SwitchRow[]
-  /** Those that a program was about to make out of the newest stream. */
+  /** Cutovers of the newest stream that a program had begun. */
   readonly preparing: readonly SwitchRow[]
-  /** The stream that goes on. */
+  /** The stream that is in use. */
   readonly newest: string
 }
 
-/** @param rows as `readSwitches` gives them @param stream id of any stream of the family */
+/** @param rows as `readSwitches` returns them @param stream id of any stream of the family */
 export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
   const happened = rows.filter(({ status }) => hasSwitched(status))
   const turns: SwitchRow[] = []
@@ -31,10 +31,10 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
   return { turns, preparing, newest }
 }
 
-/** What a command may mean, by the turns that were made. `done`: the last turn went there already. */
+/** What a command requests, given the turns made. `done`: the last turn already had this direction. */
 export type Wanted = 'next' | 'done' | 'nothing to revert'
 
-/** @param revert whether the command goes back */
+/** @param revert true if the command goes back */
 export function wantedOf({ turns }: Pick<Family, 'turns'>, revert: boolean): Wanted {
   const isForward = turns.length % 2 === 0
   if (isForward !== revert) return 'next'

@@ -1,4 +1,4 @@
-/** Gates of a switch: what has to hold before two tables change places. */
+/** Cutover checks: conditions that must hold before two tables are switched. */
 import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
 import type { GateState } from '../../../model/follow/cutover-events.ts'
 
@@ -9,7 +9,7 @@ export type Gate = {
   readonly hint?: string
 }
 
-/** Tells each gate when its state changes, and remembers how it stands. */
+/** Reports each check when its state changes, and keeps the latest state. */
 export class Gates {
   readonly #tell: (gate: Gate, table: string | null) => void
   readonly #known = new Map<string, Gate>()
@@ -30,7 +30,7 @@ export class Gates {
     return [...this.#known.values()]
   }
 
-  /** The first that keeps the switch from happening; null where all are open. */
+  /** The first check that prevents the cutover; null if all are met. */
   get shut(): Gate | null {
     return (
       this.all.find(({ state }) => state === 'refused') ?? this.all.find(({ state }) => state === 'waiting') ?? null

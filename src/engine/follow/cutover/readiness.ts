@@ -1,4 +1,4 @@
-/** What has to hold before a switch, as far as it can be looked at before the stream goes on. */
+/** Requirements of a cutover that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
@@ -18,19 +18,19 @@ import { examineReverse, renamed } from './reverse-stream.ts'
 import { parkedName, reverseCopy } from './reverse-copy.ts'
 import type { Able, Standing } from './standing.ts'
 
-/** A switch that may be made, as far as anybody could look. */
+/** A cutover for which all these requirements are met. */
 export type Ready = {
   readonly request: SwitchRequest
   readonly key: TableKey
   readonly identity: readonly string[]
-  /** The copy that goes on now, and the one that goes on afterwards. */
+  /** The copy operation before the cutover, and the one after it. */
   readonly copy: CopyOperation
   readonly reverse: CopyOperation
-  /** The table that gets the public name, under the name that it has now, and under the public one. */
+  /** The table that gets the public name, under its present name, and under the public one. */
   readonly taken: FollowedTable
   readonly source: FollowedTable
   readonly parked: TableName
-  /** What tells both tables from others, whatever they are called. */
+  /** Identities of both tables, independent of their names. */
   readonly identities: { readonly taken: string; readonly from: string }
   readonly findings: readonly SwitchFinding[]
   /** Sign-off that it relies on; null without one. */
@@ -43,13 +43,10 @@ export type ReadyWishes = {
   readonly revert: boolean
 }
 
-/** What a gate that is shut ends the run with. */
+/** Error code of a refused check. */
 export type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
 
-/**
- * @param copy the copy of the stream that goes on
- * @throws SluiceError with the first gate that is shut; all of them are told
- */
+/** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function readyFor(
   standing: Standing,
   { switches, changes }: Able,
@@ -127,7 +124,7 @@ export async function readyFor(
   }
 }
 
-/** Whether the stream is free to be taken, and its table holds every row. The table's own name is that of the ledger. */
+/** Checks that no program has the stream, and that its table holds every row. Uses the table name of the ledger. */
 export async function streamGates(
   { stream, streams }: Pick<Standing, 'stream' | 'streams'>,
   changes: ChangeSource,
@@ -165,7 +162,7 @@ export async function streamGates(
   ]
 }
 
-/** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and what keeps its table from being planned or followed */
+/** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and errors of planning or preparing its table */
 export async function tableOf(
   ends: { readonly from: CopyStore; readonly to: CopyStore },
   { stream, database }: Pick<Standing, 'stream' | 'database'>,
@@ -185,7 +182,7 @@ export async function tableOf(
   throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
 }
 
-/** @throws SluiceError ROWS_ASIDE in the form of a gate that is shut */
+/** Check for quarantined rows; refused (ROWS_ASIDE) if there are any. */
 export async function quarantineGate(database: LedgerDatabase, { schema, name }: TableKey): Promise<Gate> {
   const [row] = await database.all(
     'SELECT COUNT(*) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?',

@@ -1,9 +1,9 @@
-/** The copy that goes on after a switch: what has the public name is its source, the parked table its target. */
+/** The copy operation after a cutover: the table with the public name is its source, the old table its target. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /**
- * @param operation the copy whose stream ends with the switch
+ * @param operation the copy whose stream ends with the cutover
  * @param source name of the table that is read @param target name of the table that is kept equal, with its schema
  */
 export function reverseCopy(operation: CopyOperation, source: TableName, target: TableName): CopyOperation {
@@ -34,13 +34,13 @@ export function storedWishes(operation: CopyOperation): string {
   return JSON.stringify(rest)
 }
 
-/** Longest name that a server takes, in bytes. */
+/** Longest name that a server accepts, in bytes. */
 const MOST_BYTES = 63
 const BEHIND = '_before_cutover'
 
 /**
- * Name that the old table gets where nobody says one: the one it had before it got the public name, else one that is made from the public one.
- * @param before text of the name that it had, with its schema; null of a table that had the public name from the first
+ * Default name of the old table: its name before it got the public name, otherwise the public name with a suffix.
+ * @param before its earlier name with schema; null for a table that had the public name from the start
  */
 export function parkedName({ schema, name }: TableName, before: string | null): string {
   if (before !== null) return before.startsWith(`${schema}.`) ? before.slice(`${schema}.`.length) : before

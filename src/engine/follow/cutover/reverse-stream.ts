@@ -1,4 +1,4 @@
-/** The stream that goes the other way after a switch: looked at before anything is made, made before anybody is kept waiting, removed where the switch does not happen. */
+/** The reverse stream: checked first, created before writers are blocked, removed if the cutover does not happen. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -10,12 +10,12 @@ import { refuse, sidesOf } from '../stream/exam.ts'
 import { followTable, keyOf, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
-/** What a switch has to know of a stream that is made for it. */
+/** What a cutover needs of its reverse stream. */
 export type MadeStream = { readonly slot: string; readonly start: string; readonly birth: StreamBirth }
 
 /**
- * Looks at both sides in the new direction, under the names that the tables have now.
- * @param ends those of the new direction @param source the table that gets the public name
+ * Inspects both sides in the new direction, under the present names of the tables.
+ * @param ends of the new direction @param source the table that gets the public name
  * @returns the table as the source of the stream
  * @throws SluiceError NOT_FOLLOWABLE and what keeps the tables from being planned
  */
@@ -33,25 +33,25 @@ export async function examineReverse(
   const exam = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
   refuse(exam.refusals, run)
   const table = followTable(one.plan, keyOf(one, planned), exam.identities[0] ?? [])
-  // It holds every row from the first, so that its constraints are in nobody's way.
+  // The table holds every row from the start, so its constraints cannot block the stream.
   const fireTriggers = operation.follow?.fireTriggers === true
   const told = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
   refuse(told.refusals, run)
   return table.source
 }
 
-/** The same table under the name that it has after the switch. */
+/** The same table under its name after the cutover. */
 export function renamed(table: FollowedTable, name: TableName): FollowedTable {
   return { ...table, table: { ...table.table, table: name } }
 }
 
-/** Makes publication and slot while the stream before goes on. */
+/** Creates publication and slot while the earlier stream runs. */
 export class Maker {
   readonly #end = new AbortController()
   #begun: Promise<MadeStream> | null = null
   #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
 
-  /** @returns null while it is being made @throws what `ChangeSource.begin` throws */
+  /** @returns null while it is being created @throws what `ChangeSource.begin` throws */
   made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {
     if (this.#begun === null) {
       this.#begun = begin(this.#end.signal)
@@ -65,7 +65,7 @@ export class Maker {
     return this.#made.made
   }
 
-  /** Nothing of it is under way any more. */
+  /** Aborts the creation and waits for its end. */
   async stop(): Promise<void> {
     this.#end.abort(new SluiceError('STOPPED', 'stopped as asked'))
     await this.#begun?.catch(() => undefined)

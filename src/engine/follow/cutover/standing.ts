@@ -1,4 +1,4 @@
-/** How things stand before a switch: the ledger, the streams of the family, and the one that goes on. */
+/** State before a cutover: the ledger, the streams of the family, and the one in use. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
@@ -22,11 +22,11 @@ export type Standing = AsyncDisposable & {
   readonly ledger: SwitchLedger
   readonly streams: StreamLedger
   readonly family: Family
-  /** The stream that goes on. */
+  /** The stream that is in use. */
   readonly stream: StreamRow
 }
 
-/** @param stream id of any stream of the family, or of a run of one @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+/** @param stream id of a stream of the family, or of its run @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function standingOf(url: string, stream: string, run: CopyRun): Promise<Standing> {
   const store = await onSide('target', () => openExisting(url))
   const open: AsyncDisposable[] = [store]
@@ -59,10 +59,10 @@ export async function standingOf(url: string, stream: string, run: CopyRun): Pro
   }
 }
 
-/** What a switch needs of its database. */
+/** What a cutover needs of its database. */
 export type Able = { readonly switches: SwitchStore; readonly changes: ChangeSource }
 
-/** @throws SluiceError NOT_SWITCHABLE where the tables of the stream cannot change places in one transaction */
+/** @throws SluiceError NOT_SWITCHABLE if the tables of the stream cannot be switched in one transaction */
 export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): Able {
   const no = (message: string, reason: string, hint: string): SluiceError =>
     new SluiceError('NOT_SWITCHABLE', message, { where: store.label, reason, hint })
@@ -91,7 +91,7 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
   return { switches, changes }
 }
 
-/** A program was killed behind a switch: whoever follows the way back removes what the stream before has left at the source. */
+/** After a kill in a cutover: the next run of the reverse stream removes what the earlier stream left at the source. */
 export async function finishSwitch(
   { store, database }: Pick<Standing, 'store' | 'database'>,
   stream: string,
@@ -105,7 +105,7 @@ export async function finishSwitch(
   run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the stream before are removed` })
 }
 
-/** Removes what the stream before has left at the source. Done twice it does no harm. */
+/** Removes what the earlier stream left at the source. Idempotent. */
 export async function cleanUp(
   { ledger, database }: Pick<Standing, 'ledger' | 'database'>,
   { changes }: Pick<Able, 'changes'>,

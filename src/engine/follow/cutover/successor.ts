@@ -1,14 +1,11 @@
-/** What to say of a stream that has ended: a switch may have ended it, and another one goes on with its tables. */
+/** Error for a stream that has ended: a cutover may have ended it, and another stream continues with its tables. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'
 import { readSwitches } from './switch-row.ts'
 
-/**
- * @param goOn a command that goes on with a stream, by its id
- * @param otherwise what to do where no switch has ended it
- */
+/** @param goOn a command that continues with a stream, by its id @param otherwise hint if no cutover ended it */
 export async function streamEnded(
   database: LedgerDatabase,
   id: string,
@@ -19,7 +16,7 @@ export async function streamEnded(
   const turn = turns.find(({ stream }) => stream === id)
   if (turn === undefined) return new SluiceError('STREAM_HALTED', `stream ${id} has ended`, { hint: otherwise })
   const when = turn.switchedMs === null ? '' : ` on ${isoTime(turn.switchedMs)}`
-  // Between two databases the ledger of the other one knows how it went on.
+  // Between two databases, the other ledger holds what happened next.
   const hint = turn.isBetween
     ? `stream ${turn.reverse} went on the other way: sluice cutover ${turn.reverse} --dry-run says how things stand`
     : `${goOn(newest)} is about the stream that goes on with its tables`

@@ -1,4 +1,4 @@
-/** Writes switches into the ledger: each is one row, and its last step changes the streams in the transaction of the switch itself. */
+/** Writes cutovers to the ledger, one row each. The last step updates the streams in the switching transaction. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -6,36 +6,36 @@ import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
 import { readSwitches, type SwitchRow } from './switch-row.ts'
 
-/** A switch that is about to happen. */
+/** A cutover that is about to happen. */
 export type ComingSwitch = Pick<
   SwitchRow,
   'id' | 'stream' | 'reverse' | 'turn' | 'publicTable' | 'takenTable' | 'parkedTable' | 'actor'
 > & { readonly tool: string }
 
-/** The stream that keeps the parked table equal from the switch on. */
+/** The stream that keeps the old table equal after the cutover. */
 export type ReverseStream = {
   readonly source: string
   readonly sourceIdentity: string
-  /** As `copy --follow` would have been asked, JSON. */
+  /** The options of an equivalent `copy --follow`, JSON. */
   readonly wishes: string
   readonly birth: StreamBirth
-  /** From here on it tells. */
+  /** Start position. */
   readonly position: string
-  /** The parked table, as the ledger names tables of the target. */
+  /** The old table, as the ledger names tables of the target. */
   readonly key: TableKey
   /** Name of the table that it reads, `tableText`. */
   readonly sourceTable: string
-  /** Version of the program that made it. */
+  /** Version of the program that created it. */
   readonly tool?: string
 }
 
 export type SwitchFacts = {
-  /** Up to here the stream before was applied. */
+  /** Position up to which the earlier stream was applied. */
   readonly position: string
   readonly tries: number
   readonly pauseMs: number
   readonly provedRows: bigint
-  /** Gates, findings and proof, JSON. */
+  /** Cutover checks, findings and proof, JSON. */
   readonly document: string
 }
 
@@ -58,13 +58,13 @@ export class SwitchLedger {
     return (await this.all()).find((row) => row.id === id) ?? null
   }
 
-  /** What the switch wrote down; null where it wrote nothing. */
+  /** The cutover's document; null if it wrote none. */
   async document(id: string): Promise<string | null> {
     const [row] = await this.#database.all('SELECT document FROM migration_switches WHERE switch_id = ?', [id])
     return row?.[0] == null ? null : String(row[0])
   }
 
-  /** Notes it before anything is made for it, by the program that has its stream. */
+  /** Records the cutover before anything is created for it; called by the owner of its stream. */
   async begin(coming: ComingSwitch): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
     const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
@@ -81,7 +81,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** It did not happen, and nothing of it is left. */
+  /** The cutover did not happen, and everything of it is removed. */
   async giveUp(id: string): Promise<void> {
     await this.#database.batch([
       {
@@ -91,7 +91,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** What the stream before has left at the source is removed. */
+  /** What the earlier stream left at the source is removed. */
   async done(id: string): Promise<void> {
     await this.#database.batch([
       {
@@ -101,16 +101,13 @@ export class SwitchLedger {
     ])
   }
 
-  /** How long others waited for the switch, once that is known. */
+  /** How long other sessions waited for the cutover; set once it is known. */
   async noteWait(id: string, pauseMs: number): Promise<void> {
     const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
     await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
   }
 
-  /**
-   * For the transaction of the switch: the stream before ends, the reverse one begins, and the switch has happened.
-   * @param fence number under which this program holds the stream
-   */
+  /** For the switching transaction: ends the earlier stream and begins the reverse one. @param fence fencing token */
   closing(
     { id, stream, reverse }: Pick<SwitchRow, 'id' | 'stream' | 'reverse'>,
     fence: number,
@@ -151,13 +148,13 @@ export class SwitchLedger {
     }
   }
 
-  /** Notes a stream out of another database, whose switch has happened there. Done twice it does no harm. */
+  /** Enters a stream whose cutover happened in another database. Idempotent. */
   async noteReverse(id: string, next: ReverseStream): Promise<void> {
     const [first] = await this.#database.all('SELECT 1 FROM migration_streams WHERE stream_id = ?', [id])
     if (first === undefined) await this.#database.batch(this.#begun(id, next, next.tool ?? ''))
   }
 
-  /** A stream whose only table holds all rows already, and that nobody follows yet. */
+  /** A stream whose only table already holds all rows, and that no program runs yet. */
   #begun(id: string, next: ReverseStream, tool: string): readonly Statement[] {
     const now = this.#now
     const { source, sourceIdentity, wishes, birth, position, key, sourceTable } = next

@@ -1,24 +1,25 @@
-/** Switches as the ledger has them: one row for each turn, forward and back. */
+/** Cutovers in the ledger: one row per turn, forward and back. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 
 /**
- * `preparing`: slot and publication of the reverse stream are being made, nothing has changed places. `switched`: the other table has the public name, and what the
- * stream before has left at the source is still there. `done`: that is removed, too. `given up`: it did not happen, and nothing of it is left.
- *
- * Between two databases also: `closing`: the table of the source may be closed. `closed`: it is, and its fence is known. `proved`: both tables are equal as of the
- * fence, and only the target is to be opened. `announced`: it is open, and users know its address.
+ * `preparing`: slot and publication of the reverse stream are being created, no table is switched. `switched`: the
+ * other table has the public name; the earlier stream's slot and publication still exist at the source. `done`: those
+ * are removed, too. `given up`: it did not happen, and everything of it is removed.
+ * Between two databases also: `closing`: the table of the source may be closed. `closed`: it is, and its fence position
+ * is known. `proved`: both tables are equal as of the fence, and only the target remains to be opened. `announced`: it
+ * is open, and users know its address.
  */
 export type SwitchStatus =
   'preparing' | 'closing' | 'closed' | 'proved' | 'switched' | 'announced' | 'done' | 'given up'
 
-/** Whether the table that gets the public name has it. */
+/** True if the switch is made: the other table has the public name. */
 export function hasSwitched(status: SwitchStatus): boolean {
   return status === 'switched' || status === 'announced' || status === 'done'
 }
 
-/** Whether a program makes it, or was killed while it did. */
+/** True if a program makes it, or was killed while it did. */
 export function isUnderWay(status: SwitchStatus): boolean {
   return status !== 'given up' && !hasSwitched(status)
 }
@@ -27,29 +28,29 @@ export type SwitchRow = {
   readonly id: string
   /** The stream that filled the table which got the public name. */
   readonly stream: string
-  /** The stream that keeps the parked table equal since. */
+  /** The stream that keeps the old table equal since then. */
   readonly reverse: string
   /** From 1; odd turns go forward, even ones back. */
   readonly turn: number
   readonly status: SwitchStatus
-  /** Names with their schema, as `tableText` writes them: the public one, the one that the new table had before, and the one that the old table got. */
+  /** Names with schema, as `tableText`: the public one, the earlier one of the new table, that of the old table. */
   readonly publicTable: string
   readonly takenTable: string
   readonly parkedTable: string
-  /** Position up to which the stream before was applied; null before the switch. */
+  /** Position up to which the earlier stream was applied; null before the switch. */
   readonly position: string | null
-  /** Position from which the reverse stream tells. */
+  /** Position at which the reverse stream starts. */
   readonly reversePosition: string | null
   readonly tries: number
-  /** Longest that anybody may have waited for it, ms. */
+  /** Longest time that a session may have waited for it, ms. */
   readonly pauseMs: number | null
   readonly switchedMs: number | null
   readonly actor: string
-  /** Its tables are in two databases, and this ledger is in the one that is opened. `parkedTable` is then a table of the other one. */
+  /** Its tables are in two databases, this ledger in the opened one. `parkedTable` is then a table of the other. */
   readonly isBetween: boolean
 }
 
-/** First characters of the document of a switch between two databases. */
+/** First characters of the document of a cutover between two databases. */
 export const BETWEEN = '{"format":"sluice-cutover-between"'
 
 const COLUMNS =
@@ -57,7 +58,7 @@ const COLUMNS =
 
 const IS_BETWEEN = `CASE WHEN document LIKE '${BETWEEN}%' THEN 1 ELSE 0 END`
 
-/** Those that happened or are about to, the oldest first; none in a ledger that knows of none. */
+/** Cutovers that happened or are under way, oldest first; empty if the ledger has no such table. */
 export async function readSwitches(database: LedgerDatabase): Promise<readonly SwitchRow[]> {
   const there = await database.all(ledgerDialect(database.dialect).columns, ['migration_switches'])
   if (there.length === 0) return []

@@ -1,7 +1,8 @@
 /**
- * One switch, from the stream's point of view: waits until every gate is open, then takes the table that has the public name from everybody, lets the stream catch up
- * with what was committed before, compares what was touched, and lets both tables change places in one transaction. A try that takes too long is given up before
- * anything has changed, and those who waited go on.
+ * One cutover within a database, called by the stream's loop. Waits until every cutover check is met, then locks the
+ * table with the public name. While it is locked, lets the stream apply what was committed before, compares the rows
+ * changed since the proof, and renames both tables in one transaction. An attempt that takes too long is given up
+ * before anything has changed, and waiting sessions continue.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -21,31 +22,31 @@ import { Approach, type Ready } from './approach.ts'
 import type { Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
-/** One try for the lock, at most, ms. */
+/** Longest wait for the lock in one attempt, ms. */
 const LOCK_MS = 900
-/** A try waits so long for changes at a time, ms. */
+/** Longest single wait for changes during an attempt, ms. */
 const NEXT_MS = 20
-/** How often, and how many ms apart, the ledger is asked what became of a commit. */
+/** How often, and at which interval (ms), the ledger is queried for the outcome of a commit. */
 const SETTLE_TRIES = 20
 const SETTLE_MS = 500
 
 export type TurnParts = {
   readonly switches: SwitchStore
   readonly request: SwitchRequest
-  /** Columns by which the stream names rows. */
+  /** Row key columns of the stream. */
   readonly identity: readonly string[]
   /** Of the stream that ends. */
   readonly changes: ChangeSource
   /** The table that gets the public name, under that name. */
   readonly source: FollowedTable
-  /** Notes the switch, before anything is made for it. */
+  /** Records the cutover before anything is created for it. */
   readonly begin: () => Promise<void>
-  /** @returns null while publication and slot of the reverse stream are being made */
+  /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
   readonly closing: (facts: ClosingFacts) => Closing
-  /** Whether the ledger says that it has happened. */
+  /** True if the ledger says that it has happened. */
   readonly hasHappened: () => Promise<boolean>
-  /** Looks again at what may have changed in the ledger since the run began. */
+  /** Reads again what may have changed in the ledger since the run began. */
   readonly look: () => Promise<void>
   readonly gates: Gates
   readonly budgetMs: number
@@ -58,7 +59,7 @@ export type TurnParts = {
 export type ClosingFacts = {
   readonly fence: number
   readonly birth: StreamBirth
-  /** Up to which the stream before is applied, and from which the reverse one tells. */
+  /** Position up to which the earlier stream is applied, and start position of the reverse one. */
   readonly applied: string
   readonly position: string
   readonly pauseMs: number
@@ -70,18 +71,18 @@ export type ClosingFacts = {
 }
 
 export type TurnProof = {
-  /** As of which all rows were compared. */
+  /** Position at which all rows were compared. */
   readonly position: string
   readonly rows: bigint
-  /** Rows that were touched since, compared within the switch. */
+  /** Rows changed since then, compared during the cutover. */
   readonly touched: bigint
 }
 
 export type TurnEnd =
   | { readonly type: 'switched'; readonly facts: Omit<ClosingFacts, 'fence' | 'birth'> }
-  /** No try was good enough in time: the first gate that was shut says why. */
+  /** No attempt succeeded in time: the first check that was not met says why. */
   | { readonly type: 'late' }
-  /** The server did not say what became of the commit, and the ledger cannot be asked. */
+  /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
   | { readonly type: 'unknown' }
 
 export class Turn implements Watch {
@@ -92,7 +93,7 @@ export class Turn implements Watch {
   /** Of the comparison that began last. */
   #mark: SwitchMark | null = null
   #tries = 0
-  /** What the commit that is under way says of the switch. */
+  /** Facts that the pending commit writes about the cutover. */
   #facts: Omit<ClosingFacts, 'fence' | 'birth'> | null = null
 
   constructor(parts: TurnParts) {
@@ -104,17 +105,17 @@ export class Turn implements Watch {
     return this.#approach.touched
   }
 
-  /** Whether anything of it may be there. */
+  /** True if anything may have been created for it. */
   get isBegun(): boolean {
     return this.#isBegun
   }
 
-  /** Null where the run ended for another reason. */
+  /** Null if the run ended for another reason. */
   get end(): TurnEnd | null {
     return this.#end
   }
 
-  /** Longest that anybody may have waited at a time, ms. */
+  /** Longest time that a session may have waited in one attempt, ms. */
   get longestMs(): number {
     return this.#approach.waits.longestMs
   }
@@ -136,7 +137,7 @@ export class Turn implements Watch {
       this.#isBegun = true
       await begin()
     }
-    // Each time: partitions may have come since.
+    // On each call, because partitions may have been added.
     await switches.guard(request, signal)
     this.#mark = await switches.mark(request, signal)
   }
@@ -173,7 +174,7 @@ export class Turn implements Watch {
       this.#approach.waits.add(waitedMs)
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
-      // The server has ended the session of a program that stood still.
+      // The server has terminated the idle session of this program.
       if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) return this.#over('standing still', attempt)
       if (error.code !== 'TARGET_BUSY') throw thrown
       gates.set({ name: 'lock', state: 'waiting', detail: error.message })
@@ -181,7 +182,7 @@ export class Turn implements Watch {
     }
   }
 
-  /** Everything that happens while others wait. */
+  /** All steps while other sessions wait. */
   async #within(now: Standstill, attempt: SwitchAttempt, { made, findings }: Ready): Promise<'end' | 'prove' | 'on'> {
     const { lane, stream, fence, proof } = now
     const { changes, budgetMs, source, identity, tell } = this.#parts
@@ -262,7 +263,7 @@ export class Turn implements Watch {
     }
   }
 
-  /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where nobody can tell */
+  /** Reads from the ledger whether a commit without a reply succeeded. @throws its error, if the ledger is away */
   async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
     for (let i = 0; i < SETTLE_TRIES; i++) {
       const happened = await this.#parts.hasHappened().catch(() => null)

@@ -1,4 +1,4 @@
-/** What moves a lane's position, in the transaction of the rows that it covers. */
+/** Statements that move a lane's position, in the transaction of the rows that it covers. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
@@ -7,10 +7,7 @@ export type HeldLane = { readonly stream: string; readonly lane: number; readonl
 
 const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
-/**
- * @param before the row as this owner wrote or read it last
- * @param also other statements of the same transaction
- */
+/** @param before the row as this owner last wrote or read it @param also other statements of this transaction */
 export function positionClosing(
   { dialect }: LedgerDatabase,
   { stream, lane, fence }: HeldLane,

@@ -1,7 +1,4 @@
-/**
- * Sign-offs in the ledger. One that is asked for is compared by whichever program has the stream: its request stands here, and so does the answer, so that both
- * may be on different machines.
- */
+/** Sign-offs in the ledger, which carries request and answer between programs that may be on two machines. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
@@ -10,14 +7,14 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 
-/** What is to be compared. @property tables names of the source, all of the stream where there are none */
+/** What is compared. @property tables names of the source; empty: all of the stream */
 export type SignOffScope = {
   readonly tables: readonly string[]
   /** One partition of the one table. */
   readonly partition?: {
     readonly source: TableName
     readonly target: TableName
-    /** Where one side has no such partition: its name, and the conditions that tell its rows. Both names are those of whole tables then. */
+    /** If one side has no such partition: its name, and conditions for its rows. Both names are whole tables then. */
     readonly name?: string
     readonly where?: SidesWhere
   }
@@ -25,7 +22,7 @@ export type SignOffScope = {
 
 export type SignOffRequest = { readonly id: string; readonly scope: SignOffScope }
 
-/** What a comparison for a sign-off came to. */
+/** Result of a comparison for a sign-off. */
 export type SignOffAnswer = {
   readonly position: string
   readonly pauseMs: number
@@ -35,7 +32,7 @@ export type SignOffAnswer = {
 
 export type AnsweredSignOff = SignOffAnswer & { readonly begunMs: number; readonly endedMs: number }
 
-/** Steps of one that is not ended. */
+/** Steps of a sign-off that has not ended. */
 export type SignOffStep = 'asked' | 'comparing' | 'compared'
 
 const NAME = 'migration_sign_offs'
@@ -50,7 +47,7 @@ export class SignOffLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Makes its table in a ledger that has none. */
+  /** Creates its table if the ledger has none. */
   async prepare(): Promise<void> {
     if (!(await this.isThere())) await makeLateTable(this.#database, NAME)
     this.#isThere = true
@@ -70,7 +67,7 @@ export class SignOffLedger {
     ])
   }
 
-  /** The one that was asked for first and waits; one that a program had begun to compare and did not end waits, too. */
+  /** The oldest waiting request; includes one whose comparison did not end. */
   async waiting(stream: string): Promise<SignOffRequest | null> {
     const [row] = await this.#database.all(
       `SELECT sign_off_id, wanted FROM ${NAME} WHERE stream_id = ? AND status IN ('asked', 'comparing') ORDER BY asked_ms, sign_off_id LIMIT 1`,
@@ -105,13 +102,13 @@ export class SignOffLedger {
     return { ...answer, begunMs: Number(row[1]), endedMs: Number(row[2]) }
   }
 
-  /** Its tables cannot be compared: no program compares it again. */
+  /** Its tables cannot be compared: no program tries again. */
   async refuse(id: string, failed: ErrorInfo): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'dropped', answer = ?, ended_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
     await this.#database.batch([{ sql, parameters: [JSON.stringify({ failed }), id] }])
   }
 
-  /** @returns why its tables could not be compared; null where that is not so */
+  /** @returns why its tables could not be compared; null if it was not refused */
   async refused(id: string): Promise<ErrorInfo | null> {
     const [row] = await this.#database.all(
       `SELECT answer FROM ${NAME} WHERE sign_off_id = ? AND status = 'dropped' AND answer IS NOT NULL`,
@@ -120,14 +117,14 @@ export class SignOffLedger {
     return row === undefined ? null : ((JSON.parse(String(row[0])) as { readonly failed?: ErrorInfo }).failed ?? null)
   }
 
-  /** The document that was given, or refused. */
+  /** Stores the document with its verdict. */
   async close({ id, by, verdict, tool, ...rest }: SignOff): Promise<void> {
     const document: SignOff = { id, by, verdict, tool, ...rest }
     const sql = `UPDATE ${NAME} SET status = ?, signed_by = ?, tool = ?, document = ?, ended_ms = ${this.#now} WHERE sign_off_id = ?`
     await this.#database.batch([{ sql, parameters: [verdict, by, tool, JSON.stringify(document), id] }])
   }
 
-  /** Nobody waits for it any more. */
+  /** Cancels the request: its caller has stopped waiting. */
   async drop(id: string): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'dropped', ended_ms = ${this.#now} WHERE sign_off_id = ? AND status IN ('asked', 'comparing', 'compared')`
     await this.#database.batch([{ sql, parameters: [id] }])

@@ -1,54 +1,54 @@
 /**
- * How far a stream is behind in time. A source that decodes a large transaction sends nothing for minutes, as a source at rest does: only a position that it
- * told, or a reader of its log that waits for more, tells one from the other. Notes of triggers do not say when they were made: those that wait are younger than the
- * last moment at which none did.
+ * Lag of a stream in time. A source that decodes a large transaction sends nothing for minutes, like an idle source.
+ * Only a reported position, or a log reader that waits for more, distinguishes the two. Trigger notes carry no time:
+ * waiting notes are younger than the last time at which there were none.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
 
-/** How long a source at rest may be silent: it tells its position every five seconds, and at once when it is asked. */
+/** Longest silence of an idle source: it reports its position every five seconds, and at once when asked. */
 export const SILENT_MS = 6000
-/** Looks that are kept; every second one is dropped then. */
+/** Most samples that are kept; above that every second one is dropped. */
 const MOST_LOOKS = 4096
 
 export type Behind = {
-  /** 0 where everything that the source has to tell is applied. */
+  /** 0 if everything that the source has to send is applied. */
   readonly lagMs: number
-  /** What `lagMs` is where the source has not told how far it is, or notes wait; absent where it is exact. */
+  /** What `lagMs` is if the source has not reported its position, or if notes wait; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
-  /** Whether the source has been silent for no longer than one at rest may be, and `lagMs` may still be a guess: nobody is alarmed by it. */
+  /** True while the source is silent no longer than an idle one may be: `lagMs` may be a guess, and raises no alert. */
   readonly isEarly: boolean
 }
 
 export type Look = {
   /** Durable in the target. */
   readonly applied: LogPosition
-  /** Behind everything that has come; null while something that has come is not applied. */
+  /** End of everything received; null while something received is not applied. */
   readonly idleAt: LogPosition | null
-  /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
+  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
-  /** When the transaction was committed that was applied last, as the ledger has it: what was noted until then is applied. */
+  /** Commit time of the last applied transaction, as in the ledger: notes made until then are applied. */
   readonly durableMs?: number | null
   readonly lag: SourceLag
   /** Ms since the stream has found no notes, see `ChangeStream`. */
   readonly emptyForMs?: number | null
-  /** `lag` was looked at before: the source has not answered since. */
+  /** `lag` was used before: the source has not answered since. */
   readonly isOld?: boolean
-  /** Nobody reads now what the source sends, because a write or a question is waited for. */
+  /** What the source sends is not read now, because a write or a query is in progress. */
   readonly isUnread?: boolean
-  /** Now, ms by the clock of the source. */
+  /** Now, ms by the source's clock. */
   readonly clockMs: number
 }
 
 const CAUGHT_UP: Behind = { lagMs: 0, isCaughtUp: true, isEarly: false }
 
 export class SourceSilence {
-  /** Ends of the log that were not reached when they were seen, the oldest first. */
+  /** Log ends that were not reached when they were read, oldest first. */
   #looks: { readonly end: LogPosition; readonly clockMs: number }[] = []
-  /** Everything that was committed before is applied, or has come; null where the source has told nothing yet. */
+  /** Everything committed before this time is applied, or has come; null if the source has reported nothing yet. */
   #heardMs: number | null = null
-  /** When this run looked first. */
+  /** Time of the first sample of this run. */
   #sinceMs: number | null = null
 
   look(look: Look): Behind {
@@ -56,7 +56,8 @@ export class SourceSilence {
     const { now } = lag
     this.#sinceMs ??= clockMs
     if (lag.isNoted !== undefined) return this.#noted(look, lag.isNoted, this.#sinceMs)
-    // A source that has sent everything says nothing of what lies unread on the way here, nor does one that said so long ago.
+    // A source that has sent everything does not know what lies unread on the way here. The same holds for an old
+    // answer.
     const readerWaits = isOld || isUnread ? false : lag.readerWaits
     if (!isOld) this.#looks.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
@@ -71,7 +72,7 @@ export class SourceSilence {
     return { lagMs: since(Math.max(...known)), lagIs: 'at most', isCaughtUp: false, isEarly }
   }
 
-  /** Where nothing was applied yet, notes have waited since they were seen first: nobody has taken any of them out. */
+  /** For trigger notes: if nothing was applied, they have waited since the first sample. */
   #noted(
     { durableMs = null, emptyForMs = null, isOld = false, clockMs }: Look,
     isNoted: boolean,
@@ -80,7 +81,7 @@ export class SourceSilence {
     const isEmpty = !isNoted && !isOld
     const emptyMs = isEmpty ? clockMs : emptyForMs === null ? null : clockMs - emptyForMs
     if (emptyMs !== null) this.#heardMs = Math.max(this.#heardMs ?? emptyMs, emptyMs)
-    // A source that does not answer may have nothing to tell, for as long as one at rest is silent.
+    // A source that does not answer may have nothing to send, for as long as an idle one may be silent.
     if (isEmpty || (!isNoted && this.#heardMs !== null && clockMs - this.#heardMs <= SILENT_MS)) return CAUGHT_UP
     const known = [durableMs, this.#heardMs].filter((ms) => ms !== null)
     const lastMs = known.length === 0 ? sinceMs : Math.max(...known)
@@ -88,12 +89,12 @@ export class SourceSilence {
       lagMs: Math.max(0, Math.round(clockMs - lastMs)),
       lagIs: known.length === 0 ? 'at least' : 'at most',
       isCaughtUp: false,
-      // What an earlier run has applied last says little of a source that was at rest since.
+      // The last change of an earlier run says little if the source was idle since.
       isEarly: lastMs < sinceMs && clockMs - sinceMs <= SILENT_MS,
     }
   }
 
-  /** @param restMs when the reader of the log was seen to wait for more; null where it was not */
+  /** @param restMs when the log reader was seen to wait for more; null if it was not */
   #reach(position: LogPosition, restMs: number | null): void {
     const left = this.#looks.filter(({ end }) => end > position)
     const reached = this.#looks.findLast(({ end }) => end <= position)

@@ -1,6 +1,6 @@
 /**
- * Judges the alerts of a stream before it is followed: while its slot is made, and while its tables are copied. Nothing is applied then, but the slot holds back log
- * at the source, and connections are lost as later.
+ * Evaluates the alerts of a stream before it applies changes: while its slot is created, and while its tables are
+ * copied. The slot already retains log at the source, and connections can be lost.
  */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { ChangeSource, SourceLag, StreamBirth } from '../../../model/follow/port.ts'
@@ -14,9 +14,9 @@ import { SourceSilence } from './behind.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
 import { alerted } from '../stream/stream-ending.ts'
 
-/** How often both sides are asked. */
+/** Interval at which both sides are queried. */
 const ASK_MS = 1000
-/** How long the last answer is waited for. */
+/** Longest wait for the last answer. */
 const BRIEFLY_MS = 250
 
 export type CopyWatchParts = {
@@ -25,7 +25,7 @@ export type CopyWatchParts = {
   readonly planned: PlannedCopy
   readonly database: LedgerDatabase
   readonly run: CopyRun
-  /** Called once, when an alert has to end the run. */
+  /** Called once, when an alert must end the run. */
   readonly stop: () => void
 }
 
@@ -35,15 +35,15 @@ export class CopyWatch implements AsyncDisposable {
   readonly #source: Answers
   readonly #target: Answers
   readonly #timer: NodeJS.Timeout
-  /** What is tried again now: sides that do not answer, and chunks. */
+  /** What is being retried now: sides that do not answer, and chunks. */
   readonly #failing = new Set<string>()
   #birth: StreamBirth
   #isBorn: boolean
-  /** What was applied before; null where no table of the stream has taken changes yet. */
+  /** What was applied before; null if no table of the stream takes changes yet. */
   #applied: LaneRow | null = null
   #ended: SluiceError | null = null
 
-  /** @param slot asked for from now on, whether it is there already or not @param birth null while the slot is made */
+  /** @param slot queried from now on, even before it exists @param birth null while the slot is being created */
   constructor(parts: CopyWatchParts, slot: string, birth: StreamBirth | null) {
     this.#parts = parts
     this.#isBorn = birth !== null
@@ -55,7 +55,9 @@ export class CopyWatch implements AsyncDisposable {
     this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
   }
 
-  /** Publication and slot are there. @param applied as `progress` has it, where some table takes changes of the stream already: those wait for the copy */
+  /**
+   * Publication and slot exist. @param applied as `progress` returns it, if a table takes changes already; else null
+   */
   born(birth: StreamBirth, applied: LaneRow | null): void {
     this.#birth = birth
     this.#applied = applied
@@ -77,11 +79,11 @@ export class CopyWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    // A session that is closed under a question has to be ended at the server.
+    // A session closed during a query would have to be terminated at the server.
     await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
   }
 
-  /** With which alerts it has stopped the run, whatever became of them since; null where it has not. */
+  /** Alerts with which it stopped the run, whatever their later state; null if it has not. */
   get ended(): SluiceError | null {
     return this.#ended
   }
@@ -95,7 +97,7 @@ export class CopyWatch implements AsyncDisposable {
       (lag) => this.#judge(lag),
       (thrown) => this.#unanswered('source', thrown),
     )
-    // A target with a single writer gives no answer while a chunk is written, and is a file of this machine.
+    // A target with a single writer does not answer while a chunk is written, and is a file of this machine.
     if (planned.to.can.writers === 1) return
     this.#target.ask(
       () => database.all('SELECT 1'),
@@ -104,7 +106,7 @@ export class CopyWatch implements AsyncDisposable {
     )
   }
 
-  /** Null until the slot is there: before that, and before the logs of triggers are known, no answer is no failure. */
+  /** Null until the slot exists: before that, and before the trigger logs are known, a failed query is no failure. */
   async #lag(): Promise<SourceLag | null> {
     const { changes, run } = this.#parts
     const isBorn = this.#isBorn
@@ -126,7 +128,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#stopIfAsked()
   }
 
-  /** Of tables that take changes already: what waits is no older than what was applied last. */
+  /** For tables that already take changes: what waits is no older than what was applied last. */
   #lagOf(lag: SourceLag, clockMs: number): { readonly lagMs: number; readonly lagIs?: 'at most' | 'at least' } | null {
     const row = this.#applied
     if (row === null) return null
@@ -151,7 +153,7 @@ export class CopyWatch implements AsyncDisposable {
   }
 
   #passed(what: string): void {
-    // Chunks that the end of the run breaks off are no end of what ended it.
+    // Chunks aborted by the end of the run do not clear the alert that ended it.
     if (this.#ended !== null) return
     if (this.#failing.delete(what) && this.#failing.size === 0) this.#parts.alerts.passed('error')
   }

@@ -1,6 +1,6 @@
 /**
- * Tells how far a stream is while it is followed: those who watch it, and whoever asked for alerts. The loop tells as it goes round; where a write or a question
- * keeps it, the clock does, from what is known here.
+ * Reports the progress of a stream to frontends and alerts: on each round of the loop, or by timer while a write or a
+ * query blocks it.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowCountedEvent } from '../../../model/follow/events.ts'
@@ -14,47 +14,47 @@ import type { LoopParts } from '../apply/loop-parts.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { Progress } from './progress.ts'
 
-/** How often it is told how far the stream is. */
+/** Interval of progress reports. */
 const TELL_MS = 1000
-/** A loop that has not come round for so long is kept by something. */
+/** A loop without a round for this time is blocked. */
 const OVERDUE_MS = 2000
-/** How often it is told what was applied to each table. */
+/** Interval of reports of changes per table. */
 const COUNTED_MS = 2000
-/** How long the first answer of the source, or the last, is waited for. */
+/** Longest wait for the source's first or last answer. */
 const BRIEFLY_MS = 250
 
-/** What the loop goes round with. */
+/** What the loop passes on each round. */
 type Session = { readonly lane: Lanes; readonly source: PacedStream; readonly birth: StreamBirth }
 
-/** What the source has said of itself, and when, by the run's clock. */
+/** Last report of the source, and its time by the run's clock. */
 type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isTold: boolean }
 
-/** A stream is behind whose oldest transaction has waited longer. */
+/** A stream is behind if its oldest transaction has waited longer than this. */
 const BEHIND_MS = 5000
-/** A rate is known once a stream has been behind for so long. */
+/** The rate is known once a stream has been behind for this time. */
 const JUDGED_MS = 5000
-/** The rate is that of the last seconds. */
+/** Window of the rate. */
 const WINDOW_MS = 10_000
 
 type Standing = {
   /** Durable in the target. */
   readonly applied: LogPosition
   readonly row: LaneRow
-  /** Behind everything that has come; null while something that has come is not applied. */
+  /** End of everything received; null while something received is not applied. */
   readonly idleAt: LogPosition | null
-  /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
+  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
-  /** When the transaction was committed that was applied last, as the ledger has it. */
+  /** Commit time of the last applied transaction, as in the ledger. */
   readonly durableMs: number | null
   /** Ms since the stream has found no notes, see `ChangeStream`. */
   readonly emptyForMs: number | null
-  /** Whether the source is not read, by a pause or a rate. */
+  /** True if the source is not read because of a pause or a rate limit. */
   readonly isShut: boolean
-  /** Whether a transaction has come that is held back. */
+  /** True if a received transaction is held back. */
   readonly isHolding: boolean
 }
 
-/** Tables that are told of at once; others wait for the next time. */
+/** Most tables per report; the others wait for the next one. */
 const MOST_TABLES = 200
 
 export class Telling implements AsyncDisposable {
@@ -69,22 +69,22 @@ export class Telling implements AsyncDisposable {
   #countedAt = -Infinity
   #askedAt = -Infinity
   #toldAt = -Infinity
-  /** When the loop came round that was overdue last: what the source had sent by then lay unread. */
+  /** When an overdue round last ended: until then what the source had sent lay unread. */
   #keptUntil = -Infinity
-  /** When the loop came round last. */
+  /** Time of the last round. */
   #roundAt: number
   #session: Session | null = null
-  /** Where the stream stood when it was told last. */
+  /** State of the stream in the last report. */
   #standing: Standing | null = null
   #birth: StreamBirth
   #known: Known | null = null
-  /** What the question to the source has failed with. */
+  /** Error of the query to the source. */
   #failure: { readonly thrown: unknown } | null = null
   #isStopTold = false
-  /** Position that was applied last, and since when, by the run's clock. */
+  /** Last applied position, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
 
-  /** @param birth as it was noted last */
+  /** @param birth as last recorded */
   constructor(parts: LoopParts, birth: StreamBirth) {
     this.#parts = parts
     this.#birth = birth
@@ -97,9 +97,9 @@ export class Telling implements AsyncDisposable {
     this.#beat = setInterval(() => this.#look(), TELL_MS).unref()
   }
 
-  /** The loop has come round. @throws what the source said when it was asked how far it is */
+  /** Called on each round of the loop. @throws the error of the query for the source's position */
   async round(lane: Lanes, source: PacedStream, birth: StreamBirth): Promise<void> {
-    // What was asked before this session was opened is no failure of it.
+    // A query made before this session was opened is no failure of this session.
     if (this.#session?.lane !== lane) this.#failure = null
     this.#session = { lane, source, birth }
     this.#birth = birth
@@ -110,7 +110,7 @@ export class Telling implements AsyncDisposable {
     if (this.#known === null) await this.#source.settled(BRIEFLY_MS)
     if (this.#failure !== null) throw this.#failure.thrown
     if (this.#known?.isTold !== false) {
-      // The source is late with its answer, and the loop goes on.
+      // The source's answer is late, and the loop goes on.
       if (this.#roundAt - this.#toldAt > OVERDUE_MS) this.#tell(false)
       return
     }
@@ -118,7 +118,7 @@ export class Telling implements AsyncDisposable {
     this.#parts.alerts?.passed('error')
   }
 
-  /** Both sides are opened again: until then the stream stands where it stood. */
+  /** Both sides are opened again: until then the stream keeps its last state. */
   broken(): void {
     if (this.#session !== null) this.#standing = standingOf(this.#session.lane, this.#session.source)
     this.#session = null
@@ -127,11 +127,11 @@ export class Telling implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beat)
-    // A session that is closed under a question has to be ended at the server.
+    // A session closed during a query would have to be terminated at the server.
     await this.#source.settled(BRIEFLY_MS)
   }
 
-  /** What the clock tells while the loop does not. */
+  /** Reports by timer while the loop is blocked. */
   #look(): void {
     const isOverdue = this.#parts.clock.ticks() - this.#roundAt > OVERDUE_MS
     for (const side of [this.#source, this.#target]) side.tell()
@@ -157,7 +157,7 @@ export class Telling implements AsyncDisposable {
 
   #askTarget(): void {
     const { to, ledger, stream, changes } = this.#parts
-    // One with a single writer answers nobody while a batch is written, and is a file of this machine.
+    // A target with a single writer does not answer while a batch is written, and is a file of this machine.
     if (to.can.writers === 1) return
     this.#target.ask(
       () => ledger.progress(stream, changes),
@@ -166,13 +166,13 @@ export class Telling implements AsyncDisposable {
     )
   }
 
-  /** What stands now, and what was applied to each table. @param isOverdue the loop does not come round: nobody reads what the source sends */
+  /** Reports state and changes per table. @param isOverdue the loop is blocked, so the source is not read */
   #tell(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
     const now = session === null ? this.#standing : standingOf(session.lane, session.source)
     if (known === null) return
-    // No session was opened yet: the log is held back all the same.
+    // No session was opened yet, but the slot retains log all the same.
     if (now === null) return alerts?.look({ walBytes: Number(known.lag.heldBytes) })
     const { lag } = known
     const isOld = known.isTold
@@ -201,7 +201,8 @@ export class Telling implements AsyncDisposable {
       for (const one of this.#counts.changed(names, states.list, row.counts)) run.emit(one)
     }
     if (alerts === null) return
-    // A loop that is kept by its own work, such as an index, has read nothing since: what waits may be nothing, and nobody is alarmed by that.
+    // A loop blocked by its own work, such as building an index, has read nothing since. Perhaps nothing waits, so it
+    // raises no alert.
     const isOwnWork = isOverdue && idleAt !== null && !this.#source.isSilent && !this.#target.isSilent
     const isUnsure = behind.isEarly || isOwnWork
     const isBehind = event.lagMs > 0 && !isUnsure
@@ -212,20 +213,20 @@ export class Telling implements AsyncDisposable {
       ...(rate === undefined ? {} : { rate }),
     })
     if (this.#still?.position !== applied) this.#still = { position: applied, since: clock.ticks() }
-    // Whoever holds it back knows that it stands still.
+    // A pause or rate limit was requested, so it raises no alert.
     this.#stands((isBehind || session === null) && !isHolding && !isShut)
   }
 
-  /** @param isBehind whether something waits to be applied, as far as is known */
+  /** @param isBehind true if something waits to be applied, as far as is known */
   #stands(isBehind: boolean): void {
     const { alerts, clock } = this.#parts
     this.#still ??= { position: -1n, since: clock.ticks() }
-    // The time in which nobody wrote is none in which something stood still.
+    // Time in which nothing was written at the source does not count as stalled.
     if (!isBehind) this.#still = { ...this.#still, since: clock.ticks() }
     alerts?.look({ stalledMs: isBehind ? clock.ticks() - this.#still.since : 0 })
   }
 
-  /** Whoever has asked for the end is told what keeps it. */
+  /** Reports what delays a requested stop. */
   #tellStop(): void {
     const { steering, run } = this.#parts
     const silent = [this.#target, this.#source].find(({ isSilent }) => isSilent)
@@ -236,7 +237,7 @@ export class Telling implements AsyncDisposable {
   }
 }
 
-/** What was applied to each table, told when it has changed: once for all when a run begins to follow. */
+/** Changes applied per table, reported when they change: all tables once when a run begins. */
 class TableCounts {
   readonly #told = new Map<string, string>()
 
@@ -269,13 +270,13 @@ class TableCounts {
   }
 }
 
-/** Where a stream stands at one moment, as far as this program knows. */
+/** Present state of a stream, as far as this program knows. */
 function standingOf(lane: Lanes, source: PacedStream): Standing {
   return {
     applied: lane.applied,
     row: lane.row,
     idleAt: lane.hasNothing && !source.isHolding ? lane.taken : null,
-    // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
+    // What waits is younger than what was applied last, by hours if nothing was written meanwhile.
     commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
     durableMs: lane.row.commitMs,
     emptyForMs: source.emptyForMs,
@@ -285,16 +286,16 @@ function standingOf(lane: Lanes, source: PacedStream): Standing {
 }
 
 /**
- * How fast a stream works off what waits. At a stream that keeps up something is on its way nearly always, and its rate
- * says how much is written at the source: nothing that anybody has to be told.
+ * How fast a stream works off its backlog. A stream that keeps up nearly always has changes in transit, and its rate is
+ * just the write rate of the source: not worth a report.
  */
 class BacklogRate {
-  /** Since the stream is behind; none while it is not. */
+  /** Since the stream is behind; empty while it is not. */
   #samples: { readonly at: number; readonly changes: number }[] = []
 
   /**
    * @param at ms of a steady clock @param changes applied so far
-   * @returns changed rows a second since the stream is behind, `kept up` where it is not, undefined where nobody knows yet
+   * @returns changed rows per second since the stream is behind, `kept up` if it is not, undefined while unknown
    */
   look({ lagMs, isEarly }: Behind, at: number, changes: number): number | 'kept up' | undefined {
     if (isEarly || lagMs <= BEHIND_MS) this.#samples = []

@@ -1,4 +1,4 @@
-/** The alerts of a stream, from what was asked for to the sinks. */
+/** Creates the alerts of a stream, with their sinks. */
 import type { AlertEvent } from '../../../model/run/alert.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import { redactUrl } from '../../../shared/redact.ts'
@@ -8,8 +8,9 @@ import { Alerts } from '../../run/alerts/alerts.ts'
 import { alertId, send, sinksOf } from '../../run/alerts/sinks.ts'
 
 /**
- * Sinks get the tables that the stream was asked for, as `--tables` takes them; the event itself is about the whole stream.
- * @property sent waits until every alert that was told has reached its sinks
+ * Sinks get the tables that were requested for the stream, in the form of `--tables`; the event itself concerns the
+ * whole stream.
+ * @property sent waits until every alert has reached its sinks
  */
 export function openAlerts(
   operation: CopyOperation,
@@ -30,7 +31,7 @@ export function openAlerts(
   const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
   const table = operation.tables.join(',')
   const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
-  /** Since when each cause stands here, as a count of alerts. */
+  /** By cause, how often an alert was raised. */
   const begun = new Map<AlertEvent['cause'], number>()
   const tell = (event: AlertEvent): void => {
     run.emit(event)

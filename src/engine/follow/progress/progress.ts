@@ -1,4 +1,4 @@
-/** What a stream tells of itself now and then: how far it is behind, how fast it goes, and how much log it holds back at the source. */
+/** Progress event of a stream: its lag, its rate, and how much log it retains at the source. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
@@ -7,9 +7,9 @@ import type { SourceLag } from '../../../model/follow/port.ts'
 import type { Behind } from './behind.ts'
 import { countedInAll, type LaneRow, type TableState } from '../../copy/ledger/stream-row.ts'
 
-/** Rates count what happened in this window. */
+/** Window of the rates. */
 const WINDOW_MS = 10_000
-/** A rate tells when the rest will be applied where it comes of so many steps, the last of them no longer ago. */
+/** A rate predicts the remaining time only after STEPS increases of the changes, the last one at most STEP_MS ago. */
 const STEPS = 3
 const STEP_MS = 3500
 
@@ -26,7 +26,7 @@ export class Progress {
   /**
    * @param applied durable position
    * @param text how the source writes positions
-   * @param isHeld somebody holds the stream back: where nothing moves, what went before says nothing of how fast it goes
+   * @param isHeld the stream is paused: if nothing moves, earlier samples say nothing about its speed
    */
   event(
     applied: LogPosition,
@@ -54,7 +54,7 @@ export class Progress {
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),
-      // How much waits is known where notes do, whatever their age.
+      // With trigger notes the number of waiting changes is known, whatever their age.
       ...(isCaughtUp ||
       (lagIs !== undefined && isNoted === undefined) ||
       !isSteady ||

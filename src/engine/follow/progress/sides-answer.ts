@@ -1,12 +1,12 @@
-/** Whether a side of a stream answers. It is asked beside the loop: nothing that is told waits for the answer, and the time since then is known. */
+/** Monitors whether a side of a stream answers, and for how long it has not; reports never wait for an answer. */
 import { tookText } from '../../../shared/figures.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 
-/** A side that has not answered for so long is silent: a busy server answers later than that now and then, but not for long. */
+/** A side without an answer for this time is silent: a busy server exceeds it now and then, but not for long. */
 const SILENT_MS = 3000
-/** Nobody is told of what is over so soon. */
+/** A shorter silence is not reported. */
 const TOLD_MS = 5000
 
 export type Side = {
@@ -20,9 +20,9 @@ export type Side = {
 export class Answers {
   readonly #side: Side
   #open: Promise<void> | null = null
-  /** When the first question was asked that has no answer yet; null where all have one. */
+  /** Time of the first query without an answer; null if all have one. */
   #since: number | null = null
-  /** Why the last question failed. */
+  /** Why the last query failed. */
   #why: string | null = null
   #isTold = false
 
@@ -34,7 +34,7 @@ export class Answers {
     return this.#side.name
   }
 
-  /** Ms since it was asked first without an answer; 0 where it answers. */
+  /** Ms since the first query without an answer; 0 if the side answers. */
   get waitedMs(): number {
     return this.#since === null ? 0 : this.#side.clock.ticks() - this.#since
   }
@@ -43,10 +43,7 @@ export class Answers {
     return this.waitedMs >= SILENT_MS
   }
 
-  /**
-   * Asks, unless a question waits for its answer already; waits for nothing.
-   * @param question must end once the run is aborted @param failed told what it throws
-   */
+  /** Sends a query unless one is pending. @param question must end on an abort @param failed receives its error */
   ask<T>(question: () => Promise<T>, answered: (answer: T) => void, failed: (error: unknown) => void): void {
     if (this.#open !== null) return
     this.#since ??= this.#side.clock.ticks()
@@ -62,7 +59,7 @@ export class Answers {
       .finally(() => (this.#open = null))
   }
 
-  /** Resolves once no question waits, or after `ms`. */
+  /** Resolves once no query is pending, or after `ms`. */
   async settled(ms: number): Promise<void> {
     if (this.#open === null) return
     let timer: NodeJS.Timeout | undefined
@@ -71,7 +68,7 @@ export class Answers {
     clearTimeout(timer)
   }
 
-  /** Tells once that it is silent. */
+  /** Reports a silence once. */
   tell(): void {
     if (this.#isTold || this.waitedMs < TOLD_MS) return
     this.#isTold = true

@@ -1,4 +1,4 @@
-/** The tables of a stream as this run knows them; the ledger has the same, but for the rows that were just read again. */
+/** State of a stream's tables in this run; only the keys of rows just read again are not in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { CopiedPart } from '../compare/copied-part.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
@@ -6,13 +6,13 @@ import type { StreamTable, TableState } from '../../copy/ledger/stream-row.ts'
 
 type State = {
   readonly state: TableState
-  /** The table becomes live once this position is applied; of a live one, where it became so. Null while it is copied. */
+  /** Catch-up position: the table becomes live once it is applied, or did so. Null while the table is copied. */
   readonly fence: LogPosition | null
-  /** From here on rows that the target holds are those that the source held, but for `newer`. */
+  /** From this position on the target's rows equal the source's, except for `newer`. */
   readonly exactFrom: LogPosition | null
-  /** Rows that were read again behind the applied position: they may be newer than what is applied to them. By `keyText` of their identities. */
+  /** By `keyText`, rows read again after the applied position: they may be newer than the changes applied. */
   readonly newer: ReadonlySet<string>
-  /** Rows that changes are applied to while the others are still to be copied; null where they are applied to all, or to none. */
+  /** Rows that take changes while the others are still to be copied; null if all rows do, or none. */
   readonly part: CopiedPart | null
 }
 
@@ -23,9 +23,10 @@ export class TableStates {
   #states: State[] = []
 
   /**
-   * As the ledger has them; again before a stream is opened again, because what this run knew may be behind what it had committed.
+   * Loads the states from the ledger. Call it before a stream is opened again, because this run may have committed more
+   * than it knows.
    * @param tables in the order of the stream
-   * @param parts of tables that are copied in part, by their names
+   * @param parts of partly copied tables, by name
    */
   load(
     tables: readonly Pick<FollowTable, 'name'>[],
@@ -52,17 +53,17 @@ export class TableStates {
     return this.#states.every((one) => one.state === state)
   }
 
-  /** Whether changes are applied to the table at all. */
+  /** True if changes are applied to the table at all. */
   isApplied(at: number): boolean {
     return this.#states[at]?.fence != null || this.part(at) !== null
   }
 
-  /** Rows of the table that changes are applied to; null for all of them. */
+  /** Rows of the table that take changes; null for all of them. */
   part(at: number): CopiedPart | null {
     return this.#states[at]?.part ?? null
   }
 
-  /** Whether changes are applied to a part of some table, and to nothing that is not live beside it. */
+  /** True if changes are applied to a part of some table, and every other table is live. */
   get isInPart(): boolean {
     return (
       this.#states.some(({ part }) => part !== null) &&
@@ -74,24 +75,21 @@ export class TableStates {
     return this.#states[at]?.state === 'live'
   }
 
-  /**
-   * Whether the target holds a row as the source held it just before a transaction.
-   * @param commit of the transaction @param key `keyText` of the row's identity
-   */
+  /** True if the target has a row as the source had it just before `commit`. @param key `keyText` of the row key */
   isExact(at: number, commit: LogPosition, key: string): boolean {
     const state = this.#states[at]
     if (state === undefined || state.exactFrom === null || commit < state.exactFrom) return false
     return !state.newer.has(key)
   }
 
-  /** Tables that catch up and have reached their fence. */
+  /** Tables in catch-up that have reached their catch-up position. */
   reached(applied: LogPosition): readonly number[] {
     return this.#states.flatMap(({ state, fence }, at) =>
       state === 'catchup' && fence !== null && applied >= fence ? [at] : [],
     )
   }
 
-  /** Rows were read from the source behind the applied position. @param keys `keyText` of their identities */
+  /** Rows were read from the source after the applied position. @param keys `keyText` of their row keys */
   catchUp(at: number, fence: LogPosition, keys: Iterable<string>): void {
     const before = this.#states[at]
     if (before === undefined) return

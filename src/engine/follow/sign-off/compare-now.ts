@@ -1,6 +1,6 @@
 /**
- * Has a sign-off compared now: by the program that has the stream, which finds the request in the ledger, or by this one where nobody has it. What an earlier
- * round found is not taken for an answer.
+ * Has a sign-off compared now: by the program that runs the stream, which finds the request in the ledger, or by this
+ * one if none does. Results of earlier rounds are not used.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'
@@ -12,23 +12,23 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { copyAndFollow } from '../stream/companion.ts'
 
 const LOOK_MS = 500
-/** When somebody who waits is told why that may be. */
+/** After this wait (ms), possible reasons are reported. */
 const LONG_MS = 30_000
 
 export type CompareParts = {
   /** Of the sign-off. */
   readonly id: string
   readonly stream: string
-  /** What the stream was begun with. */
+  /** Operation with which the stream began. */
   readonly operation: CopyOperation
-  /** Opens the ledger. It is closed while this program follows: of a file only one may have it. */
+  /** Opens the ledger. It is closed while this program runs the stream: a file has only one owner. */
   readonly open: () => Promise<OpenLedger>
   readonly run: CopyRun
 }
 
 export type OpenLedger = AsyncDisposable & { readonly signOffs: SignOffLedger; readonly streams: StreamLedger }
 
-/** @returns null where it was stopped @throws what following throws */
+/** @returns null if it was stopped @throws the errors of a stream */
 export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
   const { run } = parts
   for (;;) {
@@ -40,7 +40,7 @@ export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff |
 }
 
 /**
- * @returns the answer of the program that has the stream, `free` where none has it, and null where it was stopped
+ * @returns the answer of the program that runs the stream, `free` if none does, and null if it was stopped
  * @throws SluiceError why that program could not compare the tables
  */
 async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
@@ -68,7 +68,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
   }
 }
 
-/** Goes on with the stream until the sign-off is compared. @returns false where it was stopped */
+/** Runs the stream until the sign-off is compared. @returns false if it was stopped */
 async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
   try {
     const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
@@ -79,7 +79,7 @@ async function followed({ id, operation, run }: CompareParts): Promise<boolean> 
     if (ending.error !== undefined) throw ending.error
     return ending.stopped !== true
   } catch (error) {
-    // Somebody has begun to follow it at this moment: that one is asked.
+    // Another program has just taken the stream: it compares.
     if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
     await sleep(LOOK_MS)
     return true

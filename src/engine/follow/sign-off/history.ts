@@ -1,4 +1,4 @@
-/** What the ledger knows of a stream: its tables and their changes, every comparison, what was mended, why it stands still. Only read. */
+/** Reads a stream's history from the ledger: tables, changes, comparisons, repairs, and why it is halted. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 import { dec } from '../../../model/run/event.ts'

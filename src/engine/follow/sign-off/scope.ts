@@ -1,4 +1,4 @@
-/** Which tables a sign-off is about. */
+/** Tables that a sign-off covers. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
@@ -8,7 +8,7 @@ import type { SignOffOperation } from '../operations/sign-off/declaration.ts'
 
 export type Scoped = { readonly scope: SignOffScope; readonly tables: readonly PlannedTable[] }
 
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for a partition that neither side has, or whose rows cannot be told on the other */
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for an unknown partition, or one without a condition */
 export async function scopeOf(
   { tables: names, partition }: Pick<SignOffOperation, 'tables' | 'partition'>,
   planned: PlannedCopy,
@@ -25,7 +25,7 @@ export async function scopeOf(
     if (source != null && target != null)
       return { scope: { tables: [tableText(one.source.table)], partition: { source, target } }, tables: [one] }
     if (one.plan === null) throw one.error
-    // One side is a plain table: conditions tell the rows there.
+    // One side is a plain table: conditions select the rows there.
     const where = await partitionWhere(
       partition,
       { plan: one.plan, name: tableText(one.source.table) },

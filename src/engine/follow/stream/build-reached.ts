@@ -1,4 +1,4 @@
-/** Indexes and constraints of tables that have caught up. Before that a unique value may stand in two rows for a while, and a foreign key lead nowhere. */
+/** Builds indexes and constraints after catch-up: before, unique values may be double, and foreign keys dangle. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -7,10 +7,7 @@ import type { Surroundings } from '../../copy/table/copy-context.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { TableStates } from '../progress/table-states.ts'
 
-/**
- * @param reached tables that are about to become live; foreign keys are built as soon as both of their tables are
- * @returns what could not be made
- */
+/** @param reached tables about to become live; foreign keys need both tables @returns errors of objects not built */
 export async function buildReached(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],

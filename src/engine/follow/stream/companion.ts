@@ -1,4 +1,4 @@
-/** A stream as what goes along with a copy. What it does is loaded where it is asked for. */
+/** A stream as the companion of a copy. Its implementation is loaded on demand. */
 import type { Companion } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
@@ -8,8 +8,8 @@ import type { Within } from '../progress/watch.ts'
 import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
 
 /**
- * A copy, and the stream of its changes where `follow` asks for one.
- * @param within the stream that it goes on with, and no other, and who watches it
+ * A copy, and the stream of its changes if `follow` asks for one.
+ * @param within the only stream that it may resume, and its watch
  * @throws SluiceError as `copy`, and as `Following.open`
  */
 export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {

@@ -1,4 +1,4 @@
-/** A stream whose source forgets nothing before the target has it on its disk. */
+/** A stream whose source discards nothing before the target has it on disk. */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
@@ -6,8 +6,9 @@ import { tellsMoments, type MomentStream } from '../../../model/follow/moment-po
 import { StreamBehind } from './stream-behind.ts'
 
 /**
- * The stream itself where a commit of the target is on the disk once it is answered. Else positions are passed on behind the flush, several of them at once where they come faster.
- * @returns a stream whose `next` also throws what the flush has thrown
+ * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
+ * confirmed after a flush, several at once if they come faster.
+ * @returns a stream whose `next` also throws errors of the flush
  */
 export function durably(
   stream: ChangeStream,
@@ -47,7 +48,7 @@ class DurableStream extends StreamBehind {
     await super[Symbol.asyncDispose]()
   }
 
-  /** Ends once every position that was confirmed has been passed on, or cannot be. */
+  /** Resolves once every confirmed position has been passed on, or has failed. */
   protected async passed(): Promise<void> {
     await this.#passing
   }
@@ -62,7 +63,7 @@ class DurableStream extends StreamBehind {
   }
 }
 
-/** Tells nothing more before what it has told is confirmed. */
+/** Returns no further changes before the earlier ones are confirmed. */
 class DurableMoments extends DurableStream implements MomentStream {
   readonly #told: MomentStream
 

@@ -1,4 +1,4 @@
-/** Ends a stream: nothing of it is left at the source, and its tables belong to nobody. */
+/** Ends a stream: removes all of it from the source, and releases its tables. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -11,10 +11,13 @@ import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { takeStream } from './take-stream.ts'
 
 /**
- * Done twice it does no harm.
+ * Idempotent.
  * @param source the store that the stream reads
- * @param to the one that it writes @param isMoved the caller has confirmed that the stream is this target's; else what it has at the source stays there where that may be another's
- * @throws SluiceError LEDGER_BUSY where a living program follows, or a switch to another database is under way; PLAN_CHANGED where the source is another database
+ * @param to the one that it writes
+ * @param isMoved the caller has confirmed that the stream belongs to this target; otherwise slot and publication stay
+ * at the source if they may belong to another target
+ * @throws SluiceError LEDGER_BUSY if a running program follows, or a cutover to another database is under way;
+ * PLAN_CHANGED if the source is another database
  */
 export async function endStream(
   { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
@@ -33,7 +36,7 @@ export async function endStream(
   }
   await refuseSwitching(id, source, to, ledger, run)
   await takeStream(ledger, id, run)
-  // While the stream is held, and has not ended: killed in between, the same command goes on.
+  // While this program owns the stream and it has not ended: after a kill in between, the same command resumes.
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
@@ -59,7 +62,8 @@ export async function endStream(
 }
 
 /**
- * A switch to another database may have closed the table of the source: without its stream nobody would open it again.
+ * A cutover to another database may have closed the table of the source: without its stream it would never be opened
+ * again.
  * @throws SluiceError LEDGER_BUSY
  */
 export async function refuseSwitching(
@@ -80,14 +84,17 @@ export async function refuseSwitching(
   })
 }
 
-/** Removes what a program that was killed has made for a switch of this stream: slot and publication of the way back, and the guard of the new table. */
+/**
+ * Removes what a killed program has created for a cutover of this stream: slot and publication of the reverse stream,
+ * and the guard of the new table.
+ */
 async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedger, run: CopyRun): Promise<void> {
   const switches = new SwitchLedger(ledger.database, { ...run.owner, runId: BigInt(run.runId) })
   const { turns, preparing, newest } = familyOf(await switches.all(), stream)
   const changes = store.changeSource?.('slot')
   if (newest !== stream || preparing.length === 0 || changes === undefined) return
   const { abort: signal } = run.interrupt
-  // From the second turn on the table is parked, and its guard stays.
+  // From the second turn on the table is the old table, and its guard stays.
   if (turns.length === 0)
     for (const { key } of await ledger.tables(stream, changes)) await store.switches?.().unguard(key, signal)
   for (const { id, reverse } of preparing) {

@@ -1,4 +1,4 @@
-/** Looks at both sides before anything is made: whether they can be followed, and what keeps a table from it. */
+/** Checks both sides before anything is created: whether changes can be replicated, and obstacles of each table. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
@@ -15,7 +15,7 @@ import { refuseGap } from './stream-gap.ts'
 import type { Within } from '../progress/watch.ts'
 
 export type FollowingParts = StreamParts & {
-  /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
+  /** The only stream to resume; absent: any stream of the tables, or a new one. */
   readonly within?: Within
 }
 
@@ -49,9 +49,9 @@ export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
 }
 
 /**
- * Looks at both sides before anything is made.
- * @param isBorn the slot is there, and needs no room any more
- * @param anew names of tables of a stream that are copied anew
+ * Checks both sides before anything is created.
+ * @param isBorn the slot exists, so free space for it is not checked
+ * @param anew names of the stream's tables that are copied again
  * @throws SluiceError NOT_FOLLOWABLE
  */
 export async function examined(
@@ -87,7 +87,7 @@ export async function examined(
     signal,
   })
   refuse(told.refusals, run)
-  // Writers pay from the first trigger on.
+  // Writers pay for triggers from the first one on, so report the cost before they are created.
   const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: exam.identities[at] ?? [] }))
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
   for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
@@ -100,7 +100,7 @@ export async function examined(
 }
 
 /**
- * What keeps a table from being copied or followed by its keys: told before anything is made, and not when its turn
+ * Why a table cannot be copied or replicated by its keys; reported before anything is created, and not when its turn
  * comes.
  * @param to takes the changes
  */
@@ -137,7 +137,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   return refusals
 }
 
-/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are told */
+/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are reported */
 export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
   const [first] = refusals
   if (first === undefined) return
@@ -148,7 +148,7 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
   throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
 }
 
-/** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
+/** For a dry run: reports all obstacles and how long the log lasts. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
 export async function planFollowing(parts: ExaminedParts): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error

@@ -1,4 +1,4 @@
-/** A table that is followed, as both sides of the stream need it. */
+/** A replicated table, as both sides of the stream need it. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -15,17 +15,17 @@ export type FollowTable = {
   readonly plan: TablePlan
   readonly source: FollowedTable
   readonly target: ChangeTable
-  /** Of a comparison of a part: the condition in the SQL of the target; that of the source is in the plan. */
+  /** When a part is compared: the condition in the target's SQL; the source's condition is in the plan. */
   readonly targetWhere?: string
 }
 
-/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
+/** The target's table as the ledger names it; also for a table that cannot be planned. */
 export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): TableKey {
   const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
   return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }
 
-/** As the exam of the source wants it: the identity is what the exam finds. */
+/** Input of the source's preflight check, which finds the row key. */
 export function sourceOf(plan: TablePlan): FollowedTable {
   const computed = comparedColumns(plan).filter(({ target }) => target.generated === true)
   const unwritten = unwrittenColumns(plan)
@@ -38,7 +38,7 @@ export function sourceOf(plan: TablePlan): FollowedTable {
   }
 }
 
-/** @param identity columns of the source by which it names a changed row */
+/** @param identity columns of the source that identify a changed row */
 export function followTable(given: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
   const plan = { ...given, columns: given.columns.map((column) => spelled(column, identity)) }
   const columns = writtenColumns(plan)
@@ -63,14 +63,12 @@ export function followTable(given: TablePlan, key: TableKey, identity: readonly 
   }
 }
 
-/** Where in a row of a change the identity stands. */
+/** Positions of the row key columns in a row of a change. */
 export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
-/**
- * A numeric without a scale keeps 1.50 and 1.5 apart, and so does a copy that forwards it: its text goes over as it is. Not of an identity, where both are one.
- */
+/** Forwards a numeric without scale as text, to keep 1.50 apart from 1.5; not for a key, where both are equal. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
@@ -78,14 +76,14 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
   return { ...column, as: { kind: 'native', name: source.native } }
 }
 
-/** Where all columns of the source are followed, the source had these when the stream began, or never had them. */
+/** If all columns are replicated: target columns that the source had at the stream's start only, or never had. */
 function unwrittenColumns(plan: TablePlan): readonly string[] {
   if (plan.chosen === true) return []
   const known = new Set(comparedColumns(plan).map(({ to }) => to))
   return plan.target.columns.flatMap(({ name }) => (known.has(name) ? [] : [name]))
 }
 
-/** What the target computes itself is not written to it. */
+/** Columns that the target computes itself are not written. */
 function writtenColumns({ columns }: TablePlan): TablePlan['columns'] {
   return columns.filter(({ target }) => target.generated !== true)
 }

@@ -1,6 +1,7 @@
 /**
- * Which target a stream belongs to. A copy of the target has the same ledger, and would move the slot past what the original has. So the source notes who follows: the
- * address and the facts of the target's database, and an owner that each start replaces (decision 18). The ledger notes the same owners in `StreamBirth.owners`.
+ * Which target a stream belongs to. A copy of the target has the same ledger, and would move the slot beyond what the
+ * original has. So the source records the target: address and facts of its database, and an owner that each start
+ * replaces (decision 18). The ledger records the same owners in `StreamBirth.owners`.
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
@@ -10,23 +11,26 @@ import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-/** Facts that a promotion keeps: where one differs, another database is under the same address. */
+/** Facts that a promotion keeps: if one differs, another database has the same address. */
 const KEPT = ['system', 'database'] as const
-/** Facts of which each names one server, whatever its address. */
+/** Facts that each identify one server, whatever its address. */
 const SERVER = ['system', 'server'] as const
-/** Seconds by which a server may be told to have started twice, that counts whole ones. */
+/** Tolerance in seconds for start times that a server derives from whole seconds. */
 const ROUNDED = 2
-/** Facts that only one file has. */
+/** Facts that together identify one file. */
 const FILE = ['file', 'made'] as const
 
-/** Another target that the source notes. `moved`: this ledger is that target's, and address or database are others. `elsewhere`: another target followed since. */
+/**
+ * Another target that the source has recorded. `moved`: it has the same ledger, but another address or database.
+ * `elsewhere`: another target has taken the stream since.
+ */
 type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
 
 type Target = Pick<Follower, 'address' | 'origin'>
 type To = Pick<CopyStore, 'label' | 'origin' | 'started'>
 type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
-/** @returns the target that the source notes where it is not this one, `noted` in any case, and what this one is */
+/** @returns `other`: the recorded target if it is not this one; `noted`: the recorded target; `now`: this one */
 export async function notedFollower(
   { slot, owners = [] }: StreamBirth,
   changes: ChangeSource,
@@ -35,7 +39,8 @@ export async function notedFollower(
 ): Promise<{ readonly other: OtherTarget | null; readonly noted: Follower | null; readonly now: Target }> {
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
-  // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
+  // A matching target whose ledger lacks the recorded owner is a promoted standby, or restored from a backup: positions
+  // show what it lacks.
   const isShared = sharedRun !== undefined && owners.includes(noted?.owner ?? '')
   if (noted === null || isSameTarget(noted, now, isShared)) return { other: null, noted, now }
   return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
@@ -53,7 +58,7 @@ export async function refuseMoved(
   if (other !== null) throw movedError(stream, other, now)
 }
 
-/** For a run that follows: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
+/** For a run of the stream: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
 export async function refuseElsewhere(
   stream: string,
   birth: StreamBirth,
@@ -66,12 +71,13 @@ export async function refuseElsewhere(
 }
 
 /**
- * Notes this target as the one that follows, under a new owner: in the ledger first, so that a program that is killed in between finds its own owner at the source.
- * Without a note it goes on only where none is, or where this target is noted already.
- * @param birth as the ledger has it since this program holds the stream
- * @param isMoved the user has confirmed that this target takes the place of the noted one
- * @returns the birth from here on
- * @throws SluiceError STREAM_MOVED where another target is noted; SOURCE_DENIED where this one was confirmed, and the login may not note it
+ * Records this target under a new owner: in the ledger first, so that after a kill in between the next program finds
+ * its own owner at the source. If it cannot be recorded, the run continues only if no other target is recorded.
+ * @param birth as in the ledger since this program owns the stream
+ * @param isMoved the user has confirmed that this target replaces the recorded one
+ * @returns the stream's start data from here on
+ * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the login
+ * may not record it
  */
 export async function noteFollower(
   stream: string,
@@ -119,14 +125,12 @@ async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
   return { address: addressOf(to.label), origin: started === null ? origin : { ...origin, started } }
 }
 
-/** @param noted the same target, as it was noted before; null for another one */
+/** @param noted the same target, as recorded before; null for another one */
 function addressesOf({ address }: Target, noted: Follower | null): readonly string[] {
   return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
-/**
- * @param isShared the queue has compared the database with that of the run, whatever address its worker has for it (decision 15), and the ledger knows the owner
- */
+/** @param isShared the queue found the database to be the run's (decision 15), and the ledger knows the owner */
 function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
@@ -135,25 +139,25 @@ function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean 
   return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
 }
 
-/** Whether two addresses lead to one server, and not to a copy of all of its files: that has the same numbers, and was started at another moment. */
+/** True if two addresses lead to one server. A copy of all its files has the same ids, but another start time. */
 function isSameServer(was: Origin, is: Origin): boolean {
   if (!SERVER.some((fact) => isKnown(was[fact]) && was[fact] === is[fact])) return false
   if (was['timeline'] !== undefined && is['timeline'] !== undefined && was['timeline'] !== is['timeline']) return false
   return wasStartedOnce(was['started'], is['started'])
 }
 
-/** True where one of them is unknown: older programs note none. */
+/** True if one of them is unknown: older programs record none. */
 function wasStartedOnce(was: string | undefined, is: string | undefined): boolean {
   if (was === undefined || is === undefined || was === is) return true
   return was.startsWith('~') && is.startsWith('~') && Math.abs(Number(was.slice(1)) - Number(is.slice(1))) <= ROUNDED
 }
 
-/** A MariaDB without an id of its server notes the prefix alone. */
+/** A MariaDB without a server id records only the prefix. */
 function isKnown(fact: string | undefined): boolean {
   return fact !== undefined && !fact.endsWith(':')
 }
 
-/** To go on without the note would let both targets follow. */
+/** Without this record both targets could take the stream. */
 function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the source does not note that stream ${stream} goes on here`, {
     ...(cause.where === undefined ? {} : { where: cause.where }),
@@ -177,7 +181,7 @@ function movedError(stream: string, { place, noted }: OtherTarget, now: Target):
   })
 }
 
-/** In words. */
+/** Target as text for messages. */
 export function targetText({ address, origin }: Target): string {
   const facts = Object.entries(origin).map(([name, value]) => `${name} ${value}`)
   return facts.length === 0 ? address : `${address} (${facts.join(', ')})`

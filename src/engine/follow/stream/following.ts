@@ -1,6 +1,7 @@
 /**
- * A followed copy behind the opening of its stream (`open-stream`): nothing is applied to a table until all of its chunks are there, and changes come after
- * that. The ledger has it all, so that the same command goes on wherever it was broken off, through as many snapshots as it takes.
+ * A replicated copy after its stream is open (`open-stream`). Changes are applied to a table only after all its chunks
+ * are copied. All state is in the ledger, so the same command resumes after any interruption, over as many snapshots as
+ * needed.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
@@ -30,8 +31,9 @@ export class Following implements FollowedStream {
   readonly #open: OpenStream
 
   /**
-   * Begins a stream for the tables of a plan, or takes over the one that follows them.
-   * @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG, TABLE_FOLLOWED, STREAM_HALTED, LEDGER_BUSY where another living program follows them
+   * Begins a stream for the tables of a plan, or takes over the existing one.
+   * @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG, TABLE_FOLLOWED, STREAM_HALTED, LEDGER_BUSY if another running program
+   * has them
    */
   static async open(parts: FollowingParts): Promise<Following> {
     return new Following(await openStream(parts))
@@ -46,7 +48,7 @@ export class Following implements FollowedStream {
     this.#open.watch?.heard(event)
   }
 
-  /** What a run comes to that was stopped: an alert may have ended it before anything was followed. */
+  /** Ending of a stopped run: an alert may have ended it before changes were applied. */
   unfollowed(ending: Ending): Ending {
     const error = this.#open.watch?.ended ?? null
     if (ending.stopped !== true || error === null) return ending
@@ -55,21 +57,22 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * What a look at the source shows is on the disk there. Else a crash takes back commits that nobody waited for (`synchronous_commit = off`): their rows would
-   * stay in the target, and no stream tells of what never was.
+   * Resolves once everything that a snapshot of the source shows is on its disk. Otherwise a crash could undo commits
+   * that were not flushed (`synchronous_commit = off`): their rows would stay in the target, and no stream would report
+   * it.
    */
   settle(): Promise<LogPosition> {
     return this.#open.sides.changes.fence(this.#open.parts.run.interrupt.abort)
   }
 
-  /** Gives a row as long as no other program has the stream. */
+  /** Returns a row as long as no other program has the stream. */
   get fence(): Statement {
     return streamFence(this.#open.stream, this.#open.fence)
   }
 
   /**
-   * Tables of the plan that this run copies: of the others the stream says what they hold.
-   * @throws SluiceError TARGET_BUSY where transactions of others at the source do not end in time
+   * Tables of the plan that this run copies; the others only take changes.
+   * @throws SluiceError TARGET_BUSY if transactions of other sessions at the source do not end in time
    */
   async toCopy(): Promise<readonly PlannedTable[]> {
     if (this.#isInPart) return []
@@ -78,12 +81,12 @@ export class Following implements FollowedStream {
     return this.#open.parts.planned.tables.filter(({ source }) => copying.has(tableText(source.table)))
   }
 
-  /** Whether this run applies changes to a part of the table, and copies nothing. */
+  /** True if this run applies changes to a part of the table, and copies nothing. */
   get #isInPart(): boolean {
     return this.#open.parts.operation.follow?.changesOnly === true
   }
 
-  /** What others of its run have to know of it; null where it is alone. */
+  /** What other programs of the run need to compare with it; null if it is alone. */
   get #shared(): SharedProof | null {
     const { run, database, owner } = this.#open.parts
     const { sharedRun, callOthers: call } = run
@@ -92,7 +95,7 @@ export class Following implements FollowedStream {
       : { database, owner, stream: this.#open.stream, sharedRun, call }
   }
 
-  /** @param body copies chunks, which others may take, too, while it does */
+  /** @param body copies chunks; meanwhile other programs may take chunks, too */
   async copying(body: () => Promise<void>): Promise<void> {
     const shared = this.#shared
     if (shared === null) return await body()
@@ -101,15 +104,16 @@ export class Following implements FollowedStream {
     await whileShared(copy, { database, sharedRun, runId: owner.runId, call }, body)
   }
 
-  /** Names of tables of which not all is copied. */
+  /** Names of tables that are not completely copied. */
   async #copying(): Promise<ReadonlySet<string>> {
     const states = await this.#open.ledger.tables(this.#open.stream, this.#open.sides.changes)
     return new Set(states.flatMap(({ source, state }) => (state === 'copying' ? [source] : [])))
   }
 
   /**
-   * Changes of rows that were still to be copied were left out while the copy stood still. One that a stream tells may not be shown yet, while its commit waits for a
-   * standby: every snapshot from here on shows it.
+   * Waits until every new snapshot shows the changes that were left out. While the copy was paused, changes of rows
+   * still to be copied were left out. One that the stream has reported may not be visible yet, if its commit waits for
+   * a standby.
    */
   async #waitForLeftOut(): Promise<void> {
     const { run, stopping } = this.#open.parts
@@ -121,7 +125,7 @@ export class Following implements FollowedStream {
     await changes.renew?.(this.#open.birth, [], changes.position(position), signal, tell)
   }
 
-  /** What changes are applied to of tables that are copied in part. */
+  /** Rows to which changes are applied, by name of a partly copied table. */
   async #partsCopied(): Promise<ReadonlyMap<string, CopiedPart>> {
     const parts = new Map<string, CopiedPart>()
     if (!this.#isInPart) return parts
@@ -136,8 +140,8 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Applies changes until the run is asked to stop, or has reached what was asked for.
-   * @param copied how the copy of those tables ended that were not copied before: all of their chunks are there
+   * Applies changes until the run is asked to stop, or has reached its goal.
+   * @param copied ending of the copy of tables that were not copied before: all of their chunks are there
    */
   async follow(copied: Ending, around: Surroundings): Promise<Ending> {
     const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
@@ -219,11 +223,11 @@ export class Following implements FollowedStream {
     return this.unfollowed(endingOf(copied, end, followed))
   }
 
-  /** Tables that are copied catch up with the source as it is now. */
+  /** Moves copied tables to catch-up, up to the source's present position. */
   async #noteCopied(copied: Awaited<ReturnType<OpenStream['ledger']['tables']>>): Promise<void> {
     const { ledger, stream, sides, parts } = this.#open
     const { run } = parts
-    // Behind every snapshot that a chunk was read under.
+    // After every snapshot under which a chunk was read.
     const position = sides.changes.text(await sides.changes.fence(run.interrupt.abort))
     const keys = copied.map(({ key }) => key)
     await ledger.noteState(stream, keys, 'catchup', position)

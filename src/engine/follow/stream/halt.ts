@@ -1,14 +1,10 @@
-/** A stream that may have lost changes: noted in the ledger, told, and the error that ends the run. */
+/** Halts a stream that may have lost changes: records and reports it, and returns the error that ends the run. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { StreamFault } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-/**
- * @param faults at least one
- * @param gone tables of the stream that the source does not have any more, `tableText`
- * @returns the error to throw
- */
+/** @param faults at least one @param gone tables that the source no longer has, `tableText` @returns the error */
 export async function haltStream(
   ledger: StreamLedger,
   stream: string,
@@ -20,7 +16,7 @@ export async function haltStream(
   return toldHalt(stream, faults, run, gone)
 }
 
-/** The same for one that is noted already. */
+/** The same for a halt that is already recorded. */
 export function toldHalt(
   stream: string,
   faults: readonly StreamFault[],
@@ -31,7 +27,7 @@ export function toldHalt(
   return halted(stream, faults, gone)
 }
 
-/** @param gone as `haltStream` has it, at least one */
+/** @param gone as in `haltStream`, at least one */
 export function notThere(stream: string, gone: readonly string[]): SluiceError {
   return new SluiceError('STREAM_HALTED', `the source has no table ${gone.join(', ')} any more, or does not show it`, {
     reason: `stream ${stream} follows it; its position is kept`,
@@ -39,12 +35,12 @@ export function notThere(stream: string, gone: readonly string[]): SluiceError {
   })
 }
 
-/** What a run ends with whose stream may have lost changes. @param faults at least one */
+/** Error for a stream that may have lost changes. @param faults at least one */
 function halted(stream: string, faults: readonly StreamFault[], gone: readonly string[]): SluiceError {
   const tables = [...new Set(faults.flatMap((one) => one.tables))]
   const lost = faults.find(({ code }) => code === 'SLOT_LOST')
   const [first = lost] = faults
-  // Without \`where\`: that names a table of which the stream itself told.
+  // Without `where`, which would name a table that the stream itself reported.
   return new SluiceError(
     lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
     (lost ?? first)?.message ?? 'the stream is halted',
@@ -57,7 +53,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
   )
 }
 
-/** Where single tables have lost changes, the others go on. */
+/** If only single tables have lost changes, the others continue. */
 function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
@@ -66,7 +62,7 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
     : 'the command that began the stream, with --restart'
 }
 
-/** What is not there cannot be copied again. */
+/** A missing table cannot be copied again. */
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
     `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${gone.join(',')}; ` +

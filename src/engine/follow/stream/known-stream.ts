@@ -1,4 +1,4 @@
-/** The stream that follows the tables of a plan already, and what keeps a run from going on with it. */
+/** The existing stream of a plan's tables, and what prevents a run from resuming it. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -17,7 +17,7 @@ import { followedTables } from './wished-stream.ts'
 
 /**
  * @param wished the stream that the same command began
- * @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere
+ * @throws SluiceError TABLE_FOLLOWED if a stream has other tables as well, or reads these from another source
  */
 export async function streamOfPlan(
   planned: PlannedCopy,
@@ -42,8 +42,9 @@ export async function streamOfPlan(
 }
 
 /**
- * The stream as the ledger has it now that this program holds it: while it waited for the lease, another program may have noted more of it.
- * @throws SluiceError LEDGER_BUSY where it has ended
+ * The stream as in the ledger now that this program owns it: while it waited for the lease, another program may have
+ * changed it.
+ * @throws SluiceError LEDGER_BUSY if it has ended
  */
 export async function streamHeld(id: string, database: LedgerDatabase): Promise<StreamRow> {
   const found = await streamNamed(database, id)
@@ -51,7 +52,7 @@ export async function streamHeld(id: string, database: LedgerDatabase): Promise<
   return found
 }
 
-/** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
+/** @throws SluiceError LEDGER_BUSY if the requested stream is no longer that of these tables */
 export function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
   if (within !== undefined && found?.id !== within.stream) throw endedMeanwhile(within.stream)
 }
@@ -63,11 +64,7 @@ function endedMeanwhile(stream: string): SluiceError {
   })
 }
 
-/**
- * How the changes of a stream are told: as it began.
- * @param found null for one that is about to begin
- * @throws SluiceError BAD_FLAG where the run wishes otherwise
- */
+/** How a stream captures changes: as it began. @param found null for a new one @throws SluiceError BAD_FLAG */
 export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cdc | undefined): Cdc {
   if (found === null) return wished ?? 'slot'
   const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
@@ -80,8 +77,8 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cd
 }
 
 /**
- * What a stream has lost says more than what keeps its tables from being planned.
- * @param anew names of tables that are copied anew: what they have lost does not matter
+ * Checks for lost changes before planning errors are reported, because lost changes explain more.
+ * @param anew names of tables that are copied again: what they have lost does not matter
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
 export async function refuseFaulty(
@@ -96,7 +93,8 @@ export async function refuseFaulty(
     throw toldHalt(id, left, run, await goneTables(id, planned, ledger))
   const gone = await goneTables(id, planned, ledger)
   if (birth === null && gone.length > 0) throw notThere(id, gone)
-  // Whoever follows it looks by itself; from beside, a slot that moves on while one looks seems to be ahead of the target.
+  // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to
+  // be ahead of the target.
   if (birth === null || (await ledger.holder(id)) !== null) return
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
@@ -104,7 +102,7 @@ export async function refuseFaulty(
     .filter(({ table }) => !anew.has(tableText(table.table)))
     .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
-  // One that seemed dead may have moved it meanwhile: taking the stream says who that is.
+  // A program that seemed dead may have moved the position meanwhile: taking the stream reports it.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
     throw await haltStream(ledger, id, faults, run, gone)
   if (gone.length > 0) throw notThere(id, gone)
@@ -112,12 +110,12 @@ export async function refuseFaulty(
 
 const NO_TABLE = { identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n } as const
 
-/** A table of which nothing but its name is known. */
+/** A table of which only the name is known. */
 function unknown(table: TableSpec): FollowedTable {
   return { table, columns: [], identity: [] }
 }
 
-/** Names of tables that the stream follows and the source does not have, `tableText`. */
+/** Names of the stream's tables that the source does not have, `tableText`. */
 export async function goneTables(
   stream: string,
   { tables }: PlannedCopy,
@@ -127,14 +125,14 @@ export async function goneTables(
   return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
 }
 
-/** How long the program with the smallest number waits before it begins again, ms; others wait ten times as long, and find it there. */
+/** Pause (ms) before the smallest number begins again; others wait ten times as long, and find its stream. */
 const AGAIN_MS = 200
 
 /**
- * Begins a stream that no other program begins at the same moment. Each that sees another stream beside its own withdraws, so that at most one goes on; then the
- * smallest number begins again before the others look, so that one does.
- * @param begin notes the stream in the ledger
- * @throws SluiceError TABLE_FOLLOWED where another program has these tables now; the reason of the signal
+ * Begins a stream unless another program begins one at the same time. Each program that finds another stream withdraws
+ * its own, so at most one remains. Then the smallest number begins again before the others check, so one remains.
+ * @param begin records the stream in the ledger
+ * @throws SluiceError TABLE_FOLLOWED if another program has these tables now; the reason of the signal
  */
 export async function beginAlone(
   stream: string,

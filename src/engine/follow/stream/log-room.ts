@@ -1,16 +1,16 @@
-/** Whether the source can hold back its log for as long as the copy takes: a slot that falls behind what it may hold is lost, and the copy with it. */
+/** Whether the source can retain its log as long as the copy takes: beyond its limit slot and copy are lost. */
 import { sizeText } from '../../../shared/figures.ts'
 import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 
-/** What a copy brings over in a second, taken low: a faster one needs less room. */
+/** Low estimate of the copy's rate: a faster copy needs less log. */
 const BYTES_A_SECOND = 10_000_000
 
 /**
- * Tells how long the room lasts at the rate that was measured.
- * @param room null where the server does not say
- * @returns why the copy cannot fit; none where it can, or nobody knows
+ * Reports how long the free space lasts at the measured rate.
+ * @param room null if the server does not report it
+ * @returns why the copy cannot fit; none if it can, or if unknown
  */
 export function roomRefusal(room: WalRoom | null, { tables }: PlannedCopy, run: CopyRun): readonly FollowRefusal[] {
   if (room === null || room.bytesPerSecond <= 0) return []

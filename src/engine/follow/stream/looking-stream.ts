@@ -1,11 +1,11 @@
-/** A stream of which nothing is given out that empties a table before somebody has looked at the source. */
+/** A stream that checks the source before it returns a TRUNCATE. */
 import type { Change } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
 import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
-/** @param look is asked before; what it throws the stream throws */
+/** @param look is called before; the stream throws what it throws */
 export function looking(stream: ChangeStream, look: () => Promise<void>): ChangeStream {
   return tellsMoments(stream) ? new LookingMoments(stream, look) : new LookingStream(stream, look)
 }
@@ -18,7 +18,7 @@ class LookingStream extends StreamBehind {
     this.#look = look
   }
 
-  /** @throws what the stream throws, and what the look does */
+  /** @throws what the stream and the check throw */
   async next(waitMs: number): Promise<readonly Change[]> {
     const changes = await this.stream.next(waitMs)
     await this.lookedAt(changes)

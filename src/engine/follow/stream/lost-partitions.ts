@@ -1,4 +1,4 @@
-/** Whether the target still has the partitions that a stream's copy has filled: rows of one that is gone are proved in the ledger, and nowhere else. */
+/** Checks that the target still has the partitions that the copy has filled: the ledger calls their rows proved. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -11,10 +11,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
-/**
- * Of streams of `partition run`; others say nothing of partitions.
- * @throws SluiceError PARTITION_CHANGED where a partition is gone that holds rows of the copy
- */
+/** Only for streams of `partition run`. @throws SluiceError PARTITION_CHANGED if one with copied rows is gone */
 export async function refuseLostPartitions(
   { id, wishes }: Pick<StreamRow, 'id' | 'wishes'>,
   { tables: [one], to }: PlannedCopy,
@@ -50,13 +47,13 @@ function namesOf({ marks }: PeriodWish): readonly string[] {
   return [...new Set(marks.flatMap(({ partition }) => partition ?? []))]
 }
 
-/** Rows that chunks have brought, by the partition that they belong to. */
+/** Copied rows, by partition. */
 async function copiedRows(ledger: ChunkLedger, periods: PeriodWish): Promise<ReadonlyMap<string, bigint>> {
   const parts = periodParts(periods)
   const rows = new Map<string, bigint>()
   for await (const { range, written } of ledger.each(CLOSED)) {
     const [partition, ...others] = partitionsOfRange(parts, range)
-    // How many rows of a chunk lie in which of several partitions, the ledger does not say.
+    // For a chunk over several partitions, the ledger does not have the rows of each, so it is not counted.
     if (partition !== undefined && others.length === 0) rows.set(partition, (rows.get(partition) ?? 0n) + written)
   }
   return rows

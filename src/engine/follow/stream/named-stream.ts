@@ -1,19 +1,16 @@
-/** A stream that a command names, and the copy that began it. */
+/** Finds a stream that a command names, and the copy that began it. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed } from '../../copy/ledger/streams.ts'
 
-/** Whether a ledger has a stream of that id, or of that run. */
+/** True if a ledger has a stream of that id, or of that run. */
 export function knowsStream(id: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) => (await streamNamed(database, id)) !== null
 }
 
-/**
- * @param id of the stream, or of the run that worked on it last @param label of the target
- * @throws SluiceError NO_SUCH_TABLE
- */
+/** @param id of the stream, or of its last run @param label of the target @throws SluiceError NO_SUCH_TABLE */
 export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
   const found = await streamNamed(database, id)
   if (found !== null) return found
@@ -24,8 +21,9 @@ export async function streamKnown(database: LedgerDatabase, id: string, label: s
 }
 
 /**
- * URL of a stream's source where the command names none: that of the ledger has no password, and one database needs no second one.
- * @param to the target, and the URL that it was opened by
+ * URL of a stream's source if the command names none: the ledger's URL has no password, and one database needs no
+ * second URL.
+ * @param to the target, and the URL by which it was opened
  */
 export function sourceUrl(
   { source, sourceIdentity }: Pick<StreamRow, 'source' | 'sourceIdentity'>,
@@ -35,7 +33,7 @@ export function sourceUrl(
   return asked ?? (sourceIdentity === to.identity ? to.url : source)
 }
 
-/** The copy that began a stream, to go on with it. @param now what is asked for this time, over what was then */
+/** The copy that began a stream. @param now options of this command, which override the original ones */
 export function copyOfStream(
   { wishes }: Pick<StreamRow, 'wishes'>,
   ends: Pick<CopyOperation, 'from' | 'to'>,

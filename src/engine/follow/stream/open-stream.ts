@@ -1,7 +1,4 @@
-/**
- * The stages in which the stream of a followed copy is opened: it is known or new, its tables are examined, its row is
- * noted and taken, and the source tells its changes from then on.
- */
+/** Stages of opening the stream of a copy: find or begin it, check its tables, record and take it, start the source. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cdc, StreamBirth } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -35,10 +32,10 @@ type Known = {
   readonly ledger: StreamLedger
   readonly sides: Sides
   readonly cdc: Cdc
-  /** The stream that is gone on with; null where one begins. */
+  /** The stream to resume; null for a new one. */
   readonly found: StreamRow | null
   readonly isMoved: boolean
-  /** Tables that are emptied and copied anew. */
+  /** Tables that are emptied and copied again. */
   readonly anew: ReadonlySet<string>
 }
 
@@ -48,11 +45,11 @@ type Taken = Begun & {
   readonly fence: number
   readonly heart: NodeJS.Timeout
   readonly alerting: ReturnType<typeof openAlerts>
-  /** Judges the alerts until changes are applied; null where none were asked for. */
+  /** Evaluates the alerts until changes are applied; null without alerts. */
   readonly watch: CopyWatch | null
 }
 
-/** A stream that this program holds, and the source tells. */
+/** A stream that this program owns, and that is started at the source. */
 export type OpenStream = Taken & { readonly birth: StreamBirth }
 
 /** @throws as `Following.open` */
@@ -73,7 +70,7 @@ export async function openStream(parts: FollowingParts): Promise<OpenStream> {
   }
 }
 
-/** Refuses what the ledger, the plan or the command has against it; a stream that begins anew is ended. */
+/** Refuses a stream that conflicts with the ledger, the plan or the options; ends the earlier stream on a restart. */
 async function know(parts: FollowingParts): Promise<Known> {
   const { operation, planned, database, owner, run } = parts
   refuseCombinations(operation)
@@ -82,7 +79,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   refuseOther(parts.within, before)
   if (operation.follow?.changesOnly === true) refuseInPart(before, operation)
   const wished = operation.follow?.cdc
-  // What is begun anew may be told in another way.
+  // A restarted stream may capture changes in another way.
   const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
   const sides = sidesOf(planned, cdc)
   tellOthers(planned, before, run)
@@ -102,10 +99,10 @@ async function know(parts: FollowingParts): Promise<Known> {
   return known
 }
 
-/** Empties the tables of a stream, which only it has filled, and ends it. */
+/** Empties the tables of a stream, which only the stream has filled, and ends it. */
 async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Promise<void> {
   const { planned, run } = parts
-  // Whatever is in the way is said while everything still stands.
+  // Report every obstacle before anything is changed.
   const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const tables = await examined(parts, sides, true, all)
   await refuseSwitching(before.id, planned.from, planned.to, ledger, run)
@@ -116,7 +113,7 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
   await endStream(before, planned.from, planned.to, ledger, run)
 }
 
-/** Notes a stream that is new. */
+/** Records a new stream. */
 async function begin(known: Known): Promise<Begun> {
   const { parts, ledger, sides, cdc, found, anew } = known
   const { operation, planned, run } = parts
@@ -140,7 +137,7 @@ async function begin(known: Known): Promise<Begun> {
   return { ...known, stream: id, tables }
 }
 
-/** From here on the stream is this program's, until it is released. */
+/** Takes the stream for this program, until it is released. */
 async function take(begun: Begun): Promise<Taken> {
   const { parts, ledger, stream, found } = begun
   const { operation, run } = parts
@@ -150,12 +147,12 @@ async function take(begun: Begun): Promise<Taken> {
   return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
 
-/** Has the source tell the changes, and both ends note who follows whom. */
+/** Starts the changes at the source, and records source and target on both sides. */
 async function listen(taken: Taken): Promise<OpenStream> {
   const { parts, ledger, sides, cdc, found, isMoved, anew, stream, tables, watch } = taken
   const { operation, planned, database, run } = parts
   const held = await streamHeld(stream, database)
-  // A command that goes on by the number of the stream wants the same.
+  // So that a command that resumes by the stream's id fires triggers, too.
   if (found !== null && operation.follow?.fireTriggers === true)
     await ledger.noteWishes(stream, withFiring(held.wishes))
   if (held.birth === null) await refuseCopiedMeanwhile(taken)
@@ -208,7 +205,7 @@ function watchOf(
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
 }
 
-/** Since the stream is noted no other copy takes chunks, and what others held is freed: what is read now was read before it. */
+/** Chunks read by now were read before the stream: since it is recorded no copy takes any, and held ones are freed. */
 async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
   try {
     await refuseGap(parts)
@@ -218,7 +215,7 @@ async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): P
   }
 }
 
-/** Makes publication and slot. */
+/** Creates publication and slot. */
 async function born({ parts, sides: { changes }, ledger, stream, tables }: Begun): Promise<StreamBirth> {
   const { operation, run, stopping } = parts
   const birth = await changes.begin(

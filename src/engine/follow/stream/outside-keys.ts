@@ -1,6 +1,6 @@
 /**
- * Foreign keys of tables of the target that a stream does not follow, and that lead to tables that it does. Sessions that apply changes check no foreign keys: a row
- * that the source deletes leaves rows here that refer to it, and ON DELETE CASCADE or SET NULL does not fire.
+ * Foreign keys from target tables outside a stream to tables of the stream. Sessions that apply changes do not check
+ * foreign keys: a deleted row leaves rows that refer to it, and ON DELETE CASCADE or SET NULL does not fire.
  */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../model/follow/sign-off.ts'
@@ -8,15 +8,15 @@ import type { Orphans, Referrer } from '../../../model/archive/port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../../copy/sides.ts'
 
-/** Longest that the rows of all keys are counted before a stream begins, and those of one key for a sign-off. */
+/** Timeout for counting the rows of all keys before a stream begins, and those of one key for a sign-off. */
 const [PLAN_MS, SIGN_OFF_MS] = [5000, 60_000]
 
 type OutsideKey = { readonly table: TableName; readonly key: Referrer }
 
 /**
- * @param followed all tables of the target that the stream follows
- * @param counts whether their rows are counted, too: a stream that goes on waits for nothing of the kind
- * @returns one warning for each foreign key, with what to do
+ * @param followed all tables of the target in the stream
+ * @param counts also count the rows; false for a stream that resumes, which does not wait for it
+ * @returns one warning per foreign key, with what to do
  */
 export async function outsideWarnings(
   to: CopyStore,
@@ -41,9 +41,9 @@ export async function outsideWarnings(
 }
 
 /**
- * @param tables those that are signed off
- * @param followed all tables of the target that the stream follows
- * @returns one check for each table; none where the store lists no foreign keys
+ * @param tables that are signed off
+ * @param followed all tables of the target in the stream
+ * @returns one check per table; none if the store cannot list foreign keys
  */
 export async function outsideChecks(
   to: CopyStore,

@@ -1,6 +1,6 @@
 /**
- * A stream that somebody holds back: by a rate of changes a second, or until it is let go on. Whole transactions are held, and never a part of one: those that are
- * larger than the rate go at once, and are paid off behind them.
+ * A stream with a rate limit (changes per second) or a pause. Whole transactions are held back, never a part of one: a
+ * transaction larger than the rate passes at once, and later ones wait for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '../../../model/copy/change.ts'
@@ -10,11 +10,11 @@ import { tellsMoments } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 const NOTHING: readonly Change[] = []
-/** Changes that may go at once after a rest: a second's worth. */
+/** Changes that may pass at once after a rest: a second's worth. */
 const BURST_SECONDS = 1
 
 export type Pace = {
-  /** Changed rows a second; null for no limit. */
+  /** Changed rows per second; null for no limit. */
   readonly rate: () => number | null
   readonly isPaused: () => boolean
   readonly clock: Clock
@@ -22,10 +22,13 @@ export type Pace = {
 
 export class PacedStream extends StreamBehind {
   readonly #pace: Pace
-  /** Begins to read when it is asked, and holds a snapshot and locks of the source until it has told all: so it is not asked, and what it tells is not held. */
+  /**
+   * True for a stream that starts reading when asked, and keeps a snapshot and locks of the source until it has sent
+   * everything. It is not asked during a pause, instead of holding back what it sends.
+   */
   readonly #isLazy: boolean
   #held: readonly Change[] = []
-  /** Whether what was given out last ends within a transaction. */
+  /** True if the last returned changes end within a transaction. */
   #isOpen = false
   #allowance = 0
   #filledAt: number
@@ -37,23 +40,23 @@ export class PacedStream extends StreamBehind {
     this.#filledAt = pace.clock.ticks()
   }
 
-  /** Whether a transaction has come that is held back. */
+  /** True if a received transaction is held back. */
   get isHolding(): boolean {
     return this.#held.length > 0
   }
 
-  /** Whether nothing is asked for, so that nobody knows what would come. */
+  /** True if nothing is requested, so it is unknown whether anything waits. */
   get isShut(): boolean {
     return this.#isLazy && !this.#isOpen && this.#mayNotBegin()
   }
 
-  /** When the first transaction that is held back was committed, ms since the epoch by the clock of the source; null where none is. */
+  /** Commit time of the first transaction that is held back, ms since the epoch by the source's clock; null if none. */
   get heldMs(): number | null {
     const [first] = this.#held
     return first?.type === 'begin' ? first.at : null
   }
 
-  /** The stream itself, for whoever waits for a position. @throws Error where something is held back, which comes before it */
+  /** The stream without pace, for waiting for a position. @throws Error if earlier changes are held back */
   get unpaced(): ChangeStream {
     if (this.isHolding) throw new Error('what is held back comes before what the stream gives now')
     return this.stream
@@ -77,7 +80,7 @@ export class PacedStream extends StreamBehind {
     let at = 0
     for (; at < held.length; at++) {
       const change = held[at] as Change
-      // What is open is given to its end; what is no transaction costs nothing.
+      // An open transaction passes to its end; changes outside transactions cost nothing.
       if (change.type === 'begin') {
         if (!this.#isLazy && (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0))) break
         this.#isOpen = true
@@ -88,7 +91,7 @@ export class PacedStream extends StreamBehind {
     return at === held.length ? held : held.slice(0, at)
   }
 
-  /** Whether no transaction may begin now. */
+  /** True if no transaction may begin now. */
   #mayNotBegin(): boolean {
     this.#fill()
     return this.#pace.isPaused() || (this.#pace.rate() !== null && this.#allowance <= 0)

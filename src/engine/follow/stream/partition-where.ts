@@ -1,4 +1,4 @@
-/** Rows of one partition of a followed table, as conditions: one of the sides may be a plain table. */
+/** Conditions for the rows of one partition of a replicated table: one of the sides may be a plain table. */
 import { isCalled, type Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -11,9 +11,9 @@ export type SidesWhere = { readonly source: string | null; readonly target: stri
 type Pair = { readonly from: CopyStore; readonly to: CopyStore; readonly signal: AbortSignal }
 
 /**
- * By the partitions of the source, or those of the target where the source has none.
- * @param name of the partition, with its schema or without
- * @throws SluiceError BAD_FLAG where neither side has it, or its rows cannot be told on both
+ * Uses the partitions of the source, or those of the target if the source has none.
+ * @param name of the partition, with or without schema
+ * @throws SluiceError BAD_FLAG if neither side has it, or if no condition selects its rows on both
  */
 export async function partitionWhere(
   name: string,

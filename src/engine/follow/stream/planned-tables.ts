@@ -1,4 +1,4 @@
-/** What a run says of the tables of its plan before a stream goes on with them. */
+/** Checks and messages about the tables of a plan before a stream resumes with them. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
@@ -9,7 +9,7 @@ import type { FollowTable } from './followed-table.ts'
 
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
-/** Tables that came to the source since. */
+/** Reports tables that were added to the source since the stream began. */
 export function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
@@ -19,7 +19,7 @@ export function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow |
   run.emit({ type: 'log', level: 'note', message, hint })
 }
 
-/** @throws the error of the first table that cannot be planned; those of the others are told */
+/** @throws the error of the first table that cannot be planned; those of the others are reported */
 export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
   const [first, ...others] = tables.flatMap(({ error, source }) => (error === null ? [] : [{ error, source }]))
   if (first === undefined) return
@@ -31,14 +31,14 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
 }
 
 /**
- * The order of the target's columns, as a stream noted it: two that exchange their names while no program follows would
- * get the values of each other.
+ * Checks the order of the target's columns, as recorded for the stream: if two columns exchanged their names while no
+ * program ran the stream, each would get the other's values.
  * @param tables as they are planned now
- * @param anew names of tables that are copied again: their order before does not matter, and that of now only once they
- *   are emptied
+ * @param anew names of tables that are copied again: their earlier order does not matter, and the present one counts
+ * only once they are emptied
  * @param label of the target
- * @returns the birth with the order of now; the same object where nothing of it is new
- * @throws SluiceError TABLE_REFUSED where columns that were noted come in another order
+ * @returns the start data with the present order; the same object if nothing changed
+ * @throws SluiceError TABLE_REFUSED if recorded columns have another order
  */
 export function withTargetColumns(
   birth: StreamBirth,

@@ -1,4 +1,4 @@
-/** What cannot be asked for together with `--follow`. */
+/** Options that cannot be combined with `--follow`. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -8,14 +8,17 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { TableWish } from '../../../model/run/table-wish.ts'
 import type { Wish } from '../../run/operation.ts'
 
-/** What cannot be asked of a run once it follows. @param to the target */
+/** Steering requests that a run refuses while it applies a stream. @param to the target */
 export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
   if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
   if ('table' in wish) return refusedForStream(wish.act)
   return wish.act === 'workers' ? refusedWorkers() : null
 }
 
-/** A target that moves the position of a stream together with its rows. @throws SluiceError NOT_FOLLOWABLE for the URL of another, before anything is opened */
+/**
+ * Requires a target that can move the stream's position together with its rows. @throws SluiceError NOT_FOLLOWABLE for
+ * the URL of another, before anything is opened
+ */
 export function refuseTargetUrl(url: string): void {
   const system = systemOf(url)
   if (system?.copies !== undefined && system.copies.atomic !== 'chunk') throw cannotFollow(system.name, redactUrl(url))
@@ -30,7 +33,7 @@ export function cannotFollow(system: string, where: string): SluiceError {
   })
 }
 
-/** Why nobody can say how many chunks a stream copies at once. */
+/** Why a stream accepts no number of workers. */
 export function refusedWorkers(): SluiceError {
   return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
     reason: 'its changes are applied in the order of their commits',
@@ -38,7 +41,7 @@ export function refusedWorkers(): SluiceError {
   })
 }
 
-/** Why no single table of a stream is held back. */
+/** Why a single table of a stream cannot be paused. */
 export function refusedForStream(act: TableWish['act']): SluiceError {
   return new SluiceError('BAD_FLAG', `${act} of one table is not for a run that follows`, {
     reason: 'a transaction may be about several tables, and is applied whole',
@@ -49,7 +52,7 @@ export function refusedForStream(act: TableWish['act']): SluiceError {
 /** More sessions would wait for each other. */
 const MOST_LANES = 16
 
-/** Why a stream is not divided into so many lanes; null where it may be. */
+/** Why a stream cannot be divided into that many lanes; null if it can. */
 export function lanesRefusal(
   wanted: number,
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
@@ -64,8 +67,8 @@ export function lanesRefusal(
 }
 
 /**
- * Changes are told from rows that are still to be copied by their time alone, where a copy goes by periods.
- * @param stream null where none has begun @throws SluiceError BAD_FLAG
+ * Allows changes without a copy only for a copy by periods: there the time alone shows whether a row is copied already.
+ * @param stream null if none has begun @throws SluiceError BAD_FLAG
  */
 export function refuseInPart(
   stream: Pick<StreamRow, 'wishes' | 'birth'> | null,

@@ -1,4 +1,4 @@
-/** Whether the tables of the target are still those that the stream's position speaks of. */
+/** Checks that the tables of the target are still those to which the stream's position applies. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
@@ -10,13 +10,13 @@ import { isEmpty } from '../apply/find-held-rows.ts'
 import { changesSince, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
 
 /**
- * A table that was made anew, or emptied by somebody else, lacks rows that no change brings again.
+ * A table that was created again, or emptied by another program, lacks rows that no change brings again.
  * @param tables whose chunks are all there
  * @throws SluiceError STREAM_HALTED
  */
 export async function refuseOtherTarget(
   tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
-    /** This run has copied it, or made it: nothing was applied to it yet. */
+    /** This run has copied or created it: no change was applied to it yet. */
     readonly isCopied: boolean
   })[],
   { counts }: Pick<LaneRow, 'counts'>,
@@ -62,7 +62,10 @@ export async function refuseOtherTarget(
   )
 }
 
-/** Whether the target held a row for sure where the stream stands. What the copy has written is there as long as no change came; sums of both would count rows twice. */
+/**
+ * True if the target surely held a row at the stream's position. Copied rows are there as long as no change came;
+ * adding copied and changed rows would count rows twice.
+ */
 async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<boolean> {
   const sure = sureRows(counts)
   if (sure !== null) return sure > 0

@@ -1,4 +1,4 @@
-/** What stands between a stream and who takes its changes passes everything on but the changes. */
+/** Base of stream wrappers: passes on everything except the changes. */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
 

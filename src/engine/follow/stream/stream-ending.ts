@@ -1,4 +1,4 @@
-/** What a run that has followed a stream comes to. */
+/** Ending of a run that has applied a stream. */
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
@@ -17,11 +17,11 @@ type Followed = {
   readonly states: TableStates
   readonly changes: Pick<ChangeSource, 'text'>
   readonly alerts: Alerts | null
-  /** What could not be built beside the rows of a table; null where all was. */
+  /** Error of an index or constraint that could not be built; null if all were. */
   readonly unbuilt: SluiceError | null
 }
 
-/** @param copied how the copy of its tables ended */
+/** @param copied ending of the copy of its tables */
 export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEnd, followed: Followed): Ending {
   const { stream, to, states, changes, alerts, unbuilt } = followed
   const totals = {

@@ -1,4 +1,4 @@
-/** What was copied before a stream begins: changes that came between both are told by no stream. */
+/** Refuses rows copied before a stream begins: no stream reports the changes between copy and start. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
@@ -8,15 +8,12 @@ import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
 import type { StreamParts } from '../../copy/companion.ts'
 import { keyOf } from './followed-table.ts'
 
-/** Chunks of which rows are in the target, or may come there from a snapshot that is older than the stream. */
+/** Chunks with rows in the target, or with rows that may still be written from a snapshot older than the stream. */
 const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 
 type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
-/**
- * For a stream of which nothing is made yet.
- * @throws SluiceError PLAN_CHANGED where chunks of its tables were read before
- */
+/** For a stream without a slot yet. @throws SluiceError PLAN_CHANGED if chunks of its tables were read before */
 export async function refuseGap({ operation, planned, database, owner }: Parts): Promise<void> {
   const read: PlannedTable[] = []
   for (const table of planned.tables)
@@ -40,7 +37,7 @@ function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]):
   return 'begin again with --restart --on-existing replace-range, which also removes rows that the source does not have'
 }
 
-/** For a stream that begins anew, before it is noted: killed behind that, the next run finds no chunk that is older than it. */
+/** For a restart, before the stream is recorded: after a kill the next run finds no chunk older than the stream. */
 export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
   for (const table of planned.tables)
     await new ChunkLedger(database, keyOf(table, planned), owner).retireAll('restart', null)

@@ -1,4 +1,4 @@
-/** One program at a time follows a stream. */
+/** Takes a stream: one program at a time runs it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
@@ -11,9 +11,9 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 const LOOK_MS = 1000
 
 /**
- * Waits for the lease of a program on another machine; one on this machine that lives is not waited for.
- * @returns the fence
- * @throws SluiceError LEDGER_BUSY where a living program has it
+ * Waits for the lease of a program on another machine; does not wait for a running program on this machine.
+ * @returns the fencing token
+ * @throws SluiceError LEDGER_BUSY if a running program on this machine has it
  */
 export async function takeStream(ledger: StreamLedger, stream: string, run: CopyRun): Promise<number> {
   for (let told = false; ; told = true) {
@@ -36,8 +36,8 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
 }
 
 /**
- * Whatever others have read for the copy was read before: changes that came since may have been left out for it already, and the log that has them may be gone.
- * None of it is written from here on.
+ * Frees chunks that others have read for the copy before: later changes may have been left out for them already, and
+ * the log with these changes may be gone. None of these chunks is written from here on.
  */
 async function freeChunks(ledger: StreamLedger, stream: string, run: CopyRun): Promise<void> {
   const { database } = ledger

@@ -1,4 +1,4 @@
-/** Whether a stream is whole: what its source shows is compared with what was noted when it began. What may be missing halts it. */
+/** Compares the source with what was recorded when a stream began, and halts it if changes may be missing. */
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import { refuseElsewhere } from './follower.ts'
@@ -7,11 +7,11 @@ import type { Lanes } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 
 export class Wholeness {
-  /** Of the session that runs; null between two. */
+  /** Of the running session; null between two. */
   lane: Lanes | null = null
   readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #birth: StreamBirth
-  /** What a session before this one has learned of it, and may not have noted. */
+  /** False if an earlier session has learned something that it may not have recorded. */
   #isBirthNoted = true
   #isHalted = false
 
@@ -20,19 +20,19 @@ export class Wholeness {
     this.#birth = birth
   }
 
-  /** What the stream began with, and what has come to it since that takes nothing from it. */
+  /** Start data of the stream, with later changes that lose nothing. */
   get birth(): StreamBirth {
     return this.#birth
   }
 
   /**
-   * @returns false where only changes that are not applied yet can tell whether something was lost
+   * @returns false if only changes not applied yet can show whether something was lost
    * @throws SluiceError STREAM_HALTED, SLOT_LOST, STREAM_MOVED
    */
   async verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run, to } = this.#parts
     await refuseElsewhere(stream, this.#birth, changes, to, run)
-    // A batch that is committed between both looks would be ahead of what was read.
+    // A batch committed between the two reads would be ahead of the position read.
     await this.lane?.written()
     const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
@@ -51,7 +51,7 @@ export class Wholeness {
     return unclear.length === 0
   }
 
-  /** With the rows that wait, or before them: what is applied is never ahead of what is known of it. */
+  /** With the waiting rows, or before them: what is applied is never ahead of the recorded start data. */
   async #noteBirth(): Promise<void> {
     if (this.#isBirthNoted) return
     const { ledger, stream } = this.#parts
@@ -60,7 +60,7 @@ export class Wholeness {
     this.#isBirthNoted = this.lane === null || (await this.lane.note([statement]))
   }
 
-  /** A table is no longer what was planned, as the stream told: a look at the source says the same in more words, or more. */
+  /** Halts a stream that reported a changed table, after a check of the source, which usually gives more detail. */
   async reshaped({ message, where: table = '' }: SluiceError): Promise<never> {
     await this.verify()
     const { ledger, stream, changes } = this.#parts
@@ -68,7 +68,7 @@ export class Wholeness {
     return await this.#halt([{ code: 'TABLE_CHANGED', tables: [table], message, since: position }])
   }
 
-  /** A server that has no such slot may be another one: a look at it says so. */
+  /** A server without this slot may be another server: a check of the source finds that. */
   async explained(error: SluiceError): Promise<SluiceError> {
     if (this.#isHalted) return error
     try {

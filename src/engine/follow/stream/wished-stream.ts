@@ -1,6 +1,7 @@
 /**
- * The stream that a command goes on with, before anything is planned: what it follows is what stands in the ledger, whatever the patterns of the command name by
- * now. A table that was dropped or renamed at the source is looked for where it was, and halts the stream; one that is new there is not followed.
+ * Finds the stream that a command resumes, before anything is planned. The ledger says which tables it has, whatever
+ * the command's patterns match now. A table dropped or renamed at the source halts the stream; a new one is not
+ * replicated.
  */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Cdc } from '../../../model/follow/port.ts'
@@ -11,10 +12,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/streams.ts'
 
-/**
- * @param source its identity
- * @returns null where no stream that has not ended was begun with the same tables, or several were
- */
+/** @param source its identity @returns null if no active stream began with the same tables, or several did */
 export async function wishedStream(
   operation: CopyOperation,
   source: string,
@@ -45,13 +43,10 @@ function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 
   return JSON.stringify([tables.toSorted(), toSchema ?? null, toTable ?? null])
 }
 
-/**
- * What a stream was asked for, as its ledger has it: `follow RUN` does the same again.
- * @returns JSON without URLs, which may hold passwords
- */
+/** Options of a stream that `follow RUN` applies again. @returns JSON without URLs, which may hold passwords */
 export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
-  // A command of an alert may hold a secret.
+  // The command of an alert may contain a secret.
   const {
     until: _until,
     alert: _alert,
@@ -64,7 +59,7 @@ export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 
-/** The same of a stream whose triggers are to fire from now on. */
+/** The options with triggers fired from now on. */
 export function withFiring(wishes: string): string {
   const { follow, ...rest } = JSON.parse(wishes) as Partial<CopyOperation>
   return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })

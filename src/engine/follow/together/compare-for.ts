@@ -1,4 +1,4 @@
-/** Compares ranges of a stream that another worker has, as long as there are any. Nothing is proved by it: whoever has the stream adds the answers up. */
+/** Compares ranges for the worker that owns a stream. Proves nothing: the owner adds up the results. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -15,7 +15,7 @@ import { sidesAt } from '../compare/compare-moment.ts'
 import { answerOfRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
-/** How often it is asked whether the round still goes on: its snapshots keep VACUUM from rows that nobody needs. */
+/** How often to check that the round is still open: its snapshots keep VACUUM from removing dead rows. */
 const LOOK_MS = 1000
 
 export type CompareForParts = {
@@ -79,7 +79,7 @@ async function withRound(
       } catch (error) {
         await rounds.giveBack(round.id, claimed)
         if (signal.aborted) break
-        // Whoever has the stream meets the same, or it was a matter of this host.
+        // The owner of the stream meets the same error, or it was specific to this host.
         const message = `a range is left to whoever has the stream: ${errorLine(asSluiceError(error).info())}`
         emit({ type: 'log', level: 'note', message })
         break

@@ -1,6 +1,7 @@
 /**
- * A round whose ranges other workers compare, too: each under the snapshots of whoever has the stream, so that an answer is the same whoever gives it. What nobody
- * takes, gives back or loses is compared here, so the round ends without any of them.
+ * A comparison round whose ranges other workers compare, too. All use the snapshots of the stream's owner, so every
+ * program gets the same result. Ranges that no worker takes, or that come back, are compared here: the round ends
+ * without any of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
@@ -20,14 +21,14 @@ import type { Moment } from '../compare/moment.ts'
 import { answerOfRange, TableAnswer } from '../compare/range-answer.ts'
 import { RoundLedger, type ProofRange } from './rounds.ts'
 
-/** How often the ledger is asked for answers while only others compare, ms. */
+/** Interval (ms) at which the ledger is queried for results while only others compare. */
 const LOOK_MS = 200
-/** Ranges that can be shared. */
+/** Fewest ranges that are shared. */
 const FEWEST = 2
-/** What is done within this time is not worth programs elsewhere, ms. */
+/** Other programs are called only after this time (ms): a shorter round is not worth it. */
 const ALONE_MS = 1000
 
-/** @property stream its id @property sharedRun the same for all who share the round @property call asks workers to compare with this program */
+/** @property sharedRun the same for all programs of the round @property call asks workers to join */
 export type SharedProof = {
   readonly database: LedgerDatabase
   readonly owner: Owner
@@ -36,10 +37,7 @@ export type SharedProof = {
   readonly call: () => void
 }
 
-/**
- * As `compareMoment`, with whoever comes.
- * @throws what the stores and the ledger throw; where the signal is aborted, its reason
- */
+/** As `compareMoment`, with other workers. @throws what stores and ledger throw, or the reason of the signal */
 export async function compareTogether(
   tables: NumberedTables,
   moment: Moment,
@@ -67,12 +65,12 @@ export async function compareTogether(
   } finally {
     clearTimeout(calling)
     clearInterval(heart)
-    // Where the ledger is away, the next round or the next owner removes it.
+    // If the ledger is unavailable, the next round or the next owner removes it.
     await rounds.end(stream).catch(() => undefined)
   }
 }
 
-/** All ranges of all tables; as many as there are, because a range is some hundred thousand rows. */
+/** All ranges of all tables, without a limit: a range is some hundred thousand rows. */
 async function cut(tables: NumberedTables, moment: Moment, signal: AbortSignal): Promise<readonly ProofRange[]> {
   const ranges: ProofRange[] = []
   for (const [table, [, followed]] of tables.entries()) {
@@ -89,7 +87,7 @@ class Comparing {
   readonly #rounds: RoundLedger
   readonly #round: string
   readonly #answers: readonly TableAnswer[]
-  /** Ranges of each table without an answer. */
+  /** Ranges of each table without a result. */
   readonly #open: number[]
   readonly #elsewhere: number[]
   readonly #progress = new Map<number, DiffProgress>()
@@ -128,7 +126,7 @@ class Comparing {
         if (followed === undefined) throw new Error(`a round has no table ${table}`)
         const sides = sidesAt(followed, this.#moment, signal)
         const answer = await answerOfRange(sides, range, await this.#progressOf(table))
-        // What was taken from this program meanwhile is answered by somebody else.
+        // If the range was taken from this program meanwhile, another one answers it.
         await this.#rounds.answer(this.#round, claimed, answer)
       }
       const left = await this.#rounds.left(this.#round)
@@ -138,7 +136,7 @@ class Comparing {
     return this.#compared.toSorted((one, other) => one.table - other.table)
   }
 
-  /** What was answered since, by whomever. */
+  /** Takes all results that are new since the last call. */
   async #take(): Promise<void> {
     for (const { no, table, isOwn, answer } of await this.#rounds.answers(this.#round, this.#known)) {
       this.#known.add(no)

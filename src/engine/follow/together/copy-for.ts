@@ -1,6 +1,7 @@
 /**
- * Copies chunks of a stream's tables for the worker that has the stream, as long as that copies. Each chunk is read under a look of this program's own: the stream
- * has begun, so whatever changes behind any look comes in it. Nothing of a table is ended here.
+ * Copies chunks of a stream's tables for the worker that owns the stream, as long as that one copies. Each chunk is
+ * read in a snapshot of this program: the stream has begun, so it contains every change after any snapshot. No table is
+ * finished here.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { errorLine, type SluiceError } from '../../../shared/errors.ts'
@@ -39,16 +40,17 @@ import { StreamLedger, streamFence } from '../../copy/ledger/streams.ts'
 import { followedTables } from '../stream/wished-stream.ts'
 import { SharedCopies, type SharedCopy } from './shared-copies.ts'
 
-/** More can be asked for while it runs, up to so many. */
+/** Upper limit of a later steering request for workers. */
 const MOST_WORKERS = 64
 
 /** Chunks and rows that this program has copied. */
 export type Copied = { readonly chunks: number; readonly rows: bigint }
 
 /**
- * @param sharedRun the same for all who share the run
- * @returns at once where nobody copies
- * @throws SluiceError LEASE_LOST where another program has taken the stream: it may be copied for that one; CONNECT_FAILED, and what the ledger throws
+ * @param sharedRun the same for all programs of the run
+ * @returns at once if no program copies
+ * @throws SluiceError LEASE_LOST if another program has taken the stream: it may be copied for that one;
+ * CONNECT_FAILED, and what the ledger throws
  */
 export async function copyFor(operation: CopyOperation, sharedRun: string, given: CopyRun): Promise<Copied> {
   let [chunks, rows] = [0, 0n]
@@ -107,9 +109,9 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const { changes } = sidesOf(planned, cdcOf(stream, undefined))
   if (stream.birth === null) return
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
-  // What is wrong with the stream is told by whoever has it; here it is only known from now on which one is meant.
+  // The stream's owner reports its faults; here the call only selects the stream for what follows.
   await changes.verify(stream.birth, [], changes.position(position), signal)
-  // As for whoever has the stream: what a look shows is on the disk of the source.
+  // As for the stream's owner: what a snapshot shows is on the disk of the source.
   views.settle = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   await runs.start(
@@ -130,7 +132,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const shared = new SharedTables(database, parts.sharedRun)
   const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
   const around: Surroundings = {
-    // Whoever has the stream counts what others have copied, and begins anew where that is asked for.
+    // The stream's owner counts what others have copied, and does a restart.
     operation: { ...operation, noLook: true, restart: false },
     run,
     views,
@@ -184,7 +186,7 @@ function tellLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
   }
 }
 
-/** The plan under which whoever has the stream copies. */
+/** The plan under which the stream's owner copies. */
 async function planOf(
   { stream }: SharedCopy,
   { operation, run, from, to, database }: Parts,
@@ -200,7 +202,7 @@ async function planOf(
   return await asBegun(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
 }
 
-/** Tables of which chunks can be taken here: not those that are read in blocks, which mean something in the view of one program only. */
+/** Tables whose chunks can be taken here; not those read in blocks, which are valid in the view of one program only. */
 async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Surroundings): Promise<TableRun[]> {
   const { database, owner, runs } = around
   const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
@@ -215,7 +217,7 @@ async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Sur
   return tables
 }
 
-/** A plan that changes under a stream is a matter of whoever has it; that nobody can go on is one of this program, too. */
+/** Leaves a changed plan to the stream's owner; a lost lease ends this program, too. */
 function refuseChanged(error: SluiceError): void {
   if (error.code === 'LEASE_LOST') throw error
 }

@@ -1,6 +1,7 @@
 /**
- * A round of comparisons that several programs share: its snapshots and its ranges in the ledger of the target. Whoever has the stream holds the snapshots, begins
- * the round and ends it; the others take ranges under a lease. An answer of somebody whose lease was over counts for nothing, though it would be the same.
+ * A comparison round that several programs share: its snapshots and ranges are in the target's ledger. The stream's
+ * owner holds the snapshots, and begins and ends the round; the others take ranges under a lease. A result counts only
+ * if its range was not taken again after the lease expired, although both results would be equal.
  */
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
@@ -15,18 +16,18 @@ import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
 import type { RangeAnswer } from '../compare/range-answer.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 
-/** Ranges of one INSERT. */
+/** Ranges per INSERT. */
 const AT_ONCE = 200
-/** Others leave a range alone that was begun so often: whoever has the stream takes it, and says what is wrong with it. */
+/** After this many attempts other programs leave a range to the stream's owner, which reports what is wrong with it. */
 export const TRIES = 2
 
 /** What a comparison needs to know of a table. */
 type ComparedTable = Pick<FollowTable, 'plan' | 'targetWhere'>
 
-/** Stands for a whole number that JSON has no type for. No name of a column option or a setting begins like that. */
+/** Marks a bigint, for which JSON has no type. No column option or setting has a name that begins like that. */
 const INTEGER = '$integer'
 
-/** A round as somebody elsewhere finds it. @property sourceSnapshot @property targetSnapshot as `SourceView.exported` has them */
+/** A round as other programs find it. @property sourceSnapshot @property targetSnapshot as in `SourceView.exported` */
 export type SharedRound = {
   readonly id: string
   readonly sourceSnapshot: string
@@ -34,7 +35,7 @@ export type SharedRound = {
   readonly tables: readonly ComparedTable[]
 }
 
-/** Tables of a stream as text, so that a program elsewhere compares the same columns by the same conditions. */
+/** Tables of a stream as text, so that other programs compare the same columns under the same conditions. */
 function tablesText(tables: readonly ComparedTable[]): string {
   const kept = tables.map(({ plan, targetWhere }) => ({ plan, targetWhere }))
   return JSON.stringify(kept, (_name, value: unknown) =>
@@ -59,7 +60,7 @@ export type AnsweredRange = {
   readonly answer: RangeAnswer
 }
 
-/** Values of so many rows are told of each range; of the others the key says which are to be read again. */
+/** Rows per range that are reported with values; for the others the key is enough to read them again. */
 const WITH_VALUES = 100
 
 export class RoundLedger {
@@ -78,7 +79,7 @@ export class RoundLedger {
     this.#skipLocked = skipLocked
   }
 
-  /** Begins a round in place of whatever a program before has left of one. @param sharedRun the same for all who share it @returns its id */
+  /** Begins a round, replacing any other. @param sharedRun the same for all programs that share it @returns its id */
   async begin(stream: string, sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
     for (const name of ['migration_proof_ranges', 'migration_proof_rounds'] as const)
       await makeLateTable(this.#database, name)
@@ -102,12 +103,12 @@ export class RoundLedger {
     return id
   }
 
-  /** Nobody takes anything of it any more, and what is under way counts for nothing. */
+  /** No program takes a range after that, and pending results are discarded. */
   async end(stream: string): Promise<void> {
     await this.#database.batch(removed(stream))
   }
 
-  /** @returns null where none goes on */
+  /** @returns null if no round is open */
   async standing(sharedRun: string): Promise<SharedRound | null> {
     try {
       const [row] = await this.#database.all(
@@ -128,7 +129,7 @@ export class RoundLedger {
     }
   }
 
-  /** Whether a round still goes on. */
+  /** True if a round is still open. */
   async isOpen(round: string): Promise<boolean> {
     const rows = await this.#database.all('SELECT 1 FROM migration_proof_rounds WHERE round_id = ?', [round])
     return rows.length > 0
@@ -148,7 +149,7 @@ export class RoundLedger {
     }
   }
 
-  /** Takes the next range that nobody has. @param tries leaves those alone that were begun so often @returns null where there is none */
+  /** Takes the next free range. @param tries skips ranges with as many attempts @returns null if there is none */
   async claim(round: string, tries: number | null): Promise<ClaimedRange | null> {
     const claim = randomUUID()
     const taken = this.#lease.taken(this.#owner)
@@ -171,7 +172,7 @@ export class RoundLedger {
     return { no: Number(row[0]), table: Number(row[1]), range: JSON.parse(String(row[2])) as Range, claim }
   }
 
-  /** @returns false where the round is over, or somebody else has the range by now */
+  /** @returns false if the round is over, or another program has the range by now */
   async answer(round: string, { no, claim }: ClaimedRange, answer: RangeAnswer): Promise<boolean> {
     const [, rows = []] = await this.#database.batch([
       {
@@ -187,7 +188,7 @@ export class RoundLedger {
     return rows.length > 0
   }
 
-  /** Somebody else may take it. */
+  /** Lets another program take the range. */
   async giveBack(round: string, { no, claim }: ClaimedRange): Promise<void> {
     await this.#database.batch([
       {
@@ -197,7 +198,7 @@ export class RoundLedger {
     ])
   }
 
-  /** All that this owner holds stays its own. */
+  /** Extends the leases of all ranges that this owner holds. */
   async renew(round: string): Promise<void> {
     const { sql, parameters } = this.#lease.renewed
     await this.#database.batch([
@@ -208,7 +209,7 @@ export class RoundLedger {
     ])
   }
 
-  /** Ranges of owners who have ended for sure are given back, before their leases are over. @returns ranges that are not answered */
+  /** Frees ranges of owners known to have ended, before their leases expire. @returns ranges without a result */
   async left(round: string): Promise<number> {
     const rows = await this.#database.all(
       `SELECT ${ownerColumns(LEASE_COLUMNS).join(', ')}, status FROM migration_proof_ranges WHERE round_id = ? AND status <> 'done'`,
@@ -230,7 +231,7 @@ export class RoundLedger {
     return rows.length
   }
 
-  /** Answers behind a number of ranges that are known already, in the order of their numbers. @param known numbers that are left out */
+  /** New results, by range number. @param known range numbers that are left out */
   async answers(round: string, known: ReadonlySet<number>): Promise<readonly AnsweredRange[]> {
     const numbers = await this.#database.all(
       `SELECT range_no FROM migration_proof_ranges WHERE round_id = ? AND status = 'done' ORDER BY range_no`,
@@ -256,7 +257,7 @@ export class RoundLedger {
   }
 }
 
-/** What a range came to as text, for whoever has asked for it. */
+/** Result of a range as text, for the stream's owner. */
 function answerText({ rows, targetRows, differences, ...rest }: RangeAnswer): string {
   return JSON.stringify({
     rows: rows.toString(),

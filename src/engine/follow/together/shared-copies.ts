@@ -1,13 +1,13 @@
-/** First copies of streams that several programs make: as long as whoever has the stream copies, others of its run may take chunks, too. */
+/** First copies that several programs share: while the stream's owner copies, others of its run may take chunks. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-/** @property fence of the stream: nobody takes chunks once another program has it */
+/** @property fence fencing token of the stream: no chunk is taken once another program owns it */
 export type SharedCopy = { readonly stream: string; readonly fence: number }
 
-/** What is done within this time is not worth programs elsewhere, ms. */
+/** Other programs are called only after this time (ms): a shorter copy is not worth it. */
 const ALONE_MS = 1000
 
 export class SharedCopies {
@@ -17,7 +17,10 @@ export class SharedCopies {
     this.#database = database
   }
 
-  /** All tables are cut into chunks, and every look at the source from here on shows what the stream has left out. @param sharedRun the same for all who share it */
+  /**
+   * Call it when all tables are cut into chunks, and every new snapshot of the source shows what the stream has left
+   * out. @param sharedRun the same for all who share it
+   */
   async begin({ stream, fence }: SharedCopy, sharedRun: string, runId: bigint): Promise<void> {
     await makeLateTable(this.#database, 'migration_shared_copies')
     const { now } = ledgerDialect(this.#database.dialect)
@@ -30,7 +33,7 @@ export class SharedCopies {
     ])
   }
 
-  /** @returns null where none goes on */
+  /** @returns null if none is open */
   async standing(sharedRun: string): Promise<SharedCopy | null> {
     try {
       const [row] = await this.#database.all(
@@ -55,11 +58,7 @@ const removed = (stream: string): { readonly sql: string; readonly parameters: r
   parameters: [stream],
 })
 
-/**
- * Whoever has a stream lets others copy with it.
- * @param call asks other workers to come
- * @param body copies all that is left, whoever comes
- */
+/** Lets other programs copy. @param call asks workers to join @param body copies everything left, also without them */
 export async function whileShared(
   copy: SharedCopy,
   {
@@ -82,7 +81,7 @@ export async function whileShared(
     await body()
   } finally {
     clearTimeout(calling)
-    // Where the ledger is away: nobody finds chunks by it, and the next copy of the stream takes its place.
+    // If the ledger is unavailable: the entry offers no chunks any more, and the next copy of the stream replaces it.
     await copies.end(copy.stream).catch(() => undefined)
   }
 }

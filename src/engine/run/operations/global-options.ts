@@ -1,17 +1,17 @@
-/** Options that every command takes. They stand apart, as `pages.ts` does, so that `sluice --help` loads nothing else. */
+/** Options that every command takes. A file of its own, like `pages.ts`, so that `sluice --help` loads nothing else. */
 import type { Option } from './option.ts'
 
 export type GlobalOption = Option & {
-  /** What stands behind the flag on the page, such as ` URL` or `=WHEN`. */
+  /** Text after the flag on the page, such as ` URL` or `=WHEN`. */
   readonly value?: string
-  /** The value may be left out. */
+  /** The value is optional. */
   readonly bare?: true
 }
 
-/** Workers that may share a run, and how many do where nothing is said. */
+/** Limits and default of the number of workers that share a run. */
 export const SLOTS = { least: 1, most: 1000, fallback: 4 } as const
 
-/** In the order of the page. `no-NAME` turns off what is on where nothing is said. */
+/** In the order of the page. `no-NAME` turns off what is on by default. */
 export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   {
     name: 'database-url',
@@ -129,7 +129,7 @@ export function shownFlag({ name, alias, value = '' }: GlobalOption): string {
   return `${alias === undefined ? '' : `-${alias}, `}--${name}${value}`
 }
 
-/** Whether a value has to follow. */
+/** True if a value must follow. */
 export function needsValue({ type, bare }: GlobalOption): boolean {
   return type !== 'flag' && bare !== true
 }

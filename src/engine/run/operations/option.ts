@@ -34,14 +34,12 @@ export type Option = {
   readonly default?: string | number | boolean
   /** Effective value if neither flag nor config file sets an option whose absence differs from any given value. */
   readonly fallback?: string | number | boolean
-  /** The same in words, where it is no one value. */
+  /** The same in words, if it is not a single value. */
   readonly shown?: string
   /** Whether the config file may set it under this name: `default` of the flag; `shown`: read by the command itself. */
   readonly config?: 'default' | 'shown'
   readonly required?: true
-  /**
-   * The config file may set it: as the `default`; or it is `shown` in the help only, and the command reads it itself.
-   */
+  /** Heading above the option in the help. */
   readonly group?: string
   readonly hidden?: true
   /** Its value may be personal data: a printed command has a shell variable in its place. */
@@ -62,7 +60,7 @@ export function inGroup(group: string, options: readonly Option[]): readonly Opt
 export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]
-  /** Names of the options that people use first, at most ten; needed where a command has more. `--help=all` shows the rest. */
+  /** Options that people use first, at most ten; required if a command has more. `--help=all` shows the rest. */
   readonly first?: readonly string[]
   /** One paragraph below the options. */
   readonly epilogue?: string

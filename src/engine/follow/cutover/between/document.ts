@@ -1,9 +1,9 @@
-/** What the ledger keeps of a switch between two databases: whatever a program has to know that goes on with it. */
+/** State of a cutover between two databases in the ledger: everything that a program needs to resume it. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ReverseStream } from '../switch-ledger.ts'
 
-/** One of both databases. */
+/** One of the two databases. */
 export type Place = { readonly database: string; readonly identity: string; readonly table: TableName }
 
 export type BetweenDocument = {
@@ -12,26 +12,26 @@ export type BetweenDocument = {
   readonly turn: number
   readonly closes: Place
   readonly opens: Place
-  /** By which the table of the source is closed; from `closing` on. */
+  /** Token under which the table of the source is closed; set from `closing` on. */
   readonly token?: string
-  /** Up to which the stream is applied; from `closed` on. */
+  /** Position up to which the stream is applied; set from `closed` on. */
   readonly fence?: string
   readonly sessionsEnded?: readonly string[]
-  /** The stream that goes the other way; from `proved` on. It is noted in the ledger of the closed database once the other one is open. */
+  /** The reverse stream; set from `proved` on. The closed database's ledger gets it once the other one is open. */
   readonly reverse?: ReverseStream
-  /** As the table of the target was when it was proved. */
+  /** Schema fingerprint of the target's table at its proof. */
   readonly mark?: string
   readonly proof?: { readonly position: string; readonly rows: string; readonly touched: string }
-  /** Gates, findings, and who did it. */
+  /** Cutover checks, findings, and the user. */
   readonly about?: unknown
 }
 
-/** The format stands first: by it the ledger tells these documents from others. */
+/** The format comes first: the ledger recognises these documents by it. */
 export function documentText(document: Omit<BetweenDocument, 'format' | 'version'>): string {
   return JSON.stringify({ format: 'sluice-cutover-between', version: 1, ...document })
 }
 
-/** @throws SluiceError LEDGER_DAMAGED for none */
+/** @throws SluiceError LEDGER_DAMAGED if there is none */
 export function documentOf(text: string | null): BetweenDocument {
   if (text === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a switch without its document')
   return JSON.parse(text) as BetweenDocument

@@ -1,4 +1,4 @@
-/** One of both databases of a switch, with what its ledger knows. */
+/** One of the two databases of a cutover, with its ledger. */
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
 import type { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { SwitchLedger } from '../switch-ledger.ts'

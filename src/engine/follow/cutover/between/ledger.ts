@@ -1,6 +1,6 @@
 /**
- * Steps of a switch between two databases, in the ledger of the one that is opened. Each step moves one row on by what it was before, while the program has the stream:
- * so two programs never go on from the same step.
+ * Steps of a cutover between two databases, in the ledger of the database that is opened. Each step updates one row
+ * only from its expected status, while the program owns the stream. So two programs never continue from the same step.
  */
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
@@ -9,11 +9,11 @@ import type { Owner } from '../../../copy/ledger/owner.ts'
 import type { ComingSwitch } from '../switch-ledger.ts'
 import type { SwitchStatus } from '../switch-row.ts'
 
-/** A stream that this program has. */
+/** A stream that this program owns. */
 export type HeldStream = { readonly stream: string; readonly fence: number }
 
 export type ProvedFacts = {
-  /** Up to which the stream before is applied, and from which the reverse one tells. */
+  /** Position up to which the stream that ends is applied; the reverse stream starts at `reversePosition`. */
   readonly position: string
   readonly reversePosition: string
   readonly tries: number
@@ -34,14 +34,14 @@ export class BetweenLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Null where there is no such switch. */
+  /** Null if there is no such cutover. */
   async standing(id: string): Promise<{ readonly status: SwitchStatus; readonly document: string | null } | null> {
     const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
     if (row === undefined) return null
     return { status: String(row[0]) as SwitchStatus, document: row[1] == null ? null : String(row[1]) }
   }
 
-  /** Notes it before anything is made for it, by the program that has its stream. */
+  /** Records the cutover before anything is created for it; called by the owner of its stream. */
   async begin(coming: ComingSwitch, document: string): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
     const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
@@ -70,12 +70,12 @@ export class BetweenLedger {
     ])
   }
 
-  /** Before the table of the source is closed. @returns false where another program goes on with it */
+  /** Called before the table of the source is closed. @returns false if another program continues the cutover */
   closing(id: string, held: HeldStream, document: string): Promise<boolean> {
     return this.#moved(id, held, 'preparing', 'closing', document, [])
   }
 
-  /** @param fence up to which the stream is to be applied @returns as `closing` */
+  /** @param fence position up to which the stream must be applied @returns as `closing` */
   closed(id: string, held: HeldStream, document: string, fence: string): Promise<boolean> {
     return this.#moved(id, held, 'closing', 'closed', document, [['log_position', fence]])
   }
@@ -92,9 +92,9 @@ export class BetweenLedger {
   }
 
   /**
-   * It does not happen this time: from here on nobody opens the target by what was proved, and the source may be opened.
-   * @param to `preparing` where it is tried again
-   * @returns what the row says now: the step that was asked for, or `switched` and what comes behind it
+   * Withdraws the attempt: after this no program opens the target from its proof, and the source may be opened.
+   * @param to `preparing` if another attempt follows
+   * @returns status of the row after that: the requested one, or `switched` and later ones
    */
   async withdraw(id: string, held: HeldStream, to: 'preparing' | 'given up'): Promise<SwitchStatus> {
     const { sql, parameters } = this.#isHeld(held, 'in whatever state')
@@ -109,7 +109,7 @@ export class BetweenLedger {
     return String(rows?.[0]?.[0] ?? 'given up') as SwitchStatus
   }
 
-  /** For the transaction that opens the target: the switch has happened, and the stream before has ended. */
+  /** For the transaction that opens the target: marks the cutover as done and its stream as ended. */
   opening(id: string, held: HeldStream): Closing {
     const { sql, parameters } = this.#isHeld(held)
     const now = this.#now
@@ -141,13 +141,13 @@ export class BetweenLedger {
     await this.#database.batch([{ sql, parameters: [id] }])
   }
 
-  /** Nothing of the stream before is left, and the reverse one is noted where it belongs. */
+  /** Everything of the earlier stream is removed, and the reverse stream is in its own ledger. */
   async done(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status IN ('switched', 'announced')`
     await this.#database.batch([{ sql, parameters: [id] }])
   }
 
-  /** How long writers were kept out, once that is known, ms. */
+  /** How long writers were blocked, ms; set once it is known. */
   async noteWait(id: string, pauseMs: number): Promise<void> {
     const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
     await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
@@ -170,11 +170,11 @@ export class BetweenLedger {
       },
       { sql: 'SELECT status, document FROM migration_switches WHERE switch_id = ?', parameters: [id] },
     ])
-    // A batch may run twice: the second time the row has moved already. The document names the try.
+    // A batch may run twice, and the second time the row has already moved. The document identifies the attempt.
     return rows?.[0]?.[0] === to && rows[0][1] === document
   }
 
-  /** A stream that was halted or ended meanwhile opens no target, and its source all the same. */
+  /** A stream that was halted or ended meanwhile must not open the target; the source may be opened in any state. */
   #isHeld({ stream, fence }: HeldStream, state: 'active' | 'in whatever state' = 'active'): Statement {
     const isActive = state === 'active' ? ` AND s.status = 'active'` : ''
     return {

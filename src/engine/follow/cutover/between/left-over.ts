@@ -1,4 +1,4 @@
-/** What a killed program has left of a switch between two databases: it is gone on with, or taken back. */
+/** Resumes or undoes a cutover between two databases whose program was killed. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../stream/end-stream.ts'
@@ -6,14 +6,14 @@ import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
 
-/** How long the removal of what was made may take, ms. */
+/** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
 /**
- * Opens the source of a switch that was not proved, and the target of one that was, where the source is still closed.
- * @param forward whether the command goes where the switch was going
- * @returns whether the target is open now
- * @throws SluiceError LEDGER_BUSY where a living program makes it
+ * Opens the target if both sides were proved equal and the source is still closed; otherwise opens the source.
+ * @param forward true if the command has the direction of the cutover
+ * @returns true if the target is open now
+ * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
  */
 export async function settleLeft(
   between: Between,
@@ -65,7 +65,7 @@ export async function settleLeft(
   }
 }
 
-/** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
+/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
 export async function givenUp(
   { opens, stream, family }: Between,
   { closing, opening, back }: AbleEnds,
@@ -78,14 +78,14 @@ export async function givenUp(
   try {
     const standing = await opens.steps.standing(id)
     if (standing === null) return
-    // First the ledger, so that nobody opens the target any more; then the source.
+    // First the ledger, so that no program opens the target any more; then the source.
     if ((await opens.steps.withdraw(id, { stream: stream.id, fence }, 'given up')) !== 'given up') return
     const { token, closes, opens: to } = documentOf(standing.document)
     if (token !== undefined) {
       await closing.release(closes.table, token, signal)
       await closing.tidy(closes.table, signal)
     }
-    // From the second turn on the target was closed by the turn before, and stays so.
+    // From the second turn on the previous turn closed the target, and it stays closed.
     if (family.turns.length === 0) {
       await opening.release(to.table, `target_${id}`, signal)
       await opening.tidy(to.table, signal)

@@ -1,4 +1,4 @@
-/** What has to hold before a switch between two databases, as far as it can be looked at before the stream goes on. */
+/** Requirements of a cutover between two databases that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { asSluiceError, type ErrorCode } from '../../../../shared/errors.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
@@ -17,12 +17,12 @@ export type BetweenReady = {
   readonly to: TableName
   readonly key: TableKey
   readonly identity: readonly string[]
-  /** The copy that goes on afterwards. */
+  /** The copy operation after the cutover. */
   readonly reverse: CopyOperation
   /** The table that is opened, as the source of the reverse stream. */
   readonly taken: FollowedTable
   readonly findings: readonly SwitchFinding[]
-  /** What the way back is refused for as both sides stand, and what opens it; null where nothing keeps it closed. */
+  /** Why the way back would be refused now, and what helps; null if it would not be. */
   readonly shut: ShutWay | null
   /** Sign-off that it relies on; null without one. */
   readonly signOff: string | null
@@ -36,10 +36,7 @@ export type BetweenWishes = {
   readonly keepSessions: boolean
 }
 
-/**
- * @param copy the copy of the stream that goes on
- * @throws SluiceError with the first gate that is shut; all of them are told
- */
+/** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function betweenReady(
   { closes, opens, stream, family }: Between,
   able: AbleEnds,
@@ -103,7 +100,7 @@ export async function betweenReady(
   }
 }
 
-/** What is said before the switch, and behind it. */
+/** Warning before and after the cutover. */
 export function noWayBack({ why, hint }: ShutWay): { readonly message: string; readonly hint: string } {
   return { message: `the cut-over can be made, and the way back is refused while ${why}`, hint }
 }
@@ -118,7 +115,7 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   }
 }
 
-/** How many sessions may be ended, and whether this role may do it. */
+/** How many sessions may be terminated, and whether this role is allowed to. */
 async function sessionsGate(
   { closing }: AbleEnds,
   from: TableName,

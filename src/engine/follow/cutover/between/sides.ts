@@ -1,4 +1,4 @@
-/** Both databases of a switch: the stream that goes on reads from the one that is closed, and its ledger is in the one that is opened. */
+/** Both databases of a cutover: the stream reads from the closed one, and its ledger is in the opened one. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
@@ -20,16 +20,16 @@ import { BetweenLedger } from './ledger.ts'
 import { finishUnnoted } from './unnoted.ts'
 
 export type Between = AsyncDisposable & {
-  /** Has the writers until the switch; the stream reads from it. */
+  /** Has the writers until the cutover; the stream reads from it. */
   readonly closes: End
-  /** Has them afterwards; its ledger has the stream. */
+  /** Has the writers afterwards; its ledger holds the stream. */
   readonly opens: End
   readonly family: Family
-  /** The stream that goes on. */
+  /** The stream that ends with the cutover. */
   readonly stream: StreamRow
 }
 
-/** What both stores can. */
+/** Capabilities of both stores. */
 export type AbleEnds = {
   readonly closing: SwitchSide
   readonly opening: SwitchSide
@@ -39,9 +39,10 @@ export type AbleEnds = {
 }
 
 /**
- * @param urls of both databases, in any order: which is which, the streams say. The stream's own word counts for the second one where it is absent
- * @returns null where the stream stays within one database, or nobody knows it
- * @throws SluiceError CONNECT_FAILED, PLAN_CHANGED where the databases are others than those of the stream
+ * @param urls of both databases, in any order: the streams define their roles. Without `from`, the source that the
+ * stream has stored is used.
+ * @returns null if the stream stays within one database, or is unknown
+ * @throws SluiceError CONNECT_FAILED, PLAN_CHANGED if these are not the databases of the stream
  */
 export async function betweenOf(
   urls: { readonly to: string; readonly from?: string },
@@ -55,7 +56,7 @@ export async function betweenOf(
   const opened = async (side: 'source' | 'target', url: string): Promise<End> => {
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
-    // Of a system whose tables do not move nothing more is opened.
+    // Do not open more of a system whose tables cannot be cut over.
     if (side === 'source' && store.switchSide === undefined) throw cannotMove(stream, store, store)
     const database = await onSide(side, () => store.ledger())
     open.push(database)
@@ -85,7 +86,7 @@ export async function betweenOf(
     }
     const from = await opened('source', otherUrl)
     const known = named ?? (await namedIn(from.database, stream))
-    // The source may be the one whose ledger has it, where its writers came from the target before.
+    // The ledger of the source may hold the stream, if the target was the writers' database before.
     if (known === null) {
       const what = `stream ${stream} is`
       await refuseKnownElsewhere(
@@ -110,7 +111,7 @@ export async function betweenOf(
   }
 }
 
-/** The newest stream between both databases, and which of them it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
+/** The newest stream, and the database that it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
 async function newestOf(stream: string, from: End, to: End): Promise<Omit<Between, keyof AsyncDisposable>> {
   const family = familyOf([...(await from.switches.all()), ...(await to.switches.all())], stream)
   for (const [opens, closes] of [
@@ -118,7 +119,7 @@ async function newestOf(stream: string, from: End, to: End): Promise<Omit<Betwee
     [from, to],
   ] as const) {
     const newest = await streamNamed(opens.database, family.newest)
-    // A run that made a switch has the number of the reverse stream, and its row in the ledger of the stream before.
+    // A run that made a cutover has the id of the reverse stream, and its row in the ledger of the earlier stream.
     if (newest?.id !== family.newest) continue
     if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
     return { closes, opens, family, stream: newest }
@@ -127,7 +128,7 @@ async function newestOf(stream: string, from: End, to: End): Promise<Omit<Betwee
   throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 
-/** @throws SluiceError NOT_SWITCHABLE where a table cannot move between these databases */
+/** @throws SluiceError NOT_SWITCHABLE if a table cannot move between these databases */
 export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
   const no = (message: string, reason: string, hint: string): SluiceError =>
     new SluiceError('NOT_SWITCHABLE', message, { where: opens.store.label, reason, hint })
@@ -154,7 +155,7 @@ function cannotMove(stream: string, { label, system }: CopyStore, other: CopySto
   })
 }
 
-/** A stream of this ledger, or the one before it where this ledger has only the switch that led to it. */
+/** A stream of this ledger; if the ledger has only the cutover that led to it, the stream before. */
 async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   const own = await streamNamed(database, id)
   if (own !== null) return own

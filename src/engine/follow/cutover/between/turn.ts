@@ -1,7 +1,8 @@
 /**
- * One switch between two databases, from the stream's point of view: closes the source, lets the stream catch up, compares what was touched on both sides, and opens
- * the target. A try that takes too long opens the source again. Never are both sides open: the row of the ledger is what is asked, and the target is opened in the
- * transaction that moves it on.
+ * One cutover between two databases, called by the stream's loop: closes the source, lets the stream catch up, compares
+ * the rows changed meanwhile on both sides, and opens the target. An attempt that takes too long opens the source
+ * again. Both sides are never open together: the ledger's row decides, and the target is opened in the transaction that
+ * updates this row.
  */
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { Clock } from '../../../../shared/clock.ts'
@@ -19,13 +20,13 @@ import { hasSwitched } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import type { BetweenLedger, HeldStream } from './ledger.ts'
 
-/** One try for the lock of the source, at most, ms: writers wait behind it. */
+/** Longest wait for the source's lock in one attempt, ms: writers queue behind it. */
 const LOCK_MS = 300
-/** Part of the budget that closing the source may take. */
+/** Share of the pause budget that closing the source may take. */
 const CLOSE_SHARE = 0.6
-/** A try waits so long for changes at a time, ms. */
+/** Longest single wait for changes during an attempt, ms. */
 const NEXT_MS = 20
-/** Longest that opening the source again may take, ms. */
+/** Timeout for opening the source again, ms. */
 const REOPEN_MS = 10_000
 
 export type BetweenParts = {
@@ -36,19 +37,19 @@ export type BetweenParts = {
   readonly opening: SwitchSide
   readonly from: TableName
   readonly to: TableName
-  /** Columns by which the stream names rows: both tables have them. */
+  /** Row key columns of the stream: both tables have them. */
   readonly identity: readonly string[]
   readonly changes: ChangeSource
   /** Of the target: the reverse stream. */
   readonly back: ChangeSource
   readonly steps: BetweenLedger
-  /** Notes the switch, before anything is made for it. */
+  /** Records the cutover before anything is created for it. */
   readonly begin: () => Promise<void>
-  /** What a statement is told that a closed side refuses. */
+  /** Error texts for statements that a closed side refuses. */
   readonly says: { readonly source: Says; readonly target: Says }
   readonly wayBack: () => MadeStream | null
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Looks again at what may have changed in the ledger since the run began. */
+  /** Reads again what may have changed in the ledger since the run began. */
   readonly look: () => Promise<void>
   readonly document: (facts: DocumentFacts) => string
   readonly gates: Gates
@@ -84,15 +85,15 @@ export type BetweenFacts = {
 
 export type BetweenEnd =
   | { readonly type: 'switched'; readonly facts: BetweenFacts }
-  /** No try was good enough in time: the first gate that was shut says why. */
+  /** No attempt succeeded in time: the first check that was not met says why. */
   | { readonly type: 'late' }
 
-/** What a try has done so far. */
+/** State of an attempt. */
 type Try = {
   readonly token: string
   readonly held: HeldStream
   readonly since: number
-  /** The ledger may say that everything is proved: whoever takes over may open the target. */
+  /** The ledger may say `proved`: then a program that takes over may open the target. */
   isProved: boolean
   /** The statement that opens the target may have been sent. */
   facts: BetweenFacts | null
@@ -100,14 +101,14 @@ type Try = {
 
 type Marks = { readonly source: SwitchMark; readonly target: SwitchMark }
 
-/** Why the source is opened again: another try comes, or all rows are compared once more before it. */
+/** Why the source is opened again, and what follows: another attempt, or first a comparison of all rows. */
 type Shut = { readonly next: 'prove' | 'on'; readonly why: string }
 
 const prove = (why: string): Shut => ({ next: 'prove', why })
 
 type ClosedSide = NonNullable<Awaited<ReturnType<SwitchSide['close']>>>
 
-/** Both sides hold the same touched rows. */
+/** Both sides hold the same changed rows. */
 type Equal = Pick<BetweenFacts, 'sequences' | 'reversePosition' | 'touched'>
 
 type Found = Equal &
@@ -123,7 +124,7 @@ export class BetweenTurn implements Watch {
   #isBegun = false
   #marks: Marks | null = null
   #tries = 0
-  /** A try that could not be taken back yet. */
+  /** An attempt that could not be undone yet. */
   #left: Try | null = null
 
   constructor(parts: BetweenParts) {
@@ -135,7 +136,7 @@ export class BetweenTurn implements Watch {
     return this.#approach.touched
   }
 
-  /** Whether anything of it may be there. */
+  /** True if anything may have been created for it. */
   get isBegun(): boolean {
     return this.#isBegun
   }
@@ -161,7 +162,7 @@ export class BetweenTurn implements Watch {
       this.#isBegun = true
       await begin()
     }
-    // Each time: partitions may have come since.
+    // On each call, because partitions may have been added.
     await opening.guard({ table: to, token: `target_${id}`, ...says.target }, signal)
     this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
   }
@@ -201,7 +202,7 @@ export class BetweenTurn implements Watch {
     return 'prove'
   }
 
-  /** Everything that happens while the source is closed. @returns why the try is to be taken back, where it is */
+  /** All steps while the source is closed. @returns 'end', or why the attempt must be undone */
   async #within(one: Try, now: Standstill, made: MadeStream): Promise<'end' | Shut> {
     const { changes, steps, id, document, tell } = this.#parts
     const { proof } = now
@@ -240,7 +241,7 @@ export class BetweenTurn implements Watch {
     return await this.#open(one, marks.target, facts)
   }
 
-  /** @returns what closes the source to writers; or that their locks were not to be had */
+  /** @returns the closed source; or the reason if its locks were not available */
   async #close(one: Try): Promise<ClosedSide | Shut> {
     const { closing, from, steps, id, says, budgetMs, signal, tell, gates, document, endsSessions } = this.#parts
     mustHold(await steps.closing(id, one.held, document({ token: one.token })))
@@ -274,7 +275,7 @@ export class BetweenTurn implements Watch {
     return null
   }
 
-  /** Rows that the stream touched, on both sides; the sequences of the target go on from there. */
+  /** Compares the rows that the stream changed on both sides, and advances the sequences of the target. */
   async #compare(one: Try, marks: Marks): Promise<Equal | Shut> {
     const { closing, opening, from, to, back, identity, signal } = this.#parts
     const keys = this.touched.keys(0)
@@ -291,7 +292,7 @@ export class BetweenTurn implements Watch {
     if (here.rows !== there.rows || here.sums !== there.sums)
       return prove(`${here.rows} of ${keys.length} touched rows in the source and ${there.rows} in the target differ`)
     const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
-    // The target is closed: what its log holds from here on is no change of the stream before.
+    // The target is closed, so its log has no change of the earlier stream from here on.
     const reversePosition = back.text(await back.fence(signal))
     const late = this.#late(one, `comparing ${keys.length} touched rows`)
     return late ?? { sequences, reversePosition, touched: BigInt(keys.length) }
@@ -312,7 +313,7 @@ export class BetweenTurn implements Watch {
 
   async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
     const { closing, opening, from, to, steps, id, signal, tell } = this.#parts
-    // An operator may have opened it by hand.
+    // An operator may have opened it manually.
     if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is not closed any more')
     one.facts = facts
     const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
@@ -330,7 +331,7 @@ export class BetweenTurn implements Watch {
     return this.#parts.clock.ticks() - since
   }
 
-  /** Where a try has taken longer than it may. */
+  /** Result if an attempt has exceeded its time; otherwise null. */
   #late(one: Try, what: string): Shut | null {
     const { budgetMs, gates } = this.#parts
     const elapsed = this.#elapsed(one)
@@ -342,23 +343,23 @@ export class BetweenTurn implements Watch {
 
   /**
    * Opens the source again, unless the target is open by now.
-   * @returns whether the switch has happened
-   * @throws SluiceError where neither can be told: the source stays as it is
+   * @returns true if the cutover has happened
+   * @throws SluiceError if neither is known: the source stays as it is
    */
   async #takeBack(one: Try): Promise<boolean> {
     const { steps, id, closing, from, clock } = this.#parts
-    // Whoever takes over from here on opens the target only from `proved`: before that the source may be opened at once.
+    // A program that takes over opens the target only from `proved`: before that the source may be opened at once.
     if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     const status = await steps.withdraw(id, one.held, 'preparing')
     if (hasSwitched(status)) {
-      // The answer to the statement that opens the target was lost; or another program has made the switch.
+      // The reply to the statement that opens the target was lost, or another program has made the cutover.
       const standing = await steps.standing(id)
       if (one.facts === null || documentOf(standing?.document ?? null).token !== one.token) throw leaseLost()
       this.#approach.waits.add(clock.ticks() - one.since)
       this.#switched(one.facts)
       return true
     }
-    // Another program goes on with the same step: its closing has another token.
+    // Another program continues the same step: it closed the source under another token.
     if (status !== 'preparing' && status !== 'given up') throw leaseLost()
     await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     this.#approach.waits.add(clock.ticks() - one.since)

@@ -1,12 +1,13 @@
 /**
- * The reverse stream of a switch belongs into the ledger of the database that was closed: its position moves with the rows there. It is noted once the other database
- * is open, out of the row of the switch, which is the one that counts: a program that was killed in between has left it to the next one.
+ * Enters the reverse stream of a cutover in the ledger of the database that was closed, because its position moves with
+ * the rows there. This happens once the other database is open, from the cutover's row, which is authoritative: if a
+ * program was killed in between, the next one does it.
  */
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { End } from './end.ts'
 
-/** Notes reverse streams of switches that have happened. Done twice it does no harm. */
+/** Enters reverse streams of cutovers that have happened. Idempotent. */
 export async function finishUnnoted(
   opened: Pick<End, 'switches'>,
   closed: Pick<End, 'database' | 'store' | 'streams' | 'switches'>,

@@ -8,33 +8,33 @@ import type { RunOf } from '../../../run/run-context.ts'
 import * as words from '../../../run/operations/words.ts'
 
 /**
- * The table that a stream has filled takes over, and the other one is kept equal from then on: within one database both change places, between two databases writers go from
- * one to the other.
+ * Makes the table that a stream has filled the one in use, and keeps the other one equal from then on. Within one
+ * database both are renamed; between two databases the writers move from one to the other.
  */
 export type CutoverOperation = {
   readonly kind: 'cutover'
-  /** Id of the stream, of one before or after it, or of a run of it. */
+  /** Id of the stream, of one before or after it in the family, or of a run of it. */
   readonly stream: string
   readonly to: string
-  /** The one that the stream names, when absent: that of the target, or another one. */
+  /** Absent: the source that the stream has stored, in the target's database or another one. */
   readonly from?: string
-  /** Name that the old table gets; one that is made from its name when absent. */
+  /** Name that the old table gets; absent: derived from its present name. */
   readonly parked?: string
-  /** Longest that anybody may wait for one try, ms; 2000 within one database and 10000 between two when absent. */
+  /** Longest time that a session may wait for one attempt, ms; absent: 2000 within one database, 10000 between two. */
   readonly budgetMs?: number
-  /** How long tries are made, ms, once all rows are compared. */
+  /** How long attempts are made, ms, once all rows are compared. */
   readonly triesForMs: number
-  /** No sign-off is asked for. */
+  /** Requires no sign-off. */
   readonly unsigned: boolean
   readonly revert: boolean
-  /** Of two databases: a shell command that tells users the new address. */
+  /** Between two databases: a shell command that reports the new address to users. */
   readonly onSwitch?: string
-  /** Of two databases: sessions that hold the source for writing are waited for, and not ended. */
+  /** Between two databases: waits for sessions that hold the source for writing, instead of terminating them. */
   readonly keepSessions: boolean
-  /** Goes on following the way back, instead of ending when it has caught up. */
+  /** Keeps running the reverse stream, instead of ending when it has caught up. */
   readonly stay: boolean
   readonly dryRun: boolean
-  /** The public name, said twice. */
+  /** The public name, repeated as confirmation. */
   readonly confirm?: string
   readonly alert?: AlertWish
 }

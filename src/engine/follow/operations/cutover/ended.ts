@@ -7,14 +7,14 @@ import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 
-/** Of --dry-run: how the gates stand, before anything is compared. */
+/** Result of --dry-run: state of the cutover checks before any comparison. */
 export function foreseen(gates: Gates): Ending {
   gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
   const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
   return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
 }
 
-/** Lets both tables change places once more: a run puts its ends behind it. */
+/** Command for the opposite direction; without the URLs, which the run adds. */
 export function wayBackCommand({ stream, revert }: Pick<CutoverOperation, 'stream' | 'revert'>): string {
   return `sluice cutover ${stream}${revert ? '' : ' --revert'}`
 }
@@ -26,18 +26,14 @@ type Late = {
   readonly triesForMs: number
 }
 
-/** No try was good enough in time. @param ending of the stream, which is as it was */
+/** No attempt succeeded in time. @param ending of the stream, which is unchanged */
 export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { shut }: Gates): Ending {
   const why = shut === null ? `no try of ${tries} was good enough` : `gate ${shut.name}: ${shut.detail}`
   const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
   return { ...ending, stopped: true, error }
 }
 
-/**
- * Follows what keeps the other table equal from now on.
- * @param before what the switch itself ended with
- * @param copy of the reverse stream
- */
+/** Runs the stream that keeps the other table equal. @param before ending of the cutover @param copy of the stream */
 export async function followedBack(
   before: Ending,
   copy: CopyOperation,
@@ -53,7 +49,7 @@ export async function followedBack(
   } = await goOn(copy, run, {
     stream,
   })
-  // Of rows that were copied there is nothing to say.
+  // Leaves out totals of copied rows: none were copied.
   const { transactions, changes } = totals
   const told = {
     ...(transactions === undefined ? {} : { transactions }),

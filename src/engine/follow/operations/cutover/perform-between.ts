@@ -1,4 +1,4 @@
-/** `cutover` between two databases: writers go from one to the other, and the one that they left is kept equal from then on. */
+/** `cutover` between two databases: moves the writers to the other one, and keeps the first one equal after that. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -28,15 +28,15 @@ import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
 
-/** Longest that writers of the source may be without a table to write to, ms, where nobody says it. */
+/** Default for how long writers of the source may be blocked, ms. */
 export const BETWEEN_BUDGET_MS = 10_000
 
-/** A command that takes longer is killed, ms. */
+/** Timeout of the --on-switch command, ms: after that it is killed. */
 const HOOK_MS = 300_000
 
 type Announcement = {
   readonly revert: boolean
-  /** The table that takes the writes now, and where it is. */
+  /** The table that takes the writes now, and its address. */
   readonly table: TableName
   readonly address: SideAddress
   /** The stream that keeps the closed table equal. */
@@ -55,7 +55,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
     if (again === null) throw new Error('both databases were there a moment ago')
     return await cutoverBetween(operation, again, run)
   }
-  // Of a switch that goes where nobody wants to go any more nothing is left.
+  // Remove what is left of a cutover in a direction that is not requested any more.
   if (left !== undefined && !dryRun && wanted !== 'next')
     await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
@@ -65,12 +65,12 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   }
   const last = family.turns.at(-1)
   if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
-  // What a turn before has left is removed; its hook is of a direction that nobody wants any more.
+  // Remove what an earlier turn has left. Its hook does not run: it belongs to the other direction.
   if (last !== undefined && last.status !== 'done' && !dryRun) await cleaned(between, last, run)
   return await switched(operation, between, able, run)
 }
 
-/** The last turn went where this command goes: the sides are those of the way back. */
+/** The last turn already had this direction: `between` has the sides of the way back. */
 async function doneBefore(
   operation: CutoverOperation,
   between: Between,
@@ -106,7 +106,7 @@ async function switched(
     )
   const ready = await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run).catch(
     async (error: unknown) => {
-      // What a killed run has left of a switch that cannot be made is in the way of others.
+      // If the cutover cannot be made, leftovers of a killed run would block others.
       const [left] = family.preparing
       if (left !== undefined && !dryRun) await giveUp(left.id)
       throw error
@@ -124,7 +124,7 @@ async function switched(
       },
     )
   }
-  // What a killed run was about to make is made by this one.
+  // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const maker = new Maker()
   const watch = turnOf({ operation, between, able, ready, gates, id, maker, run })
@@ -199,7 +199,7 @@ function turnOf(around: TurnAround): BetweenTurn {
   })
 }
 
-/** What the ledger keeps of the switch, with what is known of it at each step. */
+/** Writes the cutover's document for the ledger, with the facts known at each step. */
 function documentWriter({ operation, between, ready, gates, run }: TurnAround): (facts: DocumentFacts) => string {
   const { closes, opens, family } = between
   const { from, to } = ready
@@ -254,8 +254,9 @@ function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says']
 }
 
 /**
- * The target is open: its reverse stream is noted, users are told, what the stream before has left is removed, and the closed table follows.
- * @param between as it stands behind the switch: the database that was opened is the one that the reverse stream reads
+ * Finishes after the target is open: enters its reverse stream, notifies users, removes what the earlier stream left,
+ * and lets the closed table catch up.
+ * @param between state after the cutover: the database that was opened is the source of the reverse stream
  */
 async function finished(
   operation: CutoverOperation,
@@ -289,8 +290,8 @@ async function finished(
 }
 
 /**
- * Users learn where the table is now: by a command of the operator's, which may run more than once.
- * @throws SluiceError HOOK_FAILED: the switch stands, and the same command runs it again
+ * Reports the new address to users with the operator's command, which may run more than once.
+ * @throws SluiceError HOOK_FAILED: the cutover remains in effect, and the same command runs the hook again
  */
 async function announce(command: string, { revert, table, address, stream }: Announcement): Promise<void> {
   const why = await runShell(
@@ -312,7 +313,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   })
 }
 
-/** Removes what the stream before has left in the database that was closed, and what has closed the other one. @param isDone the row says so then */
+/** Removes what the earlier stream left, and the triggers that closed a table. @param isDone sets status `done` */
 async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone = true): Promise<void> {
   const { closes: opened, opens: closed } = between
   await finishUnnoted(opened, closed)
@@ -374,7 +375,7 @@ function notActive({ stream, family }: Between): SluiceError {
   })
 }
 
-/** @param between as it stands behind the switch */
+/** @param between state after the cutover */
 function followCommand({ closes, opens }: Between, stream: string): string {
   return `sluice follow ${stream} --from ${shellQuote(redactUrl(closes.url))} --to ${shellQuote(redactUrl(opens.url))}`
 }

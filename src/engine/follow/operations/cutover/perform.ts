@@ -1,4 +1,4 @@
-/** `cutover`: the table that a stream has filled gets the public name, and the old one is kept equal from then on. */
+/** `cutover`: gives the public name to the table that a stream has filled, and keeps the old one equal from then on. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
@@ -25,10 +25,10 @@ import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
-/** Longest that anybody may wait, ms, where nobody says it. */
+/** Default for how long a session may wait, ms. */
 const BUDGET_MS = 2000
 
-/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED …, and what following throws */
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED … */
 export async function cutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
   const { to: url, stream, revert, dryRun } = operation
   await using between = await betweenOf(operation, stream, run)
@@ -55,7 +55,7 @@ export async function cutover(operation: CutoverOperation, run: CutoverRun): Pro
   return await switched(operation, standing, able, run)
 }
 
-/** The last turn went where this command goes. */
+/** The last turn already had this direction. */
 async function doneBefore(
   operation: CutoverOperation,
   standing: Standing,
@@ -97,7 +97,7 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
   const giveUp = (id: string): Promise<void> =>
     givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
   const ready = await readyFor(standing, able, copy, operation, gates, run).catch(async (error: unknown) => {
-    // What a killed run has left of a switch that cannot be made is in the way of others.
+    // If the cutover cannot be made, leftovers of a killed run would block others.
     const [left] = family.preparing
     if (left !== undefined && !dryRun) await giveUp(left.id)
     throw error
@@ -113,7 +113,7 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
       },
     )
   }
-  // What a killed run was about to make is made by this one.
+  // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const turn = family.turns.length + 1
   const maker = new Maker()
@@ -153,7 +153,7 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
   return await wayBack(operation, standing, id, { totals: { switched: '1' }, proof }, run)
 }
 
-/** How long the removal of what was made may take, ms. */
+/** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
 type TurnAround = {
@@ -237,7 +237,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
   })
 }
 
-/** Follows what keeps the parked table equal, until it has caught up. */
+/** Runs the stream that keeps the old table equal, until it has caught up. */
 async function wayBack(
   operation: CutoverOperation,
   { database, store }: Pick<Standing, 'database' | 'store'>,
@@ -253,7 +253,7 @@ async function wayBack(
   return await followedBack({ ...before, next }, copy, id, run)
 }
 
-/** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
+/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
 async function givenUp(
   { ledger, streams, stream, family }: Standing,
   { changes, switches }: Able,
@@ -262,15 +262,15 @@ async function givenUp(
 ): Promise<void> {
   if (typeof (await streams.take(stream.id)) !== 'number') return
   try {
-    // Whoever had the stream in between may have switched by the same row.
+    // A program that owned the stream in between may have completed this cutover.
     const row = await ledger.find(id)
     if (row?.status !== 'preparing') return
-    // From the second turn on it is parked, and its guard stays.
+    // From the second turn on this table is the old table, whose guard stays.
     if (family.turns.length === 0) {
       for (const { key } of await streams.tables(stream.id, changes))
         await switches.unguard(key, AbortSignal.timeout(END_MS))
     }
-    // Asked to drop everything, it still leaves nothing behind that holds the log.
+    // Not under the run's abort signal: an aborted run must not leave a slot that retains the log.
     await changes.end(streamName(id), AbortSignal.timeout(END_MS))
     await ledger.giveUp(id)
     run.emit({

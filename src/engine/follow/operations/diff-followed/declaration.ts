@@ -2,20 +2,20 @@ import type { ScopeWish } from '../../by-hand/scope.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 
-/** Rows of a followed table, named by hand: those that differ are mended by the lane of its stream. */
+/** Compares named rows of a replicated table; the lane of its stream repairs those that differ. */
 export type DiffFollowedOperation = {
   readonly kind: 'diff-followed'
-  /** Id of the stream, or of the run that worked on it last. */
+  /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** That of the ledger, which has no password, when absent. */
+  /** Absent: the ledger's, which has no password. */
   readonly from?: string
-  /** Name of the table in the source or the target; need not be said of a stream with one. */
+  /** Name of the table in the source or the target; optional if the stream has one table. */
   readonly table?: string
   readonly scope: ScopeWish
-  /** Rows that are named of each kind; all are counted. */
+  /** Rows reported one by one, per kind; all are counted. */
   readonly limit: number
-  /** Only says what differs. */
+  /** Only reports differences. */
   readonly dryRun: boolean
 }
 

@@ -1,6 +1,7 @@
 /**
- * `diff --run STREAM`: rows of a followed table that somebody names are compared as they are now; with `--fix` the lane of the stream mends them, whoever has it.
- * Nothing else may write into the table: changes that are on their way would be written over, or come twice.
+ * `diff --run STREAM`: compares named rows of a replicated table as they are now. With `--fix` the lane of the stream
+ * repairs them, in whichever program it runs. Only the lane may write into the table: otherwise pending changes would
+ * be overwritten or applied twice.
  */
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
@@ -23,7 +24,7 @@ import type { diffFollowed as declared, DiffFollowedOperation } from './declarat
 
 type DiffFollowedRun = RunOf<typeof declared>
 
-/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied, and what the stores throw */
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied */
 export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
   const begun = run.clock.ticks()
   const looked = await look(operation, run)
@@ -61,7 +62,7 @@ type Looked = {
   readonly stream: StreamRow
   readonly name: string
   readonly compared: Compared
-  /** Null where no row was named to the lane. */
+  /** Null if no row was nominated. */
   readonly waited: Waited | null
 }
 
@@ -104,7 +105,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
   })
 }
 
-/** Until the rows are read: by the living program that has the stream, else by this one. */
+/** Waits until the rows are read: by the running program that owns the stream, otherwise by this one. */
 async function read(
   operation: DiffFollowedOperation,
   stream: StreamRow,
@@ -123,7 +124,7 @@ async function read(
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {
-      // Another program took it at the same moment, and reads them.
+      // Another program took the stream at the same time, and reads them.
       if (asSluiceError(thrown).code !== 'LEDGER_BUSY') throw thrown
     }
   }
@@ -138,7 +139,7 @@ type AtTarget = {
   readonly runs: RunLedger
 }
 
-/** Opened for each step: a copy opens the target by itself in between. */
+/** Opens the target for each step: a copy opens it on its own in between. */
 async function atTarget<T>(
   { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,

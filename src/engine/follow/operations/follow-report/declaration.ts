@@ -1,12 +1,12 @@
 import type { Declaration } from '../../../run/operations/declaration.ts'
 
-/** What the ledger knows of a stream: only read, whoever follows it. */
+/** Reports what the ledger knows of a stream; read-only, also while a program runs the stream. */
 export type FollowReportOperation = {
   readonly kind: 'follow-report'
-  /** Id of the stream, or of the run that worked on it last. */
+  /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** A file: JSON where its name ends so, else Markdown. It is printed when absent. */
+  /** Output file: JSON if its name ends in .json, otherwise Markdown. Absent: printed. */
   readonly report?: string
 }
 

@@ -1,4 +1,4 @@
-/** `follow RUN --report`: what was compared, found and mended since a stream began. */
+/** `follow RUN --report`: comparisons, differences and repairs since a stream began. */
 import { dec } from '../../../../model/run/event.ts'
 import { historyText } from '../../../../model/follow/sign-off-text.ts'
 import { readLedger } from '../../../copy/ledger/elsewhere.ts'
@@ -10,7 +10,7 @@ import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { streamHistory } from '../../sign-off/history.ts'
 import type { followReport as declared, FollowReportOperation } from './declaration.ts'
 
-/** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, BAD_FLAG where the file cannot be written */
+/** @throws SluiceError NO_SUCH_TABLE for a run without a stream, BAD_FLAG if the file cannot be written */
 export async function followReport(
   { stream: id, to: url, report }: FollowReportOperation,
   run: RunOf<typeof declared>,

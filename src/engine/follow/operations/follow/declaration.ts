@@ -14,32 +14,32 @@ import type { Declaration, Look } from '../../../run/operations/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Goes on with the stream of a copy, as the command that began it would; or ends it. */
+/** Resumes the stream of a copy, as the command that began it would; or ends it. */
 export type FollowOperation = {
   readonly kind: 'follow'
-  /** Id of the stream, or of the run that worked on it last. */
+  /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** That of the ledger, which has no password, when absent. */
+  /** Absent: the ledger's, which has no password. */
   readonly from?: string
-  /** Removes slot and publication: the tables stay as they are. */
+  /** Removes slot and publication; the tables stay as they are. */
   readonly end: boolean
-  /** Copies nothing that is left to be copied. */
+  /** Copies no rows that are still to be copied. */
   readonly changesOnly?: true | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
-  /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
+  /** Ms between two rounds that compare all rows; absent: as the copy was begun. */
   readonly proveEveryMs?: number
-  /** Sessions that apply changes; as before when absent. */
+  /** Sessions that apply changes; absent: unchanged. */
   readonly lanes?: number
-  /** Tables that are emptied and copied anew. */
+  /** Tables that are emptied and copied again. */
   readonly resync?: readonly string[]
-  /** This target takes the place of the one that the source has noted. */
+  /** This target replaces the one that the source has recorded. */
   readonly moved?: true | undefined
   readonly alert?: AlertWish
 }
 
-/** Where its fields stand; `--report` asks for another operation. */
+/** Command line words of its fields; `--report` starts another operation. */
 export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   stream: words.text('run'),
   to: words.end('to'),
@@ -55,7 +55,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   alert: words.alert,
 }
 
-/** What was compared, found, mended and signed since the stream began. */
+/** Report of comparisons, differences, repairs and sign-offs since the stream began. */
 export const STREAM_LOOK: Look = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
 
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {

@@ -1,4 +1,4 @@
-/** What helps a copy, as somebody reads it who goes on with its stream: options that only `copy` has are for the command that began it. */
+/** Rewords hints of `copy` for `follow`: options of `copy` alone belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { Within } from '../../progress/watch.ts'
@@ -11,10 +11,10 @@ import { follow } from './declaration.ts'
 const OWN = namesOf(follow.command)
 const FOREIGN = new Set([...namesOf(declaredCopy.command)].filter((name) => !OWN.has(name)))
 
-/** What says by itself which command is meant: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
+/** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
 
-/** Goes on with the stream of a copy. @param within as `copy` has it @throws as `copy`, with hints in words of `follow` */
+/** Resumes the stream of a copy. @param within as for `copy` @throws as `copy`, with hints in words of `follow` */
 export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
   try {
     const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)

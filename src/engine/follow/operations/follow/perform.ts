@@ -1,4 +1,4 @@
-/** `follow RUN`: the stream of an earlier copy goes on, or ends. */
+/** `follow RUN`: resumes or ends the stream of an earlier copy. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
@@ -14,7 +14,7 @@ import type { CopyRun } from '../../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
 import { goOn } from './hints.ts'
 
-/** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
+/** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run without a stream */
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
@@ -35,7 +35,7 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
   return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
-/** @throws SluiceError BAD_FLAG where the number is not the stream's own, but that of a run which worked on it */
+/** @throws SluiceError BAD_FLAG if the id is that of a run, and not of the stream itself */
 async function ended(
   { to: url, stream: named, moved }: FollowOperation,
   stream: StreamRow,

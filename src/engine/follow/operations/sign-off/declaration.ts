@@ -7,21 +7,21 @@ import { STREAM_LOOK } from '../follow/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** The document that is filed after a migration: what was compared now, as of one moment of both sides, and what was looked at beside rows. */
+/** Creates the document to file after a migration: rows compared in a common snapshot, and checks of other objects. */
 export type SignOffOperation = {
   readonly kind: 'sign-off'
-  /** Id of the stream, or of the run that worked on it last. */
+  /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** That of the ledger, which has no password, when absent. */
+  /** Absent: the ledger's, which has no password. */
   readonly from?: string
-  /** Names of the source; all tables of the stream where there are none. */
+  /** Names of the source; empty: all tables of the stream. */
   readonly tables: readonly string[]
   /** One partition of one table: only its rows are compared. */
   readonly partition?: string
-  /** Who signs; the user of the operating system when absent. */
+  /** Who signs; absent: the user of the operating system. */
   readonly by?: string
-  /** A file that gets the document: JSON where its name ends so, else Markdown. */
+  /** File for the document: JSON if its name ends in .json, otherwise Markdown. */
   readonly report?: string
   readonly alert?: AlertWish
 }

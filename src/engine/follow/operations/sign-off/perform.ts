@@ -1,4 +1,4 @@
-/** `sign-off`: compares what a stream has brought, looks at what stands beside the rows, and writes down what was found. */
+/** `sign-off`: compares the rows that a stream has copied, checks other objects, and stores the result. */
 import { randomUUID } from 'node:crypto'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -33,7 +33,7 @@ import type { signOff as declared, SignOffOperation } from './declaration.ts'
 
 type SignOffRun = RunOf<typeof declared>
 
-/** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, STREAM_HALTED, BAD_FLAG, and what comparing throws */
+/** @throws SluiceError NO_SUCH_TABLE for a run without a stream, STREAM_HALTED, BAD_FLAG; errors of the comparison */
 export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const asked = await ask(operation, run)
@@ -74,10 +74,10 @@ async function openLedger(url: string, run: SignOffRun): Promise<OpenLedger> {
   }
 }
 
-/** @property copy what the stream was begun with */
+/** @property copy operation with which the stream began */
 type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: string; readonly copy: CopyOperation }
 
-/** Writes the request into the ledger. Nothing of the target stays open: of a file only one program, or part of one, has the ledger. */
+/** Writes the request to the ledger, then closes the target: only one program at a time can open a file's ledger. */
 async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
@@ -112,7 +112,7 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
   return { id, stream, url, copy }
 }
 
-/** Looks at what stands beside the rows, and writes the document down. */
+/** Checks the objects of the tables, and stores the document. */
 async function concluded(
   operation: SignOffOperation,
   { id, stream, url, copy: copyOperation }: Asked,
@@ -134,7 +134,7 @@ async function concluded(
     ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
     ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
   ]
-  // What is said of one table stands together.
+  // Group the checks by table.
   const order = [...new Set(checks.map(({ table = '' }) => table))]
   checks.sort((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
   const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
@@ -178,10 +178,7 @@ async function concluded(
   return document
 }
 
-/**
- * What the source has beside rows and --with can make, and the target has not.
- * @param wished what the copy was asked to make: where that is missing, it is not done
- */
+/** Checks for objects that --with can create. @param wished requested objects: a missing one fails the check */
 async function objectChecks(
   planned: PlannedCopy,
   wished: readonly ObjectWish[],
@@ -212,7 +209,7 @@ async function objectChecks(
   })
 }
 
-/** A cutover moves sequences beyond the values of both tables: until then those of the new table are behind whenever the source takes a row. */
+/** A cutover advances sequences beyond both tables. Until then those of the new table are behind the source. */
 function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint, ...rest } = check
@@ -220,12 +217,12 @@ function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffChe
     ...rest,
     outcome: 'not checked',
     found: `${check.found}; a cutover moves it beyond both tables`,
-    // Users can be led to the other database without a cutover.
+    // Users may also be moved to the other database without a cutover.
     ...(hint === undefined || isOneDatabase ? {} : { hint }),
   }
 }
 
-/** @throws SluiceError STREAM_HALTED of a stream that is halted, ended, or not copied to its end */
+/** @throws SluiceError STREAM_HALTED if a stream is halted, has ended, or is not completely copied */
 async function refuseUnready({ id, status, faults }: StreamRow, database: LedgerDatabase): Promise<void> {
   const [copying] = await database.all(
     "SELECT source_table FROM migration_stream_tables WHERE stream_id = ? AND state IN ('copying', 'resync')",

@@ -3,12 +3,12 @@ import { PAGES } from '../../../run/operations/pages.ts'
 import { WOULD_GO } from '../../../run/operations/shared-options.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Replication slots of a source, whoever made them; with `drop`, one of them goes. */
+/** Lists all replication slots of a source; with `drop`, removes one. */
 export type SlotsOperation = {
   readonly kind: 'slots'
   readonly from: string
   readonly drop?: string
-  /** Name of the slot that goes: said twice. */
+  /** Name of the slot to remove, repeated as confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
 }

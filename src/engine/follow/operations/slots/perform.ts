@@ -1,4 +1,4 @@
-/** `slots`: the replication slots of a source, with what each holds back, and the removal of one. */
+/** `slots`: lists the replication slots of a source and the log that each retains; removes one. */
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
@@ -10,10 +10,10 @@ import type { slots as declared, SlotsOperation } from './declaration.ts'
 
 type SlotsRun = RunOf<typeof declared>
 
-/** Names of ours are `sluice_` and the run that the stream began with. */
+/** Our slots are named `sluice_` and the run in which the stream began. */
 const RUN = /^sluice_(\d+)$/
 
-/** @throws SluiceError NOT_FOLLOWABLE of a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
+/** @throws SluiceError NOT_FOLLOWABLE for a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
 export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
   const { from, drop, dryRun } = operation
   await using store = await openSourceStore(from)
