@@ -185,11 +185,13 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
   function readTop(): void {
     if (skipSpace() !== OPEN_BRACE) throw BROKEN
     at++
+    let isCounted = false
     for (let first = true; nextMember(first); first = false) {
       if (keyIs('numRecords')) {
         const count = scalar()
         // Of two the first counts, as for DuckDB.
-        pieces.numRecords ??= count
+        if (!isCounted) pieces.numRecords = count
+        isCounted = true
       } else if (keyIs('minValues')) readTree(tree, pieces.min)
       else if (keyIs('maxValues')) readTree(tree, pieces.max)
       // The test engine of delta-kernel writes the plural.

@@ -46,10 +46,10 @@ async function dropLogins(place: Place, ...logins: readonly Login[]): Promise<vo
 
 test('an owner who may not make the schema for partitions that leave is refused before rows are exported', async () => {
   const { place, to, database, owner, reader } = await withLogins()
-  const { drop } = commandsOf({ place: owner, form: 'native', to })
+  const { run, drop } = commandsOf({ place: owner, form: 'native', to })
   const refusedFor = async (statement: string): Promise<void> => {
-    for (const dryRun of [true, false]) {
-      const { events, finished } = await perform({ ...drop, dryRun } as typeof drop)
+    for (const command of [{ ...drop, dryRun: true }, drop, run]) {
+      const { events, finished } = await perform(command as typeof drop)
       expect(finished.error).toMatchObject({ message: 'Permission denied' })
       expect(finished.error?.hint).toContain(statement)
       expect(events.filter(({ type }) => type === 'archive.state')).toEqual([])
@@ -59,6 +59,10 @@ test('an owner who may not make the schema for partitions that leave is refused 
   await place.sql('CREATE SCHEMA sluice_archived')
   await refusedFor(`GRANT USAGE, CREATE ON SCHEMA "sluice_archived" TO ${owner.name}`)
   await place.sql(`GRANT USAGE, CREATE ON SCHEMA sluice_archived TO ${owner.name}`)
+  expect((await perform({ ...run, detach: false } as typeof run)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  // What has left is dropped by its owner alone.
+  await place.sql(`REVOKE CREATE ON SCHEMA sluice_archived FROM ${owner.name}`)
   expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
   await dropLogins(place, owner, reader)
 })

@@ -97,7 +97,13 @@ export class RunWatch implements QueueWatch {
     if (wished === null) return
     const value = 'it was over while the queue was away'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
-    this.#sendEnd(wished, key, { run: run.runId, since, words })
+    const sent = this.#noted(key, 'cleared')
+    // A look finds it only as an alert of the run, and ends it then.
+    const settled: Settled = async (isReported) =>
+      await (isReported
+        ? sent(true)
+        : this.#parts.alerts.begin(key, { run: run.runId, at: since }).then(() => undefined))
+    this.#sendEnd(wished, key, { run: run.runId, since, words }, settled)
   }
 
   async sent(ms: number): Promise<number> {
@@ -291,10 +297,15 @@ export class RunWatch implements QueueWatch {
     if (end.is === 'cleared') this.#sendEnd(known, key, { run: runId, since: end.since, words })
   }
 
-  #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
+  #sendEnd(
+    wished: Wished,
+    key: AlertKey,
+    { run, since, words: { value, ...words } }: Ended,
+    settled = this.#noted(key, 'cleared'),
+  ): void {
     const told = `${value}; it stood since ${isoTime(since)}`
     const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: told }
-    this.#send(wished, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'cleared'))
+    this.#send(wished, { ...event, id: alertIdOf(key, since) }, settled)
   }
 
   /**

@@ -131,9 +131,10 @@ async function rewrite(
   } catch (thrown) {
     // A disk that is full has not taken the commit; of any other end nobody knows that.
     if (writer.folder !== null && isDiskExhausted(asSluiceError(thrown))) {
-      const logged = (await log.own(interrupt.abort))?.files.get(partition.label) ?? []
+      const own = await log.own(interrupt.abort).catch(() => undefined)
+      const logged = own?.files.get(partition.label) ?? []
       const isNamed = logged.some(({ path }) => files.some((file) => file.name === path))
-      if (!isNamed) await discard(context, folder, prefix, files)
+      if (own !== undefined && !isNamed) await discard(context, folder, prefix, files)
     }
     throw thrown
   }

@@ -1,17 +1,18 @@
 /** `archive list`: shows the archives in the ledger of a source. */
-import type { ArchivedPartition } from '../../ledger/record.ts'
+import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import type { ArchivedEvent } from '../../../model/archive/events.ts'
 import { dec, type Dec } from '../../../model/run/event.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-table.ts'
+import { openSource, recordsOf, tableNow, tellUnread, type Opened } from '../../work/each-table.ts'
 import { boundFields } from '../../plan/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { tellDoubt } from '../../steps/unsure-columns.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
+import type { Missing } from '../../plan/native-parts.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
 import { Looked } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
@@ -39,7 +40,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
     tellDoubt(table, unsure, record.partitions, run)
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
-    const missing = await missingPartitions(opened.store, table, record, signal)
+    const missing = await missingNow(opened, table, record, signal)
     for (const one of record.partitions) {
       const taken = missing.find(({ partition }) => partition.label === one.label)
       const error = taken === undefined ? one.error : missingError(table, taken)
@@ -76,6 +77,18 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     ...notChecked,
     totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
   }
+}
+
+/** None if another command has moved partitions since the ledger was read: those may have left for good reason. */
+async function missingNow(
+  { store, database }: Opened,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<readonly Missing[]> {
+  const missing = await missingPartitions(store, table, record, signal)
+  if (missing.length === 0) return missing
+  return (await readArchive(database, record.table))?.revision === record.revision ? missing : []
 }
 
 /** The certificate of an expired partition. */

@@ -147,7 +147,7 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
   const then = record.partitions.find((one) => one.label === label)
   const now = await readPartition(database, record.table, label)
   const stand = (one: ArchivedPartition | null | undefined): unknown =>
-    one == null ? null : [one.state, one.away, one.restoring, one.retracted, one.native?.identity ?? null]
+    one == null ? null : [one.state, one.away, one.leaving, one.restoring, one.retracted, one.native?.identity ?? null]
   return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
 }
 

@@ -270,6 +270,7 @@ class ChunkWork {
       keys: this.#keys,
       targetKey: this.#targetKey,
       written: this.#written,
+      skipped: this.#skipped,
       expired: this.#expired,
       expiring: this.#expiring,
       computed: this.#computed,

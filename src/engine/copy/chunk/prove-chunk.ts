@@ -31,6 +31,8 @@ export type WrittenChunk = {
   /** Positions of the target's key in a row. */
   readonly targetKey: readonly number[]
   readonly written: bigint
+  /** Rows that were not written because the target has a row with their key. */
+  readonly skipped: bigint
   /** Rows that expired (TTL) before they were written. */
   readonly expired: bigint
   readonly expiring: Expiring
@@ -63,7 +65,7 @@ export class ChunkProof {
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<Proved> {
-    const { context, claim, scheme, writer, keys, written, computed, view } = this.#chunk
+    const { context, claim, scheme, writer, keys, computed, view } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
     // Rows of block ranges cannot be found in the target: their checksums are compared when the whole table is copied.
@@ -77,14 +79,25 @@ export class ChunkProof {
     })
     const whole = keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
     const tookMs = performance.now() - begun
-    const unread = keys === null ? (whole ? written : stored.rows) : BigInt(keys.size)
-    const expected = read ?? { rows: unread, sum: '' }
+    const expected = read ?? { rows: this.#counted(stored.rows, whole), sum: '' }
     const found = read === null ? { rows: stored.rows, sum: '' } : stored
     const steady = equalDigests(expected, found) ? null : await this.#steady(scheme, expected, found, tookMs)
     if (steady === null) compareDigests(plan, expected, found)
     if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, keys, signal)
     if (steady !== null) return { source: read === null ? null : steady, stored: steady, rows: null }
     return { source: read, stored, rows: keys === null ? stored.rows : null }
+  }
+
+  /**
+   * Rows that the target has to hold, if they are only counted. A range that may hold others holds at least the rows
+   * written or skipped.
+   */
+  #counted(stored: bigint, whole: boolean): bigint {
+    const { keys, written, skipped, writer } = this.#chunk
+    if (keys !== null) return BigInt(keys.size)
+    if (whole) return written
+    const least = written + skipped
+    return writer.seesRange && stored < least ? least : stored
   }
 
   /**

@@ -34,7 +34,8 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   sent: { becomes: `lost - 'reportedAt'::text`, where: HAS_REPORT },
   over: {
     becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
-    where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL OR ${isLate('overAt')})`,
+    // The end waits for the report of the loss, so that no sink gets it alone.
+    where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL AND lost -> 'reportedAt'::text IS NULL OR ${isLate('overAt')})`,
   },
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }
