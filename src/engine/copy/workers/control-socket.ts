@@ -70,7 +70,6 @@ function listen(socket: Socket, steering: Steered, watched: Watched | null): voi
   socket.on('error', () => socket.destroy())
   socket.on('data', (piece: string) => {
     text += piece
-    if (text.length > LONGEST) socket.destroy()
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
       const line = text.slice(0, end)
       text = text.slice(end + 1)
@@ -83,6 +82,8 @@ function listen(socket: Socket, steering: Steered, watched: Watched | null): voi
       isWatching = true
       watched.join(socket)
     }
+    // What is left is one request that has not ended.
+    if (text.length > LONGEST) socket.destroy()
   })
 }
 

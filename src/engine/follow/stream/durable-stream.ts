@@ -39,8 +39,6 @@ class DurableStream extends StreamBehind {
   override confirm(position: LogPosition): void {
     this.#wanted = position
     this.#passing ??= this.#pass()
-      .catch((error: unknown) => void (this.#failure ??= { error }))
-      .finally(() => (this.#passing = null))
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -54,11 +52,18 @@ class DurableStream extends StreamBehind {
   }
 
   async #pass(): Promise<void> {
-    while (this.#wanted !== null) {
-      const position = this.#wanted
-      this.#wanted = null
-      await this.#flush()
-      this.stream.confirm(position)
+    try {
+      while (this.#wanted !== null) {
+        const position = this.#wanted
+        this.#wanted = null
+        await this.#flush()
+        this.stream.confirm(position)
+      }
+    } catch (error) {
+      this.#failure ??= { error }
+    } finally {
+      // In the same turn as the last test: a position that comes later begins a pass of its own.
+      this.#passing = null
     }
   }
 }

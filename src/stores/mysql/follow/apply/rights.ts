@@ -65,12 +65,13 @@ export async function grantedRights(
   const marks = grantees.map(() => '?').join(', ')
   const granted = (view: string, more: string): string =>
     `SELECT PRIVILEGE_TYPE FROM information_schema.${view} WHERE GRANTEE IN (${marks})${more}`
+  // A schema is a pattern where rights on schemas are granted, and a name where rights on tables are.
   const inSchema = ' AND COALESCE(?, DATABASE()) LIKE TABLE_SCHEMA'
   const rows = await session.rows(
     [
       granted('USER_PRIVILEGES', ''),
       granted('SCHEMA_PRIVILEGES', inSchema),
-      granted('TABLE_PRIVILEGES', `${inSchema} AND TABLE_NAME = ?`),
+      granted('TABLE_PRIVILEGES', ' AND COALESCE(?, DATABASE()) = TABLE_SCHEMA AND TABLE_NAME = ?'),
     ].join(' UNION '),
     [...grantees, ...grantees, schema ?? null, ...grantees, schema ?? null, table ?? ''],
   )
