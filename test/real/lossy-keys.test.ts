@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -36,6 +36,37 @@ test.for([
   expect(tried.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1', written: '0', gone: '0' } })
   expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['a', 'c'])
   expect(await target.rows(line)).toHaveLength(1)
+})
+
+const QUARANTINED = 'SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL'
+
+/** Rows of 00:00:01 with these digits of a second, numbered; the target keeps three digits. */
+async function timed(system: 'postgresql' | 'duckdb', digits: readonly string[]): Promise<readonly [Place, Place]> {
+  const [source, target] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
+  const rows = digits.map((one, i) => `('2020-01-01 00:00:01.${one}', '${i}')`)
+  await source.sql('CREATE TABLE t (k timestamp PRIMARY KEY, v text)', `INSERT INTO t VALUES ${rows.join(', ')}`)
+  await target.sql(`CREATE TABLE t (k ${system === 'duckdb' ? 'TIMESTAMP_MS' : 'timestamp(3)'} PRIMARY KEY, v text)`)
+  return [source, target]
+}
+
+describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s', (system) => {
+  test.for([
+    ['no row of the key that the target has', ['1231', '1234']],
+    ['a row of the key that the target has', ['123', '1234']],
+  ] as const)('a retry does not call a row written or gone that --again named: %s', async ([, digits], { skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, digits)
+    const copy = copyOf(source, target, 't', { acceptLossy: ['k'] })
+    expect((await perform(copy)).finished.totals).toMatchObject({ written: '1', quarantined: '1' })
+    expect((await perform({ ...copy, again: true })).finished.totals).toMatchObject({ quarantined: '1' })
+    const tried = await perform({ kind: 'retry-quarantine', to: target.url, from: source.url })
+    expect(tried.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1', written: '0', gone: '0' } })
+    expect(await target.rows(QUARANTINED)).toHaveLength(1)
+    await source.sql("DELETE FROM t WHERE v = '1'")
+    expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0 })
+    expect(await target.rows(QUARANTINED)).toEqual([])
+  })
 })
 
 test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
