@@ -67,6 +67,18 @@ describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s'
     expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0 })
     expect(await target.rows(QUARANTINED)).toEqual([])
   })
+
+  test('diff --fix mends the first row of a key, and not the second', async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, ['123', '1234', '5'])
+    expect((await perform(copyOf(source, target, 't', { acceptLossy: ['k'] }))).finished.exitCode).toBe(1)
+    await target.sql("DELETE FROM t WHERE v = '0'")
+    const { finished } = await perform({ kind: 'diff', from: source.url, to: target.url, tables: ['t'], rename: {}, limit: 10, fix: true, deleteExtra: false, workers: 1 }) // prettier-ignore
+    expect(finished).toMatchObject({ exitCode: 1, totals: { rows: '3', missing: '2' } })
+    expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['0', '2'])
+    expect(finished.totals).toMatchObject({ fixed: '1' })
+  })
 })
 
 test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
