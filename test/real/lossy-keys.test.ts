@@ -79,6 +79,23 @@ describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s'
     expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['0', '2'])
     expect(finished.totals).toMatchObject({ fixed: '1' })
   })
+
+  test('--again proves a chunk with three rows of one key', async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, ['1231', '1234', '1239', '5'])
+    const copy = copyOf(source, target, 't', { acceptLossy: ['k'] })
+    expect((await perform(copy)).finished.totals).toMatchObject({ written: '2', quarantined: '2' })
+    for (let i = 0; i < 2; i++) {
+      const { finished } = await perform({ ...copy, again: true })
+      expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+      expect(finished.totals).toMatchObject({ read: '4', quarantined: '2', mended: '0' })
+      expect(await target.rows(QUARANTINED)).toHaveLength(2)
+    }
+    await source.sql("DELETE FROM t WHERE v IN ('1', '2')")
+    expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0 })
+    expect(await target.rows(QUARANTINED)).toEqual([])
+  })
 })
 
 test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
