@@ -98,6 +98,35 @@ describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s'
   })
 })
 
+test('a stream is not begun anew whose rows would be taken for one: its tables keep their rows', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const [source, target] = await timed('postgresql', ['123', '1234'])
+  await target.sql('ALTER TABLE t ALTER COLUMN k TYPE timestamp(6)')
+  const copy = copyOf(source, target, 't', { follow: { cdc: 'trigger', until: 'caught-up' } })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  await target.sql("DELETE FROM t WHERE v = '1'", 'ALTER TABLE t ALTER COLUMN k TYPE timestamp(3)')
+  const { finished } = await perform({ ...copy, acceptLossy: ['k'], restart: true })
+  expect(finished.error).toMatchObject({ code: 'NOT_FOLLOWABLE', message: expect.stringMatching(/loses something/) as string }) // prettier-ignore
+  expect(await target.rows('SELECT v FROM t')).toEqual([['0']])
+})
+
+test('a time without a zone that is taken for UTC names one row: it is gone when the source has it no more', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const [source, target] = [await makePlace('postgresql', folder), await makePlace('duckdb', folder)]
+  await source.sql('CREATE TABLE t (k timestamp PRIMARY KEY, v int)', "INSERT INTO t VALUES ('2020-01-01', 1), ('2020-01-02', -1)") // prettier-ignore
+  await target.sql('CREATE TABLE t (k TIMESTAMPTZ PRIMARY KEY, v INTEGER CHECK (v > 0))')
+  const { finished } = await perform(copyOf(source, target, 't', { acceptLossy: ['k'] }))
+
+  expect(finished.totals).toMatchObject({ written: '1', quarantined: '1' })
+  await source.sql('DELETE FROM t WHERE v < 0')
+  const tried = await perform({ kind: 'retry-quarantine', to: target.url, from: source.url })
+  expect(tried.finished).toMatchObject({ exitCode: 0, totals: { gone: '1' } })
+})
+
 test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
   for (const system of ['mysql', 'postgresql'] as const) {
     const why = await missing(system)
