@@ -43,7 +43,7 @@ export function unknownFlag(words: string, argv: readonly string[], entry: Comma
   const own = (entry?.takes ?? []).flatMap(({ name, alias = name, operand, hidden }) =>
     operand === true || hidden === true ? [] : [name, alias],
   )
-  const known = [...new Set([...own, ...GLOBAL_NAMES])]
+  const known = [...new Set([...own, ...GLOBAL_NAMES])].filter((name) => name.length > 1)
   const named = words.split(', ').map((word) => {
     const isFlag = argv.some(
       (given) => given.replace(/=.*$/s, '').replace(/^--?(?:no-)?/, '') === word && given.startsWith('-'),

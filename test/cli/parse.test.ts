@@ -285,6 +285,7 @@ describe('what is wrong with a command line', () => {
     ],
     ['nothing near', ['xyzzy'], 'NO_SUCH_PATH no such path or command: xyzzy'],
     ['a mistyped flag', ['discover', '.', '--recursve'], 'BAD_FLAG unknown flag --recursve (--recursive?)'],
+    ['a letter that is no flag', ['runs', '-x', '--database-url', DB], 'BAD_FLAG unknown flag -x'],
     [
       'a flag of another command',
       ['runs', '--parallel', '2', '--database-url', DB],

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -36,6 +36,95 @@ test.for([
   expect(tried.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1', written: '0', gone: '0' } })
   expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['a', 'c'])
   expect(await target.rows(line)).toHaveLength(1)
+})
+
+const QUARANTINED = 'SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL'
+
+/** Rows of 00:00:01 with these digits of a second, numbered; the target keeps three digits. */
+async function timed(system: 'postgresql' | 'duckdb', digits: readonly string[]): Promise<readonly [Place, Place]> {
+  const [source, target] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
+  const rows = digits.map((one, i) => `('2020-01-01 00:00:01.${one}', '${i}')`)
+  await source.sql('CREATE TABLE t (k timestamp PRIMARY KEY, v text)', `INSERT INTO t VALUES ${rows.join(', ')}`)
+  await target.sql(`CREATE TABLE t (k ${system === 'duckdb' ? 'TIMESTAMP_MS' : 'timestamp(3)'} PRIMARY KEY, v text)`)
+  return [source, target]
+}
+
+describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s', (system) => {
+  test.for([
+    ['no row of the key that the target has', ['1231', '1234']],
+    ['a row of the key that the target has', ['123', '1234']],
+  ] as const)('a retry does not call a row written or gone that --again named: %s', async ([, digits], { skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, digits)
+    const copy = copyOf(source, target, 't', { acceptLossy: ['k'] })
+    expect((await perform(copy)).finished.totals).toMatchObject({ written: '1', quarantined: '1' })
+    expect((await perform({ ...copy, again: true })).finished.totals).toMatchObject({ quarantined: '1' })
+    const tried = await perform({ kind: 'retry-quarantine', to: target.url, from: source.url })
+    expect(tried.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1', written: '0', gone: '0' } })
+    expect(await target.rows(QUARANTINED)).toHaveLength(1)
+    await source.sql("DELETE FROM t WHERE v = '1'")
+    expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0 })
+    expect(await target.rows(QUARANTINED)).toEqual([])
+  })
+
+  test('diff --fix mends the first row of a key, and not the second', async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, ['123', '1234', '5'])
+    expect((await perform(copyOf(source, target, 't', { acceptLossy: ['k'] }))).finished.exitCode).toBe(1)
+    await target.sql("DELETE FROM t WHERE v = '0'")
+    const { finished } = await perform({ kind: 'diff', from: source.url, to: target.url, tables: ['t'], rename: {}, limit: 10, fix: true, deleteExtra: false, workers: 1 }) // prettier-ignore
+    expect(finished).toMatchObject({ exitCode: 1, totals: { rows: '3', missing: '2' } })
+    expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['0', '2'])
+    expect(finished.totals).toMatchObject({ fixed: '1' })
+  })
+
+  test('--again proves a chunk with three rows of one key', async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = await timed(system, ['1231', '1234', '1239', '5'])
+    const copy = copyOf(source, target, 't', { acceptLossy: ['k'] })
+    expect((await perform(copy)).finished.totals).toMatchObject({ written: '2', quarantined: '2' })
+    for (let i = 0; i < 2; i++) {
+      const { finished } = await perform({ ...copy, again: true })
+      expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+      expect(finished.totals).toMatchObject({ read: '4', quarantined: '2', mended: '0' })
+      expect(await target.rows(QUARANTINED)).toHaveLength(2)
+    }
+    await source.sql("DELETE FROM t WHERE v IN ('1', '2')")
+    expect((await perform({ ...copy, again: true })).finished).toMatchObject({ exitCode: 0 })
+    expect(await target.rows(QUARANTINED)).toEqual([])
+  })
+})
+
+test('a stream is not begun anew whose rows would be taken for one: its tables keep their rows', async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const [source, target] = await timed('postgresql', ['123', '1234'])
+  await target.sql('ALTER TABLE t ALTER COLUMN k TYPE timestamp(6)')
+  const copy = copyOf(source, target, 't', { follow: { cdc: 'trigger', until: 'caught-up' } })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  await target.sql("DELETE FROM t WHERE v = '1'", 'ALTER TABLE t ALTER COLUMN k TYPE timestamp(3)')
+  const { finished } = await perform({ ...copy, acceptLossy: ['k'], restart: true })
+  expect(finished.error).toMatchObject({ code: 'NOT_FOLLOWABLE', message: expect.stringMatching(/loses something/) as string }) // prettier-ignore
+  expect(await target.rows('SELECT v FROM t')).toEqual([['0']])
+})
+
+test('a time without a zone that is taken for UTC names one row: it is gone when the source has it no more', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const [source, target] = [await makePlace('postgresql', folder), await makePlace('duckdb', folder)]
+  await source.sql('CREATE TABLE t (k timestamp PRIMARY KEY, v int)', "INSERT INTO t VALUES ('2020-01-01', 1), ('2020-01-02', -1)") // prettier-ignore
+  await target.sql('CREATE TABLE t (k TIMESTAMPTZ PRIMARY KEY, v INTEGER CHECK (v > 0))')
+  const { finished } = await perform(copyOf(source, target, 't', { acceptLossy: ['k'] }))
+
+  expect(finished.totals).toMatchObject({ written: '1', quarantined: '1' })
+  await source.sql('DELETE FROM t WHERE v < 0')
+  const tried = await perform({ kind: 'retry-quarantine', to: target.url, from: source.url })
+  expect(tried.finished).toMatchObject({ exitCode: 0, totals: { gone: '1' } })
 })
 
 test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {

@@ -65,6 +65,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
     for (let round = 1; ; round++) {
       const settled = noneSettled()
       const waiting: Difference[] = []
+      const ids = numberedIds()
       let extra = 0n
       let rows = 0n
       const settle = async (): Promise<void> => {
@@ -79,7 +80,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
             if (difference.kind === 'extra') extra += 1n
             return
           }
-          if (refused.has(JSON.stringify(difference.key))) return
+          if (refused.has(ids.idOf(difference))) return
           waiting.push(difference)
           if (waiting.length >= TOGETHER) await settle()
         },
@@ -90,7 +91,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
       })
       await settle()
       if (work.ends()) return null
-      for (const one of settled.refused) refused.set(JSON.stringify(one.key), one)
+      for (const one of settled.refused) refused.set(ids.ofRefused(one), one)
       const mended = BigInt(settled.fixedMissing + settled.fixedDifferent)
       sum.mended += mended
       sum.removed += BigInt(settled.removed)
@@ -121,6 +122,23 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
     }
   } finally {
     await opened?.[Symbol.asyncDispose]()
+  }
+}
+
+/** Identifies the differences of one round in all rounds: several rows of one key, which are not asked for, by number. */
+function numberedIds(): { idOf(difference: Difference): string; ofRefused(refused: Refused): string } {
+  const counts = new Map<string, number>()
+  const ids = new Map<SluiceError, string>()
+  return {
+    idOf({ key, unasked }) {
+      const text = JSON.stringify(key)
+      if (unasked === undefined) return text
+      const nth = counts.get(text) ?? 0
+      counts.set(text, nth + 1)
+      ids.set(unasked, `${text} ${nth}`)
+      return `${text} ${nth}`
+    },
+    ofRefused: ({ key, error }) => ids.get(error) ?? JSON.stringify(key),
   }
 }
 

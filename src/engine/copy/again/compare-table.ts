@@ -169,7 +169,8 @@ class TableComparison {
   ): Promise<void> {
     const { steering } = this.#around
     await inLanes(chunks, body, {
-      most: this.#context.store.can.writers,
+      // Which row of a key is the first of its chunk depends on the order of the chunks.
+      most: this.#met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
       waits: (worker) =>
         steering.isPaused || steering.table(this.#table.name) === 'paused' || worker > steering.workersNow,

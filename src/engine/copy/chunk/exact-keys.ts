@@ -3,11 +3,12 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
+import { mayMerge } from '../plan/sorts-alike.ts'
 import { keyPositions } from '../table/context.ts'
 
 /** True if two rows of the source may get the same key in the target. */
 export function hasLossyKey(plan: TablePlan): boolean {
-  return keyPositions(plan).some((at) => plan.columns[at]?.lossy !== undefined)
+  return plan.columns.some((one) => plan.source.key.includes(one.from) && mayMerge(one))
 }
 
 export class ExactKeys {

@@ -2,9 +2,10 @@
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { BatchSize, RowRequest } from '../../../model/copy/port.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
-import type { Row } from '../../../model/copy/rows.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import { differenceOf, type Difference } from './difference.ts'
+import { readColumns } from '../table/context.ts'
+import type { Difference } from './difference.ts'
 import { boundOf, findsByKey, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
@@ -21,13 +22,11 @@ export async function findExtra(
   const { plan, source, target, signal } = sides
   const places = keyPlaces(plan)
   const isSure = findsByKey(plan)
-  const unfound = new Map<string, Row>()
+  const unfound = new Map<string, RowKey>()
   const name = async (): Promise<void> => {
     const unread = isSure || unfound.size === 0 ? null : await forgetThere(sides, unfound)
-    for (const row of unfound.values()) {
-      const difference = differenceOf(plan, undefined, row)
-      if (difference !== null) await found(unread === null ? difference : { ...difference, unasked: unread })
-    }
+    for (const key of unfound.values())
+      await found({ key, kind: 'extra', columns: [], ...(unread === null ? {} : { unasked: unread }) })
     unfound.clear()
   }
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
@@ -37,7 +36,7 @@ export async function findExtra(
     const there = await rowsByKey(source, request, plan, signal)
     for (const row of rows) {
       const text = keyTextOf(row, places)
-      if (!there.has(text)) unfound.set(text, row)
+      if (!there.has(text)) unfound.set(text, boundOf(plan, row))
     }
     if (isSure || unfound.size >= AT_ONCE) await name()
     lookedUp(rows.length)
@@ -45,12 +44,17 @@ export async function findExtra(
   await name()
 }
 
-/** Keeps rows whose keys no readable source row has. @returns error of an unreadable row, which may be any of them */
-async function forgetThere(sides: Sides, unfound: Map<string, Row>): Promise<SluiceError | null> {
+/** Keeps keys that no readable source row has. @returns error of an unreadable key, which may be any of them */
+async function forgetThere(sides: Sides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
-  const places = keyPlaces(plan)
+  const key = keyPlaces(plan).flatMap((at) => plan.columns[at] ?? [])
+  const places = key.map((_, at) => at)
   let unread: SluiceError | null = null
-  const request: RowRequest = { ...sourceRequest(sides, EVERY_KEY), aside: (_row, error) => (unread ??= error) }
+  const request: RowRequest = {
+    ...sourceRequest(sides, EVERY_KEY),
+    columns: readColumns({ columns: key }),
+    aside: (_row, error) => (unread ??= error),
+  }
   for await (const { rows } of source.read(request, KEYS, signal)) {
     for (const row of rows) unfound.delete(keyTextOf(row, places))
     if (unfound.size === 0) return null

@@ -90,7 +90,7 @@ function tooMany({ source, target }: TablePlan, most: number): SluiceError {
     `more than ${most} rows of ${source.table.name} would have to be compared with each other`,
     {
       reason: `the key loses something on its way into ${target.table.name}, and two rows of the source may have one key there`,
-      hint: 'compare the table in parts, each with a --where of its own',
+      hint: 'compare the table in parts with sluice diff, each with a --where of its own',
     },
   )
 }

@@ -131,7 +131,7 @@ export class Settler {
     for (let at = 0; at < differences.length; at += AT_ONCE) {
       const some = differences.slice(at, at + AT_ONCE)
       const mended = await this.#mend(some)
-      for (const one of some) this.#count(one, mended?.get(JSON.stringify(one.key)) ?? one.unasked ?? 'left', into)
+      for (const one of some) this.#count(one, one.unasked ?? mended?.get(JSON.stringify(one.key)) ?? 'left', into)
     }
   }
 

@@ -51,13 +51,13 @@ export function findingByKey(plan: TablePlan, what: string): TablePlan {
 export function noRange({ table }: TableSpec, what: string): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table)} can be replaced`, {
     reason: `${what} sorts in another way there than at the source, and rows of other chunks would be removed`,
-    hint: 'choose --on-existing upsert or append',
+    hint: 'choose --on-existing upsert or append, with --restart where the copy is begun',
   })
 }
 
 /** True if two key values may become one: the next key column would mix their rows. A time taken for UTC stays. */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
-  return lossy !== undefined && !isDeepStrictEqual(as, source.type)
+  return lossy !== undefined && (source.spelled === true || !isDeepStrictEqual(as, source.type))
 }
 
 function isPadded({ type }: ColumnPlan['source']): boolean {

@@ -7,7 +7,7 @@ import { equalDigests, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../../model/copy/port.ts'
 import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../table/context.ts'
-import { targetRange } from '../diff/sides.ts'
+import { findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
@@ -53,7 +53,10 @@ export async function replay(
       hint: 'leave one of them at the source, then run the same command again',
     })
   }
+  // A comparison names a row by the key that the target holds, which other rows of the source may become, too.
+  const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(aside, key, plan)
+  if (rows.length === 0 && isBare) throw notKnown(key, plan)
   const positions = targetKeyPositions(plan)
   const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
   const keys = rows.length > 0 ? found : targetKeys(plan, key)
@@ -88,6 +91,7 @@ export async function replay(
       if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands)
         throw notOne(key, Number(before), 'in the target')
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
+      if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
       const closing = closingOf(database, aside, change)
       if (rows.length > 0 && !stands) {
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
@@ -160,6 +164,18 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
     reason: 'whether the row is gone from the source is not known',
     hint: 'run the same copy with --again once its key is mended: that compares both sides, and writes what is missing',
   })
+}
+
+/** Several rows of the source may become this key, and the entry does not say which of them was refused. */
+function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
+  return new SluiceError(
+    'ROW_REFUSED',
+    `which row of ${source.table.name} has the key ${rowKeyText(key)} in ${target.table.name} is not known`,
+    {
+      reason: 'several rows of the source may become this key, and the row may be another one than is found by it',
+      hint: 'run the same copy with --again: that compares both sides, and names what is still missing',
+    },
+  )
 }
 
 /** Writing this row would overwrite the other one, which would be lost. */

@@ -75,11 +75,11 @@ export async function examined(
   const tables = planned.tables.flatMap((one, at) =>
     one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
   )
-  if (!isBorn)
-    refuse(
-      tables.flatMap((one) => keyRefusals(one, target)),
-      run,
-    )
+  const copied = tables.filter((one) => !isBorn || anew.has(one.name))
+  refuse(
+    copied.flatMap((one) => keyRefusals(one, target)),
+    run,
+  )
   const there = tables.filter(({ plan }) => !plan.create)
   const told = await target.examine({
     tables: there.map((one) => ({ ...one.target, ...(isBorn && !anew.has(one.name) ? {} : { catchingUp: true }) })),

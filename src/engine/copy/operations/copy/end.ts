@@ -20,7 +20,8 @@ export async function show(shown: Planned): Promise<Ending> {
   // A plan creates no ledger, but reports what would prevent the run from creating one.
   const own = await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort)))
   refuseForeignAmong(own)
-  await using database = own.length === 0 ? null : await to.ledger()
+  const needsLedger = own.length > 0 && (companion !== null || operation.again === true)
+  await using database = needsLedger ? await to.ledger() : null
   await companion?.examine({ operation, planned, run, database })
   emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown, database))
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
