@@ -49,7 +49,7 @@ test('an owner who may not make the schema for partitions that leave is refused 
   const { run, drop } = commandsOf({ place: owner, form: 'native', to })
   const refusedFor = async (statement: string): Promise<void> => {
     for (const command of [{ ...drop, dryRun: true }, drop, run]) {
-      const { events, finished } = await perform(command as typeof drop)
+      const { events, finished } = await perform(command)
       expect(finished.error).toMatchObject({ message: 'Permission denied' })
       expect(finished.error?.hint).toContain(statement)
       expect(events.filter(({ type }) => type === 'archive.state')).toEqual([])
