@@ -33,7 +33,7 @@ export default defineConfig({
     // Native modules and process.env belong to a process, not to a thread.
     pool: 'forks',
     // Long suites wait for clocks and servers for much of their time.
-    maxWorkers: CI !== '' ? 4 : 2,
+    maxWorkers: CI !== '' ? 3 : 2,
     sequence: { sequencer: LongFirst },
     testTimeout: CI !== '' ? 90_000 : 30_000,
     hookTimeout: CI !== '' ? 120_000 : 60_000,
