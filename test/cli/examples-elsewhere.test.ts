@@ -35,7 +35,7 @@ const manifests = (): readonly Manifest[] =>
 describe('kubernetes', () => {
   test('runs commands that there are, with the configuration of the example', async () => {
     const all = manifests()
-    const config = join(folder, 'sluice.yaml')
+    const config = join(folder, 'kubernetes.yaml')
     writeFileSync(config, all.find(({ kind }) => kind === 'ConfigMap')?.data?.['sluice.yaml'] ?? '')
     const env = {
       SHOP_URL: 'postgresql://app@shop/shop',
@@ -116,12 +116,11 @@ except Exception as error:
     )
     expect(made.stderr).toBe('')
     const copy = ['copy', '--from', `sqlite:///${rows}`, '--to', `sqlite:///${folder}/copy.db`, '--table', 't']
-    expect(JSON.parse(task(copy))).toMatchObject({ rows: '10' })
+    expect(JSON.parse(task(copy))).toMatchObject({ read: '10', written: '10' })
     expect(task(['copy', '--from', `sqlite:///${rows}`, '--unknown-flag'])).toMatch(
       /^AirflowFailException .* 2: BAD_FLAG/,
     )
-    expect(task(['copy', '--from', `sqlite:///${folder}/none.db`, '--to', `sqlite:///${folder}/copy.db`])).toMatch(
-      /^AirflowException .* 3: /,
-    )
+    const unreachable = copy.with(2, 'postgresql://x@127.0.0.1:1/x')
+    expect(task(unreachable)).toMatch(/^AirflowException .* 3: /)
   })
 })

@@ -39,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)(`left half-done ${POSTGRES_MISSING}`, () => {
     if (second !== undefined) await dumpDatabase(sides.target, second)
   })
 
-  test.for(Object.entries(KINDS))('%s', { timeout: 60_000 }, async ([, kind]) => {
+  test.for(Object.entries(KINDS))('%s', { timeout: 120_000 }, async ([, kind]) => {
     const [source, target = source] = await loadDatabases(server, fixtures(kind, NEWEST), kind.told)
     if (source === undefined || target === undefined) throw new Error('no database')
     const sides: Sides = { source, target }
