@@ -4,9 +4,9 @@ import type { BatchSize, RowRequest } from '../../../model/copy/port.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import { readColumns } from '../table/context.ts'
+import { keyPositions, readColumns } from '../table/context.ts'
 import type { Difference } from './difference.ts'
-import { boundOf, findsByKey, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import { boundOf, findsByKey, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
 /** Rows searched for in one read of the whole source. */
@@ -20,7 +20,7 @@ export async function findExtra(
   lookedUp: (rows: number) => void = () => undefined,
 ): Promise<void> {
   const { plan, source, target, signal } = sides
-  const places = keyPlaces(plan)
+  const places = keyPositions(plan)
   const isSure = findsByKey(plan)
   const unfound = new Map<string, RowKey>()
   const name = async (): Promise<void> => {
@@ -47,7 +47,7 @@ export async function findExtra(
 /** Keeps keys that no readable source row has. @returns error of an unreadable key, which may be any of them */
 async function forgetThere(sides: Sides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
-  const key = keyPlaces(plan).flatMap((at) => plan.columns[at] ?? [])
+  const key = keyPositions(plan).flatMap((at) => plan.columns[at] ?? [])
   const places = key.map((_, at) => at)
   let unread: SluiceError | null = null
   const request: RowRequest = {

@@ -4,6 +4,7 @@ import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { keyPositions } from '../table/context.ts'
 
 /** Three quarters of the slots of a table of 2^24 slots: 320 MiB. */
 const MOST_KEYS = 12_582_912
@@ -41,7 +42,7 @@ export class MetKeys {
   }
 
   #taken(plan: TablePlan, rows: readonly Row[], pass: number): ReturnType<MeetingKeys['taken']> {
-    const places = plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
+    const places = keyPositions(plan)
     const first = new Set(rows.filter((row) => this.#isFirst(keyTextOf(row, places), pass)))
     // Past the limit, a row with a known key could be taken for the first one.
     if (this.#size > this.#most) throw tooMany(plan, this.#most)

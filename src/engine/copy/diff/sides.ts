@@ -8,7 +8,7 @@ import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
-import { comparedColumns, readColumns, targetTable, writeColumns } from '../table/context.ts'
+import { comparedColumns, keyPositions, readColumns, targetTable, writeColumns } from '../table/context.ts'
 import { digestOf } from '../chunk/digest.ts'
 import type { MeetingKeys } from './met-keys.ts'
 import type { Timed, TimeWish } from './times.ts'
@@ -125,7 +125,7 @@ export class KeyedRows extends Map<string, Row> {
 
   constructor(plan: TablePlan) {
     super()
-    this.#places = keyPlaces(plan)
+    this.#places = keyPositions(plan)
   }
 
   take(rows: readonly Row[]): void {
@@ -171,7 +171,7 @@ export async function timedByKey(
   signal: AbortSignal,
   wanted = true,
 ): Promise<ReadonlyMap<string, Timed>> {
-  const positions = keyPlaces(plan)
+  const positions = keyPositions(plan)
   const rows = new Map<string, Timed>()
   const stamped = wanted && areStamped(plan) ? { ...request, stamps: true as const } : request
   for await (const batch of view.read(stamped, BATCH, signal)) {
@@ -181,14 +181,9 @@ export async function timedByKey(
   return rows
 }
 
-/** Positions of the key columns in a row. */
-export function keyPlaces(plan: TablePlan): readonly number[] {
-  return plan.source.key.map((name) => plan.columns.findIndex(({ from }) => from === name))
-}
-
 /** Key of a row, with values as in bounds. */
 export function boundOf(plan: TablePlan, row: Row): RowKey {
-  return rowKeyOf(row, keyPlaces(plan))
+  return rowKeyOf(row, keyPositions(plan))
 }
 
 function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {

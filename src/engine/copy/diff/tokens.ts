@@ -12,7 +12,8 @@ import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
 import { findExtra } from './extra.ts'
-import { boundOf, keyPlaces, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { keyPositions } from '../table/context.ts'
+import { boundOf, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, type Timed } from './times.ts'
 
 /** Rows and bytes of one side kept in memory; larger ranges are halved. */
@@ -168,7 +169,7 @@ async function held(
 }
 
 function textOf(plan: TablePlan, row: Row): string {
-  return keyTextOf(row, keyPlaces(plan))
+  return keyTextOf(row, keyPositions(plan))
 }
 
 function rangeOf({ source: { ring } }: TablePlan, tokens: TokenRange): Range {

@@ -6,7 +6,8 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { differenceOf, type Difference } from '../../copy/diff/difference.ts'
-import { boundOf, keyPlaces, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { keyPositions } from '../../copy/table/context.ts'
+import { boundOf, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
 import { digestOf } from '../../copy/chunk/digest.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { byIdentity } from '../compare/rereads.ts'
@@ -83,7 +84,7 @@ async function rowByRow(
   looked: Looked,
   found: (difference: Difference) => Promise<boolean>,
 ): Promise<boolean> {
-  const places = keyPlaces(plan)
+  const places = keyPositions(plan)
   const aside: RowRequest['aside'] = () => void looked.unread++
   for await (const { rows } of source.read({ ...requests.source, aside }, AT_ONCE, signal)) {
     looked.rows += rows.length
