@@ -13,3 +13,17 @@ export function backquotedName(name: string): string {
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
+
+/** Terms that are joined without brackets. */
+const FLAT_TERMS = 500
+
+/**
+ * Joins terms by one operator, bracketed in halves: the depth grows with the logarithm of their number. SQLite and
+ * DuckDB allow expressions of depth 1,000.
+ * @param terms one or more
+ */
+export function chained(terms: readonly string[], operator: string): string {
+  if (terms.length <= FLAT_TERMS) return terms.join(` ${operator} `)
+  const half = terms.length >> 1
+  return `(${chained(terms.slice(0, half), operator)}) ${operator} (${chained(terms.slice(half), operator)})`
+}

@@ -35,16 +35,3 @@ export function unspelled(name: string): string | null {
   if (name === '') return 'a name has at least one character'
   return name.includes('\0') ? 'the name holds the character U+0000' : null
 }
-
-/**
- * A chain of one operator, bracketed in halves: its depth grows with the logarithm of its terms. Systems bound the depth of an expression, SQLite and DuckDB at 1,000.
- * @param terms one or more
- */
-export function chained(terms: readonly string[], operator: string): string {
-  if (terms.length <= SHALLOW) return terms.join(` ${operator} `)
-  const half = terms.length >> 1
-  return `(${chained(terms.slice(0, half), operator)}) ${operator} (${chained(terms.slice(half), operator)})`
-}
-
-/** Terms that are not worth a bracket. */
-const SHALLOW = 500
