@@ -51,7 +51,7 @@ async function joinedOrEnded(run: string, env: Wanted['env']): Promise<JoinedRun
     if (end == null) throw error
     throw new SluiceError('NO_SUCH_PATH', `run ${run} ended ${isoTime(end.endedAt)} with exit ${end.exitCode}`, {
       ...(end.error === null ? {} : { reason: end.error }),
-      hint: `sluice report ${run} tells of it; sluice runs --here lists the runs of this machine`,
+      hint: `sluice report ${run} shows it; sluice runs --here lists the runs of this machine`,
     })
   }
 }

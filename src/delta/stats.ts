@@ -244,10 +244,10 @@ function isJson(text: string): boolean {
   try {
     return halfCharacter(text, JSON.parse(text)) === null
   } catch {
-    const mended = text.replaceAll(STRING_OR_SLIP, (found) =>
+    const repaired = text.replaceAll(STRING_OR_SLIP, (found) =>
       found.startsWith('"') ? found : found === ',' ? '' : '0',
     )
-    return mended !== text && isJson(mended)
+    return repaired !== text && isJson(repaired)
   }
 }
 

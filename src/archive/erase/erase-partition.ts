@@ -129,7 +129,7 @@ async function rewrite(
     const { version } = await log.replace(commit, interrupt.abort)
     return { files: [...kept, ...archivedFiles(files, etags)], digest, version }
   } catch (thrown) {
-    // A disk that is full has not taken the commit; of any other end nobody knows that.
+    // A disk that is full has not taken the commit; of any other end that is not known.
     if (writer.folder !== null && isDiskExhausted(asSluiceError(thrown))) {
       const own = await log.own(interrupt.abort).catch(() => undefined)
       const logged = own?.files.get(partition.label) ?? []

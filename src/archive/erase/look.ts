@@ -41,7 +41,7 @@ export type EraseLook = {
 /** States in which files, if any, belong to no version: the partition is exported again. */
 export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
-/** How often rows are looked for again while other commands move partitions. */
+/** How often rows are read again while other commands move partitions. */
 const TRIES = 5
 
 /**

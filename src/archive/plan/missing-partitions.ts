@@ -50,10 +50,10 @@ export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }:
 
 /** As a finding of `verify` has it. */
 export function missingDetail({ isReplaced }: Missing): string {
-  return isReplaced ? `${NO_PARTITION}; what stands between its bounds was not compared` : NO_PARTITION
+  return isReplaced ? `${NO_PARTITION}; the partitions between its bounds were not compared` : NO_PARTITION
 }
 
 /** What a query says of archived rows that it leaves out because others stand between their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
-  return `${label}: ${NO_PARTITION}; they were left out, and what stands between its bounds counts`
+  return `${label}: ${NO_PARTITION}; they were left out, and the rows between its bounds now count`
 }

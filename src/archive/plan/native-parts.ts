@@ -11,7 +11,7 @@ type Bounds = Pick<NativePartition, 'from' | 'to'>
 /** A published partition that none of the table is any more. @property isReplaced whether others stand between its bounds, which may have its rows */
 export type Missing = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
-/** A partition that stands in the table, of whatever system. */
+/** A partition of the table now, of any system. */
 type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */

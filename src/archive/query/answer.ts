@@ -208,7 +208,7 @@ async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
     missing.length === 0
   const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
   const matches = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
-  // Where nothing stands in its place, its rows are in no table that is asked for.
+  // If no partition took its place, its rows are in no table that is read.
   const lost = missing.find(({ partition, isReplaced }) => !isReplaced && matches(partition))
   if (lost !== undefined) throw missingError(table, lost)
   const read = archived.filter(matches)

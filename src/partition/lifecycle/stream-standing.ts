@@ -95,7 +95,7 @@ async function chunksOf(
   state: TableState,
 ): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
   const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
-  // Chunks of a table that is to be copied anew are retired once it is.
+  // Chunks of a table that has to be copied again are retired by the run that copies it.
   if (state === 'resync' || !(await hasLedger(database))) return none
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(

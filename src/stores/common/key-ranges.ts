@@ -296,7 +296,13 @@ function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialec
   const at = given.findIndex((text, i) => all[i] !== undefined && (dialect.beyond?.(all[i], text) ?? null) !== null)
   const far = all[at]
   if (far !== undefined)
-    return beside(all.slice(0, at), given.slice(0, at), dialect.beyond?.(far, given[at] ?? '') ?? 'above', op, dialect)
+    return comparedBefore(
+      all.slice(0, at),
+      given.slice(0, at),
+      dialect.beyond?.(far, given[at] ?? '') ?? 'above',
+      op,
+      dialect,
+    )
   // No row has what cannot be held: what stands behind it in the key decides nothing.
   const end = given.findIndex((text) => isUnheld(text, dialect))
   const columns = all.slice(0, end === -1 ? given.length : end + 1)
@@ -314,8 +320,14 @@ function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialec
   return { sql: `(${names.join(', ')}) ${written} (${marks.join(', ')})`, parameters: values }
 }
 
-/** The same of a key that goes on with a value beyond all that are there: what stands before that decides. */
-function beside(columns: readonly Column[], bound: Bound, side: Side, op: '>' | '<=', dialect: KeyDialect): Condition {
+/** The same for a bound that goes on with a value beyond all that are there: the columns before it decide. */
+function comparedBefore(
+  columns: readonly Column[],
+  bound: Bound,
+  side: Side,
+  op: '>' | '<=',
+  dialect: KeyDialect,
+): Condition {
   if (columns.length === 0) return (op === '>') === (side === 'below') ? ALL : NONE
   const apart = comparison(columns, bound, op, dialect)
   if (side === 'above') return apart

@@ -9,7 +9,7 @@ import { cursorRow } from './tables-list.ts'
 const NEXT: Readonly<Record<Screen, Screen>> = {
   tables: 'tables',
   runs: 'runs',
-  // What is open of a queue is opened anew.
+  // A queue is opened again from the list of runs.
   queue: 'runs',
   compare: 'compare',
   log: 'log',

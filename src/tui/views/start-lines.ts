@@ -11,7 +11,7 @@ import { lakeTables } from '../state/stores.ts'
 const KEY_CELLS = 7
 const INDENT = 3
 
-/** Whether no Delta table was found, nothing is open beside the folder, and no filter hides a table. */
+/** Whether no Delta table was found, nothing but the folder is open, and no filter hides a table. */
 export function isStart(state: State): boolean {
   const { slots, lake, databases, stores, tables } = state
   if (lake === null || slots.tables.value === null || slots.tables.error !== null || tables.filter !== '') return false

@@ -44,7 +44,7 @@ const PROGRESS_MS = 250
 /** Differences named per table; all are counted. */
 const MOST_NAMED = 20
 /** Part number for rows that lie in no chunk. */
-const BESIDE = -1
+const NO_CHUNK = -1
 /** Rows removed in one call where the two sides sort differently. */
 const TOGETHER = 1000
 
@@ -366,7 +366,7 @@ class TableComparison {
     if (ring !== null) return 0n
     let extra = 0n
     for (const range of await rangesBeside(ledger, plan.source)) {
-      const how = { deletes, extraOnly: true, progress: () => undefined, part: BESIDE }
+      const how = { deletes, extraOnly: true, progress: () => undefined, part: NO_CHUNK }
       const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
       extra += found?.comparison.extra ?? 0n
       this.#again.tally.removed += found?.comparison.removed ?? 0n

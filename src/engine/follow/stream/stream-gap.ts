@@ -25,7 +25,7 @@ export async function refuseGap({ operation, planned, database, owner }: Parts):
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
   const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
   throw new SluiceError('PLAN_CHANGED', `${names} ${was}`, {
-    reason: 'what changed at the source since then is told by no stream that begins now',
+    reason: 'no stream that begins now has what changed at the source since then',
     hint: hintOf(operation, read),
   })
 }

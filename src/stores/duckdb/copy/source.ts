@@ -146,7 +146,7 @@ export class DuckdbView implements SourceView {
 function unprinted(cause: unknown): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', 'DuckDB cannot convert a key of a row to text', {
     reason: 'a time in seconds or milliseconds can be later than the last microsecond that DuckDB counts',
-    hint: 'mend the row at its source, or choose other columns with --key',
+    hint: 'correct the row at its source, or choose other columns with --key',
     cause,
   })
 }

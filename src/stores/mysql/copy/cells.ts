@@ -17,7 +17,7 @@ const DATED = new Set(['date', 'datetime', 'timestamp'])
 /** Names of columns that the driver refuses: it ends the connection. */
 const REFUSED = /"(__(?:proto|(?:define|lookup)[GS]etter)__)"$/
 
-/** What stands in the list of a SELECT, under another name where the driver refuses its own. */
+/** A column in the list of a SELECT, under another name if the driver refuses its own. */
 export function handedOver(expression: string): string {
   const own = REFUSED.exec(expression)?.[1]
   return own === undefined ? expression : `${expression} AS ${quoted(`value of ${own}`)}`
