@@ -16,10 +16,10 @@ export async function onCall(operation: Operation, run: CopyRun): Promise<Ending
   const { sharedRun, owner, emit, clock, interrupt, runId } = run
   if ((operation.kind !== 'copy' && operation.kind !== 'follow') || sharedRun === undefined)
     throw new Error(`${operation.kind} has no stream that others work for`)
-  const wished = operation.kind === 'copy' ? operation : await copyOf(operation)
-  const copied = await copyFor(wished, sharedRun, run)
+  const asked = operation.kind === 'copy' ? operation : await copyOf(operation)
+  const copied = await copyFor(asked, sharedRun, run)
   if (interrupt.stop.aborted) return { totals: { rows: dec(copied.rows), chunks: dec(copied.chunks) }, stopped: true }
-  const { from, to } = wished
+  const { from, to } = asked
   const own = { ...owner, runId: BigInt(runId) }
   const { ranges, rows } = await compareFor({ from, to, sharedRun, owner: own, emit, clock, interrupt })
   return {

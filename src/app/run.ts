@@ -12,14 +12,14 @@ import type { Ending, Run, SlotListener } from '../engine/run/run-context.ts'
 import type { AlertMemory } from '../model/run/alert-memory.ts'
 import type { LedgerTotals } from '../model/share/distributed.ts'
 import type { RunAlerts } from './alerts/run-alerts.ts'
-import { alertWishOf } from './alerts/wish.ts'
+import { alertOptionsOf } from './alerts/wish.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
 import { unlessStuck } from '../engine/run/abandoned.ts'
 import { newRunId, operatorRun } from '../engine/run/run-id.ts'
 import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
-import { told } from './whole-commands/told.ts'
+import { reported } from './whole-commands/told.ts'
 import { wholeCommands } from './whole-commands/whole.ts'
 
 export type RunOptions = {
@@ -69,11 +69,11 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const emit = (body: EventBody): void => {
     // Loading before the first event belongs to the run: event times and `ms` start at the same time.
     const at = body.type === 'run.started' ? begunAt : clock.now()
-    const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...told(body, whole) }
+    const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...reported(body, whole) }
     live?.take(event)
     onEvent(event)
     alerts?.take(body)
-    if (event.type === 'run.started') live?.tellUnreachable()
+    if (event.type === 'run.started') live?.reportUnreachable()
   }
   const owner = newOwner(options.host)
   live = await liveRun(operation, options, owner, runId, emit)
@@ -106,7 +106,10 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     const alerted = (await alerts?.ended(ended)) ?? null
     const last = alerted === null ? ended : endedBy(alerted, ended)
     const next = options.next?.(last, runId)
-    const finished = told(withoutItself(next === undefined ? last : { ...last, resumeCommand: next }, options), whole)
+    const finished = reported(
+      withoutItself(next === undefined ? last : { ...last, resumeCommand: next }, options),
+      whole,
+    )
     emit(finished)
     return finished
   }
@@ -176,8 +179,8 @@ async function runAlerts(
   }: { readonly runId: string; readonly emit: (body: EventBody) => void; readonly live: LiveRun | null },
 ): Promise<RunAlerts | null> {
   // A plan must not begin or end an alert; with `onCall` the worker of the stream raises them.
-  const wish = isPlanOnly(operation) || onCall === true ? undefined : alertWishOf(operation)
-  if (wish === undefined) return null
+  const options = isPlanOnly(operation) || onCall === true ? undefined : alertOptionsOf(operation)
+  if (options === undefined) return null
   const [{ RunAlerts: Alerts }, { memoryOfMachine }] = await Promise.all([
     import('./alerts/run-alerts.ts'),
     import('./alerts/memory.ts'),
@@ -189,7 +192,7 @@ async function runAlerts(
   }
   const asQueued = queued === undefined ? {} : { queued }
   const parts = { runId: operatorRun(runId, sharedRun), host, goesOn, clock, emit, memory, stop, ...asQueued }
-  return new Alerts(operation, wish, parts)
+  return new Alerts(operation, options, parts)
 }
 
 /** Options of a dry run within a run: not watched, not steered, without alerts. */

@@ -18,7 +18,7 @@ import type {
   FileSort,
 } from '../model/lake/answers.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
-import type { TableWish } from '../model/run/table-wish.ts'
+import type { TableRequest } from '../model/run/table-wish.ts'
 import type { Asking } from './ask/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'
@@ -36,7 +36,7 @@ export type RunningOperation = {
   /** Rate limit of a copy in rows per second; `Infinity` for none. */
   rate(rows: number): void
   /** Copy only: `table.steered` reports the result. */
-  steer(wish: TableWish): void
+  steer(options: TableRequest): void
   readonly done: Promise<number>
 }
 

@@ -4,7 +4,7 @@
  */
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import type { Rights } from './access-level.ts'
-import type { GrantPlan, GrantWish } from './grant-plan.ts'
+import type { GrantPlan, GrantOptions } from './grant-plan.ts'
 
 export type Migration = {
   readonly version: number
@@ -65,7 +65,7 @@ export type CatalogDialect = {
   /** A time, ms since the epoch, for columns of `migration_status`; only if they do not take ISO 8601 text. */
   timeText?(ms: number): string
   /** Statements for the least rights; only if a system has logins. @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
-  grants?(reader: SqlReader, wish: GrantWish, names: RelationNames): Promise<GrantPlan>
+  grants?(reader: SqlReader, options: GrantOptions, names: RelationNames): Promise<GrantPlan>
   /** Rights of the connection's login, asked from the server and never tried; only for systems with logins. */
   rights?(reader: SqlReader, names: RelationNames): Promise<Rights>
   /** Replacement of `${binary}` on this server. */

@@ -18,10 +18,10 @@ const INSERT = `INSERT INTO catalog_fsck
 
 /** Replaces the rows of the table. */
 export async function recordFsck(transaction: SqlTransaction, runId: string, record: FsckRecord): Promise<void> {
-  const { tableId, version, checkedAt, looked, findings } = record
+  const { tableId, version, checkedAt, looked: inspected, findings } = record
   await forgetFsck(transaction, tableId)
   const head = (line: number) => [tableId, BigInt(runId), checkedAt, version, line] as const
-  await transaction.run(INSERT, [...head(0), 'run', 'run', null, null, null, null, looked, null])
+  await transaction.run(INSERT, [...head(0), 'run', 'run', null, null, null, null, inspected, null])
   for (const [i, { level, kind, path, column, log, found, detail, bytes }] of findings.entries()) {
     const what = [level, kind, path ?? null, column ?? null, log ?? null, found ?? null, detail, bytes ?? null]
     await transaction.run(INSERT, [...head(i + 1), ...what])

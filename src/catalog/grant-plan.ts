@@ -1,7 +1,7 @@
 /** A plan of grants: which login gets which rights of a catalog, and the statements for it. */
 import type { AccessLevel } from './access-level.ts'
 
-export type GrantWish = { readonly level: AccessLevel; readonly to: string }
+export type GrantOptions = { readonly level: AccessLevel; readonly to: string }
 
 export type GrantPlan = {
   /** In the order of execution, without semicolons. */

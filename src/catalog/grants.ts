@@ -1,16 +1,16 @@
 /** Statements for the least rights that a login needs, in the catalog's database. */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { GrantPlan, GrantWish } from './grant-plan.ts'
+import type { GrantPlan, GrantOptions } from './grant-plan.ts'
 import { dialectOf } from './dialect.ts'
 import { relationNames } from './relation-names.ts'
 
 /** @throws SluiceError BAD_FLAG for an unknown role, NOT_A_CATALOG without a catalog, UNSUPPORTED_URL for a file */
-export async function grantPlan(reader: SqlReader, wish: GrantWish): Promise<GrantPlan> {
+export async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<GrantPlan> {
   const dialect = dialectOf(reader)
   if (dialect.grants === undefined)
     throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${reader.dialect} has no roles`)
-  return await dialect.grants(reader, wish, relationNames(dialect))
+  return await dialect.grants(reader, options, relationNames(dialect))
 }
 
 /** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */

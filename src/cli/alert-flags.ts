@@ -1,5 +1,11 @@
 /** `--alert 'lag>30s,failed'`, `--alert-command` and `--alert-exit`. */
-import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause, type AlertCondition, type AlertWish } from '../model/run/alert.ts'
+import {
+  ALERT_CAUSES,
+  CAUSE_FORMS,
+  type AlertCause,
+  type AlertCondition,
+  type AlertOptions,
+} from '../model/run/alert.ts'
 import { commandNameOf, declarationOf } from '../app/operations/facts.ts'
 import type { OperationKind } from '../app/operations/list.ts'
 import { closest } from '../shared/closest.ts'
@@ -18,7 +24,7 @@ export type Alerting = {
 }
 
 /** Alert options of an operation, by its declared causes. @throws SluiceError BAD_FLAG */
-export function alertOf(kind: OperationKind, args: Arguments): AlertWish | undefined {
+export function alertOf(kind: OperationKind, args: Arguments): AlertOptions | undefined {
   const { alerts, actions } = declarationOf(kind)
   const action = actions === undefined ? undefined : optionalText(args, 'action')
   const command = commandNameOf(kind)
@@ -29,7 +35,7 @@ export function alertOf(kind: OperationKind, args: Arguments): AlertWish | undef
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function readAlert(args: Arguments, alerting: Alerting): AlertWish | undefined {
+export function readAlert(args: Arguments, alerting: Alerting): AlertOptions | undefined {
   const text = optionalText(args, 'alert')
   const command = optionalText(args, 'alert-command')
   const exit = flag(args, 'alert-exit')

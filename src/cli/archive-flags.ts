@@ -5,7 +5,7 @@ import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { CALENDAR_FLAGS } from '../engine/run/operations/words.ts'
-import { ageIn, calendarWish, epochIn } from './calendar-flags.ts'
+import { ageIn, calendarOptions, epochIn } from './calendar-flags.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
@@ -56,7 +56,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   const rate = optionalText(args, 'rate')
   return {
     ...given('to', archivePlace(args, context)),
-    ...cutWish(args, defaults),
+    ...cutOptions(args, defaults),
     ...given('epoch', epochIn(args)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
     ...(flag(args, 'exact') ? { exact: true as const } : {}),
@@ -79,7 +79,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
 }
 
 /** For `--by-value`, calendar settings of the config file do not apply. @throws SluiceError BAD_FLAG */
-function cutWish(
+function cutOptions(
   args: Arguments,
   defaults: ConfigDefaults,
 ): Pick<Archiving, 'by' | 'byValue' | 'calendar' | 'olderThan'> {
@@ -128,6 +128,6 @@ export function archivePlace(
 
 /** @returns undefined if nothing is set: then the ledger decides */
 function calendarOf(args: Arguments, defaults: ConfigDefaults): CalendarSpec | undefined {
-  const wish = calendarWish(args, defaults)
-  return Object.keys(wish).length === 0 ? undefined : { ...DEFAULT_CALENDAR, ...wish }
+  const options = calendarOptions(args, defaults)
+  return Object.keys(options).length === 0 ? undefined : { ...DEFAULT_CALENDAR, ...options }
 }

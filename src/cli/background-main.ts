@@ -11,7 +11,7 @@ const TOLD = 3
 
 let isHeard = true
 
-function tell(line: string): void {
+function report(line: string): void {
   if (!isHeard) return
   try {
     writeSync(TOLD, `${line}\n`)
@@ -28,4 +28,4 @@ process.on('SIGHUP', () => undefined)
 const signals = new EventEmitter()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit(signal))
 const { words, operation } = deserialize(readFileSync(0)) as BackgroundOrder
-await launch(words, { signals, background: { operation, tell } })
+await launch(words, { signals, background: { operation, tell: report } })

@@ -21,13 +21,13 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
  * Reports the start of a background run to the starting process: `started RUN` at its first event, `begun RUN` at the
  * first event that is more than starting or retrying a connection.
  */
-export function beginningTold(tell: (line: string) => void): (event: Event) => void {
+export function beginningReported(report: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }
   return (event) => {
     if (has.begun || event.runId === null) return
-    if (!has.started) tell(`started ${event.runId}`)
+    if (!has.started) report(`started ${event.runId}`)
     has = { started: true, begun: isWork(event) }
-    if (has.begun) tell(`begun ${event.runId}`)
+    if (has.begun) report(`begun ${event.runId}`)
   }
 }
 

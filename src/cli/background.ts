@@ -17,7 +17,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ownMark } from '../shared/process-mark.ts'
 import { stateFolder } from '../shared/state-folder.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** Order for the background process. It is sent over a pipe, so that it is not visible in a list of processes. */
@@ -38,7 +38,7 @@ export async function runInBackground(
   line: string,
   json: boolean,
   session: Session,
-  { env, clock }: Surroundings,
+  { env, clock }: Context,
 ): Promise<number> {
   const folder = logFolder(env)
   const log = path.join(folder, `starting-${ownMark()}-${Math.floor(clock.now())}.log`)
@@ -55,17 +55,17 @@ export async function runInBackground(
   const begun = await beginningOf(child, { words, operation })
   interrupter.stop.removeEventListener('abort', drop)
   if ('exitCode' in begun) {
-    const told = readFileSync(log, 'utf8')
+    const reported = readFileSync(log, 'utf8')
     rmSync(log, { force: true })
-    if (json) session.output.data(told)
-    else session.output.talk(told)
+    if (json) session.output.data(reported)
+    else session.output.talk(reported)
     return interrupter.stop.aborted ? exitOfStop(interrupter) : begun.exitCode
   }
   // The process keeps writing to the renamed file.
   const kept = path.join(folder, `run-${begun.run}.log`)
   renameSync(log, kept)
   forgetOldLogs(folder)
-  tell(session, begun.run, kept, json)
+  report(session, begun.run, kept, json)
   return 0
 }
 
@@ -89,7 +89,7 @@ export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitte
  * Folder for logs of background runs, readable only by this user.
  * @throws SluiceError BAD_CONFIG, NO_SPACE
  */
-function logFolder(env: Surroundings['env']): string {
+function logFolder(env: Context['env']): string {
   const folder = path.join(stateFolder(env), 'runs')
   try {
     makeFolderSync(folder, 0o700)
@@ -124,12 +124,12 @@ function noLog(folder: string, cause: unknown): SluiceError {
 type Begun = { readonly run: string } | { readonly exitCode: number }
 
 async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise<Begun> {
-  const [stdin, , , told] = child.stdio
-  if (stdin === null || !('write' in stdin) || told === undefined || told === null || !('read' in told))
+  const [stdin, , , reported] = child.stdio
+  if (stdin === null || !('write' in stdin) || reported === undefined || reported === null || !('read' in reported))
     throw new Error('a pipe to the background is missing')
   stdin.on('error', () => undefined)
   stdin.end(serialize(order))
-  const lines = createInterface({ input: told })
+  const lines = createInterface({ input: reported })
   const begun = await new Promise<Begun>((resolve, reject) => {
     let patience: NodeJS.Timeout | null = null
     const end = (how: Begun): void => {
@@ -146,12 +146,12 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
     child.once('exit', (code) => end({ exitCode: code ?? 143 }))
   })
   lines.close()
-  told.destroy()
+  reported.destroy()
   child.unref()
   return begun
 }
 
-function tell(session: Session, run: string, log: string, json: boolean): void {
+function report(session: Session, run: string, log: string, json: boolean): void {
   const attach = `sluice attach ${run}`
   if (!json) {
     session.output.data(

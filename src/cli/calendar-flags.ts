@@ -21,7 +21,7 @@ const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.spli
  * Calendar settings from flags and config file; only those that are set.
  * @throws SluiceError BAD_FLAG
  */
-export function calendarWish(args: Arguments, defaults: CalendarDefaults): Partial<CalendarSpec> {
+export function calendarOptions(args: Arguments, defaults: CalendarDefaults): Partial<CalendarSpec> {
   const unit = optionalText(args, 'calendar') ?? defaults.calendar
   const month = optionalText(args, 'first-month') ?? defaults['first-month']?.toString()
   const weekday = optionalText(args, 'first-weekday') ?? defaults['first-weekday']?.toString()

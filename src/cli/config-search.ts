@@ -67,9 +67,12 @@ function upwards(cwd: string): readonly string[] {
 }
 
 function userFolder(env: Env): string {
-  const told = env['XDG_CONFIG_HOME']
+  const reported = env['XDG_CONFIG_HOME']
   // The XDG specification requires ignoring a relative path.
-  return path.join(told !== undefined && path.isAbsolute(told) ? told : path.join(homedir(), '.config'), 'sluice')
+  return path.join(
+    reported !== undefined && path.isAbsolute(reported) ? reported : path.join(homedir(), '.config'),
+    'sluice',
+  )
 }
 
 const WRITABLE_BY_GROUP = 0o020

@@ -1,12 +1,12 @@
 /** A question in the terminal before a change. */
 import { SluiceError } from '../shared/errors.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 
 /** Reads one answer from the terminal. @throws SluiceError STOPPED for ctrl-c */
-export async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
-  const answer = await typedLine(question, surroundings)
+export async function ask(question: string, session: Session, context: Context): Promise<string> {
+  const answer = await typedLine(question, context)
   if (answer !== null) return answer
   session.interrupted()
   session.output.talk('\n')

@@ -4,7 +4,7 @@ import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** The operation with its confirmation, or the exit code of a failed dry run. */
@@ -21,7 +21,7 @@ export async function confirmed(
   line: string,
   interactive: boolean,
   session: Session,
-  surroundings: Surroundings,
+  context: Context,
 ): Promise<Confirmation> {
   const asking = destructionsOf(operation).find(({ asked }) => asked !== undefined)
   const plan = planOf(operation)
@@ -54,7 +54,7 @@ export async function confirmed(
   if (typed === null || typed.name === null || (counted === true && removesNothing(trial.totals))) return { operation }
   const { name } = typed
   const { ask } = await import('./confirm.ts')
-  const answer = (await ask(`Type ${name} ${asked}: `, session, surroundings)).trim()
+  const answer = (await ask(`Type ${name} ${asked}: `, session, context)).trim()
   const isRight = answer === name || ('event' in named && named.or !== undefined && answer === wanted)
   if (isRight) return { operation: { ...operation, [typed.confirm]: answer } }
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })

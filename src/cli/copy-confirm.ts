@@ -7,7 +7,7 @@ import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import { showRun } from './open.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import type { Session } from './session.ts'
 
 type Run = Parameters<typeof showRun>[0]
@@ -24,21 +24,21 @@ export async function showRemoval(
   run: Run,
   face: Face,
   session: Session,
-  surroundings: Surroundings,
+  context: Context,
   heard: (event: Event) => void,
 ): Promise<number> {
   let error: Extract<Event, { type: 'table.finished' }>['error']
-  const exitCode = await showRun(run, face, surroundings, (event) => {
+  const exitCode = await showRun(run, face, context, (event) => {
     heard(event)
     if (event.type === 'table.finished' && event.error?.code === 'ROWS_EXTRA') error = event.error
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
   const name = error.where ?? ''
   // The screen unrefs stdin when it leaves; without pending work the program would end here.
-  surroundings.stdin.ref()
-  const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, surroundings)).trim()
+  context.stdin.ref()
+  const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, context)).trim()
   if (answer === name && name !== '')
-    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, surroundings, heard)
+    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, context, heard)
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: none of these rows was removed', {
     hint: `type ${name}`,
   })

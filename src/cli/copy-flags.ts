@@ -1,5 +1,5 @@
 /** Flags shared by `copy` and `diff`: tables, columns, names, source and target. */
-import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
+import { OBJECT_WISHES, type ObjectOptions } from '../model/copy/schema-object.ts'
 import { defaultNumber } from '../app/operations/facts.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -7,27 +7,27 @@ import { given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { confProperty, readProperties } from './cdm/properties-file.ts'
 import { IDLE_FLAG, jobOf } from './cdm/submit.ts'
-import { cdmWishes, type CdmWishes } from './cdm/wishes.ts'
+import { cdmOptions, type CdmOptions } from './cdm/wishes.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { chooseEnd } from './copy-ends.ts'
 import type { End } from './copy-ends.ts'
 import { splitNames, splitRename } from './name-list.ts'
-import { scriptWishes } from './script-variables.ts'
-import type { ScriptWishes } from './script-variables.ts'
+import { scriptOptions } from './script-variables.ts'
+import type { ScriptOptions } from './script-variables.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
-export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectWish[] | undefined {
+export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectOptions[] | undefined {
   const flags = list(args, 'with').flatMap((word) => splitNames('--with', word))
   const words = flags.length > 0 ? flags : configNames('with', defaults.with)
   if (words.length === 0) return undefined
-  const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((wish) => wish === word))
+  const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((options) => options === word))
   if (odd !== undefined) {
     throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} means nothing`, {
       hint: `it takes ${OBJECT_WISHES.join(', ')} and all`,
     })
   }
-  return OBJECT_WISHES.filter((wish) => words.includes('all') || words.includes(wish))
+  return OBJECT_WISHES.filter((options) => words.includes('all') || words.includes(options))
 }
 
 export type Selection = {
@@ -49,9 +49,9 @@ export type Selected = {
   readonly selection: Selection
   readonly ends: Ends
   /** Options from variables of the resumable script; null if they name neither source nor target, and are ignored. */
-  readonly script: ScriptWishes | null
+  readonly script: ScriptOptions | null
   /** Options from properties of the Cassandra Data Migrator; null without any. */
-  readonly cdm: CdmWishes | null
+  readonly cdm: CdmOptions | null
   /** Flags for the printed command that were not typed. */
   readonly add: readonly string[]
 }
@@ -64,7 +64,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
     to: chooseEnd('to', args, defaults, env, cdm?.to),
   }
   const scripted = [ends.from, ends.to].filter(({ origin }) => origin === 'script')
-  const script = scripted.length === 0 ? null : scriptWishes(env)
+  const script = scripted.length === 0 ? null : scriptOptions(env)
   const named = namedTables(args, defaults)
   const byCdm = named.length === 0 && cdm?.table !== undefined ? cdm : null
   const fallback = named.length === 0 && byCdm === null ? script?.table : undefined
@@ -102,7 +102,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
  * @returns null if none of these flags is given
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
-function readCdm(args: Arguments): CdmWishes | null {
+function readCdm(args: Arguments): CdmOptions | null {
   const file = optionalText(args, 'properties')
   const conf = list(args, 'conf')
   const job = optionalText(args, 'class')
@@ -112,10 +112,10 @@ function readCdm(args: Arguments): CdmWishes | null {
     throw new SluiceError('BAD_FLAG', `${idle.join(', ')} goes with --class or --properties only`)
   }
   const properties = [...(file === undefined ? [] : readProperties(file)), ...conf.map(confProperty)]
-  const wishes = cdmWishes(properties, job !== undefined && jobOf(job).ysql)
-  if (idle.length === 0) return wishes
+  const options = cdmOptions(properties, job !== undefined && jobOf(job).ysql)
+  if (idle.length === 0) return options
   const words = [...new Set(idle)].map((word) => (/\.jar$/i.test(word) ? word : `--${word}`))
-  return { ...wishes, notes: [...wishes.notes, `for Spark, and meaning nothing here: ${words.join(', ')}`] }
+  return { ...options, notes: [...options.notes, `for Spark, and meaning nothing here: ${words.join(', ')}`] }
 }
 
 /** Table names from flags or the config file. `--table` takes one name as it is, including commas. */

@@ -2,16 +2,16 @@
 import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { RunWishes } from '../model/share/distributed.ts'
-import { tableWish, type Held, type TableWish } from '../model/run/table-wish.ts'
+import type { RunRequests } from '../model/share/distributed.ts'
+import { tableOptions, type Held, type TableRequest } from '../model/run/table-wish.ts'
 import type { Operation } from '../app/operations/list.ts'
 import { answered } from './answered.ts'
-import type { Told } from './commands/command.ts'
+import type { Reported } from './commands/command.ts'
 import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from './globals.ts'
 import { commandLine } from './command-line.ts'
-import type { Surroundings } from './ports.ts'
-import type { DistributedWish } from './queue-choice.ts'
+import type { Context } from './ports.ts'
+import type { DistributedOptions } from './queue-choice.ts'
 import { actorName, type Session } from './session.ts'
 import { countText } from '../shared/figures.ts'
 
@@ -20,14 +20,14 @@ type Env = Readonly<Record<string, string | undefined>>
 /** @throws SluiceError BAD_FLAG for options that a distributed run does not support */
 export function refuseBesideWorkers(
   { background, tui, maxRuntimeMs, metrics }: Pick<Globals, 'background' | 'tui' | 'maxRuntimeMs' | 'metrics'>,
-  told: Told | undefined,
+  reported: Reported | undefined,
 ): void {
   const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
     ['--background', background, 'whoever has begun a run of workers may leave at once'],
     ['--tui', tui, 'sluice runs --distributed shows it'],
     ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it well'],
     ['--metrics', metrics?.isAsked === true, 'workers tell of the slots that they have: sluice worker --metrics 9464'],
-    ['--between', told?.hours !== undefined, 'sluice ctl RUN pause --distributed holds it'],
+    ['--between', reported?.hours !== undefined, 'sluice ctl RUN pause --distributed holds it'],
   ]
   for (const [flag, isGiven, hint] of flags) {
     if (isGiven) throw new SluiceError('BAD_FLAG', `--distributed and ${flag} exclude each other`, { hint })
@@ -43,13 +43,13 @@ export function refuseBesideWorkers(
 export async function runDistributed(
   operation: Operation,
   line: string,
-  wish: DistributedWish,
+  options: DistributedOptions,
   { json, tool, behind }: { readonly json: boolean; readonly tool: string; readonly behind: string },
   session: Session,
-  { env, clock, loadEngine }: Surroundings,
+  { env, clock, loadEngine }: Context,
 ): Promise<number> {
   const engine = await loadEngine()
-  const { connect, queue, slots, stores } = wish
+  const { connect, queue, slots, stores } = options
   const begun = await engine.distribute({
     operation,
     commandLine: line,
@@ -64,13 +64,16 @@ export async function runDistributed(
     warn: (message) => session.emit({ type: 'log', level: 'warn', message }),
   })
   const { runId, workers, label } = begun
-  const looks = [`sluice runs --distributed --run ${runId}${behind}`, `sluice ctl ${runId} --distributed${behind}`]
+  const inspections = [
+    `sluice runs --distributed --run ${runId}${behind}`,
+    `sluice ctl ${runId} --distributed${behind}`,
+  ]
   if (json) {
     session.emit({ type: 'columns', columns: ['run', 'slots', 'workers', 'queue', 'look', 'steer'] })
-    session.emit({ type: 'row', values: [runId, begun.slots, workers, label, ...looks] })
+    session.emit({ type: 'row', values: [runId, begun.slots, workers, label, ...inspections] })
     return 0
   }
-  const [look = '', steer = ''] = looks
+  const [look = '', steer = ''] = inspections
   const count = `${countText(begun.slots, 'slot')}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
   session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
   if (workers === 0) {
@@ -102,7 +105,7 @@ export async function ctlDistributed(
   connect: string,
   tool: string,
   session: Session,
-  { clock, loadEngine }: Surroundings,
+  { clock, loadEngine }: Context,
   behind: string,
 ): Promise<number> {
   const around = `sluice runs --distributed${behind}`
@@ -114,7 +117,7 @@ export async function ctlDistributed(
     }
     const engine = await loadEngine()
     const asked = 'set' in request ? ordersOf(request.set) : null
-    const one = await engine.steerShared(connect, run, asked?.wishes ?? null, asked?.tables)
+    const one = await engine.steerShared(connect, run, asked?.options ?? null, asked?.tables)
     const { status, slots, rows, rate, wishes } = one
     const columns = [
       'run',
@@ -157,7 +160,7 @@ export async function ctlDistributed(
 }
 
 /** `orders, items/3`. */
-function heldText({ tables = [] }: RunWishes, why: Held): string {
+function heldText({ tables = [] }: RunRequests, why: Held): string {
   return tables
     .flatMap(({ table, chunk, held }) => (held === why ? [chunk === undefined ? table : `${table}/${chunk}`] : []))
     .join(', ')
@@ -165,24 +168,24 @@ function heldText({ tables = [] }: RunWishes, why: Held): string {
 
 /** @throws SluiceError BAD_FLAG for requests that only a run of one process supports */
 function ordersOf(set: Readonly<Record<string, Setting>>): {
-  readonly wishes: RunWishes
-  readonly tables: readonly TableWish[]
+  readonly options: RunRequests
+  readonly tables: readonly TableRequest[]
 } {
-  const wishes: { held?: boolean; rate?: number | null; workers?: number; lanes?: number; stop?: boolean } = {}
-  const tables: TableWish[] = []
+  const options: { held?: boolean; rate?: number | null; workers?: number; lanes?: number; stop?: boolean } = {}
+  const tables: TableRequest[] = []
   for (const [name, value] of Object.entries(set)) {
-    if (name === 'paused' && typeof value === 'boolean') wishes.held = value
-    else if (name === 'rate' && (typeof value === 'number' || value === null)) wishes.rate = value
-    else if (name === 'workers' && typeof value === 'number') wishes.workers = value
-    else if (name === 'lanes' && typeof value === 'number') wishes.lanes = value
-    else if (name === 'stop' && value === true) wishes.stop = true
+    if (name === 'paused' && typeof value === 'boolean') options.held = value
+    else if (name === 'rate' && (typeof value === 'number' || value === null)) options.rate = value
+    else if (name === 'workers' && typeof value === 'number') options.workers = value
+    else if (name === 'lanes' && typeof value === 'number') options.lanes = value
+    else if (name === 'stop' && value === true) options.stop = true
     else if (name === 'pause' || name === 'resume' || name === 'skip' || name === 'retry')
-      tables.push(...[value].flat().map((text) => tableWish(name, String(text))))
+      tables.push(...[value].flat().map((text) => tableOptions(name, String(text))))
     else {
       throw new SluiceError('BAD_FLAG', `a run of a queue takes no ${name}`, {
         hint: 'workers N, rate N, lanes N, pause, resume and stop of all of the run; and pause, resume, skip, retry with TABLE or TABLE/CHUNK',
       })
     }
   }
-  return { wishes, tables }
+  return { options, tables }
 }

@@ -6,7 +6,7 @@ import type { Face } from './face.ts'
 import { oneLine } from '../shared/visible.ts'
 import { isOn } from './mode.ts'
 import type { Output } from './output.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 
 /** Options of the frontends. */
 export type FaceOptions = {
@@ -30,8 +30,8 @@ type Asked = FaceOptions & { readonly json: boolean }
  * Opens the frontends of the console and of files.
  * @throws SluiceError BAD_FLAG if the log file cannot be opened
  */
-export async function openFaces(surroundings: Surroundings, output: Output, options: Asked): Promise<readonly Face[]> {
-  const make = await consoleFaces(surroundings, options)
+export async function openFaces(context: Context, output: Output, options: Asked): Promise<readonly Face[]> {
+  const make = await consoleFaces(context, options)
   return [...make(output), ...(await fileFaces(output, options))]
 }
 
@@ -40,7 +40,7 @@ export async function openFaces(surroundings: Surroundings, output: Output, opti
  * per run
  */
 export async function consoleFaces(
-  { env, colorTalk, program, stdout, stdoutTTY }: Surroundings,
+  { env, colorTalk, program, stdout, stdoutTTY }: Context,
   options: Asked,
 ): Promise<(output: Output) => readonly Face[]> {
   const redact = (text: string): string => redactText(text, options.secrets)
@@ -50,7 +50,7 @@ export async function consoleFaces(
   const text = options.json ? null : await import('./render-text.ts')
   const summary = github ? await import('./render-github.ts') : null
   const { quiet, verbose, rowFormat = 'table', dryRun = false, progress = true } = options
-  const told = {
+  const reported = {
     quiet,
     verbose,
     rowFormat,
@@ -64,7 +64,7 @@ export async function consoleFaces(
   }
   return (output) => [
     ...(json === null ? [] : [json.jsonFace(output, (event) => redactValue(event, options.secrets))]),
-    ...(text === null ? [] : [text.textFace(output, told)]),
+    ...(text === null ? [] : [text.textFace(output, reported)]),
     ...(summary === null ? [] : [summary.githubFace(output, { summaryFile, redact })]),
   ]
 }

@@ -6,8 +6,8 @@ import { chooseCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { ConfigDefaults } from './config.ts'
 import { allStores, noSuchStore, storeOr } from './named-stores.ts'
-import { metricsWish, type MetricsWish } from './metrics-wish.ts'
-import { chooseQueue, knownQueue, type DistributedWish } from './queue-choice.ts'
+import { metricsOptions, type MetricsOptions } from './metrics-wish.ts'
+import { chooseQueue, knownQueue, type DistributedOptions } from './queue-choice.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
 import { optionalDuration } from './duration.ts'
 import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
@@ -23,7 +23,7 @@ export type Globals = {
   /** Runs in the background, without the terminal. */
   readonly background: boolean
   /** Leaves the run to workers of this queue; null: it runs here. */
-  readonly distributed: DistributedWish | null
+  readonly distributed: DistributedOptions | null
   /** The queue whose runs the UI lists; null if none is configured. */
   readonly connect: KnownQueue | null
   /** Leaves the Run screen once its run has ended. */
@@ -36,7 +36,7 @@ export type Globals = {
   readonly logFile?: string
   readonly maxRuntimeMs?: number
   /** Address of the metrics server; null: none. */
-  readonly metrics: MetricsWish | null
+  readonly metrics: MetricsOptions | null
   /** Includes the schema in its URL. */
   readonly catalog: CatalogChoice | null
   /** Schema for a URL given as an operand. */
@@ -149,12 +149,12 @@ function behind(
 }
 
 /** @throws SluiceError BAD_FLAG if no queue is named, or a flag of workers is given without --distributed */
-function distributedWish(
+function distributedOptions(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
   own: readonly string[],
-): DistributedWish | null {
+): DistributedOptions | null {
   // Some commands have them as options of their own.
   const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', SLOTS.least, SLOTS.most)
   const queue = own.includes('queue') ? undefined : optionalText(args, 'queue')
@@ -184,7 +184,7 @@ export function readGlobals(
     tui: flag(args, 'tui'),
     quit: flag(args, 'quit'),
     background: flag(args, 'background'),
-    distributed: distributedWish(args, env, defaults, own),
+    distributed: distributedOptions(args, env, defaults, own),
     connect: knownQueue(args, defaults, env),
     quiet: flag(args, 'quiet'),
     verbose: flag(args, 'verbose'),
@@ -193,7 +193,7 @@ export function readGlobals(
     ascii: flag(args, 'ascii'),
     ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
     ...given('maxRuntimeMs', optionalDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
-    metrics: metricsWish(optionalText(args, 'metrics'), defaults.metrics),
+    metrics: metricsOptions(optionalText(args, 'metrics'), defaults.metrics),
     catalog: catalogInSchema(
       namedCatalog(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), defaults, env),
       schema,

@@ -55,8 +55,8 @@ export function isWithin(hours: Hours, moment: number): boolean {
   return from < to ? now >= from && now < to : now >= from || now < to
 }
 
-/** Pauses a run outside of the hours. @param tell called once when the run begins to wait, and once when it resumes */
-export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (message: string) => void): RunControl {
+/** Pauses a run outside of the hours. @param report called once when the run begins to wait, and once when it resumes */
+export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (message: string) => void): RunControl {
   let isHeld = false
   // A waiting run asks many times a second; the answer can change only with the minute.
   let minute = Number.NaN
@@ -70,7 +70,7 @@ export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (mess
       isHeld = !isWithin(hours, now)
       if (isHeld !== before) {
         const what = isHeld ? `nothing more begins before ${timeText(hours.from)}` : 'the run goes on'
-        tell(`${isHeld ? 'outside of' : 'within'} the hours ${hoursText(hours)}: ${what}`)
+        report(`${isHeld ? 'outside of' : 'within'} the hours ${hoursText(hours)}: ${what}`)
       }
       return isHeld
     },

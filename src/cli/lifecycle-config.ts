@@ -5,7 +5,7 @@ import { MOST_AHEAD } from '../partition/coverage.ts'
 import { ALERT_CAUSES } from '../model/run/alert.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { readAlert } from './alert-flags.ts'
-import { ageIn, calendarWish } from './calendar-flags.ts'
+import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { parseDuration } from './duration.ts'
 
 const word = z.string().min(1)
@@ -51,7 +51,7 @@ const ordinal = (name: string): z.ZodType<string> =>
   z
     .union([z.string(), z.int()])
     .transform(String)
-    .pipe(readBy((text) => calendarWish({ [name]: text }, {})))
+    .pipe(readBy((text) => calendarOptions({ [name]: text }, {})))
 
 const ENTRY = z.strictObject({
   from: word.optional(),
@@ -62,7 +62,7 @@ const ENTRY = z.strictObject({
   'first-month': ordinal('first-month').optional(),
   'year-offset': z.int().min(-100).max(100).optional(),
   'first-weekday': ordinal('first-weekday').optional(),
-  zone: readBy((zone) => calendarWish({ zone }, {})).optional(),
+  zone: readBy((zone) => calendarOptions({ zone }, {})).optional(),
   slices: z.enum(['week', 'month']).optional(),
   window: duration('window').optional(),
   lanes: z.int().min(1).max(64).optional(),

@@ -3,14 +3,14 @@ import { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import type { Request, Told } from './commands/command.ts'
+import type { Request, Reported } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
 import { hasFlag, searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
 import { configFlag, firstWord, helpAsked } from './globals.ts'
-import { beginningTold, refuseBackground } from './background-words.ts'
+import { beginningReported, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
@@ -20,17 +20,17 @@ import type { Event } from '../model/run/event.ts'
 import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
 import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
 import { isTrusted, trustFile } from './trust.ts'
-import { NO_TELEMETRY, openTelemetry, refuseMetrics, tellBeforeScreen } from './telemetry.ts'
+import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 
-function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
+function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Context): Mode {
   const { ci, json, quiet, input, tui } = globals
   return chooseMode({
     stdinTTY,
@@ -45,13 +45,13 @@ function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): M
 }
 
 /** Reports an error that occurred before the session was opened. */
-async function refuseEarly(argv: readonly string[], error: SluiceError, surroundings: Surroundings): Promise<number> {
-  const session = await openSession(surroundings, {
+async function refuseEarly(argv: readonly string[], error: SluiceError, context: Context): Promise<number> {
+  const session = await openSession(context, {
     // The flags could not be parsed, but the error must still be JSON with --json.
     json: hasFlag(argv, '--json'),
     quiet: false,
     verbose: false,
-    secrets: secretsOf(argv, surroundings.env),
+    secrets: secretsOf(argv, context.env),
     tool: toolVersion(),
   })
   const exitCode = session.refuse(firstWord(argv) ?? 'sluice', error)
@@ -60,34 +60,34 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, surround
 }
 
 /** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
-export async function main(typed: readonly string[], surroundings: Surroundings): Promise<number> {
-  let config = foundConfig(typed, surroundings)
+export async function main(typed: readonly string[], context: Context): Promise<number> {
+  let config = foundConfig(typed, context)
   let argv = withConfig(typed, config.file)
   let parsed: Parsed
   let mode: Mode
   let session: Session
   try {
-    config = await settledTrust(typed, config, surroundings)
+    config = await settledTrust(typed, config, context)
     argv = withConfig(typed, config.file)
-    parsed = await parseCommandLine(argv, surroundings.env)
-    if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, surroundings)
+    parsed = await parseCommandLine(argv, context.env)
+    if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, context)
     const { globals } = parsed
-    mode = modeOf(globals, surroundings)
+    mode = modeOf(globals, context)
     if (parsed.request.kind === 'open' && mode === 'tui')
-      return await openScreen(argv, parsed.request, globals, surroundings)
-    const signals = await signalsOf(parsed, surroundings)
-    session = await openSession({ ...surroundings, signals }, sessionOptions(argv, parsed, mode, surroundings))
+      return await openScreen(argv, parsed.request, globals, context)
+    const signals = await signalsOf(parsed, context)
+    session = await openSession({ ...context, signals }, sessionOptions(argv, parsed, mode, context))
   } catch (error) {
-    return await refuseEarly(argv, asSluiceError(error), surroundings)
+    return await refuseEarly(argv, asSluiceError(error), context)
   }
   let exitCode: number
   try {
     exitCode = await perform(
       argv,
-      withNotes(parsed, config, isPasswordTold(argv, mode, surroundings)),
+      withNotes(parsed, config, isPasswordReported(argv, mode, context)),
       mode,
       session,
-      surroundings,
+      context,
     )
   } catch (error) {
     exitCode = session.refuse(commandOf(parsed), asSluiceError(error))
@@ -98,7 +98,7 @@ export async function main(typed: readonly string[], surroundings: Surroundings)
 }
 
 /** Signals that end the session. */
-async function signalsOf({ request, globals }: Parsed, { signals }: Surroundings): Promise<NodeJS.EventEmitter> {
+async function signalsOf({ request, globals }: Parsed, { signals }: Context): Promise<NodeJS.EventEmitter> {
   // For attach, signals end the watching, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
@@ -106,7 +106,7 @@ async function signalsOf({ request, globals }: Parsed, { signals }: Surroundings
   return signalsOfStart(signals)
 }
 
-function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings): FoundConfig {
+function foundConfig(argv: readonly string[], { env, searchFrom }: Context): FoundConfig {
   if (searchFrom === undefined) return { file: null, passedOver: [], untrusted: null }
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
@@ -118,18 +118,13 @@ const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
  * The found config after deciding about an untrusted file; in a terminal the user is asked.
  * @throws SluiceError BAD_CONFIG if it is not trusted and the command might mean something else without it
  */
-async function settledTrust(
-  argv: readonly string[],
-  config: FoundConfig,
-  surroundings: Surroundings,
-): Promise<FoundConfig> {
+async function settledTrust(argv: readonly string[], config: FoundConfig, context: Context): Promise<FoundConfig> {
   const { untrusted, passedOver } = config
   if (untrusted === null) return config
   const { askTrust, notTrusted } = await import('./run-trust.ts')
   const isHelp = helpAsked(argv) !== null || hasFlag(argv, '--version')
-  if (!isHelp && canAsk(argv, surroundings) && (await askTrust(untrusted, surroundings)))
-    return foundConfig(argv, surroundings)
-  const refusal = notTrusted(untrusted, surroundings.env)
+  if (!isHelp && canAsk(argv, context) && (await askTrust(untrusted, context))) return foundConfig(argv, context)
+  const refusal = notTrusted(untrusted, context.env)
   if (!isHelp && !WITHOUT_TRUST.has(firstWord(argv) ?? '')) throw refusal
   return {
     ...config,
@@ -138,7 +133,7 @@ async function settledTrust(
 }
 
 /** Whether the user can be asked; `--yes` does not answer this question. */
-function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundings): boolean {
+function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Context): boolean {
   const has = (flag: string): boolean => hasFlag(argv, flag)
   const input = !has('--no-input') && !has('--yes') && !has('-y')
   const options = { ci: has('--ci'), json: has('--json'), quiet: has('--quiet') || has('-q'), input, tui: false }
@@ -149,7 +144,7 @@ function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundi
  * Whether to warn about a password. Not in the background, where the parent has the words, and not for JSON, whose
  * caller chose its words.
  */
-function isPasswordTold(argv: readonly string[], mode: Mode, { background }: Surroundings): boolean {
+function isPasswordReported(argv: readonly string[], mode: Mode, { background }: Context): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
 }
 
@@ -157,42 +152,42 @@ function isPasswordTold(argv: readonly string[], mode: Mode, { background }: Sur
 function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
   const { shape } = declarationOf(request.operation.kind)
-  const isTold = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
-  const notes = [...(isTold ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
+  const isReported = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
+  const notes = [...(isReported ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
   if (notes.length === 0) return { request, globals }
-  const { told = { printed: {} } } = request
-  return { request: { ...request, told: { ...told, notes: [...notes, ...(told.notes ?? [])] } }, globals }
+  const { told: reported = { printed: {} } } = request
+  return { request: { ...request, told: { ...reported, notes: [...notes, ...(reported.notes ?? [])] } }, globals }
 }
 
 function sessionOptions(
   argv: readonly string[],
   parsed: Parsed,
   mode: Mode,
-  surroundings: Surroundings,
+  context: Context,
 ): Parameters<typeof openSession>[1] {
   const { quiet, verbose, logFile, maxRuntimeMs } = parsed.globals
   const operation = parsed.request.kind === 'operation' ? parsed.request.operation : null
   const rowFormat = operation === null ? 'table' : rowFormatOf(operation)
   const dryRun = operation !== null && isPlanOnly(operation)
-  const secrets = secretsOfParsed(argv, parsed, surroundings)
-  const told = parsed.request.kind === 'operation' ? parsed.request.told : undefined
+  const secrets = secretsOfParsed(argv, parsed, context)
+  const reported = parsed.request.kind === 'operation' ? parsed.request.told : undefined
   return {
     json: mode === 'json',
     quiet,
     verbose,
     logFile,
-    migratorLog: dryRun ? undefined : told?.log,
+    migratorLog: dryRun ? undefined : reported?.log,
     maxRuntimeMs,
     secrets,
     tool: toolVersion(),
     rowFormat,
     dryRun,
-    readCommand: async (words) => await keptCommand(withConfig(words, configFlag(argv)), surroundings),
+    readCommand: async (words) => await keptCommand(withConfig(words, configFlag(argv)), context),
   }
 }
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */
-async function keptCommand(words: readonly string[], { env }: Surroundings): Promise<Operation> {
+async function keptCommand(words: readonly string[], { env }: Context): Promise<Operation> {
   const { request } = await parseCommandLine(words, env)
   if (request.kind === 'operation') return request.operation
   throw new SluiceError('BAD_FLAG', `${words.slice(0, 2).join(' ')} starts no operation`)
@@ -202,7 +197,7 @@ async function keptCommand(words: readonly string[], { env }: Surroundings): Pro
 function secretsOfParsed(
   argv: readonly string[],
   { request, globals: { catalog, distributed, connect } }: Parsed,
-  { env }: Surroundings,
+  { env }: Context,
 ): readonly string[] {
   const urls =
     request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? namedBy(request) : []
@@ -229,11 +224,11 @@ async function perform(
   parsed: Parsed,
   mode: Mode,
   session: Session,
-  surroundings: Surroundings,
+  context: Context,
 ): Promise<number> {
   const { request, globals } = parsed
-  const { env } = surroundings
-  const secrets = secretsOfParsed(argv, parsed, surroundings)
+  const { env } = context
+  const secrets = secretsOfParsed(argv, parsed, context)
   if (request.kind === 'help') return 0
   refuseMetrics(globals, request, mode)
   if (globals.background && request.kind !== 'operation') refuseBackground(null, globals.tui)
@@ -255,7 +250,7 @@ async function perform(
     if (mode !== 'tui' || session.interrupter.stop.aborted) return outcome.exitCode
     await session.close()
     const catalog = { url: outcome.catalog, from: 'flag' } as const
-    await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings, false)
+    await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, context, false)
     return outcome.exitCode
   }
   if (request.kind === 'init') {
@@ -266,65 +261,65 @@ async function perform(
       asks: mode === 'tui' && !globals.yes,
       json: mode === 'json',
     }
-    return await runInit(session, request, around, surroundings)
+    return await runInit(session, request, around, context)
   }
   if (request.kind === 'trust') {
     const { runTrust } = await import('./run-trust.ts')
-    return runTrust(session, request, { cwd: process.cwd(), tool: toolVersion() }, surroundings)
+    return runTrust(session, request, { cwd: process.cwd(), tool: toolVersion() }, context)
   }
-  if (request.kind === 'attach') return await attach(request, mode, globals, session, surroundings)
+  if (request.kind === 'attach') return await attach(request, mode, globals, session, context)
   if (request.kind === 'runs-here') {
     const { listRunsHere } = await import('./runs-here.ts')
     return await listRunsHere(session, request.limit, env, toolVersion())
   }
   if (request.kind === 'ctl') {
-    if (globals.distributed === null) return await control(request, session, surroundings)
+    if (globals.distributed === null) return await control(request, session, context)
     const { ctlDistributed, queueWords } = await import('./distributed.ts')
     const { connect } = globals.distributed
     const behind = queueWords(argv, secrets, env)
-    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, surroundings, behind)
+    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, context, behind)
   }
   let { operation } = request
-  const { told } = request
-  const { background } = surroundings
+  const { told: reported } = request
+  const { background } = context
   if (globals.background) refuseBackground(operation, globals.tui)
   const catalog = storeOf(operation, 'catalog') === undefined ? null : globals.catalog
-  const line = commandLine(argv, catalog, secrets, { env, ...told?.printed })
-  const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, surroundings))
+  const line = commandLine(argv, catalog, secrets, { env, ...reported?.printed })
+  const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, context))
   if ('exitCode' in confirmation) return confirmation.exitCode
   operation = confirmation.operation
   // Commands that list runs use it to select which ones.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
     const { queueWords, refuseBesideWorkers, runDistributed } = await import('./distributed.ts')
-    refuseBesideWorkers(globals, told)
+    refuseBesideWorkers(globals, reported)
     const around = { json: mode === 'json', tool: toolVersion(), behind: queueWords(argv, secrets, env) }
-    return await runDistributed(operation, line, globals.distributed, around, session, surroundings)
+    return await runDistributed(operation, line, globals.distributed, around, session, context)
   }
   if (globals.background) {
     const { runInBackground, wordsOfChild } = await import('./background.ts')
-    return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, surroundings)
+    return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, context)
   }
   await using telemetry = isWatched(operation)
-    ? await openTelemetry(globals.metrics, secrets, mode === 'tui', surroundings)
+    ? await openTelemetry(globals.metrics, secrets, mode === 'tui', context)
     : NO_TELEMETRY
-  const { live, warnings, next } = told ?? {}
+  const { live, warnings, next } = reported ?? {}
   // The log of a background run is read from any folder.
   const from = background === undefined ? [] : [`folder  ${process.cwd()}`]
-  const said = [...from, ...(told?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
+  const said = [...from, ...(reported?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
   const notes = said.length === 0 ? undefined : said
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
-  if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {
+  if (mode === 'tui' && isLong(operation) && !keepsHours(reported, globals) && !isLogged(reported, globals)) {
     await session.close()
-    tellBeforeScreen(telemetry, surroundings)
+    reportBeforeScreen(telemetry, context)
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
-    const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
+    const face = { ...(await whoAndWhat(globals, context)), transcript: { ...printed(globals, secrets), ...more } }
     if (operation.kind !== 'copy' || operation.deleteExtra !== true)
-      return await showRun(run, face, surroundings, telemetry.listen)
+      return await showRun(run, face, context, telemetry.listen)
     const { showRemoval } = await import('./copy-confirm.ts')
-    return await showRemoval(operation, run, face, session, surroundings, telemetry.listen)
+    return await showRemoval(operation, run, face, session, context, telemetry.listen)
   }
-  const hours = isPlanOnly(operation) ? undefined : told?.hours
-  const begun = background === undefined ? undefined : beginningTold(background.tell)
+  const hours = isPlanOnly(operation) ? undefined : reported?.hours
+  const begun = background === undefined ? undefined : beginningReported(background.tell)
   const listen = (event: Event): void => {
     begun?.(event)
     telemetry.listen(event)
@@ -344,23 +339,23 @@ function isLong(operation: Operation): boolean {
 }
 
 /** Whether the run has hours of the day; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
-function keepsHours(told: Told | undefined, { tui }: Globals): boolean {
-  if (told?.hours === undefined) return false
+function keepsHours(reported: Reported | undefined, { tui }: Globals): boolean {
+  if (reported?.hours === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
 }
 
 /** Whether the run writes a log file; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
-function isLogged(told: Told | undefined, { tui }: Globals): boolean {
-  if (told?.log === undefined) return false
+function isLogged(reported: Reported | undefined, { tui }: Globals): boolean {
+  if (reported?.log === undefined) return false
   if (!tui) return true
-  throw new SluiceError('BAD_FLAG', `--tui excludes what writes ${told.log}`, { hint: 'leave --tui out' })
+  throw new SluiceError('BAD_FLAG', `--tui excludes what writes ${reported.log}`, { hint: 'leave --tui out' })
 }
 
 async function control(
   { run, request }: Extract<Request, { kind: 'ctl' }>,
   session: Session,
-  { clock, env }: Surroundings,
+  { clock, env }: Context,
 ): Promise<number> {
   const [{ runCtl }, { controlSocketPath }] = await Promise.all([
     import('./run-ctl.ts'),
@@ -375,23 +370,23 @@ async function attach(
   mode: Mode,
   globals: Globals,
   session: Session,
-  surroundings: Surroundings,
+  context: Context,
 ): Promise<number> {
   const [{ goesOn, joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
     import('./run-attach.ts'),
     import('../engine/copy/workers/control-socket.ts'),
   ])
-  const { env } = surroundings
+  const { env } = context
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
   const joined = await joinedFrom({ run, env, socketPath })
   const { runId } = joined.about
   const again = async () => joinedFrom({ run: runId, env, socketPath })
-  if (mode !== 'tui') return await watchRun(session, joined, surroundings.signals, again)
+  if (mode !== 'tui') return await watchRun(session, joined, context.signals, again)
   await session.close()
   const { showJoined } = await import('./open.ts')
-  const face = { ...(await whoAndWhat(globals, surroundings)), transcript: printed(globals, []) }
-  const ended = await showJoined(joined, globals.quit, face, surroundings)
-  if (ended.goesOn) surroundings.stderr.write(`sluice: ${goesOn(runId)}\n`)
+  const face = { ...(await whoAndWhat(globals, context)), transcript: printed(globals, []) }
+  const ended = await showJoined(joined, globals.quit, face, context)
+  if (ended.goesOn) context.stderr.write(`sluice: ${goesOn(runId)}\n`)
   return ended.exitCode
 }
 
@@ -402,7 +397,7 @@ function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[
 
 async function whoAndWhat(
   { ascii, maxRuntimeMs, connect }: Globals,
-  { env }: Surroundings,
+  { env }: Context,
 ): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
   const { hostname } = await import('node:os')
   const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
@@ -413,7 +408,7 @@ async function openScreen(
   argv: readonly string[],
   { target, database, lifecycle, stores = [] }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
   globals: Globals,
-  surroundings: Surroundings,
+  context: Context,
   remembers = true,
 ): Promise<number> {
   const { catalog, connect } = globals
@@ -429,7 +424,7 @@ async function openScreen(
     ...stores.map(({ url }) => url),
     ...(connect === null ? [] : [connect.url]),
   ]
-  const secrets = secretsOf(argv, surroundings.env, urls)
+  const secrets = secretsOf(argv, context.env, urls)
   const options = {
     target,
     catalog,
@@ -439,16 +434,16 @@ async function openScreen(
     ...given('config', configFlag(argv) ?? undefined),
     remembers,
     transcript: printed(globals, secrets),
-    ...(await whoAndWhat(globals, surroundings)),
+    ...(await whoAndWhat(globals, context)),
   }
-  await using telemetry = await openTelemetry(globals.metrics, secrets, true, surroundings)
-  tellBeforeScreen(telemetry, surroundings)
-  return await openUi(options, surroundings, telemetry.listen)
+  await using telemetry = await openTelemetry(globals.metrics, secrets, true, context)
+  reportBeforeScreen(telemetry, context)
+  return await openUi(options, context, telemetry.listen)
 }
 
-async function printHelp(text: string, surroundings: Surroundings): Promise<number> {
+async function printHelp(text: string, context: Context): Promise<number> {
   const { openOutput } = await import('./output.ts')
-  const output = openOutput(surroundings.stdout, surroundings.stderr)
+  const output = openOutput(context.stdout, context.stderr)
   output.data(text)
   await output.flushed()
   return 0

@@ -5,7 +5,7 @@ import { SluiceError } from '../shared/errors.ts'
  * @property host null: only this machine @property isAsked whether it is on the command line, not only in the config
  * file
  */
-export type MetricsWish = { readonly host: string | null; readonly port: number; readonly isAsked: boolean }
+export type MetricsOptions = { readonly host: string | null; readonly port: number; readonly isAsked: boolean }
 
 /** A name, an address, or an IPv6 address in brackets. */
 const ADDRESS = /^(?:(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([A-Za-z0-9_.-]+)):)?(\d{1,5})$/
@@ -16,7 +16,10 @@ const MOST = 65_535
  * @returns null if neither is set
  * @throws SluiceError BAD_FLAG
  */
-export function metricsWish(word: string | undefined, configured: string | number | undefined): MetricsWish | null {
+export function metricsOptions(
+  word: string | undefined,
+  configured: string | number | undefined,
+): MetricsOptions | null {
   const text = word ?? configured?.toString()
   if (text === undefined) return null
   const [, v6, name, digits = ''] = ADDRESS.exec(text.trim()) ?? []

@@ -17,7 +17,7 @@ import { isSamePlace } from '../shared/same-place.ts'
 import { uiMemory, type UiMemory } from './ui/memory.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
-import type { RunToShow, RunToWatch, Surroundings } from './ports.ts'
+import type { RunToShow, RunToWatch, Context } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
@@ -73,7 +73,7 @@ type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> &
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
 /** Lake and catalog of the UI. For a lake without a catalog, one in the user's state folder is used. */
-function opened(options: OpenOptions, env: Surroundings['env']): Opened {
+function opened(options: OpenOptions, env: Context['env']): Opened {
   const { target, database } = options
   if (isCatalogUrl(target)) {
     // A database that allows one opener can be the catalog only.
@@ -96,10 +96,10 @@ function opened(options: OpenOptions, env: Surroundings['env']): Opened {
 export async function showRun(
   run: RunToShow,
   face: Face,
-  surroundings: Surroundings,
+  context: Context,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  return show(besideRun(run.operation), face, surroundings, run, heard)
+  return show(besideRun(run.operation), face, context, run, heard)
 }
 
 /**
@@ -110,10 +110,10 @@ export async function showJoined(
   joined: JoinedRun,
   leaveWhenDone: boolean,
   face: Face,
-  surroundings: Surroundings,
+  context: Context,
 ): Promise<TuiEnd> {
   const nothing = { lake: null, catalog: null, database: null }
-  return shownUntil(nothing, face, surroundings, { joined, leaveWhenDone })
+  return shownUntil(nothing, face, context, { joined, leaveWhenDone })
 }
 
 /** Stores shown on the other screens while a command runs: those it works on. */
@@ -129,15 +129,11 @@ function besideRun(operation: Operation): Opened {
  * Shows the UI until the user leaves, then prints the transcript. Resolves with the exit code.
  * @param heard called with every event of its runs
  */
-export async function openUi(
-  options: OpenOptions,
-  surroundings: Surroundings,
-  heard?: (event: Event) => void,
-): Promise<number> {
+export async function openUi(options: OpenOptions, context: Context, heard?: (event: Event) => void): Promise<number> {
   const { remembers = true } = options
-  const at = opened(options, surroundings.env)
-  const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], surroundings.env) : null
-  return show(at, { ...options, memory }, surroundings, undefined, heard)
+  const at = opened(options, context.env)
+  const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], context.env) : null
+  return show(at, { ...options, memory }, context, undefined, heard)
 }
 
 type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
@@ -145,22 +141,22 @@ type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
 async function show(
   at: Opened,
   options: Face,
-  surroundings: Surroundings,
+  context: Context,
   initial?: RunToShow,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  return (await shownUntil(at, options, surroundings, initial, heard)).exitCode
+  return (await shownUntil(at, options, context, initial, heard)).exitCode
 }
 
 async function shownUntil(
   { lake, catalog, database }: Opened,
   options: Face,
-  surroundings: Surroundings,
+  context: Context,
   initial?: RunToShow | RunToWatch,
   heard?: (event: Event) => void,
 ): Promise<TuiEnd> {
   const { tool, actor, host, ascii, lifecycle, deadline, queue, stores = [], memory = null } = options
-  const transcript = await openTranscript(surroundings, options.transcript)
+  const transcript = await openTranscript(context, options.transcript)
   const open = [lake, catalog, database].filter((place) => place !== null)
   const others = stores.filter(({ url }) => !open.some((place) => isSamePlace(place, url)))
   const urls = [
@@ -168,14 +164,14 @@ async function shownUntil(
     ...(lifecycle?.databases ?? []),
     ...[catalog, database].filter((url) => url !== null),
   ]
-  const told = { learned: (_url: string): void => undefined }
+  const reported = { learned: (_url: string): void => undefined }
   const [engine, tui, commands] = await Promise.all([
-    surroundings.loadEngine(),
-    surroundings.loadTui(),
-    uiCommands(surroundings, {
+    context.loadEngine(),
+    context.loadTui(),
+    uiCommands(context, {
       secrets: options.transcript.secrets,
       urls,
-      learned: (url) => told.learned(url),
+      learned: (url) => reported.learned(url),
       ...(options.config === undefined ? {} : { config: options.config }),
     }),
   ])
@@ -187,12 +183,12 @@ async function shownUntil(
     tool,
     actor,
     host,
-    ...given('book', bookFolder(surroundings.env)),
+    ...given('book', bookFolder(context.env)),
     ...given('queue', queue),
     ...(deadline === undefined ? {} : { deadline }),
   })
-  told.learned = (url) => workbench.know(url)
-  const { stdin, stdout } = surroundings
+  reported.learned = (url) => workbench.know(url)
+  const { stdin, stdout } = context
   const { exitCode, goesOn = false } = await tui.runTui({
     workbench,
     tool,

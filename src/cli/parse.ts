@@ -214,8 +214,8 @@ function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
 /** Adds a note printed at the beginning. */
 function withNote(request: Request, note: string): Request {
   if (request.kind !== 'operation') return request
-  const { told = { printed: {} } } = request
-  return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
+  const { told: reported = { printed: {} } } = request
+  return { ...request, told: { ...reported, notes: [...(reported.notes ?? []), note] } }
 }
 
 /**

@@ -42,7 +42,7 @@ export type TuiPort = {
 export type Background = { readonly operation: Operation; readonly tell: (line: string) => void }
 
 /** Everything outside of the program that a command uses. */
-export type Surroundings = {
+export type Context = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream

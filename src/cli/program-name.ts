@@ -15,8 +15,8 @@ const OF_NPM = 'npx --no sluice'
 
 /** The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
 export function programWords({ env, script, cwd }: Started): string {
-  const told = env['SLUICE_PROGRAM']?.trim() ?? ''
-  if (told !== '') return told
+  const reported = env['SLUICE_PROGRAM']?.trim() ?? ''
+  if (reported !== '') return reported
   if (env['npm_lifecycle_event'] === 'start') return 'npm start --'
   if (env['npm_command'] === 'exec') return OF_NPM
   const program = real(script) ?? script

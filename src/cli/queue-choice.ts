@@ -9,7 +9,7 @@ import type { NamedUrl } from '../model/share/own-url.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 /** Options of `--distributed`. */
-export type DistributedWish = {
+export type DistributedOptions = {
   /** URL of the queue's database. */
   readonly connect: string
   /** Name of the queue; null: the default one, which every worker takes from. */

@@ -48,8 +48,11 @@ export async function requestOf(
   const { ends, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
   const request = await read(command, action, said.args, { ...context, defaults: said.defaults })
   if (request.kind !== 'operation' || ends.length === 0) return request
-  const { told = { printed: {} } } = request
-  return { ...request, told: { ...told, printed: { ...told.printed, add: [...ends, ...(told.printed.add ?? [])] } } }
+  const { told: reported = { printed: {} } } = request
+  return {
+    ...request,
+    told: { ...reported, printed: { ...reported.printed, add: [...ends, ...(reported.printed.add ?? [])] } },
+  }
 }
 
 async function read(

@@ -111,13 +111,14 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       left += 1
       return
     }
-    const told = [...(event.notes ?? []), ...leftLines(event.leftBehind ?? [])].join('; ')
+    const reported = [...(event.notes ?? []), ...leftLines(event.leftBehind ?? [])].join('; ')
     const notes =
       event.error === undefined
-        ? told
-        : [`${event.error.code} ${event.error.message}`, ...(command === 'copy' && told !== '' ? [told] : [])].join(
-            '; ',
-          )
+        ? reported
+        : [
+            `${event.error.code} ${event.error.message}`,
+            ...(command === 'copy' && reported !== '' ? [reported] : []),
+          ].join('; ')
     const facts = command === 'copy' ? copyFacts(event) : importFacts(event)
     rows.push(`| ${[event.table, event.status, ...facts, notes].map(cell).join(' | ')} |`)
   }

@@ -100,7 +100,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     if (options.quiet) return block.problem || block.word === 'exit' || (mailed && FRAME.has(block.word))
     return !(listingCommand && block.word === 'start')
   }
-  const tell = (block: Block): void => {
+  const report = (block: Block): void => {
     if (!wanted(block)) return
     const text = guard(withProgram(options.redact(blockText(block, paint)), options.program ?? 'sluice'))
     const grouped = options.github && block.table !== undefined && block.details.length > 0
@@ -213,7 +213,7 @@ export function textFace(output: Output, options: TextOptions): Face {
       // In a terminal both streams share the screen: print the table before the last lines.
       if (event.type === 'run.finished') endListing()
       for (const block of narrator.event(event)) {
-        if (!part || !LAST_WORDS.has(block.word)) tell(block)
+        if (!part || !LAST_WORDS.has(block.word)) report(block)
       }
       // Later events belong to the larger command, not to this step.
       if (part && event.type === 'run.finished') narrator = new Narrator(options.verbose, origin)

@@ -1,28 +1,28 @@
 /** Flags for token rings, Cassandra, and tracking of the Cassandra Data Migrator; for `copy` and `diff`. */
-import type { CassandraWish, RingWish, TrackWish } from '../engine/copy/operations/copy/wishes.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../engine/copy/operations/copy/wishes.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
-import type { CdmWishes } from './cdm/wishes.ts'
+import type { CdmOptions } from './cdm/wishes.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG */
-export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | undefined {
-  const wish: RingWish = {
+export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions | undefined {
+  const options: RingOptions = {
     ...cdm?.ring,
     ...given('splits', optionalCount(args, 'splits', 1, 1_000_000)),
     ...given('min', wholeText(args, 'partition-min')),
     ...given('max', wholeText(args, 'partition-max')),
     ...given('coverage', optionalCount(args, 'coverage', 1, 100)),
   }
-  const { min, max } = wish
+  const { min, max } = options
   if (min !== undefined && max !== undefined && BigInt(min) > BigInt(max)) {
     throw new SluiceError('BAD_FLAG', `--partition-min ${min} is above --partition-max ${max}`)
   }
-  return Object.keys(wish).length === 0 ? undefined : wish
+  return Object.keys(options).length === 0 ? undefined : options
 }
 
 /** Any of these flags enables tracking. @returns undefined if none is given @throws SluiceError BAD_FLAG */
-export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | undefined {
+export function readTrack(args: Arguments, cdm: CdmOptions | null): TrackOptions | undefined {
   const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
   const previous = runNumber(args, 'prev-run-id') ?? cdm?.track?.previous
   const autoRerun = flag(args, 'auto-rerun') || cdm?.track?.autoRerun === true
@@ -39,9 +39,9 @@ export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | u
 }
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG */
-export function readCassandra(args: Arguments, cdm: CdmWishes | null): CassandraWish | undefined {
+export function readCassandra(args: Arguments, cdm: CdmOptions | null): CassandraOptions | undefined {
   const both = level(args, 'consistency')
-  const wish: CassandraWish = {
+  const options: CassandraOptions = {
     ...cdm?.cassandra,
     ...given('readConsistency', level(args, 'read-consistency') ?? both),
     ...given('writeConsistency', level(args, 'write-consistency') ?? both),
@@ -51,16 +51,16 @@ export function readCassandra(args: Arguments, cdm: CdmWishes | null): Cassandra
     ...given('writetime', microseconds(args)),
     ...(args['stamps'] === false ? { dropStamps: true as const } : {}),
   }
-  if (wish.dropStamps === true && wish.writetime !== undefined) {
+  if (options.dropStamps === true && options.writetime !== undefined) {
     throw new SluiceError('BAD_FLAG', '--no-stamps and --writetime exclude each other', {
       hint: 'leave one of the two out',
     })
   }
-  return Object.keys(wish).length === 0 ? undefined : wish
+  return Object.keys(options).length === 0 ? undefined : options
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function readConstants(args: Arguments, cdm: CdmWishes | null): CopyOperation['constants'] {
+export function readConstants(args: Arguments, cdm: CdmOptions | null): CopyOperation['constants'] {
   const flags = list(args, 'constants').map((word): readonly [string, string] => {
     const found = /^(?:"((?:[^"]|"")+)"|([^"=]+))=(.*)$/s.exec(word)
     const name = found?.[1]?.replaceAll('""', '"') ?? found?.[2]?.trim() ?? ''
@@ -74,7 +74,7 @@ export function readConstants(args: Arguments, cdm: CdmWishes | null): CopyOpera
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function readExplodeMap(args: Arguments, cdm: CdmWishes | null): CopyOperation['explodeMap'] {
+export function readExplodeMap(args: Arguments, cdm: CdmOptions | null): CopyOperation['explodeMap'] {
   const word = optionalText(args, 'explode-map')
   if (word === undefined) return cdm?.explodeMap
   const [column, key, value, ...more] = word.split(':').map((name) => name.trim())

@@ -7,13 +7,13 @@ import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { controlRun } from './ctl.ts'
 import { bookedRun } from './runs-here.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import type { Session } from './session.ts'
 import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
 
 export type Wanted = {
   readonly run: string | null
-  readonly env: Surroundings['env']
+  readonly env: Context['env']
   /** Path of a run's control socket. */
   readonly socketPath: (runId: string) => string
 }

@@ -22,7 +22,7 @@ export async function runCtl(session: Session, options: CtlOptions): Promise<num
   return await answered(session, { command: 'ctl', tool, ticks }, async () => {
     const found =
       run === null ? await statesOf(socketPath) : [{ run, state: await controlRun(socketPath(run), request) }]
-    tell(session, found)
+    report(session, found)
     return { runs: String(found.length) }
   })
 }
@@ -51,7 +51,7 @@ async function statesOf(socketPath: (runId: string) => string): Promise<readonly
 /** Note for a run that does not answer. */
 const SILENT = 'does not answer'
 
-function tell(session: Session, found: readonly Found[]): void {
+function report(session: Session, found: readonly Found[]): void {
   const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state ?? {})))]
   const late = found.some(({ state }) => state === null) ? ['note'] : []
   if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns, ...late] })

@@ -6,7 +6,7 @@ import { shellQuote } from '../shared/shell.ts'
 import { visible } from '../shared/visible.ts'
 import { whyNot } from './config-search.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
@@ -19,7 +19,7 @@ export function runTrust(
   session: Session,
   { folder, action }: TrustRequest,
   { cwd, tool }: { readonly cwd: string; readonly tool: string },
-  { env }: Surroundings,
+  { env }: Context,
 ): number {
   const file = path.resolve(cwd, folder, DEFAULT_CONFIG)
   session.emit({ type: 'run.started', command: 'trust', tool, ...(action === 'list' ? {} : { target: file }) })
@@ -32,7 +32,7 @@ export function runTrust(
   return 0
 }
 
-function changed(file: string, action: 'trust' | 'remove', env: Surroundings['env']): readonly string[] {
+function changed(file: string, action: 'trust' | 'remove', env: Context['env']): readonly string[] {
   if (action === 'remove') return withdrawTrust(file, env) ? [file] : []
   const why = whyNot(file, process.getuid?.() ?? null)
   if (why !== null) {
@@ -45,7 +45,7 @@ function changed(file: string, action: 'trust' | 'remove', env: Surroundings['en
 }
 
 /** Asks in a terminal whether to trust the file, and stores it. @returns whether it is trusted */
-export async function askTrust(file: string, { env, stdin, stderr }: Surroundings): Promise<boolean> {
+export async function askTrust(file: string, { env, stdin, stderr }: Context): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
   const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
@@ -57,7 +57,7 @@ export async function askTrust(file: string, { env, stdin, stderr }: Surrounding
 }
 
 /** Error of a command that needs an untrusted config file. */
-export function notTrusted(file: string, env: Surroundings['env']): SluiceError {
+export function notTrusted(file: string, env: Context['env']): SluiceError {
   const folder = shellQuote(path.dirname(file))
   return new SluiceError('BAD_CONFIG', 'the config file that lies here is not trusted, and was not read', {
     where: file,

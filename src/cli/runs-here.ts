@@ -6,13 +6,13 @@ import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import { KEPT_RUNS } from '../model/run/run-book.ts'
 import { bookFolder } from './book-folder.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import type { Session } from './session.ts'
 
 /** Number of newest runs searched for live ones. */
 const RECENT = 200
 
-type Env = Surroundings['env']
+type Env = Context['env']
 
 type Found = {
   readonly runs: readonly MachineRun[]

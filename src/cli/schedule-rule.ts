@@ -5,7 +5,7 @@ import { intervalOf, minuteOf } from '../app/share/schedules/rule-text.ts'
 import type { ScheduleRule } from '../app/share/schedules/rule.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
-import { calendarWish } from './calendar-flags.ts'
+import { calendarOptions } from './calendar-flags.ts'
 import { parseDuration } from './duration.ts'
 
 type RuleOption = Exclude<(typeof RULE)[number], 'every'>
@@ -24,7 +24,7 @@ const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
  * @param defaults of the config file; settings that do not apply to the rule are ignored
  * @throws SluiceError BAD_FLAG, also for an option that does not apply to the rule
  */
-export function scheduleRule(args: Arguments, defaults: Parameters<typeof calendarWish>[1]): ScheduleRule {
+export function scheduleRule(args: Arguments, defaults: Parameters<typeof calendarOptions>[1]): ScheduleRule {
   const every = optionalText(args, 'every') ?? 'day'
   const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
   const at = optionalText(args, 'at')
@@ -32,14 +32,14 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
   refuseUnheeded(args, every, unit ?? 'part', day)
   if (unit === undefined)
     return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
-  const calendar = { ...DEFAULT_CALENDAR, ...calendarWish(args, defaults), unit }
+  const calendar = { ...DEFAULT_CALENDAR, ...calendarOptions(args, defaults), unit }
   return { every: 'period', calendar, day, minute: minuteOf(at ?? '00:00') }
 }
 
 /** Refuses options that have no effect, except if they equal the default. */
 function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
   // Without the config file; every option is validated, even if it does not apply.
-  const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarWish(args, {}) }
+  const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarOptions(args, {}) }
   const said: Readonly<Record<RuleOption, boolean>> = {
     at: optionalText(args, 'at') !== undefined,
     day: day !== 1,

@@ -36,13 +36,13 @@ export class ScheduleText {
       case 'schedule.unit':
         return `# ${event.file}\n${event.text}\n`
       case 'schedule.output':
-        return this.#told(event)
+        return this.notified(event)
       default:
         return null
     }
   }
 
-  #told({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
+  notified({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
     if (slot !== this.#slot) {
       void this.#face?.close()
       this.#face = this.#openFace(this.#output)

@@ -24,7 +24,7 @@ import { oneLine } from '../shared/visible.ts'
 import { holdOutside, type Hours } from './hours.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
 import type { Operation } from '../app/operations/list.ts'
 
@@ -75,7 +75,7 @@ export type Session = {
  */
 export function secretsOf(
   argv: readonly string[],
-  env: Surroundings['env'],
+  env: Context['env'],
   more: readonly string[] = [],
 ): readonly string[] {
   const urls = [...argv.map((word) => word.replace(/^--[\w-]+=/, '')), env[CATALOG_VARIABLE] ?? '', ...more]
@@ -90,7 +90,7 @@ export function secretsOf(
 }
 
 /** User name for the audit of the catalog. */
-export function actorName(env: Surroundings['env']): string {
+export function actorName(env: Context['env']): string {
   try {
     return userInfo().username
   } catch {
@@ -100,16 +100,16 @@ export function actorName(env: Surroundings['env']): string {
 }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */
-export async function openSession(surroundings: Surroundings, options: SessionOptions): Promise<Session> {
-  const { clock, env, signals, die } = surroundings
+export async function openSession(context: Context, options: SessionOptions): Promise<Session> {
+  const { clock, env, signals, die } = context
   const interrupter = new Interrupter()
   let listing = false
-  const output = openOutput(surroundings.stdout, surroundings.stderr, () => {
+  const output = openOutput(context.stdout, context.stderr, () => {
     // The reader has left (`| head`): end a listing. A run that changes something continues; its work is more important
     // than its output.
     if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'nobody reads the output any more'))
   })
-  const faces = await openFaces(surroundings, output, options)
+  const faces = await openFaces(context, output, options)
   const watch = watchSignals({
     source: signals,
     interrupter,
@@ -183,7 +183,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
         )
       }
       try {
-        const engine = await surroundings.loadEngine()
+        const engine = await context.loadEngine()
         const { tool } = options
         const finished = await engine.runOperation(operation, {
           interrupt: interrupter,

@@ -7,10 +7,10 @@ import { SluiceError } from '../shared/errors.ts'
 import { redactText } from '../shared/redact.ts'
 import type { Request } from './commands/command.ts'
 import type { Globals } from './globals.ts'
-import type { MetricsWish } from './metrics-wish.ts'
+import type { MetricsOptions } from './metrics-wish.ts'
 import { toolVersion } from './help.ts'
 import type { Mode } from './mode.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 
 export type Telemetry = AsyncDisposable & {
   /** Notes for the user. */
@@ -38,7 +38,7 @@ export const NO_TELEMETRY: Telemetry = {
   [Symbol.asyncDispose]: async () => undefined,
 }
 
-type Told = AsyncDisposable & {
+type Reported = AsyncDisposable & {
   take(event: Event): void
   takeOfSlot(slot: HeardSlot, event: Event): void
   takeEnd?(run: EndedRun): void
@@ -50,52 +50,52 @@ type Told = AsyncDisposable & {
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */
 export async function openTelemetry(
-  metrics: MetricsWish | null,
+  metrics: MetricsOptions | null,
   secrets: readonly string[],
   holds: boolean,
-  { env, stderr }: Surroundings,
+  { env, stderr }: Context,
 ): Promise<Telemetry> {
   const held: string[] = []
   const say = (text: string): void => void stderr.write(`sluice: ${text}\n`)
   const shown = (text: string): string => redactText(text, secrets)
   const notes: string[] = []
-  const told: Told[] = []
+  const reported: Reported[] = []
   if (metrics !== null) {
     const { openMetrics } = await import('../app/metrics/open-metrics.ts')
     const open = await openMetrics(metrics, shown)
     notes.push(`metrics ${open.url}`)
-    told.push(open)
+    reported.push(open)
   }
   const traces = await wantedTraces(env, shown, holds ? (text) => void held.push(text) : say)
-  if (traces !== null) told.push(traces)
+  if (traces !== null) reported.push(traces)
   return {
     notes,
-    listen: harmless((event: Event) => told.forEach((one) => one.take(event))),
+    listen: harmless((event: Event) => reported.forEach((one) => one.take(event))),
     slots:
-      told.length === 0
+      reported.length === 0
         ? undefined
         : {
-            event: harmless((slot: HeardSlot, event: Event) => told.forEach((one) => one.takeOfSlot(slot, event))),
-            ended: harmless((run: EndedRun) => told.forEach((one) => one.takeEnd?.(run))),
+            event: harmless((slot: HeardSlot, event: Event) => reported.forEach((one) => one.takeOfSlot(slot, event))),
+            ended: harmless((run: EndedRun) => reported.forEach((one) => one.takeEnd?.(run))),
           },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(told.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(reported.map((one) => one[Symbol.asyncDispose]()))
       for (const text of held) say(text)
     },
   }
 }
 
 /** Prints the address of the metrics before the screen opens; it is visible again after leaving. */
-export function tellBeforeScreen({ notes }: Telemetry, { stderr }: Surroundings): void {
+export function reportBeforeScreen({ notes }: Telemetry, { stderr }: Context): void {
   for (const note of notes) stderr.write(`sluice: ${note}\n`)
 }
 
 /** Traces are enabled by the standard OpenTelemetry variables; without them nothing is loaded. */
 async function wantedTraces(
-  env: Surroundings['env'],
+  env: Context['env'],
   shown: (text: string) => string,
   say: (text: string) => void,
-): Promise<Told | null> {
+): Promise<Reported | null> {
   const name = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'].find((one) => isSet(env[one]))
   if (name === undefined || env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return null
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? ''
@@ -125,10 +125,10 @@ function isSet(value: string | undefined): boolean {
 }
 
 /** Errors of telemetry must not fail the run. */
-function harmless<A extends readonly unknown[]>(hear: (...told: A) => void): (...told: A) => void {
-  return (...told) => {
+function harmless<A extends readonly unknown[]>(hear: (...reported: A) => void): (...reported: A) => void {
+  return (...reported) => {
     try {
-      hear(...told)
+      hear(...reported)
     } catch {
       // One figure is lost.
     }

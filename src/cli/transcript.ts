@@ -10,7 +10,7 @@ import { consoleFaces, fileFaces } from './faces.ts'
 import type { FaceOptions } from './faces.ts'
 import { HeldOutput } from './held-output.ts'
 import { openOutput } from './output.ts'
-import type { Surroundings } from './ports.ts'
+import type { Context } from './ports.ts'
 
 /** Most runs printed; a session may have many, and the last ones matter. */
 const KEPT_RUNS = 5
@@ -27,8 +27,8 @@ export type Transcript = {
 type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */
-export async function openTranscript(surroundings: Surroundings, options: TranscriptOptions): Promise<Transcript> {
-  const make = await consoleFaces(surroundings, { ...options, json: false, progress: false })
+export async function openTranscript(context: Context, options: TranscriptOptions): Promise<Transcript> {
+  const make = await consoleFaces(context, { ...options, json: false, progress: false })
   // The UI owns the screen, so messages about a log file wait too.
   const complaints = new HeldOutput()
   const files = await fileFaces(complaints, options)
@@ -44,14 +44,14 @@ export async function openTranscript(surroundings: Surroundings, options: Transc
   }
   return {
     take: (run, event) => {
-      const told = withNext(event, options.next)
+      const reported = withNext(event, options.next)
       const { faces } = runOf(run)
-      for (const one of [told, ...sayings(told, options)]) {
+      for (const one of [reported, ...sayings(reported, options)]) {
         for (const face of [...faces, ...files]) face.event(one, false)
       }
     },
     end: async () => {
-      const output = openOutput(surroundings.stdout, surroundings.stderr)
+      const output = openOutput(context.stdout, context.stderr)
       for (const { faces, output: held } of runs.values()) {
         for (const face of faces) await face.close()
         held.writeTo(output)

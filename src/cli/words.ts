@@ -6,7 +6,7 @@ import type { SliceNumbers, SliceUnit } from '../model/calendar/slices.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
-import { ageIn, calendarWish } from './calendar-flags.ts'
+import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { alertOf } from './alert-flags.ts'
 import { archivePlace } from './archive-flags.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
@@ -26,7 +26,7 @@ type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; 
 /** As `Spoken`, with the kind of the operation. */
 type SpokenOf = Spoken & { readonly kind: OperationKind }
 
-type SlicesWish = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
+type SlicesOptions = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
 
 const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?)$/
 
@@ -77,7 +77,7 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
     case 'constant':
       return word.value
     case 'calendar':
-      return calendarWish(args, context.defaults)
+      return calendarOptions(args, context.defaults)
     case 'alert':
       return alertOf(said.kind, args)
     case 'slice unit':
@@ -104,7 +104,7 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
  * Examples: `week`, `month`, `1-6` (of weeks), `month:2`, `week:1-6`.
  * @throws SluiceError BAD_FLAG
  */
-export function slicesIn(text: string): SlicesWish {
+export function slicesIn(text: string): SlicesOptions {
   const found = SLICES_FORM.exec(text.trim().toLowerCase())
   const [, alone, unit, first, last] = found ?? []
   if (alone !== undefined) return { unit: alone as SliceUnit }

@@ -86,7 +86,7 @@ export type HintLook =
 const SHOWN_BYTES = 80
 
 /** Reads the hint and says what is wrong with it. @throws SluiceError SOURCE_DENIED; SOURCE_IO if a retry may help */
-export async function lookAtHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
+export async function inspectHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
   let bytes: Buffer | null
   try {
     bytes = await readSmall(store, logPathOf(LAST_CHECKPOINT), signal)

@@ -91,13 +91,13 @@ export function comingPeriods(
   const missing: PlacedPeriod[] = []
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
   for (const period of wanted(all, spec, kind, { now, ahead })) {
-    const wish = placedPeriod(spec, period, kind)
+    const options = placedPeriod(spec, period, kind)
     // A day that the zone skipped.
-    if (wish.low >= wish.high) continue
-    const meets = all.filter(({ low, high }) => low < wish.high && high > wish.low)
-    if (meets.length === 0) missing.push(wish)
-    else if (!covered(meets, wish)) {
-      for (const { partition } of meets) overlaps.push({ period: wish, partition })
+    if (options.low >= options.high) continue
+    const meets = all.filter(({ low, high }) => low < options.high && high > options.low)
+    if (meets.length === 0) missing.push(options)
+    else if (!covered(meets, options)) {
+      for (const { partition } of meets) overlaps.push({ period: options, partition })
     }
   }
   return { missing, overlaps }
@@ -108,9 +108,9 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
   while (period !== null) {
-    const wish = placedPeriod(spec, period, kind)
-    if (wish.low >= gap.high) break
-    if (wish.low >= gap.low && wish.high <= gap.high && wish.low < wish.high) found.push(wish)
+    const options = placedPeriod(spec, period, kind)
+    if (options.low >= gap.high) break
+    if (options.low >= gap.low && options.high <= gap.high && options.low < options.high) found.push(options)
     if (found.length > MOST_AT_ONCE) return []
     period = periodOfNumber(spec, parseDay(period.to))
   }
@@ -140,9 +140,9 @@ export function holderOfMany(
   all: readonly Placed[],
   spec: CalendarSpec,
   kind: ValueKind,
-  wish: Wanted,
+  options: Wanted,
 ): { readonly partition: RangePartition; readonly periods: readonly PlacedPeriod[] } | null {
-  const periods = wanted(all, spec, kind, wish).map((period) => placedPeriod(spec, period, kind))
+  const periods = wanted(all, spec, kind, options).map((period) => placedPeriod(spec, period, kind))
   for (const one of all) {
     if (isEndless(one) || one.high - one.low <= YEARS_AT_ONCE) continue
     const inIt = periods.filter(({ low, high }) => low >= one.low && high <= one.high)
@@ -215,10 +215,10 @@ function furthest(last: Placed | null, next: Placed): Placed {
   return last !== null && last.high >= next.high ? last : next
 }
 
-function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
-  let reached = wish.low
+function covered(meets: readonly Placed[], options: PlacedPeriod): boolean {
+  let reached = options.low
   for (const { low, high } of meets) if (low <= reached) reached = Math.max(reached, high)
-  return reached >= wish.high
+  return reached >= options.high
 }
 
 /** Day number of a value (civil.ts). */

@@ -8,14 +8,14 @@ import { tablesOf } from '../archive/work/each-table.ts'
 import { Ledgers } from '../archive/work/find-ledger.ts'
 import type { Run } from '../engine/run/run-context.ts'
 import type { Epoch } from '../model/calendar/calendar.ts'
-import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
+import { maintenanceOf, standingOf, type CalendarOptions, type Standing } from './standing.ts'
 import { shellQuote } from '../shared/shell.ts'
 
 export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
 
-export type TablesWish = {
+export type TablesOptions = {
   readonly tables: readonly string[]
-  readonly calendar: CalendarWish
+  readonly calendar: CalendarOptions
   /** Unit of integers since 1970. */
   readonly epoch?: Epoch | undefined
   /** True to read sizes of partitions. */
@@ -39,7 +39,7 @@ type TablesEnd = {
  */
 export async function eachTable(
   store: CopyStore,
-  wish: TablesWish,
+  options: TablesOptions,
   run: Run<'log'>,
   each: (found: FoundTable) => Promise<void>,
 ): Promise<TablesEnd> {
@@ -47,14 +47,14 @@ export async function eachTable(
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
   let passedOver = 0
-  let looked = 0
+  let inspected = 0
   await using archives = new Archives(store)
-  const tables = await wantedTables(store, wish.tables, signal)
+  const tables = await wantedTables(store, options.tables, signal)
   for (const { table, named } of tables) {
     if (stop.aborted) return { errors, passedOver, stopped: true }
     const name = tableText(table.table)
     try {
-      const { calendar, epoch, sizes } = wish
+      const { calendar, epoch, sizes } = options
       let read: Promise<ArchiveRecord | null> | undefined
       const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveIn(archives, table, run))
       const standing = await standingOf(maintenance, table, calendar, { epoch, archived, sizes, signal })
@@ -62,7 +62,7 @@ export async function eachTable(
         if (named) throw notPartitioned(name, store)
         continue
       }
-      looked++
+      inspected++
       await each({ name, standing, archive: await archived() })
     } catch (error) {
       const known = asSluiceError(error)
@@ -84,8 +84,8 @@ export async function eachTable(
       })
     }
   }
-  if (looked === 0 && errors.length === 0) {
-    const message = `no table that fits ${wish.tables.join(', ')} is partitioned by ranges of one time`
+  if (inspected === 0 && errors.length === 0) {
+    const message = `no table that fits ${options.tables.join(', ')} is partitioned by ranges of one time`
     run.emit({ type: 'log', level: 'warn', message })
   }
   return { errors, passedOver, stopped: false }

@@ -7,18 +7,18 @@ import type { FilledPeriod, FilledSlice } from './filled-periods.ts'
 import { msFor, neededPerHour, spanOf } from './forecast.ts'
 import type { Rate } from './rate.ts'
 
-type Wish = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
+type Options = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
 
 /** The rate first, then each partition followed by its slices. */
 export function emitForecast(
   { table: { table } }: PlannedTable,
   periods: readonly FilledPeriod[],
   rate: Rate | null,
-  wish: Wish,
+  options: Options,
   emit: Emit<'partition.rate' | 'partition.forecast'>,
 ): void {
   const name = tableText(table)
-  if (rate !== null) emit(rateEvent(name, periods, rate, wish))
+  if (rate !== null) emit(rateEvent(name, periods, rate, options))
   for (const period of periods) {
     // The measured rate is shared by all copy sessions.
     const one = rate === null ? null : rate.perHour / BigInt(rate.lanes)
@@ -28,13 +28,13 @@ export function emitForecast(
         ? null
         : spanOf(
             times.map((ms) => ms ?? 0),
-            wish.lanes,
+            options.lanes,
           )
-    emit({ type: 'partition.forecast', table: name, label: period.period.label, ...fields(period, all, wish) })
-    if (wish.slices === undefined) continue
+    emit({ type: 'partition.forecast', table: name, label: period.period.label, ...fields(period, all, options) })
+    if (options.slices === undefined) continue
     for (const [at, slice] of period.slices.entries()) {
       const label = { label: period.period.label, slice: slice.period.label }
-      emit({ type: 'partition.forecast', table: name, ...label, ...fields(slice, times[at] ?? null, wish) })
+      emit({ type: 'partition.forecast', table: name, ...label, ...fields(slice, times[at] ?? null, options) })
     }
   }
 }
@@ -43,7 +43,7 @@ function rateEvent(
   table: string,
   periods: readonly FilledPeriod[],
   rate: Rate,
-  { windowMs, slices }: Wish,
+  { windowMs, slices }: Options,
 ): PartitionRateEvent {
   const largest = periods.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)
   return {
@@ -64,7 +64,7 @@ function rateEvent(
 function fields(
   { from, to, rows, off, bytes }: FilledSlice,
   ms: number | null,
-  { windowMs }: Wish,
+  { windowMs }: Options,
 ): Omit<PartitionForecastEvent, 'type' | 'table' | 'label'> {
   return {
     from,

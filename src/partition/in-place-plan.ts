@@ -14,7 +14,7 @@ import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 /** Two periods at least, so that the calendar can be derived from them later. */
 const AHEAD = 2
 
-export type InPlaceWish = {
+export type InPlaceOptions = {
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
   readonly epoch?: Epoch | undefined
@@ -22,7 +22,7 @@ export type InPlaceWish = {
   readonly last?: string | undefined
 }
 
-export type InPlaceWishes = {
+export type InPlaceAsked = {
   readonly request: InPlaceRequest
   readonly labels: readonly string[]
   readonly last: Period
@@ -35,21 +35,21 @@ export type InPlaceWishes = {
 export async function inPlaceRequest(
   source: PlanSource,
   table: TableSpec,
-  wish: InPlaceWish,
+  options: InPlaceOptions,
   now: Date,
-): Promise<InPlaceWishes> {
-  const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
-  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), {
-    epoch: wish.epoch,
+): Promise<InPlaceAsked> {
+  const spec = { ...DEFAULT_CALENDAR, ...options.calendar }
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), {
+    epoch: options.epoch,
     exact: false,
   })
   const current = currentPeriod(spec, now)
   let last: Period
-  if (wish.last === undefined) {
+  if (options.last === undefined) {
     const filled = await filledPeriods(source, planned, spec, rowYears(years).main, { exact: false })
     last = lastOfPast(current, filled.periods.at(-1)?.period)
   } else {
-    last = periodAt(spec, wish.last)
+    last = periodAt(spec, options.last)
     if (last.from < current.from) throw isOver(last, current)
   }
   const { name } = table.table
@@ -61,7 +61,7 @@ export async function inPlaceRequest(
   return {
     request: {
       planned,
-      past: wish.past ?? partitionName(name, 'past'),
+      past: options.past ?? partitionName(name, 'past'),
       beside: partitionName(name, 'partitioned'),
       bound: placedPeriod(spec, last, planned.kind).to,
       partitions: coming.map(({ name: leaf, from, to }) => ({ name: leaf, from, to })),
@@ -98,7 +98,7 @@ export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRe
  */
 export function sliceRequest(
   table: TableSpec,
-  { by, calendar, epoch }: Pick<InPlaceWish, 'by' | 'calendar' | 'epoch'>,
+  { by, calendar, epoch }: Pick<InPlaceOptions, 'by' | 'calendar' | 'epoch'>,
   label: string,
   bound: string,
 ): { readonly request: SliceRequest; readonly label: string } {

@@ -1,5 +1,5 @@
 /** Reports the speed of a copy into partitions, compared with what the window needs. */
-import type { PeriodWish } from '../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../model/copy/period-marks.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { CopyEvent } from '../engine/copy/copy-run.ts'
@@ -32,15 +32,15 @@ export class Pace {
    */
   constructor(
     table: string,
-    wish: PeriodWish,
+    options: PeriodOptions,
     filled: readonly FilledPeriod[],
     endsAt: number | null,
     run: { readonly emit: Emit<'partition.pace'>; readonly clock: Clock },
   ) {
     this.#table = table
-    this.#parts = periodParts(wish)
-    this.#order = [...new Set(byPriority(wish).flatMap(({ mark }) => mark.partition ?? []))]
-    const labels = new Map(wish.marks.map(({ label, partition }) => [label, partition]))
+    this.#parts = periodParts(options)
+    this.#order = [...new Set(byPriority(options).flatMap(({ mark }) => mark.partition ?? []))]
+    const labels = new Map(options.marks.map(({ label, partition }) => [label, partition]))
     this.#estimates = new Map(
       filled.map(({ period, rows, bytes }) => [
         labels.get(period.label) ?? partitionName(table, period.label),
@@ -49,7 +49,7 @@ export class Pace {
     )
     this.#endsAt = endsAt
     this.#run = run
-    this.#timer = setInterval(() => this.#tell(), TOLD_EVERY_MS).unref()
+    this.#timer = setInterval(() => this.report(), TOLD_EVERY_MS).unref()
   }
 
   event(event: CopyEvent): void {
@@ -70,7 +70,7 @@ export class Pace {
     clearInterval(this.#timer)
   }
 
-  #tell(): void {
+  report(): void {
     const { clock, emit } = this.#run
     const partition = this.#order.find((one) => !this.#landed.has(one) && this.#estimates.has(one))
     if (partition === undefined || this.#since === null || this.#bytes === 0) return

@@ -1,5 +1,5 @@
 /** Period bounds for a copy by periods, from the partitions of the new table. */
-import type { PeriodMark, PeriodWish, TimeSpan } from '../model/copy/period-marks.ts'
+import type { PeriodMark, PeriodOptions, TimeSpan } from '../model/copy/period-marks.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
 import { periodOfBounds } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
@@ -21,12 +21,12 @@ export type MarksRequest = {
 }
 
 /** @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for an unbounded partition */
-export function periodMarks({ twin, kind, spec, slices, first, now }: MarksRequest): PeriodWish {
-  const all = placed(twin.partitions, kind)
+export function periodMarks({ twin: newTable, kind, spec, slices, first, now }: MarksRequest): PeriodOptions {
+  const all = placed(newTable.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
   if (open !== undefined) {
     throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no beginning or no end`, {
-      where: twin.table.name,
+      where: newTable.table.name,
       hint: 'give each partition of the new table both bounds; what lies outside of them goes to the default partition',
     })
   }
@@ -87,7 +87,7 @@ export type ChosenSlices = {
  * @param numbers of slices in the first period, from 1
  * @throws SluiceError BAD_FLAG if the period has no slices, or fewer
  */
-export function chosenSlices({ marks, first }: PeriodWish, { from, through }: SliceNumbers): ChosenSlices {
+export function chosenSlices({ marks, first }: PeriodOptions, { from, through }: SliceNumbers): ChosenSlices {
   const begins = marks.findIndex(({ partition }) => partition === first)
   const slices = marks.filter(({ partition, slice }) => partition === first && slice !== undefined)
   const period = marks[begins]?.label ?? first

@@ -13,7 +13,7 @@ export type PlanSource = {
   readonly signal: AbortSignal
 }
 
-type PlanWish = {
+type PlanOptions = {
   /** Unit of integers since 1970, if the ledger does not determine it. */
   readonly epoch?: Epoch | undefined
   readonly exact: boolean
@@ -27,7 +27,7 @@ export async function plannedTable(
   { store, plan, signal }: PlanSource,
   table: TableSpec,
   column: Column,
-  { epoch, exact }: PlanWish,
+  { epoch, exact }: PlanOptions,
 ): Promise<{ readonly planned: PlannedTable; readonly years: Years }> {
   if ((store.timeCondition?.(column, null, null) ?? null) === null) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${column.name} says no time: it is ${column.native}`, {

@@ -1,5 +1,5 @@
 /** Measures the write rate into a partitioned table with some of the rows. */
-import type { Measured, PartitionPlanStore, PlannedTable, TwinPartition } from '../model/partition/plan-port.ts'
+import type { Measured, PartitionPlanStore, PlannedTable, NewTablePartition } from '../model/partition/plan-port.ts'
 import { bytesPerHour } from './forecast.ts'
 
 /** Each session ends with whichever comes first. */
@@ -18,7 +18,7 @@ export type Rate = Measured & {
 export async function measured(
   plan: PartitionPlanStore,
   planned: PlannedTable,
-  partitions: readonly TwinPartition[],
+  partitions: readonly NewTablePartition[],
   { lanes }: { readonly lanes: number },
   signal: AbortSignal,
 ): Promise<Rate | null> {

@@ -15,7 +15,7 @@ import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
 import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
 
 /** Calendar options of the user; absent ones are derived from the table. */
-export type CalendarWish = Partial<CalendarSpec>
+export type CalendarOptions = Partial<CalendarSpec>
 
 export type TableCalendar = {
   readonly spec: CalendarSpec
@@ -40,9 +40,9 @@ export type Standing = {
 /** Empty for a table without a calendar. @throws SluiceError BAD_FLAG for more periods than one run creates */
 export function comingOf(
   { placed: all, kind, calendar }: Pick<Standing, 'placed' | 'kind' | 'calendar'>,
-  wish: Wanted,
+  options: Wanted,
 ): Coming {
-  return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, wish)
+  return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, options)
 }
 
 /** Partition maintenance of a store. @throws SluiceError UNSUPPORTED_URL for a system without supported partitions */
@@ -74,23 +74,23 @@ type StandingOptions = {
 export async function standingOf(
   maintenance: MaintenanceStore,
   { table: name }: Pick<TableSpec, 'table'>,
-  wish: CalendarWish,
+  request: CalendarOptions,
   options: StandingOptions,
 ): Promise<Standing | null> {
   const { sizes, signal } = options
   const table = await maintenance.look(name, sizes, signal)
   if (table === null) return null
   if (!isKind(table.column, ['date', 'timestamp', 'int'])) throw otherRanges(table)
-  const kind = await kindOf(table, wish, options)
+  const kind = await kindOf(table, request, options)
   if (kind === null) throw otherRanges(table)
-  const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
+  const zones = request.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [request.zone]
   const all = placed(table.partitions, kind)
   // UTC under any of its names.
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )
-  const learned = learnCalendar(table.partitions, kind, known, wish.zone === undefined ? knownZones() : [])
-  const calendar = calendarFor(table, kind, { wish, zones: known, found: learned.found })
+  const learned = learnCalendar(table.partitions, kind, known, request.zone === undefined ? knownZones() : [])
+  const calendar = calendarFor(table, kind, { options: request, zones: known, found: learned.found })
   return {
     table,
     kind,
@@ -104,7 +104,7 @@ export async function standingOf(
 
 async function kindOf(
   table: RangedTable,
-  { zone }: CalendarWish,
+  { zone }: CalendarOptions,
   { epoch, archived }: StandingOptions,
 ): Promise<ValueKind | null> {
   const { column } = table
@@ -119,15 +119,15 @@ function calendarFor(
   { table }: RangedTable,
   kind: ValueKind,
   {
-    wish,
+    options,
     zones,
     found,
-  }: { readonly wish: CalendarWish; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
+  }: { readonly options: CalendarOptions; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
 ): TableCalendar | null {
-  if (wish.unit === undefined) {
+  if (options.unit === undefined) {
     if (found === null) return null
     const learned = styleOf(found)
-    const spec = { ...(learned?.spec ?? found.spec), ...wish }
+    const spec = { ...(learned?.spec ?? found.spec), ...options }
     const of = periodsOf(
       found.of.map(({ partition }) => partition),
       spec,
@@ -145,11 +145,11 @@ function calendarFor(
     }
   }
   const spec: CalendarSpec = {
-    unit: wish.unit,
-    firstMonth: wish.firstMonth ?? 1,
-    yearOffset: wish.yearOffset ?? 0,
-    firstWeekday: wish.firstWeekday ?? 1,
-    zone: wish.zone ?? zones[0] ?? 'UTC',
+    unit: options.unit,
+    firstMonth: options.firstMonth ?? 1,
+    yearOffset: options.yearOffset ?? 0,
+    firstWeekday: options.firstWeekday ?? 1,
+    zone: options.zone ?? zones[0] ?? 'UTC',
   }
   const named =
     found === null

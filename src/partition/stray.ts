@@ -13,7 +13,7 @@ import type { FoundTable } from './each-table.ts'
  */
 export async function strayOf(
   { standing: { table, kind, calendar }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
-  { missing, ...wish }: Wanted & { readonly missing: readonly PlacedPeriod[] },
+  { missing, ...options }: Wanted & { readonly missing: readonly PlacedPeriod[] },
   maintenance: MaintenanceStore,
   run: Run,
 ): Promise<AlarmOptions['stray']> {
@@ -22,7 +22,7 @@ export async function strayOf(
   const gone = (archive?.partitions ?? []).filter(
     (one) => isBounded(one) && hasLeft(one) && meets(one, first.others, kind),
   )
-  const behind = calendar === null ? null : spanBehind(calendar.spec, kind, wish)
+  const behind = calendar === null ? null : spanBehind(calendar.spec, kind, options)
   const next = behind !== null && meets(behind, first.others, kind) ? [behind] : []
   if (gone.length === 0 && next.length === 0) {
     return { missing: first.spans, late: [], ahead: null, others: first.others }
@@ -31,7 +31,7 @@ export async function strayOf(
   const late = gone.map(({ label, from, to }, i) => ({ label, from, to, rows: spans[missing.length + i] ?? 0n }))
   const rows = spans[missing.length + gone.length] ?? 0n
   const last = first.others.to === null ? undefined : readValue(first.others.to, kind)?.at
-  const upTo = calendar === null || last === undefined ? null : aheadOf(calendar.spec, last, kind, wish.now)
+  const upTo = calendar === null || last === undefined ? null : aheadOf(calendar.spec, last, kind, options.now)
   return {
     missing: spans.slice(0, missing.length),
     late: late.filter((one) => one.rows > 0n),

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
-import type { PartitionPlanStore, PlanFinding, TwinStatements } from '../model/partition/plan-port.ts'
+import type { PartitionPlanStore, PlanFinding, NewTableStatements } from '../model/partition/plan-port.ts'
 import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../engine/copy/ledger/streams-into.ts'
 import { onSide } from '../engine/copy/sides.ts'
@@ -10,9 +10,9 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import { partitionName } from './planned-periods.ts'
 import type { PlanSource } from './planned-table.ts'
-import { isLate, planTwin, takenFindings, type TwinPlan, type TwinWish } from './twin-plan.ts'
+import { isLate, planNewTable, takenFindings, type NewTablePlan, type NewTableOptions } from './twin-plan.ts'
 
-export type TwinPlace = {
+export type NewTablePlace = {
   readonly source: PlanSource
   readonly target: CopyStore
   /** Creates the new table. */
@@ -21,10 +21,10 @@ export type TwinPlace = {
 }
 
 /** A plan with a new table. */
-export type Fit = TwinPlan & { readonly twin: NonNullable<TwinPlan['twin']> }
+export type Fit = NewTablePlan & { readonly twin: NonNullable<NewTablePlan['twin']> }
 
 /** @throws SluiceError UNSUPPORTED_URL */
-export function twinPlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): TwinPlace {
+export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): NewTablePlace {
   const [plan, maker] = [from.partitionPlan?.(), target.partitionPlan?.()]
   if (plan === undefined || maker === undefined) {
     const { system, label } = plan === undefined ? from : target
@@ -37,15 +37,19 @@ export function twinPlace(from: CopyStore, target: CopyStore, signal: AbortSigna
 }
 
 /** Plan of the new table, with the default name for this place. @throws as `planTwin` */
-export async function planTwinAt(place: TwinPlace, wish: Omit<TwinWish, 'nameOf'>, now: Date): Promise<TwinPlan> {
-  return await planTwin(place.source, { ...wish, nameOf: (table) => newName(place, table) }, now)
+export async function planNewTableAt(
+  place: NewTablePlace,
+  options: Omit<NewTableOptions, 'nameOf'>,
+  now: Date,
+): Promise<NewTablePlan> {
+  return await planNewTable(place.source, { ...options, nameOf: (table) => newName(place, table) }, now)
 }
 
 /**
  * In the same database it has another name until the cutover. In another database it has the old one's name, unless a
  * stream already fills one under the other name.
  */
-async function newName({ source, target, isElsewhere }: TwinPlace, table: TableName): Promise<string> {
+async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
   const beside = { ...table, name: partitionName(table.name, 'partitioned') }
   if (!isElsewhere) return beside.name
@@ -55,15 +59,15 @@ async function newName({ source, target, isElsewhere }: TwinPlace, table: TableN
 }
 
 /** Name of the new table, in the schema of the old one. */
-export function nameOf({ planned, twin }: Fit): TableName {
-  return { ...planned.table.table, name: twin.name }
+export function nameOf({ planned, twin: newTable }: Fit): TableName {
+  return { ...planned.table.table, name: newTable.name }
 }
 
 /**
  * The new table if an earlier run or the user created it; otherwise null.
  * @throws SluiceError TABLE_REFUSED if it is not partitioned by the column
  */
-export async function twinThere({ source, target }: TwinPlace, about: Fit): Promise<RangedTable | null> {
+export async function newTableThere({ source, target }: NewTablePlace, about: Fit): Promise<RangedTable | null> {
   const name = nameOf(about)
   const there = await rangedAt(target, name, source.signal)
   if (there === null || there.column.name === about.planned.column.name) return there
@@ -74,9 +78,9 @@ export async function twinThere({ source, target }: TwinPlace, about: Fit): Prom
 }
 
 /** Why no table of the source can be replicated; null if tables can. */
-export async function unfollowable({ source: { store, signal } }: TwinPlace): Promise<PlanFinding | null> {
-  const exam = await store.changeSource?.('slot')?.examine([], signal)
-  const first = exam?.refusals.find(({ table }) => table === undefined)
+export async function unfollowable({ source: { store, signal } }: NewTablePlace): Promise<PlanFinding | null> {
+  const preflight = await store.changeSource?.('slot')?.examine([], signal)
+  const first = preflight?.refusals.find(({ table }) => table === undefined)
   if (first === undefined) return null
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
 }
@@ -84,14 +88,14 @@ export async function unfollowable({ source: { store, signal } }: TwinPlace): Pr
 /** Findings including refusals of the target, and the statements that run there. */
 export type Placed = {
   readonly findings: readonly PlanFinding[]
-  readonly statements: TwinStatements
+  readonly statements: NewTableStatements
 }
 
 /** For a table that does not exist yet. */
-export async function placed(place: TwinPlace, about: Fit): Promise<Placed> {
+export async function placed(place: NewTablePlace, about: Fit): Promise<Placed> {
   const { source, maker, isElsewhere } = place
-  const { planned, twin, findings } = about
-  const statements = await source.plan.twin(planned, twin.name, twin.partitions, source.signal)
+  const { planned, twin: newTable, findings } = about
+  const statements = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
   if (!isElsewhere) return { findings: [...findings, ...(await takenFindings(source, about))], statements }
   const { missing, refused, left } = await onSide('target', () => maker.rehearse(statements, source.signal))
   const isLeft = new Set(left.map(({ statement }) => statement))
@@ -121,7 +125,7 @@ export async function placed(place: TwinPlace, about: Fit): Promise<Placed> {
   }
 }
 
-function refusal({ target }: TwinPlace, about: Fit, reason: string): PlanFinding {
+function refusal({ target }: NewTablePlace, about: Fit, reason: string): PlanFinding {
   return {
     verdict: 'refused',
     about: 'new table',

@@ -3,7 +3,7 @@ import { tableText, type TableName, type TableSpec } from '../model/copy/column-
 import { SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import type { CopyStore } from '../model/copy/port.ts'
-import type { PlanFinding, PlannedTable, TwinPartition, Years } from '../model/partition/plan-port.ts'
+import type { PlanFinding, PlannedTable, NewTablePartition, Years } from '../model/partition/plan-port.ts'
 import { noSuchTable } from '../engine/copy/plan/no-such-table.ts'
 import { columnNamed } from '../engine/copy/plan/column-named.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
@@ -20,7 +20,7 @@ const AHEAD = 2
 const WHOLLY = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
-export type TwinWish = {
+export type NewTableOptions = {
   readonly table: string
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
@@ -32,7 +32,7 @@ export type TwinWish = {
   readonly nameOf: (table: TableName) => Promise<string>
 }
 
-export type TwinPlan = {
+export type NewTablePlan = {
   readonly planned: PlannedTable
   readonly years: Years
   readonly spec: CalendarSpec
@@ -41,7 +41,7 @@ export type TwinPlan = {
   readonly twin: {
     readonly name: string
     readonly filled: Filled
-    readonly partitions: readonly (TwinPartition & { readonly label: string })[]
+    readonly partitions: readonly (NewTablePartition & { readonly label: string })[]
   } | null
 }
 
@@ -49,15 +49,15 @@ export type TwinPlan = {
  * @param now determines the current period
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
  */
-export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
+export async function planNewTable(source: PlanSource, options: NewTableOptions, now: Date): Promise<NewTablePlan> {
   const { store, plan, signal } = source
-  const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
-  const table = await oneTable(store, wish.table, signal)
-  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), wish)
+  const spec = { ...DEFAULT_CALENDAR, ...options.calendar }
+  const table = await oneTable(store, options.table, signal)
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), options)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
   if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
     return { planned, years, spec, findings: found, twin: null }
-  const filled = await filledPeriods(source, planned, spec, rowYears(years).main, wish)
+  const filled = await filledPeriods(source, planned, spec, rowYears(years).main, options)
   const periods = plannedPeriods(
     spec,
     filled.periods.map(({ period }) => period),
@@ -70,7 +70,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
     if (begins >= high) return []
     return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
-  const name = wish.into ?? (await wish.nameOf(table.table))
+  const name = options.into ?? (await options.nameOf(table.table))
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
   return { planned, years, spec, findings, twin: { name, filled, partitions } }
 }
@@ -78,10 +78,10 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
 /** Names of the new tables that are in use. */
 export async function takenFindings(
   { plan, signal }: PlanSource,
-  { planned, twin }: TwinPlan,
+  { planned, twin: newTable }: NewTablePlan,
 ): Promise<readonly PlanFinding[]> {
-  if (twin === null) return []
-  const taken = await plan.taken(planned, [twin.name, ...twin.partitions.map((one) => one.name)], signal)
+  if (newTable === null) return []
+  const taken = await plan.taken(planned, [newTable.name, ...newTable.partitions.map((one) => one.name)], signal)
   if (taken.length === 0) return []
   const more = taken.length > NAMED ? ` and ${taken.length - NAMED} more` : ''
   return [
@@ -106,7 +106,7 @@ export function isLate({ about, verdict }: PlanFinding): boolean {
 /** Requirements of a copy by periods. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
-  { planned, findings, twin }: TwinPlan,
+  { planned, findings, twin: newTable }: NewTablePlan,
 ): Promise<readonly PlanFinding[]> {
   const { table } = planned.table
   const late = findings.filter(isLate)
@@ -128,7 +128,7 @@ export async function copyFindings(
             verdict: 'changes' as const,
             about: 'partition run',
             object: late.flatMap(({ object }) => object ?? []).join(', '),
-            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
+            detail: `sluice partition run makes ${newTable?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
             hint: 'make them by the statements that the run names, once the new table is live: the cutover is refused without them',
           },
         ]),

@@ -239,7 +239,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     moved = '0',
     asTexts = [],
     byBytes = [],
-    notLooked = [],
+    notLooked: notInspected = [],
   } = event
   const hot =
     hotRows === '0'
@@ -263,7 +263,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     ...(byBytes.length === 0
       ? []
       : [`compared by bytes, where the database goes by a collation or pads texts: ${visible(byBytes.join(', '))}`]),
-    ...notLooked.map((what) => `not looked at: ${visible(what)}`),
+    ...notInspected.map((what) => `not looked at: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`
 }

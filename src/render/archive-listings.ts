@@ -46,10 +46,10 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
 
 /** The stored types of the columns of a table, after a line with the archive. */
 export function storedColumnsText(event: ArchiveColumnsEvent): string {
-  const { table, archive, partitionColumn, columns, foreign, notLooked = [] } = event
+  const { table, archive, partitionColumn, columns, foreign, notLooked: notInspected = [] } = event
   let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
   if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
-  for (const what of notLooked) lines += `not looked at: ${visible(what)}\n`
+  for (const what of notInspected) lines += `not looked at: ${visible(what)}\n`
   const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {
     lines += more
   })

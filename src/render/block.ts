@@ -32,7 +32,7 @@ export type Tell = (
 ) => Block
 
 /** A `Tell` for the given elapsed time. */
-export function tellAt(elapsed: string): Tell {
+export function reportAt(elapsed: string): Tell {
   return (word, text, extra = {}) => {
     const pointed = pointedIn(text)
     const pointer = pointed === null ? [] : pointerLines(pointed, WIDTH, cells).map((line) => ['', line] as const)

@@ -5,7 +5,7 @@ import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } f
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { typeMap } from './copy-listings.ts'
-import { objectTold, plannedObjects } from './object-lines.ts'
+import { objectReported, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
@@ -108,7 +108,7 @@ export class CopyLines {
     if (event.type === 'index.failed') this.#options.onTold(`${event.error.code} ${event.error.message}`)
     else if (event.type === 'index.done') this.#made += 1
     if (this.#made > MOST_LINES && event.type !== 'index.failed' && !this.#options.verbose) return []
-    return objectTold(event, this.#subject(event.table), block)
+    return objectReported(event, this.#subject(event.table), block)
   }
 
   retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: Tell): readonly Block[] {
@@ -129,14 +129,14 @@ export class CopyLines {
   /** A failure that is the same in every chunk is reported once. */
   chunkFailed(event: Of<'chunk.failed'>, block: Tell): readonly Block[] {
     const { table, chunk, error } = event
-    const told = `${error.code} ${error.message}`
-    if (this.#failures.has(`${table}\n${told}`)) return []
-    this.#failures.add(`${table}\n${told}`)
+    const reported = `${error.code} ${error.message}`
+    if (this.#failures.has(`${table}\n${reported}`)) return []
+    this.#failures.add(`${table}\n${reported}`)
     this.#failed += 1
     if (this.#failed > MOST_LINES && !this.#options.verbose) return []
     const details = errorDetails(error)
-    this.#options.onTold(told)
-    const text = `${this.#subject(table)}chunk ${chunk}  ${told}`
+    this.#options.onTold(reported)
+    const text = `${this.#subject(table)}chunk ${chunk}  ${reported}`
     return [block('FAILED', text, { table, details, code: error.code, problem: true })]
   }
 
@@ -165,14 +165,14 @@ export class CopyLines {
     const notes = (event.notes ?? []).map((note) => block('note', subject + note, { table }))
     const proof = this.#proofText(table, copied)
     const alone = this.#plans.size < 2
-    const told = error === undefined ? '' : `${error.code} ${error.message}`
+    const reported = error === undefined ? '' : `${error.code} ${error.message}`
     // Failed rows and chunks were reported one by one, and their counts are in the last line.
     const summed = error !== undefined && /^(?:ROWS_ASIDE|CHUNKS_FAILED|OBJECTS_FAILED)$/.test(error.code)
     if (error !== undefined && !(alone && summed)) {
-      this.#options.onTold(told)
-      if (this.#failures.has(`${table}\n${told}`)) return notes
+      this.#options.onTold(reported)
+      if (this.#failures.has(`${table}\n${reported}`)) return notes
       const details: Block['details'] = [...(proof === '' ? [] : [['proved', proof] as const]), ...errorDetails(error)]
-      return [block('FAILED', subject + told, { table, details, code: error.code, problem: true }), ...notes]
+      return [block('FAILED', subject + reported, { table, details, code: error.code, problem: true }), ...notes]
     }
     if (alone) return [...(proof === '' ? [] : [block('proved', proof, { table })]), ...notes]
     if (status !== 'ok')
@@ -246,11 +246,11 @@ export class CopyLines {
 
   #refused({ table, error }: CopyPlanLine, block: Tell): readonly Block[] {
     if (error === undefined) return []
-    const told = `${error.code} ${error.message}`
-    this.#options.onTold(told)
+    const reported = `${error.code} ${error.message}`
+    this.#options.onTold(reported)
     const details = errorDetails(error)
     return [
-      block('refused', `${this.#options.subjects.pad(table)}${told}`, {
+      block('refused', `${this.#options.subjects.pad(table)}${reported}`, {
         table,
         details,
         code: error.code,

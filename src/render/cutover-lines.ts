@@ -41,33 +41,57 @@ const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statis
 
 function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: Tell): Block {
   const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
-  const isTold = verdict === 'left' && ONLY_TOLD.has(about)
-  const text = `${isTold ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
+  const isReported = verdict === 'left' && ONLY_TOLD.has(about)
+  const text = `${isReported ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
   const details: Block['details'] = hint === undefined ? [] : [['do', hint]]
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
 }
 
 function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
-  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const {
+    table,
+    parked: oldTable,
+    revert,
+    pauseMs,
+    waitedMs,
+    tries,
+    provedRows,
+    touchedRows,
+    stream,
+    position,
+    wayBack,
+  } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
-  return block('proved', `the name ${table} means the other table now; the one that had it is ${parked}`, {
+  return block('proved', `the name ${table} means the other table now; the one that had it is ${oldTable}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
-      ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; ${other}`],
+      ['way back', `stream ${stream} keeps ${oldTable} equal from ${position} on; ${other}`],
     ],
   })
 }
 
 /** Between two databases: the table keeps its name, and users get another address. */
 function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
-  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const {
+    table,
+    parked: oldTable,
+    revert,
+    pauseMs,
+    waitedMs,
+    tries,
+    provedRows,
+    touchedRows,
+    stream,
+    position,
+    wayBack,
+  } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`
   return block(
     'proved',
-    `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,
+    `${table} of ${event.database ?? ''} takes the writes now; ${oldTable} of ${event.closed ?? ''} is closed`,
     {
       details: [
         [
@@ -75,7 +99,7 @@ function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
           `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
-        ['way back', `stream ${stream} keeps ${parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`],
+        ['way back', `stream ${stream} keeps ${oldTable} of ${event.closed ?? ''} equal from ${position} on; ${other}`],
       ],
     },
   )

@@ -15,7 +15,7 @@ const NAMED = 10
 
 export class FollowLines {
   readonly #subjects: SubjectColumn
-  #toldAt: number | null = null
+  reportedAt: number | null = null
   #begunAt: number | null = null
   #follows = false
   /** Differing rows of the current comparison, by table. */
@@ -101,8 +101,8 @@ export class FollowLines {
   #progress(event: Of<'follow.progress'>, at: number, block: Tell): readonly Block[] {
     this.#begunAt ??= at
     const every = at - this.#begunAt > LATER_MS ? LATER_MS : FIRST_MS
-    if (this.#toldAt !== null && at - this.#toldAt < every) return []
-    this.#toldAt = at
+    if (this.reportedAt !== null && at - this.reportedAt < every) return []
+    this.reportedAt = at
     return [block('at', progressText(event))]
   }
 }
@@ -127,11 +127,11 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.
     : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
 }
 
-function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {
+function tableText({ state, position, reread, mended: repaired }: Of<'follow.table'>): string {
   if (state === 'live' && reread !== undefined)
-    return `${plural(reread, 'row')} read again as of ${position}: ${mended === '0' ? 'none differed' : `${plural(mended ?? '0', 'row')} mended`}`
+    return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} mended`}`
   if (state === 'live') return `live at ${position}: it holds what the source held there`
-  if (mended !== undefined) return `${plural(mended, 'row')} mended; catches up once more to ${position}`
+  if (repaired !== undefined) return `${plural(repaired, 'row')} mended; catches up once more to ${position}`
   if (reread !== undefined)
     return `catches up once more to ${position}: ${plural(reread, 'row')} read again, of which the stream does not tell all values`
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`

@@ -23,9 +23,9 @@ const WIDTH = 16
 export class FsckLines {
   readonly #subjects: SubjectColumn
   readonly #verbose: boolean
-  readonly #told = new Map<string, number>()
+  readonly notified = new Map<string, number>()
   #hidden = 0
-  #toldAt: number | null = null
+  reportedAt: number | null = null
   /** Progress of the running step at its first event. */
   #step: { readonly name: string; readonly at: number; readonly done: number } | null = null
 
@@ -46,34 +46,37 @@ export class FsckLines {
   }
 
   #progress(event: Of<'fsck.progress'>, at: number, block: Tell): readonly Block[] {
-    this.#toldAt ??= at
+    this.reportedAt ??= at
     if (this.#step?.name !== event.step) this.#step = { name: event.step, at, done: Number(event.done) }
-    if (at - this.#toldAt < TOLD_EVERY_MS) return []
-    this.#toldAt = at
+    if (at - this.reportedAt < TOLD_EVERY_MS) return []
+    this.reportedAt = at
     return [block('at', progressText(event, this.#step.done, at - this.#step.at))]
   }
 
   #finding(event: Of<'fsck.finding'>, block: Tell): readonly Block[] {
-    const told = this.#told.get(event.finding) ?? 0
-    this.#told.set(event.finding, told + 1)
-    if (told >= MOST && !this.#verbose) {
+    const reported = this.notified.get(event.finding) ?? 0
+    this.notified.set(event.finding, reported + 1)
+    if (reported >= MOST && !this.#verbose) {
       this.#hidden += 1
       return []
     }
     const size = event.bytes === undefined ? '' : `  ${sizeText(event.bytes)}`
     const where = event.path === undefined ? '' : `${event.path}  `
     const text = `${this.#subjects.pad(event.finding, WIDTH)}${where}${event.detail}${size}`
-    const details: Block['details'] = told === 0 ? [['do', event.hint]] : []
+    const details: Block['details'] = reported === 0 ? [['do', event.hint]] : []
     if (event.level === 'note') return [block('note', text, { details, table: event.table })]
     return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
   }
 
-  #checked({ check, looked, of, findings, detail, table }: Of<'fsck.checked'>, block: Tell): readonly Block[] {
-    const all = looked === of ? grouped(of) : `${grouped(looked)} of ${grouped(of)}`
+  #checked(
+    { check, looked: inspected, of, findings, detail, table }: Of<'fsck.checked'>,
+    block: Tell,
+  ): readonly Block[] {
+    const all = inspected === of ? grouped(of) : `${grouped(inspected)} of ${grouped(of)}`
     const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const text = `${this.#subjects.pad(check, WIDTH)}${all}${wrong}  ${detail}`
     // A check that inspected nothing is not reported as sound.
-    const isSound = findings === '0' && (looked !== '0' || of === '0')
+    const isSound = findings === '0' && (inspected !== '0' || of === '0')
     return [block(isSound ? 'ok' : 'note', text, { table })]
   }
 }
@@ -83,13 +86,13 @@ export class FsckLines {
  * @param ms time since then
  */
 function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: number, ms: number): string {
-  const [looked, all] = [Number(done), Number(total ?? 0)]
-  const rate = ms < 1000 ? 0 : ((looked - from) * 1000) / ms
+  const [inspected, all] = [Number(done), Number(total ?? 0)]
+  const rate = ms < 1000 ? 0 : ((inspected - from) * 1000) / ms
   return [
-    ...(all === 0 ? [] : [`${Math.min(99, Math.floor((looked * 100) / all))} %`]),
+    ...(all === 0 ? [] : [`${Math.min(99, Math.floor((inspected * 100) / all))} %`]),
     `${grouped(done)}${all === 0 ? '' : ` of ${grouped(all)}`} ${STEPS[step]}`,
     ...(bytes === '0' ? [] : [sizeText(bytes)]),
     ...(rate < 1 ? [] : [`${grouped(Math.round(rate))}/s`]),
-    ...(rate === 0 || all <= looked ? [] : [`${clockText(((all - looked) * 1000) / rate)} left`]),
+    ...(rate === 0 || all <= inspected ? [] : [`${clockText(((all - inspected) * 1000) / rate)} left`]),
   ].join('  ')
 }

@@ -6,7 +6,7 @@ import { visible } from '../shared/visible.ts'
 import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './cells.ts'
-import { errorDetails, SubjectColumn, tellAt } from './block.ts'
+import { errorDetails, SubjectColumn, reportAt } from './block.ts'
 import type { Block, Tell } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm-lines.ts'
@@ -64,7 +64,7 @@ export class Narrator {
   #comparing: Of<'diff.progress'> | null = null
   #looking: Of<'look.progress'> | null = null
   readonly #reported = new Set<string>()
-  readonly #told = new Set<string>()
+  readonly notified = new Set<string>()
 
   /**
    * @param origin time that counts as 0:00; default: that of the first event
@@ -78,11 +78,11 @@ export class Narrator {
     this.#summary = new SummaryFold(dryRun)
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
     this.#fsck = new FsckLines(this.#subjects, verbose)
-    const onTold = (error: string): void => void this.#reported.add(error)
-    this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold })
+    const onReported = (error: string): void => void this.#reported.add(error)
+    this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold: onReported })
     this.#partitions = new PartitionLines(this.#subjects)
     this.#follow = new FollowLines(this.#subjects)
-    this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
+    this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold: onReported })
   }
 
   /** The blocks of an event, in order. */
@@ -93,7 +93,7 @@ export class Narrator {
     this.#pace.event(event, at)
     this.#summary.event(event)
     const elapsed = clockText(at - this.#startedAt)
-    const block = tellAt(elapsed)
+    const block = reportAt(elapsed)
     const migrators = this.#cdm.event(event).map((line) => block('note', line))
     const archives = this.#archives.event(event, at, block)
     const partitions = this.#partitions.event(event, at, block)
@@ -107,11 +107,11 @@ export class Narrator {
       ...this.#follow.event(event, at, block),
       ...cutoverLines(event, block),
       ...workerLines(event, block),
-      ...this.#tell(event, at, block),
+      ...this.report(event, at, block),
     ]
   }
 
-  #tell(event: Event, at: number, block: Tell): readonly Block[] {
+  report(event: Event, at: number, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'run.started':
         return this.#start(event, block)
@@ -183,7 +183,7 @@ export class Narrator {
         const subject = event.table === undefined ? '' : this.#subjects.pad(event.table)
         const details: Block['details'] = event.hint === undefined ? [] : [['do', event.hint]]
         const error = event.level === 'error'
-        this.#told.add(`${event.table ?? ''}\n${event.message}`)
+        this.notified.add(`${event.table ?? ''}\n${event.message}`)
         return [block(error ? 'FAILED' : 'note', subject + event.message, { details, problem: error })]
       }
       case 'run.finished':
@@ -279,7 +279,7 @@ export class Narrator {
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
     }
     // Some notes were printed earlier; the event repeats them for those who read nothing else.
-    const notes = (event.notes ?? []).filter((note) => !this.#told.has(`${table}\n${note}`))
+    const notes = (event.notes ?? []).filter((note) => !this.notified.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {
       notes.unshift(`answers from v${from}: the catalog holds nothing older`)
@@ -360,9 +360,9 @@ function lookingText(event: Of<'look.progress'> | null): string {
 /** Progress of a comparison: ranges, and differences so far. */
 function comparingText(event: Of<'diff.progress'> | null): string {
   if (event === null) return ''
-  const { step, ranges, left, differences, looked } = event
+  const { step, ranges, left, differences, looked: inspected } = event
   const found = `  ${plural(differences, 'difference')} so far`
-  if (looked !== undefined) return `  ${step}, ${grouped(looked)} of the target looked up${found}`
+  if (inspected !== undefined) return `  ${step}, ${grouped(inspected)} of the target looked up${found}`
   if (step !== 'comparing') return `  ${step}${found}`
   return `  ${plural(ranges, 'range')} compared, ${left === '0' ? 'the last one goes on' : `about ${grouped(left)} left`}${found}`
 }

@@ -33,7 +33,7 @@ export function plannedObjects({ table, objects = [] }: CopyPlanLine, subject: s
 }
 
 /** @param subject the table, if several are copied */
-export function objectTold(event: ObjectEvent, subject: string, block: Tell): readonly Block[] {
+export function objectReported(event: ObjectEvent, subject: string, block: Tell): readonly Block[] {
   const { table, kind, name } = event
   const what = `${subject}${WORDS[kind]?.[0] ?? kind} ${cut(name)}`
   switch (event.type) {

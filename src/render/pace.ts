@@ -39,7 +39,7 @@ export class PaceFold {
   #finished = 0
   #finishedCommits = 0
   #finishedBytes = 0
-  readonly #told = new Set<string>()
+  readonly notified = new Set<string>()
   readonly #commits = new Map<string, number>()
   readonly #running = new Map<string, Map<string, Running>>()
   #samples: Sample[] = []
@@ -73,8 +73,8 @@ export class PaceFold {
         // A comparison reports its finished work in no other event.
         this.#finished += this.#running.get(event.table)?.get('')?.done ?? 0
         // A failed table may be retried and finish again.
-        if (!this.#told.has(event.table)) this.#tablesDone += 1
-        this.#told.add(event.table)
+        if (!this.notified.has(event.table)) this.#tablesDone += 1
+        this.notified.add(event.table)
         this.#finishedCommits += this.#commits.get(event.table) ?? 0
         this.#commits.delete(event.table)
         this.#running.delete(event.table)

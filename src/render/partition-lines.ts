@@ -20,7 +20,7 @@ const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
 
 export class PartitionLines {
   readonly #subjects: SubjectColumn
-  #toldAt: number | null = null
+  reportedAt: number | null = null
   #step: string | null = null
 
   constructor(subjects: SubjectColumn) {
@@ -56,8 +56,8 @@ export class PartitionLines {
   #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: Tell): readonly Block[] {
     const isNew = this.#step !== `${table} ${step}`
     this.#step = `${table} ${step}`
-    if (step === 'making' || (!isNew && at - (this.#toldAt ?? at) < TOLD_EVERY_MS)) return []
-    this.#toldAt = at
+    if (step === 'making' || (!isNew && at - (this.reportedAt ?? at) < TOLD_EVERY_MS)) return []
+    this.reportedAt = at
     const count =
       rows === '0' && total === undefined
         ? ''
@@ -103,7 +103,7 @@ export function partitionText({ totals, ms, status }: RunFinished, command: stri
   const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
   const { alarms = '0' } = totals
   // Tables that failed, were skipped or would have come after a stop have not been fully checked.
-  const looked = failed === '0' && tables !== '0' && status !== 'stopped'
+  const inspected = failed === '0' && tables !== '0' && status !== 'stopped'
   const parts = [
     plural(tables, 'table'),
     ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
@@ -114,7 +114,7 @@ export function partitionText({ totals, ms, status }: RunFinished, command: stri
     ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
     ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
     ...(failed === '0' ? [] : [`${grouped(failed)} failed`]),
-    ...(alarms !== '0' ? [plural(alarms, 'alarm')] : looked ? ['no alarm'] : []),
+    ...(alarms !== '0' ? [plural(alarms, 'alarm')] : inspected ? ['no alarm'] : []),
   ]
   return `${parts.join(', ')} in ${durationText(ms)}`
 }

@@ -13,7 +13,7 @@ const LABEL = 10
 export class RingLines {
   #parts: RingPartEvent[] = []
   #hosts: RingHostEvent[] = []
-  #told = false
+  notified = false
 
   /** Lines of an event, each with its line end; '' for parts that wait for the whole ring, null for other events. */
   lines(event: Event): string | null {
@@ -25,8 +25,8 @@ export class RingLines {
   }
 
   #picture(ring: RingEvent): string {
-    const lines = [...(this.#told ? [''] : []), ...picture(ring, this.#parts, this.#hosts)]
-    this.#told = true
+    const lines = [...(this.notified ? [''] : []), ...picture(ring, this.#parts, this.#hosts)]
+    this.notified = true
     this.#parts = []
     this.#hosts = []
     return lines.map((line) => `${line.trimEnd()}\n`).join('')

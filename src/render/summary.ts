@@ -164,11 +164,11 @@ export class SummaryFold {
     const versions = plural(this.#versions.size, 'version')
     const { checkpoints, checkpointsUnreadable = '0', checkpointsInLog = '0' } = totals
     const unread = checkpointsUnreadable === '0' ? '' : `, ${grouped(checkpointsUnreadable)} not readable`
-    const looked =
+    const inspected =
       checkpoints === undefined || checkpointsInLog === '0'
         ? ''
         : `; ${grouped(checkpoints)} of ${plural(checkpointsInLog, 'checkpoint')} compared${unread}`
-    return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}${looked}`
+    return `${differences}${grouped(this.#equal)} of ${plural(this.#checks, 'check')} equal at ${versions}${inspected}`
   }
 
   #exportText({ totals, status, ms }: RunFinished): string {
@@ -240,8 +240,8 @@ function differenceText({ totals, ms }: RunFinished): string {
   if (undone !== undefined) return `${plural(undone, 'repair')} taken back in ${durationText(ms)}`
   if (missing === undefined || extra === undefined || different === undefined) return ''
   const compared = rows === undefined ? '' : `${plural(rows, 'row')} of the source compared: `
-  const mended = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
-  return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${mended}`
+  const repaired = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
+  return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${repaired}`
 }
 
 /** What was inspected; nothing else is reported as sound. */
@@ -260,6 +260,6 @@ function fsckText({ totals, ms }: RunFinished): string {
   const none = deep === '1' ? 'rows of no file could be read' : 'no rows were read (--deep reads them)'
   const of = rowsRead === checked ? '' : ` of ${grouped(checked)}`
   const rows = rowsRead === '0' ? none : `rows of ${plural(rowsRead, 'file')}${of} read`
-  const looked = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`
-  return `v${totals['version']}: ${plural(findings, 'finding')}, ${plural(notes, 'note')}; ${looked}; ${durationText(ms)}`
+  const inspected = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`
+  return `v${totals['version']}: ${plural(findings, 'finding')}, ${plural(notes, 'note')}; ${inspected}; ${durationText(ms)}`
 }

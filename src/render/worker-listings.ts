@@ -72,12 +72,12 @@ export const SHARED_RUNS: Listing = {
 
 /** `3 working, 1 queued`. */
 function slotsText({ queued, working, ended }: Readonly<Record<'queued' | 'working' | 'ended', string>>): string {
-  const told = [
+  const reported = [
     [working, 'working'],
     [queued, 'queued'],
     [ended, 'ended'],
   ] as const
-  return told.flatMap(([count, word]) => (count === '0' ? [] : [`${count} ${word}`])).join(', ')
+  return reported.flatMap(([count, word]) => (count === '0' ? [] : [`${count} ${word}`])).join(', ')
 }
 
 export const SHARED_SLOTS: Listing = {

@@ -7,10 +7,10 @@ import type { LogStore } from '../model/lake/log-store.ts'
 import type { LogWriter } from '../model/lake/log-writer.ts'
 import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { CassandraCopyWish } from './cassandra/copy/index.ts'
+import type { CassandraCopyRequest } from './cassandra/copy/index.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { OpenedAgain } from './common/opened-again.ts'
-import type { Checks, ServerExam, Target } from './common/exam-port.ts'
+import type { Checks, ServerPreflight, Target } from './common/exam-port.ts'
 import type { OpenMode, SqlDatabase } from '../model/run/sql-port.ts'
 import type { DatabaseRetirement } from '../model/partition/retirement-port.ts'
 import type { RunQueue } from '../model/share/queue-port.ts'
@@ -96,7 +96,7 @@ export type CatalogDeclaration = {
    * Checks a server; absent for files. Uses `connect_timeout` and `retry_seconds` of the URL. @throws SluiceError
    * BAD_CONFIG
    */
-  readonly server?: (url: string) => Promise<ServerExam>
+  readonly server?: (url: string) => Promise<ServerPreflight>
 }
 
 export type CopyOptions = {
@@ -122,7 +122,7 @@ export type CopyOptions = {
   /** Called when the store repeats a request by itself: while it is opened, and later within a chunk. */
   readonly onRetry?: (again: OpenedAgain) => void
   /** How Cassandra is read and written, if the run sets it. */
-  readonly cassandra?: CassandraCopyWish
+  readonly cassandra?: CassandraCopyRequest
   /** Called for rows that could only be written at ONE, with table and key in the target. */
   readonly onWeakWrite?: (table: string, key: readonly (string | null)[], why: string) => void
 }

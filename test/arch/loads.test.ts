@@ -87,10 +87,10 @@ test('metrics and traces load nothing where nobody asks for them', () => {
     const silent = loadedBy([...words, `sqlite:///${path.join(folder, 'silent.db')}`])
     expect(silent.status, silent.stderr).toBe(0)
     expect(among(silent, telling)).toEqual([])
-    const told = loadedBy([...words, `sqlite:///${path.join(folder, 'told.db')}`, '--metrics', '0'])
-    expect(told.status, told.stderr).toBe(0)
+    const reported = loadedBy([...words, `sqlite:///${path.join(folder, 'told.db')}`, '--metrics', '0'])
+    expect(reported.status, reported.stderr).toBe(0)
     // prom-client asks the API of OpenTelemetry for examples of spans; of what sends spans it loads nothing.
-    expect(among(told, telling)).toEqual(['prom-client', '@opentelemetry/api'])
+    expect(among(reported, telling)).toEqual(['prom-client', '@opentelemetry/api'])
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -155,8 +155,8 @@ describe('the words of a command', () => {
   test('the actions of a command are named where it is told what it takes', () => {
     for (const { name, takes } of COMMANDS) {
       const actions = [...new Set(actionsOf(name).map((action) => action.name))]
-      const told = takes.find((option) => option.name === 'action')?.describe.split(', ') ?? []
-      expect(told.toSorted()).toEqual(actions.toSorted())
+      const reported = takes.find((option) => option.name === 'action')?.describe.split(', ') ?? []
+      expect(reported.toSorted()).toEqual(actions.toSorted())
     }
   })
 })

@@ -7,7 +7,7 @@ import { main } from '../../src/cli/main.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { dryRun, query, restore, run } from './archive-recorded.ts'
-import { fakeSurroundings, playingEngine, typed } from './surroundings.ts'
+import { fakeContext, playingEngine, typed } from './surroundings.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 const FROM = 'postgresql://app@db/shop'
@@ -230,7 +230,7 @@ describe('restore and query', () => {
   })
   it('prints rows in the form that was asked for', async () => {
     const { engine } = playingEngine(() => query)
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['query', 'bookings', 'select 1', ...from, '--format', 'csv'], around)).toBe(0)
     expect(around.out()).toBe('year,n\r\n2020,120345\r\n')
     expect(around.err()).toContain(
@@ -243,26 +243,26 @@ describe('what is run', () => {
   it('is not dropped before its name was said twice', async () => {
     const { engine, started } = playingEngine(() => run)
     const argv = ['archive', 'run', ...from, '--table', 'public.bookings', '--drop']
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(argv, around)).toBe(2)
     expect(around.err()).toContain('--confirm=public.bookings')
-    const other = fakeSurroundings({ engine })
+    const other = fakeContext({ engine })
     expect(await main([...argv, '--confirm=bookings'], other)).toBe(2)
     expect(other.err()).toContain('--confirm names bookings, and --table public.bookings')
     expect(started).toEqual([])
-    expect(await main([...argv, '--confirm=public.bookings'], fakeSurroundings({ engine }))).toBe(5)
+    expect(await main([...argv, '--confirm=public.bookings'], fakeContext({ engine }))).toBe(5)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ drop: true, confirm: 'public.bookings' }])
   })
   it('needs no name for a plan', async () => {
     const { engine, started } = playingEngine(() => dryRun)
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['archive', 'plan', ...from, '--table', 't', '--drop'], around)).toBe(0)
     expect(started).toHaveLength(1)
     expect(around.out()).toContain('details  jsonb          string')
   })
   it.each(['t\n', 'other\n'])('asks in a terminal, and hears %j', async (answer) => {
     const { engine, started } = playingEngine((operation) => ('dryRun' in operation && operation.dryRun ? dryRun : run))
-    const around = fakeSurroundings({
+    const around = fakeContext({
       tty: true,
       engine,
       tui: { runTui: () => Promise.reject(new Error('the screen')) },
@@ -277,14 +277,14 @@ describe('what is run', () => {
   })
   it('never prints a password', async () => {
     const { engine, started } = playingEngine(() => restore)
-    const around = fakeSurroundings({ engine, env: { SHOP_URL: SECRET } })
+    const around = fakeContext({ engine, env: { SHOP_URL: SECRET } })
     const argv = ['restore', '--from', SECRET, '--table', 't', '--partition', 'Q2-FY21']
     expect(await main(argv, around)).toBe(0)
     expect(started[0]?.commandLine).toBe('sluice restore --from "$SHOP_URL" --table t --partition Q2-FY21')
     expect(around.out() + around.err()).not.toContain('s3cr3t')
     const other = SECRET.replace('shop', 'other')
     const more = [...argv, '--into-url', other, '--where', "name = 'Ada'"]
-    expect(await main(more, fakeSurroundings({ engine, env: { SHOP_URL: SECRET, OTHER_URL: other } }))).toBe(0)
+    expect(await main(more, fakeContext({ engine, env: { SHOP_URL: SECRET, OTHER_URL: other } }))).toBe(0)
     expect(started[1]?.commandLine).toBe(
       'sluice restore --from "$SHOP_URL" --table t --partition Q2-FY21 --into-url "$OTHER_URL" --where "$WHERE"',
     )

@@ -22,14 +22,14 @@ const BEGIN: EventBody = {
 const RULE = '#'.repeat(96)
 const CHUNK = { type: 'chunk.started', table: 'ks.t', chunk: '1', worker: 2, total: '10', unit: 'row' } as const
 
-const told = (...events: readonly EventBody[]): readonly string[] => {
+const reported = (...events: readonly EventBody[]): readonly string[] => {
   const lines = new CdmLines()
   return events.flatMap((event) => lines.event(made(event)))
 }
 
 describe('lines of the Cassandra Data Migrator', () => {
   it('say what a run was asked for, with the blanks of the original', () => {
-    expect(told(BEGIN)).toEqual([
+    expect(reported(BEGIN)).toEqual([
       RULE,
       `${'#'.repeat(36)} Migrate Job - Starting ${'#'.repeat(36)}`,
       RULE,
@@ -45,13 +45,13 @@ describe('lines of the Cassandra Data Migrator', () => {
       'PARAM Calculated -- Total Partitions: 3',
     ])
     const { cdmRun: _run, previous: _previous, pending: _pending, ...untracked } = BEGIN
-    expect(told(untracked)).toContain('PARAM -- Track Run : false')
-    expect(told(untracked).some((line) => /RunId|Run Id/.test(line))).toBe(false)
+    expect(reported(untracked)).toContain('PARAM -- Track Run : false')
+    expect(reported(untracked).some((line) => /RunId|Run Id/.test(line))).toBe(false)
   })
 
   it('say that a run was tracked that finds nothing to do, and is none', () => {
     const { cdmRun: _run, previous: _previous, ...done } = BEGIN
-    const lines = told({ ...done, ranges: '0', pending: '0' })
+    const lines = reported({ ...done, ranges: '0', pending: '0' })
     expect(lines).toContain('PARAM -- Track Run : true')
     expect(lines).toContain('###################### 0 partitions pending ######################')
     expect(lines.at(-1)).toBe('PARAM Calculated -- Total Partitions: 0')
@@ -61,7 +61,7 @@ describe('lines of the Cassandra Data Migrator', () => {
   it('say which ranges begin and fail', () => {
     const error = { code: 'TARGET_IO', message: 'no', retryable: false } as const
     expect(
-      told(
+      reported(
         BEGIN,
         { ...CHUNK, from: null, to: ['-7'] },
         { ...CHUNK, chunk: '2', from: ['-6'], to: null },
@@ -83,7 +83,7 @@ describe('lines of the Cassandra Data Migrator', () => {
       'Partitions Passed': '3',
       'Partitions Failed': '2',
     }
-    expect(told(BEGIN, { type: 'run.counted', table: 'ks.t', cdmRun: '9', counters }).slice(-9)).toEqual([
+    expect(reported(BEGIN, { type: 'run.counted', table: 'ks.t', cdmRun: '9', counters }).slice(-9)).toEqual([
       RULE,
       'RunId: 9',
       'Final Read Record Count: 10',
@@ -95,7 +95,7 @@ describe('lines of the Cassandra Data Migrator', () => {
       RULE,
     ])
     const end = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 } as const
-    expect(told(BEGIN, end).at(-2)).toMatch(/^#{36} Migrate Job - Stopped #{37}$/)
+    expect(reported(BEGIN, end).at(-2)).toMatch(/^#{36} Migrate Job - Stopped #{37}$/)
   })
 
   it('say that they are of this run alone where earlier runs have done the rest', () => {
@@ -110,19 +110,19 @@ describe('lines of the Cassandra Data Migrator', () => {
     const counted = { type: 'run.counted', table: 'ks.t', counters } as const
     const totals = { read: '20004', written: '20003', skipped: '0', quarantined: '1' }
     const end = { type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 1 } as const
-    expect(told(BEGIN, counted, end).slice(-5, -3)).toEqual([
+    expect(reported(BEGIN, counted, end).slice(-5, -3)).toEqual([
       RULE,
       'The final counts are those of this run alone; with the runs before it: Read: 20004; Write: 20003; Skipped: 0; Error: 1',
     ])
     const all = { ...counted, counters: { ...counters, Read: '20004' } }
-    expect(told(BEGIN, all, end).join('\n')).not.toContain('this run alone')
+    expect(reported(BEGIN, all, end).join('\n')).not.toContain('this run alone')
   })
 
   it('name rows that differ, and what was done about them', () => {
     const columns = [{ column: 'c', source: 'a', target: null }]
     const row = { type: 'difference', table: 'ks.t', key: ['1', 'x'] } as const
     expect(
-      told(
+      reported(
         { ...BEGIN, job: 'VALIDATE' },
         { ...row, difference: 'missing', fixed: true },
         { ...row, difference: 'different', columns },
@@ -137,7 +137,10 @@ describe('lines of the Cassandra Data Migrator', () => {
 
   it('are silent for all other runs', () => {
     expect(
-      told({ ...CHUNK, from: null, to: null }, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }),
+      reported(
+        { ...CHUNK, from: null, to: null },
+        { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 },
+      ),
     ).toEqual([])
     const narrator = new Narrator(false)
     expect(narrator.event(made(BEGIN)).map(({ text }) => text)).toContain('PARAM -- Track Run : true')

@@ -19,7 +19,7 @@ import { searchConfig, withConfig } from '../../src/cli/config-search.ts'
 import { main } from '../../src/cli/main.ts'
 import { isTrusted, trustFile } from '../../src/cli/trust.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeContext, playingEngine } from './surroundings.ts'
 
 const UID = process.getuid?.() ?? null
 let folder = ''
@@ -126,13 +126,13 @@ describe('the config file that nobody names', () => {
         [5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 5 }],
       ]),
     )
-    const around = (): ReturnType<typeof fakeSurroundings> => fakeSurroundings({ engine, env })
-    const told = { ...around(), searchFrom: below }
-    expect(await main(['import', 't'], told)).toBe(0)
+    const around = (): ReturnType<typeof fakeContext> => fakeContext({ engine, env })
+    const reported = { ...around(), searchFrom: below }
+    expect(await main(['import', 't'], reported)).toBe(0)
     expect(started).toMatchObject([
       { operation: { catalog: 'sqlite:///c.db' }, commandLine: `sluice import t --config ${file}` },
     ])
-    expect(told.err()).toContain(`config  ${file}`)
+    expect(reported.err()).toContain(`config  ${file}`)
     const quiet = { ...around(), searchFrom: below }
     expect(await main(['runs'], quiet)).toBe(0)
     expect(quiet.err()).not.toContain('config')
@@ -159,7 +159,7 @@ describe('a config file that came with a lake', () => {
   /** A command in the folder below, without a terminal. */
   async function said(...words: string[]) {
     const playing = engine()
-    const around = { ...fakeSurroundings({ engine: playing.engine, env }), searchFrom: below }
+    const around = { ...fakeContext({ engine: playing.engine, env }), searchFrom: below }
     const code = await main(words, around)
     return { code, err: around.err(), out: around.out(), started: playing.started }
   }
@@ -210,7 +210,7 @@ describe('a config file that came with a lake', () => {
       ['y\n', 0],
     ] as const) {
       const { engine: playing } = engine()
-      const terminal = fakeSurroundings({ engine: playing, env, tty: true })
+      const terminal = fakeContext({ engine: playing, env, tty: true })
       const ended = main(['history', 't', '--database-url', 'sqlite:///c.db'], { ...terminal, searchFrom: below })
       for (const key of answer) terminal.stdin.push(key)
       expect([answer, await ended]).toEqual([answer, code])

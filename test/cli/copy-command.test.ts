@@ -10,7 +10,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { eventSchema } from './event-schema.ts'
 import { RUN_ID, stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeContext, playingEngine } from './surroundings.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 type Env = Readonly<Record<string, string>>
@@ -298,7 +298,7 @@ describe('the command that does the same again', () => {
 
   async function printed(argv: readonly string[], env: Env = {}): Promise<string> {
     const { engine, started } = playingEngine(() => ended())
-    const around = fakeSurroundings({ engine, env })
+    const around = fakeContext({ engine, env })
     expect(await main(argv, around)).toBe(0)
     for (const text of [around.out(), around.err(), started[0]?.commandLine ?? '']) {
       expect(text).not.toContain('s3cr3t-pw')
@@ -345,7 +345,7 @@ describe('the command that does the same again', () => {
   it('does not garble everything where the password is a word that is shown anyway', async () => {
     const { engine } = playingEngine(() => ended())
     const url = 'postgresql://postgres:postgres@db/tracks'
-    const around = fakeSurroundings({ engine, env: { DATABASE_URL: url } })
+    const around = fakeContext({ engine, env: { DATABASE_URL: url } })
     expect(await main(['copy', '--from', url, '--to', TO, '--table', 'postgresql.t', '-v'], around)).toBe(0)
     expect(`${around.out()}${around.err()}`).not.toContain('***')
     expect(`${around.out()}${around.err()}`).not.toContain('postgres:postgres')
@@ -360,7 +360,7 @@ describe('the command that does the same again', () => {
       change: Partial<RunFinished> = {},
     ): Promise<unknown> => {
       const { engine } = playingEngine(() => ended({ ...failed, ...change }))
-      const around = fakeSurroundings({ engine, env })
+      const around = fakeContext({ engine, env })
       expect(await main([...argv, '--json'], around)).toBe(1)
       const lines = around.out().trimEnd().split('\n')
       const last = eventSchema.parse(JSON.parse(lines.at(-1) ?? '')) as RunFinished
@@ -375,7 +375,7 @@ describe('the command that does the same again', () => {
   })
   it('notes what the environment decided', async () => {
     const { engine } = playingEngine(() => ended())
-    const around = fakeSurroundings({ engine, env: { ...SCRIPT, RESUME_MODE: 'false' } })
+    const around = fakeContext({ engine, env: { ...SCRIPT, RESUME_MODE: 'false' } })
     expect(await main(['copy', '--table', 't'], around)).toBe(0)
     expect(around.err()).toContain(
       'note     as DATABASE_URL, CLOUDFLARE_ACCOUNT_ID, D1_DATABASE_ID say: chunks of 50,000 rows, batches of as many rows as fit, --on-existing upsert, resume off\n',
@@ -405,15 +405,15 @@ describe('in a terminal', () => {
       },
     }
     const words = ['copy', ...ends, '--table', 't']
-    expect(await main(words, fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(await main(words, fakeContext({ engine, tui, tty: true }))).toBe(0)
     expect(opened).toMatchObject([{ lake: null, catalog: null, database: FROM }])
     expect(shown).toMatchObject([{ operation: base, commandLine: `sluice ${words.join(' ')}`, leaveWhenDone: false }])
-    expect(await main([...words, '--quit'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(await main([...words, '--quit'], fakeContext({ engine, tui, tty: true }))).toBe(0)
     expect(shown.splice(1)).toMatchObject([{ leaveWhenDone: true }])
-    expect(await main([...words, '--max-runtime', '1h'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(await main([...words, '--max-runtime', '1h'], fakeContext({ engine, tui, tty: true }))).toBe(0)
     expect(opened.at(-1)).toMatchObject({ deadline: { ms: 3_600_000 } })
     expect(shown.splice(1)).toMatchObject([{ leaveWhenDone: false }])
-    expect(await main([...words, '--dry-run'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(await main([...words, '--dry-run'], fakeContext({ engine, tui, tty: true }))).toBe(0)
     expect(shown).toHaveLength(1)
   })
   it('a database may stand beside a lake, or alone', async () => {
@@ -426,7 +426,7 @@ describe('in a terminal', () => {
       },
     }
     const tui = { runTui: () => Promise.resolve({ exitCode: 0 }) }
-    const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
+    const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
     expect(await main([folder, '--from', SECRET], around)).toBe(0)
     expect(await main(['d1://acct/db'], around)).toBe(0)
     expect(await main([FROM], around)).toBe(0)
@@ -441,7 +441,7 @@ describe('in a terminal', () => {
     const { engine, started } = playingEngine(() =>
       stamped([[5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 5 }]]),
     )
-    expect(await main(['d1://acct/db'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main(['d1://acct/db'], fakeContext({ engine }))).toBe(0)
     expect(started).toMatchObject([{ operation: { kind: 'discover-database', url: 'd1://acct/db' } }])
   })
 })

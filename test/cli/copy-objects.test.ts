@@ -3,25 +3,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { tellAt } from '../../src/render/block.ts'
-import { objectTold, plannedObjects } from '../../src/render/object-lines.ts'
+import { reportAt } from '../../src/render/block.ts'
+import { objectReported, plannedObjects } from '../../src/render/object-lines.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import type { CopyPlanLine, Event } from '../../src/model/run/event.ts'
 
 const COPY = ['copy', '--from', 'sqlite:///a.db', '--to', 'sqlite:///b.db', '--table', 't']
 
-async function wished(...flags: readonly string[]): Promise<unknown> {
+async function asked(...flags: readonly string[]): Promise<unknown> {
   const { request } = await parseCommandLine([...COPY, ...flags], {})
   if (request.kind !== 'operation' || request.operation.kind !== 'copy') throw new Error('no copy')
   return request.operation.with
 }
 
 test('--with takes words with commas, again and again, and all', async () => {
-  expect(await wished()).toBeUndefined()
-  expect(await wished('--with', 'constraints,indexes')).toEqual(['indexes', 'constraints'])
-  expect(await wished('--with', 'defaults', '--with', 'indexes')).toEqual(['indexes', 'defaults'])
-  expect(await wished('--with', 'all')).toEqual(['indexes', 'constraints', 'defaults'])
-  await expect(wished('--with', 'triggers')).rejects.toMatchObject({
+  expect(await asked()).toBeUndefined()
+  expect(await asked('--with', 'constraints,indexes')).toEqual(['indexes', 'constraints'])
+  expect(await asked('--with', 'defaults', '--with', 'indexes')).toEqual(['indexes', 'defaults'])
+  expect(await asked('--with', 'all')).toEqual(['indexes', 'constraints', 'defaults'])
+  await expect(asked('--with', 'triggers')).rejects.toMatchObject({
     code: 'BAD_FLAG',
     hint: 'it takes indexes, constraints, defaults and all',
   })
@@ -32,17 +32,17 @@ test('the config file has the same word, and a flag wins', async () => {
   try {
     const config = path.join(folder, 'sluice.yaml')
     writeFileSync(config, 'with: [indexes, constraints]\n')
-    expect(await wished('--config', config)).toEqual(['indexes', 'constraints'])
-    expect(await wished('--config', config, '--with', 'defaults')).toEqual(['defaults'])
+    expect(await asked('--config', config)).toEqual(['indexes', 'constraints'])
+    expect(await asked('--config', config, '--with', 'defaults')).toEqual(['defaults'])
     writeFileSync(config, 'with: views\n')
-    await expect(wished('--config', config)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
+    await expect(asked('--config', config)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
   } finally {
     rmSync(folder, { recursive: true })
   }
 })
 
-const block = tellAt('0:00')
-const told = (
+const block = reportAt('0:00')
+const reported = (
   blocks: readonly { word: string; text: string; details: readonly (readonly string[])[] }[],
 ): readonly string[] =>
   blocks.flatMap(({ word, text, details }) => [
@@ -60,7 +60,7 @@ test('the plan names what is made and why something is not', () => {
       { name: 'f', kind: 'foreign key', status: 'left', note: 'p is not part of this copy' },
     ],
   } as unknown as CopyPlanLine
-  const lines = told(plannedObjects(line, '', block))
+  const lines = reported(plannedObjects(line, '', block))
   expect(lines).toEqual([
     'plan then makes 2 indexes; 1 index or constraint is there',
     expect.stringMatching(/^ {2}index a, b/),
@@ -73,8 +73,8 @@ test('the plan names what is made and why something is not', () => {
 
 test('what was made, and what could not be', () => {
   const object = { v: 1, seq: 1, ts: '', runId: null, table: 't', name: 'i', kind: 'unique' } as const
-  type Told = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
-  const lines = (event: Told): readonly string[] => told(objectTold(event, '', block))
+  type Reported = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
+  const lines = (event: Reported): readonly string[] => reported(objectReported(event, '', block))
   expect(lines({ ...object, type: 'index.started' })).toEqual(['note unique constraint i is being made'])
   expect(lines({ ...object, type: 'index.done', ms: 61_000 })).toEqual(['note unique constraint i is made  1:01'])
   const error = { code: 'OBJECTS_FAILED', message: 'twice', hint: 'mend', retryable: false } as const

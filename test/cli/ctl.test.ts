@@ -11,7 +11,7 @@ import { controlSocketPath, openControlSocket } from '../../src/engine/copy/work
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { eventSchema } from './event-schema.ts'
-import { fakeSurroundings } from './surroundings.ts'
+import { fakeContext } from './surroundings.ts'
 
 const RUN = '1763625990000000000'
 let folder = ''
@@ -27,7 +27,7 @@ afterEach(() => {
 type Result = { readonly code: number; readonly out: string; readonly err: string }
 
 async function ctl(...words: readonly string[]): Promise<Result> {
-  const around = fakeSurroundings({ env: { XDG_RUNTIME_DIR: folder } })
+  const around = fakeContext({ env: { XDG_RUNTIME_DIR: folder } })
   const code = await main(['ctl', ...words], around)
   return { code, out: around.out(), err: around.err() }
 }
@@ -75,8 +75,8 @@ describe('a run', () => {
   it('is asked and told', async () => {
     const wheel = steering()
     wheel.tables = ['public.a', 'public.b', 'other.b']
-    const wishes: unknown[] = []
-    wheel.onWish = (wish) => wishes.push(wish)
+    const options: unknown[] = []
+    wheel.onOptions = (request) => options.push(request)
     await using socket = await openControlSocket(RUN, wheel)
     expect(socket).toBeDefined()
     const asked = await ctl(RUN)
@@ -100,7 +100,7 @@ describe('a run', () => {
     expect(wheel.workersNow).toBe(8)
     expect((await ctl(RUN, 'stop')).out).toMatch(/true\n$/)
     expect(wheel.stop.aborted).toBe(true)
-    expect(wishes).toHaveLength(8)
+    expect(options).toHaveLength(8)
   })
   it('answers as JSON lines', async () => {
     await using socket = await openControlSocket(RUN, steering())

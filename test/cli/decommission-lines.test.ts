@@ -1,6 +1,6 @@
 /** Lines of a table that is retired: names with control characters and quotes stay on their line, and a refusal is a problem. */
 import { expect, it } from 'vitest'
-import { SubjectColumn, tellAt } from '../../src/render/block.ts'
+import { SubjectColumn, reportAt } from '../../src/render/block.ts'
 import { decommissionBlocks } from '../../src/render/decommission-lines.ts'
 import { SummaryFold } from '../../src/render/summary.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -11,12 +11,12 @@ const table = 'public.old'
 function lines(...events: readonly EventBody[]) {
   const subjects = new SubjectColumn()
   return stamped(events.map((event, i) => [i, event] as const)).flatMap((event) =>
-    decommissionBlocks(event, subjects, tellAt('0:00')),
+    decommissionBlocks(event, subjects, reportAt('0:00')),
   )
 }
 
 it('tells findings with their verdict, and steps as planned, done or found', () => {
-  const told = lines(
+  const reported = lines(
     {
       type: 'decommission.finding',
       table,
@@ -32,7 +32,7 @@ it('tells findings with their verdict, and steps as planned, done or found', () 
     { type: 'decommission.step', table, public: 'public.t', step: 'dropped', status: 'planned' },
   )
   expect(
-    told.map(({ word, text, problem, details }) => [word, text.replace(/^public\.old +/, ''), problem, details]),
+    reported.map(({ word, text, problem, details }) => [word, text.replace(/^public\.old +/, ''), problem, details]),
   ).toEqual([
     [
       'refused',

@@ -9,7 +9,7 @@ import type { Event, EventBody, RunStatus } from '../../src/model/run/event.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeContext, playingEngine } from './surroundings.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let cwd = ''
@@ -47,7 +47,7 @@ async function demo(
       return ended('batch-import', tables, failed ? 1 : 0, failed ? 'failed' : 'ok')
     return ended(operation.kind, [], operation.kind === 'validate' ? validateExit : 0)
   })
-  const around = fakeSurroundings({ engine })
+  const around = fakeContext({ engine })
   const session = await openSession(around, { json: false, quiet: false, verbose: false, secrets: [], tool: '0.1.0' })
   const given = {
     lake: null,

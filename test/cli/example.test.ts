@@ -81,15 +81,15 @@ type Result = { readonly code: number | null; readonly text: string }
 
 /** Runs a program with the guide's variables; events of D1 come from this process, so that it must not wait in a synchronous call. */
 function run(command: string, words: readonly string[], env: Readonly<Record<string, string>>): Promise<Result> {
-  const surroundings: NodeJS.ProcessEnv = { ...process.env, ...account?.environment, DATABASE_URL: source, ...env }
+  const context: NodeJS.ProcessEnv = { ...process.env, ...account?.environment, DATABASE_URL: source, ...env }
   // npm's own: what started these tests is not what starts the script.
   const ours = ['npm_command', 'npm_lifecycle_event', 'SLUICE_PROGRAM']
   for (const name of [...ours, 'CI', 'FORCE_COLOR', 'NO_COLOR', 'SLUICE_DATABASE_URL', 'GITHUB_ACTIONS']) {
-    if (env[name] === undefined) delete surroundings[name]
+    if (env[name] === undefined) delete context[name]
   }
-  surroundings['CLOUDFLARE_ACCOUNT_ID'] = account?.id
-  surroundings['D1_DATABASE_ID'] = database?.id
-  const child = spawn(command, words, { cwd: example, env: surroundings, stdio: ['ignore', 'pipe', 'pipe'] })
+  context['CLOUDFLARE_ACCOUNT_ID'] = account?.id
+  context['D1_DATABASE_ID'] = database?.id
+  const child = spawn(command, words, { cwd: example, env: context, stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   const take = (piece: Buffer): void => void (text += piece.toString())
   child.stdout.on('data', take)

@@ -1,6 +1,6 @@
 /** Steps of a table that is partitioned in place, as lines: names with control characters stay on their line. */
 import { expect, it } from 'vitest'
-import { SubjectColumn, tellAt } from '../../src/render/block.ts'
+import { SubjectColumn, reportAt } from '../../src/render/block.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { inPlaceBlocks } from '../../src/render/narrator.ts'
 import { stamped } from './recorded.ts'
@@ -16,10 +16,10 @@ it('tells steps as planned, done, found or tried again', () => {
     { type: 'partition.sql', table, sql: 'SELECT 1' },
   ]
   const subjects = new SubjectColumn()
-  const told = stamped(events.map((event, i) => [i, event] as const)).flatMap((event) =>
-    inPlaceBlocks(event, subjects, tellAt('0:00')),
+  const reported = stamped(events.map((event, i) => [i, event] as const)).flatMap((event) =>
+    inPlaceBlocks(event, subjects, reportAt('0:00')),
   )
-  expect(told.map(({ word, text }) => [word, text.replace(/^public\.t +/, '')])).toEqual([
+  expect(reported.map(({ word, text }) => [word, text.replace(/^public\.t +/, '')])).toEqual([
     ['plan', 'switch: it would be'],
     ['ok', expect.stringMatching(/^index, done before: for a[^\n]+b$/) as string],
     ['note', 'switch, not yet: others held it'],

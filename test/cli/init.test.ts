@@ -7,7 +7,7 @@ import { findPlaces } from '../../src/cli/init/found.ts'
 import { runInit, type InitRequest } from '../../src/cli/init/run-init.ts'
 import { configText } from '../../src/cli/init/text.ts'
 import { openSession } from '../../src/cli/session.ts'
-import { fakeSurroundings, type Fake } from './surroundings.ts'
+import { fakeContext, type Fake } from './surroundings.ts'
 
 let cwd = ''
 beforeEach(() => {
@@ -19,7 +19,7 @@ const NOTHING = { lake: null, from: null, to: null, catalog: null }
 const request: InitRequest = { ...NOTHING, write: './sluice.yaml', dryRun: false }
 
 async function init(asked: Partial<InitRequest>, env: Record<string, string> = {}): Promise<Fake> {
-  const around = fakeSurroundings({ env: { XDG_STATE_HOME: process.env['XDG_STATE_HOME'] ?? '', ...env } })
+  const around = fakeContext({ env: { XDG_STATE_HOME: process.env['XDG_STATE_HOME'] ?? '', ...env } })
   const session = await openSession(around, { json: false, quiet: false, verbose: false, secrets: [], tool: '0.1.0' })
   const settings = { cwd, tool: '0.1.0', asks: false, json: false }
   expect(await runInit(session, { ...request, ...asked }, settings, around)).toBe(0)

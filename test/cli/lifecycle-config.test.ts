@@ -76,10 +76,10 @@ describe('what is wrong with an entry', () => {
     ['no epoch', 'epoch: min', 'lifecycle.t.epoch: '],
     ['no calendar', 'calendar: fortnight', 'lifecycle.t.calendar: '],
     ['too many lanes', 'lanes: 65', '(line 3, column 12)'],
-  ])('%s', async (_what, line, told) => {
+  ])('%s', async (_what, line, reported) => {
     const message = await refusal(`lifecycle:\n  t:\n    ${line}\n`, 'lifecycle', 'status')
     expect(message).toMatch(/^BAD_CONFIG the config file does not fit: /)
-    expect(message).toContain(told)
+    expect(message).toContain(reported)
   })
 
   it('is told of a pattern, of keys beside it, and of all of them at once', async () => {

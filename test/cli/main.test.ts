@@ -12,7 +12,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { eventSchema } from './event-schema.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, Leaving, playingEngine, typed } from './surroundings.ts'
+import { fakeContext, Leaving, playingEngine, typed } from './surroundings.ts'
 
 const DB = 'sqlite:///catalog.db'
 let folder = ''
@@ -45,16 +45,16 @@ const lines = (text: string): Event[] =>
 describe('a password on the command line', () => {
   const words = ['discover', 'postgresql://app:wicket@127.0.0.1/x']
   it('is told once, without the password', async () => {
-    const around = fakeSurroundings(playingEngine(() => good('discover-database')))
+    const around = fakeContext(playingEngine(() => good('discover-database')))
     expect(await main(words, around)).toBe(0)
     expect(around.err().match(/a password on the command line can be read/g)).toHaveLength(1)
     expect(around.err()).not.toContain('wicket')
   })
   it('is no event, and none where no password stands', async () => {
-    const json = fakeSurroundings(playingEngine(() => good('discover-database')))
+    const json = fakeContext(playingEngine(() => good('discover-database')))
     expect(await main([...words, '--json'], json)).toBe(0)
     expect(json.out() + json.err()).not.toContain('a password on')
-    const without = fakeSurroundings(playingEngine(() => good('discover-database')))
+    const without = fakeContext(playingEngine(() => good('discover-database')))
     expect(await main(['discover', 'postgresql://app@127.0.0.1/x'], without)).toBe(0)
     expect(without.err()).not.toContain('a password on')
   })
@@ -62,7 +62,7 @@ describe('a password on the command line', () => {
 
 describe('usage errors', () => {
   it('end with 2 and say what to do', async () => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     expect(await main(['discovr'], around)).toBe(2)
     expect(around.out()).toBe('')
     expect(around.err()).toBe(
@@ -72,7 +72,7 @@ describe('usage errors', () => {
     )
   })
   it('are JSON with --json: run.started without a run, and run.finished', async () => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     expect(await main(['import', 't', '--json', '--batch-size', 'x', '--database-url', DB], around)).toBe(2)
     const [started, last, ...more] = lines(around.out())
     expect(more).toEqual([])
@@ -88,17 +88,17 @@ describe('usage errors', () => {
     expect(around.err()).toBe('')
   })
   it('--tui without a terminal', async () => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     expect(await main(['--tui', '.'], around)).toBe(2)
     expect(around.err()).toContain('do       run it in a terminal without pipes')
   })
   it('never show a password', async () => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     await main(['import', 't', '--database-url=postgresql://app:hunter22@db/c', '--hunter22'], around)
     expect(around.err()).not.toContain('hunter22')
   })
   it('a log file that cannot be opened', async () => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     expect(await main(['discover', '.', '--log-file', '/dev/null/x'], around)).toBe(2)
     expect(around.err()).toContain('FAILED   the log file cannot be opened')
   })
@@ -106,7 +106,7 @@ describe('usage errors', () => {
 
 describe('help', () => {
   it.each(['import', 'files', 'rollback'])('of %s goes to stdout and ends with 0', async (command) => {
-    const around = fakeSurroundings()
+    const around = fakeContext()
     expect(await main([command, '--help'], around)).toBe(0)
     expect(around.out()).toContain(`sluice ${command} <table>`)
     expect(around.err()).toBe('')
@@ -116,7 +116,7 @@ describe('help', () => {
 describe('an operation', () => {
   it('reaches the engine with the command that does the same', async () => {
     const { engine, started } = playingEngine(() => good('import'))
-    const around = fakeSurroundings({ engine, env: { SLUICE_DATABASE_URL: 'sqlite:///v.db' } })
+    const around = fakeContext({ engine, env: { SLUICE_DATABASE_URL: 'sqlite:///v.db' } })
     expect(await main(['import', './a b', '--ci', '--resume'], around)).toBe(0)
     expect(started).toMatchObject([
       {
@@ -129,20 +129,20 @@ describe('an operation', () => {
   it('ends with the exit code of the run', async () => {
     const error = new SluiceError('DIFFERENCES', 'the catalog differs from the log').info()
     const { engine } = playingEngine(() => good('validate', { status: 'failed', exitCode: 1, error }))
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['validate', 't', '--database-url', DB], around)).toBe(1)
     expect(around.err()).toMatch(/exit {5}1 {2}the catalog differs from the log\n$/)
   })
   it('is a bug when the engine breaks down, and still ends with run.finished', async () => {
     const { engine } = playingEngine(() => [])
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['runs', '--json', '--database-url', DB], around)).toBe(70)
     expect(lines(around.out()).map(({ type }) => type)).toEqual(['run.started', 'run.finished'])
   })
   it('without a command and without a terminal is a list', async () => {
     const { engine, started } = playingEngine(() => good('discover'))
-    expect(await main([folder], fakeSurroundings({ engine }))).toBe(0)
-    expect(await main(['sqlite:///x.db'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main([folder], fakeContext({ engine }))).toBe(0)
+    expect(await main(['sqlite:///x.db'], fakeContext({ engine }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toEqual([
       { kind: 'discover', path: folder, recursive: true, exclude: [] },
       { kind: 'migration-status', catalog: 'sqlite:///x.db' },
@@ -155,13 +155,13 @@ describe('rollback', () => {
   const argv = ['rollback', 'finance/ledger', '--database-url', DB]
   it('wants its name without a terminal', async () => {
     const { engine, started } = playingEngine(() => good('rollback'))
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(argv, around)).toBe(2)
     expect(around.err()).toContain('exit     2  MISSING_CONFIRM')
     expect(around.err()).toContain('--confirm=finance/ledger')
     expect(started).toEqual([])
-    expect(await main([...argv, '--dry-run'], fakeSurroundings({ engine }))).toBe(0)
-    expect(await main([...argv, '--confirm=finance/ledger'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main([...argv, '--dry-run'], fakeContext({ engine }))).toBe(0)
+    expect(await main([...argv, '--confirm=finance/ledger'], fakeContext({ engine }))).toBe(0)
     expect(started).toHaveLength(2)
   })
   it.each([
@@ -169,7 +169,7 @@ describe('rollback', () => {
     ['something else\n', 2],
   ])('asks in a terminal: %j', async (answer, exitCode) => {
     const { engine, started } = playingEngine(() => good('rollback'))
-    const around = fakeSurroundings({ engine, tty: true })
+    const around = fakeContext({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes('Type finance/ledger to take it out')) await sleep(1)
     typed(around, answer)
@@ -200,7 +200,7 @@ describe('rollback in a terminal', () => {
         [2, finished()],
       ]),
     )
-    const around = fakeSurroundings({ engine, tty: true })
+    const around = fakeContext({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes('Type t-1a2b3c4d to take it out')) await sleep(1)
     typed(around, '\u0003')
@@ -211,7 +211,7 @@ describe('rollback in a terminal', () => {
   it('does not ask when the checks fail', async () => {
     const error = new SluiceError('NOT_SAFE', 'data files are missing').info()
     const { engine } = playingEngine(() => good('rollback', { status: 'failed', exitCode: 1, error }))
-    const around = fakeSurroundings({ engine, tty: true })
+    const around = fakeContext({ engine, tty: true })
     expect(await main(argv, around)).toBe(1)
     expect(around.err()).toMatch(/exit {5}1 {2}data files are missing\n$/)
   })
@@ -236,7 +236,7 @@ describe('stopping', () => {
     ['SIGTERM', 143],
     ['SIGHUP', 143],
   ])('%s stops with %i and prints how to go on', async (signal, exitCode) => {
-    const around = fakeSurroundings({ engine: waiting('stop') })
+    const around = fakeContext({ engine: waiting('stop') })
     const ending = main(['import', 't', '--database-url', DB], around)
     await sleep(50)
     around.signals.emit(signal)
@@ -248,7 +248,7 @@ describe('stopping', () => {
   })
   it('takes repeats within a second for one press, and the next one for an abort', async () => {
     let ticks = 0
-    const around = { ...fakeSurroundings({ engine: waiting('abort') }), clock: { now: () => 0, ticks: () => ticks } }
+    const around = { ...fakeContext({ engine: waiting('abort') }), clock: { now: () => 0, ticks: () => ticks } }
     const ending = main(['import', 't', '--json', '--database-url', DB], around)
     await sleep(50)
     around.signals.emit('SIGINT')
@@ -263,7 +263,7 @@ describe('stopping', () => {
     expect(around.died).toEqual([])
   })
   it('--max-runtime stops with 75', async () => {
-    const around = fakeSurroundings({ engine: waiting('stop') })
+    const around = fakeContext({ engine: waiting('stop') })
     expect(await main(['import', 't', '--max-runtime', '30ms', '--database-url', DB], around)).toBe(75)
     expect(around.err()).toContain('exit     75 the time of --max-runtime (0.0 s) is over')
   })
@@ -276,7 +276,7 @@ describe('--metrics', () => {
     ['another program', ['ctl', '1']],
   ])('is refused for %s', async (_what, words) => {
     const { engine, started } = playingEngine(() => [])
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main([...words, '--metrics', '0'], around)).toBe(2)
     expect(around.err()).toContain('--metrics is for runs that are watched')
     expect(started).toEqual([])
@@ -289,7 +289,7 @@ describe('--metrics', () => {
         [1, finished()],
       ]),
     )
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['import', 't', '--metrics', '127.0.0.1:0', '--database-url', DB], around)).toBe(0)
     expect(around.err()).toMatch(/metrics http:\/\/127\.0\.0\.1:\d+\/metrics/)
   })
@@ -308,7 +308,7 @@ describe('a reader that leaves', () => {
   it('is no failure', async () => {
     const { engine } = playingEngine(() => rows(1000))
     const stdout = new Leaving(100)
-    const around = fakeSurroundings({ engine, stdout })
+    const around = fakeContext({ engine, stdout })
     expect(await main(['discover', '.', '--json'], around)).toBe(0)
     expect(around.err()).toBe('')
   })
@@ -318,11 +318,11 @@ describe('a reader that leaves', () => {
       await new Promise((resolve) => interrupt.abort.addEventListener('abort', resolve))
       return good('discover', { status: 'stopped', exitCode: 75 }).slice(1)
     }).engine
-    expect(await main(['discover', '.', '--json'], fakeSurroundings({ engine, stdout: new Leaving(100) }))).toBe(0)
+    expect(await main(['discover', '.', '--json'], fakeContext({ engine, stdout: new Leaving(100) }))).toBe(0)
   })
   it('a full disk is a failure', async () => {
     const { engine } = playingEngine(() => rows(10))
-    const around = fakeSurroundings({ engine, stdout: new Leaving(0, 'ENOSPC') })
+    const around = fakeContext({ engine, stdout: new Leaving(0, 'ENOSPC') })
     expect(await main(['discover', '.', '--json'], around)).toBe(4)
     expect(around.err()).toContain('the output cannot be written: write ENOSPC')
   })
@@ -346,7 +346,7 @@ describe('the terminal UI', () => {
         return Promise.resolve({ exitCode: 75 })
       },
     }
-    const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
+    const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
     expect(await main([folder], around)).toBe(75)
     expect(opened).toMatchObject([{ lake: folder, tool: '0.1.0' }])
     expect((opened[0] as { catalog: string }).catalog).toMatch(
@@ -372,7 +372,7 @@ it('what is opened is no store beside itself, by whatever path the config file n
       return Promise.resolve({ exitCode: 0 })
     },
   }
-  const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
+  const around = fakeContext({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
   expect(await main([lake, '--config', file], around)).toBe(0)
   expect(listed).toEqual([['other']])
 })
@@ -381,7 +381,7 @@ it('a config file gives defaults', async () => {
   const file = path.join(folder, 'sluice.yaml')
   writeFileSync(file, `database-url: ${DB}\nbatch-size: 77\n`)
   const { engine, started } = playingEngine(() => good('import'))
-  expect(await main(['import', 't', '--config', file], fakeSurroundings({ engine }))).toBe(0)
+  expect(await main(['import', 't', '--config', file], fakeContext({ engine }))).toBe(0)
   expect(started).toMatchObject([
     { operation: { catalog: DB, batchSize: 77 }, commandLine: `sluice import t --config ${file}` },
   ])

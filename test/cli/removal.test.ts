@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine, typed } from './surroundings.ts'
+import { fakeContext, playingEngine, typed } from './surroundings.ts'
 
 const PRUNE = ['prune', 'finance/ledger', '--keep-versions', '3', '--database-url', 'sqlite:///c.db']
 const PRUNE_ALL = ['prune', '--all', '--older-than', '30d', '--database-url', 'sqlite:///c.db']
@@ -27,7 +27,7 @@ describe.each([
     ['something else\n', 2],
   ])('asks in a terminal: %j', async (answer, exitCode) => {
     const { engine, started } = removing(totals)
-    const around = fakeSurroundings({ engine, tty: true })
+    const around = fakeContext({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes(`Type ${name} to ${what}`)) await sleep(1)
     typed(around, answer)
@@ -40,15 +40,15 @@ describe.each([
 
   it('goes on where nobody can be asked, and where the name is given; another name is refused', async () => {
     const { engine, started } = removing(totals)
-    expect(await main(argv, fakeSurroundings({ engine }))).toBe(0)
-    expect(await main([...argv, `--confirm=${name}`], fakeSurroundings({ engine, tty: true }))).toBe(0)
-    expect(await main([...argv, '--dry-run'], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main(argv, fakeContext({ engine }))).toBe(0)
+    expect(await main([...argv, `--confirm=${name}`], fakeContext({ engine, tty: true }))).toBe(0)
+    expect(await main([...argv, '--dry-run'], fakeContext({ engine, tty: true }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toMatchObject([
       { dryRun: false },
       { dryRun: false, confirm: name },
       { dryRun: true },
     ])
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main([...argv, '--confirm=other'], around)).toBe(2)
     expect(around.err()).toContain(`--confirm names other, and what may go is ${name}`)
     expect(started).toHaveLength(3)
@@ -56,7 +56,7 @@ describe.each([
 
   it('asks nobody where nothing would go', async () => {
     const { engine, started } = removing({ tables: '1', findings: '0', bytes: '0' })
-    expect(await main(argv, fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main(argv, fakeContext({ engine, tty: true }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true }, { dryRun: false }])
   })
 })
@@ -71,7 +71,7 @@ describe('slots --drop', () => {
       ['yes\n', 2],
     ] as const) {
       const { engine, started } = removing({ slots: '1', removed: '0' })
-      const around = fakeSurroundings({ engine, tty: true })
+      const around = fakeContext({ engine, tty: true })
       const ending = main(DROP, around)
       while (!around.err().includes('Type sluice_17 to remove this slot')) await sleep(1)
       typed(around, answer)
@@ -85,16 +85,16 @@ describe('slots --drop', () => {
 
   it('takes the name from a flag, refuses another one, and nothing is asked of a list', async () => {
     const { engine, started } = removing({ slots: '0' })
-    expect(await main(LIST, fakeSurroundings({ engine, tty: true }))).toBe(0)
-    expect(await main([...DROP, '--confirm=sluice_17'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main(LIST, fakeContext({ engine, tty: true }))).toBe(0)
+    expect(await main([...DROP, '--confirm=sluice_17'], fakeContext({ engine }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toEqual([
       { kind: 'slots', from: 'postgresql://me@db/app', dryRun: false },
       { kind: 'slots', from: 'postgresql://me@db/app', drop: 'sluice_17', confirm: 'sluice_17', dryRun: false },
     ])
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main([...DROP, '--confirm=other'], around)).toBe(2)
     expect(around.err()).toContain('--confirm names other, and --drop sluice_17')
-    const alone = fakeSurroundings({ engine })
+    const alone = fakeContext({ engine })
     expect(await main([...LIST, '--confirm=other'], alone)).toBe(2)
     expect(alone.err()).toContain('--confirm has nothing to confirm')
     expect(started).toHaveLength(2)
@@ -127,7 +127,7 @@ describe('partition decommission', () => {
       ['bookings\n', 2],
     ] as const) {
       const { engine, started } = standing(true)
-      const around = fakeSurroundings({ engine, tty: true })
+      const around = fakeContext({ engine, tty: true })
       const ending = main(RETIRE, around)
       while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
       typed(around, answer)
@@ -150,7 +150,7 @@ describe('partition decommission', () => {
       'postgresql://me@db/new',
     ]
     const { engine, started } = standing(true)
-    const around = fakeSurroundings({ engine, tty: true })
+    const around = fakeContext({ engine, tty: true })
     const ending = main([...WHOLE, '--leave', 'a b', '--leave', 'large objects'], around)
     while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
     typed(around, `${table}\n`)
@@ -166,18 +166,18 @@ describe('partition decommission', () => {
       { ...whole, dryRun: true },
       { ...whole, dryRun: false, confirm: table },
     ])
-    const table2 = fakeSurroundings({ engine })
+    const table2 = fakeContext({ engine })
     expect(await main([...WHOLE, '--table', 'bookings'], table2)).toBe(2)
-    const plain = fakeSurroundings({ engine })
+    const plain = fakeContext({ engine })
     expect(await main([...RETIRE, '--leave', 'x'], plain)).toBe(2)
     expect(plain.err()).toContain('it goes with partition decommission --database')
   })
 
   it('asks nobody for a step that can be undone', async () => {
     const { engine, started } = standing(false)
-    expect(await main(RETIRE, fakeSurroundings({ engine, tty: true }))).toBe(0)
-    expect(await main([...RETIRE, '--inactive'], fakeSurroundings({ engine, tty: true }))).toBe(0)
-    expect(await main([...RETIRE, '--undo'], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main(RETIRE, fakeContext({ engine, tty: true }))).toBe(0)
+    expect(await main([...RETIRE, '--inactive'], fakeContext({ engine, tty: true }))).toBe(0)
+    expect(await main([...RETIRE, '--undo'], fakeContext({ engine, tty: true }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toMatchObject([
       { dryRun: true },
       { dryRun: false, inactive: false },

@@ -8,7 +8,7 @@ import { MigratorLines, migratorLogFace } from '../../src/cli/settings/migrator-
 import { parseSettings, readSettingsFile } from '../../src/cli/settings/settings-file.ts'
 import { ScriptLines } from '../../src/render/script-lines.ts'
 import { blockText } from '../../src/cli/render-text.ts'
-import { tellAt } from '../../src/render/block.ts'
+import { reportAt } from '../../src/render/block.ts'
 import { CopySummary } from '../../src/engine/copy/compat/script/summary.ts'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { presetBySize, SCRIPT_PRESETS } from '../../src/model/copy/script-presets.ts'
@@ -114,8 +114,8 @@ describe('presets', () => {
 
 describe('copy --settings', () => {
   it('says what goes by the size of a table', async () => {
-    const { told } = await asked(null, '--preset', 'auto')
-    expect(JSON.stringify(told)).toContain(
+    const { told: reported } = await asked(null, '--preset', 'auto')
+    expect(JSON.stringify(reported)).toContain(
       'N workers, batches of N rows, pages of N; N goes by the size of the largest table',
     )
   })
@@ -133,7 +133,7 @@ describe('copy --settings', () => {
   }
 
   it('has the defaults of the script', async () => {
-    const { operation, told } = await asked('')
+    const { operation, told: reported } = await asked('')
     expect(operation).toMatchObject({
       workers: 5,
       cassandra: { batchRows: 50, pageRows: 100, fallBackToOne: true },
@@ -141,7 +141,7 @@ describe('copy --settings', () => {
       onExisting: 'upsert',
       script: {},
     })
-    expect(told).toMatchObject({ log: 'migrator.log', warnings: [] })
+    expect(reported).toMatchObject({ log: 'migrator.log', warnings: [] })
   })
   it('takes what the file says, flags over the file, the file over the preset', async () => {
     const { operation } = await asked('MAX_WORKERS: 7\nBATCH_INSERT_SIZE: 80\n', '--preset', 'large', '--workers', '2')
@@ -160,11 +160,11 @@ describe('copy --settings', () => {
     expect(operation).toMatchObject({ maxAside: 3, onExisting: 'refuse' })
   })
   it('is not what a plain copy does', async () => {
-    const { operation, told } = await asked(null)
+    const { operation, told: reported } = await asked(null)
     expect(operation).toMatchObject({ workers: 4, maxAside: 1000, onExisting: 'refuse' })
     expect(operation.script).toBeUndefined()
     expect(operation.cassandra?.fallBackToOne).toBeUndefined()
-    expect(told).not.toHaveProperty('log')
+    expect(reported).not.toHaveProperty('log')
   })
   it('refuses a preset that there is none of', async () => {
     await expect(asked(null, '--preset', 'huge')).rejects.toMatchObject({ code: 'BAD_FLAG' })
@@ -315,10 +315,10 @@ describe('the closing summary', () => {
     const resumed = tables.slice(2).map((line) => ({ ...line, earlier: '3800' }))
     expect(
       new ScriptLines()
-        .summary(at({ type: 'copy.summary', tables: resumed }) as never, tellAt('0:09'))
+        .summary(at({ type: 'copy.summary', tables: resumed }) as never, reportAt('0:09'))
         .map((b) => blockText(b))[1],
     ).toContain('ks.a  success, 3,900 rows ok (3,800 of them before this run), 0 failed')
-    const text = lines.summary(at({ type: 'copy.summary', tables }) as never, tellAt('0:09')).map((b) => blockText(b))
+    const text = lines.summary(at({ type: 'copy.summary', tables }) as never, reportAt('0:09')).map((b) => blockText(b))
     expect(text).toMatchInlineSnapshot(`
       [
         "0:09 note     summary: 2 of 3 tables ok, 1 not",

@@ -5,7 +5,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeContext, playingEngine } from './surroundings.ts'
 
 const PG = 'postgresql://me:pw@db/lake'
 
@@ -50,8 +50,8 @@ describe('--schema', () => {
   it('stands in the command that does the same again', async () => {
     const { engine, started } = playingEngine(() => ended('runs'))
     const env = { SLUICE_DATABASE_URL: PG, SLUICE_SCHEMA: 'x' }
-    expect(await main(['runs', '--ci'], fakeSurroundings({ engine, env }))).toBe(0)
-    expect(await main(['runs', '--ci', '--database-url', PG, '--schema', 'a b'], fakeSurroundings({ engine }))).toBe(0)
+    expect(await main(['runs', '--ci'], fakeContext({ engine, env }))).toBe(0)
+    expect(await main(['runs', '--ci', '--database-url', PG, '--schema', 'a b'], fakeContext({ engine }))).toBe(0)
     expect(started.map(({ commandLine }) => commandLine)).toEqual([
       'sluice runs --database-url "$SLUICE_DATABASE_URL" --schema "$SLUICE_SCHEMA"',
       `sluice runs --database-url postgresql://me@db/lake --schema 'a b'`,
@@ -118,7 +118,7 @@ describe('grants', () => {
         [5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { statements: '2', applied: '0' }, ms: 5 }],
       ]),
     )
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['grants', '--ci', '--database-url', PG, '--role', 'reader', '--to', 'r'], around)).toBe(0)
     expect(around.out()).toBe('GRANT USAGE ON SCHEMA "x" TO "r";\nGRANT SELECT ON TABLE "x"."delta_files" TO "r";\n')
     expect(around.err()).toContain('note     a word beside')
@@ -137,7 +137,7 @@ describe('runs --distributed', () => {
         [5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { slots: '2' }, ms: 5 }],
       ]),
     )
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['runs', '--ci', '--distributed', '--run', '7', '--connect', PG], around)).toBe(0)
     expect(around.err()).toContain(
       'public.a  is paused: nothing of it begins until it is resumed; 2 slots at work not heard of it yet',
@@ -178,7 +178,7 @@ describe('doctor', () => {
         ],
       ]),
     )
-    const around = fakeSurroundings({ engine })
+    const around = fakeContext({ engine })
     expect(await main(['doctor', '--ci', '--database-url', PG], around)).toBe(1)
     expect(around.out()).toBe(
       [

@@ -1,7 +1,7 @@
 /** Everything around a command, without a process: streams in memory, a stopped clock, an engine that plays recorded events. */
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import type { EnginePort, Surroundings, TuiPort } from '../../src/cli/ports.ts'
+import type { EnginePort, Context, TuiPort } from '../../src/cli/ports.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -60,7 +60,7 @@ export function playingEngine(
   return { engine, started }
 }
 
-export type Fake = Surroundings & { readonly out: () => string; readonly err: () => string; readonly died: number[] }
+export type Fake = Context & { readonly out: () => string; readonly err: () => string; readonly died: number[] }
 
 export type FakeOptions = {
   readonly env?: Readonly<Record<string, string>>
@@ -70,7 +70,7 @@ export type FakeOptions = {
   readonly stdout?: Writable & { text: string }
 }
 
-export function fakeSurroundings(options: FakeOptions = {}): Fake {
+export function fakeContext(options: FakeOptions = {}): Fake {
   const stdout = options.stdout ?? new Memory()
   const stderr = new Memory()
   const died: number[] = []
@@ -96,6 +96,6 @@ export function fakeSurroundings(options: FakeOptions = {}): Fake {
 }
 
 /** Types as hands do: each key is a read of its own. */
-export function typed(around: Surroundings, text: string): void {
+export function typed(around: Context, text: string): void {
   for (const key of text) around.stdin.emit('data', Buffer.from(key))
 }

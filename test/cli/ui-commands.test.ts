@@ -166,11 +166,11 @@ describe('a printed command', () => {
   })
 
   test('the name that has to be typed is the one that the dry run tells, and none where it tells none', async () => {
-    const told = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '', runId: null, ...body })
+    const reported = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '', runId: null, ...body })
     const { operation } = await commands.read(`sluice partition decommission ${entry()}`)
     const step = { type: 'decommission.step', table: 's.old', public: 's.new', status: 'planned' } as const
-    expect(typedName(operation, [told({ ...step, step: 'inactive' })])).toBeNull()
-    expect(typedName(operation, [told({ ...step, step: 'dropped' })])).toMatchObject({
+    expect(typedName(operation, [reported({ ...step, step: 'inactive' })])).toBeNull()
+    expect(typedName(operation, [reported({ ...step, step: 'dropped' })])).toMatchObject({
       confirm: 'confirm',
       name: 's.old',
     })
@@ -179,7 +179,9 @@ describe('a printed command', () => {
     )
     for (const waited of ['switch', 'slice', 'revert'] as const)
       expect(
-        typedName(inPlace, [told({ type: 'partition.step', table: 't', step: waited, status: 'planned', detail: '' })]),
+        typedName(inPlace, [
+          reported({ type: 'partition.step', table: 't', step: waited, status: 'planned', detail: '' }),
+        ]),
       ).toMatchObject({ name: 't' })
     const archive = await commands.read(`sluice archive run ${entry()}`)
     expect(typedName(archive.operation, [])).toBeNull()

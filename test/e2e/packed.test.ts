@@ -17,12 +17,12 @@ beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-packed-')))
   execFileSync(process.execPath, [join(ROOT, 'scripts/make-man.mjs')])
   // What was built for the tests is what is packed: `prepack` would take it away from those that run beside this one.
-  const told = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+  const reported = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: ROOT,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const [packed] = JSON.parse(told) as readonly {
+  const [packed] = JSON.parse(reported) as readonly {
     readonly filename: string
     readonly files: readonly { readonly path: string }[]
   }[]

@@ -37,9 +37,9 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
 
   type Said = { readonly position?: number; readonly first?: number; readonly most?: number }
 
-  async function child(wishes: object): Promise<{ readonly killed: boolean; readonly said: Said }> {
+  async function child(options: object): Promise<{ readonly killed: boolean; readonly said: Said }> {
     const program = spawn(process.execPath, [PROGRAM], {
-      env: { ...process.env, SLUICE_CHILD: JSON.stringify({ url: server.url(), ...wishes }) },
+      env: { ...process.env, SLUICE_CHILD: JSON.stringify({ url: server.url(), ...options }) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [said, complaint] = ['', '']

@@ -9,7 +9,7 @@ import type { Observer } from '../support/archive-observer.ts'
 import { ALL } from '../support/backend.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makePlace, perform } from '../support/copy-systems.ts'
-import { startArchiver, untilStill, type ArchiverWishes } from './archive-kit.ts'
+import { startArchiver, untilStill, type ArchiverOptions } from './archive-kit.ts'
 
 const LABEL = '2020-Q1'
 const DAY = Math.floor(Date.now() / 86_400_000)
@@ -44,7 +44,7 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
     await isSound(archived, observer, 'changed')
   }
 
-  const POINTS: readonly Required<Pick<ArchiverWishes, 'at' | 'when'>>[] = [
+  const POINTS: readonly Required<Pick<ArchiverOptions, 'at' | 'when'>>[] = [
     { at: 'COMMIT state DETACHING', when: 'before' },
     { at: 'COMMIT state DETACHING', when: 'after' },
     { at: 'COMMIT state PLANNED', when: 'before' },

@@ -107,10 +107,10 @@ describe.each(SYSTEMS)('%s, %s', (system, form) => {
     const then = await ledger()
     for (const [name, { does, finding }] of editsOf(stage)) {
       does(firstOf(archived.archive))
-      const looked = await perform(verify)
-      expect(looked.finished, name).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
-      expect(findingsOf(looked).length, name).toBeGreaterThan(0)
-      for (const found of findingsOf(looked)) expect(found, name).toMatch(finding)
+      const inspected = await perform(verify)
+      expect(inspected.finished, name).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+      expect(findingsOf(inspected).length, name).toBeGreaterThan(0)
+      for (const found of findingsOf(inspected)) expect(found, name).toMatch(finding)
       const ran = await perform(command)
       expect(ran.finished.exitCode, name).not.toBe(0)
       expect(errorsOf(ran)[0], name).toMatch(

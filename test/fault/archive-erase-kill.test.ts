@@ -7,7 +7,7 @@ import { commandsOf, countedBy, makeBookings, TABLE, type Archived } from '../su
 import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { placesOf } from '../support/erased-places.ts'
-import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
+import { startArchiver, type ArchiverOptions } from './archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 const SECRET = 'Ada Lovelace'
@@ -18,7 +18,7 @@ beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-erase-kill-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** By their names; three are taken in turn, other ones every day. */
-const POINTS: readonly ArchiverWishes[] = [
+const POINTS: readonly ArchiverOptions[] = [
   { at: 'INSERT INTO migration_archive_erasures', when: 'after' },
   { at: 'parquet', when: 'during' },
   { at: 'link ', when: 'before' },
@@ -60,7 +60,7 @@ describe.each([
     return { bookings, erase }
   }
 
-  const survives = async (point: ArchiverWishes): Promise<void> => {
+  const survives = async (point: ArchiverOptions): Promise<void> => {
     const { bookings, erase } = await fresh()
     const where = JSON.stringify(point)
     const { signal, finished } = await startArchiver(erase, point).ended

@@ -117,8 +117,8 @@ describe('real programs on PostgreSQL', () => {
     await atOnce(both)
     for (const one of both) await untilDone(one)
     await ended(bookings, [ADA, BOB], /^174 /)
-    const told = await bookings.place.rows('SELECT reason, state FROM migration_archive_erasures ORDER BY 1')
-    expect(new Set(told.map(String))).toEqual(new Set(['T-1,done', 'T-2,done']))
+    const reported = await bookings.place.rows('SELECT reason, state FROM migration_archive_erasures ORDER BY 1')
+    expect(new Set(reported.map(String))).toEqual(new Set(['T-1,done', 'T-2,done']))
   })
 
   test('of erasures that begin at the same moment one goes on at most, and the others leave nothing behind', async (context) => {

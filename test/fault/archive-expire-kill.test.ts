@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
-import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
+import { startArchiver, type ArchiverOptions } from './archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 const WHEN = ['before', 'after', 'during'] as const
@@ -17,7 +17,7 @@ beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-expire-kill-')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Where each of the three commands does what lasts; two are taken in turn, other ones every day. */
-const POINTS: Readonly<Record<'expire' | 'restore' | 'sweep', readonly ArchiverWishes[]>> = {
+const POINTS: Readonly<Record<'expire' | 'restore' | 'sweep', readonly ArchiverOptions[]>> = {
   expire: [
     { at: 'UPDATE migration_archives SET retention_ms', when: 'after' },
     { at: 'link ', when: 'before' },
@@ -74,7 +74,7 @@ describe.each([
     return { bookings, expire, restore: { ...restore, partitions: ['2020-Q1'] } as Operation, sweep }
   }
 
-  const survives = async (which: 'expire' | 'restore' | 'sweep', point: ArchiverWishes): Promise<void> => {
+  const survives = async (which: 'expire' | 'restore' | 'sweep', point: ArchiverOptions): Promise<void> => {
     const stage = await fresh()
     const { bookings, expire, restore, sweep } = stage
     const { place, archive } = bookings

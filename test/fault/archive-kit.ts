@@ -11,7 +11,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 
 const PROGRAM = resolve(import.meta.dirname, 'archive-child.mjs')
 
-export type ArchiverWishes = {
+export type ArchiverOptions = {
   /** Of its durable steps the one where something happens; none when absent. */
   readonly step?: number
   /** Instead: part of the name of the step. */
@@ -38,9 +38,9 @@ export type Archiver = {
   readonly ended: Promise<ArchiverEnd>
 }
 
-export function startArchiver(operation: Operation, { env = {}, ...wishes }: ArchiverWishes = {}): Archiver {
+export function startArchiver(operation: Operation, { env = {}, ...options }: ArchiverOptions = {}): Archiver {
   const child = spawn(process.execPath, [PROGRAM], {
-    env: { ...process.env, ...env, SLUICE_CHILD: JSON.stringify({ operation, ...wishes }) },
+    env: { ...process.env, ...env, SLUICE_CHILD: JSON.stringify({ operation, ...options }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const events: Event[] = []

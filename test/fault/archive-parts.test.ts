@@ -17,7 +17,7 @@ import {
 import { ALL } from '../support/backend.ts'
 import type { Observer } from '../support/archive-observer.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
-import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
+import { startArchiver, type ArchiverOptions } from './archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
@@ -115,8 +115,13 @@ async function whole({ observer, archived }: History, where: string): Promise<vo
   expect((await countedBy(query)).counted, where).toBe(countOf(observer.expected))
 }
 
-async function killed(history: History, operation: Operation, wishes: ArchiverWishes, where: string): Promise<boolean> {
-  const { result, problems } = await history.observer.watch(startArchiver(operation, { ...wishes, rows: 30 }).ended)
+async function killed(
+  history: History,
+  operation: Operation,
+  options: ArchiverOptions,
+  where: string,
+): Promise<boolean> {
+  const { result, problems } = await history.observer.watch(startArchiver(operation, { ...options, rows: 30 }).ended)
   expect(problems, where).toEqual([])
   await whole(history, where)
   if (result.signal === 'SIGKILL') return true
@@ -184,26 +189,26 @@ describe.each(TODAY)('%s, %s', (system, form) => {
     const named = (operation: Operation): Operation =>
       ({ ...operation, partitions: [made.random(2) === 0 ? '2020-Q1' : '2020-Q2'] }) as Operation
     expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-    const told: string[] = []
+    const reported: string[] = []
     const begun: Operation[] = []
     for (let i = 0; i < 10; i++) {
-      told.push(await made.late())
+      reported.push(await made.late())
       const choice = made.random(8)
       const operation = choice < 3 ? run : choice < 6 ? drop : choice === 6 ? named(restore) : named(run)
-      const wishes =
+      const options =
         made.random(3) === 0
           ? {}
           : ({ step: 1 + made.random(60), when: made.random(2) === 0 ? 'before' : 'after' } as const)
-      told.push(`${choice} ${JSON.stringify(wishes)}`)
-      const isKilled = await killed(made, operation, wishes, `seed ${SEED}: ${told.join('; ')}`)
+      reported.push(`${choice} ${JSON.stringify(options)}`)
+      const isKilled = await killed(made, operation, options, `seed ${SEED}: ${reported.join('; ')}`)
       if (isKilled && choice === 6) begun.push(operation)
     }
     // Until a restore is carried through, its period is left alone, with the rows that came late.
-    for (const operation of begun) await killed(made, operation, {}, `seed ${SEED}: ${told.join('; ')}; restored`)
+    for (const operation of begun) await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; restored`)
     // What was restored is left alone, and its rows stay in the table.
     for (const operation of [run, drop, run, drop, run, drop])
-      await killed(made, operation, {}, `seed ${SEED}: ${told.join('; ')}; end`)
+      await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; end`)
     const verified = await perform({ ...verify, deep: true } as Operation)
-    expect(verified.finished, `seed ${SEED}: ${told.join('; ')}`).toMatchObject({ exitCode: 0 })
+    expect(verified.finished, `seed ${SEED}: ${reported.join('; ')}`).toMatchObject({ exitCode: 0 })
   })
 })

@@ -91,10 +91,10 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
     const notes = events.flatMap((event) =>
       event.type === 'log' && event.message.includes(' left ') ? [event.message] : [],
     )
-    const told = [onParent, ...onPartitions].map(({ waits }, i) => {
+    const reported = [onParent, ...onPartitions].map(({ waits }, i) => {
       return `${i === 0 ? 'the table' : `partition ${i}`}: ${waits.count} writes, the longest took ${waits.longestMs.toFixed()} ms (${(alone[i] ?? 0).toFixed()} ms before the run)`
     })
-    process.stdout.write(`${[...notes, ...told, slowWrites(log), ...lockWaits(log)].join('\n')}\n`)
+    process.stdout.write(`${[...notes, ...reported, slowWrites(log), ...lockWaits(log)].join('\n')}\n`)
     expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '4' } })
     const query = {
       kind: 'query',
@@ -141,10 +141,10 @@ function lockWaits(log: string): readonly string[] {
   for (const [, lock = '', ms] of log.matchAll(/ acquired (\w+ on \w+).*? after ([\d.]+) ms/gu)) {
     byLock.set(lock, [...(byLock.get(lock) ?? []), Number(ms)])
   }
-  const told = [...byLock].map(([lock, waited]) => {
+  const reported = [...byLock].map(([lock, waited]) => {
     return `${lock}: ${waited.length} waits above ${LOGGED_FROM_MS} ms, the longest took ${Math.max(...waited).toFixed()} ms`
   })
-  return told.length === 0 ? [`no wait for a lock above ${LOGGED_FROM_MS} ms`] : told
+  return reported.length === 0 ? [`no wait for a lock above ${LOGGED_FROM_MS} ms`] : reported
 }
 
 /** What PostgreSQL's log says about the writers' statements: a program that waits for a processor sees more. */

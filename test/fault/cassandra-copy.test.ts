@@ -111,11 +111,11 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
   test('the tool is killed in a range, and again in another', async () => {
     await using target = await keyspace()
     const copy = copyInto(target)
-    for (const [step, when, wish] of [
+    for (const [step, when, options] of [
       [100, 'during', {}],
       [500, 'after', { cassandra: { batchRows: 1 } }],
     ] as const) {
-      expect((await startCopy({ ...copy, ...wish }, { step, when }).ended).signal).toBe('SIGKILL')
+      expect((await startCopy({ ...copy, ...options }, { step, when }).ended).signal).toBe('SIGKILL')
     }
     const last = await perform(copy)
     expect(last.finished, failures(last)).toMatchObject({ exitCode: 0, totals: { quarantined: '0' } })
@@ -203,8 +203,8 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     const there = (await target.rows('SELECT p FROM t')).map((row) => Number(row.get('p')))
     expect(there.filter((p) => p < 9000)).toHaveLength(200)
     const details = await target.rows('SELECT status FROM cdm_run_details')
-    const told = details.map((row) => String(row.get('status'))).toSorted()
-    expect(told).toEqual(['FAIL', 'FAIL', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS'])
+    const reported = details.map((row) => String(row.get('status'))).toSorted()
+    expect(reported).toEqual(['FAIL', 'FAIL', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS'])
   })
 
   test('a server that has too much to do is asked again, later, from the first question on', async () => {

@@ -189,8 +189,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
 
   test('lose their tables: it is said what works, and another keyspace does', async () => {
     await using keyspace = await newKeyspace()
-    const wishes = 'retry_seconds=2&request_timeout=3'
-    await using link = await connectCassandra(`${keyspace.url}?${wishes}`)
+    const options = 'retry_seconds=2&request_timeout=3'
+    await using link = await connectCassandra(`${keyspace.url}?${options}`)
     const token = [{ sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: ['a'] }]
     const ledger = await openCqlLedger(link, keyspace.name, NEVER)
     await prepareLedger(ledger)
@@ -201,7 +201,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     await ledger[Symbol.asyncDispose]()
 
     await using other = await newKeyspace()
-    await using elsewhere = await connectCassandra(`${other.url}?${wishes}`)
+    await using elsewhere = await connectCassandra(`${other.url}?${options}`)
     await using anew = await openCqlLedger(elsewhere, other.name, NEVER)
     await prepareLedger(anew)
     await anew.batch(token)

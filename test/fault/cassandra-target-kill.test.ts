@@ -34,13 +34,13 @@ test.skipIf(!CASSANDRA_AVAILABLE)('rows, lists, counters: killed in mid-chunk', 
   const before = await texts(source, LOOK)
   expect(before.length).toBe(ROWS)
   const counted = await texts(source, 'SELECT k, n FROM hits')
-  for (const [step, when, wish] of [
+  for (const [step, when, options] of [
     [400, 'during', {}],
     [1100, 'after', { cassandra: { batchRows: 1 } }],
     [2300, 'before', { cassandra: { batchRows: 1 } }],
   ] as const) {
     await using target = await newKeyspace()
-    const copy = copyBetween(source.url, target.url, ['t', 'hits'], { chunkRows: 500, workers: 2, ...wish })
+    const copy = copyBetween(source.url, target.url, ['t', 'hits'], { chunkRows: 500, workers: 2, ...options })
     const { signal } = await startCopy(copy, { step, when }).ended
     expect(signal).toBe('SIGKILL')
     const again = await perform({ ...copy, workers: 4 })

@@ -113,9 +113,9 @@ describe.each(ALL ? PAIRS : PAIRS.slice(0, 2))('from %s to %s', (from, to) => {
     await begun(done.copy)
     await done.source.sql(...statements)
     const { finished } = await expectUntouched(done, () => perform(done.copy))
-    const told = `${finished.error?.code}: ${finished.error?.reason ?? finished.error?.message}`
-    expect(told).toMatch(reason)
-    expect(finished.exitCode).toBe(told.startsWith('PLAN_CHANGED') ? 5 : 4)
+    const reported = `${finished.error?.code}: ${finished.error?.reason ?? finished.error?.message}`
+    expect(reported).toMatch(reason)
+    expect(finished.exitCode).toBe(reported.startsWith('PLAN_CHANGED') ? 5 : 4)
     // A file tells its tables apart by their columns.
     if (what !== 'a column is added' || from === 'sqlite') return
     // Without the new column it is the copy that was begun.
@@ -199,8 +199,8 @@ test(
       ['["350"]'],
     ])
     await target.sql('ALTER TABLE t ALTER COLUMN name TYPE varchar(50)')
-    const mended = await perform({ kind: 'retry-quarantine', from: source.url, to: target.url })
-    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { written: '2' } })
+    const repaired = await perform({ kind: 'retry-quarantine', from: source.url, to: target.url })
+    expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { written: '2' } })
     await expectDone({ copy, source, target, table: 't', select: SELECT })
   },
 )

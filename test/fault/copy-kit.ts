@@ -17,7 +17,7 @@ import type { DiffUndoOperation } from '../../src/engine/copy/operations/diff-un
 
 const PROGRAM = resolve(import.meta.dirname, 'copy-child.mjs')
 
-export type ChildWishes = {
+export type ChildOptions = {
   /** Of the statements that change the target, the one where something happens; none when absent. */
   readonly step?: number
   readonly when?: 'before' | 'during' | 'after' | 'frozen'
@@ -60,10 +60,10 @@ export type Child = {
 export function startCopy(
   operation:
     CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation | CutoverOperation | FollowOperation,
-  wishes: ChildWishes = {},
+  options: ChildOptions = {},
 ): Child {
   const child = spawn(process.execPath, [PROGRAM], {
-    env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...wishes }) },
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...options }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const events: Event[] = []
@@ -76,26 +76,26 @@ export function startCopy(
     if ('finished' in said) last = said
     else {
       events.push(said)
-      for (const tell of waiting) tell(said)
+      for (const report of waiting) report(said)
     }
   })
   const ended = once(child, 'close').then((): Ended => {
-    for (const tell of waiting) tell(null)
+    for (const report of waiting) report(null)
     if (child.signalCode === null && last === undefined) throw new Error(`the program ended by itself: ${complaint}`)
     return { signal: child.signalCode, finished: last?.finished, steps: last?.steps ?? [], events }
   })
   ended.catch(() => undefined)
   const until = (type: Event['type']): Promise<Event> =>
     new Promise((found, missed) => {
-      const tell = (event: Event | null): void => {
+      const report = (event: Event | null): void => {
         if (event !== null && event.type !== type) return
-        waiting.delete(tell)
+        waiting.delete(report)
         if (event === null) missed(new Error(`no ${type} before the program ended: ${complaint}`))
         else found(event)
       }
       const before = events.find((event) => event.type === type)
       if (before !== undefined) found(before)
-      else waiting.add(tell)
+      else waiting.add(report)
     })
   return { process: child, events, until, ended }
 }

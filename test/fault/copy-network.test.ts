@@ -63,9 +63,9 @@ describe.each([
     expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS), quarantined: '0' } })
     expect(of(events, 'chunk.failed')).toEqual([])
     // Whatever became of an answer, each chunk is said to be done once, and by whoever has done it.
-    const told = of(events, 'chunk.done').map(({ chunk }) => chunk)
-    expect(new Set(told).size).toBe(told.length)
-    expect(String(told.length)).toBe(finished.totals?.['chunks'])
+    const reported = of(events, 'chunk.done').map(({ chunk }) => chunk)
+    expect(new Set(reported).size).toBe(reported.length)
+    expect(String(reported.length)).toBe(finished.totals?.['chunks'])
     proxy.onClientData(null)
     await expectDone(done)
   }

@@ -20,7 +20,7 @@ import {
   type TwoStage,
   type TwoWriter,
 } from '../support/two-stage.ts'
-import { of, startCopy, untilFrozen, type Child, type ChildWishes } from './copy-kit.ts'
+import { of, startCopy, untilFrozen, type Child, type ChildOptions } from './copy-kit.ts'
 
 let server: PostgresServer
 let other: PostgresServer
@@ -101,7 +101,7 @@ async function untilStep(child: Child, step: string): Promise<void> {
 
 describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSING}`, () => {
   /** By the number of the step that it tells last: closing, closed, proved, opened, announced, cleaned up. */
-  const KILLS: readonly (readonly [string, ChildWishes, readonly string[], string | null])[] = [
+  const KILLS: readonly (readonly [string, ChildOptions, readonly string[], string | null])[] = [
     ['when all rows are compared', { killedBy: { type: 'follow.proved', times: 1 } }, ['preparing'], null],
     ['before the source is closed', { killedBy: { type: 'cutover.step', times: 1 } }, ['closing'], 'taken back'],
     ['when the source is closed', { killedBy: { type: 'cutover.step', times: 2 } }, ['closed'], 'taken back'],
@@ -113,12 +113,12 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
 
   // Three of them in CI; all with SLUICE_TEST_ALL.
   const some = KILLS.filter((_, at) => ALL || [2, 3, 4].includes(at))
-  test.each([...some])('killed %s, the same command ends it', { timeout: 120_000 }, async (_, wishes, left, said) => {
+  test.each([...some])('killed %s, the same command ends it', { timeout: 120_000 }, async (_, options, left, said) => {
     const stage = await twoStage(server, 200)
     const probe = startProbe(stage)
     const writer = startTwoWriter(stage, 11, 2)
     const observer = startTwoObserver(stage, 200, writer)
-    const child = startCopy(twoCutover(stage), wishes)
+    const child = startCopy(twoCutover(stage), options)
     expect((await child.ended).signal).toBe('SIGKILL')
     expect(await statuses(stage)).toEqual(left)
     const { finished, events } = await perform(twoCutover(stage))

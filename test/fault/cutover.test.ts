@@ -121,9 +121,9 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
         await more(booker, 50)
         const ids = await booker.stop()
         expect(await observer.stop()).toBeGreaterThan(0)
-        const [told] = of(events, 'cutover.switched')
-        expect(told).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
-        expect(told?.pauseMs).toBeLessThan(2000)
+        const [reported] = of(events, 'cutover.switched')
+        expect(reported).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
+        expect(reported?.pauseMs).toBeLessThan(2000)
         expect(finished.proof).toMatch(/^\d+ rows equal as of /)
         await expectEqual(stage, revert ? TWIN : PARKED, ids)
       }
@@ -156,10 +156,10 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   test.each([...some])(
     'killed %s, the same command ends in the same state',
     { timeout: 120_000 },
-    async (_, wishes) => {
+    async (_, options) => {
       const stage = await cutoverStage(server, 600)
       const booker = startBooker(stage.place.url, 11, 2)
-      const child = startCopy(cutoverOf(stage), wishes)
+      const child = startCopy(cutoverOf(stage), options)
       expect((await child.ended).signal).toBe('SIGKILL')
       await more(booker, 20)
       const { finished } = await switched(stage)
@@ -199,9 +199,9 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
       expect(first?.detail).toMatch(
         /^(letting the stream catch up|standing still) took longer than --pause-budget 800 ms/,
       )
-      const [told] = of(events, 'cutover.switched')
-      expect(told?.pauseMs).toBeGreaterThanOrEqual(800)
-      expect(told?.pauseMs).toBeLessThan(1700)
+      const [reported] = of(events, 'cutover.switched')
+      expect(reported?.pauseMs).toBeGreaterThanOrEqual(800)
+      expect(reported?.pauseMs).toBeLessThan(1700)
       await expectEqual(stage, PARKED, await booker.stop())
     },
   )

@@ -94,15 +94,15 @@ test('a repair', { timeout: 90_000 }, async () => {
 test('its undoing', { timeout: 90_000 }, async () => {
   const { target, copy } = await lossy()
   const before = await target.rows(SELECT)
-  const mended = await like(target)
-  const run = await perform(fixOf(copy, mended))
+  const repaired = await like(target)
+  const run = await perform(fixOf(copy, repaired))
   expect(run.finished.exitCode).toBe(0)
-  const { finished, steps } = await startCopy(undoOf(await like(mended), run)).ended
+  const { finished, steps } = await startCopy(undoOf(await like(repaired), run)).ended
   expect(finished).toMatchObject({ exitCode: 0, totals: { undone: '7' } })
   for (const step of points(steps.length)) {
     const when = WHEN[step % 3] ?? 'before'
     const where = `${when} step ${step} of ${steps.length}`
-    const place = await like(mended)
+    const place = await like(repaired)
     await startCopy(undoOf(place, run), { step, when }).ended
     await expectNoSilence(copy, place, where)
     const ended = await perform(undoOf(place, run))

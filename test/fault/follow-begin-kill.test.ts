@@ -33,9 +33,9 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     step: number,
     when: string,
   ): Promise<{ readonly killed: boolean; readonly steps: readonly string[] }> {
-    const wishes = { url: server.url(), name: NAME, table: 'plain', step, when }
+    const options = { url: server.url(), name: NAME, table: 'plain', step, when }
     const program = spawn(process.execPath, [PROGRAM], {
-      env: { ...process.env, SLUICE_CHILD: JSON.stringify(wishes) },
+      env: { ...process.env, SLUICE_CHILD: JSON.stringify(options) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [said, complaint] = ['', '']

@@ -120,8 +120,8 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
       if (cdc === 'slot') {
         expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
         expect(finished.error?.message).toMatch(new RegExp(`public.s changed: .*columns ${left}, ${right} `))
-        const mended = await perform({ ...one.copy, follow: { cdc, until: 'caught-up', resync: ['s'] } })
-        expect(mended.finished).toMatchObject({ exitCode: 0 })
+        const repaired = await perform({ ...one.copy, follow: { cdc, until: 'caught-up', resync: ['s'] } })
+        expect(repaired.finished).toMatchObject({ exitCode: 0 })
       } else expect(finished).toMatchObject({ exitCode: 0 })
       await expectEqual(one)
     },
@@ -153,8 +153,8 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
       await one.source.sql('CREATE TABLE young (id int PRIMARY KEY)', 'INSERT INTO t VALUES (777)')
       const beside = await again({})
       expect(beside.finished.exitCode, JSON.stringify(beside.finished.error)).toBe(0)
-      const told = beside.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
-      expect(told.join('\n')).toContain('public.young is not followed')
+      const reported = beside.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(reported.join('\n')).toContain('public.young is not followed')
       await one.source.sql('DROP TABLE young', 'ALTER TABLE t RENAME TO u', 'INSERT INTO u VALUES (778)')
       const before = await positionOf(one)
       for (const follow of [{}, { resync: ['public.t'] }, {}]) {

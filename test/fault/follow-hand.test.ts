@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
-import type { Wish } from '../../src/engine/run/operation.ts'
+import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -102,22 +102,22 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     const one = await stageOf(server, TABLE, ['t'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
-    let wish: (one: Wish) => void = () => undefined
-    const control = { paused: false, lanes: null, onWish: (listener: typeof wish) => void (wish = listener) }
+    let options: (one: SteeringRequest) => void = () => undefined
+    const control = { paused: false, lanes: null, onWish: (listener: typeof options) => void (options = listener) }
     const running = perform(one.copy, { interrupt, control, onEvent: (event) => void events.push(event) })
     await until(async () => of(events, 'follow.progress').length > 0)
-    wish({ act: 'hold', held: true })
+    options({ act: 'hold', held: true })
     await one.target.sql("UPDATE t SET v = 'wrong' WHERE id = 7")
-    const told: Event[] = []
-    const mending = byHand(one, { by: 'key', keys: ['7'] }, {}, { onEvent: (event) => void told.push(event) })
+    const reported: Event[] = []
+    const mending = byHand(one, { by: 'key', keys: ['7'] }, {}, { onEvent: (event) => void reported.push(event) })
     const [run] = of(events, 'run.started')
     const warned = (): readonly (readonly [string, string | undefined])[] =>
-      of(told, 'log').flatMap(({ level, message, hint }) => (level === 'warn' ? [[message, hint] as const] : []))
+      of(reported, 'log').flatMap(({ level, message, hint }) => (level === 'warn' ? [[message, hint] as const] : []))
     await until(async () => warned().length > 0)
     expect(warned()).toEqual([
       [`run ${run?.runId} is paused: it reads no row`, `sluice ctl ${run?.runId} resume lets it go on`],
     ])
-    wish({ act: 'hold', held: false })
+    options({ act: 'hold', held: false })
     expect((await mending).finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
     interrupt.requestStop()
     await running
@@ -145,8 +145,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       "UPDATE ev SET v = -1 WHERE id = 5004 AND day = '2026-05-01'",
       "INSERT INTO ev VALUES (6001, '2026-05-02', 1), (6002, '2026-01-02', 1)",
     )
-    const looked = await byHand(one, { by: 'range', low: '5001', high: '6000' }, { table: 'acct', dryRun: true })
-    expect(looked.finished).toMatchObject({
+    const inspected = await byHand(one, { by: 'range', low: '5001', high: '6000' }, { table: 'acct', dryRun: true })
+    expect(inspected.finished).toMatchObject({
       exitCode: 1,
       error: { code: 'DIFFERENCES' },
       totals: { missing: '1', extra: '1', different: '2' },
@@ -158,10 +158,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     const ranged = await byHand(one, { by: 'range', low: '5001', high: '6000' }, { table: 'acct' })
     expect(ranged.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
     expect(outcomes(ranged.events)).toEqual({ 5002: 'mended', 5003: 'mended', 6000: 'removed' })
-    const [mended] = of(ranged.events, 'follow.row')
-    expect(mended?.position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/)
+    const [repaired] = of(ranged.events, 'follow.row')
+    expect(repaired?.position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/)
     expect(
-      await one.target.rows(`SELECT count(*) FROM migration_repairs WHERE run_id = ${mended?.repairedBy}`),
+      await one.target.rows(`SELECT count(*) FROM migration_repairs WHERE run_id = ${repaired?.repairedBy}`),
     ).toEqual([['4']])
     const parted = await byHand(one, { by: 'partition', name: 'ev_2' }, { table: 'ev' })
     expect(parted.finished.exitCode).toBe(0)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { atOnce } from '../support/at-once.ts'
 import { ALL } from '../support/backend.ts'
-import { makePlace, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
+import { makePlace, perform, type Place, type RunOptions } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startCopy } from './copy-kit.ts'
@@ -179,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, 
   }
 
   /** Does it while a table was just compared, and no transaction of the comparison is open any more. */
-  const truncating = (url: string): Required<Pick<RunWishes, 'onEvent'>> => {
+  const truncating = (url: string): Required<Pick<RunOptions, 'onEvent'>> => {
     let isTruncated = false
     return {
       onEvent: (event) => {

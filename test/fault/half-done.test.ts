@@ -62,7 +62,7 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
       const began = events.filter(({ type }) => type === 'chunk.started').length
       expect([table, began]).toEqual([table, { ours: 4, broken: 3, divided: 10, done: 0 }[table]])
     }
-    await source.mend()
+    await source.repair()
     const { finished } = await perform({ kind: 'retry-quarantine', to })
     expect(finished.error).toBeUndefined()
     expect(finished.exitCode).toBe(0)

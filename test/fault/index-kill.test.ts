@@ -94,9 +94,9 @@ async function expectRightAnswers(catalog: string, when: string): Promise<string
       )
     }
   }
-  const told: unknown[] = []
-  await database.read((reader) => proveRanges(reader, 't', NEVER.abort, async (one) => void told.push(one)))
-  expect(told, when).toEqual([])
+  const reported: unknown[] = []
+  await database.read((reader) => proveRanges(reader, 't', NEVER.abort, async (one) => void reported.push(one)))
+  expect(reported, when).toEqual([])
   const columns = await rangeColumns(database, 't')
   return columns.map(({ builtTo, builtVersion }) => `${builtTo}@${builtVersion}`).join(' ')
 }

@@ -26,9 +26,9 @@ function started(
   more: { step?: number; when?: 'before' | 'during' | 'after' | 'frozen' },
 ): ChildProcessByStdio<null, Readable, Readable> {
   const partitions = [Q3, Q4].map(([name, from, to]) => ({ name: { name }, from, to }))
-  const wishes = { url, table: { schema: 'public', name: 'bookings' }, partitions, ...more }
+  const options = { url, table: { schema: 'public', name: 'bookings' }, partitions, ...more }
   return spawn(process.execPath, [PROGRAM], {
-    env: { ...process.env, SLUICE_CHILD: JSON.stringify(wishes) },
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify(options) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }

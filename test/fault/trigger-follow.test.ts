@@ -66,8 +66,8 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that is followed by triggers ${POSTGRES_M
       await one.target.sql(
         'DELETE FROM migration_quarantine q USING migration_quarantine o WHERE o.row_key = q.row_key AND o.quarantine_id < q.quarantine_id',
       )
-      const mended = await caughtUp(one)
-      expect(mended.finished, JSON.stringify(mended.finished.error)).toMatchObject({ exitCode: 0 })
+      const repaired = await caughtUp(one)
+      expect(repaired.finished, JSON.stringify(repaired.finished.error)).toMatchObject({ exitCode: 0 })
       expect((await untilEqual(one)).finished.exitCode).toBe(0)
       await expectEqual(one)
       // Behind the copy nobody sets them aside: the target has one row of each key, and is not called equal.

@@ -178,8 +178,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     )
     const from = Date.now()
     dead.signal('SIGKILL')
-    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
-    const one = (what: string): string | undefined => told().find((text) => text.includes(what))
+    const reported = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const one = (what: string): string | undefined => reported().find((text) => text.includes(what))
     const msOf = (text = ''): number => Number(text.split(' ')[0]) - from
     await stage.until('a chunk that stands', () => one('stuck raised') !== undefined)
     expect(one('stuck raised')).toMatch(
@@ -199,7 +199,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
     await stage.until('nothing stands', () => one('stuck cleared') !== undefined)
     expect(
-      told()
+      reported()
         .map((text) => text.split(' ').slice(1, 3).join(' '))
         .toSorted(),
     ).toEqual(['stuck cleared', 'stuck raised', 'worker-lost cleared', 'worker-lost raised'])

@@ -217,8 +217,8 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
       return source === target
     })
     expect(await lanes()).toBe(2)
-    const told: Event | undefined = (await ctl(run)).events.find((event) => event.type === 'columns')
-    expect(told).toMatchObject({ columns: expect.arrayContaining(['lanes', 'pausedTables']) as string[] })
+    const reported: Event | undefined = (await ctl(run)).events.find((event) => event.type === 'columns')
+    expect(reported).toMatchObject({ columns: expect.arrayContaining(['lanes', 'pausedTables']) as string[] })
     await steer(run, 'stop')
     await ended(run)
     await expectEqual('a', 'b')

@@ -81,8 +81,8 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         expect(found, `version ${version}`).toMatchObject({ lacks: [], more: [] })
         expect(found.count).toBeGreaterThan(0)
         const schema = expected.schema.map((field, i) => {
-          const told = reading.schema[i]?.nullable
-          return { ...field, nullable: told === null ? null : field.nullable }
+          const reported = reading.schema[i]?.nullable
+          return { ...field, nullable: reported === null ? null : field.nullable }
         })
         expect(reading.schema).toEqual(schema)
         if (reading.partitionColumns !== null) expect(reading.partitionColumns).toEqual(expected.partitionColumns)

@@ -37,10 +37,10 @@ afterAll(async () => {
 function expectWellNamed(families: readonly JudgedFamily[]): void {
   const names = families.map(({ name }) => name)
   expect(new Set(names).size, 'a family comes twice').toBe(names.length)
-  const told = new Map(families.map((family) => [family.name, family]))
+  const reported = new Map(families.map((family) => [family.name, family]))
   for (const name of NAMES) {
     const { kind, help } = METRICS[name]
-    expect(told.get(name.replace(/_total$/, '')), name).toMatchObject({ type: kind, help })
+    expect(reported.get(name.replace(/_total$/, '')), name).toMatchObject({ type: kind, help })
   }
   for (const { name, type, help, samples } of families) {
     expect(type, name).toMatch(/^(?:counter|gauge|histogram|summary)$/)
@@ -89,14 +89,14 @@ describe.skipIf(PROMETHEUS_MISSING !== '')(`prometheus_client reads ${PROMETHEUS
       )
     const all = fc.tuple(...NAMES.map((name) => samplesOf(name).map((samples) => [name, samples] as const)))
     await fc.assert(
-      fc.asyncProperty(all, async (told) => {
-        now = new Map(told)
+      fc.asyncProperty(all, async (reported) => {
+        now = new Map(reported)
         const families = await judge.scrape(server.url)
         expectWellNamed(families)
         const read = new Map(
           families.flatMap(({ samples }) => samples).map(([name, labels, is]) => [keyOf(name, labels), Number(is)]),
         )
-        for (const [name, samples] of told)
+        for (const [name, samples] of reported)
           for (const sample of samples) expect(read.get(keyOf(name, sample.labels)), name).toBe(sample.value)
       }),
       { numRuns: 25 },

@@ -12,7 +12,7 @@ import { openDuckdbCopy } from '../../src/stores/duckdb/copy/index.ts'
 import type { ChangeTable } from '../../src/model/follow/port.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
-import { batches, batchOf, isUnique, twin, uniqueShift, type Model } from '../support/apply-twin.ts'
+import { batches, batchOf, isUnique, reference, uniqueShift, type Model } from '../support/apply-twin.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-apply-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -118,9 +118,9 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
             await run(ledger, [`DELETE FROM ${name}`])
             let model: Model = new Map()
             const views: { readonly view: SourceView; readonly model: Model }[] = []
-            for (const [i, wishes] of all.entries()) {
-              const batch = batchOf(wishes, uniqueShift(model, wishes, i))
-              const { after, lacking } = twin(model, batch)
+            for (const [i, options] of all.entries()) {
+              const batch = batchOf(options, uniqueShift(model, options, i))
+              const { after, lacking } = reference(model, batch)
               if (!isUnique(after)) continue
               // Some batches share a transaction.
               const done = await writer.apply(0, { puts: [...batch.puts, ...others], gone: batch.gone })

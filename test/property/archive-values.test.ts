@@ -141,10 +141,10 @@ describe.each(SYSTEMS)('%s', (system) => {
             const [now, wanted] = await whole(orders)
             expect(now).toBe(wanted)
           }
-          const twin = counted(values)
+          const reference = counted(values)
           const planned = plannedValues(await done(plan)).toSorted()
-          expect(planned).toEqual([...twin].map(([label, rows]) => `${label} later ${rows}`).toSorted())
-          const labels = [...twin.keys()].filter((_, i) => i === 0 || picks.next().value === true)
+          expect(planned).toEqual([...reference].map(([label, rows]) => `${label} later ${rows}`).toSorted())
+          const labels = [...reference.keys()].filter((_, i) => i === 0 || picks.next().value === true)
           await done(named(run, ...labels))
           await isWhole()
           expect([...(await filed(orders))].toSorted()).toEqual(labels.map((label) => [label, [label]]).toSorted())

@@ -93,7 +93,7 @@ test('a live table holds after each batch what the source held', () => {
       fc.array(statement, { maxLength: 60 }),
       fc.array(fc.nat(10), { maxLength: 30 }),
       forms,
-      (all, sizes, told) => {
+      (all, sizes, reported) => {
         const [source, target]: [Table, Table] = [new Map(), new Map()]
         const fold = new Fold([0])
         let left = sizes[0] ?? 3
@@ -109,7 +109,7 @@ test('a live table holds after each batch what the source held', () => {
         }
         for (const [i, one] of all.entries()) {
           const change = done(source, one)
-          if (change !== null) fold.add(framed(change, told[i % told.length]), true)
+          if (change !== null) fold.add(framed(change, reported[i % reported.length]), true)
           if (left-- > 0) continue
           flush()
           left = sizes[i % Math.max(1, sizes.length)] ?? 3
@@ -130,7 +130,7 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
       fc.array(fc.nat(60), { minLength: 6, maxLength: 6 }),
       fc.integer({ min: 1, max: 20 }),
       forms,
-      (before, during, moments, size, told) => {
+      (before, during, moments, size, reported) => {
         const [source, target]: [Table, Table] = [new Map(), new Map()]
         for (const one of before) done(source, one)
         const changes: RowChange[] = []
@@ -151,7 +151,7 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
         const again = new Map<string, Row>()
         for (let at = 0; at < changes.length; at += size) {
           for (const [i, change] of changes.slice(at, at + size).entries())
-            fold.add(framed(change, told[i % told.length]), false)
+            fold.add(framed(change, reported[i % reported.length]), false)
           const { batch, lacking } = fold.take()
           for (const row of [...lacking, ...applied(target, batch)]) again.set(keyText(row), row)
         }
@@ -302,27 +302,27 @@ test('of many rows in many forms the last state of each is left, batch after bat
   const fold = new Fold([0])
   const long = 'k'.repeat(40)
   for (const seed of [1, 2]) {
-    const twin = new Map<string, string | null>()
+    const reference = new Map<string, string | null>()
     for (let n = 0; n < 20_000; n++) {
       // Names that are prefixes of one another, that count up, and that differ in their last byte.
       const id = [`${n % 7000}`, `${long}${n % 900}`, `é${(n * 7919 * seed) % 500}`][n % 3] as string
       const isGone = n % 11 === 0
       const row = [id, String(n)]
-      twin.set(id, isGone ? null : String(n))
+      reference.set(id, isGone ? null : String(n))
       const change: RowChange = isGone
         ? { type: 'delete', table: 0, key: [id] }
         : { type: 'update', table: 0, key: null, row }
       // From some change of the second batch on rows come as cells, too.
       fold.add(framed(change, seed === 2 && n > 9000 && n % 5 === 0 ? 'cells' : 'bytes'), false)
     }
-    expect(fold.size).toBe(twin.size)
+    expect(fold.size).toBe(reference.size)
     const { puts, gone } = unpacked(fold.take().batch)
     const left = new Map<string, string | null>([
       ...puts.map(({ row: [id, last] }) => [String(id), String(last)] as const),
       ...gone.map(([id]) => [String(id), null] as const),
     ])
-    expect(puts.length + gone.length).toBe(twin.size)
-    expect(left).toEqual(twin)
+    expect(puts.length + gone.length).toBe(reference.size)
+    expect(left).toEqual(reference)
     expect(fold.size).toBe(0)
   }
 })

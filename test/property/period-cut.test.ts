@@ -10,7 +10,7 @@ import {
   partsOfRange,
   periodParts,
 } from '../../src/engine/copy/plan/period-cut.ts'
-import type { PeriodWish } from '../../src/model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../src/model/copy/period-marks.ts'
 import type { Bound, Range } from '../../src/model/copy/range.ts'
 import { valueText } from '../../src/model/calendar/value-text.ts'
 
@@ -23,7 +23,7 @@ const time = (day: number): string => valueText(START + day * DAY, 'timestamptz'
 const bound = (day: number): Bound => [lastBefore(time(day), 'timestamptz')]
 
 /** Periods of some days each, with holes between some of them, and slices in some. */
-const wishes = fc
+const options = fc
   .array(
     fc.record({ days: fc.integer({ min: 1, max: 30 }), hole: fc.boolean(), slices: fc.integer({ min: 1, max: 3 }) }),
     {
@@ -32,7 +32,7 @@ const wishes = fc
     },
   )
   .chain((periods) => {
-    const marks: PeriodWish['marks'][number][] = []
+    const marks: PeriodOptions['marks'][number][] = []
     let day = 0
     for (const [at, { days, hole, slices }] of periods.entries()) {
       for (let i = 0; i < slices; i++) {
@@ -45,7 +45,7 @@ const wishes = fc
       if (hole) day += 5
     }
     return fc.record({
-      wish: fc.nat(periods.length - 1).map((first): PeriodWish => ({ marks, first: `p${first}` })),
+      wish: fc.nat(periods.length - 1).map((first): PeriodOptions => ({ marks, first: `p${first}` })),
       days: fc.constant(day + 10),
     })
   })
@@ -89,7 +89,7 @@ describe('periods of a table', () => {
   test('cover it exactly once, however often the cutting was broken off', () => {
     fc.assert(
       fc.property(
-        wishes,
+        options,
         fc.integer({ min: 1, max: 9 }),
         fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 6 }),
         ({ wish, days }, rows, stops) => {
@@ -118,7 +118,7 @@ describe('periods of a table', () => {
 
   test('come in the order that was asked for: the first, older ones from the newest on, later ones, and what belongs to none', () => {
     fc.assert(
-      fc.property(wishes, ({ wish }) => {
+      fc.property(options, ({ wish }) => {
         const order = byPriority(wish).map(({ mark }) => mark.partition)
         const numbers = [...new Set(order)].map((name) => (name === null ? null : Number(name.slice(1))))
         const first = Number(wish.first.slice(1))
@@ -133,9 +133,9 @@ describe('periods of a table', () => {
   })
 
   test('are refused where chunks begin where no period does', () => {
-    const wish: PeriodWish = { marks: [{ after: bound(0)[0] ?? '', partition: 'p', label: null }], first: 'p' }
+    const request: PeriodOptions = { marks: [{ after: bound(0)[0] ?? '', partition: 'p', label: null }], first: 'p' }
     const odd: KeyRange = { by: 'key', after: [time(3), '7'], through: null }
-    expect(() => gapsOfPeriods(wish, coverOf([odd]).stretches)).toThrow('do not begin where the periods')
+    expect(() => gapsOfPeriods(request, coverOf([odd]).stretches)).toThrow('do not begin where the periods')
   })
 
   test.each([

@@ -126,11 +126,11 @@ async function compare(database: SqlDatabase, version: number, given: Condition,
 
 /** The second reading of the same statistics finds nothing to object to, however odd they are. */
 async function expectProved(database: SqlDatabase, covered: number): Promise<void> {
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const seen = await database.read((reader) =>
-    proveRanges(reader, 't', NEVER.abort, async (difference) => void told.push(difference)),
+    proveRanges(reader, 't', NEVER.abort, async (difference) => void reported.push(difference)),
   )
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
   expect(seen).toEqual({ covered, found: covered })
 }
 

@@ -14,7 +14,7 @@ const ROWS = 10
 const ERROR = { code: 'CONNECTION_LOST', message: 'the server is gone', retryable: true } as const
 
 /** Events of a run, numbered. */
-class Told {
+class Reported {
   readonly events: Event[] = []
 
   say(body: EventBody): void {
@@ -32,7 +32,7 @@ const spanOf = (chunk: number): { from: string[] | null; to: string[] | null } =
 
 /** A copy that does what copies do, and is steered by somebody restless. */
 function copyRun(steps: readonly Step[], earlier: number): readonly Event[] {
-  const run = new Told()
+  const run = new Reported()
   const say = (body: EventBody): void => run.say(body)
   say({ type: 'run.started', command: 'copy', tool: 'sluice' })
   const lines = TABLES.map((table) => told.planLine(table, CHUNKS * ROWS))

@@ -58,7 +58,7 @@ describe('numbers of slices', () => {
         const partitions = partitionsOf(spec, kind, periods)
         const first = periods[which]
         if (first === undefined) throw new Error('three periods')
-        const wish = periodMarks({
+        const options = periodMarks({
           twin: { table: { name: 't' }, partitions },
           kind,
           spec,
@@ -69,7 +69,7 @@ describe('numbers of slices', () => {
         const days = walked(spec, slices, first.from, first.to)
         const count = days.at(-1)?.[1] ?? 0
         const through = from + more
-        const choose = (): ReturnType<typeof chosenSlices> => chosenSlices(wish, { from, through })
+        const choose = (): ReturnType<typeof chosenSlices> => chosenSlices(options, { from, through })
         if (through > count) {
           expect(choose).toThrow(`has ${count} slices`)
           return

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { runOperation } from '../../src/app/run.ts'
-import type { AlertWish } from '../../src/model/run/alert.ts'
+import type { AlertOptions } from '../../src/model/run/alert.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { commandsOf, makeBookings } from '../support/archive-places.ts'
@@ -54,18 +54,18 @@ afterAll(() => {
   folder[Symbol.dispose]()
 })
 
-type Told = {
+type Reported = {
   readonly finished: RunFinished
   /** Each alert of the run, as the command was told it, and as the webhook was. */
   readonly command: readonly string[]
   readonly webhook: readonly string[]
 }
 
-async function tell(operation: Operation): Promise<Told> {
+async function report(operation: Operation): Promise<Reported> {
   const said = join(folder.path, `said-${turns++}`)
   const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_ABOUT" >> '${said}'`
-  const wish = 'alert' in operation ? operation.alert : undefined
-  const alert: AlertWish = { conditions: [{ cause: 'failed' }], ...wish, command }
+  const options = 'alert' in operation ? operation.alert : undefined
+  const alert: AlertOptions = { conditions: [{ cause: 'failed' }], ...options, command }
   const before = posted.length
   const finished = await runOperation({ ...operation, alert } as Operation, {
     interrupt: new Interrupter(),
@@ -85,8 +85,8 @@ async function tell(operation: Operation): Promise<Told> {
 }
 
 /** @param how `raised` or `cleared`; nobody is told anything where it is absent */
-async function expectTold(operation: Operation, as: string, how: { code?: string; state?: string }): Promise<void> {
-  const { finished, command, webhook: sent } = await tell(operation)
+async function expectReported(operation: Operation, as: string, how: { code?: string; state?: string }): Promise<void> {
+  const { finished, command, webhook: sent } = await report(operation)
   expect(finished.error?.code, `${as}: ${finished.error?.message ?? 'no error'}`).toBe(how.code)
   const lines = how.state === undefined ? [] : [expect.stringMatching(new RegExp(`^failed ${how.state} ${as}(?: |$)`))]
   expect(command, as).toEqual(lines)
@@ -107,12 +107,12 @@ type Course = {
 }
 
 /** Fails twice, is mended, and goes well twice. */
-async function course({ as, bad, code, mend, good = bad, next = good }: Course): Promise<void> {
-  await expectTold(bad, as, { code, state: 'raised' })
-  await expectTold(bad, as, { code })
-  await mend()
-  await expectTold(good, as, { state: 'cleared' })
-  await expectTold(next, as, {})
+async function course({ as, bad, code, mend: repair, good = bad, next = good }: Course): Promise<void> {
+  await expectReported(bad, as, { code, state: 'raised' })
+  await expectReported(bad, as, { code })
+  await repair()
+  await expectReported(good, as, { state: 'cleared' })
+  await expectReported(next, as, {})
 }
 
 test('rollback', async () => {
@@ -141,8 +141,8 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', "INSERT INTO t VALUES (1, 1), (2, 'abc')")
     expect((await perform(copyOf(source, target, 't'))).finished.error?.code).toBe('ROWS_ASIDE')
     const retry: Operation = { kind: 'retry-quarantine', to: target.url, table: 't' }
-    const mend = (): Promise<unknown> => source.sql("UPDATE t SET n = 5 WHERE typeof(n) = 'text'")
-    await course({ as: 'quarantine retry', bad: retry, code: 'ROWS_ASIDE', mend })
+    const repair = (): Promise<unknown> => source.sql("UPDATE t SET n = 5 WHERE typeof(n) = 'text'")
+    await course({ as: 'quarantine retry', bad: retry, code: 'ROWS_ASIDE', mend: repair })
   })
 
   test('partition in-place, and the way back', async () => {
@@ -165,10 +165,10 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
       budgetMs: 10_000,
       dryRun: false,
     }
-    let parked: AsyncDisposable | null = null
-    const mend = async (): Promise<unknown> => (parked = await parkTable(place))
-    await course({ as: 'partition decommission', bad: inactive, code: 'NO_SUCH_TABLE', mend })
-    await (parked as AsyncDisposable | null)?.[Symbol.asyncDispose]()
+    let oldTable: AsyncDisposable | null = null
+    const repair = async (): Promise<unknown> => (oldTable = await parkTable(place))
+    await course({ as: 'partition decommission', bad: inactive, code: 'NO_SUCH_TABLE', mend: repair })
+    await (oldTable as AsyncDisposable | null)?.[Symbol.asyncDispose]()
   })
 
   test('partition decommission --database', async () => {
@@ -195,16 +195,16 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     }
     const all = { 'archive hold': hold, 'archive release': release, 'archive adopt': adopt, 'archive erase': erase }
     for (const [as, operation] of Object.entries(all)) {
-      await expectTold(operation, as, { code: 'PARTITION_STATE', state: 'raised' })
-      await expectTold(operation, as, { code: 'PARTITION_STATE' })
+      await expectReported(operation, as, { code: 'PARTITION_STATE', state: 'raised' })
+      await expectReported(operation, as, { code: 'PARTITION_STATE' })
     }
     expect((await perform(commandsOf(bookings).run)).finished.error).toBeUndefined()
     await place.sql("UPDATE bookings SET note = 'Ada Lovelace' WHERE id = (SELECT max(id) FROM bookings)")
-    for (const [as, operation] of Object.entries(all)) await expectTold(operation, as, { state: 'cleared' })
-    for (const [as, operation] of Object.entries(all)) await expectTold(operation, as, {})
+    for (const [as, operation] of Object.entries(all)) await expectReported(operation, as, { state: 'cleared' })
+    for (const [as, operation] of Object.entries(all)) await expectReported(operation, as, {})
     // A condition may name a person: of one that cannot be read nobody is sent a word.
     const wrong: Operation = { ...erase, where: `${where} AND nope` }
-    await expectTold(wrong, 'archive erase', { code: 'BAD_PREDICATE', state: 'raised' })
+    await expectReported(wrong, 'archive erase', { code: 'BAD_PREDICATE', state: 'raised' })
     expect(posted).toHaveLength(9)
     expect(JSON.stringify(posted)).not.toContain('Ada')
   })
@@ -216,8 +216,8 @@ test.skipIf(!POSTGRES_OWN)(`sign-off and cutover of a stream${POSTGRES_MISSING}`
   const { place, stream } = stage
   const signed: Operation = { kind: 'sign-off', stream, from: place.url, to: place.url, tables: [] }
   const unsigned = cutoverOf(stage, { unsigned: false })
-  await expectTold(unsigned, 'cutover', { code: 'NOT_SIGNED', state: 'raised' })
-  await expectTold(unsigned, 'cutover', { code: 'NOT_SIGNED' })
+  await expectReported(unsigned, 'cutover', { code: 'NOT_SIGNED', state: 'raised' })
+  await expectReported(unsigned, 'cutover', { code: 'NOT_SIGNED' })
   const quantity = (to: string): Promise<unknown> => place.sql(`UPDATE "${TWIN}" SET qty = ${to} WHERE id = 1`)
   await quantity('qty + 1')
   await course({ as: 'sign-off', bad: signed, code: 'DIFFERENCES', mend: () => quantity('qty - 1') })
@@ -227,11 +227,11 @@ test.skipIf(!POSTGRES_OWN)(`sign-off and cutover of a stream${POSTGRES_MISSING}`
   await holder.run(`SELECT count(*) FROM "${PUBLIC}"`)
   book = join(folder.path, `state-${turns++}`)
   const late = cutoverOf(stage, { budgetMs: 200, triesForMs: 500 })
-  const first = await tell({ ...late, alert: { conditions: [{ cause: 'failed' }], exit: true } })
+  const first = await report({ ...late, alert: { conditions: [{ cause: 'failed' }], exit: true } })
   expect(first.finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'OUT_OF_TRIES' } })
   expect(first.webhook).toEqual([expect.stringMatching(/^failed raised cutover /)])
   expect(first.command).toEqual(first.webhook)
-  await expectTold(late, 'cutover', { code: 'OUT_OF_TRIES' })
+  await expectReported(late, 'cutover', { code: 'OUT_OF_TRIES' })
   await holder.close()
-  await expectTold(unsigned, 'cutover', { state: 'cleared' })
+  await expectReported(unsigned, 'cutover', { state: 'cleared' })
 })

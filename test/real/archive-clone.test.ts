@@ -201,10 +201,10 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   const commands = of(made, prod)
   expect(await ended(commands.run)).toBe('ok')
   const stage = await cloneOf(prod, 'look', folder)
-  const looked = of(made, stage)
+  const inspected = of(made, stage)
   const list = (from: string): Operation => ({ kind: 'archive-list', from, tables: [], count: false })
   const plan = (run: Operation): Operation => ({ ...run, dryRun: true }) as Operation
-  const told = async (operation: Operation): Promise<readonly unknown[]> => {
+  const reported = async (operation: Operation): Promise<readonly unknown[]> => {
     const { events, finished } = await perform(operation)
     const said = events.flatMap((event): unknown[] => {
       if (event.type === 'log') return [[event.level, event.message, event.hint ?? '']]
@@ -217,11 +217,11 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   const another = expect.stringContaining('is another database: its database was ')
   const warning = ['warn', expect.stringContaining('a run would refuse this archive: '), adoption]
   // Nobody has gone on with it yet: the bytes are those that this ledger has proved.
-  expect(await told(looked.verify)).toEqual([0, warning])
-  expect(await told(list(stage.url))).toEqual([0, warning, ['archived', another], ['archived', another]])
-  expect(await told(plan(looked.run))).toEqual([0, ['archive.columns', another], warning])
+  expect(await reported(inspected.verify)).toEqual([0, warning])
+  expect(await reported(list(stage.url))).toEqual([0, warning, ['archived', another], ['archived', another]])
+  expect(await reported(plan(inspected.run))).toEqual([0, ['archive.columns', another], warning])
   for (const operation of [commands.verify, list(prod.url), plan(commands.run)]) {
-    expect((await told(operation)).filter((one) => JSON.stringify(one).includes('refuse'))).toEqual([])
+    expect((await reported(operation)).filter((one) => JSON.stringify(one).includes('refuse'))).toEqual([])
   }
   // The original goes on: now the log has a head that the clone does not know.
   expect(await ended({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
@@ -232,7 +232,7 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
       /goes on from a head that this ledger does not know: what is read here is not the archive of this/,
     ),
   ]
-  expect((await told(looked.verify)).slice(0, 3)).toEqual([1, warning, foreign])
+  expect((await reported(inspected.verify)).slice(0, 3)).toEqual([1, warning, foreign])
   // As the original would find it, were it restored from its own backup: nothing but the head tells.
   await stage.sql(`UPDATE migration_archives SET origin = replace(origin, '"database"', '"unknown"')`)
   const head = expect.stringContaining('goes on from a head that this ledger does not know')
@@ -241,9 +241,9 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
     expect.stringContaining('a head that this ledger does not know'),
     expect.stringContaining('sluice archive adopt'),
   ]
-  expect((await told(looked.verify)).slice(0, 2)).toEqual([1, foreign])
-  expect(await told(list(stage.url))).toEqual([0, headWarning, ['archived', head], ['archived', head]])
-  expect(await told(plan(looked.run))).toEqual([0, ['archive.columns', head], headWarning])
+  expect((await reported(inspected.verify)).slice(0, 2)).toEqual([1, foreign])
+  expect(await reported(list(stage.url))).toEqual([0, headWarning, ['archived', head], ['archived', head]])
+  expect(await reported(plan(inspected.run))).toEqual([0, ['archive.columns', head], headWarning])
   expect(await outside(archive)).toEqual(before)
   rmSync(folder, { recursive: true, force: true })
 })
@@ -611,11 +611,14 @@ test('two ledgers that are alike to the byte: the log decides, and the loser tak
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place: prod, archive } = made
   expect(await ended({ ...of(made, prod).run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
-  const twin = await cloneOf(prod, 'twin', folder)
+  const reference = await cloneOf(prod, 'twin', folder)
   // Nothing that a database knows of itself tells them apart.
-  const { ino, birthtimeNs } = statSync(twin.url.slice('sqlite:///'.length), { bigint: true })
-  await twin.sql(`UPDATE migration_archives SET origin = '{"file":"${ino}","made":"${birthtimeNs}"}'`)
-  const both = await Promise.all([startArchiver(of(made, prod).run).ended, startArchiver(of(made, twin).run).ended])
+  const { ino, birthtimeNs } = statSync(reference.url.slice('sqlite:///'.length), { bigint: true })
+  await reference.sql(`UPDATE migration_archives SET origin = '{"file":"${ino}","made":"${birthtimeNs}"}'`)
+  const both = await Promise.all([
+    startArchiver(of(made, prod).run).ended,
+    startArchiver(of(made, reference).run).ended,
+  ])
   const codes = both.map(({ finished }) => finished?.error?.code ?? 'ok').toSorted()
   expect(codes).toEqual(['ARCHIVE_FOREIGN', 'ok'])
   expect((await outside(archive)).sum).toBe('120 2904.00')

@@ -81,12 +81,12 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const { place, archive, run, restore, query, verify, sweep } = await archived('dropped')
     const planned = await perform(expireOf(place, { dryRun: true }))
     expect(planned.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '600', files: '2' } })
-    const told = planned.events.filter((event) => event.type === 'archive.expiry')
-    expect(told).toMatchObject([
+    const reported = planned.events.filter((event) => event.type === 'archive.expiry')
+    expect(reported).toMatchObject([
       { partition: '2020-Q1', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
       { partition: '2020-Q2', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
     ])
-    for (const { until = '' } of told)
+    for (const { until = '' } of reported)
       expect(Math.abs(Date.parse(until) - Date.now() - 30 * DAY_MS)).toBeLessThan(60_000)
     expect(await statesOf(place)).toEqual(['DROPPED', 'DROPPED'])
     expect((await countedBy(query)).counted).toMatch(/^900 /)

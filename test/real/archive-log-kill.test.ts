@@ -17,7 +17,7 @@ const { stored, name, configuration } = publication('', [])
 const ENV = { ...process.env, PUBLICATION: JSON.stringify({ stored, name, configuration, tableId: TABLE_ID }) }
 const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
 
-type Told = { readonly partition: string; readonly file: string; readonly bytes: string; readonly fence: number }
+type Reported = { readonly partition: string; readonly file: string; readonly bytes: string; readonly fence: number }
 
 let lake: Folder
 let places = 0
@@ -25,19 +25,23 @@ const place = (): string => join(lake.path, `t${places++}`)
 beforeAll(() => void (lake = temporaryFolder()))
 afterAll(() => lake[Symbol.dispose]())
 
-async function made(folder: string, partitions: readonly string[]): Promise<readonly Told[]> {
-  const told: Told[] = []
+async function made(folder: string, partitions: readonly string[]): Promise<readonly Reported[]> {
+  const reported: Reported[] = []
   for (const partition of partitions) {
     const { name: file, bytes } = await dataFile(folder, partition, 'part-1-00000')
-    told.push({ partition, file, bytes: String(bytes), fence: 1 })
+    reported.push({ partition, file, bytes: String(bytes), fence: 1 })
   }
-  return told
+  return reported
 }
 
-function run(folder: string, told: readonly Told[], dieAt: number): { steps: number; outcomes: string[] } | 'killed' {
+function run(
+  folder: string,
+  reported: readonly Reported[],
+  dieAt: number,
+): { steps: number; outcomes: string[] } | 'killed' {
   const { signal, status, stdout, stderr } = spawnSync(
     process.execPath,
-    [CHILD, folder, JSON.stringify(told), String(dieAt)],
+    [CHILD, folder, JSON.stringify(reported), String(dieAt)],
     { env: ENV, encoding: 'utf8' },
   )
   if (signal === 'SIGKILL') return 'killed'
@@ -46,17 +50,17 @@ function run(folder: string, told: readonly Told[], dieAt: number): { steps: num
 }
 
 /** Every version can be read, there is no gap, and each of these partitions has its one file, named by one add. */
-async function expectOnce(folder: string, told: readonly Told[]): Promise<void> {
+async function expectOnce(folder: string, reported: readonly Reported[]): Promise<void> {
   const table = await DeltaTable.open(openLocalLog(folder), parquetRows, NEVER)
   const { commits } = await table.listing()
-  expect(commits.map(({ version }) => version)).toEqual(told.map((_, i) => i))
+  expect(commits.map(({ version }) => version)).toEqual(reported.map((_, i) => i))
   const named = commits.flatMap(({ name: file }) =>
     readFileSync(join(folder, '_delta_log', file), 'utf8')
       .split('\n')
       .flatMap((line) => /^\{"add":\{"path":"([^"]+)"/.exec(line)?.[1] ?? []),
   )
-  expect(named.toSorted()).toEqual(told.map(({ file }) => file).toSorted())
-  for (let version = 0; version < told.length; version++) {
+  expect(named.toSorted()).toEqual(reported.map(({ file }) => file).toSorted())
+  for (let version = 0; version < reported.length; version++) {
     const { files } = await (await table.snapshot({ version })).counts(NEVER)
     expect(files).toBe(version + 1)
   }
@@ -68,8 +72,8 @@ describe('kill -9', () => {
     expect(run(whole, await made(whole, ['a']), 0)).toEqual({ steps: 6, outcomes: ['published'] })
     for (const dieAt of ALL ? [1, 2, 3, 4, 5, 6] : [3, 4]) {
       const folder = place()
-      const told = await made(folder, ['a'])
-      expect(run(folder, told, dieAt)).toBe('killed')
+      const reported = await made(folder, ['a'])
+      expect(run(folder, reported, dieAt)).toBe('killed')
       // Up to the fourth step nobody sees a commit; from it on everybody sees all of it.
       const { table } = localTable(folder)
       expect((await table.state(NEVER))?.version ?? null, `killed at step ${dieAt}`).toBe(dieAt < 4 ? null : 0)
@@ -77,7 +81,7 @@ describe('kill -9', () => {
         tags: () => ({ 'sluice.sha256': 'x' }),
       })
       expect((await table.publish(what, NEVER)).outcome).toBe(dieAt < 4 ? 'published' : 'already')
-      await expectOnce(folder, told)
+      await expectOnce(folder, reported)
     }
   })
 
@@ -85,22 +89,22 @@ describe('kill -9', () => {
   const MOMENTS = ALL ? Array.from({ length: 13 }, (_, i) => i + 1) : [9]
   test.each(MOMENTS)('in the middle of a commit with a checkpoint, at step %i', async (dieAt) => {
     const folder = place()
-    const told = await made(
+    const reported = await made(
       folder,
       Array.from({ length: 11 }, (_, i) => `p${i}`),
     )
     const { table } = localTable(folder)
-    for (const { partition, file, bytes } of told.slice(0, 10)) {
+    for (const { partition, file, bytes } of reported.slice(0, 10)) {
       const found = await dataFile(folder, partition, 'part-1-00000')
       expect([found.name, String(found.bytes)]).toEqual([file, bytes])
       await table.publish(publication(partition, [found]), NEVER)
     }
-    const last = told.slice(10)
+    const last = reported.slice(10)
     expect(run(folder, last, dieAt)).toBe('killed')
     const again = run(folder, last, 0)
     if (again === 'killed') throw new Error('killed')
     expect(again.outcomes).toEqual([dieAt < 4 ? 'published' : 'already'])
-    await expectOnce(folder, told)
+    await expectOnce(folder, reported)
     const left: string[] = []
     const request = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
     for await (const { path } of strays({ ...request, now: Date.now() + 5_000, olderThanMs: 0 }, NEVER)) left.push(path)
@@ -112,12 +116,12 @@ describe('kill -9', () => {
 
   test('two programs at the same time: every partition once, versions without a gap', async () => {
     const folder = place()
-    const told = await made(
+    const reported = await made(
       folder,
       Array.from({ length: 20 }, (_, i) => `p${i}`),
     )
     const ends = await Promise.all(
-      [told, told.toReversed()].map(
+      [reported, reported.toReversed()].map(
         (order) =>
           new Promise<string>((done, fail) => {
             const child = spawn(process.execPath, [CHILD, folder, JSON.stringify(order), '0'], { env: ENV })
@@ -131,7 +135,7 @@ describe('kill -9', () => {
     const outcomes = ends.flatMap((said) => (JSON.parse(said) as { outcomes: string[] }).outcomes)
     expect(outcomes.filter((outcome) => outcome === 'published')).toHaveLength(20)
     expect(outcomes).toHaveLength(40)
-    await expectOnce(folder, told)
+    await expectOnce(folder, reported)
   })
 })
 

@@ -8,7 +8,7 @@ import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import type { HeadBook } from '../../src/archive/log/head.ts'
 import { partitionFolder } from '../../src/archive/log/data-path.ts'
 import type { Publication } from '../../src/archive/steps/log.ts'
-import type { ExaminedFile } from '../../src/model/archive/archived-file.ts'
+import type { InspectedFile } from '../../src/model/archive/archived-file.ts'
 import type { StoredColumn, StoredTable, StoredType } from '../../src/model/archive/stored-column.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { parquetRows } from '../../src/engine/run/registry.ts'
@@ -102,7 +102,7 @@ export async function dataFile(
   name: string,
   id = 2n ** 63n - 1n,
   stored: StoredTable = STORED,
-): Promise<ExaminedFile> {
+): Promise<InspectedFile> {
   const path = `${partitionFolder(stored.partitionColumn, partition)}/${name}.parquet`
   const file = join(folder, path)
   mkdirSync(dirname(file), { recursive: true })
@@ -130,7 +130,7 @@ export async function dataFile(
 
 export function publication(
   partition: string,
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
   fence = 1n,
   more: Partial<Publication> = {},
 ): Publication {

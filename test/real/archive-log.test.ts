@@ -146,8 +146,8 @@ describe('publishing', () => {
     // The attempt before it comes too late.
     const late = await refusalOf(table.publish(publication('a', old, 1n), NEVER))
     expect(late.code).toBe('ARCHIVE_CONFLICT')
-    const twin = await refusalOf(table.publish(publication('a', old, 2n), NEVER))
-    expect(twin.code).toBe('ARCHIVE_CONFLICT')
+    const reference = await refusalOf(table.publish(publication('a', old, 2n), NEVER))
+    expect(reference.code).toBe('ARCHIVE_CONFLICT')
     expect(logged(folder)).toHaveLength(3)
   })
 

@@ -52,7 +52,7 @@ export async function untouched(rows: readonly string[]): Promise<DuckDb> {
   return db
 }
 
-export async function twinRows(db: DuckDb, sql: string): Promise<RowValue[][]> {
+export async function referenceRows(db: DuckDb, sql: string): Promise<RowValue[][]> {
   // The driver itself drops U+FEFF where a text begins with it.
   const rows: SqlRow[] = []
   for await (const page of queryPages(db.connection, sql, { pageRows: 10_000, signal: SIGNAL }, 'twin'))

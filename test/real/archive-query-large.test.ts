@@ -5,7 +5,7 @@ import path from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { POSTGRES_AVAILABLE, startPostgres } from '../support/servers/postgresql.ts'
-import { ask, bookingRows, QUARTERS, QUESTIONS, twinRows, untouched } from './archive-query-kit.ts'
+import { ask, bookingRows, QUARTERS, QUESTIONS, referenceRows, untouched } from './archive-query-kit.ts'
 import { psql } from './copy-postgresql-kit.ts'
 import { perform } from './operation-kit.ts'
 
@@ -66,9 +66,9 @@ test.skipIf(!ALL || !POSTGRES_AVAILABLE)(
       } as const
       const { finished } = await perform(archive)
       expect(finished.totals).toMatchObject({ detached: '4' })
-      using twin = await untouched(rows)
+      using reference = await untouched(rows)
       for (const question of QUESTIONS) {
-        expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
+        expect((await ask(url, question)).rows, question).toEqual(await referenceRows(reference, question))
       }
       const { sources } = await ask(
         url,

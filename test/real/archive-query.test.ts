@@ -18,7 +18,7 @@ import {
   COLUMNS,
   QUARTERS,
   QUESTIONS,
-  twinRows,
+  referenceRows,
   untouched,
   SIGNAL,
 } from './archive-query-kit.ts'
@@ -33,21 +33,21 @@ import { psql, type Psql } from './copy-postgresql-kit.ts'
 const ALL = process.env['SLUICE_TEST_ALL'] === '1'
 const ROWS = bookingRows(1500)
 let folder: string
-let twin: DuckDb
+let reference: DuckDb
 
 beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-query-'))
-  twin = await untouched(ROWS)
+  reference = await untouched(ROWS)
 })
 
 afterAll(() => {
-  twin[Symbol.dispose]()
+  reference[Symbol.dispose]()
   fs.rmSync(folder, { recursive: true, force: true })
 })
 
 async function sameAnswers(url: string, questions = QUESTIONS): Promise<void> {
   for (const question of questions) {
-    expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
+    expect((await ask(url, question)).rows, question).toEqual(await referenceRows(reference, question))
   }
 }
 
@@ -118,7 +118,7 @@ describe('SQLite, a plain table', () => {
     const can = { ...real.can, conditions: 'single', snapshot: 'none' } as const
     const store = changedStore(real, 'can', can)
     for (const question of QUESTIONS.slice(0, 4)) {
-      expect(await rowsOf(store, question), question).toEqual(await twinRows(twin, question))
+      expect(await rowsOf(store, question), question).toEqual(await referenceRows(reference, question))
     }
   })
 
@@ -345,7 +345,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
 
   test('answers are the same, and only what is needed is fetched', async () => {
     for (const question of QUESTIONS.slice(0, ALL ? undefined : 3)) {
-      expect((await ask(url, question)).rows, question).toEqual(await twinRows(twin, question))
+      expect((await ask(url, question)).rows, question).toEqual(await referenceRows(reference, question))
     }
     server.reset()
     await ask(url, "SELECT sum(id) FROM bookings WHERE day >= '2024-04-10' AND day < '2024-05-01'")
@@ -384,7 +384,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
 
   test('answers stay the same while partitions go one by one, and at every moment', async () => {
     const count = 'SELECT count(*), count(DISTINCT id), sum(id) FROM bookings'
-    const expected = await twinRows(twin, count)
+    const expected = await referenceRows(reference, count)
     await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
     const work = { over: false }
     const seen = (async () => {
@@ -460,7 +460,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
       }
       const store = changedStore(real, 'source', source)
       const rows = await rowsOf(store, 'SELECT count(*), sum(id) FROM bookings')
-      expect(rows).toEqual(await twinRows(twin, 'SELECT count(*), sum(id) FROM bookings'))
+      expect(rows).toEqual(await referenceRows(reference, 'SELECT count(*), sum(id) FROM bookings'))
       expect(views).toBe(2)
       await by.run(`DROP TABLE "${label}"`)
     },

@@ -313,8 +313,8 @@ test('an archive of an older program: what it does not say is asked for, and it 
   expect((await perform(adopt(archived))).finished.error?.hint).toBe(
     'give --calendar and --by as archive run was given them',
   )
-  const wishes = { calendar: { unit: 'quarter' }, by: 'at', graceMs: 0 }
-  expect(await ended(adopt(archived, wishes))).toBe('ok')
+  const options = { calendar: { unit: 'quarter' }, by: 'at', graceMs: 0 }
+  expect(await ended(adopt(archived, options))).toBe('ok')
   const after = await ledgerOf(place)
   expect(after.tables).toEqual(before.tables)
   expect(after.partitions).toEqual(

@@ -22,7 +22,7 @@ const said = ({ events }: Ran): string =>
       event.type === 'log' ? [event.message] : event.type === 'archive.planned' ? [event.note ?? ''] : [],
     )
     .join('\n')
-const rowsTold = ({ events }: Ran): readonly (string | undefined)[] =>
+const rowsReported = ({ events }: Ran): readonly (string | undefined)[] =>
   events.flatMap((event) => (event.type === 'archive.state' ? [event.rows] : []))
 
 describe.each(PLACES)('%s, %s', (system, form) => {
@@ -82,7 +82,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const again = await perform(restore)
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { restored: '0' } })
     expect(said(again)).toContain('it was restored before: nothing was left to do, and nothing was compared')
-    expect(rowsTold(again)).toEqual([])
+    expect(rowsReported(again)).toEqual([])
   })
 
   test.skipIf(why !== '').each(['changed', 'missing'])(

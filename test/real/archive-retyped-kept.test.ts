@@ -90,14 +90,16 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       if ((await missing(system)) !== '') context.skip()
       const { place, table, archive, restore } = await visits(system)
       const without = (column: string): Operation => ({ ...restore, without: [column] })
-      const told = async (operation: Operation): Promise<string> => {
+      const reported = async (operation: Operation): Promise<string> => {
         const { error } = (await perform(operation)).finished
         return `${error?.message}; ${error?.hint}`
       }
       expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
       await retype(place, table, 'n')
       await place.sql(`DELETE FROM ${table} WHERE id = 2`)
-      expect(await told(without('n'))).toMatch(/n has to have a value, and has no default; give the column a default/)
+      expect(await reported(without('n'))).toMatch(
+        /n has to have a value, and has no default; give the column a default/,
+      )
       expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
     },
   )

@@ -104,14 +104,14 @@ test('a hold whose archive cannot be written is in force, says so, and the next 
   expect(await ended({ ...run, partitions: ['2020-Q1'], detach: false } as Operation)).toBe('ok')
   const log = join(archive, '_delta_log')
   // Nobody, not even root, may put a file into it.
-  const parked = `${log}-away`
-  renameSync(log, parked)
+  const oldTable = `${log}-away`
+  renameSync(log, oldTable)
   writeFileSync(log, 'no folder')
   const { finished } = await perform(hold(place, '2020-Q1', 'audit'))
   expect(finished.exitCode).not.toBe(0)
   expect(finished.error?.message).toMatch(/is held, and so says the ledger of this database, but not the archive/)
   rmSync(log)
-  renameSync(parked, log)
+  renameSync(oldTable, log)
   expect(holdsOf(archived)).toEqual([])
   expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   expect(holdsOf(archived)).toEqual([['sluice.hold.2020-Q1', 'audit']])

@@ -163,7 +163,7 @@ it('is refused what periods have', { timeout: 120_000 }, async () => {
     [['plan', '--table', ORDERS, '--to', to], /^2 .*--by-value COLUMN/s],
     [['plan', '--table', 'keyless', '--to', to, '--by-value', 'region'], /^\d .*has no key/s],
   ]
-  for (const [words, told] of refused) expect(await sluice('archive', ...words), words.join(' ')).toMatch(told)
+  for (const [words, reported] of refused) expect(await sluice('archive', ...words), words.join(' ')).toMatch(reported)
   expect(await sluice('archive', 'run', ...orderly, '--partition', 'eu', '--grace', '0s')).toMatch(/^0 .*eu/s)
   const known: typeof refused = [
     [['plan', '--table', ORDERS, '--calendar', 'month'], /^5 .*has another cut: values of region.*leave --calendar/s],
@@ -178,7 +178,7 @@ it('is refused what periods have', { timeout: 120_000 }, async () => {
     ],
     [['hold', '--table', ORDERS, '--partition', 'asia', '--reason', 'x'], /^\d .*has no partition asia/s],
   ]
-  for (const [words, told] of known) expect(await sluice('archive', ...words), words.join(' ')).toMatch(told)
+  for (const [words, notified] of known) expect(await sluice('archive', ...words), words.join(' ')).toMatch(notified)
   expect(await sluice('restore', '--table', ORDERS, '--partition', 'asia')).toMatch(/asia of orders is not archived/)
   const visits = ['--table', 'visits', '--to', join(folder.path, randomBytes(4).toString('hex'))]
   expect(await sluice('archive', 'run', ...visits, '--by', 'at', '--older-than', '4q')).toMatch(/^0 /)

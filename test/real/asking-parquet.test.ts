@@ -117,8 +117,8 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
         `INSERT INTO t VALUES (1, '2024-01-01', '2024-01-01 00:00:00', '2024-01-01 00:00:00+00', '2024-01-01'), (2, 'infinity', '-infinity', 'infinity', '${system === 'duckdb' ? '0044-03-15 (BC)' : '0044-03-15 BC'}')`,
       )
       const path = join(folder.path, 'b.parquet')
-      const told = await saved(place, 'SELECT * FROM t', path)
-      expect(told).toMatchObject({ rows: 2, asText: ['day', 'moment', 'zoned', 'early'] })
+      const reported = await saved(place, 'SELECT * FROM t', path)
+      expect(reported).toMatchObject({ rows: 2, asText: ['day', 'moment', 'zoned', 'early'] })
       const { types, rows } = await readBack(path)
       expect(types).toMatchObject({
         id: 'INTEGER',
@@ -155,8 +155,8 @@ it.skipIf(MISSING.mysql !== '')('MariaDB', { timeout: 60_000 }, async () => {
        (2, -9223372036854775808, 0, -1, -0.0000000001, 0, '1000-01-01', '1000-01-01 00:00:00', '1970-01-02 00:00:00', '00:00:00', '00:00:01', -1, '', '2024-01-01')`,
   )
   const path = join(folder.path, 'm.parquet')
-  const told = await saved(place, 'SELECT * FROM t', path)
-  expect(told).toMatchObject({ rows: 2, asText: ['long_clock', 'zero'] })
+  const reported = await saved(place, 'SELECT * FROM t', path)
+  expect(reported).toMatchObject({ rows: 2, asText: ['long_clock', 'zero'] })
   const { types, rows } = await readBack(path)
   expect(types).toEqual({
     id: 'INTEGER',

@@ -65,9 +65,9 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
     using folder = temporaryFolder()
     const place = await made(system, folder.path)
     const all = 'SELECT id, name, amount, big FROM kept ORDER BY id;'
-    const { answer, told } = await asked(question(place, all))
+    const { answer, told: reported } = await asked(question(place, all))
     await using _ = answer
-    expect(told).toMatchObject({ state: 'done', whole: true, rows: 4, columns: ['id', 'name', 'amount', 'big'] })
+    expect(reported).toMatchObject({ state: 'done', whole: true, rows: 4, columns: ['id', 'name', 'amount', 'big'] })
     const texts = (await answer.window(0, 10)).map((row) => row.map((cell) => (cell === null ? null : cell.text)))
     expect(texts[0]?.slice(0, 2)).toEqual(['1', ''])
     expect(texts[0]?.[3]).toBe('9007199254740993')
@@ -87,7 +87,7 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
     await plan.answer[Symbol.asyncDispose]()
     expect(await place.rows('SELECT count(*) FROM kept')).toEqual([['4']])
     const relations = await relationsOf({ kind: 'database', url: place.url }, new AbortController().signal)
-    expect(relations.find(({ name }) => name === 'kept')?.columns.map(({ name }) => name)).toEqual(told.columns)
+    expect(relations.find(({ name }) => name === 'kept')?.columns.map(({ name }) => name)).toEqual(reported.columns)
   })
 
   it.skipIf(absent !== '')('end where they run when they are cancelled, and say so', async () => {
@@ -123,10 +123,12 @@ it('fails over a database that holds no catalog without a word about one', async
   using folder = temporaryFolder()
   const place = await made('sqlite', folder.path)
   for (const sql of ['SELECT nothing FROM kept', 'DELETE FROM kept', 'SELECT 1; SELECT 2']) {
-    const { answer, told } = await asked(question(place, sql))
+    const { answer, told: reported } = await asked(question(place, sql))
     await answer[Symbol.asyncDispose]()
-    expect(told.error?.code).toBe('BAD_QUERY')
-    expect(`${told.error?.message} ${told.error?.reason} ${told.error?.hint}`).not.toMatch(/import|docs|the catalog/)
+    expect(reported.error?.code).toBe('BAD_QUERY')
+    expect(`${reported.error?.message} ${reported.error?.reason} ${reported.error?.hint}`).not.toMatch(
+      /import|docs|the catalog/,
+    )
   }
 })
 

@@ -206,9 +206,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
           message: expect.stringMatching(/^the source's origin\.w has changed since .* chunk /),
         },
       })
-      const told = second.events.filter((one) => one.type === 'look.difference')
-      expect(told.map(({ side }) => side)).toEqual(told.map(() => 'source'))
-      const more = told.reduce((sum, { source, sourceBefore }) => sum + BigInt(source) - BigInt(sourceBefore), 0n)
+      const reported = second.events.filter((one) => one.type === 'look.difference')
+      expect(reported.map(({ side }) => side)).toEqual(reported.map(() => 'source'))
+      const more = reported.reduce((sum, { source, sourceBefore }) => sum + BigInt(source) - BigInt(sourceBefore), 0n)
       expect(more).toBe(2n)
       const again = await perform({ ...copy, again: true })
       expect(again.finished).toMatchObject({ exitCode: 0, totals: { read: '14', mended: '3', extra: '0' } })
@@ -238,10 +238,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
         deleteExtra: false,
       } as const
       // However the ring is split: three ranges of the comparison lie over two chunks.
-      const mended = await perform({ ...fix, overwriteNewer: true, ring: { splits: 3 } })
-      expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: String(lost.length) } })
+      const repaired = await perform({ ...fix, overwriteNewer: true, ring: { splits: 3 } })
+      expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: String(lost.length) } })
       expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { looked: '2' } })
-      const undone = await perform({ kind: 'diff-undo', runId: mended.events[0]?.runId ?? '', to, tables: [] })
+      const undone = await perform({ kind: 'diff-undo', runId: repaired.events[0]?.runId ?? '', to, tables: [] })
       expect(undone.finished).toMatchObject({ exitCode: 0, totals: { undone: String(lost.length) } })
       expect((await perform(copy)).finished.exitCode).toBe(0)
     },
@@ -256,8 +256,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
       "UPDATE u SET v = 'x' WHERE a = 20",
       "INSERT INTO u VALUES (99, 'extra')",
     )
-    const looked = await perform(copy)
-    expect(looked.finished).toMatchObject({
+    const inspected = await perform(copy)
+    expect(inspected.finished).toMatchObject({
       exitCode: 1,
       error: {
         code: 'COUNTS_DIFFER',

@@ -38,20 +38,20 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
   const rowsOf = async (query: string): Promise<readonly (readonly unknown[])[]> =>
     (await link.client.execute(query)).rows.map((row) => row.values() as unknown[])
 
-  const diff = async (table: string, wish: Partial<DiffOperation> = {}) => {
+  const diff = async (table: string, options: Partial<DiffOperation> = {}) => {
     const { events, finished, notes } = await perform({
       kind: 'diff',
       from: cluster.url('origin'),
       to: cluster.url('target'),
       tables: [`origin.${table}`],
-      ...(wish.to === undefined ? { toSchema: 'target' } : {}),
+      ...(options.to === undefined ? { toSchema: 'target' } : {}),
       rename: {},
       workers: 4,
       limit: 1000,
       fix: false,
       deleteExtra: false,
       ring: { splits: 8 },
-      ...wish,
+      ...options,
     })
     return {
       finished,
@@ -101,9 +101,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         `UPDATE target.t USING TIMESTAMP ${OLD + 1000n} SET v = 'newer' WHERE a = 6 AND b = 1`,
         `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} SET tags = {'y', 'z'} WHERE a = 7 AND b = 1`,
       )
-      const looked = await diff('t')
-      expect(looked.finished.exitCode).toBe(1)
-      expect(kinds(looked.found)).toEqual([
+      const inspected = await diff('t')
+      expect(inspected.finished.exitCode).toBe(1)
+      expect(kinds(inspected.found)).toEqual([
         '1/1 missing',
         '2/2 missing',
         '3/1 different',
@@ -112,17 +112,23 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         '6/1 different',
         '7/1 different',
       ])
-      expect(looked.found.find(({ key }) => key[0] === '6')?.newer).toEqual(['v'])
-      expect(looked.found.find(({ key }) => key[0] === '4')?.columns).toEqual([
+      expect(inspected.found.find(({ key }) => key[0] === '6')?.newer).toEqual(['v'])
+      expect(inspected.found.find(({ key }) => key[0] === '4')?.columns).toEqual([
         { column: 'v', source: null, target: 'v4' },
       ])
-      expect(looked.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', newer: '1', fixed: '0' })
-      expect(looked.finished.error?.hint).toContain('--overwrite-newer too what the target wrote later')
-      expect(new Set(looked.ranges.map(({ status }) => status))).toEqual(new Set(['PASS', 'DIFF']))
+      expect(inspected.finished.totals).toMatchObject({
+        missing: '2',
+        different: '4',
+        extra: '1',
+        newer: '1',
+        fixed: '0',
+      })
+      expect(inspected.finished.error?.hint).toContain('--overwrite-newer too what the target wrote later')
+      expect(new Set(inspected.ranges.map(({ status }) => status))).toEqual(new Set(['PASS', 'DIFF']))
 
-      const mended = await diff('t', { fix: true })
-      expect(mended.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', fixed: '5' })
-      expect(kinds(mended.found)).toEqual([
+      const repaired = await diff('t', { fix: true })
+      expect(repaired.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', fixed: '5' })
+      expect(kinds(repaired.found)).toEqual([
         '1/1 missing fixed',
         '2/2 missing fixed',
         '3/1 different fixed',
@@ -131,8 +137,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         '6/1 different',
         '7/1 different fixed',
       ])
-      expect(mended.ranges.some(({ status }) => status === 'DIFF_CORRECTED')).toBe(true)
-      expect(mended.finished.error?.hint).toMatch(/--overwrite-newer/)
+      expect(repaired.ranges.some(({ status }) => status === 'DIFF_CORRECTED')).toBe(true)
+      expect(repaired.finished.error?.hint).toMatch(/--overwrite-newer/)
       const [changed] = await rowsOf(
         'SELECT v, writetime(v), ttl(v), w, writetime(w) FROM target.t WHERE a = 3 AND b = 1',
       )
@@ -156,7 +162,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
 
       const { finished: undone } = await perform({
         kind: 'diff-undo',
-        runId: mended.events[0]?.runId ?? '',
+        runId: repaired.events[0]?.runId ?? '',
         to: cluster.url('target'),
         tables: [],
       })
@@ -252,11 +258,11 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         `INSERT INTO target.q (a, b, v) VALUES (3, 'x', 'gone')`,
         `INSERT INTO target.q (a, b, v) VALUES (4, 'x', 'extra')`,
       )
-      const wish = { from: source.url, to: cluster.url('target'), tables: ['q'], toSchema: 'target', limit: 10 }
-      const base = { kind: 'diff', rename: {}, workers: 2, ...wish } as const
-      const mended = await perform({ ...base, fix: true, deleteExtra: true })
-      expect(mended.finished.error).toBeUndefined()
-      expect(mended.finished.totals).toMatchObject({ missing: '1', different: '2', extra: '1', fixed: '4' })
+      const options = { from: source.url, to: cluster.url('target'), tables: ['q'], toSchema: 'target', limit: 10 }
+      const base = { kind: 'diff', rename: {}, workers: 2, ...options } as const
+      const repaired = await perform({ ...base, fix: true, deleteExtra: true })
+      expect(repaired.finished.error).toBeUndefined()
+      expect(repaired.finished.totals).toMatchObject({ missing: '1', different: '2', extra: '1', fixed: '4' })
       const rows = await rowsOf('SELECT a, b, v FROM target.q')
       expect(rows.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))).toEqual([
         [1n, 'x', 'one'],
@@ -303,15 +309,15 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
           `UPDATE ${name} SET v = 'other' WHERE a = 4`,
           `INSERT INTO ${name} (a, b, v) VALUES (99, 'k', 'extra')`,
         )
-        const looked = await diff('p', { to, ...there })
-        expect(kinds(looked.found)).toEqual(['3/k missing', '4/k different', '99/k extra'])
+        const inspected = await diff('p', { to, ...there })
+        expect(kinds(inspected.found)).toEqual(['3/k missing', '4/k different', '99/k extra'])
         // The whole target is read for it, which is not to look like a standstill.
-        const last = looked.events.findLast((event) => event.type === 'diff.progress')
+        const last = inspected.events.findLast((event) => event.type === 'diff.progress')
         expect(last).toMatchObject({ step: 'looking for extra rows', looked: '30', left: '0', estimated: false })
-        expect(looked.ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(28)
-        const mended = await diff('p', { to, ...there, fix: true, deleteExtra: true })
-        expect(mended.finished.error).toBeUndefined()
-        expect(kinds(mended.found)).toEqual(['3/k missing fixed', '4/k different fixed', '99/k extra fixed'])
+        expect(inspected.ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(28)
+        const repaired = await diff('p', { to, ...there, fix: true, deleteExtra: true })
+        expect(repaired.finished.error).toBeUndefined()
+        expect(kinds(repaired.found)).toEqual(['3/k missing fixed', '4/k different fixed', '99/k extra fixed'])
         expect((await diff('p', { to, ...there })).finished.exitCode).toBe(0)
         rmSync(folder, { recursive: true, force: true })
       },

@@ -96,9 +96,9 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       const difference = found.events.find((event) => event.type === 'difference')
       expect(difference).toMatchObject({ key: ['1'], difference: 'different', newer: ['l', 'm'] })
       expect(JSON.stringify(difference)).toContain('never expires')
-      const mended = await diff('own', { fix: true, overwriteNewer: true })
-      expect(mended.finished.exitCode, failures(mended)).toBe(0)
-      expect(mended.finished.totals).toMatchObject({ different: '1', fixed: '1' })
+      const repaired = await diff('own', { fix: true, overwriteNewer: true })
+      expect(repaired.finished.exitCode, failures(repaired)).toBe(0)
+      expect(repaired.finished.totals).toMatchObject({ different: '1', fixed: '1' })
       expect(await five.rows('SELECT l, m FROM t5.own WHERE id = 1')).toEqual(
         await five.rows('SELECT l, m FROM s5.own WHERE id = 1'),
       )
@@ -127,8 +127,8 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
         expect(JSON.stringify(ran.events.find((event) => event.type === type))).toMatch(
           /"names":\["l","m","s","ud"\],"means":"[^"]*older version.*sluice diff --fix --overwrite-newer/,
         )
-      const mended = await diff('own', { fix: true, overwriteNewer: true })
-      expect(mended.finished.exitCode, failures(mended)).toBe(0)
+      const repaired = await diff('own', { fix: true, overwriteNewer: true })
+      expect(repaired.finished.exitCode, failures(repaired)).toBe(0)
       expect((await timesOf('t5', 1))['m']).toEqual([[2001n], [60000]])
       const anew = await copy('own', { onExisting: 'upsert' })
       expect(JSON.stringify(anew.events)).not.toContain('older version')
@@ -156,17 +156,17 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
 
     test('with their row have the value of the source after one run', async () => {
       await five.cql("UPDATE s5.cnt SET a = a + 7 WHERE k = 'other'", "DELETE FROM t5.cnt WHERE k = 'r'")
-      const mended = await diff('cnt', { fix: true, fixCounters: true })
-      expect(mended.finished.exitCode, failures(mended)).toBe(0)
+      const repaired = await diff('cnt', { fix: true, fixCounters: true })
+      expect(repaired.finished.exitCode, failures(repaired)).toBe(0)
       expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'r'")).toEqual([[1000n, 2000n]])
       expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'other'")).toEqual([[7n, null]])
     })
 
     test('alone never count again, which is said of the row', async () => {
       await five.cql("DELETE a FROM t5.cnt WHERE k = 'r'", "UPDATE s5.cnt SET b = b + 5 WHERE k = 'r'")
-      const mended = await diff('cnt', { fix: true, fixCounters: true })
-      expect(mended.finished.exitCode).toBe(1)
-      expect(JSON.stringify(mended.events)).toMatch(/row \(r\) cannot be mended: .*a counter .* was deleted/)
+      const repaired = await diff('cnt', { fix: true, fixCounters: true })
+      expect(repaired.finished.exitCode).toBe(1)
+      expect(JSON.stringify(repaired.events)).toMatch(/row \(r\) cannot be mended: .*a counter .* was deleted/)
       expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'r'")).toEqual([[null, 2005n]])
     })
   })
@@ -281,8 +281,8 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
         ]),
       ],
     ])
-    const examined = await perform({ kind: 'doctor', catalog: five.url('s5') })
-    expect(JSON.stringify(examined.events)).toContain('s5: SimpleStrategy, replication_factor 1')
+    const inspected = await perform({ kind: 'doctor', catalog: five.url('s5') })
+    expect(JSON.stringify(inspected.events)).toContain('s5: SimpleStrategy, replication_factor 1')
   })
 })
 

@@ -60,8 +60,8 @@ test.for(Object.entries(SHAPES))('as %s', { timeout: 180_000 }, async ([, shape]
       expect(await target.rows(`SELECT ${list} FROM ${table} ORDER BY 1`)).toEqual(
         [1, 2, 3].map((at) => [`${at}`, `${at}`, `v${at}`]),
       )
-      const mended = await perform({ kind: 'diff', from: other.url, to: target.url, tables: [table], rename: {}, limit: 9, fix: true, deleteExtra: true, workers: 2 }) // prettier-ignore
-      expect(mended.finished.totals, name).toMatchObject({ rows: '3', targetRows: '3', fixed: '0' })
+      const repaired = await perform({ kind: 'diff', from: other.url, to: target.url, tables: [table], rename: {}, limit: 9, fix: true, deleteExtra: true, workers: 2 }) // prettier-ignore
+      expect(repaired.finished.totals, name).toMatchObject({ rows: '3', targetRows: '3', fixed: '0' })
     }
   } finally {
     await other[Symbol.asyncDispose]()

@@ -74,17 +74,17 @@ async function step(fence = 1): Promise<Closing & { status(): Promise<unknown> }
   }
 }
 
-type Wishes = Partial<RemoveRequest> & { readonly fence?: number }
+type Options = Partial<RemoveRequest> & { readonly fence?: number }
 
-async function requestOf(table: TableSpec, { fence, ...more }: Wishes = {}): Promise<RemoveRequest> {
+async function requestOf(table: TableSpec, { fence, ...more }: Options = {}): Promise<RemoveRequest> {
   const request = { table, columns: columnsOf(table), range: { by: 'all' } as const, where: springOf(table), ...more }
   await using view = await store.source(SIGNAL)
   const proof = await view.digest({ ...request, ordered: false }, SIGNAL)
   return { expect: proof, closing: await step(fence), signal: SIGNAL, ...request }
 }
 
-async function remove(table: TableSpec, wishes: Wishes = {}, between?: () => Promise<unknown>): Promise<StepEnd> {
-  const request = await requestOf(table, wishes)
+async function remove(table: TableSpec, options: Options = {}, between?: () => Promise<unknown>): Promise<StepEnd> {
+  const request = await requestOf(table, options)
   await between?.()
   return await store.target().remove!(request)
 }
@@ -210,12 +210,12 @@ describe('what is written to Cassandra meanwhile', () => {
     const all = await idsOf('later')
     const [one = 0] = await idsOf('later', inSpring)
     const request = await requestOf(table)
-    let looks = 0
+    let inspections = 0
     const end = await meddled(request, async (cql) => {
-      if (!/^SELECT .*"note"/.test(cql) || ++looks !== 2) return
+      if (!/^SELECT .*"note"/.test(cql) || ++inspections !== 2) return
       await keyspace.cql(`UPDATE later SET note = 'newer' WHERE p = ${one % 50} AND c = ${one}`)
     })
-    expect([end, looks]).toEqual(['differs', 2])
+    expect([end, inspections]).toEqual(['differs', 2])
     expect(await idsOf('later')).toEqual(all)
   })
 })

@@ -9,7 +9,7 @@ import { runOperation } from '../../src/app/run.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { eventSchema } from '../cli/event-schema.ts'
-import { fakeSurroundings } from '../cli/surroundings.ts'
+import { fakeContext } from '../cli/surroundings.ts'
 import { makePlace, perform } from '../support/copy-systems.ts'
 import { copyBetween } from './cassandra-target-kit.ts'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
@@ -31,11 +31,11 @@ const engine: EnginePort = {
 
 /** A command as it is typed in a shell, in the current folder. */
 async function sluice(...words: readonly string[]): Promise<Came> {
-  const surroundings = { ...fakeSurroundings({ engine }), clock: systemClock }
-  const code = await main(words, surroundings)
-  const lines = surroundings.out().trimEnd().split('\n')
+  const context = { ...fakeContext({ engine }), clock: systemClock }
+  const code = await main(words, context)
+  const lines = context.out().trimEnd().split('\n')
   const events = words.includes('--json') ? lines.map((line) => eventSchema.parse(JSON.parse(line))) : []
-  return { code, err: surroundings.err(), events }
+  return { code, err: context.err(), events }
 }
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(
@@ -115,13 +115,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       await target.cql('CREATE TABLE notes (tenant bigint, note text, body text, PRIMARY KEY (tenant, note))')
       writeFileSync(SETTINGS, '# from before there were settings for speed\nLOG_LEVEL: INFO\nPASSWORD: geheim99\n')
       const words = ['copy', '--from', sqlite.url, '--to', target.url, '--table', 'notes', '--settings', SETTINGS]
-      const { code, events: told } = await sluice(...words, '--json')
+      const { code, events: reported } = await sluice(...words, '--json')
       expect(code).toBe(1)
       expect((await target.rows('SELECT note FROM notes')).length).toBe(300)
-      const aside = told.filter((event) => event.type === 'row.aside')
+      const aside = reported.filter((event) => event.type === 'row.aside')
       expect(aside.length).toBeGreaterThan(0)
       expect(aside[0]).toMatchObject({ table: expect.stringContaining('notes') as string, error: { retryable: false } })
-      const summary = told.find((event) => event.type === 'copy.summary')
+      const summary = reported.find((event) => event.type === 'copy.summary')
       expect(summary?.tables[0]).toMatchObject({
         status: 'failed',
         written: '300',
@@ -129,13 +129,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         error: { code: 'ROWS_ASIDE' },
       })
       expect(
-        told.some(
+        reported.some(
           (event) => event.type === 'log' && event.level === 'warn' && /LOG_LEVEL, PASSWORD/.test(event.message),
         ),
       ).toBe(true)
       expect(log()).toMatch(/ERROR .*notes row failed: tenant 3, note long x+.*\(not recoverable\)/)
       expect(log()).not.toContain('geheim99')
-      expect(told.at(-1)).toMatchObject({ type: 'run.finished', exitCode: 1 })
+      expect(reported.at(-1)).toMatchObject({ type: 'run.finished', exitCode: 1 })
     }, 120_000)
 
     test('what can be had at ONE only is told, listed, and checked again when more can be had', async () => {
@@ -151,12 +151,12 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       writeFileSync(SETTINGS, DEFAULTS)
       const ends = ['--from', source.url, '--to', target.url]
       const copy = ['copy', ...ends, '--to-schema', short.name, '--tables', 'events,other', '--settings', SETTINGS]
-      const { code, events: told } = await sluice(...copy, '--json')
+      const { code, events: reported } = await sluice(...copy, '--json')
       expect(code).toBe(0)
       expect(await contents(short)).toEqual(await contents(source))
-      const weak = told.flatMap((event) => (event.type === 'rows.fallback' ? event.keys : []))
+      const weak = reported.flatMap((event) => (event.type === 'rows.fallback' ? event.keys : []))
       expect(new Set(weak.map((key) => JSON.stringify(key))).size).toBe(rows + 3)
-      const summary = told.find((event) => event.type === 'copy.summary')
+      const summary = reported.find((event) => event.type === 'copy.summary')
       expect(summary?.tables.map(({ written, fallback }) => [written, fallback])).toEqual([
         [String(rows), String(rows)],
         ['3', '3'],
@@ -221,10 +221,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const plan = await sluice(...words, '--dry-run')
       expect(plan.code).toBe(0)
       expect(existsSync(path.join(folder, 'migrator.log'))).toBe(false)
-      const { code, events: told } = await sluice(...words, '--json')
+      const { code, events: reported } = await sluice(...words, '--json')
       expect(code).toBe(0)
       expect(
-        told.some((event) => event.type === 'log' && /^preset \w+, for the largest table/.test(event.message)),
+        reported.some((event) => event.type === 'log' && /^preset \w+, for the largest table/.test(event.message)),
       ).toBe(true)
       expect((await contents(target)).length).toBe(rows)
     }, 120_000)

@@ -94,8 +94,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
     { timeout: 120_000 },
     async () => {
       await setUp('03_ttl_writetime')
-      const wish = { timesOf: ['tw_col2', 'w_col3'], livesOf: ['t_col1', 'tw_col2'] }
-      expect(await migrate('smoke_ttl_writetime', { cassandra: wish })).toMatchObject({ read: '8', written: '8' })
+      const options = { timesOf: ['tw_col2', 'w_col3'], livesOf: ['t_col1', 'tw_col2'] }
+      expect(await migrate('smoke_ttl_writetime', { cassandra: options })).toMatchObject({ read: '8', written: '8' })
       const [select = ''] = statementsOf('03_ttl_writetime/expected.cql')
       // What its later steps change is not there yet; of lives only the first digit can be said, as it is some seconds later.
       const rows = (await run(select)).map((row) =>

@@ -28,11 +28,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-type Wishes = Partial<Omit<CopyOperation, 'kind'>>
+type Options = Partial<Omit<CopyOperation, 'kind'>>
 
 /** What a copy of one table came to. */
-function copy(table: string, to: Place, wishes: Wishes = {}): Promise<Ran> {
-  return perform(copyOf({ ...to, url: keyspace.url }, to, table, wishes))
+function copy(table: string, to: Place, options: Options = {}): Promise<Ran> {
+  return perform(copyOf({ ...to, url: keyspace.url }, to, table, options))
 }
 
 /** Rows, many at a time. */

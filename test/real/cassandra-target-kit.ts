@@ -34,8 +34,10 @@ export function started({ events }: Ran): number {
 
 /** Why a run did not end well, in all of its words. */
 export function failures({ events, finished }: Ran): string {
-  const told = events.filter(({ type }) => type === 'chunk.failed' || type === 'table.finished' || type === 'row.aside')
-  return JSON.stringify([finished.error, ...told], null, 1)
+  const reported = events.filter(
+    ({ type }) => type === 'chunk.failed' || type === 'table.finished' || type === 'row.aside',
+  )
+  return JSON.stringify([finished.error, ...reported], null, 1)
 }
 
 /** Codes of what tables ended with. */

@@ -40,7 +40,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     await cluster?.stop()
   })
 
-  const look = async (table: string, wish: { splits?: number; sample?: number; seed?: string } = {}) => {
+  const look = async (table: string, options: { splits?: number; sample?: number; seed?: string } = {}) => {
     const { events, finished } = await perform({
       kind: 'tokens',
       from: cluster.url('Ring'),
@@ -48,7 +48,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
       splits: 16,
       sample: 64,
       seed: 'a',
-      ...wish,
+      ...options,
     })
     expect(finished.error).toBeUndefined()
     return {
@@ -112,10 +112,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
   })
 
   it('refuses tables that lie on no ring', async () => {
-    const wish = { splits: 16, sample: 16, seed: 'a' }
-    const { finished } = await perform({ kind: 'tokens', from: 'sqlite:///:none:', tables: ['x'], ...wish })
+    const options = { splits: 16, sample: 16, seed: 'a' }
+    const { finished } = await perform({ kind: 'tokens', from: 'sqlite:///:none:', tables: ['x'], ...options })
     expect(finished.exitCode).not.toBe(0)
-    const gone = await perform({ kind: 'tokens', from: cluster.url('Ring'), tables: ['gone'], ...wish })
+    const gone = await perform({ kind: 'tokens', from: cluster.url('Ring'), tables: ['gone'], ...options })
     expect(gone.finished.error?.code).toBe('NO_SUCH_TABLE')
   })
 

@@ -251,11 +251,11 @@ ORDER BY token_min;`)
       const after = await store.ranges('customer', run?.runId ?? 0n)
       const ended = (await store.runs('customer')).find(({ runId }) => runId === first?.runId)
       expect(ended?.ended).toBeGreaterThanOrEqual(ended?.started ?? 0)
-      const told = before.filter(({ status }) => status === 'PASS')
+      const reported = before.filter(({ status }) => status === 'PASS')
       expect(ended).toMatchObject({
         status: 'ENDED',
         info: expect.stringMatching(
-          `^Read: ([0-9]+); Write: \\1; .*Passed: ${told.length}; Partitions Failed: 0$`,
+          `^Read: ([0-9]+); Write: \\1; .*Passed: ${reported.length}; Partitions Failed: 0$`,
         ) as string,
       })
       // Together the ranges that passed are the ring, each token once.

@@ -33,8 +33,8 @@ export async function command(
       if (stopAt(event)) interrupter.requestStop()
     },
   })
-  const told = events.flatMap((event) => lineOf(event) ?? [])
-  return { finished, events, lines: told.map((line) => line.replaceAll(home, '…')) }
+  const reported = events.flatMap((event) => lineOf(event) ?? [])
+  return { finished, events, lines: reported.map((line) => line.replaceAll(home, '…')) }
 }
 
 function lineOf(event: EventBody): string | null {

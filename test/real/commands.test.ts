@@ -239,9 +239,9 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
   }
   const synced = async (name: string) => (await say({ ...syncOf(url), tables: [name] } as Operation)).finished
   const forgotten = async (name: string): Promise<string> => {
-    const { lines: told, finished } = await say(rollbackOf(name, { confirm: name, forget: true }))
+    const { lines: reported, finished } = await say(rollbackOf(name, { confirm: name, forget: true }))
     expect(finished).toMatchObject({ status: 'ok', exitCode: 0 })
-    return told.join('\n')
+    return reported.join('\n')
   }
 
   beforeAll(async () => {
@@ -279,8 +279,8 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
   test('does not keep sync --all from ending well once its folder is gone', async () => {
     const table = await imported('gone')
     rmSync(table, { recursive: true })
-    const { lines: told, events } = await say(syncOf(url))
-    expect(told.at(-1)).toContain('TABLES_FAILED')
+    const { lines: reported, events } = await say(syncOf(url))
+    expect(reported.at(-1)).toContain('TABLES_FAILED')
     const error = events.find((event) => event.type === 'table.finished' && event.table === 'gone')
     expect(error).toMatchObject({
       status: 'failed',

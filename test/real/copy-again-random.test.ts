@@ -81,8 +81,11 @@ describe.each(PAIRS)('$from to $to', ({ from, to, k, seeds }) => {
       expect(again.finished.error, where).toBeUndefined()
       expect(again.finished.exitCode, where).toBe(0)
       expect(await rowsOf(target), where).toEqual(await rowsOf(source))
-      const twin = await perform({ ...copy, kind: 'diff', limit: 10, fix: false, deleteExtra: false })
-      expect(twin.finished, where).toMatchObject({ exitCode: 0, totals: { missing: '0', extra: '0', different: '0' } })
+      const reference = await perform({ ...copy, kind: 'diff', limit: 10, fix: false, deleteExtra: false })
+      expect(reference.finished, where).toMatchObject({
+        exitCode: 0,
+        totals: { missing: '0', extra: '0', different: '0' },
+      })
       if (seed % 2 === 0) continue
       // Taken back, and done once more: rows that new chunks have brought stay, because they are none of its repairs.
       const undone = await perform({

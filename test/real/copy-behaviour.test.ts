@@ -213,7 +213,7 @@ test('a paused copy takes no chunk, and workers come and go while it runs', asyn
     target.rows('SELECT COUNT(*) FROM migration_checkpoints').catch(() => 'no ledger yet')
   await expect.poll(begun, { timeout: 20_000 }).toEqual([['3']])
   const taken = "SELECT COUNT(*) FROM migration_checkpoints WHERE status <> 'pending'"
-  for (let looks = 0; looks < 10; looks++) {
+  for (let inspections = 0; inspections < 10; inspections++) {
     await new Promise((wake) => setTimeout(wake, 40))
     expect(await target.rows(taken)).toEqual([['0']])
   }
@@ -324,23 +324,23 @@ test('a diff names every key that differs, mends them, and takes the mending bac
     "INSERT INTO t VALUES (1000, 'new', 1)",
   )
   const before = await all(target)
-  const wishes = { ...copy(), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
-  const found = await perform(wishes)
+  const options = { ...copy(), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
+  const found = await perform(options)
   expect(found.finished).toMatchObject({ exitCode: 1, totals: { missing: '1', extra: '1', different: '1' } })
   expect(of(found.events, 'difference').map(({ key, difference }) => [key[0], difference])).toEqual([
     ['7', 'different'],
     ['8', 'missing'],
     ['1000', 'extra'],
   ])
-  const kept = await perform({ ...wishes, fix: true })
+  const kept = await perform({ ...options, fix: true })
   expect(kept.finished).toMatchObject({ exitCode: 1, totals: { fixed: '2', extra: '1' } })
-  const mended = await perform({ ...wishes, fix: true, deleteExtra: true })
-  expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  const repaired = await perform({ ...options, fix: true, deleteExtra: true })
+  expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
   expect(await all(target)).toEqual(await all(source))
-  const runId = (run: typeof mended): string => run.events[0]?.runId ?? ''
-  const undo = (run: typeof mended): Promise<typeof mended> =>
+  const runId = (run: typeof repaired): string => run.events[0]?.runId ?? ''
+  const undo = (run: typeof repaired): Promise<typeof repaired> =>
     perform({ kind: 'diff-undo', runId: runId(run), to: target.url, tables: [] })
-  expect((await undo(mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '1' } })
+  expect((await undo(repaired)).finished).toMatchObject({ exitCode: 0, totals: { undone: '1' } })
   expect((await undo(kept)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
   expect(await all(target)).toEqual(before)
   // What stands undone is not undone again.

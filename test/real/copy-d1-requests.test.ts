@@ -189,17 +189,17 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     expect(closed).toMatchObject({ ...message, retryable: true })
     expect(closed.where).toContain('ECONNREFUSED')
     // Whoever watches hears at once what is waited for.
-    const told: string[] = []
+    const reported: string[] = []
     const refused = `http://127.0.0.1:${await closedPort()}`
     await openD1Copy(database.url, {
       environment: { CLOUDFLARE_API_TOKEN: 'secret-token', CLOUDFLARE_API_BASE_URL: refused },
       rule: { repeatMs: 300 },
       budget: freeBudget(),
-      ...tellingRetries(({ message: text }) => void told.push(text), systemClock),
+      ...tellingRetries(({ message: text }) => void reported.push(text), systemClock),
     }).catch(() => undefined)
-    expect(told).toHaveLength(1)
-    expect(told[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows, for 1 s at most: d1:\/\//)
-    expect(told[0]).not.toContain('secret-token')
+    expect(reported).toHaveLength(1)
+    expect(reported[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows, for 1 s at most: d1:\/\//)
+    expect(reported[0]).not.toContain('secret-token')
   })
 
   test('a right that is missing shows later', async () => {

@@ -58,12 +58,12 @@ function closing(owner = 'me'): Closing {
   }
 }
 
-async function chunkOf(store: CopyStore, wishes: Partial<ChunkRequest> = {}): Promise<ChunkWriter> {
+async function chunkOf(store: CopyStore, options: Partial<ChunkRequest> = {}): Promise<ChunkWriter> {
   const table = await onlyTable(store, 't')
   const { columns } = readAll(table)
   return store
     .target()
-    .open({ table, columns, range: EVERY_KEY, onExisting: 'refuse', careful: false, signal: NEVER, ...wishes })
+    .open({ table, columns, range: EVERY_KEY, onExisting: 'refuse', careful: false, signal: NEVER, ...options })
 }
 
 async function rowsIn(store: CopyStore): Promise<Row[]> {

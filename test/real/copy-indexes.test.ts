@@ -190,9 +190,9 @@ describe('between two PostgreSQL', () => {
       expect(await to.rows(`SELECT object_name FROM migration_objects WHERE status = 'failed'`)).toEqual([['partial']])
       await to.sql('DELETE FROM rides WHERE id < 0')
       // They were there before the copy: the count of the target is another one now, which only the owner knows to be right.
-      const mended = await perform({ ...own, acceptDifference: ['rides'] })
-      expect(mended.finished.exitCode).toBe(0)
-      expect(of(mended.events, 'index.done').map(({ name }) => name)).toEqual(['partial'])
+      const repaired = await perform({ ...own, acceptDifference: ['rides'] })
+      expect(repaired.finished.exitCode).toBe(0)
+      expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['partial'])
       await expectOnce(own)
     },
   )
@@ -206,18 +206,18 @@ describe('between two PostgreSQL', () => {
     const failed = await perform({ ...copy, noLook: true })
 
     expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
-    const [told] = of(failed.events, 'index.failed')
-    expect(told).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
-    expect(told?.error.message).toBe('120 rows of public.rides point to no row of public.parents')
+    const [reported] = of(failed.events, 'index.failed')
+    expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
+    expect(reported?.error.message).toBe('120 rows of public.rides point to no row of public.parents')
     expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
     await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
     // As a program leaves it that is killed between the two steps.
     await to.sql(
       `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
     )
-    const mended = await perform(copy)
-    expect(mended.finished.exitCode).toBe(0)
-    expect(of(mended.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
+    const repaired = await perform(copy)
+    expect(repaired.finished.exitCode).toBe(0)
+    expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
     expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
     await expectOnce(copy)
 

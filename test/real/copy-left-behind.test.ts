@@ -514,10 +514,10 @@ describe('rows of children of a table of PostgreSQL', () => {
       await other.query('BEGIN; LOCK TABLE c03 IN ACCESS EXCLUSIVE MODE')
       await using store = await openPostgresCopy(asReader(from, 0), { lockWaitMs: 200 })
       const left = (await store.beside?.().left({ ...scope, children: true }, signal)) ?? []
-      const told = left.flatMap(({ kind, names, means }) =>
+      const reported = left.flatMap(({ kind, names, means }) =>
         kind === 'child' ? [[names[0], means.replace(/ stays? in the source.*/, '')]] : [],
       )
-      expect(told).toEqual([
+      expect(reported).toEqual([
         ['public.c01', '2 rows'],
         ['public.c02', 'rows that this role cannot count'],
         ['public.c03', 'rows that could not be counted'],

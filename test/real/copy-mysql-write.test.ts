@@ -572,7 +572,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     const found = await table(
       'id INT PRIMARY KEY, t LONGTEXT, v VARCHAR(30), y LONGBLOB, d DOUBLE, b BIGINT, de DECIMAL(20,5), dt DATETIME(6)',
     )
-    const twin = await table(
+    const reference = await table(
       'id INT PRIMARY KEY, t LONGTEXT, v VARCHAR(30), y LONGBLOB, d DOUBLE, b BIGINT, de DECIMAL(20,5), dt DATETIME(6)',
     )
     const session = await openCopySession(mysqlConfig(server.url('sluice_target')), 'write')
@@ -592,7 +592,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
           const given = rows.map((cells, i): Row => [String(i), ...cells])
           for (const [spec, put] of [
             [found, loadRows],
-            [twin, insertRows],
+            [reference, insertRows],
           ] as const) {
             // prettier-ignore
             const columns = columnsOf(spec)
@@ -609,7 +609,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
           }
           const written = await contents(found)
           expect(written.map(plain)).toEqual(given.map(plain))
-          expect((await contents(twin)).map(plain)).toEqual(given.map(plain))
+          expect((await contents(reference)).map(plain)).toEqual(given.map(plain))
         }),
         { numRuns: 20 },
       )

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
-import { copyOf, makePlace, missing, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type RunOptions } from '../support/copy-systems.ts'
 
 const why = await missing('postgresql')
 let folder = ''
@@ -27,8 +27,8 @@ async function found(place: Place): Promise<string> {
 }
 
 /** How an operation ends, and the tables of the target that its plan names. */
-async function ends(operation: Operation, wishes: RunWishes = {}): Promise<string> {
-  const { finished, events } = await perform(operation, wishes)
+async function ends(operation: Operation, options: RunOptions = {}): Promise<string> {
+  const { finished, events } = await perform(operation, options)
   const plan = events.findLast((event) => event.type === 'plan.ready')
   const named = (plan?.copies ?? []).map(({ to }) => to)
   const error = finished.error === undefined ? '' : ` ${finished.error.code} ${finished.error.message}`

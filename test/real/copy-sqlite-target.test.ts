@@ -58,12 +58,12 @@ function closing(owner = 'me'): Closing {
   }
 }
 
-async function chunkOf(store: CopyStore, wishes: Partial<ChunkRequest> = {}, name = 't'): Promise<ChunkWriter> {
+async function chunkOf(store: CopyStore, options: Partial<ChunkRequest> = {}, name = 't'): Promise<ChunkWriter> {
   const table = await onlyTable(store, name)
   const { columns } = readAll(table)
   return store
     .target()
-    .open({ table, columns, range: EVERY_KEY, onExisting: 'refuse', careful: false, signal: NEVER, ...wishes })
+    .open({ table, columns, range: EVERY_KEY, onExisting: 'refuse', careful: false, signal: NEVER, ...options })
 }
 
 function sumOf(rows: readonly Row[]) {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Wish } from '../../src/engine/run/operation.ts'
+import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
@@ -33,11 +33,15 @@ const of = <T extends EventBody['type']>(events: readonly Event[], type: T): rea
   events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
 
 /** Runs the copy of three tables; `told` may wish something after each event. */
-function steered(told: (event: Event, wish: (wish: Wish) => void) => void): Promise<Ran> {
-  let wish: (wish: Wish) => void = () => undefined
-  const control = { paused: false, lanes: null, onWish: (listener: (wish: Wish) => void) => void (wish = listener) }
+function steered(reported: (event: Event, options: (request: SteeringRequest) => void) => void): Promise<Ran> {
+  let wish: (request: SteeringRequest) => void = () => undefined
+  const control = {
+    paused: false,
+    lanes: null,
+    onWish: (listener: (request: SteeringRequest) => void) => void (wish = listener),
+  }
   const copy = copyOf(source, target, 'a', { tables: ['a', 'b', 'c'], chunkRows: 100, workers: 1 })
-  return perform(copy, { control, onEvent: (event) => told(event, (what) => wish(what)) })
+  return perform(copy, { control, onEvent: (event) => reported(event, (what) => wish(what)) })
 }
 
 const again = (): Promise<Ran> =>
@@ -48,8 +52,8 @@ const statuses = ({ events }: Ran): unknown =>
   Object.fromEntries(of(events, 'table.finished').map(({ table, status }) => [table, status]))
 
 test('a table that is left out is not called done, and the next run goes on with it', async () => {
-  const first = await steered((event, wish) => {
-    if (event.type === 'chunk.done' && event.table === 'a') wish({ act: 'skip', table: 'a' })
+  const first = await steered((event, options) => {
+    if (event.type === 'chunk.done' && event.table === 'a') options({ act: 'skip', table: 'a' })
   })
   expect(first.finished).toMatchObject({
     status: 'stopped',
@@ -67,11 +71,11 @@ test('a table that is left out is not called done, and the next run goes on with
 
 test('nothing of a paused table begins until it goes on, and the run waits for it', async () => {
   const order: string[] = []
-  const { finished, events } = await steered((event, wish) => {
-    if (event.type === 'plan.ready') setTimeout(() => wish({ act: 'pause', table: 'a' }))
+  const { finished, events } = await steered((event, options) => {
+    if (event.type === 'plan.ready') setTimeout(() => options({ act: 'pause', table: 'a' }))
     if (event.type !== 'chunk.done') return
     order.push(event.table)
-    if (order.length === 6) wish({ act: 'resume', table: 'a' })
+    if (order.length === 6) options({ act: 'resume', table: 'a' })
   })
   expect(finished.exitCode).toBe(0)
   expect(of(events, 'table.steered').map(({ table, act }) => `${act} ${table}`)).toEqual(['pause a', 'resume a'])
@@ -82,15 +86,15 @@ test('nothing of a paused table begins until it goes on, and the run waits for i
 
 test('a chunk that is left out, or held back, is given back and undone; the others go on', async () => {
   let held = false
-  const first = await steered((event, wish) => {
+  const first = await steered((event, options) => {
     if (event.type === 'chunk.started' && event.table === 'b' && event.chunk === '2')
-      wish({ act: 'skip', table: 'b', chunk: '2' })
+      options({ act: 'skip', table: 'b', chunk: '2' })
     if (event.type === 'chunk.started' && event.table === 'c' && !held) {
       held = true
-      wish({ act: 'pause', table: 'c', chunk: '1' })
+      options({ act: 'pause', table: 'c', chunk: '1' })
     }
     if (event.type === 'chunk.done' && event.table === 'c' && event.chunk === '3')
-      wish({ act: 'resume', table: 'c', chunk: '1' })
+      options({ act: 'resume', table: 'c', chunk: '1' })
   })
   expect(of(first.events, 'chunk.released')).toMatchObject([
     { table: 'b', chunk: '2', reason: 'asked' },
@@ -113,14 +117,14 @@ test('a chunk that is left out, or held back, is given back and undone; the othe
 
 test('what failed is tried again while the run goes on, and what counts is how it ends then', async () => {
   await target.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT)', "INSERT INTO a VALUES (150, 'in the way')")
-  let mended: Promise<unknown> | null = null
-  const first = await steered((event, wish) => {
+  let repaired: Promise<unknown> | null = null
+  const first = await steered((event, options) => {
     // The table has been told of as failed by then; others are still being copied.
-    if (event.type === 'chunk.started' && event.table === 'b' && mended === null) {
-      wish({ act: 'pause', table: 'c' })
-      mended = target.sql('DELETE FROM a WHERE id = 150').then(() => {
-        wish({ act: 'retry', table: 'a' })
-        wish({ act: 'resume', table: 'c' })
+    if (event.type === 'chunk.started' && event.table === 'b' && repaired === null) {
+      options({ act: 'pause', table: 'c' })
+      repaired = target.sql('DELETE FROM a WHERE id = 150').then(() => {
+        options({ act: 'retry', table: 'a' })
+        options({ act: 'resume', table: 'c' })
       })
     }
   })
@@ -133,10 +137,10 @@ test('what failed is tried again while the run goes on, and what counts is how i
 })
 
 test('what cannot be heeded is told, and changes nothing', async () => {
-  const { finished, events } = await steered((event, wish) => {
+  const { finished, events } = await steered((event, options) => {
     if (event.type !== 'chunk.done' || event.chunk !== '1') return
-    wish({ act: 'skip', table: 'nowhere' })
-    wish({ act: 'retry', table: 'a', chunk: '1' })
+    options({ act: 'skip', table: 'nowhere' })
+    options({ act: 'retry', table: 'a', chunk: '1' })
   })
   expect(finished.exitCode).toBe(0)
   expect(of(events, 'log').map(({ message }) => message)).toEqual(
@@ -161,15 +165,15 @@ test.for([
       ? `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i, 'row ' || i FROM n`
       : `SELECT i, 'row ' || i FROM generate_series(1, ${count}) i`
   await from.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)', `INSERT INTO t ${made}`)
-  let wish: (wish: Wish) => void = () => undefined
-  let wished = false
+  let options: (request: SteeringRequest) => void = () => undefined
+  let asked = false
   const copy = copyOf(from, to, 't', { chunkRows: count / 3, batchRows: 500 })
   const first = await perform(copy, {
-    control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+    control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
     onEvent: (event) => {
-      if (wished || event.type !== 'chunk.progress' || event.chunk !== '2' || event.step !== 'writing') return
-      wished = true
-      wish({ act: 'skip', table: event.table, chunk: '2' })
+      if (asked || event.type !== 'chunk.progress' || event.chunk !== '2' || event.step !== 'writing') return
+      asked = true
+      options({ act: 'skip', table: event.table, chunk: '2' })
     },
   })
   expect(first.finished.exitCode).toBe(75)

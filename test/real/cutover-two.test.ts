@@ -57,15 +57,15 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       await more(writer, 30)
       const changed = await writer.stop()
       expect(await observer.stop()).toBeGreaterThan(0)
-      const [told] = of(events, 'cutover.switched')
-      expect(told).toMatchObject({ table: `public.${TABLE}`, revert })
-      waits.push(`${told?.pauseMs} ms of the switch, ${Math.round(writer.longestMs())} ms of a writer`)
-      expect(told?.pauseMs).toBeLessThan(10_000)
+      const [reported] = of(events, 'cutover.switched')
+      expect(reported).toMatchObject({ table: `public.${TABLE}`, revert })
+      waits.push(`${reported?.pauseMs} ms of the switch, ${Math.round(writer.longestMs())} ms of a writer`)
+      expect(reported?.pauseMs).toBeLessThan(10_000)
       const steps = of(events, 'cutover.step').map(({ step }) => step)
       for (const step of ['closing', 'closed', 'proved', 'opened', 'announced', 'cleaned up'])
         expect(steps).toContain(step)
       // The closed side follows, and is equal.
-      const stream = told?.stream ?? ''
+      const stream = reported?.stream ?? ''
       const caught = await perform({
         kind: 'follow',
         stream,

@@ -63,7 +63,11 @@ export async function parkTable(
 /** Rows of the ledger, as a switch and its reverse stream leave them. */
 export async function noteSwitch(
   place: Place,
-  { schema, public: named, parked }: { readonly schema: string; readonly public: string; readonly parked: string },
+  {
+    schema,
+    public: named,
+    parked: oldTable,
+  }: { readonly schema: string; readonly public: string; readonly parked: string },
   { switchedAgoMs = 8 * DAY, ended = true }: { switchedAgoMs?: number; ended?: boolean } = {},
 ): Promise<Pick<Parked, 'endStream' | typeof Symbol.asyncDispose>> {
   const store = await openPostgresCopy(place.url)
@@ -73,7 +77,7 @@ export async function noteSwitch(
   await streams.prepare()
   await streams.begin(
     { id: STREAM, source: place.url, sourceIdentity: store.identity, wishes: '{}' },
-    [{ key: { schema, name: parked }, source: `${schema}.${named}` }],
+    [{ key: { schema, name: oldTable }, source: `${schema}.${named}` }],
     'test',
   )
   await streams.note(STREAM, 'active')
@@ -85,7 +89,7 @@ export async function noteSwitch(
     {
       sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, tries, begun_ms, switched_ms)
             VALUES ('s1', '76', ?, 1, 1, 'done', ?, ?, ?, 1, ?, ?)`,
-      parameters: [STREAM, `${schema}.${named}`, `${schema}.twin`, `${schema}.${parked}`, at, at],
+      parameters: [STREAM, `${schema}.${named}`, `${schema}.twin`, `${schema}.${oldTable}`, at, at],
     },
   ])
   return {

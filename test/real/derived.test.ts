@@ -156,8 +156,8 @@ describe('constants and maps', () => {
     )
     const target = await makePlace('sqlite', folder)
     await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)')
-    const refused = async (wishes: Partial<Parameters<typeof copyOf>[3]>) =>
-      (await perform(copyOf(source, target, 't', wishes))).finished.error?.code
+    const refused = async (options: Partial<Parameters<typeof copyOf>[3]>) =>
+      (await perform(copyOf(source, target, 't', options))).finished.error?.code
     expect(await refused({ constants: { id: '1' } })).toBe('BAD_FLAG')
     expect(await refused({ explodeMap: { column: 'gone', key: 'k', value: 'v' } })).toBe('BAD_FLAG')
     expect(await refused({ explodeMap: { column: 'n', key: 'k', value: 'v' } })).toBe('UNSUPPORTED_TYPE')

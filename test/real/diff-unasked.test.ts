@@ -57,8 +57,8 @@ it('stays a difference at the second look, beside those that are gone', async ()
   const { signal } = new AbortController()
   await using views = new Views(from, signal)
   const again = <T>(body: () => Promise<T>): Promise<T> => body()
-  const wish = copyOf(source, target, 't', { onExisting: 'append', dryRun: true })
-  const [planned] = (await planCopy(wish, from, to, { views, again, signal })).tables
+  const options = copyOf(source, target, 't', { onExisting: 'append', dryRun: true })
+  const [planned] = (await planCopy(options, from, to, { views, again, signal })).tables
   const plan = planned?.plan ?? null
   if (plan === null) throw new Error('no plan')
   const found: Difference[] = []
@@ -78,21 +78,21 @@ it('stays a difference at the second look, beside those that are gone', async ()
     'd different',
   ])
   await target.sql("INSERT INTO t VALUES ('c', '3')")
-  const looks = {
+  const inspections = {
     from: { source: (how: AbortSignal) => from.source(how) },
     to: { source: async (how: AbortSignal) => refusing(await to.source(how), 'b') },
     sides: { plan, signal },
     times: {},
   }
-  const looked = await lookAgain(found, looks, false)
-  expect(looked).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
-  expect(looked.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
+  const inspected = await lookAgain(found, inspections, false)
+  expect(inspected).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
+  expect(inspected.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
     ['b', 'missing', 'it cannot be asked for in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
   // A row that its side has, and does not find by its key, is no row that has gone.
   const from1 = { source: async (how: AbortSignal) => refusing(await from.source(how), 'b', 'empty') }
-  const lost = await lookAgain(found, { ...looks, from: from1, to }, false)
+  const lost = await lookAgain(found, { ...inspections, from: from1, to }, false)
   expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
   expect(lost.differ.find(({ key }) => key[0] === 'b')).toMatchObject({
     kind: 'missing',
@@ -100,8 +100,12 @@ it('stays a difference at the second look, beside those that are gone', async ()
   })
   // Here it has: no other key is the largest up to it.
   const extra: Difference = { key: ['bb'], kind: 'extra', columns: [] }
-  expect(await lookAgain([extra], { ...looks, to }, false)).toMatchObject({ differ: [], gone: 1, targetRows: -1n })
-  const [rows, targetRows] = [counted.rows + looked.rows, counted.targetRows + looked.targetRows]
+  expect(await lookAgain([extra], { ...inspections, to }, false)).toMatchObject({
+    differ: [],
+    gone: 1,
+    targetRows: -1n,
+  })
+  const [rows, targetRows] = [counted.rows + inspected.rows, counted.targetRows + inspected.targetRows]
   expect([rows, targetRows]).toEqual([4n, 3n])
   // Were the row lost here, its table would not be called equal all the same.
   expect(unexplained('t', { rows, targetRows, missing: 1n, extra: 0n })).toBeNull()

@@ -36,9 +36,9 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (syste
       "INSERT INTO t (a, b, price) VALUES (50, 'extra', 3)",
     )
     const before = await now()
-    const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
-    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
-    const undone = await undoOf(target, mended)
+    const repaired = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
+    expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+    const undone = await undoOf(target, repaired)
     expect(undone.finished).toMatchObject({ exitCode: 0, totals: { undone: '3' } })
     expect(await now()).toEqual(before)
 
@@ -75,11 +75,11 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', 
     const copy = copyOf(source, target, 't')
     expect((await perform(copy)).finished.exitCode).toBe(0)
     await source.sql(`DELETE FROM t WHERE ${first} IN (11, 30)`, `UPDATE t SET v = 'new' WHERE ${first} = 12`)
-    const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
-    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+    const repaired = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
+    expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
     const held = (place: Place): Promise<unknown> => place.rows(`SELECT ${first}, ${second}, v FROM t ORDER BY 1`)
     expect(await held(target)).toEqual(await held(source))
-    expect((await undoOf(target, mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '3' } })
+    expect((await undoOf(target, repaired)).finished).toMatchObject({ exitCode: 0, totals: { undone: '3' } })
     expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['50']])
   })
 })
@@ -94,15 +94,15 @@ test('what cannot be known is refused before anything is touched', async () => {
   expect(nothing.finished.error?.message).toContain('no ledger')
   await perform(copy)
   await target.sql('UPDATE t SET n = 5')
-  const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })
-  const elsewhere = await perform({ kind: 'diff-undo', runId: runIdOf(mended), to: target.url, tables: ['u'] })
+  const repaired = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })
+  const elsewhere = await perform({ kind: 'diff-undo', runId: runIdOf(repaired), to: target.url, tables: ['u'] })
   expect(elsewhere.finished.error?.code).toBe('NO_SUCH_TABLE')
   await target.sql('ALTER TABLE t RENAME COLUMN n TO m')
-  expect((await undoOf(target, mended)).finished.error?.message).toBe(
+  expect((await undoOf(target, repaired)).finished.error?.message).toBe(
     't has no column n any more, which its repaired rows had',
   )
   await target.sql('ALTER TABLE t RENAME COLUMN m TO n', 'DROP TABLE migration_repair_plans')
-  expect((await undoOf(target, mended)).finished).toMatchObject({
+  expect((await undoOf(target, repaired)).finished).toMatchObject({
     exitCode: 5,
     error: { code: 'PLAN_CHANGED', message: 'the ledger does not say how the rows of t were written down' },
   })

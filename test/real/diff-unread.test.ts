@@ -39,10 +39,10 @@ it('is named, and everything else is compared and mended', async () => {
   expect(finished.totals).toMatchObject({ rows: '40000', missing: '1', different: '1', extra: '0', errors: '1' })
   expect(finished.exitCode).toBe(1)
   expect(events.some((event) => event.type === 'log' && /cannot be read/.test(event.message))).toBe(true)
-  const mended = await diff(true)
-  expect(mended.finished.totals).toMatchObject({ fixed: '2', errors: '1', extra: '0' })
+  const repaired = await diff(true)
+  expect(repaired.finished.totals).toMatchObject({ fixed: '2', errors: '1', extra: '0' })
   // Nobody knows that it differs, and no flag of diff would mend it.
-  expect(mended.finished.error).toMatchObject({
+  expect(repaired.finished.error).toMatchObject({
     message: 'one row could not be compared',
     hint: 'the log says which rows those are, and why',
   })

@@ -415,20 +415,20 @@ describe.skipIf(!MARIADB_AVAILABLE)(
 describe('verdicts', () => {
   test('of an encrypted connection', () => {
     const words = { full: 'sslmode=verify-full', ca: 'sslrootcert' }
-    const wishes = (mode: 'disable' | 'require' | 'verify-ca' | 'verify-full', isLocal = false) => ({
+    const options = (mode: 'disable' | 'require' | 'verify-ca' | 'verify-full', isLocal = false) => ({
       tls: tlsPlan({ mode, host: 'db.example', isLocal }),
       isLocal,
       poolSize: 4,
       hasStatementTimeout: false,
     })
-    expect(tlsVerdict(null, wishes('disable'), words)).toMatchObject({ status: 'warn', found: 'not encrypted' })
-    expect(tlsVerdict(null, wishes('disable', true), words).status).toBe('ok')
-    expect(tlsVerdict('TLSv1.3', wishes('require'), words)).toMatchObject({ status: 'warn' })
-    expect(tlsVerdict('TLSv1.3', wishes('require'), words).hint).toContain('sslmode=verify-full')
-    expect(tlsVerdict('TLSv1.3', wishes('verify-ca'), words).found).toContain('host name not')
-    expect(tlsVerdict('TLSv1.3', wishes('verify-full'), words).found).toContain('certificate and host checked')
-    expect(connectionsVerdict(9, 20, wishes('disable')).status).toBe('warn')
-    expect(connectionsVerdict(10, 20, wishes('disable')).status).toBe('ok')
+    expect(tlsVerdict(null, options('disable'), words)).toMatchObject({ status: 'warn', found: 'not encrypted' })
+    expect(tlsVerdict(null, options('disable', true), words).status).toBe('ok')
+    expect(tlsVerdict('TLSv1.3', options('require'), words)).toMatchObject({ status: 'warn' })
+    expect(tlsVerdict('TLSv1.3', options('require'), words).hint).toContain('sslmode=verify-full')
+    expect(tlsVerdict('TLSv1.3', options('verify-ca'), words).found).toContain('host name not')
+    expect(tlsVerdict('TLSv1.3', options('verify-full'), words).found).toContain('certificate and host checked')
+    expect(connectionsVerdict(9, 20, options('disable')).status).toBe('warn')
+    expect(connectionsVerdict(10, 20, options('disable')).status).toBe('ok')
   })
 
   test('of terminals, locales and disks', () => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ExaminedFile } from '../../src/model/archive/archived-file.ts'
+import type { InspectedFile } from '../../src/model/archive/archived-file.ts'
 import type { ParquetFiles, ReadFiles } from '../../src/model/archive/parquet-port.ts'
 import type { StoredTable } from '../../src/model/archive/stored-column.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
@@ -38,17 +38,17 @@ async function written(table: StoredTable, csv: AsyncIterable<Buffer>, fileBytes
 async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<void> {
   const { columns } = table
   const request = { columns, files: await written(table, csvOf(rows, columns)), signal: NEVER }
-  expect(await examinedSum(request)).toEqual(sumOf(rows))
+  expect(await inspectedSum(request)).toEqual(sumOf(rows))
   const back = (await gathered(files.rows(request, 7))).map((row) => row.map(plain))
   expect(back.toSorted(byFirst)).toEqual(rows.map((row) => row.map(plain)).toSorted(byFirst))
   const { text, rows: counted } = await drained(files.csv(request))
   expect(counted).toBe(BigInt(rows.length))
   const again = { ...request, files: await written(table, once(text)) }
-  expect(await examinedSum(again)).toEqual(sumOf(rows))
+  expect(await inspectedSum(again)).toEqual(sumOf(rows))
 }
 
 /** Rows of a quarter of a megabyte and more are in files of their own. */
-async function examinedSum(request: ReadFiles): Promise<Digest> {
+async function inspectedSum(request: ReadFiles): Promise<Digest> {
   return sumDigests((await files.examine(request)).map(({ digest }) => digest))
 }
 
@@ -196,7 +196,7 @@ describe('values', () => {
         for (let at = 0; at < whole.length; at += size) yield whole.subarray(at, at + size)
       }
       const request = { columns: table.columns, files: await written(table, cut()), signal: NEVER }
-      expect(await examinedSum(request), String(size)).toEqual(sumOf(rows))
+      expect(await inspectedSum(request), String(size)).toEqual(sumOf(rows))
       expect(request.files.length).toBeGreaterThan(1)
     }
     await expect(
@@ -216,7 +216,7 @@ describe('values', () => {
       files: await written(simple, csvOf(rows, simple.columns)),
       signal: NEVER,
     }
-    expect(await examinedSum(request)).toEqual(sumOf(rows))
+    expect(await inspectedSum(request)).toEqual(sumOf(rows))
     const [small, found] = await files.examine(request)
     expect([small?.rows, found?.rows]).toEqual([1n, 1n])
     expect(JSON.parse(found?.stats.max['note'] ?? '')).toBe(`${'é"\n'.repeat(11).slice(0, 32)}\u007f`)
@@ -490,7 +490,7 @@ describe('what breaks', () => {
         expect(found).toMatchObject({ code: 'PROOF_FAILED' })
         noticed++
       } else {
-        const [one] = found as ExaminedFile[]
+        const [one] = found as InspectedFile[]
         expect(one?.sha256).not.toBe(sound?.sha256)
         if (!equalDigests(one?.digest ?? NOTHING, sound?.digest ?? NOTHING)) noticed++
       }

@@ -65,8 +65,8 @@ test('a union is refused by name before anything is written, and goes into a tex
     "INSERT INTO t VALUES (1, 1), (2, '1'::VARCHAR), (3, 'x')",
   )
   const target = await makePlace('duckdb', folder)
-  for (const wish of [{ dryRun: true }, {}]) {
-    const { finished, events } = await perform(copyOf(source, target, 't', wish))
+  for (const options of [{ dryRun: true }, {}]) {
+    const { finished, events } = await perform(copyOf(source, target, 't', options))
     expect(finished.exitCode).not.toBe(0)
     expect(JSON.stringify(events)).toContain('UNSUPPORTED_TYPE')
   }
@@ -124,8 +124,8 @@ describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
         message: 't cannot have the key k, which is generated',
       })
     }
-    const twin = await makePlace('postgresql', folder)
-    expect((await perform(copyOf(source, twin, 't'))).finished.exitCode).toBe(0)
+    const reference = await makePlace('postgresql', folder)
+    expect((await perform(copyOf(source, reference, 't'))).finished.exitCode).toBe(0)
   })
 })
 

@@ -128,10 +128,10 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
   test('names the transactions that it waits for, and goes on when they have ended', async () => {
     const writer = await psql(server.url('begun'))
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (2, 'x')")
-    const told: string[] = []
-    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => told.push(message))
-    await until('a word', async () => told.length > 0)
-    expect(told[0]).toMatch(
+    const reported: string[] = []
+    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => reported.push(message))
+    await until('a word', async () => reported.length > 0)
+    expect(reported[0]).toMatch(
       /^slot sluice_a+ waits for open transactions: session \d+ of sluice in database begun \(nightly\), open for \d+ s$/,
     )
     await writer.run('COMMIT')
@@ -144,11 +144,11 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     const [other, writer] = [await psql(server.url('beside')), await psql(server.url('begun'))]
     await other.run("SET application_name TO 'batch'; CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)")
     await writer.run("SET lock_timeout TO '2s'")
-    const told: string[] = []
-    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => told.push(message), true)
+    const reported: string[] = []
+    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => reported.push(message), true)
     birth.catch(() => undefined)
-    await until('a word', async () => told.length > 0)
-    expect(told).toEqual([
+    await until('a word', async () => reported.length > 0)
+    expect(reported).toEqual([
       expect.stringMatching(
         /^the lock that keeps writers waiting waits for open transactions: session \d+ of sluice in database beside \(batch\), open for \d+ s$/,
       ),
@@ -156,7 +156,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.run("INSERT INTO plain VALUES (80, 'x')")
     await other.run('COMMIT')
     expect((await birth).slot).toBe(NAME)
-    expect(told.slice(1)).toEqual([expect.stringMatching(/^writers of public.plain waited for \d+ ms at most/)])
+    expect(reported.slice(1)).toEqual([expect.stringMatching(/^writers of public.plain waited for \d+ ms at most/)])
     await writer.run("INSERT INTO plain VALUES (81, 'x')")
     await writer.close()
     await other.close()
@@ -169,11 +169,11 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     const [other, writer] = [await psql(server.url('elsewhere')), await psql(server.url('begun'))]
     await other.run('CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)')
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (70, 'x')")
-    const told: string[] = []
+    const reported: string[] = []
     const position = source.position(birth.start)
-    const renewed = source.renew?.(birth, tables, position, SIGNAL, (message) => told.push(message))
-    await until('a word', async () => told.length > 0)
-    expect(told).toEqual([
+    const renewed = source.renew?.(birth, tables, position, SIGNAL, (message) => reported.push(message))
+    await until('a word', async () => reported.length > 0)
+    expect(reported).toEqual([
       expect.stringMatching(
         /^the first snapshot waits for open transactions: session \d+ of sluice in database begun \(nightly\), open for \d+ s$/,
       ),
@@ -190,10 +190,10 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     const [holder, other] = [await psql(server.url('begun')), await psql(server.url('begun'))]
     await holder.run("SET application_name TO 'holder'; BEGIN; INSERT INTO parts VALUES (71)")
     await other.run("SET application_name TO 'reader'; BEGIN; INSERT INTO plain VALUES (72, 'x'); SELECT * FROM parts")
-    const told: string[] = []
-    const begun = triggers?.begin('sluice_72', await keyed(store, 'parts'), SIGNAL, (message) => told.push(message))
-    await until('a word', async () => told.length > 0)
-    expect(told).toEqual([
+    const reported: string[] = []
+    const begun = triggers?.begin('sluice_72', await keyed(store, 'parts'), SIGNAL, (message) => reported.push(message))
+    await until('a word', async () => reported.length > 0)
+    expect(reported).toEqual([
       expect.stringMatching(
         /waits for open transactions: session \d+ of \S+ in database begun \(holder\), open for \d+ s$/,
       ),

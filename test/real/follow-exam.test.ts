@@ -39,11 +39,15 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
   })
 
   test('is nothing of a table with a key, and says what the stream does not tell', async () => {
-    const exam = await source.examine(await asked(store, 'good'), SIGNAL)
-    expect(exam.refusals).toEqual([])
-    expect(exam.identities).toEqual([['id']])
-    expect(exam.notes).toEqual([expect.stringContaining('positions of sequences, large objects, or TRUNCATE')])
-    expect(exam.wal).toMatchObject({ limitBytes: null, freeBytes: null, bytesPerSecond: expect.any(Number) as number })
+    const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
+    expect(preflight.refusals).toEqual([])
+    expect(preflight.identities).toEqual([['id']])
+    expect(preflight.notes).toEqual([expect.stringContaining('positions of sequences, large objects, or TRUNCATE')])
+    expect(preflight.wal).toMatchObject({
+      limitBytes: null,
+      freeBytes: null,
+      bytesPerSecond: expect.any(Number) as number,
+    })
   })
 
   test('is the identity of a table', async () => {
@@ -58,9 +62,9 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
       ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_code;
       CREATE TABLE index_gone (id int PRIMARY KEY, code text NOT NULL); CREATE UNIQUE INDEX gone ON index_gone (code);
       ALTER TABLE index_gone REPLICA IDENTITY USING INDEX gone; DROP INDEX gone`)
-    const exam = await source.examine(await asked(store, 'by_index', 'full_key'), SIGNAL)
-    expect(exam.refusals).toEqual([])
-    expect(exam.identities).toEqual([['code'], ['b', 'a']])
+    const preflight = await source.examine(await asked(store, 'by_index', 'full_key'), SIGNAL)
+    expect(preflight.refusals).toEqual([])
+    expect(preflight.identities).toEqual([['code'], ['b', 'a']])
     const names = ['none', 'deferred', 'nothing', 'full_none', 'full_late', 'index_gone']
     expect(await refusals(...names)).toEqual([
       expect.stringContaining('public.none has no primary key that names its rows'),
@@ -135,11 +139,11 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await other.run(`BEGIN; CREATE TABLE p (x int); PREPARE TRANSACTION 'it''s open'`)
     const writer = await psql(server.url('examined'))
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO good VALUES (1)")
-    const exam = await source.examine(await asked(store, 'good'), SIGNAL)
-    expect(exam.refusals.map(({ message }) => message)).toEqual([
+    const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
+    expect(preflight.refusals.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^prepared transaction 'it''s open' of sluice in database postgres is open for \d+ s/),
     ])
-    expect(exam.notes[0]).toMatch(/session \d+ of sluice in database examined \(nightly\), open for \d+ s/)
+    expect(preflight.notes[0]).toMatch(/session \d+ of sluice in database examined \(nightly\), open for \d+ s/)
     await other.run("ROLLBACK PREPARED 'it''s open'")
     await other.close()
     await writer.close()
@@ -190,11 +194,11 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await setup.run('CREATE TABLE good (id int PRIMARY KEY)')
     await setup.close()
     await using other = await openPostgresCopy(plain.url())
-    const exam = await changesOf(other).examine(await asked(other, 'good'), SIGNAL)
-    expect(exam.refusals.map(({ message }) => message)).toEqual([
+    const preflight = await changesOf(other).examine(await asked(other, 'good'), SIGNAL)
+    expect(preflight.refusals.map(({ message }) => message)).toEqual([
       'wal_level is replica, and changes are told under logical only',
       'no walsender is free: 0 of max_wal_senders = 0 are in use',
     ])
-    expect(exam.identities).toEqual([['id']])
+    expect(preflight.identities).toEqual([['id']])
   })
 })

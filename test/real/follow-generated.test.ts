@@ -151,8 +151,8 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     await stage.target.sql(
       `UPDATE migration_streams SET wishes = ((wishes::jsonb) - 'columns')::text WHERE wishes LIKE '%columns%'`,
     )
-    const [[wishes] = []] = await stage.target.rows('SELECT wishes FROM migration_streams')
-    expect(wishes).not.toContain('columns')
+    const [[options] = []] = await stage.target.rows('SELECT wishes FROM migration_streams')
+    expect(options).not.toContain('columns')
     expect((await signOff(stage, streamOf(begun))).finished.exitCode).toBe(0)
     const [[document] = []] = await stage.target.rows('SELECT document FROM migration_sign_offs')
     expect(JSON.parse(document ?? '')).toMatchObject({

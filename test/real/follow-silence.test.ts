@@ -47,10 +47,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, { timeout: 90_000
       { ...copy, follow: { alert: { conditions: [...conditions] } } },
       { interrupt, onEvent: (event) => void events.push(event) },
     )
-    const told = (): readonly Progress[] => events.filter((event) => event.type === 'follow.progress')
+    const reported = (): readonly Progress[] => events.filter((event) => event.type === 'follow.progress')
     const alerts = (): readonly string[] =>
       events.flatMap((event) => (event.type === 'alert' ? `${event.cause} ${event.state}` : [])).toSorted()
-    while (told().at(-1)?.lagMs !== 0) await sleep(50)
+    while (reported().at(-1)?.lagMs !== 0) await sleep(50)
 
     // Whoever opens the guarded table reads this catalog: the walsender waits for the lock before it has decoded the first change.
     const open = await connected(source.url)
@@ -63,12 +63,12 @@ describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, { timeout: 90_000
     await open.end()
     while (alerts().length < 3) await sleep(50)
     expect(alerts()).toEqual(['lag raised', 'rate raised', 'stalled raised'])
-    expect(told().at(-1)).toMatchObject({ lagIs: 'at most' })
+    expect(reported().at(-1)).toMatchObject({ lagIs: 'at most' })
     await lock.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active')
     while (!events.some((event) => event.type === 'log' && event.message.includes('opened again'))) await sleep(50)
-    const opened = told().length
-    while (told().length < opened + 3) await sleep(50)
-    for (const one of told().slice(opened)) {
+    const opened = reported().length
+    while (reported().length < opened + 3) await sleep(50)
+    for (const one of reported().slice(opened)) {
       expect(one).toMatchObject({ lagIs: 'at most' })
       expect(one.lagMs).toBeGreaterThan(6000)
       expect(one.remainingMs).toBeUndefined()
@@ -79,18 +79,18 @@ describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, { timeout: 90_000
     expect(alerts()).toEqual(expect.arrayContaining(['lag cleared', 'rate cleared', 'stalled cleared']))
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([['3001']])
 
-    while (told().at(-1)?.lagMs !== 0) await sleep(50)
-    const before = told().length
-    while (told().length < before + 8) {
+    while (reported().at(-1)?.lagMs !== 0) await sleep(50)
+    const before = reported().length
+    while (reported().length < before + 8) {
       await source.sql("INSERT INTO noise SELECT repeat('x', 100) FROM generate_series(1, 2000)")
       await sleep(20)
     }
     expect(
-      told()
+      reported()
         .slice(before)
         .map(({ lagMs }) => lagMs),
     ).toEqual(
-      told()
+      reported()
         .slice(before)
         .map(() => 0),
     )

@@ -1,6 +1,6 @@
 /** A database whose changes are followed, in a few words. */
 import type { CopyStore } from '../../src/model/copy/port.ts'
-import type { ChangeSource, FollowedTable, FollowExam } from '../../src/model/follow/port.ts'
+import type { ChangeSource, FollowedTable, FollowPreflight } from '../../src/model/follow/port.ts'
 import { asThemselves, SIGNAL } from './copy-postgresql-kit.ts'
 
 /** For servers of tests about streams. */
@@ -33,16 +33,16 @@ export async function asked(store: CopyStore, ...names: readonly string[]): Prom
   }))
 }
 
-function withIdentities(tables: readonly FollowedTable[], { identities }: FollowExam): readonly FollowedTable[] {
+function withIdentities(tables: readonly FollowedTable[], { identities }: FollowPreflight): readonly FollowedTable[] {
   return tables.map((table, at) => ({ ...table, identity: identities[at] ?? [] }))
 }
 
 /** Tables as they are followed once nothing is in the way. */
 export async function followed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   const tables = await asked(store, ...names)
-  const exam = await changesOf(store).examine(tables, SIGNAL)
-  if (exam.refusals.length > 0) throw new Error(exam.refusals.map(({ message }) => message).join('\n'))
-  return withIdentities(tables, exam)
+  const preflight = await changesOf(store).examine(tables, SIGNAL)
+  if (preflight.refusals.length > 0) throw new Error(preflight.refusals.map(({ message }) => message).join('\n'))
+  return withIdentities(tables, preflight)
 }
 
 /** Tables that their own keys name, without a look at the server, which takes a second. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Wish } from '../../src/engine/run/operation.ts'
+import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform } from '../support/copy-systems.ts'
@@ -33,13 +33,13 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
   test('is held back, paused and let go on', async () => {
     const interrupt = new Interrupter()
     const events: Event[] = []
-    let wish: (one: Wish) => void = () => undefined
+    let options: (one: SteeringRequest) => void = () => undefined
     const running = perform(
       { ...stage.copy, follow: { alert: { conditions: [{ cause: 'stalled', limit: 1500 }] } } },
       {
         interrupt,
         onEvent: (event) => void events.push(event),
-        control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
       },
     )
     const until = async (fits: (event: Event) => boolean): Promise<Event> => {
@@ -53,7 +53,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     const rows = async (): Promise<number> => Number((await stage.target.rows('SELECT count(*) FROM t'))[0]?.[0])
     await until(({ type }) => type === 'follow.progress')
 
-    wish({ act: 'rate', rate: RATE })
+    options({ act: 'rate', rate: RATE })
     const begun = performance.now()
     const singles = Array.from({ length: 120 }, (_, i) => `INSERT INTO t VALUES (${i + 1}, 'single')`)
     await stage.source.sql(...singles)
@@ -72,20 +72,20 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     for (let now = 0; now !== 220; await sleep(20)) seen.add((now = await rows()))
     expect([...seen].every((one) => [121, 220, 221].includes(one))).toBe(true)
 
-    wish({ act: 'rate', rate: null })
-    wish({ act: 'hold', held: true })
+    options({ act: 'rate', rate: null })
+    options({ act: 'hold', held: true })
     await stage.source.sql("INSERT INTO t VALUES (5000, 'held')")
     const held = await until((event) => event.type === 'follow.progress' && event.lagMs > 1500)
     expect(held).toMatchObject({ type: 'follow.progress' })
     expect(await rows()).toBe(220)
-    wish({ act: 'hold', held: false })
+    options({ act: 'hold', held: false })
     while ((await rows()) < 221) await sleep(20)
 
-    wish({ act: 'workers', workers: 4 })
+    options({ act: 'workers', workers: 4 })
     expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'a run that follows has no workers' })
-    wish({ act: 'lanes', lanes: 17 })
+    options({ act: 'lanes', lanes: 17 })
     expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'lanes are 1 to 16, and not 17' })
-    wish({ act: 'lanes', lanes: 2 })
+    options({ act: 'lanes', lanes: 2 })
     expect(events.at(-1)).toMatchObject({ type: 'run.steered', lanes: 2 })
     await stage.source.sql("BEGIN; INSERT INTO t VALUES (6000, 'lanes'); INSERT INTO other VALUES (1); COMMIT")
     while ((await rows()) < 222) await sleep(20)
@@ -108,7 +108,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     )
     await using proxy = await startProxy(server.port)
     const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
-    let wish: (one: Wish) => void = () => undefined
+    let options: (one: SteeringRequest) => void = () => undefined
     const conditions = [{ cause: 'wal', limit: 20 * 1024 * 1024 }, { cause: 'error' }] as const
     const running = perform(
       {
@@ -120,7 +120,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
       {
         interrupt,
         onEvent: (event) => void events.push(event),
-        control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
       },
     )
     const alerts = (): readonly string[] =>
@@ -144,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     proxy.redirect(server.port)
     await until(() => alerts().includes('error cleared'))
     expect(isCopying()).toBe(true)
-    wish({ act: 'rate', rate: null })
+    options({ act: 'rate', rate: null })
     await until(() => alerts().includes('wal cleared'))
     // Each worker may find its own connection lost, one after the other.
     expect([...new Set(alerts())]).toEqual(['wal raised', 'error raised', 'error cleared', 'wal cleared'])

@@ -262,26 +262,26 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
     const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
     try {
-      const told = async (): Promise<void> => {
+      const reported = async (): Promise<void> => {
         for (
           let types = '';
           !types.includes('truncate');
           types += (await stream.next(1000)).map(({ type }) => type).join()
         );
       }
-      await told()
+      await reported()
       const { faults, moved } = await look(LATER)
       expect(faults).toEqual([])
       expect(Object.keys(moved)).toEqual(['public.parts'])
       birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
       expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
       await sql.run('TRUNCATE parts')
-      await told()
+      await reported()
       await sql.run('INSERT INTO parts VALUES (1, 1); TRUNCATE parts_2')
       expect(await halted(LATER)).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
       // Within a savepoint the number of the transaction is another one than the stream tells: nobody can tell that from TRUNCATEs of all partitions.
       await sql.run('BEGIN; SAVEPOINT a; TRUNCATE parts; COMMIT')
-      await told()
+      await reported()
       expect(await halted(LATER)).toEqual([expect.stringContaining('and 1 more')])
     } finally {
       await stream[Symbol.asyncDispose]()

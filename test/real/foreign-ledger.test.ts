@@ -35,8 +35,8 @@ test.for([
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1)')
   const target = await makePlace(system, folder)
   await target.sql(`CREATE TABLE ${table} (version INTEGER, x INTEGER)`, `INSERT INTO ${table} VALUES (7, 8)`)
-  for (const wish of [{}, { dryRun: true }]) {
-    const { finished } = await perform(copyOf(source, target, 't', wish))
+  for (const options of [{}, { dryRun: true }]) {
+    const { finished } = await perform(copyOf(source, target, 't', options))
     expect(finished.error?.message).toContain(` ${table} `)
     expect(finished).toMatchObject({ error: ANSWER.error })
   }

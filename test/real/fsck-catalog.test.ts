@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => work[Symbol.dispose]())
 
-function told(events: readonly Event[]): readonly unknown[] {
+function reported(events: readonly Event[]): readonly unknown[] {
   return events.flatMap((event) =>
     event.type === 'fsck.finding' || event.type === 'fsck.checked' ? [{ ...event, seq: 0, ts: '', runId: '' }] : [],
   )
@@ -39,7 +39,7 @@ test('says the same by the rows of the catalog as by the log, and stores it', as
       await perform(fsckOf(table.folder, more)),
       await perform(fsckOf(table.folder, { ...more, catalog })),
     ]
-    expect(told(byCatalog.events)).toEqual(told(byLog.events))
+    expect(reported(byCatalog.events)).toEqual(reported(byLog.events))
     expect({ ...byCatalog.finished, ms: 0 }).toEqual({ ...byLog.finished, ms: 0 })
   }
   const { finished } = await perform(fsckOf(table.folder, { catalog }))

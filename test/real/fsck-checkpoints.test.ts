@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { schemaOf } from '../../src/delta/schema.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
-import { lookAtCompacted } from '../../src/engine/lake/fsck/look-at-compacted.ts'
+import { inspectCompacted } from '../../src/engine/lake/fsck/look-at-compacted.ts'
 import type { Subject } from '../../src/engine/lake/fsck/subject.ts'
 import { openLake, parquetRows } from '../../src/engine/run/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
@@ -30,8 +30,10 @@ function kinds({ events }: Performed): readonly string[] {
 }
 
 function line({ events }: Performed): string | undefined {
-  const told = events.filter((event) => event.type === 'fsck.checked').find(({ check }) => check === 'checkpoints')
-  return told === undefined ? undefined : `${told.looked} of ${told.of}, ${told.findings}: ${told.detail}`
+  const reported = events.filter((event) => event.type === 'fsck.checked').find(({ check }) => check === 'checkpoints')
+  return reported === undefined
+    ? undefined
+    : `${reported.looked} of ${reported.of}, ${reported.findings}: ${reported.detail}`
 }
 
 function checkpointOf(folder: string, ending = '.checkpoint.parquet'): string {
@@ -282,8 +284,8 @@ describe('files of a checkpoint beside the commits', () => {
     writeFileSync(join(folder, '_delta_log', `${named(2)}.crc`), JSON.stringify(says))
     const performed = await perform(fsckOf(folder))
     expect(found(performed, 'checksum-file')).toEqual(expected)
-    const told = performed.events.find((event) => event.type === 'fsck.checked' && event.check === 'checksums')
-    expect(told).toMatchObject({
+    const reported = performed.events.find((event) => event.type === 'fsck.checked' && event.check === 'checksums')
+    expect(reported).toMatchObject({
       looked: '1',
       of: '2',
       detail: 'files and bytes of version 6 compared; those of other versions were not judged',
@@ -344,7 +346,7 @@ test('commits are read once, whatever number of compacted files stands for them'
   reads.clear()
   const found: string[] = []
   const subject = { store, table: opened, schema } as unknown as Subject
-  const counts = await lookAtCompacted(subject, ({ detail }) => found.push(detail), NEVER.abort)
+  const counts = await inspectCompacted(subject, ({ detail }) => found.push(detail), NEVER.abort)
   expect(counts).toEqual({ all: 3, read: 3, notRead: [] })
   expect(found).toEqual([expect.stringContaining('f4: it lacks a file that its commits add')])
   const ofCommits = [...reads].filter(([name]) => /\d{20}\.json$/.test(name))

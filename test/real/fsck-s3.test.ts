@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => work[Symbol.dispose]())
 
-function told(events: readonly Event[]): readonly unknown[] {
+function reported(events: readonly Event[]): readonly unknown[] {
   return events.flatMap((event) =>
     event.type === 'fsck.finding' && event.finding !== 'file-time'
       ? [{ ...event, seq: 0, ts: '', runId: '', table: '' }]
@@ -42,7 +42,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S
     server.putFolder(table.folder, 'healthy')
     for (const deep of [false, true]) {
       const { events, finished } = await perform(fsckOf(server.url('healthy'), { deep }))
-      expect(told(events)).toEqual([])
+      expect(reported(events)).toEqual([])
       expect(finished).toMatchObject({ exitCode: 0, totals: { files: '3', footers: '3', vectors: '1' } })
     }
   })
@@ -75,8 +75,8 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S
     for (const deep of [false, true]) {
       const local = await perform(fsckOf(folder, { deep }))
       const bucket = await perform(fsckOf(server.url(prefix), { deep }))
-      expect(told(local.events)).not.toEqual([])
-      expect(told(bucket.events)).toEqual(told(local.events))
+      expect(reported(local.events)).not.toEqual([])
+      expect(reported(bucket.events)).toEqual(reported(local.events))
       expect(bucket.finished.exitCode).toBe(1)
     }
   })

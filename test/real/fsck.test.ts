@@ -56,7 +56,7 @@ test('every file that is gone through is told of, whatever becomes of it, and in
   const table = copied()
   const [first = ''] = objectsOf(table.folder).filter((name) => name.endsWith('.parquet'))
   rmSync(first)
-  const told = async (
+  const reported = async (
     more: Parameters<typeof fsckOf>[1],
   ): Promise<readonly (readonly [string, string, string | undefined])[]> => {
     const { events } = await perform(fsckOf(table.folder, more))
@@ -67,10 +67,10 @@ test('every file that is gone through is told of, whatever becomes of it, and in
     const ends = new Map(steps.map((step) => [step[0], step]))
     return [...ends.values()].filter(([step]) => step === 'files' || step === 'sample')
   }
-  expect(await told({})).toEqual([['files', '3', '3']])
-  expect(await told({ deep: true })).toEqual([['files', '3', '3']])
-  expect(await told({ since: 0 })).toEqual([['files', '3', '3']])
-  expect(await told({ sample: 1 })).toEqual([
+  expect(await reported({})).toEqual([['files', '3', '3']])
+  expect(await reported({ deep: true })).toEqual([['files', '3', '3']])
+  expect(await reported({ since: 0 })).toEqual([['files', '3', '3']])
+  expect(await reported({ sample: 1 })).toEqual([
     ['files', '3', '3'],
     ['sample', '1', '1'],
   ])

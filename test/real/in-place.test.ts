@@ -143,8 +143,8 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       const plan = store.partitionPlan?.()
       if (plan === undefined) throw new Error('this store plans nothing')
       const table = await tableNamed(store, `public.${TABLE}`)
-      const wish = { by: 'At', calendar: {} }
-      const { request: wanted } = await inPlaceRequest({ store, plan, signal: SIGNAL }, table, wish, new Date())
+      const options = { by: 'At', calendar: {} }
+      const { request: wanted } = await inPlaceRequest({ store, plan, signal: SIGNAL }, table, options, new Date())
       await able.prepare(wanted, limits, () => undefined)
       return wanted
     })

@@ -14,7 +14,7 @@ import {
   quarantined,
   quarantineStatement,
   replayedChunk,
-  type AsideRow,
+  type RefusedRow,
 } from '../../src/engine/copy/ledger/quarantine.ts'
 import { heldQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
@@ -32,7 +32,7 @@ import { D1_AVAILABLE } from '../support/servers/d1.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const
 const KEY = { schema: 's', name: 't' }
-const REFUSED: AsideRow = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
+const REFUSED: RefusedRow = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
 
 let folder = ''
 beforeAll(() => {
@@ -206,7 +206,7 @@ test.each(['sqlite', 'd1'] as const)('only whoever has a chunk of %s ends and wr
     if (claim === null) throw new Error('nothing was claimed')
     return claim
   }
-  const line = (who: Owner, claim: Claim, aside: AsideRow): Promise<unknown> =>
+  const line = (who: Owner, claim: Claim, aside: RefusedRow): Promise<unknown> =>
     ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
   const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
   const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }

@@ -144,9 +144,9 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
         for (const range of ranges) quick.add({ id: 0, range })
         expect(survey).toEqual({ any, last, nullKeys })
         for (const integers of [true, false]) expect(gapsOf(quick, integers)).toEqual(gapsOf(cover, integers))
-        const told = await cleanChunks(ledger, KEY, true)
-        expect([told.sums.read, told.sums.written]).toEqual([String(clean.read), String(clean.written)])
-        const numbers = told.states.flatMap((one) =>
+        const reported = await cleanChunks(ledger, KEY, true)
+        expect([reported.sums.read, reported.sums.written]).toEqual([String(clean.read), String(clean.written)])
+        const numbers = reported.states.flatMap((one) =>
           Array.from({ length: one.last - one.first + 1 }, (_, i) => one.first + i),
         )
         expect(numbers).toEqual(clean.numbers)
@@ -202,6 +202,6 @@ test('a copy that goes on tells very many chunks by their sums', { timeout: 120_
   ])
   const journal = new RunJournal()
   for (const event of second.events) journal.take(event)
-  const told = journal.snapshot().filter((event) => event.type === 'chunks.summary')
-  expect(told).toMatchObject([{ before: { read: done, written: done, proved: done } }])
+  const reported = journal.snapshot().filter((event) => event.type === 'chunks.summary')
+  expect(reported).toMatchObject([{ before: { read: done, written: done, proved: done } }])
 })

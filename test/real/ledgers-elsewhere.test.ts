@@ -88,8 +88,8 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
 
   it('a parked table is not retired while a stream of another ledger writes into it', async () => {
     const place = await makePlace('postgresql', folder.path)
-    await using parked = await parkTable(place)
-    expect(parked.roles).toHaveLength(2)
+    await using oldTable = await parkTable(place)
+    expect(oldTable.roles).toHaveLength(2)
     await noteStream(await login(place), { id: '88', into: { schema: SCHEMA, name: PARKED } })
     const { finished, events } = await perform(table(place))
     expect(finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
@@ -170,8 +170,8 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     const unknown = await perform({ kind: 'sign-off', stream: '99', to: place.url, tables: [] } as unknown as Operation)
     expect(unknown.finished.error?.message).toContain('99')
     expect(unknown.finished.error?.code).toBe('NO_SUCH_TABLE')
-    await using parked = await parkTable(place)
-    expect(parked.roles).toHaveLength(2)
+    await using oldTable = await parkTable(place)
+    expect(oldTable.roles).toHaveLength(2)
     const { finished, events } = await perform(table(place))
     expect(finished.error?.code).toBe('PARTITION_REFUSED')
     expect(findings(events, 'ledger')).toMatchObject([

@@ -88,10 +88,10 @@ test('of a copy agree with its totals, while it runs and at its end, and the nam
   expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS), chunks: '10' } })
   let before = 0
   for (const [, least, families] of await Promise.all(scrapes)) {
-    const told = valuesOf(families, 'sluice_copy_rows_total', 'outcome')['written'] ?? 0
+    const reported = valuesOf(families, 'sluice_copy_rows_total', 'outcome')['written'] ?? 0
     // As much as was done when it was asked for, and never less than before.
-    expect(told).toBeGreaterThanOrEqual(Math.max(least, before))
-    expect(told).toBeLessThanOrEqual(ROWS)
+    expect(reported).toBeGreaterThanOrEqual(Math.max(least, before))
+    expect(reported).toBeLessThanOrEqual(ROWS)
     before = least
   }
   const end = await scrape(metrics.url)

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
-import { batches, batchOf, isUnique, rowByRow, twin, uniqueShift, type Model } from '../support/apply-twin.ts'
+import { batches, batchOf, isUnique, rowByRow, reference, uniqueShift, type Model } from '../support/apply-twin.ts'
 import { missing } from '../support/copy-systems.ts'
 import { closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
 import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'
@@ -58,9 +58,9 @@ describe.skipIf(absent !== '')(`changes into MySQL, and the same row by row ${ab
             await target.place.sql(`DELETE FROM ${name}`, `DELETE FROM ${slow}`)
             let model: Model = new Map()
             let isFirst = true
-            for (const [i, wishes] of all.entries()) {
-              const batch = batchOf(wishes, uniqueShift(model, wishes, i))
-              const { after, lacking } = twin(model, batch)
+            for (const [i, options] of all.entries()) {
+              const batch = batchOf(options, uniqueShift(model, options, i))
+              const { after, lacking } = reference(model, batch)
               if (!isUnique(after)) continue
               await target.place.sql(PLAIN_BACKSLASHES, ...rowByRow(slow, model, batch))
               const done = await writer.apply(0, { puts: [...batch.puts, ...others(isFirst)], gone: batch.gone })

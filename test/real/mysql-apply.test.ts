@@ -1,7 +1,7 @@
 /** Changes into MySQL: values as a copy writes them, unique values that change places, and what may not follow them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { ChangeRequest, ChangeTable, ChangeWriter, TargetExam } from '../../src/model/follow/port.ts'
+import type { ChangeRequest, ChangeTable, ChangeWriter, TargetPreflight } from '../../src/model/follow/port.ts'
 import { missing } from '../support/copy-systems.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { changesOf, closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
@@ -277,40 +277,40 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
   })
 
   describe('exam', () => {
-    async function exam(
+    async function preflight(
       name: string,
       sql: readonly string[],
-      wishes: Partial<ChangeRequest> & { readonly as?: Target; readonly catchingUp?: boolean } = {},
-    ): Promise<TargetExam> {
-      const { as = target, catchingUp = false, ...more } = wishes
+      options: Partial<ChangeRequest> & { readonly as?: Target; readonly catchingUp?: boolean } = {},
+    ): Promise<TargetPreflight> {
+      const { as = target, catchingUp = false, ...more } = options
       await target.place.sql(...sql)
       const table = await changeTable(target.store, name, ['id'])
       const { refusals, notes } = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
       // The servers of tests are faster than safe.
       return { refusals, notes: notes.filter((one) => !one.startsWith('innodb_flush_log_at_trx_commit')) }
     }
-    const said = ({ refusals }: TargetExam): string => refusals.map(({ message }) => message).join('\n')
+    const said = ({ refusals }: TargetPreflight): string => refusals.map(({ message }) => message).join('\n')
 
     test('a plain table passes without a word', async () => {
-      expect(await exam('plain', ['CREATE TABLE plain (id int PRIMARY KEY, a text)'])).toEqual({
+      expect(await preflight('plain', ['CREATE TABLE plain (id int PRIMARY KEY, a text)'])).toEqual({
         refusals: [],
         notes: [],
       })
     })
 
     test('engines without transactions, missing indexes, folding collations and foreign origins are refused', async () => {
-      expect(said(await exam('isam', ['CREATE TABLE isam (id int PRIMARY KEY) ENGINE = MyISAM']))).toMatch(
+      expect(said(await preflight('isam', ['CREATE TABLE isam (id int PRIMARY KEY) ENGINE = MyISAM']))).toMatch(
         /isam is a table of MyISAM, which has no transactions/,
       )
-      expect(said(await exam('bare', ['CREATE TABLE bare (id int, a int, KEY (a, id))']))).toMatch(
+      expect(said(await preflight('bare', ['CREATE TABLE bare (id int, a int, KEY (a, id))']))).toMatch(
         /no index of .*bare finds rows by \(id\)/,
       )
       const folds = 'CREATE TABLE folds (id varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY)'
-      expect(said(await exam('folds', [folds]))).toMatch(/id of .*folds .*utf8mb4_general_ci/)
+      expect(said(await preflight('folds', [folds]))).toMatch(/id of .*folds .*utf8mb4_general_ci/)
       const padded = 'CREATE TABLE padded (id varchar(20) COLLATE utf8mb4_bin PRIMARY KEY)'
-      expect(said(await exam('padded', [padded]))).toMatch(/utf8mb4_bin/)
-      expect(said(await exam('prefix', ['CREATE TABLE prefix (id varchar(20) COLLATE utf8mb4_nopad_bin, UNIQUE (id(5)))']))).toMatch(/no index/) // prettier-ignore
-      expect(said(await exam('plain', [], { origin: 'here' }))).toMatch(/origin here/)
+      expect(said(await preflight('padded', [padded]))).toMatch(/utf8mb4_bin/)
+      expect(said(await preflight('prefix', ['CREATE TABLE prefix (id varchar(20) COLLATE utf8mb4_nopad_bin, UNIQUE (id(5)))']))).toMatch(/no index/) // prettier-ignore
+      expect(said(await preflight('plain', [], { origin: 'here' }))).toMatch(/origin here/)
       await target.place.sql('CREATE VIEW seen AS SELECT * FROM plain')
       const table = await changeTable(target.store, 'plain', ['id'])
       const view = { ...table, table: { ...table.table, table: { ...table.table.table, name: 'seen' } } }
@@ -333,18 +333,18 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
 
     test('triggers are refused by name, unless they are wanted', async () => {
       const sql = ['CREATE TABLE fires (id int PRIMARY KEY)', 'CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW SET @n = 1'] // prettier-ignore
-      expect(said(await exam('fires', sql))).toMatch(/triggers of .*fires would fire a second time.*audit/)
-      expect(await exam('fires', [], { fireTriggers: true })).toMatchObject({ refusals: [] })
+      expect(said(await preflight('fires', sql))).toMatch(/triggers of .*fires would fire a second time.*audit/)
+      expect(await preflight('fires', [], { fireTriggers: true })).toMatchObject({ refusals: [] })
     })
 
     test('other unique indexes and foreign keys have to wait until a table has caught up', async () => {
       const sql = [
         'CREATE TABLE more (id int PRIMARY KEY, u int UNIQUE, p int, v int, UNIQUE (v, id), FOREIGN KEY own (p) REFERENCES plain (id))',
       ]
-      const early = said(await exam('more', sql, { catchingUp: true }))
+      const early = said(await preflight('more', sql, { catchingUp: true }))
       expect(early).toMatch(/unique indexes of .*more may refuse rows until it has caught up.*: u$/m)
       expect(early).toMatch(/foreign keys of .*more may refuse rows/)
-      const later = await exam('more', [])
+      const later = await preflight('more', [])
       expect(later.refusals).toEqual([])
       expect(later.notes.join('\n')).toMatch(/deleted and inserted, for the sake of u\n.*|foreign keys are not checked/)
     })
@@ -361,7 +361,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       url.password = 'weak'
       const weak: Target = { place: target.place, ...(await changesOf(url.href)) }
       try {
-        const first = said(await exam('plain', [], { as: weak }))
+        const first = said(await preflight('plain', [], { as: weak }))
         expect(first).toMatch(/has no INSERT, DELETE on .*plain/)
         expect(first).toMatch(/may not create temporary tables/)
         expect(first).toMatch(/may not see them/)
@@ -369,7 +369,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
           `GRANT INSERT, DELETE, TRIGGER ON ${database}.plain TO ${user}@'%'`,
           `GRANT CREATE TEMPORARY TABLES ON ${database}.* TO ${user}@'%'`,
         )
-        expect(await exam('plain', [], { as: weak })).toEqual({ refusals: [], notes: [] })
+        expect(await preflight('plain', [], { as: weak })).toEqual({ refusals: [], notes: [] })
       } finally {
         await weak.store[Symbol.asyncDispose]()
         await target.place.sql(`DROP USER ${user}@'%'`)

@@ -85,12 +85,12 @@ async function scalar(sql: string): Promise<string> {
 const countOf = (table: TableSpec, where = 'TRUE') =>
   scalar(`SELECT COUNT(*) FROM \`${table.table.name.replaceAll('`', '``')}\` WHERE ${where}`)
 
-type Wishes = Partial<RemoveRequest> & { readonly fence?: number; readonly through?: CopyStore }
+type Options = Partial<RemoveRequest> & { readonly fence?: number; readonly through?: CopyStore }
 type Removed = { readonly end: StepEnd; readonly status: unknown }
 
 /** @param between runs after the proof was taken */
-async function remove(table: TableSpec, wishes: Wishes = {}, between?: () => Promise<unknown>): Promise<Removed> {
-  const { fence, through = store, ...more } = wishes
+async function remove(table: TableSpec, options: Options = {}, between?: () => Promise<unknown>): Promise<Removed> {
+  const { fence, through = store, ...more } = options
   const request = { table, columns: columnsOf(table), range: { by: 'all' } as const, where: null, ...more }
   const view = await through.source(SIGNAL)
   const proof = await view.digest({ ...request, ordered: false }, SIGNAL)

@@ -206,16 +206,16 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
 
   test('LOAD DATA, many-row INSERTs and single INSERTs write the same 6,000 rows', async () => {
     const rows = hostileRows(6_000)
-    const twin = await table(DDL)
+    const reference = await table(DDL)
     const loaded = await table(DDL)
     await database.write(async (transaction) => {
-      for (const row of rows) await transaction.run(`INSERT INTO ${twin} VALUES (?,?,?,?,?,?)`, row)
+      for (const row of rows) await transaction.run(`INSERT INTO ${reference} VALUES (?,?,?,?,?,?)`, row)
       await transaction.load(loaded, COLUMNS, rows.slice(0, 3_456))
       for (let start = 3_456; start < rows.length; start += 997) {
         await transaction.load(loaded, COLUMNS, rows.slice(start, start + 997))
       }
     })
-    await expectSame(twin, loaded, rows)
+    await expectSame(reference, loaded, rows)
     if (!server.isOurs) return
     await using plainServer = await startMariadb({ localInfile: false })
     await plainServer.createDatabase('c')
@@ -226,9 +226,9 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     expect(found.map((row) => row.map(plain))).toEqual(rows.map((row) => row.map(plain)))
   })
 
-  async function expectSame(twin: string, loaded: string, rows: readonly SqlRow[]): Promise<void> {
+  async function expectSame(reference: string, loaded: string, rows: readonly SqlRow[]): Promise<void> {
     const [expected, found] = await Promise.all(
-      [twin, loaded].map(async (name) => await database.all(`SELECT * FROM ${name} ORDER BY id`)),
+      [reference, loaded].map(async (name) => await database.all(`SELECT * FROM ${name} ORDER BY id`)),
     )
     expect(found).toHaveLength(rows.length)
     expect(found?.map((row) => row.map(plain))).toEqual(expected?.map((row) => row.map(plain)))

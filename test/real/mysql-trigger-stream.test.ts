@@ -5,7 +5,7 @@ import type { Change } from '../../src/model/copy/change.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
-import { tellsMoments } from '../../src/model/follow/moment-port.ts'
+import { reportsSnapshots } from '../../src/model/follow/moment-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'
 import { columnsOf, readAll, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
@@ -57,7 +57,7 @@ async function session(): Promise<Connection & AsyncDisposable> {
 const open = (from = birth.start): Promise<ChangeStream> => source.open(birth, tables, source.position(from), SIGNAL)
 
 /** What was told until a transaction, or looks that found nothing, in few words. */
-async function told(stream: ChangeStream, confirms = true): Promise<string[]> {
+async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
   const words: string[] = []
   for (let i = 0; i < 200; i++) {
     const changes = await stream.next(50)
@@ -121,7 +121,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       ])
         await writer.query(sql)
       await writer.commit()
-      expect(await told(stream)).toEqual([
+      expect(await reported(stream)).toEqual([
         '+ plain 1 b ',
         '+ plain 101 v3 ',
         '+ plain 107 new ',
@@ -130,16 +130,16 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
         '- plain 3',
         '- plain 4',
       ])
-      expect(await told(stream)).toEqual([])
+      expect(await reported(stream)).toEqual([])
       expect(await place.rows(`SELECT COUNT(*) FROM ${logOf(0)}`)).toEqual([['1']])
     })
 
     test('a key that is spelled in other bytes is gone under the old ones', async () => {
       await using stream = await open()
       await place.sql("UPDATE folded SET k = 'A' WHERE k = 'a'", "UPDATE folded SET v = 2 WHERE k = 'B'")
-      expect(await told(stream)).toEqual(['+ folded A 1 1', '+ folded b 1 2', '- folded a 1'])
+      expect(await reported(stream)).toEqual(['+ folded A 1 1', '+ folded b 1 2', '- folded a 1'])
       await place.sql("UPDATE folded SET k = 'a ' WHERE k = 'a'", "UPDATE folded SET k = 'ä' WHERE k = 'b'")
-      expect(await told(stream)).toEqual(['+ folded a  1 1', '+ folded ä 1 2', '- folded A 1', '- folded b 1'])
+      expect(await reported(stream)).toEqual(['+ folded a  1 1', '+ folded ä 1 2', '- folded A 1', '- folded b 1'])
     })
 
     test('a lower number that is committed later is not lost, and what is forgotten waits for nobody', async () => {
@@ -149,27 +149,27 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await slow.query("UPDATE plain SET v = 'slow' WHERE id = 1")
       await place.sql("UPDATE plain SET v = 'quick' WHERE id = 2")
       await slow.query("UPDATE plain SET v = 'slow' WHERE id = 3")
-      expect(await told(stream)).toEqual(['+ plain 2 quick '])
+      expect(await reported(stream)).toEqual(['+ plain 2 quick '])
       await place.sql("UPDATE plain SET w = 'quicker' WHERE id = 2")
-      expect(await told(stream)).toEqual(['+ plain 2 quick quicker'])
+      expect(await reported(stream)).toEqual(['+ plain 2 quick quicker'])
       await slow.query('COMMIT')
-      expect(await told(stream)).toEqual(['+ plain 1 slow ', '+ plain 3 slow '])
+      expect(await reported(stream)).toEqual(['+ plain 1 slow ', '+ plain 3 slow '])
     })
 
     test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
       {
         await using stream = await open()
         await place.sql("UPDATE plain SET v = 'a' WHERE id = 1", 'DELETE FROM plain WHERE id = 2')
-        expect(await told(stream, false)).toEqual(['+ plain 1 a ', '- plain 2'])
+        expect(await reported(stream, false)).toEqual(['+ plain 1 a ', '- plain 2'])
       }
       await place.sql("UPDATE plain SET v = 'b' WHERE id = 1", "INSERT INTO plain VALUES (2, 'again', NULL)")
       await using stream = await open()
-      expect(await told(stream)).toEqual(['+ plain 1 b ', '+ plain 2 again '])
+      expect(await reported(stream)).toEqual(['+ plain 1 b ', '+ plain 2 again '])
     })
 
     test('the view of a moment shows what was told, and nothing beyond it', async () => {
       await using stream = await open()
-      if (!tellsMoments(stream)) throw new Error('tells no moments')
+      if (!reportsSnapshots(stream)) throw new Error('tells no moments')
       await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
       const words: string[] = []
       await using view = await stream.moment(async (changes) => void words.push(...changes.flatMap(wordsOf)))
@@ -190,7 +190,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await locker.query('LOCK TABLES plain WRITE')
       expect(await stream.next(100)).toEqual([])
       await locker.query('UNLOCK TABLES')
-      expect(await told(stream)).toEqual(['+ plain 1 x '])
+      expect(await reported(stream)).toEqual(['+ plain 1 x '])
     })
 
     test('a begin says whom it waits for', async () => {
@@ -207,7 +207,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await holder.query('COMMIT')
       birth = await beginning
       await using stream = await open()
-      expect(await told(stream)).toEqual([])
+      expect(await reported(stream)).toEqual([])
     })
 
     test('a fence is reached by a round or a look that began behind it', async () => {
@@ -240,9 +240,9 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await writer.query("INSERT INTO own (d) VALUES ('2024-01-01')")
       expect((await writer.query('SELECT LAST_INSERT_ID() AS n'))[0]).toEqual([{ n: 1 }])
       await using stream = await open()
-      expect(await told(stream)).toEqual(['+ own 1 2024-01-01'])
+      expect(await reported(stream)).toEqual(['+ own 1 2024-01-01'])
       await writer.query("INSERT INTO own VALUES (2, '0000-00-00')")
-      await expect(told(stream)).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
+      await expect(reported(stream)).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
       await source.end('sluice_78', SIGNAL)
     })
   })
@@ -289,7 +289,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await place.sql(`INSERT INTO ${name} VALUES (${one}, 1), (${two}, 2)`)
       await writer.query(`UPDATE ${name} SET v = v + 1`)
     }
-    seen.push(...(await told(stream)))
+    seen.push(...(await reported(stream)))
     const view = await store.source(SIGNAL)
     const rows: string[] = []
     for (const { table } of tables)
@@ -300,7 +300,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     // Deleted, each is told by the key that its row had.
     for (const name of Object.keys(keys)) await writer.query(`DELETE FROM ${name}`)
     const gone = rows.map((row) => row.replace(/^\+/, '-').replace(/ \d+$/, ''))
-    expect(await told(stream)).toEqual(gone.toSorted())
+    expect(await reported(stream)).toEqual(gone.toSorted())
   })
 
   describe('halts', () => {
@@ -353,7 +353,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
       await using stream = await open()
       await place.sql('UPDATE plain SET id = 500 WHERE id = 9')
-      expect(await told(stream)).toEqual(['+ plain 500 v9 t500', '- plain 9'])
+      expect(await reported(stream)).toEqual(['+ plain 500 v9 t500', '- plain 9'])
     })
 
     test('nobody takes notes out of a log, and what was altered behind a snapshot is never told half', async () => {
@@ -368,7 +368,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     test('a source of an earlier time, and a target of one', async () => {
       await using stream = await open()
       await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
-      await told(stream)
+      await reported(stream)
       const position = await source.fence(SIGNAL)
       expect(await halted(source.text(position + 5n))).toEqual([
         expect.stringMatching(/^OTHER_SERVER .* restored from an earlier/),

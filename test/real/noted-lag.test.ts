@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Wish } from '../../src/engine/run/operation.ts'
+import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
@@ -33,27 +33,27 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('notes of %s', { timeo
       const wroteAt = Date.now()
       await source.sql('UPDATE t SET v = v + 1')
       const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
-      let wish: (one: Wish) => void = () => undefined
+      let options: (one: SteeringRequest) => void = () => undefined
       const running = perform(
         { ...copy, follow },
         {
           interrupt,
           onEvent: (event) => void events.push(event),
-          control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+          control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
         },
       )
-      const told = (): Progress[] => events.filter((event) => event.type === 'follow.progress')
+      const reported = (): Progress[] => events.filter((event) => event.type === 'follow.progress')
       const alerts = (): readonly string[] => events.flatMap((event) => (event.type === 'alert' ? event.state : []))
-      while (told().length === 0) await sleep(20)
-      wish({ act: 'hold', held: true })
+      while (reported().length === 0) await sleep(20)
+      options({ act: 'hold', held: true })
       // What is being read when somebody pauses is read.
-      for (const before = told().length; told().length === before;) await sleep(20)
+      for (const before = reported().length; reported().length === before;) await sleep(20)
       const heldAt = Date.now()
       await source.sql('UPDATE t SET v = v + 1')
       while (alerts().length < 1) await sleep(20)
-      const waited = told()
-      wish({ act: 'hold', held: false })
-      while (told().at(-1)?.lagMs !== 0 || alerts().length < 2) await sleep(20)
+      const waited = reported()
+      options({ act: 'hold', held: false })
+      while (reported().at(-1)?.lagMs !== 0 || alerts().length < 2) await sleep(20)
       interrupt.requestStop()
       expect((await running).finished).toMatchObject({ exitCode: 75 })
       expect(alerts()).toEqual(['raised', 'cleared'])

@@ -12,8 +12,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function diff(from: Place, to: Place, fix = false): Promise<Ran> {
-  const wish = { tables: ['kk'], rename: {}, workers: 2, limit: 10, fix, deleteExtra: fix }
-  return perform({ kind: 'diff', from: from.url, to: to.url, ...wish })
+  const options = { tables: ['kk'], rename: {}, workers: 2, limit: 10, fix, deleteExtra: fix }
+  return perform({ kind: 'diff', from: from.url, to: to.url, ...options })
 }
 
 const differences = ({ events }: Ran): readonly string[] =>

@@ -104,8 +104,8 @@ test('a row with NULL is written once the target takes it, and only once', async
 test('diff counts rows that nothing tells apart as what they are, and advises nothing that would not help', async () => {
   const [source, target] = await pair('sqlite', 'sqlite', "('', 'empty')", "(NULL, 'one')")
   await perform(copyOf(source, target, 't'))
-  const wishes = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
-  const { finished, events } = await perform(wishes)
+  const options = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
+  const { finished, events } = await perform(options)
   expect(finished.exitCode).toBe(1)
   expect(finished.error?.message).not.toContain('row differs')
   expect(finished.error?.hint).not.toContain('--delete-extra')

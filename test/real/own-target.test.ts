@@ -33,11 +33,11 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
   const why = await missing(system)
   skip(why !== '', why)
   const target = await makePlace(system, folder)
-  const wishes = system === 'sqlite' ? WISHES : WISHES.filter(([, { toTable }]) => toTable !== 'MIGRATION_RUNS')
-  for (const [table, wish] of wishes) {
-    const { finished } = await perform(copyOf(ledger, target, table, wish))
+  const options = system === 'sqlite' ? WISHES : WISHES.filter(([, { toTable }]) => toTable !== 'MIGRATION_RUNS')
+  for (const [table, request] of options) {
+    const { finished } = await perform(copyOf(ledger, target, table, request))
     expect(finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
-    expect(finished.error?.message).toContain(`${wish.toTable ?? table} is a table of sluice's own`)
+    expect(finished.error?.message).toContain(`${request.toTable ?? table} is a table of sluice's own`)
   }
   expect(await tablesOf(target)).toEqual([])
   if (system === 'sqlite') expect(existsSync(fileOf(target))).toBe(false)
@@ -89,8 +89,8 @@ test('where rows are in the way of a copy that has begun, both ways lead to --ag
   const rows = Array.from({ length: 40 }, (_, i) => `(${i + 1}, 'v')`).join(', ')
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', `INSERT INTO t VALUES ${rows}`)
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (35, 'other')")
-  const copy = (wish: Partial<Omit<CopyOperation, 'kind'>> = {}) =>
-    perform(copyOf(source, target, 't', { chunkRows: 10, workers: 1, ...wish }))
+  const copy = (options: Partial<Omit<CopyOperation, 'kind'>> = {}) =>
+    perform(copyOf(source, target, 't', { chunkRows: 10, workers: 1, ...options }))
   const first = await copy()
   const failed = first.events.find((event) => event.type === 'chunk.failed')
   expect(failed).toMatchObject({ chunk: '4', error: { code: 'TARGET_NOT_EMPTY' } })

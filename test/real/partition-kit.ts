@@ -15,16 +15,16 @@ export async function look(store: CopyStore, name: string, schema = 'public'): P
   return table
 }
 
-/** @param wishes name, lower bound, upper bound */
+/** @param options name, lower bound, upper bound */
 export async function make(
   store: CopyStore,
   table: RangedTable,
-  wishes: readonly (readonly [string, string, string])[],
+  options: readonly (readonly [string, string, string])[],
   more: Partial<MakeRequest> = {},
 ): Promise<Made> {
   return maintenanceOf(store).make({
     table,
-    partitions: wishes.map(([name, from, to]) => ({ name: { name }, from, to })),
+    partitions: options.map(([name, from, to]) => ({ name: { name }, from, to })),
     patienceMs: 100,
     budgetMs: 10_000,
     signal: SIGNAL,

@@ -180,10 +180,10 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       [`${year}-04`, expect.any(String), undefined],
     ])
     await place.sql(`INSERT INTO holes VALUES (1, '${year}-03-05'), (2, '${year - 30}-03-05')`)
-    const mended = await perform(ensure(place, ['holes'], { ahead: 0 }))
-    expect(made(mended.events)).toMatchObject([{ partition: `public.holes_${year}_03`, moved: '1' }])
-    expect(mended.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_IN_DEFAULT' } })
-    expect(alarms(mended.events)).toMatchObject([
+    const repaired = await perform(ensure(place, ['holes'], { ahead: 0 }))
+    expect(made(repaired.events)).toMatchObject([{ partition: `public.holes_${year}_03`, moved: '1' }])
+    expect(repaired.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_IN_DEFAULT' } })
+    expect(alarms(repaired.events)).toMatchObject([
       { alarm: 'rows in the default', rows: '1', from: `${year - 30}-03-05` },
     ])
   })

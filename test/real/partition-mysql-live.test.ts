@@ -76,19 +76,19 @@ const COMING: readonly ComingPartition[] = Array.from({ length: 3 }, (_, n) => (
   to: `2024-0${n + 6}-01`,
 }))
 
-async function looked(name: string, by: MaintenanceStore = maintenance): Promise<RangedTable> {
+async function inspected(name: string, by: MaintenanceStore = maintenance): Promise<RangedTable> {
   const table = await by.look({ name }, false, SIGNAL)
   if (table === null) throw new Error(`${name} is not partitioned`)
   return table
 }
 
 async function make(name: string, more: Partial<MakeRequest> = {}, by: MaintenanceStore = maintenance) {
-  const table = await looked(name, by)
+  const table = await inspected(name, by)
   return await by.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 20_000, signal: SIGNAL, ...more })
 }
 
 const namesOf = async (name: string): Promise<readonly string[]> =>
-  (await looked(name)).partitions.map((one) => one.name.name)
+  (await inspected(name)).partitions.map((one) => one.name.name)
 
 /**
  * Writes into one month until it is told to end; knows how long each transaction took, and what was refused.
@@ -237,7 +237,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     await holder.beginTransaction()
     await holder.query(`SELECT COUNT(*) FROM ${name}`)
     const seen: string[] = []
-    let looks = 0
+    let inspections = 0
     const done = alterWhenFree(
       { worker, watcher },
       {
@@ -246,16 +246,16 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
           seen.push(words)
           return `ALTER TABLE ${name} ADD PARTITION (PARTITION p2024_5 VALUES LESS THAN ('2024-06-01'))`
         },
-        check: async () => void looks++,
+        check: async () => void inspections++,
       },
       { patienceMs: 100, budgetMs: 20_000, politeUntil: politeUntil(20_000), signal: SIGNAL },
     )
     let longest = 0
-    while (!ready(seen.length) || looks < 5) {
+    while (!ready(seen.length) || inspections < 5) {
       const at = performance.now()
       await writing.query(`INSERT INTO ${name} (at) VALUES ('2024-02-05')`)
       longest = Math.max(longest, performance.now() - at)
-      if (looks > 4 && ready(0)) break
+      if (inspections > 4 && ready(0)) break
     }
     const before = seen.length
     // What it has read it may still write, unless a statement of ours waits just now.
@@ -298,7 +298,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     await somebodyWaits()
     await holder.commit()
     expect((await making).made).toHaveLength(1)
-    expect(await maintenance.count(await looked(name), SIGNAL)).toEqual([0n, 0n, 0n, 0n, 1n, 1n])
+    expect(await maintenance.count(await inspected(name), SIGNAL)).toEqual([0n, 0n, 0n, 0n, 1n, 1n])
     await holder.end()
     // Now there is a row that would have to be moved, and that is refused.
     expect((await refused(make(name, { partitions: COMING.slice(1) }))).code).toBe('TABLE_REFUSED')
@@ -350,7 +350,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
       await hand.end()
     }
     const name = await months('none')
-    const table = await looked(name)
+    const table = await inspected(name)
     await server.sql(`DROP TABLE ${DATABASE}.${name}`)
     const gone = maintenance.make({ table, partitions: COMING, patienceMs: 100, budgetMs: 1000, signal: SIGNAL })
     expect((await refused(gone)).code).toBe('NO_SUCH_TABLE')
@@ -419,7 +419,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
         const [code] = (await once(child, 'close')) as [number]
         expect([code, text]).toEqual([status, expect.stringMatching(made1)])
       }
-      const { partitions } = await looked(name)
+      const { partitions } = await inspected(name)
       const bounded = partitions.filter(({ isDefault }) => !isDefault)
       // The two that were there, yesterday, and today with twelve days; one more where it is midnight by now.
       expect([16, 17]).toContain(bounded.length)

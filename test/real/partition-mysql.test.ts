@@ -36,7 +36,7 @@ afterAll(async () => {
   await server?.stop()
 })
 
-async function looked(name: string): Promise<RangedTable> {
+async function inspected(name: string): Promise<RangedTable> {
   const table = await maintenance.look({ name }, true, SIGNAL)
   if (table === null) throw new Error(`${name} is not partitioned`)
   return table
@@ -45,12 +45,12 @@ async function looked(name: string): Promise<RangedTable> {
 const shown = ({ partitions }: RangedTable) =>
   partitions.map(({ name, from, to, isDefault }) => [name.name, from, to, ...(isDefault ? ['default'] : [])])
 
-type Wish = readonly [name: string, from: string, to: string]
+type Options = readonly [name: string, from: string, to: string]
 
-async function make(name: string, wishes: readonly Wish[], more: Partial<MakeRequest> = {}): Promise<Made> {
+async function make(name: string, options: readonly Options[], more: Partial<MakeRequest> = {}): Promise<Made> {
   return await maintenance.make({
-    table: await looked(name),
-    partitions: wishes.map(([partition, from, to]) => ({ name: { name: partition }, from, to })),
+    table: await inspected(name),
+    partitions: options.map(([partition, from, to]) => ({ name: { name: partition }, from, to })),
     patienceMs: 100,
     budgetMs: 5000,
     signal: SIGNAL,
@@ -67,7 +67,7 @@ async function rowsIn(name: string, partition: string): Promise<number> {
 }
 
 describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
-  test.for<[string, string, string, readonly (readonly unknown[])[], Wish]>([
+  test.for<[string, string, string, readonly (readonly unknown[])[], Options]>([
     [
       'days',
       'DATE',
@@ -130,34 +130,34 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     ],
   ])(
     'by %s are read, and made behind the last and in front of an empty MAXVALUE',
-    async ([kind, type, by, bounds, wish]) => {
+    async ([kind, type, by, bounds, options]) => {
       const name = `t ${kind}`
       await server.sql(`CREATE TABLE sluice_partitions.\`${name}\` (at ${type}, x INT) PARTITION BY ${by}`)
-      expect(shown(await looked(name))).toEqual(bounds)
-      const made = await make(name, [wish])
+      expect(shown(await inspected(name))).toEqual(bounds)
+      const made = await make(name, [options])
       expect([made.made.map((one) => one.name.name), made.foundMade, made.proved, made.notGiven]).toEqual([
         ['c'],
         [],
         null,
         [],
       ])
-      expect(shown(await looked(name))).toEqual([...bounds, [...wish]])
+      expect(shown(await inspected(name))).toEqual([...bounds, [...options]])
       await server.sql(
         `ALTER TABLE sluice_partitions.\`${name}\` ADD PARTITION (PARTITION rest VALUES LESS THAN (MAXVALUE))`,
       )
-      expect(shown(await looked(name))).toEqual([...bounds, [...wish], ['rest', wish[2], null, 'default']])
-      const [, from, to] = wish
+      expect(shown(await inspected(name))).toEqual([...bounds, [...options], ['rest', options[2], null, 'default']])
+      const [, from, to] = options
       const size = kind === 'numbers' ? 7_948_800 : 0
       const next = size === 0 ? later(to, from) : String(Number(to) + size)
       await make(name, [['d', to, next]])
-      expect(shown(await looked(name))).toEqual([
+      expect(shown(await inspected(name))).toEqual([
         ...bounds,
-        [...wish],
+        [...options],
         ['d', to, next],
         ['rest', next, null, 'default'],
       ])
       // Again nothing happens.
-      expect(await make(name, [wish, ['d', to, next]])).toMatchObject({
+      expect(await make(name, [options, ['d', to, next]])).toMatchObject({
         made: [],
         foundMade: [{ from }, { from: to }],
         tries: 0,
@@ -196,11 +196,11 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['r5', /RANGE COLUMNS \("at","x"\)/],
       ['r6', /RANGE \(year\("at"\) \* 100 \+ month\("at"\)\)/],
     ] as const) {
-      const { code, reason: told } = await refused(maintenance.look({ name }, false, SIGNAL))
-      expect([name, code, told]).toEqual([name, 'UNSUPPORTED_TYPE', expect.stringMatching(reason)])
+      const { code, reason: reported } = await refused(maintenance.look({ name }, false, SIGNAL))
+      expect([name, code, reported]).toEqual([name, 'UNSUPPORTED_TYPE', expect.stringMatching(reason)])
     }
     // The number is the column that it is cut by, whatever other columns there are.
-    expect((await looked('r7')).column.name).toBe('x')
+    expect((await inspected('r7')).column.name).toBe('x')
   })
 
   test('with hostile names, comments and folders are made like their neighbours', async () => {
@@ -213,7 +213,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
          PARTITION ${tick('p`2"é')} VALUES LESS THAN ('2024-07-01') COMMENT = 'it''s \\\\ "x", PARTITION b VALUES LESS THAN (5)',
          PARTITION ${tick('max"')} VALUES LESS THAN (MAXVALUE) COMMENT = 'the rest')`,
     )
-    expect(shown(await looked(name))[1]).toEqual(['p`2"é', '2024-04-01', '2024-07-01'])
+    expect(shown(await inspected(name))[1]).toEqual(['p`2"é', '2024-04-01', '2024-07-01'])
     // MariaDB forgets what it has opened, as after a restart.
     await server.sql('FLUSH TABLES')
     const made = await make(name, [
@@ -221,7 +221,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['p`4"\\', '2024-10-01', '2025-01-01'],
     ])
     expect([made.made.length, made.notGiven]).toEqual([2, []])
-    expect(shown(await looked(name)).map(([partition]) => partition)).toEqual([
+    expect(shown(await inspected(name)).map(([partition]) => partition)).toEqual([
       'p`1"é',
       'p`2"é',
       'p`3"é',
@@ -256,18 +256,20 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       "CREATE TABLE sluice_partitions.full (at DATETIME, x INT) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION `re``st` VALUES LESS THAN (MAXVALUE) COMMENT = 'r')",
       "INSERT INTO sluice_partitions.full VALUES ('2024-04-02 01:02:03', 1), ('2024-09-30 23:59:59', 2), ('2031-01-01', 3), (NULL, 4), ('2020-01-01', 5)",
     )
-    const wishes: readonly Wish[] = [
+    const options: readonly Options[] = [
       ['b', '2024-04-01 00:00:00', '2024-07-01 00:00:00'],
       ['c', '2024-07-01 00:00:00', '2024-10-01 00:00:00'],
     ]
-    const error = await refused(make('full', wishes))
+    const error = await refused(make('full', options))
     expect([error.code, error.reason]).toEqual([
       'TABLE_REFUSED',
       expect.stringContaining('re`st (MAXVALUE) holds rows'),
     ])
     const statement = /ALTER TABLE .*$/s.exec(error.hint ?? '')?.[0] ?? ''
-    const table = await looked('full')
-    expect(await maintenance.stray(table, [{ from: wishes[0]?.[1] ?? '', to: wishes[0]?.[2] ?? '' }], SIGNAL)).toEqual({
+    const table = await inspected('full')
+    expect(
+      await maintenance.stray(table, [{ from: options[0]?.[1] ?? '', to: options[0]?.[2] ?? '' }], SIGNAL),
+    ).toEqual({
       spans: [1n],
       others: { from: '2024-09-30 23:59:59', to: '2031-01-01 00:00:00', rows: 2n },
     })
@@ -275,9 +277,9 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect(await maintenance.count(table, SIGNAL)).toEqual([2n, 3n])
     // What is printed does what it says.
     await other.query(statement)
-    expect(shown(await looked('full')).map(([name]) => name)).toEqual(['a', 'b', 'c', 're`st'])
-    expect(await make('full', wishes)).toMatchObject({ made: [], foundMade: [{}, {}] })
-    expect(await maintenance.count(await looked('full'), SIGNAL)).toEqual([2n, 1n, 1n, 1n])
+    expect(shown(await inspected('full')).map(([name]) => name)).toEqual(['a', 'b', 'c', 're`st'])
+    expect(await make('full', options)).toMatchObject({ made: [], foundMade: [{}, {}] })
+    expect(await maintenance.count(await inspected('full'), SIGNAL)).toEqual([2n, 1n, 1n, 1n])
   })
 
   test('are refused where they would hold more than their period, or something else', async () => {
@@ -285,7 +287,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       "CREATE TABLE sluice_partitions.gaps (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION b VALUES LESS THAN ('2024-05-15'))",
       "CREATE TABLE sluice_partitions.days (at DATETIME) PARTITION BY RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (TO_DAYS('2024-04-01')))",
     )
-    for (const [name, wish, reason] of [
+    for (const [name, options, reason] of [
       [
         'gaps',
         ['c', '2024-06-01', '2024-07-01'],
@@ -295,7 +297,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['gaps', ['B', '2024-05-15', '2024-06-01'], /it has another partition b, from 2024-04-01 to 2024-05-15/],
       ['days', ['c', '2024-04-01 00:00:00', '2024-04-30 22:00:00'], /cannot have a partition/],
     ] as const) {
-      const error = await refused(make(name, [wish]))
+      const error = await refused(make(name, [options]))
       expect([error.code, error.reason]).toEqual(['TABLE_REFUSED', expect.stringMatching(reason)])
     }
   })
@@ -318,7 +320,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       "SET time_zone = '+02:00'",
       "INSERT INTO sluice_partitions.moments VALUES ('2025-03-31 23:59:59', 7), ('2025-04-01 00:00:00', 8)",
     )
-    const table = await looked('moments')
+    const table = await inspected('moments')
     expect(await maintenance.count(table, SIGNAL)).toEqual([1n, 4n, 1n, 1n, 1n])
     expect(
       await maintenance.stray(table, [{ from: '2025-03-31 22:00:00+00', to: '2025-04-30 22:00:00+00' }], SIGNAL),
@@ -340,7 +342,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       'ALTER TABLE sluice_partitions.late ADD PARTITION (PARTITION c VALUES LESS THAN (3652425))',
       "INSERT INTO sluice_partitions.late VALUES ('9999-12-31 23:59:59')",
     )
-    expect(shown(await looked('late')).at(-1)).toEqual(['c', '9999-01-01 00:00:00', null, 'default'])
+    expect(shown(await inspected('late')).at(-1)).toEqual(['c', '9999-01-01 00:00:00', null, 'default'])
     expect([await rowsIn('late', 'a'), await rowsIn('late', 'b'), await rowsIn('late', 'c')]).toEqual([1, 1, 1])
   })
 
@@ -350,7 +352,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       "CREATE TABLE evented (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
       "CREATE EVENT grow ON SCHEDULE EVERY 1 DAY DO ALTER TABLE evented ADD PARTITION (PARTITION b VALUES LESS THAN ('2024-05-01'))",
     )
-    expect((await looked('evented')).keptBy).toBe('the event sluice_partitions.grow of the server')
+    expect((await inspected('evented')).keptBy).toBe('the event sluice_partitions.grow of the server')
     expect(await maintenance.zone(SIGNAL)).toBe('UTC')
     await server.sql("SET GLOBAL time_zone = '+02:00'")
     expect(await maintenance.zone(SIGNAL)).toBeNull()
@@ -362,11 +364,11 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     await server.sql(
       `CREATE TABLE sluice_partitions.many (at DATE) PARTITION BY RANGE (TO_DAYS(at)) (${all.join(', ')})`,
     )
-    await looked('many')
+    await inspected('many')
     const times: number[] = []
     for (let n = 0; n < 3; n++) {
       const at = performance.now()
-      expect((await looked('many')).partitions).toHaveLength(2000)
+      expect((await inspected('many')).partitions).toHaveLength(2000)
       times.push(performance.now() - at)
     }
     expect(Math.min(...times)).toBeLessThan(5000)

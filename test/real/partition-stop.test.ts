@@ -44,7 +44,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
 
   const rows = (): Promise<void> =>
     direct.run(`INSERT INTO t SELECT i, '${year + 1}-02-03' FROM generate_series(1, 3000) i`)
-  const wishes = [1, 2].map((n) => [`t_${year + n}`, `${year + n}-01-01`, `${year + n + 1}-01-01`] as const)
+  const options = [1, 2].map((n) => [`t_${year + n}`, `${year + n}-01-01`, `${year + n + 1}-01-01`] as const)
 
   async function stopped(stopAt: (event: Event) => boolean, ahead = 2): Promise<Ran & { readonly ms: number }> {
     const interrupt = new Interrupter()
@@ -116,7 +116,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
       await other.run(hold)
       const stop = new AbortController()
       const steps: string[] = []
-      const running = make(store, table, wishes, {
+      const running = make(store, table, options, {
         budgetMs: BUDGET_MS,
         signal: SIGNAL,
         stop: stop.signal,
@@ -146,13 +146,13 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
       await other.run(release)
       expect(await leftOvers(direct)).toEqual([])
     }
-    expect((await make(store, await look(store, 't'), wishes)).made).toHaveLength(2)
+    expect((await make(store, await look(store, 't'), options)).made).toHaveLength(2)
   })
 
   test('between two partitions keeps the first, and says that the other is left', async () => {
     // One that is made holds no lock on what the other needs: only a stop comes between.
     const stop = new AbortController()
-    const { made: first } = await make(store, await look(store, 't'), wishes, {
+    const { made: first } = await make(store, await look(store, 't'), options, {
       stop: stop.signal,
       onStep: (one, count) => {
         if (one === 'making' && count === 1n) stop.abort()

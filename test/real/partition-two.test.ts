@@ -30,15 +30,15 @@ async function pair(on: PostgresServer, columns: string, ...before: readonly str
   return { old, fresh }
 }
 
-const wish = { table: 'b', by: 'at', calendar: {} } as const
+const options = { table: 'b', by: 'at', calendar: {} } as const
 
 function plan({ old, fresh }: Pair): Promise<Ran> {
-  return perform({ kind: 'partition-plan', from: old.url, to: fresh.url, ...wish, lanes: 1, exact: false })
+  return perform({ kind: 'partition-plan', from: old.url, to: fresh.url, ...options, lanes: 1, exact: false })
 }
 
 function run({ old, fresh }: Pair): Promise<Ran> {
   const more = { workers: 2, untilCaughtUp: true, untilEqual: false, quiesce: false, restart: false } as const
-  const operation: Extract<Operation, { kind: 'partition-run' }> = { kind: 'partition-run', from: old.url, to: fresh.url, ...wish, ...more } // prettier-ignore
+  const operation: Extract<Operation, { kind: 'partition-run' }> = { kind: 'partition-run', from: old.url, to: fresh.url, ...options, ...more } // prettier-ignore
   return perform(operation)
 }
 
@@ -110,8 +110,10 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     expect(statements.filter((one) => one.includes('b_g_fkey'))).toEqual([])
     const ran = await run(both)
     expect(ran.finished).toMatchObject({ exitCode: 0 })
-    const told = of(ran.events, 'log').map(({ message, hint = '' }) => `${message} ${hint}`)
-    expect(told.filter((one) => one.includes('b_g_fkey'))).toEqual([expect.stringMatching(/stays with the old table/)])
+    const reported = of(ran.events, 'log').map(({ message, hint = '' }) => `${message} ${hint}`)
+    expect(reported.filter((one) => one.includes('b_g_fkey'))).toEqual([
+      expect.stringMatching(/stays with the old table/),
+    ])
   })
 
   test('refuses a source whose changes nobody can follow, as the run does', { timeout: 120_000 }, async () => {

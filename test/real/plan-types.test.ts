@@ -11,8 +11,8 @@ test.for(["CREATE TYPE \"mood one\" AS ENUM ('sad', 'glad')", 'CREATE DOMAIN "mo
     const source = await makePlace('postgresql', '')
     const target = await makePlace('postgresql', '')
     await source.sql(type, 'CREATE TABLE t (id INT PRIMARY KEY, m "mood one")', "INSERT INTO t VALUES (1, 'sad')")
-    for (const wish of [{ dryRun: true }, {}]) {
-      const { finished, events } = await perform(copyOf(source, target, 't', wish))
+    for (const options of [{ dryRun: true }, {}]) {
+      const { finished, events } = await perform(copyOf(source, target, 't', options))
       expect(finished.exitCode).not.toBe(0)
       expect(JSON.stringify(events)).toContain('needs the type')
       expect(

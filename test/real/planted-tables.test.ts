@@ -207,8 +207,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(
       sluice('copy', '--from', url, '--to', source, '--table', 'public.users', '--table', 'public.point').code,
     ).toBe(0)
-    const looked = sluice('doctor', '--database-url', url)
-    expect(looked.said).toContain('planter may create in "public"')
+    const inspected = sluice('doctor', '--database-url', url)
+    expect(inspected.said).toContain('planter may create in "public"')
     await ask('planted_ordinary', 'ALTER DATABASE planted_ordinary SET search_path = public, pg_catalog')
     // Sessions look in pg_catalog first, wherever the server names it: the table `date` is no type for them.
     const behind = sluice('discover', url)
@@ -368,9 +368,9 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
       'CREATE SCHEMA sluice_queue; CREATE TABLE sluice_queue.sluice_queue_version AS SELECT 6 AS version',
       'schemer',
     )
-    const looked = sluice('workers', '--connect', server.url('planted_queue'))
-    expect([looked.code, looked.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
-    expect(looked.said).toContain('TABLE_REFUSED')
+    const inspected = sluice('workers', '--connect', server.url('planted_queue'))
+    expect([inspected.code, inspected.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
+    expect(inspected.said).toContain('TABLE_REFUSED')
 
     // A cast of a column's type runs as the login that reads, and so does what the planner computes of an index.
     await server.createDatabase('planted_type')

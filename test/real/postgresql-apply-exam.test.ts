@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ChangeRequest, TargetExam } from '../../src/model/follow/port.ts'
+import type { ChangeRequest, TargetPreflight } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { missing } from '../support/copy-systems.ts'
 import { majorOf } from '../support/servers/postgresql.ts'
@@ -31,14 +31,14 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     await target.place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
   })
 
-  type Wishes = Partial<ChangeRequest> & {
+  type Options = Partial<ChangeRequest> & {
     readonly as?: Target
     readonly identity?: readonly string[]
     readonly catchingUp?: boolean
   }
 
-  async function exam(name: string, sql: string, wishes: Wishes = {}): Promise<TargetExam> {
-    const { as = target, identity = ['id'], catchingUp = false, ...more } = wishes
+  async function preflight(name: string, sql: string, options: Options = {}): Promise<TargetPreflight> {
+    const { as = target, identity = ['id'], catchingUp = false, ...more } = options
     await target.place.sql(sql)
     const table = await changeTable(target.store, name, identity)
     const found = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
@@ -48,24 +48,27 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     }
   }
 
-  const messages = ({ refusals }: TargetExam): string => refusals.map(({ message }) => message).join('\n')
+  const messages = ({ refusals }: TargetPreflight): string => refusals.map(({ message }) => message).join('\n')
 
   test('a plain table passes without a word', async () => {
-    expect(await exam('plain', 'CREATE TABLE plain (id int PRIMARY KEY, a text)')).toEqual({ refusals: [], notes: [] })
+    expect(await preflight('plain', 'CREATE TABLE plain (id int PRIMARY KEY, a text)')).toEqual({
+      refusals: [],
+      notes: [],
+    })
   })
 
   test('a table without an index on the identity is refused, on every partition', async () => {
-    expect(messages(await exam('bare', 'CREATE TABLE bare (id int, a text)'))).toMatch(
+    expect(messages(await preflight('bare', 'CREATE TABLE bare (id int, a text)'))).toMatch(
       /no index of bare finds rows by \(id\)/,
     )
-    expect(messages(await exam('late', 'CREATE TABLE late (id int, at int, PRIMARY KEY (at, id))'))).toMatch(
+    expect(messages(await preflight('late', 'CREATE TABLE late (id int, at int, PRIMARY KEY (at, id))'))).toMatch(
       /no index of late/,
     )
     const parts = `CREATE TABLE parts (id int, at int) PARTITION BY RANGE (at);
       CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (2); CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
       CREATE INDEX ON parts_1 (id, at)`
-    expect(messages(await exam('parts', parts))).toMatch(/no index of parts_2 finds/)
-    expect(await exam('parts', 'CREATE INDEX ON parts_2 (id)')).toMatchObject({
+    expect(messages(await preflight('parts', parts))).toMatch(/no index of parts_2 finds/)
+    expect(await preflight('parts', 'CREATE INDEX ON parts_2 (id)')).toMatchObject({
       refusals: [],
       notes: (hasMerge ? [/no unique index stands exactly on \(id\)/] : []).map(
         (text) => expect.stringMatching(text) as string,
@@ -73,12 +76,12 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     })
     expect(
       messages(
-        await exam('partial', 'CREATE TABLE partial (id int); CREATE UNIQUE INDEX ON partial (id) WHERE id > 5'),
+        await preflight('partial', 'CREATE TABLE partial (id int); CREATE UNIQUE INDEX ON partial (id) WHERE id > 5'),
       ),
     ).toMatch(/no index/)
-    expect(messages(await exam('two', 'CREATE TABLE two (id int PRIMARY KEY, n int)', { identity: ['n', 'id'] }))).toBe(
-      '',
-    )
+    expect(
+      messages(await preflight('two', 'CREATE TABLE two (id int PRIMARY KEY, n int)', { identity: ['n', 'id'] })),
+    ).toBe('')
   })
 
   test('views, foreign tables, rules, row security, missing columns and missing identities are refused', async () => {
@@ -102,26 +105,26 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(found.refusals.map((one) => one.table?.name)).toEqual(['above', 'gone', 'narrow', 'below', 'below'])
     expect(
       messages(
-        await exam(
+        await preflight(
           'ruled',
           'CREATE TABLE ruled (id int PRIMARY KEY); CREATE RULE r AS ON INSERT TO ruled DO INSTEAD NOTHING',
         ),
       ),
     ).toMatch(/rules of .*ruled.*: r$/)
     const secured = `CREATE TABLE secured (id int PRIMARY KEY); ALTER TABLE secured ENABLE ROW LEVEL SECURITY; GRANT ALL ON secured TO ${role}`
-    expect(messages(await exam('secured', secured, { as: weak }))).toMatch(
+    expect(messages(await preflight('secured', secured, { as: weak }))).toMatch(
       /row security of .*secured applies to the role/,
     )
-    expect(messages(await exam('secured', 'SELECT 1'))).toBe('')
+    expect(messages(await preflight('secured', 'SELECT 1'))).toBe('')
   })
 
   test('missing rights are named', async () => {
     const sql = `CREATE TABLE closed (id int PRIMARY KEY, a text); GRANT SELECT (id), INSERT ON closed TO ${role}`
-    expect(messages(await exam('closed', sql, { as: weak }))).toMatch(
+    expect(messages(await preflight('closed', sql, { as: weak }))).toMatch(
       /the role has no SELECT, UPDATE, DELETE on .*closed/,
     )
     const open = `GRANT SELECT, UPDATE, DELETE ON closed TO ${role}`
-    const found = await exam('closed', open, { as: weak })
+    const found = await preflight('closed', open, { as: weak })
     expect(messages(found)).toBe('')
     expect(found.notes).toEqual([expect.stringMatching(/may not TRUNCATE/)])
     // What the exam lets through works, and rows go one by one.
@@ -130,11 +133,11 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     await writer.truncate([0])
     await applied(writer, [put(['2', 'y'])])
     expect(await target.place.rows('SELECT * FROM closed')).toEqual([['2', 'y']])
-    expect(messages(await exam('closed', 'SELECT 1', { as: weak, origin: 'sluice_none' }))).toMatch(
+    expect(messages(await preflight('closed', 'SELECT 1', { as: weak, origin: 'sluice_none' }))).toMatch(
       /cannot be marked with the origin sluice_none/,
     )
     await target.place.sql(`REVOKE TEMP ON DATABASE ${new URL(target.place.url).pathname.slice(1)} FROM public`)
-    expect(messages(await exam('closed', 'SELECT 1', { as: weak }))).toMatch(/may not create temporary tables/)
+    expect(messages(await preflight('closed', 'SELECT 1', { as: weak }))).toMatch(/may not create temporary tables/)
     await target.place.sql(`GRANT TEMP ON DATABASE ${new URL(target.place.url).pathname.slice(1)} TO public`)
   })
 
@@ -143,19 +146,19 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
       CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
       CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION f();
       CREATE TRIGGER always AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE fires ENABLE ALWAYS TRIGGER always`
-    expect(messages(await exam('fires', sql, { as: weak }))).toMatch(
+    expect(messages(await preflight('fires', sql, { as: weak }))).toMatch(
       /triggers of .*fires would fire a second time.*: always, audit/,
     )
-    const asked = await exam('fires', 'SELECT 1', { as: weak, fireTriggers: true })
+    const asked = await preflight('fires', 'SELECT 1', { as: weak, fireTriggers: true })
     expect(messages(asked)).toBe('')
     expect(asked.notes).toEqual([expect.stringMatching(/fire for changes, as asked: always, audit/)])
-    const quiet = await exam('fires', 'SELECT 1')
+    const quiet = await preflight('fires', 'SELECT 1')
     expect(messages(quiet)).toBe('')
     expect(quiet.notes).toEqual([expect.stringMatching(/enabled ALWAYS or as REPLICA fire for changes: always$/)])
     // The right to set it is there from PostgreSQL 15 on.
     if (!hasMerge) return
     expect(
-      messages(await exam('fires', `GRANT SET ON PARAMETER session_replication_role TO ${role}`, { as: weak })),
+      messages(await preflight('fires', `GRANT SET ON PARAMETER session_replication_role TO ${role}`, { as: weak })),
     ).toBe('')
     await target.place.sql(`REVOKE SET ON PARAMETER session_replication_role FROM ${role}`)
   })
@@ -163,34 +166,34 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
   test('foreign keys and secondary unique indexes have to wait until a table has caught up', async () => {
     const sql = `CREATE TABLE parent (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE);
       GRANT ALL ON parent, child TO ${role}`
-    expect(messages(await exam('child', sql, { catchingUp: true }))).toMatch(
+    expect(messages(await preflight('child', sql, { catchingUp: true }))).toMatch(
       /foreign keys of .*child may refuse rows until it has caught up: child_p_fkey of child/,
     )
-    expect(messages(await exam('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
+    expect(messages(await preflight('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
       /until it has caught up.*: parent_u_key$/,
     )
     // The statements that it prints run, and then nothing is in the way.
     const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
-    const { refusals } = await exam('loaded', made, { catchingUp: true })
+    const { refusals } = await preflight('loaded', made, { catchingUp: true })
     expect(refusals).toHaveLength(2)
     for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and make them/.exec(hint)?.[1] ?? '')
-    expect(messages(await exam('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
-    const live = await exam('parent', 'SELECT 1')
+    expect(messages(await preflight('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
+    const live = await preflight('parent', 'SELECT 1')
     expect(messages(live)).toBe('')
     expect(live.notes).toEqual([
       expect.stringMatching(/foreign keys are not checked/),
       expect.stringMatching(/tables that are not followed refer to it/),
       expect.stringMatching(/deleted and inserted.* parent_u_key/),
     ])
-    expect(messages(await exam('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)
-    expect(messages(await exam('parent', 'SELECT 1', { as: weak, fireTriggers: true }))).toMatch(
+    expect(messages(await preflight('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)
+    expect(messages(await preflight('parent', 'SELECT 1', { as: weak, fireTriggers: true }))).toMatch(
       /rows of other tables would be deleted/,
     )
   })
 
   test('a key that is wider than the identity is no secondary unique index', async () => {
     const sql = `CREATE TABLE wide (id int, at int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE TABLE wide_1 PARTITION OF wide DEFAULT`
-    expect(messages(await exam('wide', sql, { catchingUp: true }))).toBe('')
+    expect(messages(await preflight('wide', sql, { catchingUp: true }))).toBe('')
   })
 
   test('rows of a cascade stay: foreign keys do not follow what a writer deletes', async () => {

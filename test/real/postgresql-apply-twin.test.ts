@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Put } from '../../src/model/copy/change.ts'
 import type { ChangeTable, ChangeWriter } from '../../src/model/follow/port.ts'
-import { batches, batchOf, isUnique, rowByRow, twin, uniqueShift, type Model } from '../support/apply-twin.ts'
+import { batches, batchOf, isUnique, rowByRow, reference, uniqueShift, type Model } from '../support/apply-twin.ts'
 import { missing } from '../support/copy-systems.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'
 import { changeTable, closingOf, makeTarget, MANY, put, requestOf, type Target } from './postgresql-apply-kit.ts'
@@ -78,9 +78,9 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
             await db.run('ROLLBACK')
             await db.run(`DELETE FROM ${name}; DELETE FROM ${slow}`)
             let model: Model = new Map()
-            for (const [i, wishes] of all.entries()) {
-              const batch = batchOf(wishes, uniqueShift(model, wishes, i))
-              const { after, lacking } = twin(model, batch)
+            for (const [i, options] of all.entries()) {
+              const batch = batchOf(options, uniqueShift(model, options, i))
+              const { after, lacking } = reference(model, batch)
               if (!isUnique(after)) continue
               await db.run(['BEGIN', ...rowByRow(slow, model, batch), 'COMMIT'].join('; '))
               const puts = batch.puts.map((one) =>

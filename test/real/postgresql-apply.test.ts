@@ -159,11 +159,11 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
 
     test(`every type arrives as it was: ${size}`, async () => {
       const name = `zoo_${size}`
-      const twin = `${name}_from`
-      await target.place.sql(zooSql(twin), `CREATE TABLE ${name} (LIKE ${twin} INCLUDING ALL)`)
+      const reference = `${name}_from`
+      await target.place.sql(zooSql(reference), `CREATE TABLE ${name} (LIKE ${reference} INCLUDING ALL)`)
       const of = await changeTable(target.store, name, ['id'])
       await using view = await target.store.source(SIGNAL)
-      const from = await changeTable(target.store, twin, ['id'])
+      const from = await changeTable(target.store, reference, ['id'])
       const all = await readAll(view, request(from.table))
       const idAt = from.columns.findIndex((one) => one.name === 'id')
       const puts = all.map((row): Put => ({ row, key: [row[idAt] ?? null], base: null }))
@@ -172,7 +172,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       for (let i = 0; i < 2; i++) await applied(writer, [...puts, ...more3])
       const texts = (table: string): Promise<unknown> =>
         rows(`SELECT t::text FROM ${table} t WHERE id < 1000 ORDER BY id`)
-      expect(await texts(name)).toEqual(await texts(twin))
+      expect(await texts(name)).toEqual(await texts(reference))
     })
   }
 

@@ -94,7 +94,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const url = new URL(stage.queue.url('queue'))
     url.host = `127.0.0.1:${proxy.port}`
     const file = path.join(stage.folder, 'away')
-    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const reported = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
     const command = `echo "$SLUICE_ALERT_STATE" >> ${file}`
     await stage.ask(stage.data, 'source', 'CREATE TABLE away (id int PRIMARY KEY); INSERT INTO away VALUES (1)')
     await stage.ask(stage.data, 'target', 'CREATE TABLE away (id int PRIMARY KEY)')
@@ -105,7 +105,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const compared = async (row: 'is there' | 'is missing', queue: 'away' | 'there'): Promise<void> => {
       await stage.ask(stage.data, 'target', 'DELETE FROM away')
       if (row === 'is there') await stage.ask(stage.data, 'target', 'INSERT INTO away VALUES (1)')
-      const [begun, lost, before] = [count(isBegun), count(isLost), told().length]
+      const [begun, lost, before] = [count(isBegun), count(isLost), reported().length]
       const holder = new pg.Client({ connectionString: stage.data.url('target') })
       await holder.connect()
       await holder.query('BEGIN; LOCK TABLE away')
@@ -120,20 +120,20 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       await holder.end()
       if (queue === 'away') {
         // An alert comes at once; an end is told when the queue is back.
-        if (row === 'is missing') await stage.until('the alert', () => told().length > before)
+        if (row === 'is missing') await stage.until('the alert', () => reported().length > before)
         else await sleep(4_000)
         proxy.redirect(stage.queue.port)
       }
       await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
       expect((await stage.run(run)).status).toBe(row === 'is there' ? 'ok' : 'failed')
-      await stage.until('what is told', () => told().length === before + 1 || told(), 10_000)
+      await stage.until('what is told', () => reported().length === before + 1 || reported(), 10_000)
     }
     await compared('is missing', 'away')
     await compared('is there', 'there')
     await compared('is missing', 'there')
     await compared('is there', 'away')
     await compared('is missing', 'away')
-    expect(told()).toEqual(['raised', 'cleared', 'raised', 'cleared', 'raised'])
+    expect(reported()).toEqual(['raised', 'cleared', 'raised', 'cleared', 'raised'])
     const stands = 'SELECT cause FROM sluice_queue.sluice_alerts'
     await stage.until(
       'the queue to know',
@@ -148,7 +148,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
 
   test('a run that every worker refuses tells that it failed, once, and the next that ends well clears it', async () => {
     const file = path.join(stage.folder, 'refused')
-    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const reported = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
     const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_RUN $SLUICE_ALERT_VALUE" >> ${file}`
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'refused', '--slots', '1']
     const alarm = ['--alert', 'failed', '--alert-command', command]
@@ -162,7 +162,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       DELETE FROM sluice_queue.sluice_workers WHERE ended_at IS NOT NULL`
     await stage.ask(stage.queue, 'queue', longAgo)
     await stage.until('its end', async () => (await stage.run(run)).status === 'failed')
-    await stage.until('the alert', () => told().length > 0)
+    await stage.until('the alert', () => reported().length > 0)
     const stands = 'SELECT cause, table_name FROM sluice_queue.sluice_alerts'
     expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([{ cause: 'failed', table_name: '' }])
     await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
@@ -171,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
     for (const worker of workers) worker.signal('SIGTERM')
     await Promise.all(workers.map(async ({ ended }) => await ended))
-    expect(told()).toEqual([
+    expect(reported()).toEqual([
       expect.stringMatching(new RegExp(`^failed raised ${run} WORKERS_REFUSED .*is another database`)),
       expect.stringMatching(/^failed cleared /),
     ])
@@ -186,8 +186,8 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const alert = { conditions: [{ cause: 'failed' }] }
     const gone = queue.worker({ ...about, workerId: 'gone' })
     await gone.beat(false)
-    const begun = async (runId: string, more = {}, wish: unknown = alert) => {
-      const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert: wish }
+    const begun = async (runId: string, more = {}, options: unknown = alert) => {
+      const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert: options }
       await queue.submit({ ...RUN, ...more, program: about.program, runId, operation, stores: [] })
       const slot = await gone.claim({ runId, no: 1 })
       if (slot === null) throw new Error('the slot is not free')
@@ -203,17 +203,17 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     // Its program has raised its own alerts.
     await gone.release(await begun('33'), { left: 'none', exitCode: 3, error })
 
-    const told: string[] = []
+    const reported: string[] = []
     const watch = new RunWatch({
       queue: queue.worker({ ...about, workerId: 'other' }),
       alerts: queue.alerts,
       known: [],
       host: 'other',
-      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state} ${event.run}`)),
+      emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state} ${event.run}`)),
     })
-    for (let looks = 0; looks < 3; looks += 1) await watch.look([])
+    for (let inspections = 0; inspections < 3; inspections += 1) await watch.look([])
     await watch.sent(60_000)
-    expect(told.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
+    expect(reported.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
 
     // Asked to stop while its program crashes, it would have come again.
     const rests = await begun('34', { slots: [{ about: 'own' }] })
@@ -222,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect((await queue.runs(1, '34'))[0]?.status).toBe('stopped')
     await watch.look([])
     await watch.sent(60_000)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
 
     // The worker that has noted the alert is killed before it is sent.
     await gone.release(await begun('35'), { left: 'none', exitCode: 3, error, isUnworked: true })
@@ -233,19 +233,19 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     // Its sink takes nothing.
     const broken = { ...alert, command: 'exit 1' }
     await gone.release(await begun('36', {}, broken), { left: 'none', exitCode: 3, error, isUnworked: true })
-    const looked = async (): Promise<readonly string[]> => {
+    const inspected = async (): Promise<readonly string[]> => {
       for (let looks = 0; looks < 3; looks += 1) {
         await watch.look([])
         await watch.sent(60_000)
       }
-      return told.splice(0)
+      return reported.splice(0)
     }
-    expect(await looked()).toEqual(['failed raised 36'])
+    expect(await inspected()).toEqual(['failed raised 36'])
     const minuteAgo = `UPDATE sluice_queue.sluice_run_slots SET unreported = unreported || jsonb_build_object('takenAt', (unreported ->> 'takenAt')::float8 - 61000)`
     await stage.ask(stage.queue, 'queue', minuteAgo)
-    expect(await looked()).toEqual(['failed raised 35', 'failed raised 36'])
+    expect(await inspected()).toEqual(['failed raised 35', 'failed raised 36'])
     await stage.ask(stage.queue, 'queue', minuteAgo)
-    expect(await looked()).toEqual(['failed raised 36'])
+    expect(await inspected()).toEqual(['failed raised 36'])
     await stage.forgetRuns()
     await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_alerts')
   })
@@ -386,43 +386,43 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       )
     const key = { runId: '71', no: 1 }
     expect(await gone.noteLoss(key, at, 'reported')).toBe(true)
-    const told: string[] = []
+    const reported: string[] = []
     const watch = new RunWatch({
       queue: queue.worker({ ...about, workerId: 'other' }),
       alerts: queue.alerts,
       known: [],
       host: 'other',
-      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state}`)),
+      emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state}`)),
     })
-    const looked = async (): Promise<readonly string[]> => {
-      for (let looks = 0; looks < 2; looks += 1) {
+    const inspected = async (): Promise<readonly string[]> => {
+      for (let inspections = 0; inspections < 2; inspections += 1) {
         await watch.look([])
         await watch.sent(60_000)
       }
-      return told.splice(0)
+      return reported.splice(0)
     }
-    expect(await looked()).toEqual([])
+    expect(await inspected()).toEqual([])
     await minuteLater('reportedAt')
     // While its sender works on it, a minute is no reason to send it once more.
     await watch.look([])
     await minuteLater('reportedAt')
-    expect(await looked()).toEqual(['worker-lost raised'])
+    expect(await inspected()).toEqual(['worker-lost raised'])
     await stage.ask(
       stage.queue,
       'queue',
       `UPDATE sluice_queue.sluice_run_slots SET state = 'working' WHERE run_id = '71'`,
     )
     expect(await gone.noteLoss(key, at, 'over')).toBe(true)
-    expect(await looked()).toEqual([])
+    expect(await inspected()).toEqual([])
     await minuteLater('overAt')
     // Where no sink takes its end, it is sent again a minute later, and the loss itself is not.
     writeFileSync(path.join(stage.folder, 'is-away'), '')
-    expect(await looked()).toEqual(['worker-lost cleared'])
-    expect(await looked()).toEqual([])
+    expect(await inspected()).toEqual(['worker-lost cleared'])
+    expect(await inspected()).toEqual([])
     rmSync(path.join(stage.folder, 'is-away'))
     await minuteLater('overAt')
-    expect(await looked()).toEqual(['worker-lost cleared'])
-    expect(await looked()).toEqual([])
+    expect(await inspected()).toEqual(['worker-lost cleared'])
+    expect(await inspected()).toEqual([])
     await stage.forgetRuns()
   })
 
@@ -441,9 +441,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const stores = await Promise.all(known.map(async (store) => await identified(store)))
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const program = 'sluice 1, ledger 1'
-    const wish = { conditions: [{ cause: 'stuck', limit: 1000 }] }
+    const options = { conditions: [{ cause: 'stuck', limit: 1000 }] }
     const run = { ...RUN, program }
-    const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: wish }
+    const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: options }
     await queue.submit({ ...run, runId: '17', operation, stores })
     const about = { workerId: 'gone', host: 'dead', pid: 7, program, concurrency: 1, queues: [] }
     const gone = queue.worker(about)
@@ -454,18 +454,18 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await gone.progress(slot, { rows: 0n, open: 0n, chunks: 0, rate: 0, standing }, null)
     const silent = "UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '10 s' WHERE run_id = '17'"
     await stage.ask(stage.queue, 'queue', silent)
-    const told: string[] = []
+    const reported: string[] = []
     const watch = new RunWatch({
       queue: queue.worker({ ...about, workerId: 'here', host: 'here' }),
       alerts: queue.alerts,
       known,
       host: 'here',
-      emit: (event) => void (event.type === 'alert' && told.push(`${event.state}: ${event.value}`)),
+      emit: (event) => void (event.type === 'alert' && reported.push(`${event.state}: ${event.value}`)),
     })
     const look = async (own: readonly OwnSlot[] = []): Promise<readonly string[]> => {
       await watch.look(own)
       await watch.sent(60_000)
-      return told.splice(0)
+      return reported.splice(0)
     }
     expect(await look()).toEqual([])
     await open(true)
@@ -519,14 +519,14 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     }
     const who = { program, actor: 'me', host: 'here', slots: [{ about: '' }], stores: [] }
     await queue.submit({ ...about, ...who, runId: '18', operation: { ...operation, alert } })
-    const told: string[] = []
+    const reported: string[] = []
     const worker = queue.worker({ workerId: 'w', host: 'here', pid: 7, program, concurrency: 1, queues: [] })
     const watch = new RunWatch({
       queue: worker,
       alerts: queue.alerts,
       known: [],
       host: 'here',
-      emit: (event) => void (event.type === 'alert' && told.push(`${event.state}: ${event.value}`)),
+      emit: (event) => void (event.type === 'alert' && reported.push(`${event.state}: ${event.value}`)),
     })
     /** When each chunk moved last. */
     const movedAt = new Map<string, number>()
@@ -538,7 +538,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
         [...movedAt.keys()].filter((chunk) => ago(chunk) < ms).map((chunk) => ({ table, chunk }))
       await watch.look([{ runId: '18', standing, moved }])
       await watch.sent(60_000)
-      return told.splice(0)
+      return reported.splice(0)
     }
     const named = async (): Promise<unknown> => {
       const sql = `SELECT chunks FROM sluice_queue.sluice_alerts WHERE run_id = '18'`
@@ -592,7 +592,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       alert: { conditions: [{ cause: 'failed' }] },
     }
     await queue.submit({ ...RUN, program, runId: '18', operation, stores: [] })
-    const told: string[] = []
+    const reported: string[] = []
     const here = queue.worker({ ...about, workerId: 'of-1', host: 'here', program: 'sluice 1, ledger 1' })
     await here.beat(false)
     const watch = new RunWatch(
@@ -602,14 +602,14 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
         known: [],
         host: 'here',
         emit: (event) =>
-          void (event.type === 'alert' && event.run === '18' && told.push(`${event.state}: ${event.value}`)),
+          void (event.type === 'alert' && event.run === '18' && reported.push(`${event.state}: ${event.value}`)),
       },
       wholeCommands('sluice worker --config q.yaml'),
     )
     const look = async (): Promise<readonly string[]> => {
       await watch.look([])
       await watch.sent(60_000)
-      return told.splice(0)
+      return reported.splice(0)
     }
     expect(await look()).toEqual([])
     const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"

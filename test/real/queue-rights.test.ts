@@ -109,13 +109,13 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     expect(printed.flatMap(({ events }) => statementsOf(events))).toEqual(grantsOfPage())
     expect((await stage.sluice('workers', '--connect', as('queue_reader'))).code).toBe(4)
     for (const { events } of printed) for (const sql of statementsOf(events)) await stage.ask(stage.queue, 'queue', sql)
-    const looks = [
+    const inspections = [
       ['runs', '--distributed'],
       ['runs', '--distributed', '--run', run],
       ['workers'],
       ['schedule', 'list'],
     ] as const
-    for (const words of looks) {
+    for (const words of inspections) {
       const { code, err } = await stage.sluice(...words, '--connect', as('queue_reader'))
       expect([words, code], err).toEqual([words, 0])
     }

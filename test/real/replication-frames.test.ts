@@ -179,8 +179,8 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
       ]
       const places = identity.map((one) => from.columns.findIndex((column) => column.name === one))
       const id = kind === 'decimal' ? 'trim_scale(id)::text' : 'id::text'
-      const told = columns.flatMap(([column]) => (SPELLED.includes(column) ? [] : [`${column}::text`]))
-      const exact = `${id}, ${told.join(', ')}, big`
+      const reported = columns.flatMap(([column]) => (SPELLED.includes(column) ? [] : [`${column}::text`]))
+      const exact = `${id}, ${reported.join(', ')}, big`
       let frames = 0
       const history = fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 5 })
       await fc.assert(

@@ -23,7 +23,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
   })
 
   /** What one transaction tells of tables that were made before. */
-  async function told(
+  async function reported(
     create: string,
     names: readonly string[],
     work: string,
@@ -40,7 +40,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('a key that moves comes with the key before; a key that stays does not', async () => {
     expect(
-      await told(
+      await reported(
         'CREATE TABLE keys (id int PRIMARY KEY, v text)',
         ['keys'],
         "INSERT INTO keys VALUES (1, 'a'); UPDATE keys SET v = 'b'; UPDATE keys SET id = 2; DELETE FROM keys",
@@ -55,7 +55,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('under REPLICA IDENTITY FULL the key is that of the primary key', async () => {
     expect(
-      await told(
+      await reported(
         'CREATE TABLE wholes (v text, id int PRIMARY KEY); ALTER TABLE wholes REPLICA IDENTITY FULL',
         ['wholes'],
         "INSERT INTO wholes VALUES ('a', 1); UPDATE wholes SET v = NULL; UPDATE wholes SET id = 2, v = 'c'; DELETE FROM wholes",
@@ -70,7 +70,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('a table without a key is named by whole rows, NULL and all', async () => {
     expect(
-      await told(
+      await reported(
         'CREATE TABLE keyless (a int, b text); ALTER TABLE keyless REPLICA IDENTITY FULL',
         ['keyless'],
         "INSERT INTO keyless VALUES (1, NULL); UPDATE keyless SET b = 'b'; DELETE FROM keyless",
@@ -85,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('a replica identity by an index has the columns of the index, and a value equal in another spelling is the same key', async () => {
     expect(
-      await told(
+      await reported(
         `CREATE TABLE indexed (id int PRIMARY KEY, a numeric NOT NULL, b bytea NOT NULL, v text); CREATE UNIQUE INDEX by_both ON indexed (a, b);
          ALTER TABLE indexed REPLICA IDENTITY USING INDEX by_both`,
         ['indexed'],
@@ -107,15 +107,15 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     const create = (name: string): string =>
       `CREATE TABLE ${name} (id text PRIMARY KEY, big text, v int); ALTER TABLE ${name} ALTER big SET STORAGE EXTERNAL, ALTER id SET STORAGE EXTERNAL`
     const rows = (name: string): string => `INSERT INTO ${name} VALUES ('1', ${long}, 1)`
-    const plain = await told(create('toast'), ['toast'], `${rows('toast')}; UPDATE toast SET v = 2`)
+    const plain = await reported(create('toast'), ['toast'], `${rows('toast')}; UPDATE toast SET v = 2`)
     expect(plain[1]).toEqual({ type: 'update', table: 0, key: null, row: ['1', undefined, '2'] })
-    const whole = await told(
+    const whole = await reported(
       `${create('toast_full')}; ALTER TABLE toast_full REPLICA IDENTITY FULL`,
       ['toast_full'],
       `${rows('toast_full')}; UPDATE toast_full SET v = 2`,
     )
     expect(whole[1]).toEqual({ type: 'update', table: 0, key: null, row: ['1', text, '2'] })
-    const key = await told(
+    const key = await reported(
       create('toast_key'),
       ['toast_key'],
       `INSERT INTO toast_key VALUES (left(${long}, 2600), 'x', 1); UPDATE toast_key SET v = 2; UPDATE toast_key SET id = 'short'`,
@@ -127,7 +127,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('TRUNCATE names the tables that are followed', async () => {
     expect(
-      await told(
+      await reported(
         'CREATE TABLE t1 (id int PRIMARY KEY); CREATE TABLE t2 (id int PRIMARY KEY REFERENCES t1); CREATE TABLE t3 (id int PRIMARY KEY REFERENCES t1)',
         ['t1', 't2'],
         'INSERT INTO t1 VALUES (1); TRUNCATE t1 CASCADE; INSERT INTO t1 VALUES (2)',
@@ -141,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
 
   test('rows of partitions come under the name of their root, in its order of columns', async () => {
     expect(
-      await told(
+      await reported(
         `CREATE TABLE events (id int, day date, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
          CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
          CREATE TABLE events_2 (v text, gone int, day date NOT NULL, id int NOT NULL); ALTER TABLE events_2 DROP COLUMN gone;
@@ -207,7 +207,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
   test('a partition with another replica identity than its root is told as reshaped when an old row lacks the key', async () => {
     expect(
       types(
-        await told(
+        await reported(
           `CREATE TABLE roots (id int NOT NULL, k int NOT NULL, PRIMARY KEY (id)) PARTITION BY RANGE (id); CREATE TABLE leaf PARTITION OF roots DEFAULT;
            CREATE UNIQUE INDEX leaf_k ON leaf (k); ALTER TABLE leaf REPLICA IDENTITY USING INDEX leaf_k`,
           ['roots'],

@@ -74,16 +74,16 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
   }
 
   /** Positions that are told, up to one. */
-  async function toldUpTo(stream: ChangeStream, position: LogPosition): Promise<readonly LogPosition[]> {
-    const told: LogPosition[] = []
+  async function reportedUpTo(stream: ChangeStream, position: LogPosition): Promise<readonly LogPosition[]> {
+    const reported: LogPosition[] = []
     await until(async () => {
       for (const change of await stream.next(500)) {
-        if (change.type === 'idle') told.push(change.position)
-        if (change.type === 'commit') told.push(change.end)
+        if (change.type === 'idle') reported.push(change.position)
+        if (change.type === 'commit') reported.push(change.end)
       }
-      return (told.at(-1) ?? 0n) >= position
+      return (reported.at(-1) ?? 0n) >= position
     })
-    return told
+    return reported
   }
 
   test('adjacent commits: with the first confirmed, another connection brings the second, and not the first again', async () => {
@@ -144,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
       await live.sql.run("INSERT INTO t VALUES (2, 'b')")
       const second = (await take(stream, 1)).at(-1) as Change & { type: 'commit' }
       stream.confirm(first.end)
-      const told = async (): Promise<readonly bigint[]> => {
+      const reported = async (): Promise<readonly bigint[]> => {
         const [row = []] = await live.sql.rows(
           `SELECT r.write_lsn - '0/0', r.flush_lsn - '0/0', r.replay_lsn - '0/0', s.confirmed_flush_lsn - '0/0'
            FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = '${at.slot}'`,
@@ -152,10 +152,10 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
         return row.map((lsn) => (typeof lsn === 'string' ? BigInt(lsn) : 0n))
       }
       await until(async () => {
-        const [received = 0n, flushed = 0n] = await told()
+        const [received = 0n, flushed = 0n] = await reported()
         return received >= second.end && flushed > 0n
       })
-      expect((await told()).slice(1)).toEqual([first.end, first.end, first.end])
+      expect((await reported()).slice(1)).toEqual([first.end, first.end, first.end])
     } finally {
       await live.sql.run('ALTER DATABASE live RESET wal_sender_timeout')
     }
@@ -183,7 +183,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     const all: LogPosition[] = []
     for (let i = 0; i < 5; i++) {
       await live.sql.run("SET synchronous_commit TO off; INSERT INTO unpublished VALUES ('x')")
-      all.push(...(await toldUpTo(stream, await fenced())))
+      all.push(...(await reportedUpTo(stream, await fenced())))
     }
     await live.sql.run('RESET synchronous_commit')
     expect(all).toEqual(all.toSorted((a, b) => Number(a - b)))

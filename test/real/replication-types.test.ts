@@ -31,9 +31,9 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     const at = await birth(live.sql, `"${name}"`)
     await live.sql.run(`BEGIN; ${fill}; COMMIT`)
     await using stream = await open(url, at, [table])
-    const told = (await take(stream, 1)).flatMap((change) => (change.type === 'insert' ? [change.row] : []))
+    const reported = (await take(stream, 1)).flatMap((change) => (change.type === 'insert' ? [change.row] : []))
     await using view = await store.source(SIGNAL)
-    return { told, read: await readAll(view, request(table.table, { columns: table.columns })) }
+    return { told: reported, read: await readAll(view, request(table.table, { columns: table.columns })) }
   }
 
   /** The table is made and emptied, so that its rows can be written again while the stream is there. */
@@ -48,9 +48,9 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
 
   test('every type of the zoo as itself', async () => {
     const { table, fill } = await zoo('zoo')
-    const { told, read } = await both(table, fill)
+    const { told: reported, read } = await both(table, fill)
     expect(read.length).toBeGreaterThan(5)
-    expect(told).toEqual(read)
+    expect(reported).toEqual(read)
   })
 
   test('a role with settings of its own reads the same', async () => {
@@ -59,8 +59,8 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
       ALTER ROLE odd SET bytea_output TO 'escape'; ALTER ROLE odd SET TimeZone TO 'Asia/Kathmandu'; ALTER ROLE odd SET xmloption TO document;
       ALTER ROLE odd SET default_transaction_read_only TO on; ALTER ROLE odd SET statement_timeout TO '1s'`)
     const { table, fill } = await zoo('odd_zoo')
-    const { told, read } = await both(table, fill, live.server.url('live', 'odd', 'odd'))
-    expect(told).toEqual(read)
+    const { told: reported, read } = await both(table, fill, live.server.url('live', 'odd', 'odd'))
+    expect(reported).toEqual(read)
   })
 
   test('columns that travel as another type than their own', async () => {
@@ -88,8 +88,8 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
         .filter(({ name }) => name === 'id' || other[name] !== undefined)
         .map((column) => ({ ...column, as: other[column.name] ?? column.as })),
     }))
-    const { told, read } = await both(table, fill)
-    expect(told).toEqual(read)
+    const { told: reported, read } = await both(table, fill)
+    expect(reported).toEqual(read)
   })
 
   test('arrays of everything: dimensions, bounds, delimiters, elements that a cast to text changes', async () => {
@@ -99,7 +99,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
         texts text[], chars character(4)[], varchars varchar(9)[], fives five[], bytes bytea[], uuids uuid[], days date[], clocks time[], stamps timestamp[],
         moments timestamptz[], jsons json[], jsonbs jsonb[], boxes box[], ips inet[], nets cidr[], homes address[], names name[], codes "char"[],
         moods mood[], pairs pair[], ranges int4range[], cash money[], waits interval[], labels label, oids oidvector)`)
-    const { told, read } = await both(
+    const { told: reported, read } = await both(
       await followed(store, 'public.arrays'),
       String.raw`INSERT INTO arrays VALUES (1, '{t,f,NULL}', '{t,NULL,f}', '{-32768,32767}', '[0:1]={-9223372036854775808,9223372036854775807}', '{-0,NaN,Infinity,0.1,1e-45,3.4028235e38}',
         '{-0,-Infinity,0.1,1e300,5e-324,100}', '{1.500,NaN,-0.001}', ARRAY['', 'NULL', 'null', NULL, '{', '}', ',', '"', E'\\', E'a\nb', 'é😀', ' x '], '{ab,"c d",""}',
@@ -112,7 +112,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
       INSERT INTO arrays (id, small, texts, jsonbs, boxes) VALUES (2, '{{1,2},{3,NULL}}', '[2:3][-1:0]={{a,b},{"c d","{}"}}', '{}', '{(1,2),(3,4);(5,6),(7,8)}'), (3, '{}', '{}', NULL, '{}')`,
     )
     expect(read).toHaveLength(3)
-    expect(told).toEqual(read)
+    expect(reported).toEqual(read)
   })
 
   test('what a cast of elements makes of an array is refused by name where it is unknown', async () => {

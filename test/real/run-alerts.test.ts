@@ -10,7 +10,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import type { SyncOperation } from '../../src/engine/lake/operations/sync/declaration.ts'
 import { runOperation } from '../../src/app/run.ts'
 import type { RunFinished } from '../../src/engine/run/operation.ts'
-import type { AlertCause, AlertEvent, AlertWish } from '../../src/model/run/alert.ts'
+import type { AlertCause, AlertEvent, AlertOptions } from '../../src/model/run/alert.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -44,7 +44,7 @@ async function run(
   onEvent: (event: Event) => void = () => undefined,
   interrupt = new Interrupter(),
 ): Promise<Ran> {
-  const told: AlertEvent[] = []
+  const reported: AlertEvent[] = []
   const finished = await runOperation(operation, {
     interrupt,
     clock: systemClock,
@@ -54,14 +54,14 @@ async function run(
     commandLine: 'sluice',
     book,
     onEvent: (event) => {
-      if (event.type === 'alert') told.push(event)
+      if (event.type === 'alert') reported.push(event)
       onEvent(event)
     },
   })
-  return { finished, told, alerts: told.map(({ cause, state }) => `${cause} ${state}`) }
+  return { finished, told: reported, alerts: reported.map(({ cause, state }) => `${cause} ${state}`) }
 }
 
-const of = (...causes: readonly Exclude<AlertCause, 'lag' | 'wal' | 'stalled' | 'rate' | 'stuck'>[]): AlertWish => ({
+const of = (...causes: readonly Exclude<AlertCause, 'lag' | 'wal' | 'stalled' | 'rate' | 'stuck'>[]): AlertOptions => ({
   conditions: causes.map((cause) => ({ cause })),
 })
 
@@ -91,7 +91,7 @@ test('fsck each hour tells a file that is gone once, also to a command, and that
 
 test('an alert that reached nobody is told by the next run, and --alert-exit counts what stands', async () => {
   const lake = join(folder.path, 'nothing-here')
-  const fsck = (command: string, more: Partial<AlertWish> = {}): Operation =>
+  const fsck = (command: string, more: Partial<AlertOptions> = {}): Operation =>
     fsckOf(lake, { alert: { ...of('failed'), command, ...more } })
   expect((await run(fsck('exit 3'))).alerts).toEqual(['failed raised'])
   expect((await run(fsck('true'))).alerts).toEqual(['failed raised'])
@@ -261,14 +261,14 @@ test(
     expect((await run(syncOf(catalog, {}))).alerts).toEqual(['drift raised'])
     back()
     await whileWatching(syncOf(catalog, {}), async ({ until }) => {
-      const told = ['drift cleared again']
-      await until(told)
+      const reported = ['drift cleared again']
+      await until(reported)
       for (let fault = 0; fault < 2; fault++) {
         away()
-        await until([...told, 'drift raised again'])
+        await until([...reported, 'drift raised again'])
         back()
-        told.push('drift raised again', 'drift cleared again')
-        await until(told)
+        reported.push('drift raised again', 'drift cleared again')
+        await until(reported)
       }
     })
   },
@@ -383,13 +383,13 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     const admin = await psql(place.url.replace(name, 'postgres'))
     try {
       await whileWatching(syncOf(place.url, {}), async ({ until }) => {
-        for (const told of [[], ['drift raised ', 'drift cleared ']]) {
-          await until(told)
+        for (const reported of [[], ['drift raised ', 'drift cleared ']]) {
+          await until(reported)
           await admin.run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
           await admin.run(others)
-          await until([...told, 'drift raised '])
+          await until([...reported, 'drift raised '])
           await admin.run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
-          await until([...told, 'drift raised ', 'drift cleared '])
+          await until([...reported, 'drift raised ', 'drift cleared '])
         }
       })
     } finally {
@@ -442,7 +442,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
       const target = await makePlace('postgresql', folder.path)
       await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)', `INSERT INTO t VALUES (1, 'a'), (2, 'b')`)
       await target.sql('CREATE TABLE t (id bigint PRIMARY KEY, name text)')
-      const alert: AlertWish = { conditions: [{ cause: 'stuck', limit: 500 }, { cause: 'failed' }] }
+      const alert: AlertOptions = { conditions: [{ cause: 'stuck', limit: 500 }, { cause: 'failed' }] }
       const copy = copyOf(source, target, 't', { alert })
       const held = await psql(target.url)
       try {
@@ -452,10 +452,14 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
         const ended = await run({ ...copy, alert: { ...alert, exit: true } })
         expect(ended.alerts).toEqual(['stuck raised', 'stuck cleared'])
         expect(ended.finished).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'ALERTED' } })
-        const { alerts, told, finished } = await run(copy, (event) => {
+        const {
+          alerts,
+          told: reported,
+          finished,
+        } = await run(copy, (event) => {
           if (event.type === 'alert' && event.state === 'raised') void held.run('ROLLBACK')
         })
-        expect(told[0]?.value).toMatch(/^chunk \d+ gets no further for /)
+        expect(reported[0]?.value).toMatch(/^chunk \d+ gets no further for /)
         expect(alerts).toEqual(['stuck raised', 'stuck cleared'])
         expect(finished.exitCode).toBe(0)
       } finally {

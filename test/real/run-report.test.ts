@@ -41,9 +41,9 @@ const asked = (run: string, more: Partial<Extract<Operation, { kind: 'report' }>
   ({ kind: 'report', run, format: 'json', overwrite: false, ...more }) as const
 
 function textOf({ events, finished }: Ran): string {
-  const told = events.find(({ type }) => type === 'run.report')
-  if (told?.type !== 'run.report') throw new Error(JSON.stringify(finished))
-  return told.text
+  const reported = events.find(({ type }) => type === 'run.report')
+  if (reported?.type !== 'run.report') throw new Error(JSON.stringify(finished))
+  return reported.text
 }
 
 beforeAll(async () => {
@@ -138,9 +138,9 @@ test('tells of a second comparison only what it has written, and how long it too
   expect(again.finished).toMatchObject({ exitCode: 0 })
   const of = async ({ events }: Ran): Promise<RunReport['ledger']> =>
     (JSON.parse(textOf(await perform(asked(events[0]?.runId ?? '', { to: target.url })))) as RunReport).ledger
-  const told = await of(again)
-  expect(told).toMatchObject({ rows: '5', tables: [{ written: '5', equal: '897', removed: '1' }] })
-  expect(Math.max(...(told?.slowest ?? []).map(({ ms }) => ms))).toBeLessThan(600_000)
+  const reported = await of(again)
+  expect(reported).toMatchObject({ rows: '5', tables: [{ written: '5', equal: '897', removed: '1' }] })
+  expect(Math.max(...(reported?.slowest ?? []).map(({ ms }) => ms))).toBeLessThan(600_000)
   expect(await of(first)).toMatchObject({ rows: '900' })
   await target.sql('UPDATE plain SET v = 0 WHERE id IN (17, 18)')
   const fixed = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })

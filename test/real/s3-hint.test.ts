@@ -28,7 +28,7 @@ const V2_NAME = `${versionDigits(HINTED)}.checkpoint.80a083e8-7026-4e79-81be-64b
 const checkpointName = (version: number): string => `${versionDigits(version)}.checkpoint.parquet`
 
 /** Everything that a reader of the newest version is told, as text; an error by its code and message. */
-async function told(log: LogStore, reach: Reach): Promise<string> {
+async function reported(log: LogStore, reach: Reach): Promise<string> {
   try {
     const table = await DeltaTable.open(log, parquet, NEVER, reach)
     const snapshot = await table.snapshot({}, { allowRefused: true })
@@ -97,14 +97,14 @@ describe.skipIf(!S3_AVAILABLE)(
         ['', `long/_delta_log/${versionDigits(HINTED)}`],
       ])
       server.reset()
-      await told(open('long'), 'all')
+      await reported(open('long'), 'all')
       expect(server.requests()).toMatchObject({ lists: 2 })
     })
 
     test('the answer is that of the whole listing', async () => {
-      const newest = await told(open('long'), 'newest')
+      const newest = await reported(open('long'), 'newest')
       expect(newest).toContain(checkpointName(HINTED))
-      expect(newest).toBe(await told(open('long'), 'all'))
+      expect(newest).toBe(await reported(open('long'), 'all'))
     })
 
     test('an older version, a time and the history are answered as well', async () => {
@@ -142,10 +142,10 @@ describe.skipIf(!S3_AVAILABLE)(
     ]
     test.each(corrupt)('a good hint at a checkpoint that is %s leads to the older one', async (_, damage) => {
       damage()
-      const newest = await told(open('long'), 'newest')
+      const newest = await reported(open('long'), 'newest')
       expect(newest).toContain(`checkpoint ${HINTED} unreadable, using ${OLDER} and ${COMMITS - 1 - OLDER} commits`)
       expect(newest).toContain(`${COMMITS - 1} ${((COMMITS - 1) * (COMMITS - 2)) / 2} `)
-      expect(newest).toBe(await told(open('long'), 'all'))
+      expect(newest).toBe(await reported(open('long'), 'all'))
     })
 
     test('a checkpoint that turns bad after its first files never shows as a shorter list', async () => {
@@ -164,7 +164,7 @@ describe.skipIf(!S3_AVAILABLE)(
         for await (const block of snapshot.files({ signal: NEVER })) seen += block.length
         expect(seen).toBe(COMMITS - 1)
         expect(table.notes).toEqual([expect.stringContaining(`checkpoint ${HINTED} unreadable, using ${OLDER} and`)])
-        expect(await told(open('long'), 'newest')).toBe(await told(open('long'), 'all'))
+        expect(await reported(open('long'), 'newest')).toBe(await reported(open('long'), 'all'))
       } finally {
         server.remove(`long/_delta_log/${V2_NAME}`)
       }
@@ -183,9 +183,9 @@ describe.skipIf(!S3_AVAILABLE)(
       server.put(`alone/_delta_log/${checkpointName(40)}`, bytes)
       server.put(`alone/_delta_log/${commitName(41)}`, lines([add('x')]))
       server.put('alone/_delta_log/_last_checkpoint', '{"version":40,"size":3}')
-      const newest = await told(open('alone'), 'newest')
+      const newest = await reported(open('alone'), 'newest')
       expect(newest).toMatch(/^BAD_CHECKPOINT /)
-      expect(newest).toBe(await told(open('alone'), 'all'))
+      expect(newest).toBe(await reported(open('alone'), 'all'))
     })
 
     test('a store that refuses to tell of a hint is listed whole', async () => {
@@ -223,7 +223,7 @@ describe.skipIf(!S3_AVAILABLE)(
     test.each(HINTS)('the hint of the long log %s', async (name, damaged) => {
       server.remove('long/_delta_log/_last_checkpoint')
       using _ = putHint('long', name, damaged(HINT, COMMITS - 1))
-      expect(await told(open('long'), 'newest')).toBe(await (listedWhole ??= told(open('long'), 'all')))
+      expect(await reported(open('long'), 'newest')).toBe(await (listedWhole ??= reported(open('long'), 'all')))
     })
 
     const tables = expectedTables()
@@ -237,8 +237,8 @@ describe.skipIf(!S3_AVAILABLE)(
 
         test.each(someOf(tables, 4))('%s', async (table) => {
           server.putFolder(`${folderOf(table)}/_delta_log`, `${table}/_delta_log`)
-          const whole = await told(open(table), 'all')
-          expect(await told(open(table), 'newest')).toBe(whole)
+          const whole = await reported(open(table), 'all')
+          expect(await reported(open(table), 'newest')).toBe(whole)
           const good = readFileSync(join(folderOf(table), '_delta_log/_last_checkpoint'), 'utf8')
           const { latest } = await DeltaTable.open(open(table), parquet, NEVER)
           const segments = await segmentOf(open(table), 'all')

@@ -24,9 +24,9 @@ const CHOSEN = expectedTables()
   .filter((_, i) => i % 2 === 0)
   .slice(0, 28)
 
-type Told = { readonly events: readonly Event[]; readonly exitCode: number }
+type Reported = { readonly events: readonly Event[]; readonly exitCode: number }
 
-async function run(operation: Operation): Promise<Told> {
+async function run(operation: Operation): Promise<Reported> {
   const events: Event[] = []
   const finished = await runOperation(operation, {
     interrupt: NO_INTERRUPT,
@@ -40,8 +40,8 @@ async function run(operation: Operation): Promise<Told> {
   return { events, exitCode: finished.exitCode }
 }
 
-const ofType = <T extends Event['type']>(told: Told, type: T): readonly Extract<Event, { type: T }>[] =>
-  told.events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+const ofType = <T extends Event['type']>(reported: Reported, type: T): readonly Extract<Event, { type: T }>[] =>
+  reported.events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
 
 const BATCH = {
   kind: 'batch-import',
@@ -121,8 +121,8 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     const ids = (await database.all('SELECT table_id FROM delta_tables')).map(([id]) => String(id))
     expect(ids).toHaveLength(names.length)
     for (const table of [...found.map(({ location }) => location).slice(0, 3), ...ids.slice(0, 3)]) {
-      const told = await run({ kind: 'validate', table, catalog: at, verbose: false, samples: 1 })
-      expect(told.exitCode, table).toBe(0)
+      const reported = await run({ kind: 'validate', table, catalog: at, verbose: false, samples: 1 })
+      expect(reported.exitCode, table).toBe(0)
     }
     const synced = await run({ ...BATCH, path: server.url('names'), catalog: at })
     expect(ofType(synced, 'table.finished').map(({ status }) => status)).toEqual(names.map(() => 'current'))
@@ -151,8 +151,8 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
       const found = await Promise.all(
         [lake, url].map((path) => run({ kind: 'discover', path, recursive: true, exclude: [] })),
       )
-      const [local, bucket] = found.map((told) =>
-        ofType(told, 'table').map(({ location: _, seq: _s, ts: _t, runId: _r, error, ...facts }) => ({
+      const [local, bucket] = found.map((reported) =>
+        ofType(reported, 'table').map(({ location: _, seq: _s, ts: _t, runId: _r, error, ...facts }) => ({
           ...facts,
           code: error?.code,
         })),
@@ -166,8 +166,8 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
         await run({ ...BATCH, path: lake, catalog: here }),
         await run({ ...BATCH, path: url, catalog: there }),
       ]
-      const outcome = (told: Told): unknown =>
-        ofType(told, 'table.finished')
+      const outcome = (reported: Reported): unknown =>
+        ofType(reported, 'table.finished')
           .map(({ table, status, version, files, bytes, actions }) => ({
             table,
             status,
@@ -177,7 +177,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
             actions,
           }))
           .toSorted((a, b) => (a.table < b.table ? -1 : 1))
-      expect(outcome(imports[1] as Told)).toEqual(outcome(imports[0] as Told))
+      expect(outcome(imports[1] as Reported)).toEqual(outcome(imports[0] as Reported))
       const dumps: string[] = []
       for (const at of [here, there]) {
         await using database = await openCatalogDatabase(at, 'read')
@@ -193,14 +193,18 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
       expect(dumps[1]).toBe(dumps[0])
 
       for (const { table } of CHOSEN.filter((_, i) => i % 4 === 0)) {
-        const told = await run({
+        const reported = await run({
           kind: 'validate',
           table: `${url}/${encodeURI(table)}`,
           catalog: there,
           verbose: false,
           samples: 2,
         })
-        expect([table, told.exitCode, ofType(told, 'run.finished')[0]?.error?.message]).toEqual([table, 0, undefined])
+        expect([table, reported.exitCode, ofType(reported, 'run.finished')[0]?.error?.message]).toEqual([
+          table,
+          0,
+          undefined,
+        ])
       }
       const status = await run({ kind: 'migration-status', catalog: there })
       expect(ofType(status, 'run').every(({ behind, status: word }) => word !== 'completed' || behind === '0')).toBe(
@@ -230,9 +234,9 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     ])
     // The same table by other names.
     for (const table of [`${server.url('orders')}/`, 's3a://lake/orders']) {
-      const told = await run({ kind: 'files', table, catalog: importing.catalog, asOf: {} })
-      expect(ofType(told, 'file').map(({ path }) => path)).toEqual(['a', 'b'])
-      expect(ofType(told, 'log')).toEqual([])
+      const reported = await run({ kind: 'files', table, catalog: importing.catalog, asOf: {} })
+      expect(ofType(reported, 'file').map(({ path }) => path)).toEqual(['a', 'b'])
+      expect(ofType(reported, 'log')).toEqual([])
     }
     const changes = await run({ kind: 'changes', table: server.url('orders'), fromVersion: 0, toVersion: 2 })
     expect(ofType(changes, 'change').map(({ path }) => path)).toEqual(['a', 'b'])
@@ -273,12 +277,12 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     server.put('many/notes.txt', 'x')
     server.put('many/.hidden/_delta_log/x', 'x')
     server.delay(30)
-    const told = await run({ kind: 'discover', path: server.url('many'), recursive: true, exclude: ['t59'] })
-    expect(ofType(told, 'run.finished')[0]?.error).toBeUndefined()
-    expect(ofType(told, 'table').map(({ table }) => table)).toEqual(
+    const reported = await run({ kind: 'discover', path: server.url('many'), recursive: true, exclude: ['t59'] })
+    expect(ofType(reported, 'run.finished')[0]?.error).toBeUndefined()
+    expect(ofType(reported, 'table').map(({ table }) => table)).toEqual(
       names.filter((name) => !name.endsWith('t59')).toSorted(),
     )
-    expect(ofType(told, 'run.finished')[0]?.totals).toMatchObject({ tables: '59', excluded: '1' })
+    expect(ofType(reported, 'run.finished')[0]?.totals).toMatchObject({ tables: '59', excluded: '1' })
     expect(server.mostAtOnce()).toBeGreaterThan(8)
     const { log } = server.requests()
     // A look at the folder, a listing, and two commits.
@@ -300,7 +304,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     writeLog(work.path, [[PROTOCOL, METADATA], ...Array.from({ length: 20 }, (_, i) => [add(`f${i}`)])])
     server.putFolder(`${work.path}/_delta_log`, 'compared/_delta_log')
     const report = join(work.path, 'report.md')
-    const measured = async (table: string, latencyMs?: number): Promise<Told> => {
+    const measured = async (table: string, latencyMs?: number): Promise<Reported> => {
       const name = table.startsWith('s3') ? 's3.db' : 'local.db'
       await run({ ...IMPORT, table, catalog: catalog(name) })
       return run({

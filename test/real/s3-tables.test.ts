@@ -22,7 +22,7 @@ const unreadable: string[] = []
 const reason = S3_MISSING || (HAVE_TABLES ? '' : 'the real tables are not there')
 
 /** A snapshot as comparable text; an error by its code. */
-async function told(log: LogStore): Promise<string> {
+async function reported(log: LogStore): Promise<string> {
   try {
     const table = await DeltaTable.open(log, parquet, NEVER)
     const snapshot = await table.snapshot({}, { allowRefused: true })
@@ -62,9 +62,9 @@ describe.skipIf(!S3_AVAILABLE || !HAVE_TABLES)(
 
     test.each(TABLES)('%s reads as it does locally', async (table) => {
       server.putFolder(`${folderOf(table)}/_delta_log`, `${table}/_delta_log`)
-      const fromBucket = await told(openS3Log(server.url(encodeURI(table)), { client }))
+      const fromBucket = await reported(openS3Log(server.url(encodeURI(table)), { client }))
       if (!fromBucket.includes('protocol')) unreadable.push(`${table} ${fromBucket}`)
-      expect(fromBucket).toBe(await told(openLocalLog(folderOf(table))))
+      expect(fromBucket).toBe(await reported(openLocalLog(folderOf(table))))
     })
 
     test('and few of them cannot be read at all', () => {

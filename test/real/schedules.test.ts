@@ -72,9 +72,13 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       note: (error) => void said.push(`not noted: ${String(error)}`),
     })
   /** What one worker does every few seconds. */
-  const scheduler = (looked = queue, queues: readonly string[] = [], stores: readonly string[] = ['shop']): Scheduler =>
+  const scheduler = (
+    inspected = queue,
+    queues: readonly string[] = [],
+    stores: readonly string[] = ['shop'],
+  ): Scheduler =>
     new Scheduler({
-      book: looked.schedules,
+      book: inspected.schedules,
       known: stores.map((name) => ({ name, url: stage.urlOf(stage.data, 'source') })),
       secrets: [],
       readCommand: async (words) => {
@@ -91,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       queues,
       clock: systemClock,
       log: (_level, message) => void said.push(message),
-      alerts: alertsOf(looked),
+      alerts: alertsOf(inspected),
     })
   const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
   /** As if it had been added, or had run, so long ago. */
@@ -261,8 +265,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   })
 
   test('one that no worker can begin raises failed once, and is over when one begins it; no worker is accused within 30 s', async () => {
-    const told = path.join(stage.folder, 'told-of-schedules')
-    const command = `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ABOUT" >> ${told}`
+    const reported = path.join(stage.folder, 'told-of-schedules')
+    const command = `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ABOUT" >> ${reported}`
     await add('odd', '--every', 'hour', ...ENSURE, '--alert', 'none-ahead,failed', '--alert-command', command)
     const [schedule] = await queue.schedules.list()
     const words = async (text: readonly string[] | undefined): Promise<unknown> =>
@@ -291,7 +295,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       expect.stringMatching(/^cleared schedule odd: nothing keeps it from beginning any more; it stood since /),
     ])
     expect(
-      readFileSync(told, 'utf8')
+      readFileSync(reported, 'utf8')
         .trim()
         .split('\n')
         .map((line) => line.replace(/ .*/, '')),
@@ -325,16 +329,17 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   })
 
   test('what no sink took is sent again within half a minute: the end of an alert, and the alert of a void schedule', async () => {
-    const told = path.join(stage.folder, 'told-again')
-    const broken = `${told}-broken`
-    const command = `[ ! -e ${broken} ] && echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ID" >> ${told}`
+    const reported = path.join(stage.folder, 'told-again')
+    const broken = `${reported}-broken`
+    const command = `[ ! -e ${broken} ] && echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ID" >> ${reported}`
     await add('again', '--every', 'day', ...ENSURE, '--alert', 'failed', '--alert-command', command)
     const [one, stranger] = [scheduler(), scheduler(queue, [], [])]
     const look = async (at: Scheduler): Promise<void> => {
       await at.look()
       await at.sent(60_000)
     }
-    const lines = (): readonly string[] => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : [])
+    const lines = (): readonly string[] =>
+      existsSync(reported) ? readFileSync(reported, 'utf8').trim().split('\n') : []
     await back('again', DAY)
     await look(stranger)
     ticks += 30_000
@@ -389,9 +394,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   })
 
   test('a look waits for no command of an alert, and that the end of one is not noted is said', async () => {
-    const told = path.join(stage.folder, 'told-slowly')
-    const go = `${told}-go`
-    const command = `while [ ! -e ${go} ]; do sleep 0.1; done; echo $SLUICE_ALERT_STATE >> ${told}`
+    const reported = path.join(stage.folder, 'told-slowly')
+    const go = `${reported}-go`
+    const command = `while [ ! -e ${go} ]; do sleep 0.1; done; echo $SLUICE_ALERT_STATE >> ${reported}`
     await add('slow', '--every', 'day', ...ENSURE, '--alert', 'failed', '--alert-command', command)
     await back('slow', DAY)
     said.length = 0
@@ -402,7 +407,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stranger.look()
     writeFileSync(go, '')
     await stranger.sent(60_000)
-    expect(readFileSync(told, 'utf8')).toBe('raised\n')
+    expect(readFileSync(reported, 'utf8')).toBe('raised\n')
     const friend = scheduler()
     const rename = async (from: string, to: string) =>
       await stage.ask(stage.queue, 'queue', `ALTER TABLE sluice_queue.${from} RENAME TO ${to}`)
@@ -528,8 +533,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       { schedule: 'coming', state: 'on', lastStatus: 'ok', nextPeriod: expect.stringMatching(/Q/) },
     ])
     expect(listed[0]).not.toHaveProperty('wanted')
-    const told = of((await stage.sluice('schedule', 'history', 'coming', '--output')).events, 'schedule.output')
-    expect(told.map(({ event }) => (event as Event).type)).toEqual(
+    const reported = of((await stage.sluice('schedule', 'history', 'coming', '--output')).events, 'schedule.output')
+    expect(reported.map(({ event }) => (event as Event).type)).toEqual(
       expect.arrayContaining(['run.started', 'partition.made', 'run.finished']),
     )
     const rows = await stage.ask<{ n: number }>(
@@ -577,8 +582,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(readdirSync(archive)).toEqual([])
     expect((await add('purge', ...purge, '--confirm', 'inv')).code).toBe(0)
     // The program reads other options: from its config file, or because it is another version.
-    const wish = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
-    await stage.ask(stage.queue, 'queue', `${wish}, confirmed = confirmed || '{"olderThan": "9q"}'`)
+    const options = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
+    await stage.ask(stage.queue, 'queue', `${options}, confirmed = confirmed || '{"olderThan": "9q"}'`)
     await scheduler().look()
     expect((await queue.schedules.list('purge'))[0]).toMatchObject({
       state: 'void',
@@ -589,14 +594,14 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     // The table changes: its dry run on the worker says so, before anything is touched.
     expect((await add('purge', '--replace', ...purge, '--confirm', 'inv')).code).toBe(0)
     await stage.ask(stage.data, 'source', 'ALTER TABLE inv ADD COLUMN note text')
-    await stage.ask(stage.queue, 'queue', wish)
+    await stage.ask(stage.queue, 'queue', options)
     const worker = stage.worker()
     await stage.until('the refusal', async () => (await queue.schedules.list('purge'))[0]?.state === 'void')
     await stage.until('its end', async () => (await history('purge'))[0]?.status === 'refused')
     expect((await history('purge'))[0]).toMatchObject({ exitCode: 5, error: { code: 'SCHEDULE_VOID' } })
     // No run of it began that could raise the alert.
-    const told = path.join(stage.folder, 'void')
-    const lines = (): readonly string[] => readFileSync(told, 'utf8').trim().split('\n')
+    const reported = path.join(stage.folder, 'void')
+    const lines = (): readonly string[] => readFileSync(reported, 'utf8').trim().split('\n')
     await stage.until('the alert', () => lines().length > 2)
     expect(lines()).toEqual([
       expect.stringMatching(/^failed raised schedule purge: it begins no run: SCHEDULE_VOID /),

@@ -48,14 +48,14 @@ afterAll(async () => {
   if (folder !== '') rmSync(folder, { recursive: true, force: true })
 })
 
-type Wishes = { readonly partition?: string; readonly by?: string }
+type Options = { readonly partition?: string; readonly by?: string }
 
 const given = () =>
   ({ kind: 'sign-off', stream, from: stage.source.url, to: stage.target.url, tables: [] as string[] }) as const
 
-async function signOff(wishes: Wishes = {}): Promise<Ran & { readonly document: SignOff }> {
+async function signOff(options: Options = {}): Promise<Ran & { readonly document: SignOff }> {
   const file = path.join(folder, 'document.json')
-  const ran = await perform({ ...given(), ...wishes, report: file })
+  const ran = await perform({ ...given(), ...options, report: file })
   if (ran.finished.wrote === undefined) throw new Error(JSON.stringify(ran.finished))
   const text = readFileSync(file, 'utf8')
   const document = JSON.parse(text) as SignOff

@@ -66,10 +66,18 @@ test('diff names such rows, --fix mends them, --undo puts them back as they were
   const found = await perform(diff)
   expect(found.finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
   expect(ids(of(found.events, 'difference'))).toEqual(EACH)
-  const mended = await perform({ ...diff, fix: true })
-  expect(mended.finished, JSON.stringify(mended.finished.error)).toMatchObject({ exitCode: 0, totals: { fixed: '11' } })
+  const repaired = await perform({ ...diff, fix: true })
+  expect(repaired.finished, JSON.stringify(repaired.finished.error)).toMatchObject({
+    exitCode: 0,
+    totals: { fixed: '11' },
+  })
   expect(await classes(target)).toEqual(right)
-  const undone = await perform({ kind: 'diff-undo', runId: mended.events[0]?.runId ?? '', to: target.url, tables: [] })
+  const undone = await perform({
+    kind: 'diff-undo',
+    runId: repaired.events[0]?.runId ?? '',
+    to: target.url,
+    tables: [],
+  })
   expect(undone.finished, JSON.stringify(undone.finished.error)).toMatchObject({
     exitCode: 0,
     totals: { undone: '11' },

@@ -59,24 +59,29 @@ class File {
   }
 }
 
-type Wishes = Partial<Pick<RemoveRequest, 'range' | 'where' | 'closing' | 'signal' | 'expect' | 'table' | 'columns'>>
+type Options = Partial<Pick<RemoveRequest, 'range' | 'where' | 'closing' | 'signal' | 'expect' | 'table' | 'columns'>>
 
-async function proved(store: CopyStore, table: TableSpec, { range = ALL, where = null }: Wishes): Promise<Digest> {
+async function proved(store: CopyStore, table: TableSpec, { range = ALL, where = null }: Options): Promise<Digest> {
   await using view = await store.source(NEVER)
   return await view.digest({ ...readAll(table), range, where, ordered: false }, NEVER)
 }
 
 /** @param between runs after the proof was taken */
-async function remove(file: File, wishes: Wishes = {}, between = (): void => undefined, name = 't'): Promise<StepEnd> {
+async function remove(
+  file: File,
+  options: Options = {},
+  between = (): void => undefined,
+  name = 't',
+): Promise<StepEnd> {
   await using store = await file.open()
   const table = await onlyTable(store, name)
   const { columns } = readAll(table)
-  const expected = await proved(store, table, wishes)
+  const expected = await proved(store, table, options)
   between()
   const request = { table, columns, range: ALL, where: null, expect: expected, closing: closing(), signal: NEVER }
   const target = store.target()
   if (target.remove === undefined) throw new Error('nothing is removed here')
-  return await target.remove({ ...request, ...wishes })
+  return await target.remove({ ...request, ...options })
 }
 
 const status = (file: File): unknown => file.one('SELECT status FROM steps')

@@ -60,7 +60,7 @@ async function sitOf(statements: readonly string[], mode = 'wal'): Promise<Sit> 
 }
 
 /** Takes what a stream tells. */
-class Twin {
+class NewTable {
   readonly rows: Map<string, string>[]
   readonly #tables: readonly FollowedTable[]
   applied = 0n
@@ -102,14 +102,14 @@ async function inSource(store: CopyStore, table: FollowedTable): Promise<Map<str
 
 async function rowsIn(view: SourceView, table: FollowedTable): Promise<Map<string, string>> {
   const rows = new Map<string, string>()
-  const wish = {
+  const options = {
     table: table.table,
     columns: table.columns,
     range: { by: 'all' },
     where: null,
     ordered: false,
   } as const
-  for await (const batch of view.read(wish, { rows: 1000, bytes: 1e6 }, SIGNAL)) {
+  for await (const batch of view.read(options, { rows: 1000, bytes: 1e6 }, SIGNAL)) {
     for (const row of batch.rows) {
       const key = table.identity.map((name) => row[table.columns.findIndex((one) => one.name === name)] ?? null)
       rows.set(keyText(key), JSON.stringify(row.map(String)))
@@ -122,9 +122,9 @@ const sorted = (rows: Map<string, string> | undefined): readonly (readonly [stri
   [...(rows ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise<StreamBirth> => {
-  const exam = await source.examine(tables, SIGNAL)
-  expect(exam.refusals).toEqual([])
-  expect(exam.identities).toEqual(tables.map(({ identity }) => identity))
+  const preflight = await source.examine(tables, SIGNAL)
+  expect(preflight.refusals).toEqual([])
+  expect(preflight.identities).toEqual(tables.map(({ identity }) => identity))
   return await source.begin('sluice_7', tables, SIGNAL)
 }
 
@@ -141,18 +141,18 @@ describe('a twin of a SQLite file', () => {
     const tables = await sit.tables(SQLITE_NAMES)
     const birth = await began(sit, tables)
     const random = randomOf(seed)
-    const twin = new Twin(tables)
+    const reference = new NewTable(tables)
     await using stream = await opened(sit, birth, tables)
     for (let round = 0; round < 120; round++) {
       for (let left = 1 + random(5); left > 0; left--) writeSome(sit.db, random, 4 + seed * 3)
       if (random(20) === 0) sit.db.exec('VACUUM')
-      await twin.catchUp(stream)
+      await reference.catchUp(stream)
       for (const [at, table] of tables.entries())
-        expect(sorted(twin.rows[at]), `${table.table.table.name} after round ${round}`).toEqual(
+        expect(sorted(reference.rows[at]), `${table.table.table.name} after round ${round}`).toEqual(
           sorted(await inSource(sit.store, table)),
         )
     }
-    const { faults } = await sit.source.verify(birth, tables, twin.applied, SIGNAL)
+    const { faults } = await sit.source.verify(birth, tables, reference.applied, SIGNAL)
     expect(faults).toEqual([])
     expect(sit.db.prepare('SELECT count(*) FROM sluice_7_keys_1').pluck().get()).toBe(0)
     await sit.source.end('sluice_7', SIGNAL)
@@ -205,12 +205,12 @@ describe('what is in the way of following a SQLite file', () => {
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
     await using stream = await opened(sit, birth, tables)
-    const twin = new Twin(tables)
+    const reference = new NewTable(tables)
     sit.db.exec(`INSERT INTO t VALUES (NULL, 1), ('a', 1); DELETE FROM t WHERE k IS NULL`)
-    await twin.catchUp(stream)
-    expect([...(twin.rows[0]?.keys() ?? [])]).toEqual(['["a"]'])
+    await reference.catchUp(stream)
+    expect([...(reference.rows[0]?.keys() ?? [])]).toEqual(['["a"]'])
     sit.db.exec(`INSERT INTO t VALUES (NULL, 1)`)
-    await expect(twin.catchUp(stream)).rejects.toThrow(/without a key: k is NULL/)
+    await expect(reference.catchUp(stream)).rejects.toThrow(/without a key: k is NULL/)
   })
 })
 
@@ -223,7 +223,7 @@ describe('what is told', () => {
     const before = await sit.source.lag(birth, SIGNAL)
     expect(before).toMatchObject({ now: 0n, waiting: 3n })
     expect(before.heldBytes).toBeGreaterThan(0n)
-    const first = new Twin(tables)
+    const first = new NewTable(tables)
     {
       // Killed between the target and the notes.
       await using stream = await opened(sit, birth, tables)
@@ -254,14 +254,14 @@ describe('what is told', () => {
     await using stream = await opened(sit, birth, tables)
     const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)'
     sit.db.exec(`${rows} INSERT INTO t SELECT 100 + i, 'u' || i, 0 FROM n`)
-    const twin = new Twin(tables)
-    while (twin.applied === 0n) twin.take(await stream.next(0))
-    stream.confirm(twin.applied)
+    const reference = new NewTable(tables)
+    while (reference.applied === 0n) reference.take(await stream.next(0))
+    stream.confirm(reference.applied)
     const left = sit.db.prepare('SELECT count(*) FROM sluice_7_keys_1').pluck()
     while (left.get() !== 0) await new Promise(setImmediate)
     sit.db.exec('UPDATE t SET v = 1 WHERE id = 1')
-    await twin.catchUp(stream)
-    expect(twin.rows[0]?.get('["1"]')).toMatch(/"1"\]$/)
+    await reference.catchUp(stream)
+    expect(reference.rows[0]?.get('["1"]')).toMatch(/"1"\]$/)
   })
 
   test('is what one snapshot shows: a view of the moment, and nothing that is written behind it', async () => {
@@ -270,20 +270,20 @@ describe('what is told', () => {
     const birth = await began(sit, tables)
     await using stream = await opened(sit, birth, tables)
     sit.db.exec(`UPDATE t SET v = 1`)
-    const twin = new Twin(tables)
+    const reference = new NewTable(tables)
     const view = await stream.moment(async (changes) => {
       sit.db.exec(`UPDATE t SET v = v + 100`)
-      twin.take(changes)
+      reference.take(changes)
     })
     if (view === null) throw new Error('there is a moment')
     await using held = view
     const [table] = tables
     const seen = await rowsIn(held, table as FollowedTable)
-    expect(sorted(seen)).toEqual(sorted(twin.rows[0]))
+    expect(sorted(seen)).toEqual(sorted(reference.rows[0]))
     expect(seen.get('["1"]')).toBe('["1","a","1"]')
-    stream.confirm(twin.applied)
-    await twin.catchUp(stream)
-    expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, table as FollowedTable)))
+    stream.confirm(reference.applied)
+    await reference.catchUp(stream)
+    expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, table as FollowedTable)))
   })
 
   test(
@@ -305,11 +305,11 @@ describe('what is told', () => {
       ] as const) {
         if (source === undefined || of === undefined) throw new Error('two streams')
         await using stream = (await source.open(of, tables, 0n, SIGNAL)) as MomentStream
-        const twin = new Twin(tables)
-        twin.rows[0]?.set('["1"]', '["1","a","0"]').set('["2"]', '["2","b","0"]')
-        await twin.catchUp(stream)
-        expect(twin.rows[0]?.size).toBe(30_002)
-        expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+        const reference = new NewTable(tables)
+        reference.rows[0]?.set('["1"]', '["1","a","0"]').set('["2"]', '["2","b","0"]')
+        await reference.catchUp(stream)
+        expect(reference.rows[0]?.size).toBe(30_002)
+        expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
       }
       await second?.end('sluice_8', SIGNAL)
       expect(await sit.source.streamsOf?.({ name: 'T' }, SIGNAL)).toEqual(['sluice_7'])
@@ -334,11 +334,11 @@ test('what an attempt before has left is cleared, and programs that have the fil
   )
   other.close()
   await using stream = await opened(sit, birth, tables)
-  const twin = new Twin(tables)
-  twin.rows[0]?.set('["1"]', '["1","a","1"]').set('["2"]', '["2","b","1"]')
-  await twin.catchUp(stream)
-  expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
-  expect([...(twin.rows[0]?.keys() ?? [])].toSorted()).toEqual(['["2"]', '["5"]'])
+  const reference = new NewTable(tables)
+  reference.rows[0]?.set('["1"]', '["1","a","1"]').set('["2"]', '["2","b","1"]')
+  await reference.catchUp(stream)
+  expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+  expect([...(reference.rows[0]?.keys() ?? [])].toSorted()).toEqual(['["2"]', '["5"]'])
 })
 
 describe('changes that may be missing halt', () => {
@@ -371,21 +371,21 @@ describe('changes that may be missing halt', () => {
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
     await using stream = await opened(sit, birth, tables)
-    const twin = new Twin(tables)
+    const reference = new NewTable(tables)
     for (let i = 0; i < 3; i++) {
       sit.db.exec('UPDATE t SET v = v + 1')
-      await twin.catchUp(stream)
+      await reference.catchUp(stream)
     }
-    expect(twin.applied).toBe(3n)
+    expect(reference.applied).toBe(3n)
     sit.db.exec(sql)
-    const { faults } = await sit.source.verify(birth, tables, twin.applied, SIGNAL)
+    const { faults } = await sit.source.verify(birth, tables, reference.applied, SIGNAL)
     expect(faults.map((one) => [one.code, one.tables])).toEqual(code === null ? [] : [[code, ['t']]])
     expect(faults[0]?.message ?? '').toMatch(reason)
     // The stream does not go on either, whether anybody has looked or not.
     if (code === 'TABLE_CHANGED' || code === 'TRIGGERS_CHANGED') {
       if (!/RENAME TO|DROP TABLE/.test(sql)) sit.db.exec('INSERT INTO t (id) VALUES (77)')
       else if (/keys/.test(sql)) expect(() => sit.db.exec('INSERT INTO t (id) VALUES (77)')).toThrow(/no such table/)
-      if (!/DROP TABLE t|RENAME TO/.test(sql)) await expect(twin.catchUp(stream)).rejects.toThrow(reason)
+      if (!/DROP TABLE t|RENAME TO/.test(sql)) await expect(reference.catchUp(stream)).rejects.toThrow(reason)
     }
   })
 
@@ -395,15 +395,15 @@ describe('changes that may be missing halt', () => {
     const tables = await sit.tables(['s'])
     const birth = await began(sit, tables)
     await using stream = await opened(sit, birth, tables)
-    const twin = new Twin(tables)
+    const reference = new NewTable(tables)
     const swap = 'ALTER TABLE s RENAME a TO x; ALTER TABLE s RENAME b TO a; ALTER TABLE s RENAME x TO b'
     sit.db.exec(`UPDATE s SET v = 1; BEGIN; ${swap}; COMMIT`)
     expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toMatchObject([{ tables: ['s'] }])
     sit.db.exec(`UPDATE s SET v = 9 WHERE a = 1; BEGIN; ${swap}; COMMIT`)
     expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toEqual([])
     // SQLite renames columns in its triggers, too: each note has the key of its row.
-    await twin.catchUp(stream)
-    expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+    await reference.catchUp(stream)
+    expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
   })
 
   test('a trigger that was made anew as it was, although its text is the same', async () => {

@@ -6,7 +6,7 @@ import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { until } from './replication-kit.ts'
-import { LIMITS, makeTwin, ours, request, switchesOf, turn } from './switch-kit.ts'
+import { LIMITS, makeNewTable, ours, request, switchesOf, turn } from './switch-kit.ts'
 
 const FORWARD = request('Book "ings', 'Book "ings_partitioned', "b' old")
 const BACK = request('Book "ings', "b' old", 'Book "ings_partitioned')
@@ -45,8 +45,8 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await server[Symbol.asyncDispose]()
   })
 
-  async function twin(): Promise<void> {
-    await makeTwin(store, sql, FORWARD.from)
+  async function newTable(): Promise<void> {
+    await makeNewTable(store, sql, FORWARD.from)
     await sql.run(
       `SET session_replication_role TO replica; SET sluice.apply TO 'on'; INSERT INTO ${TWIN} (id, at, "it's", qty, who) OVERRIDING SYSTEM VALUE SELECT id, at, "it's", qty, who FROM ${PUBLIC};
        RESET sluice.apply; SET session_replication_role TO origin`,
@@ -54,9 +54,9 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   }
 
   const rows = async (query: string): Promise<unknown[]> => (await sql.rows(query)).flat()
-  const examined = (wanted = FORWARD): Promise<readonly SwitchFinding[]> => switchesOf(store).examine(wanted, SIGNAL)
+  const inspected = (wanted = FORWARD): Promise<readonly SwitchFinding[]> => switchesOf(store).examine(wanted, SIGNAL)
   const refusals = async (wanted = FORWARD): Promise<readonly SwitchFinding[]> =>
-    (await examined(wanted)).filter(({ verdict }) => verdict === 'refused')
+    (await inspected(wanted)).filter(({ verdict }) => verdict === 'refused')
 
   /** The table that is read by something, told from the other one by a row that only it has. */
   async function marked(): Promise<void> {
@@ -81,7 +81,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       CREATE VIEW public.joined AS SELECT b."it's", o.id AS other FROM ${PUBLIC} b LEFT JOIN public."other one" o USING (id) WHERE b.id = 1;
       ALTER VIEW public."a view" ALTER COLUMN qty SET DEFAULT 7; COMMENT ON VIEW public."a view" IS 'it''s mine'; ALTER VIEW public."a view" OWNER TO "the owner";
       ALTER TABLE ${PUBLIC} OWNER TO "the owner"; GRANT SELECT ON public."a view" TO reader`)
-    await twin()
+    await newTable()
     await marked()
     const about = `SELECT reloptions::text || ' ' || relacl::text || ' ' || obj_description(oid, 'pg_class') || pg_get_userbyid(relowner) || pg_get_viewdef(oid) FROM pg_class WHERE relname = 'a view'`
     const seen = await thereAndBack(async () => [
@@ -104,7 +104,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       ALTER TABLE public."other one" ENABLE ROW LEVEL SECURITY; INSERT INTO public."other one" VALUES (1, 1); GRANT SELECT ON public."other one", ${PUBLIC} TO reader;
       CREATE FUNCTION public."a ""function"() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT "it's" FROM ${PUBLIC} WHERE id = 1; END;
       CREATE PROCEDURE public.noted() BEGIN ATOMIC INSERT INTO public.audit SELECT 'p ' || "it's" FROM ${PUBLIC} WHERE id = 1; END`)
-    await twin()
+    await newTable()
     await marked()
     const seen = await thereAndBack(async () => {
       await sql.run('DELETE FROM public.audit; UPDATE public."other one" SET qty = qty + 1; CALL public.noted()')
@@ -124,7 +124,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       CREATE FUNCTION public.said(b ${PUBLIC}) RETURNS text LANGUAGE plpgsql COST 7 AS $$ BEGIN RETURN b."it's"; END $$;
       CREATE FUNCTION public.by_row() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r ${PUBLIC}%ROWTYPE; n ${PUBLIC}."it's"%TYPE; BEGIN SELECT * INTO r FROM ${PUBLIC} WHERE id = 1; n := r."it's"; RETURN n; END $$;
       COMMENT ON FUNCTION public.said IS 'it''s'; ALTER FUNCTION public.said OWNER TO "the owner"; REVOKE ALL ON FUNCTION public.said FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.said TO reader`)
-    await twin()
+    await newTable()
     await marked()
     const seen = await thereAndBack(async () => [
       ...(await rows(`SELECT "it's" FROM public.found('x')`)),
@@ -151,7 +151,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       CREATE TRIGGER never AFTER UPDATE ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note(); ALTER TABLE ${PUBLIC} DISABLE TRIGGER never; COMMENT ON TRIGGER never ON ${PUBLIC} IS 'it''s off';
       CREATE CONSTRAINT TRIGGER late AFTER DELETE ON ${PUBLIC} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.note();
       CREATE RULE "a TO b" AS ON DELETE TO ${PUBLIC} DO ALSO INSERT INTO public.audit VALUES ('rule')`)
-    await twin()
+    await newTable()
     const seen = await thereAndBack(async () => {
       await sql.run(
         `DELETE FROM public.audit; UPDATE ${PUBLIC} SET "it's" = 'n' WHERE id = 2; DELETE FROM ${PUBLIC} WHERE id = (SELECT max(id) FROM ${PUBLIC})`,
@@ -185,7 +185,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await sql.run(`CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER gone BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note();
       CREATE TRIGGER other BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note(); CREATE POLICY gone ON ${PUBLIC} TO reader USING (true); GRANT SELECT, UPDATE ON ${PUBLIC} TO reader;
       GRANT UPDATE ("it's") ON ${PUBLIC} TO "cl'erk"`)
-    await twin()
+    await newTable()
     await turn(store, FORWARD)
     await sql.run(`DROP TRIGGER gone ON ${PUBLIC}; DROP TRIGGER other ON ${PUBLIC}; CREATE TRIGGER other AFTER INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note();
       DROP POLICY gone ON ${PUBLIC}; CREATE POLICY fresh ON ${PUBLIC} AS RESTRICTIVE FOR UPDATE TO "cl'erk", reader USING (qty > 1) WITH CHECK (qty > 2); ALTER TABLE ${PUBLIC} ENABLE ROW LEVEL SECURITY;
@@ -209,7 +209,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await sql.run(
       `CREATE PUBLICATION "their's" FOR TABLE ${PUBLIC} (id, at, qty) WHERE (id > 0 AND at > '2020-01-01'), public.audit; CREATE PUBLICATION sluice_ours FOR TABLE ${PUBLIC}`,
     )
-    await twin()
+    await newTable()
     expect(await refusals()).toMatchObject([
       { about: 'publication', hint: expect.stringContaining('publish_via_partition_root = true') as string },
     ])
@@ -234,7 +234,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   test('foreign keys to it refer to the other table where that has a unique index of their columns', async () => {
     await sql.run(`ALTER TABLE ${PUBLIC} ADD CONSTRAINT "both" UNIQUE (id, at); CREATE TABLE public.child (id bigint, at timestamptz, CONSTRAINT "to it" FOREIGN KEY (id, at) REFERENCES ${PUBLIC} (id, at) ON DELETE CASCADE);
       INSERT INTO public.child SELECT id, at FROM ${PUBLIC} WHERE id < 4; COMMENT ON CONSTRAINT "to it" ON public.child IS 'mine'`)
-    await twin()
+    await newTable()
     const seen = await thereAndBack(async () => {
       await expect(sql.run(`INSERT INTO public.child VALUES (-1, '2024-01-01')`)).rejects.toMatchObject({
         code: '23503',
@@ -254,8 +254,8 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   test('rows that go with those of another table go from the parked one, too', async () => {
     await sql.run(`CREATE TABLE public.guests (id int PRIMARY KEY); INSERT INTO public.guests SELECT generate_series(0, 2);
       ALTER TABLE ${PUBLIC} ADD CONSTRAINT "its guest" FOREIGN KEY (who) REFERENCES public.guests ON DELETE CASCADE`)
-    await twin()
-    expect(await examined()).toContainEqual(
+    await newTable()
+    expect(await inspected()).toContainEqual(
       expect.objectContaining({ verdict: 'left', about: 'foreign key from it', object: 'its guest' }),
     )
     await turn(store, FORWARD)
@@ -266,7 +266,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   })
 
   test('what cannot be made again is refused, before anything is locked and within the switch', async () => {
-    await twin()
+    await newTable()
     const cases: readonly (readonly [make: string, undo: string, about: Partial<SwitchFinding>])[] = [
       [
         `CREATE MATERIALIZED VIEW public.m AS SELECT count(*) FROM ${PUBLIC}`,
@@ -366,7 +366,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   }, 60_000)
 
   test('who has held the table for long, and who keeps an old snapshot, is told', async () => {
-    await twin()
+    await newTable()
     const other = await psql(server.url('bound'))
     await other.run(
       `BEGIN; LOCK TABLE ${PUBLIC} IN ACCESS SHARE MODE; PREPARE TRANSACTION 'it''s'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM ${PUBLIC}`,
@@ -374,7 +374,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     try {
       let found: readonly SwitchFinding[] = []
       await until(async () => {
-        found = await examined()
+        found = await inspected()
         return found.filter(({ about }) => about === 'lock').length === 2
       })
       expect(found).toContainEqual(
@@ -387,28 +387,28 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       await other.run('ROLLBACK')
       expect(await switchesOf(store).open(FORWARD, { lockTimeoutMs: 50 }, SIGNAL)).toBeNull()
       await other.run("ROLLBACK PREPARED 'it''s'")
-      expect((await examined()).map(({ about }) => about)).not.toContain('lock')
+      expect((await inspected()).map(({ about }) => about)).not.toContain('lock')
     } finally {
       await other.close()
     }
   })
 
   test('a role without the rights is told which', async () => {
-    await twin()
+    await newTable()
     await using poor = await openPostgresCopy(server.url('bound', 'mere', 'mere'))
     const found = (await switchesOf(poor).examine(FORWARD, SIGNAL)).filter(({ verdict }) => verdict === 'refused')
     expect(new Set(found.map(({ about }) => about))).toEqual(new Set(['schema', 'role', 'owner']))
   })
 
   test('what stays is told: statistics that are not there, publications of all tables, comments that differ', async () => {
-    await twin()
+    await newTable()
     await sql.run(
       `CREATE PUBLICATION every_one FOR ALL TABLES; COMMENT ON TABLE ${PUBLIC} IS 'new'; CREATE INDEX lonely ON ${PUBLIC} (who)`,
     )
-    const left = (await examined()).filter(({ verdict }) => verdict === 'left')
+    const left = (await inspected()).filter(({ verdict }) => verdict === 'left')
     expect(left.map(({ about }) => about).toSorted()).toEqual(['comment', 'index', 'publication', 'statistics'])
     await sql.run(`ANALYZE ${TWIN}`)
-    expect(await examined()).not.toContainEqual(expect.objectContaining({ about: 'statistics' }))
+    expect(await inspected()).not.toContainEqual(expect.objectContaining({ about: 'statistics' }))
     await turn(store, FORWARD)
     expect(await rows(`SELECT count(*) FROM ${OLD}`)).toEqual(['300'])
   })

@@ -19,27 +19,27 @@ export function switchesOf(store: CopyStore): SwitchStore {
   return switches
 }
 
-export function request(from: string, to: string, parked: string, schema = 'public'): SwitchRequest {
-  return { from: { schema, name: from }, to: { schema, name: to }, parked }
+export function request(from: string, to: string, oldTable: string, schema = 'public'): SwitchRequest {
+  return { from: { schema, name: from }, to: { schema, name: to }, parked: oldTable }
 }
 
 /** Makes the partitioned table as `partition plan` prints it, with a partition for each year, and rows of the old one. */
-export async function makeTwin(
+export async function makeNewTable(
   store: CopyStore,
   sql: Psql,
   { schema, name }: TableName,
-  { by = 'at', twin = `${name}_partitioned`, years = [2024, 2025] } = {},
+  { by = 'at', twin: newTable = `${name}_partitioned`, years = [2024, 2025] } = {},
 ): Promise<void> {
   const table = await tableNamed(store, `${schema ?? 'public'}.${name}`)
   const column = table.columns.find((one) => one.name === by)
   const plan = store.partitionPlan?.()
   if (column === undefined || plan === undefined) throw new Error(`nothing partitions ${name} by ${by}`)
   const partitions = years.map((year) => ({
-    name: `${twin}_${year}`,
+    name: `${newTable}_${year}`,
     from: `${year}-01-01`,
     to: `${year + 1}-01-01`,
   }))
-  for (const one of (await plan.twin({ table, column, kind: 'timestamptz' }, twin, partitions, SIGNAL)).all) {
+  for (const one of (await plan.newTable({ table, column, kind: 'timestamptz' }, newTable, partitions, SIGNAL)).all) {
     await sql.run(one)
   }
 }

@@ -8,7 +8,7 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 import { rowsOnly, take } from './replication-kit.ts'
-import { makeTwin, NOTHING, opened, ours, request, turn } from './switch-kit.ts'
+import { makeNewTable, NOTHING, opened, ours, request, turn } from './switch-kit.ts'
 
 const FORWARD = request("it's", 'twin "p"', 'old one')
 const BACK = request("it's", 'old one', 'twin "p"')
@@ -40,7 +40,7 @@ describe.each(VERSIONS)(
       sql = await psql(server.url('streams'))
       store = await openPostgresCopy(server.url('streams'))
       await sql.run(TABLE)
-      await makeTwin(store, sql, FORWARD.from, { twin: FORWARD.to.name })
+      await makeNewTable(store, sql, FORWARD.from, { twin: FORWARD.to.name })
       await sql.run(`INSERT INTO ${TWIN} OVERRIDING SYSTEM VALUE SELECT * FROM ${PUBLIC}`)
     })
 
@@ -55,9 +55,9 @@ describe.each(VERSIONS)(
       const source = changesOf(store)
       const twins = await keyed(store, 'public.twin*')
       const first = await source.begin(SLOT, twins.slice(0, 1), SIGNAL)
-      const [twin] = twins
-      if (twin === undefined) throw new Error('no twin')
-      const tables = [{ ...twin, table: { ...twin.table, table: { schema: 'public', name: "it's" } } }]
+      const [newTable] = twins
+      if (newTable === undefined) throw new Error('no twin')
+      const tables = [{ ...newTable, table: { ...newTable.table, table: { schema: 'public', name: "it's" } } }]
       await sql.run(`INSERT INTO ${TWIN} (at, note) VALUES ('2024-03-03', 'applied before the switch')`)
       await using attempt = await opened(store, FORWARD)
       await attempt.exchange()

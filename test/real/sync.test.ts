@@ -120,10 +120,10 @@ describe('sync', () => {
       })
     }
     const { events } = await run(syncOf(at.url))
-    const told = events.flatMap((event) =>
+    const reported = events.flatMap((event) =>
       event.type === 'table.finished' ? [event.table.replace(/-[0-9a-f]{8}$/, '')] : [],
     )
-    expect(told.toSorted()).toEqual(['one', 'two'])
+    expect(reported.toSorted()).toEqual(['one', 'two'])
   })
 
   test('of named tables takes paths and ids, and refuses what is not in the catalog', async () => {

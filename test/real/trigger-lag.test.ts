@@ -1,7 +1,7 @@
 /** A run whose changes triggers note says how long notes have waited while it is paused: nothing of them is read then. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Wish } from '../../src/engine/run/operation.ts'
+import type { SteeringRequest } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -31,7 +31,7 @@ describe.skipIf(!POSTGRES_OWN)(`a paused run of triggers ${POSTGRES_MISSING}`, (
   test('tells a lag that grows, and none once it went on', async () => {
     const interrupt = new Interrupter()
     const seen: FollowProgressEvent[] = []
-    let wish: (one: Wish) => void = () => undefined
+    let options: (one: SteeringRequest) => void = () => undefined
     const running = perform(
       { ...stage.copy, follow: { cdc: 'trigger' } },
       {
@@ -39,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)(`a paused run of triggers ${POSTGRES_MISSING}`, (
         onEvent: (event: Event) => {
           if (event.type === 'follow.progress') seen.push(event)
         },
-        control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
       },
     )
     const until = async (fits: (event: FollowProgressEvent) => boolean): Promise<FollowProgressEvent> => {
@@ -50,13 +50,13 @@ describe.skipIf(!POSTGRES_OWN)(`a paused run of triggers ${POSTGRES_MISSING}`, (
       }
     }
     await until(({ tables }) => tables.live === '1')
-    wish({ act: 'hold', held: true })
+    options({ act: 'hold', held: true })
     await stage.source.sql("INSERT INTO t VALUES (1, 'held')")
     const first = await until(({ lagMs }) => lagMs > 0)
     const later = await until(({ lagMs }) => lagMs > first.lagMs + 1500)
     expect(later).toMatchObject({ lagIs: 'at most', position: first.position })
     expect(Number(later.lagBytes)).toBeGreaterThan(0)
-    wish({ act: 'hold', held: false })
+    options({ act: 'hold', held: false })
     await until(({ lagMs, changes }) => lagMs === 0 && changes === '1')
     interrupt.requestStop()
     expect((await running).finished).toMatchObject({ exitCode: 75 })

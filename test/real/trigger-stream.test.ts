@@ -46,7 +46,7 @@ async function logOf(table: string, what = LOG): Promise<string> {
 const open = async (): Promise<ChangeStream> => source.open(birth, tables, source.position(birth.start), SIGNAL)
 
 /** What was told until a transaction or a look that found nothing, in few words. */
-async function told(stream: ChangeStream, confirms = true): Promise<string[]> {
+async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
   const words: string[] = []
   for (let i = 0; i < 200; i++) {
     const changes = await stream.next(50)
@@ -116,7 +116,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run(
       `UPDATE parts SET day = 15 WHERE id = 2; INSERT INTO other VALUES (7); DELETE FROM other WHERE id = 7`,
     )
-    expect((await told(stream)).toSorted()).toEqual([
+    expect((await reported(stream)).toSorted()).toEqual([
       '+ parts 2 15 x',
       '+ plain 1 b ',
       '+ plain 101 v3 ',
@@ -125,12 +125,12 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
       '- plain 3',
       '- plain 4',
     ])
-    expect(await told(stream)).toEqual([])
+    expect(await reported(stream)).toEqual([])
     for (const table of ['plain', 'parts', 'other'])
       expect(await sql.rows(`SELECT FROM ${await logOf(table)}`)).toEqual([])
     // Keys that two rows had for a moment.
     await sql.run('BEGIN; UPDATE plain SET id = 6 WHERE id = 5; UPDATE plain SET id = 5 WHERE v = $$v6$$; COMMIT')
-    expect((await told(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
+    expect((await reported(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
   })
 
   test('goes on while partition ensure makes partitions, with rows of the default one, and notes what is written to them', async () => {
@@ -150,11 +150,11 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await partition('bookings_q4', '2024-10-01', '2025-01-01')
     expect(await halted()).toEqual([])
     await using stream = await open()
-    expect(await told(stream)).toEqual([])
+    expect(await reported(stream)).toEqual([])
     await sql.run(
       "INSERT INTO bookings VALUES (1000, '2024-02-01'), (1001, '2024-08-01'); DELETE FROM bookings WHERE id = 40",
     )
-    expect((await told(stream)).map((line) => line.slice(0, 15)).toSorted()).toEqual([
+    expect((await reported(stream)).map((line) => line.slice(0, 15)).toSorted()).toEqual([
       '+ bookings 1000',
       '+ bookings 1001',
       '- bookings 40 2',
@@ -170,24 +170,24 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     const slow = await psql(server.url('noted'))
     await slow.run('BEGIN; UPDATE plain SET v = $$slow$$ WHERE id = 1')
     await sql.run('UPDATE plain SET v = $$quick$$ WHERE id = 2')
-    expect(await told(stream)).toEqual(['+ plain 2 quick '])
+    expect(await reported(stream)).toEqual(['+ plain 2 quick '])
     await sql.run('UPDATE plain SET w = $$quicker$$ WHERE id = 2')
     await slow.run('COMMIT')
     await slow.close()
-    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 slow ', '+ plain 2 quick quicker'])
+    expect((await reported(stream)).toSorted()).toEqual(['+ plain 1 slow ', '+ plain 2 quick quicker'])
   })
 
   test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
     {
       await using stream = await open()
       await sql.run('UPDATE plain SET v = $$a$$ WHERE id = 1; DELETE FROM plain WHERE id = 2')
-      expect(await told(stream, false)).toEqual(['- plain 2', '+ plain 1 a '])
+      expect(await reported(stream, false)).toEqual(['- plain 2', '+ plain 1 a '])
       // Nothing else is told before.
       await sql.run('UPDATE plain SET v = $$b$$ WHERE id = 1; INSERT INTO plain VALUES (2, $$back$$)')
       expect(await stream.next(0)).toEqual([])
     }
     await using stream = await open()
-    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 b ', '+ plain 2 back '])
+    expect((await reported(stream)).toSorted()).toEqual(['+ plain 1 b ', '+ plain 2 back '])
   })
 
   test('tells the keys of a large round as gone before its rows, where other values have to be unique', async () => {
@@ -195,7 +195,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
       ALTER TABLE plain ADD UNIQUE (v); INSERT INTO plain SELECT i, 'v' || i FROM generate_series(21, 11000) i;
       INSERT INTO parts SELECT i, 5, 'x' FROM generate_series(100, 11100) i`)
     await using stream = await open()
-    const words = await told(stream)
+    const words = await reported(stream)
     const at = (start: string): number => words.findIndex((word) => word.startsWith(start))
     expect(words.filter((word) => word.startsWith('- plain '))).toHaveLength(10_980)
     expect(words.filter((word) => word.startsWith('+ plain '))).toHaveLength(10_980)
@@ -208,7 +208,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run(
       'TRUNCATE plain, parts; INSERT INTO plain VALUES (1, $$new$$); INSERT INTO parts VALUES (1, 1, $$p$$)',
     )
-    const words = await told(stream)
+    const words = await reported(stream)
     expect(words[0]).toBe('0 plain parts')
     expect(words.slice(1).toSorted()).toEqual(['+ parts 1 1 p', '+ plain 1 new '])
     const { faults, moved } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
@@ -227,7 +227,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect((await paced.next(500))[0]).toMatchObject({ type: 'begin' })
     isPaused = true
     // What has begun comes to its end.
-    expect(await told(paced)).toEqual(['+ plain 1 p '])
+    expect(await reported(paced)).toEqual(['+ plain 1 p '])
   })
 
   test('a round that reaches a fence shows what every snapshot before the fence shows, also where nobody writes', async () => {
@@ -309,7 +309,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     birth = { ...birth, shapes: { ...birth.shapes, ...state.moved } }
     await using stream = await open()
     await sql.run('INSERT INTO parts VALUES (1, 25, $$n$$); UPDATE plain SET v = $$r$$ WHERE id = 9')
-    expect((await told(stream)).toSorted()).toEqual(['+ parts 1 25 n', '+ plain 9 r '])
+    expect((await reported(stream)).toSorted()).toEqual(['+ parts 1 25 n', '+ plain 9 r '])
     expect(await halted()).toEqual([])
   })
 
@@ -330,7 +330,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run(
       'SET session_replication_role = replica; UPDATE plain SET v = $$r$$ WHERE id = 3; RESET session_replication_role',
     )
-    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 c ', '+ plain 3 r ', '- plain 2'])
+    expect((await reported(stream)).toSorted()).toEqual(['+ plain 1 c ', '+ plain 3 r ', '- plain 2'])
     const [log, note] = [await logOf('plain'), await logOf('plain', `${NAME}.note_`)]
     for (const statement of [
       `SELECT FROM ${log}`,
@@ -364,7 +364,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     {
       await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
       await sql.run('UPDATE plain SET v = $$k$$ WHERE id = 1')
-      expect(await told(stream)).toEqual(['+ plain 1 k '])
+      expect(await reported(stream)).toEqual(['+ plain 1 k '])
     }
     await sql.run(
       `ALTER TABLE plain DISABLE TRIGGER ALL; UPDATE plain SET v = 'unseen' WHERE id = 2; ALTER TABLE plain ADD COLUMN more int; UPDATE parts SET v = 'seen' WHERE id = 2`,
@@ -379,7 +379,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     {
       await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
       await sql.run('UPDATE plain SET more = 5 WHERE id = 3')
-      expect((await told(stream)).toSorted()).toEqual(['+ parts 2 2 seen', '+ plain 3 v3  5'])
+      expect((await reported(stream)).toSorted()).toEqual(['+ parts 2 2 seen', '+ plain 3 v3  5'])
     }
     await noting.end(NAME, SIGNAL)
     expect(await sql.rows(`SELECT tgname FROM pg_trigger WHERE tgname ~ 'sluice'`)).toEqual([])
@@ -417,10 +417,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
   test('two streams note one table, each for itself', async () => {
     const second = await source.begin('sluice_78', tables, SIGNAL)
     await using stream = await open()
-    await using twin = await source.open(second, tables, source.position(second.start), SIGNAL)
+    await using reference = await source.open(second, tables, source.position(second.start), SIGNAL)
     await sql.run('UPDATE plain SET v = $$x$$ WHERE id = 1')
-    expect(await told(stream)).toEqual(['+ plain 1 x '])
-    expect(await told(twin)).toEqual(['+ plain 1 x '])
+    expect(await reported(stream)).toEqual(['+ plain 1 x '])
+    expect(await reported(reference)).toEqual(['+ plain 1 x '])
     for (const name of ['plain', 'parts', 'parts_1'])
       expect(await source.streamsOf?.({ schema: 'public', name }, SIGNAL)).toEqual([NAME, 'sluice_78'])
     expect(await source.streamsOf?.({ schema: 'public', name: 'nowhere' }, SIGNAL)).toEqual([])

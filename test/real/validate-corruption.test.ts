@@ -53,7 +53,7 @@ const KEPT_OUT = /UNIQUE|NOT NULL|duplicate key|Duplicate entry|not-null|cannot 
 /** Only SQLite puts a text into a column of numbers. */
 const WRONG_TYPE = /invalid input syntax|Incorrect integer value|Conversion Error|Could not convert|cannot hold/
 
-const told = (error: unknown): string => `${String(error)} ${String((error as Error).cause)}`
+const reported = (error: unknown): string => `${String(error)} ${String((error as Error).cause)}`
 
 /** Columns that hold 0 or 1: their only plausible damage is the other one. */
 const EITHER = new Set(['source', 'from_checkpoint', 'data_change', 'in_commit_time', 'removed'])
@@ -108,13 +108,13 @@ async function found(
   let wrong = damaged(exact, column)
   try {
     await change(catalog, relation, column, id, wrong).catch((error: unknown) => {
-      if (exact !== null || !WRONG_TYPE.test(told(error))) throw error
+      if (exact !== null || !WRONG_TYPE.test(reported(error))) throw error
       wrong = 1
       return change(catalog, relation, column, id, wrong)
     })
   } catch (error) {
     // A primary key that exists already, or a NOT NULL column: the database itself keeps this damage out.
-    if (KEPT_OUT.test(told(error))) return null
+    if (KEPT_OUT.test(reported(error))) return null
     throw error
   }
   const wrongId = id.map((part, i) => (key[i] === column ? wrong : part))

@@ -113,11 +113,11 @@ async function firstFile(reader: Pick<SqlDatabase, 'all'>): Promise<number> {
 }
 
 async function proved(database: SqlDatabase): Promise<readonly Difference[]> {
-  const told: Difference[] = []
+  const reported: Difference[] = []
   await database.read((reader) =>
-    proveRanges(reader, 't', NEVER.abort, async (difference) => void told.push(difference)),
+    proveRanges(reader, 't', NEVER.abort, async (difference) => void reported.push(difference)),
   )
-  return told
+  return reported
 }
 
 describe(`damaged ranges in ${BACKEND}`, () => {
@@ -142,7 +142,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
   }
 
   /** What is told while one cell holds another value. `moved` finds the row where the damage is to its key. */
-  async function told(
+  async function reported(
     relation: string,
     where: string,
     column: string,
@@ -181,31 +181,31 @@ describe(`damaged ranges in ${BACKEND}`, () => {
       const [low, high] = (await one(
         `SELECT min_key, max_key FROM ${relation} WHERE ${row(columnNo, bounded)}`,
       )) as readonly [Uint8Array, Uint8Array]
-      expect(await told(relation, row(columnNo, bounded), 'min_key', after(low))).toContain(`min_key of ${name}`)
-      expect(await told(relation, row(columnNo, bounded), 'max_key', before(high))).toContain(`max_key of ${name}`)
+      expect(await reported(relation, row(columnNo, bounded), 'min_key', after(low))).toContain(`min_key of ${name}`)
+      expect(await reported(relation, row(columnNo, bounded), 'max_key', before(high))).toContain(`max_key of ${name}`)
       // Keys that are sound in themselves, only of other files.
       if (name !== 'ok') {
         const [inner] = await one(`SELECT min_key FROM delta_file_ranges WHERE ${rowOf(columnNo, NORMAL + 1)}`)
         const [outer] = await one(`SELECT max_key FROM delta_file_ranges WHERE ${rowOf(columnNo, NORMAL)}`)
         const normal = rowOf(columnNo, NORMAL)
-        expect(await told('delta_file_ranges', normal, 'min_key', inner ?? null)).toEqual([`min_key of ${name}`])
+        expect(await reported('delta_file_ranges', normal, 'min_key', inner ?? null)).toEqual([`min_key of ${name}`])
         const next = rowOf(columnNo, NORMAL + 1)
-        expect(await told('delta_file_ranges', next, 'max_key', outer ?? null)).toEqual([`max_key of ${name}`])
+        expect(await reported('delta_file_ranges', next, 'max_key', outer ?? null)).toEqual([`max_key of ${name}`])
       }
       // Where statistics say nothing, any bound is too narrow; a flag has two values, and 0 to 1 is all of them.
       for (const side of ['min_key', 'max_key'] as const) {
         const wrong = name === 'ok' ? Buffer.from([side === 'min_key' ? 1 : 0]) : low
         const open = row(columnNo, BARE)
         expect((await one(`SELECT ${side} FROM ${relation} WHERE ${open}`))[0]).toBeNull()
-        expect(await told(relation, open, side, wrong)).toEqual([`${side} of ${name}`])
+        expect(await reported(relation, open, side, wrong)).toEqual([`${side} of ${name}`])
       }
     })
 
     test.each(places)('flags and keys in %s', async (relation, row) => {
       const mixed = row(columnNo, MIXED)
-      expect(await told(relation, mixed, 'has_nulls', 0)).toEqual([`has_nulls of ${name}`])
-      expect(await told(relation, mixed, 'has_values', 0)).toEqual([`has_values of ${name}`])
-      expect(await told(relation, mixed, 'has_values', 2)).toEqual([`has_values of ${name}`])
+      expect(await reported(relation, mixed, 'has_nulls', 0)).toEqual([`has_nulls of ${name}`])
+      expect(await reported(relation, mixed, 'has_values', 0)).toEqual([`has_values of ${name}`])
+      expect(await reported(relation, mixed, 'has_values', 2)).toEqual([`has_values of ${name}`])
       const fileOnly = relation === 'delta_file_ranges' ? ` AND file_no = ${first + MIXED}` : ''
       for (const [key, wrong] of [
         ['table_id', 'other'],
@@ -214,7 +214,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
         ...(fileOnly === '' ? [] : ([['file_no', first + 500_000]] as const)),
       ] as const) {
         const there = typeof wrong === 'string' ? `${key} = '${wrong}'` : `${key} = ${wrong}`
-        expect(await told(relation, mixed, key, wrong, there), key).toContain(`row of ${name}`)
+        expect(await reported(relation, mixed, key, wrong, there), key).toContain(`row of ${name}`)
       }
     })
 
@@ -238,14 +238,14 @@ describe(`damaged ranges in ${BACKEND}`, () => {
       ]
       for (const [column, wrong] of wrongs) {
         if (wrong === -7.5 && BACKEND !== 'sqlite') continue
-        const found = await told('delta_range_columns', where, column, wrong)
+        const found = await reported('delta_range_columns', where, column, wrong)
         expect(found, `${column} = ${String(wrong)}`).not.toEqual([])
       }
       for (const [key, wrong, there] of [
         ['table_id', 'other', "table_id = 'other'"],
         ['column_no', 99, 'column_no = 99'],
       ] as const) {
-        expect(await told('delta_range_columns', where, key, wrong, there), key).toEqual(
+        expect(await reported('delta_range_columns', where, key, wrong, there), key).toEqual(
           expect.arrayContaining([`column ${columnNo} of delta_file_ranges`]),
         )
       }
@@ -254,7 +254,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
 
   test('a column that claims files it was not built for', async () => {
     const late = `table_id = 't' AND column_no = ${COLUMNS.length + 1}`
-    const claims = await told('delta_range_columns', late, 'built_to', first + FILES)
+    const claims = await reported('delta_range_columns', late, 'built_to', first + FILES)
     expect(new Set(claims)).toEqual(new Set(['row of late']))
     // Files of the second zone, and the zone.
     expect(claims).toHaveLength(FILES + 1 - (1024 - (first % 1024)) + 1)
@@ -269,7 +269,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     try {
       expect(await proved(at.database)).toEqual([])
       const commit = "table_id = 't' AND version = 1"
-      expect(await told('delta_commits', commit, 'first_file_no', 10_000_000)).toEqual(['first_file_no for id'])
+      expect(await reported('delta_commits', commit, 'first_file_no', 10_000_000)).toEqual(['first_file_no for id'])
     } finally {
       await set('delta_range_columns', id, 'built_version', builtVersion)
     }
@@ -282,10 +282,10 @@ describe(`damaged ranges in ${BACKEND}`, () => {
         ['max_key', null],
         ['has_nulls', 1],
       ] as const) {
-        expect(await told(relation, row(1, i), column, wider)).toEqual([])
+        expect(await reported(relation, row(1, i), column, wider)).toEqual([])
       }
     }
-    expect(await told('delta_file_ranges', rowOf(1, NULLS), 'has_values', 1)).toEqual([])
+    expect(await reported('delta_file_ranges', rowOf(1, NULLS), 'has_values', 1)).toEqual([])
     const stray = `table_id = 't' AND column_no = 1 AND file_no = ${first + 900_000}`
     const zone = zoneOf(first + 900_000)
     await at.database.write((transaction) =>

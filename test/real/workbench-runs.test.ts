@@ -172,14 +172,14 @@ describe('a run that is interrupted', () => {
       },
       (same) => same,
     )
-    const told = events.length
+    const reported = events.length
     for (let i = 0; i < 15; i++) {
       const row = await rowOf(at.bench, 'long')
       expect(row.catalog).toMatchObject({ state: 'running', holder: expect.stringContaining('import') as string })
     }
     expect((await headOf(at)).version).toBe(version)
     expect(version).toBeLessThan(COMMITS - 1)
-    expect(events).toHaveLength(told)
+    expect(events).toHaveLength(reported)
     running.pause(false)
     expect((await end()).exitCode).toBe(0)
     expect(await rowOf(at.bench, 'long')).toMatchObject({ version: COMMITS - 1, catalog: { state: 'current' } })

@@ -163,18 +163,18 @@ describe('states of the tables', () => {
     await using at = await openBench()
     const row = (await at.bench.tables())[0] as TableRow
     const query = { asOf: {}, where: '', sort: 'path', descending: false, from: 0, count: 5 } as const
-    const told = async (): Promise<string> =>
+    const reported = async (): Promise<string> =>
       JSON.stringify([
         (await at.bench.files(row.key, query)).rows.map(({ path: _path, ...rest }) => rest),
         (await at.bench.partitions(row.key, {}, 0, 5)).rows,
       ])
-    const fromLog = await told()
+    const fromLog = await reported()
     expect(fromLog).toContain('"country":')
     expect(fromLog).toContain(String.raw`\"minValues\":{\"customer_id\":1`)
     expect(fromLog).not.toMatch(/col-[0-9a-f]{8}/)
     await importAll(at)
     await at.bench.tables()
-    const fromCatalog = await told()
+    const fromCatalog = await reported()
     expect(fromCatalog).toContain('"country":')
     expect(fromCatalog).not.toMatch(/col-[0-9a-f]{8}/)
   })
@@ -412,7 +412,7 @@ describe('log and catalog answer alike', () => {
 })
 
 describe('errors cross the thread as what they are', () => {
-  const told = async (answer: Promise<unknown>): Promise<SluiceError> => {
+  const reported = async (answer: Promise<unknown>): Promise<SluiceError> => {
     const error = await answer.then(
       () => null,
       (thrown: unknown) => thrown,
@@ -427,21 +427,27 @@ describe('errors cross the thread as what they are', () => {
     const { key } = await rowOf(bench, 'sales/orders')
     const broken = await rowOf(bench, 'legacy/broken')
     for (const round of ['log', 'catalog']) {
-      expect(await told(bench.files(key, filesQuery({ where: '!!' }))), round).toMatchObject({ code: 'BAD_PREDICATE' })
-      expect(await told(bench.files(key, filesQuery({ where: 'nobody = 1' }))), round).toMatchObject({ kind: 'usage' })
+      expect(await reported(bench.files(key, filesQuery({ where: '!!' }))), round).toMatchObject({
+        code: 'BAD_PREDICATE',
+      })
+      expect(await reported(bench.files(key, filesQuery({ where: 'nobody = 1' }))), round).toMatchObject({
+        kind: 'usage',
+      })
       for (const asOf of [{ version: 9999 }, { timestampMs: 0 }]) {
-        expect(await told(bench.files(key, filesQuery({ asOf }))), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
-        expect(await told(bench.partitions(key, asOf, 0, 1)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
+        expect(await reported(bench.files(key, filesQuery({ asOf }))), round).toMatchObject({
+          code: 'VERSION_NOT_FOUND',
+        })
+        expect(await reported(bench.partitions(key, asOf, 0, 1)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
       }
-      expect(await told(bench.commit(key, 9999)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
-      expect(await told(bench.commit(key, -1)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
-      expect(await told(bench.history(broken.key, 0, 1)), round).toMatchObject({ code: 'LOG_GAP', kind: 'source' })
+      expect(await reported(bench.commit(key, 9999)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
+      expect(await reported(bench.commit(key, -1)), round).toMatchObject({ code: 'VERSION_NOT_FOUND' })
+      expect(await reported(bench.history(broken.key, 0, 1)), round).toMatchObject({ code: 'LOG_GAP', kind: 'source' })
       if (round === 'log') await importAll(at)
     }
-    const gone = await told(bench.schema('file:///nowhere/at/all'))
+    const gone = await reported(bench.schema('file:///nowhere/at/all'))
     expect(gone).toMatchObject({ code: 'NO_LOG', kind: 'source', hint: expect.stringContaining('Verify') as string })
     expect(gone.exitCode).toBe(3)
-    expect(await told(bench.overview('file:///nowhere'))).toMatchObject({ code: 'NO_SUCH_TABLE' })
+    expect(await reported(bench.overview('file:///nowhere'))).toMatchObject({ code: 'NO_SUCH_TABLE' })
     // And the thread goes on answering.
     expect(await bench.tables()).toHaveLength(6)
   })
@@ -453,7 +459,7 @@ describe('errors cross the thread as what they are', () => {
       at.file,
       'this is no database, but it is long enough to be mistaken for one by its length alone'.repeat(20),
     )
-    const error = await told(at.bench.tables())
+    const error = await reported(at.bench.tables())
     expect(error.kind).toBe('target')
     expect(error.message).not.toBe('')
   })

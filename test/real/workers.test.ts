@@ -16,7 +16,7 @@ import { openApp } from '../tui/support/app.ts'
 import { compared, makeOrders, WorkerStage, type TestWorker } from '../support/worker-stage.ts'
 
 /** What a worker tells Prometheus, as far as its own events say the same. */
-async function toldBy({ events }: TestWorker): Promise<object> {
+async function reportedBy({ events }: TestWorker): Promise<object> {
   const [url = ''] = events.flatMap((event) =>
     event.type === 'log' ? (/^metrics (http\S+)$/.exec(event.message)?.[1] ?? []) : [],
   )
@@ -72,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const workers = [measured, stage.worker({ args: ['--idle', '3s'] })]
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     await stage.until('its end here', () => measured.slots.includes('ended'))
-    expect(await toldBy(measured)).toEqual({
+    expect(await reportedBy(measured)).toEqual({
       ...ownWork(measured, run),
       turns: { ok: 1 },
       slots: { ended: 1 },
@@ -98,8 +98,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       command: expect.not.stringContaining('--distributed'),
     })
     const slots = await stage.sluice('runs', '--distributed', '--run', run)
-    const told = slots.events.filter((event) => event.type === 'shared.slot')
-    expect(told.map(({ state, exitCode, turns }) => [state, exitCode, turns])).toEqual([
+    const reported = slots.events.filter((event) => event.type === 'shared.slot')
+    expect(reported.map(({ state, exitCode, turns }) => [state, exitCode, turns])).toEqual([
       ['ended', 0, '1'],
       ['ended', 0, '1'],
     ])
@@ -378,7 +378,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   /** What the newest turns have said of tables at their end, in the order of slots. */
-  async function toldOf(run: string, table: string): Promise<readonly { looked: string; notes: string }[]> {
+  async function reportedOf(run: string, table: string): Promise<readonly { looked: string; notes: string }[]> {
     const sql = `SELECT events FROM sluice_queue.sluice_run_output WHERE run_id = '${run}' ORDER BY slot_no`
     const rows = await stage.ask<{ events: string }>(stage.queue, 'queue', sql)
     return rows.flatMap(({ events }) =>
@@ -414,21 +414,23 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 63)
     first.signal('SIGTERM')
     expect(await first.ended).toBe(0)
-    const before = await toldOf(run, 'orders')
-    expect(before.map(({ looked }) => looked).toSorted()).toEqual(['0', '60'])
-    expect(before.find(({ looked }) => looked === '0')?.notes).toMatch(/another turn of this shared run, looked at/)
+    const before = await reportedOf(run, 'orders')
+    expect(before.map(({ looked: inspected }) => inspected).toSorted()).toEqual(['0', '60'])
+    expect(before.find(({ looked: inspected }) => inspected === '0')?.notes).toMatch(
+      /another turn of this shared run, looked at/,
+    )
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     const second = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await second.ended).toBe(0)
     expect(await stage.run(run)).toMatchObject({ status: 'ok' })
-    for (const { looked } of [...(await toldOf(run, 'orders')), ...(await toldOf(run, 'more'))])
-      expect(looked).toBe('0')
+    for (const { looked: seen } of [...(await reportedOf(run, 'orders')), ...(await reportedOf(run, 'more'))])
+      expect(seen).toBe('0')
     // Who goes on with it after its end, or begins another one, takes nobody's word.
     const next = await stage.distribute(...COPY, '--slots', '2')
     const third = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
     expect(await third.ended).toBe(0)
-    expect((await toldOf(next, 'orders')).map(({ looked }) => looked)).toContain('60')
+    expect((await reportedOf(next, 'orders')).map(({ looked: inspected }) => inspected)).toContain('60')
     expect(await stage.run(next)).toMatchObject({ status: 'ok' })
   })
 
@@ -526,13 +528,13 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await worker.ended).toBe(0)
     const here = await stage.sluice(...copy)
-    const told = here.events.flatMap((event) =>
+    const notified = here.events.flatMap((event) =>
       event.type === 'table.finished' && event.error !== undefined ? [event] : [],
     )
-    expect(told.map(({ table }) => table).toSorted()).toEqual(['public.first_bad', 'public.second_bad'])
+    expect(notified.map(({ table }) => table).toSorted()).toEqual(['public.first_bad', 'public.second_bad'])
     const { error } = await stage.run(run)
     expect(error?.hint).not.toContain('above')
-    for (const { table, error: cause } of told)
+    for (const { table, error: cause } of notified)
       expect(error?.reason).toContain(`${table}: ${cause?.code ?? ''} ${cause?.message ?? ''}`)
     // The report of it is asked by the same id.
     const reported = await stage.sluice('report', run, '--to', 'cold', '--format', 'json')
@@ -549,7 +551,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('the queue of')])
     const { events } = await stage.sluice('runs', '--distributed', '--run', run)
     const lines = events.filter((event) => event.type === 'log')
-    for (const { table, error: cause } of told)
+    for (const { table, error: cause } of notified)
       expect(lines).toContainEqual(
         expect.objectContaining({
           level: 'error',

@@ -11,7 +11,7 @@ const KEYS = ['1', '2', '3', '4', '5', '6']
 export type Model = Map<string, Row>
 
 /** What a batch comes to; identities whose base is not there are lacking. */
-export function twin(
+export function reference(
   model: Model,
   { puts, gone }: ChangeBatch,
 ): { readonly after: Model; readonly lacking: readonly Row[] } {
@@ -40,10 +40,10 @@ export const batches = fc.array(
   { minLength: 1, maxLength: 6 },
 )
 
-type Wish = Readonly<{ key: string; kind: string; base: string; text: string | null; month: string }>
+type Options = Readonly<{ key: string; kind: string; base: string; text: string | null; month: string }>
 
-export function batchOf(wishes: readonly Wish[], shift: number): ChangeBatch {
-  const once = [...new Map(wishes.map((wish) => [wish.key, wish])).values()]
+export function batchOf(options: readonly Options[], shift: number): ChangeBatch {
+  const once = [...new Map(options.map((request) => [request.key, request])).values()]
   const gone = once.filter(({ kind }) => kind === 'gone').map(({ key }): Row => [key])
   const puts = once
     .filter(({ kind }) => kind !== 'gone')
@@ -59,7 +59,7 @@ export function batchOf(wishes: readonly Wish[], shift: number): ChangeBatch {
 
 /** The same by single statements, as an application would write them. */
 export function rowByRow(table: string, before: Model, batch: ChangeBatch): readonly string[] {
-  const { after, lacking } = twin(before, batch)
+  const { after, lacking } = reference(before, batch)
   const written = batch.puts.map(({ key }) => key).filter((key) => !lacking.includes(key))
   const removals = [...batch.gone, ...written].map(([key]) => `DELETE FROM ${table} WHERE id = ${String(key)}`)
   const insertions = written.map(([key]) => {
@@ -77,9 +77,9 @@ export function isUnique(model: Model): boolean {
 }
 
 /** The first shift of the values that leaves them unique; where none does, the batch is left out. */
-export function uniqueShift(model: Model, wishes: readonly Wish[], from: number): number {
+export function uniqueShift(model: Model, options: readonly Options[], from: number): number {
   for (let shift = from; shift < from + KEYS.length; shift++) {
-    if (isUnique(twin(model, batchOf(wishes, shift)).after)) return shift
+    if (isUnique(reference(model, batchOf(options, shift)).after)) return shift
   }
   return from
 }

@@ -128,14 +128,14 @@ export class Observer implements AsyncDisposable {
     const ended = work.finally(() => (over = true))
     ended.catch(() => undefined)
     const problems = new Set<string>()
-    let looks = 0
+    let inspections = 0
     do {
       const { problems: some, states } = await this.look()
       for (const one of some) problems.add(`${one} (${JSON.stringify(states)})`)
-      looks++
+      inspections++
       await Promise.race([ended.catch(() => undefined), sleep(15)])
     } while (!over)
-    return { result: await ended, looks, problems: [...problems] }
+    return { result: await ended, looks: inspections, problems: [...problems] }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,23 +169,23 @@ export class Observer implements AsyncDisposable {
     for (const row of rows) add(row.id, row.hash, counts(row))
     for (const [label, [id, hash]] of archived) add(id, hash, out.has(label))
     const wanted = [...this.expected].map(([id, hash]) => `${id}:${hash}`)
-    const tell = (what: string, some: readonly string[]): string[] =>
+    const report = (what: string, some: readonly string[]): string[] =>
       some.length === 0 ? [] : [`${some.length} rows ${what}, such as ${some[0]}`]
     const known = new Set(wanted)
     return [
-      ...tell(
+      ...report(
         'are nowhere',
         wanted.filter((key) => !anywhere.has(key)),
       ),
-      ...tell(
+      ...report(
         'do not count',
         wanted.filter((key) => anywhere.has(key) && !counted.has(key)),
       ),
-      ...tell(
+      ...report(
         'count twice',
         wanted.filter((key) => (counted.get(key) ?? 0) > 1),
       ),
-      ...tell(
+      ...report(
         'count and were never there',
         [...counted.keys()].filter((key) => !known.has(key)),
       ),

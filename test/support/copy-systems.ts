@@ -60,7 +60,7 @@ function newName(): string {
 
 export type Ran = { readonly finished: RunFinished; readonly events: readonly Event[] }
 
-export type RunWishes = {
+export type RunOptions = {
   readonly interrupt?: Interrupt
   readonly control?: RunControl
   /** It is a slot of this run. */
@@ -81,10 +81,10 @@ const DEFAULTS = {
 } as const
 
 /** Runs an operation as a command would. */
-export async function perform(operation: Operation, wishes: RunWishes = {}): Promise<Ran> {
+export async function perform(operation: Operation, options: RunOptions = {}): Promise<Ran> {
   const events: Event[] = []
   const finished = await runOperation(operation, {
-    interrupt: wishes.interrupt ?? NEVER,
+    interrupt: options.interrupt ?? NEVER,
     clock: systemClock,
     tool: 'test',
     actor: 'tester',
@@ -92,10 +92,10 @@ export async function perform(operation: Operation, wishes: RunWishes = {}): Pro
     commandLine: 'sluice copy',
     onEvent: (event) => {
       events.push(event)
-      wishes.onEvent?.(event)
+      options.onEvent?.(event)
     },
-    ...(wishes.control === undefined ? {} : { control: wishes.control }),
-    ...(wishes.sharedRun === undefined ? {} : { sharedRun: wishes.sharedRun }),
+    ...(options.control === undefined ? {} : { control: options.control }),
+    ...(options.sharedRun === undefined ? {} : { sharedRun: options.sharedRun }),
   })
   return { finished, events }
 }

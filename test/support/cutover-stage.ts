@@ -177,22 +177,22 @@ export function startObserver(url: string, rows: number): Observer {
     const client = new pg.Client({ connectionString: url })
     client.on('error', () => undefined)
     await client.connect()
-    let looks = 0
+    let inspections = 0
     try {
-      for (; !isStopped; looks++) {
+      for (; !isStopped; inspections++) {
         const { rows: found } = await client.query<{ all: string; each: string; first: string }>({
           name: 'look',
           text: `SELECT count(*) AS all, count(DISTINCT id) AS each, count(*) FILTER (WHERE id <= ${rows}) AS first FROM "${PUBLIC}"`,
         })
         const [seen] = found
         if (seen?.all !== seen?.each || seen?.first !== String(rows))
-          throw new Error(`look ${looks} saw ${JSON.stringify(seen)}`)
+          throw new Error(`look ${inspections} saw ${JSON.stringify(seen)}`)
         await sleep(5)
       }
     } finally {
       await client.end().catch(() => undefined)
     }
-    return looks
+    return inspections
   })()
   watching.catch(() => undefined)
   return {

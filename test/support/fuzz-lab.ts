@@ -151,13 +151,13 @@ export class Lab implements Disposable {
     if (listed.value === null) return
     const table = listed.value
     const history = await this.attempt('history', async () => {
-      const told = new Map<number, number>()
-      for await (const one of table.history({ signal })) told.set(one.version, one.adds + one.removes)
-      return told
+      const reported = new Map<number, number>()
+      for await (const one of table.history({ signal })) reported.set(one.version, one.adds + one.removes)
+      return reported
     })
     if (history.value === null || history.value.size === 0) return
-    const told = history.value
-    const [from, to] = [Math.min(...told.keys()) - 1, Math.max(...told.keys())]
+    const notified = history.value
+    const [from, to] = [Math.min(...notified.keys()) - 1, Math.max(...notified.keys())]
     const changes = await this.attempt('changes', async () => {
       const counted = new Map<number, number>()
       for await (const { change, version } of table.changes(from, to, signal)) {
@@ -165,7 +165,7 @@ export class Lab implements Disposable {
       }
       return counted
     })
-    for (const [version, count] of changes.value === null ? [] : told) {
+    for (const [version, count] of changes.value === null ? [] : notified) {
       const other = changes.value?.get(version) ?? 0
       if (other !== count) this.problems.push(`history counts ${count} at ${version}, changes ${other}`)
     }

@@ -106,7 +106,7 @@ export async function parquetObjects(file: string): Promise<readonly Loose[]> {
   return found
 }
 
-class Twin {
+class NewTable {
   readonly #root: string
   /** A file that a checkpoint lists twice is there twice: no reader looks for that, because remembering every row would cost too much. */
   readonly #files = new Map<string, readonly string[]>()
@@ -160,20 +160,20 @@ export async function naivePicture(
   root: string,
   from: { readonly checkpoint: CheckpointFiles | null; readonly commits: readonly string[] },
 ): Promise<Picture> {
-  const twin = new Twin(root)
+  const reference = new NewTable(root)
   const log = join(folder, '_delta_log')
   const sidecars: string[] = []
   for (const { name } of from.checkpoint?.files ?? []) {
     const file = join(log, name)
     for (const object of name.endsWith('.json') ? objectsOf(readFileSync(file)) : await parquetObjects(file)) {
-      twin.take(object, true)
+      reference.take(object, true)
       if (object.sidecar) sidecars.push(object.sidecar.path)
     }
   }
   for (const name of sidecars) {
-    for (const object of await parquetObjects(join(log, '_sidecars', name))) twin.take(object, true)
+    for (const object of await parquetObjects(join(log, '_sidecars', name))) reference.take(object, true)
   }
   for (const name of from.commits)
-    for (const object of objectsOf(readFileSync(join(log, name)))) twin.take(object, false)
-  return twin.picture()
+    for (const object of objectsOf(readFileSync(join(log, name)))) reference.take(object, false)
+  return reference.picture()
 }

@@ -109,9 +109,9 @@ describe.skipIf(!HAVE_TABLES)('the slow twin agrees', () => {
       for await (const block of snapshot.files({ signal: NEVER })) {
         for (const { add, path, dvId: id } of block) {
           count++
-          const twin = active.get(JSON.stringify([path, id]))
+          const reference = active.get(JSON.stringify([path, id]))
           // Comparing 300,000 objects one by one with expect() takes minutes.
-          if (twin?.size !== add.size || (twin.stats ?? null) !== (add.stats ?? null)) wrong++
+          if (reference?.size !== add.size || (reference.stats ?? null) !== (add.stats ?? null)) wrong++
         }
       }
       expect([count, wrong]).toEqual([active.size, 0])

@@ -74,18 +74,18 @@ it('is seen on the Run screen', async () => {
 
 it('is told every ten seconds without a screen', () => {
   const narrator = new Narrator(false)
-  const told = (ms: number, body: EventBody): readonly string[] =>
+  const reported = (ms: number, body: EventBody): readonly string[] =>
     narrator
       .event({ v: 1, seq: 1, ts: new Date(ms).toISOString(), runId: '1', ...body })
       .map(({ word, text }) => `${word} ${text}`)
-  told(0, { type: 'run.started', command: 'diff', tool: '0.1.0' })
-  expect(told(1, planned)).toEqual(['plan 1 table, about 1,000,000 rows'])
-  expect(told(5000, at(200_000, 1, 4, 0))).toEqual([])
-  expect(told(11_000, at(400_000, 2, 3, 1))).toEqual([
+  reported(0, { type: 'run.started', command: 'diff', tool: '0.1.0' })
+  expect(reported(1, planned)).toEqual(['plan 1 table, about 1,000,000 rows'])
+  expect(reported(5000, at(200_000, 1, 4, 0))).toEqual([])
+  expect(reported(11_000, at(400_000, 2, 3, 1))).toEqual([
     'at 40 %  400,000/1,000,000 est.  36,364/s  0:16 left  2 ranges compared, about 3 left  1 difference so far',
   ])
   const extra = { ...at(1_000_000, 5, 0, 1), step: 'looking for extra rows', looked: '300000' } as EventBody
-  expect(told(22_000, extra)).toEqual([
+  expect(reported(22_000, extra)).toEqual([
     expect.stringContaining('looking for extra rows, 300,000 of the target looked up  1 difference so far'),
   ])
 })

@@ -115,19 +115,19 @@ it('shows on the Run screen how many files were gone through, and what was found
 it('is told every ten seconds without a screen', () => {
   const narrator = new Narrator(false)
   const lines: string[] = []
-  const tell = (seconds: number, event: EventBody): void => {
+  const report = (seconds: number, event: EventBody): void => {
     const ts = new Date(1_700_000_000_000 + seconds * 1000).toISOString()
     for (const { elapsed, word, text } of narrator.event({ v: 1, seq: 0, ts, runId: '1', ...event }))
       lines.push(`${elapsed} ${word} ${text}`)
   }
-  tell(0, { type: 'run.started', command: 'fsck', tool: '0.1.0' })
-  tell(1, at('listing', 4_000, null, 5_000_000))
-  tell(12, at('listing', 48_000, null, 60_000_000))
-  tell(13, at('files', 0, 20_000))
-  tell(20, at('files', 7_000, 20_000, 700_000_000))
-  tell(23, at('files', 10_000, 20_000, 1_000_000_000))
-  tell(24, at('files', 11_000, 20_000, 1_100_000_000))
-  tell(43, at('history', 30, 40))
+  report(0, { type: 'run.started', command: 'fsck', tool: '0.1.0' })
+  report(1, at('listing', 4_000, null, 5_000_000))
+  report(12, at('listing', 48_000, null, 60_000_000))
+  report(13, at('files', 0, 20_000))
+  report(20, at('files', 7_000, 20_000, 700_000_000))
+  report(23, at('files', 10_000, 20_000, 1_000_000_000))
+  report(24, at('files', 11_000, 20_000, 1_100_000_000))
+  report(43, at('history', 30, 40))
   expect(lines.filter((one) => one.includes(' at '))).toEqual([
     '0:12 at 48,000 objects listed  60.0 MB  4,000/s',
     '0:23 at 50 %  10,000 of 20,000 files  1.0 GB  1,000/s  0:10 left',

@@ -1,7 +1,7 @@
 /** Runs that workers share and the workers themselves, on screens of every size: listed beside runs of this machine, steered, and never told as alive when nobody heard of them. */
 import { afterEach, expect, it } from 'vitest'
 import type { QueueSeen, QueueWanted, SharedRun } from '../../src/app/workbench.ts'
-import type { RunWishes, Slot, WorkerRow } from '../../src/model/share/distributed.ts'
+import type { RunRequests, Slot, WorkerRow } from '../../src/model/share/distributed.ts'
 import type { ScheduleEvent } from '../../src/model/share/schedule-events.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
@@ -126,7 +126,7 @@ const SCHEDULES = [
 
 /** A queue in the hands of the test. */
 function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[]; workers?: readonly WorkerRow[] }) {
-  const told = {
+  const reported = {
     now: NOW,
     run: shared,
     slots: [slot(1, {}), slot(2, {}), slot(3, WAITS)],
@@ -134,7 +134,7 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
     ...seen,
   }
   const asked: QueueWanted[] = []
-  const ordered: RunWishes[] = []
+  const ordered: RunRequests[] = []
   const changed: string[] = []
   let schedules: readonly ScheduleEvent[] = SCHEDULES
   let rests = 0
@@ -145,23 +145,25 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
       asked.push(wanted)
       if (away !== null) throw away
       return {
-        now: told.now,
+        now: reported.now,
         program: PROGRAM,
-        runs: wanted.runs === 0 ? null : [told.run],
-        workers: wanted.workers ? told.workers : null,
+        runs: wanted.runs === 0 ? null : [reported.run],
+        workers: wanted.workers ? reported.workers : null,
         schedules: wanted.schedules ? schedules : null,
-        run: wanted.run === null ? null : { found: told.run, slots: told.slots },
+        run: wanted.run === null ? null : { found: reported.run, slots: reported.slots },
       }
     },
-    steer: async (_run: string, wishes: RunWishes): Promise<SharedRun> => {
-      ordered.push(wishes)
-      told.run = { ...told.run, wishes: { ...told.run.wishes, ...wishes, orderedAt: told.now } }
-      return told.run
+    steer: async (_run: string, options: RunRequests): Promise<SharedRun> => {
+      ordered.push(options)
+      reported.run = { ...reported.run, wishes: { ...reported.run.wishes, ...options, orderedAt: reported.now } }
+      return reported.run
     },
     drain: async (workerId: string): Promise<readonly WorkerRow[]> => {
       changed.push(`drain ${workerId}`)
-      told.workers = told.workers.map((one) => (one.workerId === workerId ? { ...one, state: 'draining' } : one))
-      return told.workers
+      reported.workers = reported.workers.map((one) =>
+        one.workerId === workerId ? { ...one, state: 'draining' } : one,
+      )
+      return reported.workers
     },
     changeSchedule: async (name: string, change: string) => {
       changed.push(`${change} ${name}`)
@@ -173,7 +175,7 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
   }
   return {
     queue,
-    told,
+    told: reported,
     asked,
     ordered,
     changed,

@@ -9,9 +9,9 @@ describe.runIf(compiled)('a long run', () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script], {
       env: { ...process.env, NODE_ENV: 'production', TZ: 'UTC' },
     })
-    const told = JSON.parse(stdout) as { readonly grown: number; readonly half: number; readonly exit: number }
-    expect(told.exit).toBe(0)
+    const reported = JSON.parse(stdout) as { readonly grown: number; readonly half: number; readonly exit: number }
+    expect(reported.exit).toBe(0)
     // The ring of the log is full at half time; a frame that stays behind for each of 50 repaints would be more.
-    expect(told.grown).toBeLessThan(750_000)
+    expect(reported.grown).toBeLessThan(750_000)
   })
 })

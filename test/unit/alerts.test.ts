@@ -37,11 +37,11 @@ test('conditions as they are written', () => {
 })
 
 test('each is told when it begins and when it is over', () => {
-  const told: AlertEvent[] = []
+  const reported: AlertEvent[] = []
   const conditions = [{ cause: 'lag', limit: 1000 }, { cause: 'rate', limit: 10 }, { cause: 'error' }] as const
-  const alerts = new Alerts({ conditions, exit: true }, (event) => told.push(event))
+  const alerts = new Alerts({ conditions, exit: true }, (event) => reported.push(event))
   alerts.look({ lagMs: 1000, rate: 10, walBytes: 1e12 })
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
   expect(alerts.ends).toBe(false)
   for (const lagMs of [1001, 5000, 2000]) alerts.look({ lagMs })
   alerts.look({ rate: 9 })
@@ -55,7 +55,7 @@ test('each is told when it begins and when it is over', () => {
   alerts.look({ lagMs: 0, rate: 'kept up' })
   alerts.passed('error')
   expect(alerts.ends).toBe(false)
-  expect(told.map(({ cause, state }) => `${cause} ${state}`)).toEqual([
+  expect(reported.map(({ cause, state }) => `${cause} ${state}`)).toEqual([
     'lag raised',
     'rate raised',
     'error raised',
@@ -63,7 +63,7 @@ test('each is told when it begins and when it is over', () => {
     'rate cleared',
     'error cleared',
   ])
-  expect(told[0]).toMatchObject({ value: '1.0 s', limit: '1.0 s' })
+  expect(reported[0]).toMatchObject({ value: '1.0 s', limit: '1.0 s' })
 })
 
 test('what no environment holds reaches a command all the same, and a shell that hangs goes with what it has started', async () => {
@@ -171,7 +171,7 @@ test.each([
   ['CONNECTION_LOST', []],
   ['TABLES_FAILED', ['failed raised']],
 ] as const)('a turn that ends with %s is told as failed only where it is not tried again', async (code, expected) => {
-  const told: string[] = []
+  const reported: string[] = []
   const alerts = new RunAlerts(
     { kind: 'copy', from: 'sqlite:///a', to: 'sqlite:///b', tables: ['t'] } as unknown as Operation,
     { conditions: [{ cause: 'failed' }] },
@@ -182,7 +182,7 @@ test.each([
         slotEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null })
           .left !== 'none',
       clock: systemClock,
-      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state}`)),
+      emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state}`)),
       memory: undefined,
       stop: () => undefined,
     },
@@ -190,5 +190,5 @@ test.each([
   const error = new SluiceError(code, 'the server is away')
   const end = { type: 'run.finished', status: 'failed', exitCode: error.exitCode, totals: {}, ms: 1 } as const
   expect(await alerts.ended({ ...end, error: error.info() })).toBe(null)
-  expect(told).toEqual(expected)
+  expect(reported).toEqual(expected)
 })

@@ -235,17 +235,17 @@ describe('falling back to ONE', () => {
   }
 
   test('happens after three attempts, and says which rows it was', async () => {
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const levels: number[] = []
     const writes = new FallBack<string>({
       ...quiet,
       level: 4,
       fallBackToOne: true,
-      onFallback: (rows, why) => told.push([rows, why]),
+      onFallback: (rows, why) => reported.push([rows, why]),
     })
     expect(await writes.run(failing(99, UNAVAILABLE, levels), 'rows 1 to 5')).toBe(1)
     expect(levels).toEqual([4, 4, 4, 1])
-    expect(told).toEqual([['rows 1 to 5', 'unavailable']])
+    expect(reported).toEqual([['rows 1 to 5', 'unavailable']])
     expect(writes.fallbacks).toBe(1)
   })
 

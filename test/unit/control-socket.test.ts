@@ -38,8 +38,8 @@ async function ask(...requests: readonly unknown[]): Promise<unknown[]> {
 test('workers, rate, pauses and a stop reach the run; nonsense does not', async () => {
   const steering = new Steering(4, null, undefined, new AbortController().signal)
   steering.tables = ['a', 'b']
-  const told: unknown[] = []
-  steering.onWish = (wish) => told.push(wish)
+  const reported: unknown[] = []
+  steering.onOptions = (request) => reported.push(request)
   await using socket = await openControlSocket(RUN, steering)
   expect(socket).toBeDefined()
   expect(statSync(dirname(controlSocketPath(RUN))).mode & 0o077).toBe(0)
@@ -68,19 +68,19 @@ test('workers, rate, pauses and a stop reach the run; nonsense does not', async 
   expect(steering.stop.aborted).toBe(false)
   await ask({ set: { stop: true } })
   expect(steering.stop.aborted).toBe(true)
-  expect(told).toContainEqual({ act: 'rate', rate: 500 })
+  expect(reported).toContainEqual({ act: 'rate', rate: 500 })
 })
 
 test('a run that was asked for lanes tells lanes', () => {
   const steering = new Steering(4, null, undefined, new AbortController().signal)
   steering.refusal = () => null
-  steering.heed({ act: 'lanes', lanes: 3 })
+  steering.honour({ act: 'lanes', lanes: 3 })
   expect(steering.state()).toMatchObject({ lanes: 3 })
   expect(steering.state()).not.toHaveProperty('workers')
 })
 
 /** A run as those see it who come by its socket. */
-async function watchedRun(id: string, told: (run: LiveRun) => void) {
+async function watchedRun(id: string, reported: (run: LiveRun) => void) {
   const emitted: EventBody[] = []
   const live = await LiveRun.open(SYNC, {
     runId: id,
@@ -93,7 +93,7 @@ async function watchedRun(id: string, told: (run: LiveRun) => void) {
     owner: thisProcess(),
     emit: (body) => emitted.push(body),
   })
-  told(live)
+  reported(live)
   return { live, emitted }
 }
 

@@ -6,7 +6,7 @@ import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { TablePlan } from '../../src/model/copy/plan.ts'
 import {
   signatureOf,
-  wishOf,
+  optionsOf,
   type ForeignKey,
   type IndexObject,
   type SchemaObject,
@@ -138,7 +138,11 @@ describe('signatures', () => {
   })
 
   test('which wish asks for what', () => {
-    expect([index(), index({ kind: 'unique' }), key()].map(wishOf)).toEqual(['indexes', 'constraints', 'constraints'])
+    expect([index(), index({ kind: 'unique' }), key()].map(optionsOf)).toEqual([
+      'indexes',
+      'constraints',
+      'constraints',
+    ])
   })
 })
 

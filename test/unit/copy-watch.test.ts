@@ -5,9 +5,12 @@ import type { AlertEvent } from '../../src/model/run/alert.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 test('an alert that has ended a run stays its cause, whatever the end of its chunks says', async () => {
-  const told: AlertEvent[] = []
+  const reported: AlertEvent[] = []
   let stops = 0
-  const alerts = new Alerts({ conditions: [{ cause: 'error' }], exit: true } as never, (event) => void told.push(event))
+  const alerts = new Alerts(
+    { conditions: [{ cause: 'error' }], exit: true } as never,
+    (event) => void reported.push(event),
+  )
   const label = { label: 'here' }
   const planned = { from: label, to: { ...label, can: { writers: 1 } } }
   const parts = { alerts, planned, changes: {}, database: {}, run: {}, stop: () => void stops++ }
@@ -17,6 +20,6 @@ test('an alert that has ended a run stays its cause, whatever the end of its chu
   const error = new SluiceError('CONNECT_FAILED', 'the connection is lost').info()
   watch.heard({ type: 'chunk.retried', ...chunk, error } as never)
   watch.heard({ type: 'chunk.released', ...chunk, reason: 'stopped' } as never)
-  expect([stops, told.map(({ state }) => state)]).toEqual([1, ['raised']])
+  expect([stops, reported.map(({ state }) => state)]).toEqual([1, ['raised']])
   expect(watch.ended).toMatchObject({ code: 'ALERTED', message: 'an alert ended the run: error' })
 })

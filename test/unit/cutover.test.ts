@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { familyOf, wantedOf } from '../../src/engine/follow/cutover/family.ts'
 import { findingsGate, Gates, type Gate } from '../../src/engine/follow/cutover/gates.ts'
-import { parkedName, reverseCopy } from '../../src/engine/follow/cutover/reverse-copy.ts'
+import { oldTableName, reverseCopy } from '../../src/engine/follow/cutover/reverse-copy.ts'
 import type { SwitchRow, SwitchStatus } from '../../src/engine/follow/cutover/switch-row.ts'
 import { TouchedRows } from '../../src/engine/follow/compare/touched-rows.ts'
 import { copyOf } from '../support/copy-systems.ts'
@@ -65,13 +65,13 @@ describe('streams that belong together', () => {
 
 describe('the name that the old table gets', () => {
   test('is the one that it had before it got the public name', () => {
-    expect(parkedName({ schema: 'public', name: 'b' }, 'public.b "parts"')).toBe('b "parts"')
-    expect(parkedName({ schema: 'public', name: 'b' }, 'other.b')).toBe('other.b')
+    expect(oldTableName({ schema: 'public', name: 'b' }, 'public.b "parts"')).toBe('b "parts"')
+    expect(oldTableName({ schema: 'public', name: 'b' }, 'other.b')).toBe('other.b')
   })
 
   test('is else made from the public one, and fits into 63 bytes', () => {
-    expect(parkedName({ schema: 'public', name: 'b' }, null)).toBe('b_before_cutover')
-    const long = parkedName({ schema: 'public', name: 'ä'.repeat(31) }, null)
+    expect(oldTableName({ schema: 'public', name: 'b' }, null)).toBe('b_before_cutover')
+    const long = oldTableName({ schema: 'public', name: 'ä'.repeat(31) }, null)
     expect(Buffer.byteLength(long)).toBeLessThanOrEqual(63)
     expect(long).toMatch(/^ä{24}_before_cutover$/)
   })
@@ -140,12 +140,12 @@ describe('rows that were touched', () => {
 
 describe('gates', () => {
   test('are told when their state changes; the first that is refused counts before one that waits', () => {
-    const told: Gate[] = []
-    const gates = new Gates((gate) => told.push(gate))
+    const reported: Gate[] = []
+    const gates = new Gates((gate) => reported.push(gate))
     gates.set({ name: 'lag', state: 'waiting', detail: '900 ms' })
     gates.set({ name: 'lag', state: 'waiting', detail: '800 ms' })
     gates.set({ name: 'lag', state: 'ok', detail: '8 ms' })
-    expect(told.map(({ detail }) => detail)).toEqual(['900 ms', '8 ms'])
+    expect(reported.map(({ detail }) => detail)).toEqual(['900 ms', '8 ms'])
     expect(gates.shut).toBeNull()
     gates.set({ name: 'lock', state: 'waiting', detail: 'busy' })
     gates.set({ name: 'quarantine', state: 'refused', detail: '3 rows' })

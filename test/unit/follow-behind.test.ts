@@ -54,8 +54,8 @@ test('a source at rest has none, nor has one of which others write other tables'
   const busy = silence(3600)
   expect(busy(0, 10n, lagTo(10n, false)).lagMs).toBe(0)
   for (let second = 1; second < 60; second++) {
-    const told = BigInt(1000 * (second - (second % 5)))
-    expect(busy(second, told, lagTo(BigInt(1000 * second), false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+    const reported = BigInt(1000 * (second - (second % 5)))
+    expect(busy(second, reported, lagTo(BigInt(1000 * second), false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
   }
 })
 
@@ -97,20 +97,20 @@ test('there is an estimate while the position moves, and none while a lock is he
   let now = 0
   const progress = new Progress({ now: () => NOON + now, ticks: () => now })
   const behind: Behind = { lagMs: 60_000, isCaughtUp: false, isEarly: false }
-  const told = (applied: bigint, transactions: number): ReturnType<Progress['event']> => {
+  const reported = (applied: bigint, transactions: number): ReturnType<Progress['event']> => {
     now += 1000
     const counts = { t: { inserts: transactions, updates: 0, deletes: 0, truncates: 0 } }
     return progress.event(applied, { transactions, counts }, behind, lagTo(1_000_000_000n), ['live'], String)
   }
   // One small step is no rate.
-  expect(told(1000n, 0).remainingMs).toBeUndefined()
-  expect(told(1500n, 1).remainingMs).toBeUndefined()
-  for (let i = 2; i < 10; i++) told(BigInt(i) * 1_000_000n, i)
-  expect(told(10_000_000n, 10).remainingMs).toBeGreaterThan(900_000)
-  const held = Array.from({ length: 20 }, () => told(10_000_000n, 10))
+  expect(reported(1000n, 0).remainingMs).toBeUndefined()
+  expect(reported(1500n, 1).remainingMs).toBeUndefined()
+  for (let i = 2; i < 10; i++) reported(BigInt(i) * 1_000_000n, i)
+  expect(reported(10_000_000n, 10).remainingMs).toBeGreaterThan(900_000)
+  const held = Array.from({ length: 20 }, () => reported(10_000_000n, 10))
   expect(held.slice(3).map(({ remainingMs }) => remainingMs)).toEqual(Array(17).fill(undefined))
   const line = { v: 1, seq: 1, ts: '2026-11-22T12:00:00.000Z', runId: '1' } as const
-  expect(progressText({ ...line, ...told(10_000_000n, 10), lagIs: 'at most' })).toMatch(/ lag at most 1:00, 9/)
+  expect(progressText({ ...line, ...reported(10_000_000n, 10), lagIs: 'at most' })).toMatch(/ lag at most 1:00, 9/)
 })
 
 test('a source that does not answer, or that nobody reads, is not taken for one at rest', () => {

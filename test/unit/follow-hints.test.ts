@@ -30,9 +30,9 @@ describe('hints of following', () => {
     const plain = words.replaceAll(/sluice (?!copy|follow)[a-z]+[^;]*/g, '')
     const named = [...plain.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name)
     expect(named.filter((name) => !declared.has(name))).toEqual([])
-    const told = hintOfFollow(words)
+    const reported = hintOfFollow(words)
     const foreign = named.filter((name) => !optionsOf('follow').has(name))
-    if (foreign.length > 0) expect(told).toMatch(/sluice copy|the command that began|sluice diff/)
+    if (foreign.length > 0) expect(reported).toMatch(/sluice copy|the command that began|sluice diff/)
   })
 
   test('name the command that has the option', () => {

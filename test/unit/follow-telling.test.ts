@@ -32,7 +32,7 @@ function stream(...conditions: AlertCondition[]): {
 } {
   let ticks = 0
   let moment: Moment = { changes: 0 }
-  const told: FollowProgressEvent[] = []
+  const reported: FollowProgressEvent[] = []
   const alerted: string[] = []
   const clock = { now: () => NOON + ticks, ticks: () => ticks }
   const lag = (): SourceLag => ({
@@ -49,7 +49,7 @@ function stream(...conditions: AlertCondition[]): {
       states: { list: ['live'] },
       run: {
         emit: (event: FollowProgressEvent) => {
-          if (event.type === 'follow.progress') told.push(event)
+          if (event.type === 'follow.progress') reported.push(event)
         },
         interrupt: { abort: new AbortController().signal },
       },
@@ -90,47 +90,47 @@ function stream(...conditions: AlertCondition[]): {
       await telling.round(lanes as never, source as never, BIRTH)
       await nextTurn()
       await telling.round(lanes as never, source as never, BIRTH)
-      return told.at(-1) as FollowProgressEvent
+      return reported.at(-1) as FollowProgressEvent
     },
   }
 }
 
 test('a rate is no matter while a stream keeps up, though something is always on its way', async () => {
-  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
+  const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
   for (let second = 0; second < 60; second++)
-    await tell({ changes: second * 7, applied: BigInt(second), waitsMs: second % 3 === 0 ? null : 20 })
+    await report({ changes: second * 7, applied: BigInt(second), waitsMs: second % 3 === 0 ? null : 20 })
   expect(alerts).toEqual([])
 })
 
 test('a rate is judged once a stream has been behind for seconds, over that time, and is over once it has caught up', async () => {
-  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
+  const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
   let changes = 0
   // A rest is no time in which it was slow.
-  for (let second = 0; second < 20; second++) await tell({ changes })
+  for (let second = 0; second < 20; second++) await report({ changes })
   for (let second = 1; second <= 20; second++)
-    await tell({ changes: (changes += 2000), waitsMs: second * 1000, applied: BigInt(changes) })
+    await report({ changes: (changes += 2000), waitsMs: second * 1000, applied: BigInt(changes) })
   expect(alerts).toEqual([])
   for (let second = 0; second < 12; second++)
-    await tell({ changes: (changes += 10), waitsMs: 20_000 + second * 1000, applied: BigInt(changes) })
+    await report({ changes: (changes += 10), waitsMs: 20_000 + second * 1000, applied: BigInt(changes) })
   expect(alerts).toEqual(['rate raised'])
-  await tell({ changes: (changes += 10), waitsMs: 40, applied: BigInt(changes) })
+  await report({ changes: (changes += 10), waitsMs: 40, applied: BigInt(changes) })
   expect(alerts).toEqual(['rate raised', 'rate cleared'])
 })
 
 test('a run that begins far behind is given seconds before it is judged', async () => {
-  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
-  for (let second = 0; second < 5; second++) await tell({ changes: 0, waitsMs: 600_000 })
+  const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
+  for (let second = 0; second < 5; second++) await report({ changes: 0, waitsMs: 600_000 })
   expect(alerts).toEqual([])
-  for (let second = 0; second < 3; second++) await tell({ changes: 0, waitsMs: 606_000 })
+  for (let second = 0; second < 3; second++) await report({ changes: 0, waitsMs: 606_000 })
   expect(alerts).toEqual(['rate raised'])
 })
 
 test('notes that a pause holds back raise an alert of lag, of a bound that is said, and none of standing still', async () => {
-  const { tell, alerts } = stream({ cause: 'lag', limit: 2000 }, { cause: 'stalled', limit: 2000 })
-  await tell({ changes: 0, lag: { isNoted: false }, emptyMs: 10 })
+  const { tell: report, alerts } = stream({ cause: 'lag', limit: 2000 }, { cause: 'stalled', limit: 2000 })
+  await report({ changes: 0, lag: { isNoted: false }, emptyMs: 10 })
   for (let second = 0; second < 8; second++)
-    await tell({ changes: 0, lag: { isNoted: true, waiting: 5n }, isShut: true, emptyMs: second * 1000 })
+    await report({ changes: 0, lag: { isNoted: true, waiting: 5n }, isShut: true, emptyMs: second * 1000 })
   expect(alerts).toEqual(['lag raised at most 3.0 s'])
-  await tell({ changes: 5, lag: { isNoted: false } })
+  await report({ changes: 5, lag: { isNoted: false } })
   expect(alerts).toEqual(['lag raised at most 3.0 s', 'lag cleared 0.0 ms'])
 })

@@ -18,7 +18,10 @@ async function scraped(metrics: RunMetrics): Promise<ReadonlyMap<string, Family>
   return readExposition(await registryOf((metric) => metrics.of(metric)).metrics())
 }
 
-async function told(events: readonly Event[], shown?: (text: string) => string): Promise<ReadonlyMap<string, Family>> {
+async function reported(
+  events: readonly Event[],
+  shown?: (text: string) => string,
+): Promise<ReadonlyMap<string, Family>> {
   const metrics = new RunMetrics(shown)
   for (const event of events) metrics.take(event)
   return scraped(metrics)
@@ -60,7 +63,7 @@ test('a gauge of which nothing is known has no sample', async () => {
 
 describe('of recorded runs', () => {
   test('a copy: what its last event says is what the counters come to', async () => {
-    const families = await told(copy)
+    const families = await reported(copy)
     const end = copy.at(-1)
     const totals = end?.type === 'run.finished' ? end.totals : {}
     const done = copy.filter((event) => event.type === 'chunk.done')
@@ -75,13 +78,13 @@ describe('of recorded runs', () => {
   })
 
   test('an import, and an archive', async () => {
-    const families = await told(batchImport)
+    const families = await reported(batchImport)
     const versions = valuesOf(families, 'sluice_import_version', 'table')
     expect(Object.keys(versions).length).toBeGreaterThan(0)
     const finished = batchImport.filter((event) => event.type === 'table.finished')
     const statuses = valuesOf(families, 'sluice_tables_finished_total', 'status')
     expect(Object.values(statuses).reduce((sum, one) => sum + one, 0)).toBe(finished.length)
-    const archived = valuesOf(await told(archiveRun), 'sluice_archive_partitions_total', 'state')
+    const archived = valuesOf(await reported(archiveRun), 'sluice_archive_partitions_total', 'state')
     const states = archiveRun.filter((event) => event.type === 'archive.state' && event.state === 'VERIFIED')
     expect(archived['VERIFIED']).toBe(states.length)
   })
@@ -97,11 +100,14 @@ test('chunks that are open, given back and tried again are told as they stand', 
     { type: 'chunk.retried', table: 't', chunk: '3', attempt: 2, waitMs: 1, error },
     { type: 'chunk.progress', ...of, done: '2', total: '10' },
   )
-  const open = await told(events)
+  const open = await reported(events)
   expect(valuesOf(open, 'sluice_chunks_open', 'table')).toEqual({ t: 1 })
   expect(valuesOf(open, 'sluice_chunks_open_rows', 'table')).toEqual({ t: 2 })
   expect(valuesOf(open, 'sluice_chunk_retries_total', 'error')).toEqual({ TARGET_IO: 1 })
-  const free = await told([...events, ...bodies({ type: 'chunk.released', table: 't', chunk: '3', reason: 'asked' })])
+  const free = await reported([
+    ...events,
+    ...bodies({ type: 'chunk.released', table: 't', chunk: '3', reason: 'asked' }),
+  ])
   expect(valuesOf(free, 'sluice_chunks_open', 'table')).toEqual({ t: 0 })
   expect(valuesOf(free, 'sluice_chunks_open_rows', 'table')).toEqual({ t: 0 })
   expect(valuesOf(free, 'sluice_chunks_total', 'outcome')).toEqual({ released: 1 })
@@ -113,7 +119,7 @@ test('a stream: lag, WAL and changes as it told them; only what moves, or waits 
   const start = bodies(begun)[0]?.ts ?? ''
   const since = (families: ReadonlyMap<string, Family>): number => Math.round(at(families) - Date.parse(start) / 1000)
   const moving = [begun, progress('0/1', 3000), counted('t', 5), progress('0/2', 2000, { safeBytes: '7' })]
-  const families = await told(bodies(...moving, counted('t', 8)))
+  const families = await reported(bodies(...moving, counted('t', 8)))
   expect(valuesOf(families, 'sluice_follow_lag_seconds', 'run')).toEqual({ [RUN_ID]: 2 })
   expect(valuesOf(families, 'sluice_follow_lag_bytes', 'run')).toEqual({ [RUN_ID]: 2000 })
   expect(valuesOf(families, 'sluice_follow_held_bytes', 'run')).toEqual({ [RUN_ID]: 4096 })
@@ -128,28 +134,30 @@ test('a stream: lag, WAL and changes as it told them; only what moves, or waits 
   expect(since(families)).toBe(3)
   // One that has ended has no lag, but what it has done.
   const end: EventBody = { type: 'run.finished', status: 'stopped', exitCode: 130, totals: {}, ms: 1 }
-  const ended = await told(bodies(...moving, end))
+  const ended = await reported(bodies(...moving, end))
   expect(valuesOf(ended, 'sluice_follow_lag_seconds', 'run')).toEqual({})
   expect(valuesOf(ended, 'sluice_follow_changes_total', 'kind')).toMatchObject({ insert: 5 })
   // It stands still for two seconds, and is idle then.
-  const still = await told(bodies(...moving, progress('0/2', 2000), progress('0/2', 3000)))
+  const still = await reported(bodies(...moving, progress('0/2', 2000), progress('0/2', 3000)))
   expect(since(still)).toBe(3)
   expect(valuesOf(still, 'sluice_follow_safe_bytes', 'run')).toEqual({})
-  expect(since(await told(bodies(...moving, progress('0/2', 2000), progress('0/2', 0, { lagBytes: '288' }))))).toBe(5)
+  expect(since(await reported(bodies(...moving, progress('0/2', 2000), progress('0/2', 0, { lagBytes: '288' }))))).toBe(
+    5,
+  )
 })
 
 test('an alert is firing until it is over, and counted', async () => {
   const raised = { type: 'alert', cause: 'lag', state: 'raised', value: '9 s' } as const
   const events = bodies(begun, raised, { ...raised, state: 'cleared' }, raised)
   const other: EventBody = { ...raised, cause: 'stuck', table: 'orders' }
-  expect(valuesOf(await told([...events, ...bodies(other)]), 'sluice_alert_firing', 'table')).toEqual({
+  expect(valuesOf(await reported([...events, ...bodies(other)]), 'sluice_alert_firing', 'table')).toEqual({
     '': 1,
     orders: 1,
   })
-  const families = await told(events)
+  const families = await reported(events)
   expect(valuesOf(families, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
   expect(valuesOf(families, 'sluice_alerts_total', 'cause')).toEqual({ lag: 2 })
-  expect(valuesOf(await told(events.slice(0, 3)), 'sluice_alert_firing', 'cause')).toEqual({ lag: 0 })
+  expect(valuesOf(await reported(events.slice(0, 3)), 'sluice_alert_firing', 'cause')).toEqual({ lag: 0 })
 })
 
 test('a worker: its slots, and what they do, by the run that they are of', async () => {
@@ -273,7 +281,7 @@ test('tables beyond a bound share a label that adds up, and runs that ended long
 
 test('a hostile name of a table is read back as it is, and what is secret is not told', async () => {
   const hostile = 'a"b\\c\nd\r\u001B[31mred\u001B[0m{x="y"} 1\t\u202E# TYPE sluice_run_info gauge\\'
-  const families = await told(bodies(begun, counted(hostile, 2), counted('x-hunter2-y', 1)), (text) =>
+  const families = await reported(bodies(begun, counted(hostile, 2), counted('x-hunter2-y', 1)), (text) =>
     text.replaceAll('hunter2', '***'),
   )
   expect(valuesOf(families, 'sluice_follow_changes_total', 'table')).toEqual({ [hostile]: 2, 'x-***-y': 1 })

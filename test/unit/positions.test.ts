@@ -33,7 +33,7 @@ test('a counter that went back, and notes that the target does not have', () => 
 
 test('what waits is told in notes where positions are no bytes', () => {
   const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
-  const told = (waiting: bigint): ReturnType<Progress['event']> => {
+  const reported = (waiting: bigint): ReturnType<Progress['event']> => {
     const lag = { now: 900n, waiting, isNoted: waiting > 0n, heldBytes: 4096n, safeBytes: null, status: 'reserved' }
     const behind = new SourceSilence().look({
       applied: 5n,
@@ -45,11 +45,11 @@ test('what waits is told in notes where positions are no bytes', () => {
     })
     return new Progress(systemClock).event(5n, lane, behind, lag, ['live'], counterText)
   }
-  expect(told(31n)).toMatchObject({ position: '5', end: '900', lagBytes: '0', waiting: '31' })
-  expect(told(31n).lagMs).toBeGreaterThan(2000)
-  expect(told(31n).remainingMs).toBeUndefined()
-  expect(progressText(said(told(31n)))).toMatch(/^5 {2}lag at most 3.*, 31 notes, 0 changes\/s/)
+  expect(reported(31n)).toMatchObject({ position: '5', end: '900', lagBytes: '0', waiting: '31' })
+  expect(reported(31n).lagMs).toBeGreaterThan(2000)
+  expect(reported(31n).remainingMs).toBeUndefined()
+  expect(progressText(said(reported(31n)))).toMatch(/^5 {2}lag at most 3.*, 31 notes, 0 changes\/s/)
   // A counter that has moved on for a fence is no lag.
-  expect(told(0n)).toMatchObject({ lagMs: 0, waiting: '0' })
-  expect(progressText(said(told(0n)))).toContain('no lag')
+  expect(reported(0n)).toMatchObject({ lagMs: 0, waiting: '0' })
+  expect(progressText(said(reported(0n)))).toContain('no lag')
 })

@@ -1,7 +1,7 @@
 /** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
 import { describe, expect, test } from 'vitest'
 import { Causes, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
-import { ToldEvents } from '../../src/app/share/slot-program.ts'
+import { ReportedEvents } from '../../src/app/share/slot-program.ts'
 import type { Slot } from '../../src/model/share/distributed.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -73,10 +73,10 @@ describe('the error of a run', () => {
 })
 
 test('events of failed tables are kept among thousands of others', () => {
-  const told = new ToldEvents()
-  for (let no = 0; no < 2_000; no += 1) told.take(finished(`t${no}`, no === 500 ? NOT_EMPTY : undefined))
-  expect(told.kept.length).toBeLessThan(400)
-  expect(folded(told.kept).all).toEqual([
+  const reported = new ReportedEvents()
+  for (let no = 0; no < 2_000; no += 1) reported.take(finished(`t${no}`, no === 500 ? NOT_EMPTY : undefined))
+  expect(reported.kept.length).toBeLessThan(400)
+  expect(folded(reported.kept).all).toEqual([
     { table: 't500', message: 'TARGET_NOT_EMPTY there are rows', hint: 'empty it' },
   ])
 })
@@ -112,7 +112,7 @@ test('tables that differ are causes: each with its counts, its code, and what th
   expect(withCauses(error, folded(events)).reason).toBe(
     'a: DIFFERENCES 3 different; b: b has no key; d: DIFFERENCES 1 missing',
   )
-  const told = new ToldEvents()
-  for (let no = 0; no < 2_000; no += 1) told.take(no === 500 ? differs('t500', '3 different') : finished(`t${no}`))
-  expect(folded(told.kept).all).toMatchObject([{ table: 't500' }])
+  const reported = new ReportedEvents()
+  for (let no = 0; no < 2_000; no += 1) reported.take(no === 500 ? differs('t500', '3 different') : finished(`t${no}`))
+  expect(folded(reported.kept).all).toMatchObject([{ table: 't500' }])
 })

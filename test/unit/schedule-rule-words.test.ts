@@ -32,8 +32,8 @@ describe('an option that changes nothing of a rule', () => {
     ['--every month --first-weekday 7', '--every month does not heed --first-weekday'],
     ['--every quarter --first-weekday 7', '--every quarter does not heed --first-weekday'],
     ['--every year --first-weekday 7', '--every year does not heed --first-weekday'],
-  ])('%s', async (words, told) => {
-    expect(await ruleOf(words)).toBe(`BAD_FLAG ${told}`)
+  ])('%s', async (words, reported) => {
+    expect(await ruleOf(words)).toBe(`BAD_FLAG ${reported}`)
   })
 })
 

@@ -32,10 +32,10 @@ test('requests are counted, and spread where there are too many for one span of 
 
 test('quotas stand beside what the copy needs of them', () => {
   expect(quotaNotes(free, { rows: 1n, bytes: 1n, chunks: 1n })).toEqual([])
-  const told =
+  const reported =
     'quotas of the service: free: 100,000 rows written a day and a database of 500 MB; paid: a database of 10 GB'
-  expect(quotaNotes(limited, { rows: 99n, bytes: 99n, chunks: 1n })).toEqual([told])
+  expect(quotaNotes(limited, { rows: 99n, bytes: 99n, chunks: 1n })).toEqual([reported])
   expect(quotaNotes(limited, { rows: 2_210_059n, bytes: 600_000_000n, chunks: 45n })).toEqual([
-    `${told}; on free it takes 23 days, it does not fit into free`,
+    `${reported}; on free it takes 23 days, it does not fit into free`,
   ])
 })

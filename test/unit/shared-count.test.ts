@@ -8,7 +8,7 @@ test('a ledger that was away for long is read again as soon as before, and one t
   vi.useFakeTimers()
   let ticks = 0
   const readAt: number[] = []
-  const told: number[] = []
+  const reported: number[] = []
   let isAway = true
   const totals = async () => {
     readAt.push(ticks)
@@ -16,10 +16,14 @@ test('a ledger that was away for long is read again as soon as before, and one t
     if (isAway) throw new Error('away')
     return { rows: 1n, chunks: 1, at: ticks }
   }
-  const count = new SharedCount({ totals } as Partial<SharedTables> as SharedTables, ({ at }) => void told.push(at), {
-    now: () => ticks,
-    ticks: () => ticks,
-  })
+  const count = new SharedCount(
+    { totals } as Partial<SharedTables> as SharedTables,
+    ({ at }) => void reported.push(at),
+    {
+      now: () => ticks,
+      ticks: () => ticks,
+    },
+  )
   const pass = async (ms: number): Promise<void> => {
     ticks += ms
     await vi.advanceTimersByTimeAsync(ms)
@@ -28,7 +32,7 @@ test('a ledger that was away for long is read again as soon as before, and one t
   expect(readAt).toHaveLength(1)
   isAway = false
   await pass(5000)
-  expect([readAt.length, told.length]).toEqual([2, 1])
+  expect([readAt.length, reported.length]).toEqual([2, 1])
   await pass(50_000)
   expect(readAt).toHaveLength(2)
   await pass(50_000)

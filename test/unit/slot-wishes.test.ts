@@ -1,20 +1,20 @@
 /** What a slot is told of wishes: each once, shared out, and so that it stands as the queue says, in whatever order people have said it. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NOTHING_TOLD, wishesSince, type Told } from '../../src/app/share/slot-wishes.ts'
+import { NOTHING_TOLD, optionsSince, type Reported } from '../../src/app/share/slot-wishes.ts'
 import { isOfNobody } from '../../src/app/share/steered-tables.ts'
-import { refuseForOperation, wholeWishes } from '../../src/app/share/table-orders.ts'
+import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
-import type { DistributedRun, RunWishes } from '../../src/model/share/distributed.ts'
-import { ordersAfter, tableWish, type TableOrders, type TableWish } from '../../src/model/run/table-wish.ts'
+import type { DistributedRun, RunRequests } from '../../src/model/share/distributed.ts'
+import { ordersAfter, tableOptions, type TableOrders, type TableRequest } from '../../src/model/run/table-wish.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const NONE: TableOrders = { holds: [], retries: [] }
-const told = ({ holds, retries }: TableOrders): Told => ({ wishes: { tables: holds, retries }, among: 1 })
+const reported = ({ holds, retries }: TableOrders): Reported => ({ wishes: { tables: holds, retries }, among: 1 })
 
 describe('wishes for single tables', () => {
-  const wish = fc.record({
-    act: fc.constantFrom<TableWish['act']>('pause', 'resume', 'skip', 'retry'),
+  const options = fc.record({
+    act: fc.constantFrom<TableRequest['act']>('pause', 'resume', 'skip', 'retry'),
     table: fc.constantFrom('a', 'b'),
     chunk: fc.option(fc.constantFrom('1', '2'), { nil: undefined }),
   })
@@ -22,7 +22,7 @@ describe('wishes for single tables', () => {
     act,
     table,
     chunk,
-  }: TableWish | { act: TableWish['act']; table: string; chunk: string | undefined }): TableWish => ({
+  }: TableRequest | { act: TableRequest['act']; table: string; chunk: string | undefined }): TableRequest => ({
     act,
     table,
     ...(chunk === undefined ? {} : { chunk }),
@@ -39,24 +39,24 @@ describe('wishes for single tables', () => {
 
   test('leave a slot as the same wishes leave a run of one machine, however many come between two beats', () => {
     fc.assert(
-      fc.property(fc.array(fc.array(wish, { maxLength: 5 }), { maxLength: 5 }), (beats) => {
+      fc.property(fc.array(fc.array(options, { maxLength: 5 }), { maxLength: 5 }), (beats) => {
         const [direct, slot] = [steering(), steering()]
         let orders = NONE
-        let before: Told = { wishes: {}, among: 1 }
+        let before: Reported = { wishes: {}, among: 1 }
         let at = 0
-        for (const wishes of beats) {
-          for (const one of wishes.map(whole)) {
-            direct.heed(one)
+        for (const requests of beats) {
+          for (const one of requests.map(whole)) {
+            direct.honour(one)
             orders = ordersAfter(orders, one, (at += 1))
           }
-          for (const one of wishesSince(before, told(orders), false)) slot.heed(one)
-          before = told(orders)
+          for (const one of optionsSince(before, reported(orders), false)) slot.honour(one)
+          before = reported(orders)
           expect(standing(slot)).toEqual(standing(direct))
-          expect(wishesSince(before, told(orders), false)).toEqual([])
+          expect(optionsSince(before, reported(orders), false)).toEqual([])
         }
         // One that begins now.
         const late = steering()
-        for (const one of wishesSince(NOTHING_TOLD, told(orders), false)) late.heed(one)
+        for (const one of optionsSince(NOTHING_TOLD, reported(orders), false)) late.honour(one)
         expect(standing(late)).toEqual(standing(direct))
         expect(late.takeRetries('a')).toEqual([])
       }),
@@ -72,43 +72,43 @@ describe('wishes for single tables', () => {
 })
 
 test('numbers are those of the whole run, and lanes are for the slot that has the stream', () => {
-  const now: Told = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
-  expect(wishesSince(NOTHING_TOLD, now, false)).toEqual([
+  const now: Reported = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
+  expect(optionsSince(NOTHING_TOLD, now, false)).toEqual([
     { act: 'hold', held: true },
     { act: 'rate', rate: 500 },
     { act: 'workers', workers: 4 },
     { act: 'lanes', lanes: 4 },
   ])
-  expect(wishesSince(NOTHING_TOLD, now, true)).not.toContainEqual({ act: 'lanes', lanes: 4 })
-  expect(wishesSince(now, { ...now, among: 4 }, false)).toEqual([
+  expect(optionsSince(NOTHING_TOLD, now, true)).not.toContainEqual({ act: 'lanes', lanes: 4 })
+  expect(optionsSince(now, { ...now, among: 4 }, false)).toEqual([
     { act: 'rate', rate: 250 },
     { act: 'workers', workers: 2 },
   ])
 })
 
 describe('a table that is meant', () => {
-  const run = (operation: unknown, wishes: RunWishes = {}): DistributedRun =>
-    ({ runId: '7', program: 'p', operation, wishes }) as DistributedRun
+  const run = (operation: unknown, options: RunRequests = {}): DistributedRun =>
+    ({ runId: '7', program: 'p', operation, wishes: options }) as DistributedRun
   const copy = run({ kind: 'copy', tables: ['public.a', 'logs_*'] })
   const names = { names: ['public.a', 'public.logs_1', 'x.same', 'y.same'], isWhole: true }
   const early = { names: [], isWhole: false }
-  const hold = (name: string): TableWish => tableWish('pause', name)
+  const hold = (name: string): TableRequest => tableOptions('pause', name)
 
   test('has its whole name once a slot has planned, and is refused where nobody has it', () => {
-    expect(wholeWishes(copy, [hold('a'), hold('logs_1#3')], names)).toEqual([
+    expect(wholeOptions(copy, [hold('a'), hold('logs_1#3')], names)).toEqual([
       { act: 'pause', table: 'public.a' },
       { act: 'pause', table: 'public.logs_1', chunk: '3' },
     ])
-    expect(sluiceErrorOf(() => wholeWishes(copy, [hold('b')], names)).message).toBe('the run 7 has no table b')
-    expect(sluiceErrorOf(() => wholeWishes(copy, [hold('same')], names)).message).toContain('several tables')
+    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('b')], names)).message).toBe('the run 7 has no table b')
+    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('same')], names)).message).toContain('several tables')
   })
 
   test('is known by the command before that, and moved to its whole name later', () => {
     for (const name of ['a', 'public.a', 'logs_7', 'public.logs_7'])
-      expect(wholeWishes(copy, [hold(name)], early)).toEqual([{ act: 'pause', table: name }])
-    expect(sluiceErrorOf(() => wholeWishes(copy, [hold('b')], early)).hint).toBe('its tables are public.a, logs_*')
+      expect(wholeOptions(copy, [hold(name)], early)).toEqual([{ act: 'pause', table: name }])
+    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('b')], early)).hint).toBe('its tables are public.a, logs_*')
     const noted = { ...copy, wishes: { tables: [{ table: 'a', held: 'skipped' as const }] } }
-    expect(wholeWishes(noted, [tableWish('resume', 'a')], names)).toEqual([
+    expect(wholeOptions(noted, [tableOptions('resume', 'a')], names)).toEqual([
       { act: 'resume', table: 'a' },
       { act: 'skip', table: 'public.a' },
       { act: 'resume', table: 'public.a' },
@@ -121,8 +121,8 @@ describe('a table that is meant', () => {
   })
 
   test('is refused of a run that takes none, of a stream that follows, and of an older queue', () => {
-    const refused = (operation: unknown, wishes: RunWishes, tables: readonly TableWish[]): string =>
-      sluiceErrorOf(() => refuseForOperation(run(operation), wishes, tables)).message
+    const refused = (operation: unknown, options: RunRequests, tables: readonly TableRequest[]): string =>
+      sluiceErrorOf(() => refuseForOperation(run(operation), options, tables)).message
     expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe('diff takes no pause of single tables')
     expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not for a run that follows')
     expect(refused({ kind: 'copy', tables: ['a'] }, { lanes: 2 }, [])).toBe(
@@ -131,7 +131,9 @@ describe('a table that is meant', () => {
     expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('of another program')
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])
     const follows = { names: [], isWhole: true }
-    expect(sluiceErrorOf(() => wholeWishes(copy, [hold('a')], follows)).message).toContain('not for a run that follows')
-    expect(sluiceErrorOf(() => wholeWishes(copy, [hold('a')], null)).message).toContain('older program')
+    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], follows)).message).toContain(
+      'not for a run that follows',
+    )
+    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], null)).message).toContain('older program')
   })
 })

@@ -11,14 +11,14 @@ function stage() {
   let now = 0
   const clock = { now: () => now, ticks: () => now }
   const changes: (Pressure | null)[] = []
-  const told: Latency[] = []
+  const reported: Latency[] = []
   const throttle = new Throttle({
     clock,
     asked: () => null,
     onChange: (change) => changes.push(change),
     sleep: async (ms) => void (now += ms),
   })
-  const pulse = new SlowTarget(clock, throttle, (latency) => told.push(latency))
+  const pulse = new SlowTarget(clock, throttle, (latency) => reported.push(latency))
   /** Seconds in which batches of a mebibyte, 1000 rows, take so many ms each. */
   const seconds = async (count: number, cost: (second: number) => number, batches = 10): Promise<void> => {
     const begun = now
@@ -34,17 +34,24 @@ function stage() {
       pulse.look()
     }
   }
-  return { throttle, pulse, changes, told, seconds, rates: () => changes.map((change) => change?.rate ?? null) }
+  return {
+    throttle,
+    pulse,
+    changes,
+    told: reported,
+    seconds,
+    rates: () => changes.map((change) => change?.rate ?? null),
+  }
 }
 
 test('what is usual is learned and told, and a healthy target is left alone', async () => {
-  const { seconds, changes, told } = stage()
+  const { seconds, changes, told: reported } = stage()
   // Waves, single spikes, and a table that grows slower by and by.
   await seconds(300, (second) => 40 + 30 * Math.sin(second) + (second % 17 === 0 ? 0 : second / 5))
   expect(changes).toEqual([])
-  expect(told).toHaveLength(60)
-  expect(told[0]).toMatchObject({ baselineMs: null })
-  expect(told.at(-1)?.baselineMs).toBeGreaterThan(60)
+  expect(reported).toHaveLength(60)
+  expect(reported[0]).toMatchObject({ baselineMs: null })
+  expect(reported.at(-1)?.baselineMs).toBeGreaterThan(60)
 })
 
 test('one stall is no slowness, and neither is a few times of very little', async () => {
@@ -93,10 +100,10 @@ test('where fewer rows do not help, the copy is not what makes it slow, and goes
 })
 
 test('a stream counts by what the target lets through, and small frames are counted together', async () => {
-  const { pulse, told, seconds } = stage()
+  const { pulse, told: reported, seconds } = stage()
   for (let i = 0; i < 16 * 50; i++) pulse.streamed(i % 16 === 0 ? 32 : 0, MEBIBYTE / 16)
   await seconds(6, () => 32, 0)
-  expect(told[0]).toEqual({ p95Ms: 32, baselineMs: null })
+  expect(reported[0]).toEqual({ p95Ms: 32, baselineMs: null })
 })
 
 test('the end of a chunk may become slow where rows do not', async () => {

@@ -78,10 +78,12 @@ describe.runIf(isRoot)('another user', () => {
     mkdirSync(folder, { mode: 0o777 })
     chmodSync(folder, 0o777)
     chownSync(folder, OTHER, OTHER)
-    const told: SluiceError[] = []
-    await using socket = await openControlSocket(RUN, steering(), null, (error) => told.push(error))
+    const reported: SluiceError[] = []
+    await using socket = await openControlSocket(RUN, steering(), null, (error) => reported.push(error))
     expect(socket).toBeDefined()
-    expect(told).toMatchObject([{ code: 'TARGET_DENIED', message: expect.stringMatching(/belongs to somebody else/) }])
+    expect(reported).toMatchObject([
+      { code: 'TARGET_DENIED', message: expect.stringMatching(/belongs to somebody else/) },
+    ])
     expect(existsSync(controlSocketPath(RUN))).toBe(false)
     await expectUnheard(/belongs to somebody else/)
   })
@@ -92,10 +94,10 @@ describe.runIf(isRoot)('another user', () => {
     symlinkSync(ours, folder)
     const { lchownSync } = await import('node:fs')
     lchownSync(folder, OTHER, OTHER)
-    const told: SluiceError[] = []
-    await using socket = await openControlSocket(RUN, steering(), null, (error) => told.push(error))
+    const reported: SluiceError[] = []
+    await using socket = await openControlSocket(RUN, steering(), null, (error) => reported.push(error))
     expect(socket).toBeDefined()
-    expect(told).toMatchObject([{ code: 'TARGET_DENIED' }])
+    expect(reported).toMatchObject([{ code: 'TARGET_DENIED' }])
     expect(existsSync(join(ours, `run-${RUN}.sock`))).toBe(false)
     expect(statSync(ours).mode & 0o777).toBe(0o755)
     await expectUnheard(/belongs to somebody else/)

@@ -25,7 +25,7 @@ describe('two databases of one name', () => {
     ],
     ['mysql://h/d', 'mysql:a/d', 'mysql:b/d', 'server: mysql:a here, mysql:b where the run was begun'],
     ['sqlite:///d', 'sqlite 1:2', 'sqlite 1:3', 'database: sqlite 1:2 here, sqlite 1:3 where the run was begun'],
-  ])('%s: %s and %s', (url, here, begun, told) => {
-    expect(identityDifference(url, here, begun)).toBe(told)
+  ])('%s: %s and %s', (url, here, begun, reported) => {
+    expect(identityDifference(url, here, begun)).toBe(reported)
   })
 })

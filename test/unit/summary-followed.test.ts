@@ -16,8 +16,8 @@ function line(bodies: readonly EventBody[], totals: RunFinished['totals']): stri
 const nothing = { tables: '1', read: '0', written: '0', skipped: '0', quarantined: '0' }
 
 test('changes of this run, and none of those before', () => {
-  const told = [counted('a', '100', '5'), counted('b', '7'), counted('a', '900', '50')]
-  expect(line(told, { ...nothing, changes: '957' })).toBe('845 changes applied')
+  const reported = [counted('a', '100', '5'), counted('b', '7'), counted('a', '900', '50')]
+  expect(line(reported, { ...nothing, changes: '957' })).toBe('845 changes applied')
 })
 
 test('beside the sum of what it has copied', () => {

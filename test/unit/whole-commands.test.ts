@@ -1,6 +1,6 @@
 /** What a text names becomes a command that can be pasted: in the words of the run, without passwords. */
 import { describe, expect, test } from 'vitest'
-import { told } from '../../src/app/whole-commands/told.ts'
+import { reported } from '../../src/app/whole-commands/told.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 
 const COPY =
@@ -75,8 +75,8 @@ describe('a command that is named', () => {
   })
 
   test('one table, one stream', () => {
-    const looked = wholeCommands("sluice validate 'sales/or ders' --database-url sqlite:///l.db")
-    expect(looked('sluice fsck TABLE opens them')).toBe(
+    const inspected = wholeCommands("sluice validate 'sales/or ders' --database-url sqlite:///l.db")
+    expect(inspected('sluice fsck TABLE opens them')).toBe(
       "sluice fsck 'sales/or ders' --database-url sqlite:///l.db opens them",
     )
     const followed = wholeCommands('sluice sign-off 12 --to sqlite:///l.db')
@@ -121,10 +121,10 @@ test('texts of an event are made whole, and data is left alone', () => {
   const text = 'sluice quarantine retry'
   const error = { code: 'ROWS_ASIDE', message: 'm', hint: text, kind: 'verify', retryable: false } as const
   const finished = { type: 'table.finished', table: text, status: 'failed', ms: 1, notes: [text], error } as const
-  const now = told(finished, whole)
+  const now = reported(finished, whole)
   expect(now.table).toBe(text)
   expect(now.notes).toEqual([`${text} ${ENDS}`])
   expect(now.error.hint).toBe(`${text} ${ENDS}`)
   const row = { type: 'row', values: [text] } as const
-  expect(told(row as never, whole)).toBe(row)
+  expect(reported(row as never, whole)).toBe(row)
 })

@@ -1,5 +1,5 @@
 /** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
-import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
+import type { AlertEvent, AlertOptions } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
@@ -47,7 +47,7 @@ type Subject = {
 export class RunAlerts {
   readonly #operation: Operation
   readonly #parts: Parts
-  readonly #wish: AlertWish
+  readonly request: AlertOptions
   readonly #causes: Causes
   readonly #memory: AlertMemory
   readonly #sinks: AlertSinks
@@ -60,14 +60,14 @@ export class RunAlerts {
   #stoppedBy: string | null = null
   #isBroken = false
 
-  constructor(operation: Operation, wish: AlertWish, parts: Parts) {
+  constructor(operation: Operation, options: AlertOptions, parts: Parts) {
     this.#operation = operation
     this.#parts = parts
-    this.#wish = wish
-    this.#causes = new Causes(wish.conditions)
+    this.request = options
+    this.#causes = new Causes(options.conditions)
     this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? memoryOfProgram()
     const { runId, host } = parts
-    this.#sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host })
+    this.#sinks = sinksOf(options, { run: runId, about: aboutInWords(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
     this.#timer = this.#causes.looks
       ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), LOOK_MS).unref()
@@ -90,7 +90,7 @@ export class RunAlerts {
     const left = await this.#sending.done(LAST_MS)
     if (left > 0) this.#log('warn', `${left} alerts were not told in time; the next run tells them`)
     await this.#memory[Symbol.asyncDispose]().then(undefined, () => undefined)
-    if (this.#wish.exit !== true) return null
+    if (this.request.exit !== true) return null
     const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
     if (causes.length === 0) return null
     // `failed` is derived from the run's own end, so it did not stop the run.
@@ -125,7 +125,7 @@ export class RunAlerts {
       if (said?.holds === verdict.holds && said.notBefore === verdict.notBefore) continue
       this.#said.set(key, verdict)
       this.#sending.append(async () => await this.#settle(verdict))
-      if (verdict.holds && this.#wish.exit === true && this.#stoppedBy === null) {
+      if (verdict.holds && this.request.exit === true && this.#stoppedBy === null) {
         this.#stoppedBy = verdict.cause
         this.#parts.stop(
           new SluiceError('STOPPED', `an alert ended the run: ${verdict.cause}`),
@@ -159,8 +159,8 @@ export class RunAlerts {
     if (is === 'stands')
       return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
     const words = redactText(value, this.#secrets)
-    const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-    await this.#tell(told, subject, since)
+    const reported = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
+    await this.report(reported, subject, since)
   }
 
   async #clear(subject: Subject, value: string): Promise<void> {
@@ -168,7 +168,7 @@ export class RunAlerts {
     const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
     const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
-    await this.#tell({ ...event, state: 'cleared', value: words }, subject, end.since)
+    await this.report({ ...event, state: 'cleared', value: words }, subject, end.since)
   }
 
   #subjectOf({ cause, table, failed }: Verdict): Subject {
@@ -198,15 +198,15 @@ export class RunAlerts {
   }
 
   /** Sends the alert, and records whether a sink accepted it, or there is none. @param since its recorded start */
-  async #tell(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
+  async report(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
     this.#parts.emit(event)
     const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }
     const failures = await send(sent, this.#sinks)
-    const isTold = isReached(failures, this.#sinks)
-    const again = isTold ? '' : '; the next run tells it again'
+    const isReported = isReached(failures, this.#sinks)
+    const again = isReported ? '' : '; the next run tells it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)
     const begin = async (): Promise<unknown> => await this.#memory.begin(key, since)
-    await this.#remembered(confirm(this.#memory, key, event.state, isTold, begin), undefined)
+    await this.#remembered(confirm(this.#memory, key, event.state, isReported, begin), undefined)
   }
 
   #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {

@@ -55,7 +55,7 @@ export const JUST_ASKED: AskProgress = {
 export const SAVE_FORMATS = ['csv', 'jsonl', 'parquet'] as const
 export type SaveFormat = (typeof SAVE_FORMATS)[number]
 
-export type SaveWish = { readonly path: string; readonly format: SaveFormat; readonly overwrite: boolean }
+export type SaveOptions = { readonly path: string; readonly format: SaveFormat; readonly overwrite: boolean }
 export type Saved =
   /** The path exists, and was not changed. */
   | { readonly kind: 'exists' }
@@ -83,7 +83,7 @@ export type Answering = {
   /** One value, up to 1 MB. */
   cell(row: number, column: number): Promise<AskCell>
   /** Writes all rows to one file. @throws SluiceError BAD_FLAG, NO_SPACE, TARGET_IO */
-  save(wish: SaveWish): Promise<Saved>
+  save(options: SaveOptions): Promise<Saved>
   close(): Promise<void>
 }
 

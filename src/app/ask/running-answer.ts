@@ -2,7 +2,7 @@
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { askInto, type Sink } from './pages.ts'
-import type { AskCell, AskProgress, AskQuestion, Saved, SaveWish } from './port.ts'
+import type { AskCell, AskProgress, AskQuestion, Saved, SaveOptions } from './port.ts'
 import { RowSpool } from './row-spool.ts'
 import { saveRows } from './save.ts'
 
@@ -12,23 +12,23 @@ const TELL_EVERY_MS = 200
 export class RunningAnswer implements AsyncDisposable {
   readonly #cancel = new AbortController()
   readonly #leave = new AbortController()
-  readonly #tell: (progress: AskProgress) => void
+  readonly report: (progress: AskProgress) => void
   readonly #began = performance.now()
   #spool: RowSpool | null = null
   #columns: readonly string[] | null = null
   #notes: readonly string[] = []
   #done: Pick<AskProgress, 'ms' | 'whole' | 'cancelled' | 'error'> | null = null
-  #told = 0
+  notified = 0
   #busy: Promise<unknown> = Promise.resolve()
   readonly ended: Promise<void>
 
   /**
    * @param question with full URLs
-   * @param tell called with the progress, at the start, at the end, and a few times per second
+   * @param report called with the progress, at the start, at the end, and a few times per second
    * @param most size limit of the result, bytes
    */
-  constructor(question: AskQuestion, tell: (progress: AskProgress) => void, most?: number) {
-    this.#tell = tell
+  constructor(question: AskQuestion, report: (progress: AskProgress) => void, most?: number) {
+    this.report = report
     this.ended = this.#run(question, most)
   }
 
@@ -57,7 +57,7 @@ export class RunningAnswer implements AsyncDisposable {
   cancel(): void {
     if (this.#done !== null || this.#cancel.signal.aborted) return
     this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as asked'))
-    this.#tell(this.progress)
+    this.report(this.progress)
   }
 
   async window(from: number, count: number): Promise<readonly (readonly AskCell[])[]> {
@@ -69,7 +69,7 @@ export class RunningAnswer implements AsyncDisposable {
   }
 
   /** @throws SluiceError BAD_QUERY while it runs, or if rows are missing; as `saveRows` */
-  save(wish: SaveWish): Promise<Saved> {
+  save(options: SaveOptions): Promise<Saved> {
     const saving = this.#busy.then(async () => {
       const [spool, columns] = [this.#spool, this.#columns]
       if (this.#done?.whole !== true || spool === null || columns === null) {
@@ -77,7 +77,7 @@ export class RunningAnswer implements AsyncDisposable {
           hint: this.#done === null ? 'wait until the statement has ended' : 'run the statement again',
         })
       }
-      return await saveRows({ spool, columns }, wish, this.#leave.signal)
+      return await saveRows({ spool, columns }, options, this.#leave.signal)
     })
     this.#busy = saving.catch(() => undefined)
     return saving
@@ -92,12 +92,12 @@ export class RunningAnswer implements AsyncDisposable {
   }
 
   async #run(question: AskQuestion, most: number | undefined): Promise<void> {
-    const beat = setInterval(() => this.#tell(this.progress), TELL_EVERY_MS)
+    const beat = setInterval(() => this.report(this.progress), TELL_EVERY_MS)
     let error: SluiceError | null = null
     try {
       const spool = await RowSpool.open(undefined, most)
       this.#spool = spool
-      this.#tell(this.progress)
+      this.report(this.progress)
       await askInto(question, this.#sinkOf(spool), this.#cancel.signal)
     } catch (thrown) {
       error = asSluiceError(thrown)
@@ -111,7 +111,7 @@ export class RunningAnswer implements AsyncDisposable {
       cancelled,
       error: cancelled ? null : (error?.info() ?? null),
     }
-    this.#tell(this.progress)
+    this.report(this.progress)
   }
 
   #sinkOf(spool: RowSpool): Sink {
@@ -124,9 +124,9 @@ export class RunningAnswer implements AsyncDisposable {
       rows: async (rows: readonly SqlRow[]) => {
         const first = spool.rows === 0
         await spool.append(rows)
-        if (first || performance.now() - this.#told >= TELL_EVERY_MS) {
-          this.#told = performance.now()
-          this.#tell(this.progress)
+        if (first || performance.now() - this.notified >= TELL_EVERY_MS) {
+          this.notified = performance.now()
+          this.report(this.progress)
         }
       },
     }

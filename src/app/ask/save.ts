@@ -10,7 +10,7 @@ import { homedir } from 'node:os'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { writeAnswer } from '../../stores/parquet.ts'
-import type { AskCell, Saved, SaveFormat, SaveWish } from './port.ts'
+import type { AskCell, Saved, SaveFormat, SaveOptions } from './port.ts'
 import type { RowSpool } from './row-spool.ts'
 import { renamedColumns, uniqueNames } from '../../shared/unique-names.ts'
 
@@ -61,13 +61,13 @@ function besideOf(path: string): string {
 }
 
 /** @throws SluiceError BAD_FLAG for an invalid path; NO_SPACE, TARGET_IO; INTERNAL if the file lacks rows */
-export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal): Promise<Saved> {
-  const { path, isFree } = await placeOf(wish.path, wish.overwrite)
+export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSignal): Promise<Saved> {
+  const { path, isFree } = await placeOf(options.path, options.overwrite)
   if (!isFree) return { kind: 'exists' }
   const beside = besideOf(path)
   try {
     await (await open(beside, 'wx', 0o644)).close()
-    const counted = await written(rows, wish.format, beside, signal)
+    const counted = await written(rows, options.format, beside, signal)
     if (counted !== rows.spool.rows) {
       throw new SluiceError('INTERNAL', `the file holds ${counted} rows, the answer ${rows.spool.rows}`, {
         where: path,
@@ -75,13 +75,13 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
     }
     await synced(beside)
     const { size } = await stat(beside)
-    if (!(await moved(beside, path, wish.overwrite))) return { kind: 'exists' }
+    if (!(await moved(beside, path, options.overwrite))) return { kind: 'exists' }
     return {
       kind: 'saved',
       rows: counted,
       bytes: size,
-      asText: wish.format === 'parquet' ? toldAsText(rows) : [],
-      renamed: wish.format === 'csv' ? [] : renamedColumns(rows.columns),
+      asText: options.format === 'parquet' ? reportedAsText(rows) : [],
+      renamed: options.format === 'csv' ? [] : renamedColumns(rows.columns),
     }
   } catch (error) {
     throw failure(error, path, beside)
@@ -90,7 +90,7 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
   }
 }
 
-function toldAsText({ columns, spool }: Rows): readonly string[] {
+function reportedAsText({ columns, spool }: Rows): readonly string[] {
   return columns.filter((_, i) => spool.facts[i]?.toldAsText === true)
 }
 

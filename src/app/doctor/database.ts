@@ -1,7 +1,7 @@
 /** Checks the catalog's database, from address to settings. A failure skips checks that would fail for its reason. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import type { ServerExam } from '../../stores/common/exam-port.ts'
+import type { ServerPreflight } from '../../stores/common/exam-port.ts'
 import { parseCatalogUrl, type CatalogUrl } from '../../engine/run/catalog-url.ts'
 import { openCatalogDatabase } from '../../engine/run/registry.ts'
 import { systemOf } from '../../engine/run/systems.ts'
@@ -21,7 +21,7 @@ export async function examineDatabase(examination: Examination, url: string, run
   // Systems without catalogs are checked for copies.
   const examine = systemOf(url)?.examine
   if (examine !== undefined) return await examine(examination, url, run.clock)
-  const known: { catalog?: CatalogUrl; server?: ServerExam | undefined } = {}
+  const known: { catalog?: CatalogUrl; server?: ServerPreflight | undefined } = {}
   await examination.check(AREA, 'address', async () => {
     const catalog = (known.catalog = parseCatalogUrl(url))
     known.server = await catalog.system.catalog.server?.(url)
@@ -69,16 +69,16 @@ async function loginName(database: SqlDatabase): Promise<string> {
 async function examineServer(
   examination: Examination,
   database: SqlDatabase,
-  { checks, wishes }: ServerExam,
+  { checks, options: requests }: ServerPreflight,
   { clock, runId }: Run,
 ): Promise<boolean> {
-  const looks: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+  const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
     ['round trip', () => roundTripVerdict(database)],
-    ...checks.map(({ name, look }) => [name, () => look(database, wishes)] as const),
+    ...checks.map(({ name, look }) => [name, () => look(database, requests)] as const),
     ['session locks', () => locksVerdict(database, `doctor ${runId}`)],
     ['clocks', () => clockVerdict(database, clock)],
   ]
-  for (const [name, look] of looks) if ((await examination.check(AREA, name, look)).late) return false
+  for (const [name, look] of inspections) if ((await examination.check(AREA, name, look)).late) return false
   return true
 }
 

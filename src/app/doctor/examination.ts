@@ -43,9 +43,9 @@ export class Examination implements Checks {
       this.#abort.addEventListener('abort', stop, { once: true })
     })
     try {
-      const looked = body(AbortSignal.any([late.signal, this.#abort])).catch((error: unknown) => failed(error))
-      const verdict = await Promise.race([looked, timeUp, aborted])
-      if (verdict !== null) this.#tell(area, check, verdict)
+      const inspected = body(AbortSignal.any([late.signal, this.#abort])).catch((error: unknown) => failed(error))
+      const verdict = await Promise.race([inspected, timeUp, aborted])
+      if (verdict !== null) this.report(area, check, verdict)
       return { verdict, late: isLate }
     } finally {
       clearTimeout(timer)
@@ -53,7 +53,7 @@ export class Examination implements Checks {
     }
   }
 
-  #tell(area: string, check: string, verdict: Verdict): void {
+  report(area: string, check: string, verdict: Verdict): void {
     this.counts[verdict.status]++
     this.#emit({ type: 'check', area, check, ...verdict })
   }

@@ -27,8 +27,8 @@ export async function examineLake(examination: Examination, path: string, clock:
   const credentials = isS3Url(path) ? lakeOf(path).credentials : undefined
   if (credentials !== undefined && !(await examineBucket(examination, AREA, path, credentials))) return
   const tables: string[] = []
-  const looked = await examination.check(AREA, 'tables', (signal) => tablesVerdict(path, tables, signal))
-  if (looked.verdict?.status === 'fail') return
+  const inspected = await examination.check(AREA, 'tables', (signal) => tablesVerdict(path, tables, signal))
+  if (inspected.verdict?.status === 'fail') return
   const [first] = tables
   if (first === undefined) return
   let listing: LogListing | null = null

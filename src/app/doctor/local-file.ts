@@ -29,7 +29,7 @@ export async function examineFile(
   const placed = await examination.check(area, 'folder', () => folderVerdict(folder))
   if (placed.verdict?.status === 'fail') return false
   let exists = false
-  const looked = await examination.check(area, 'file', async () => {
+  const inspected = await examination.check(area, 'file', async () => {
     if (looksLikeFolder(file))
       return fail(`${file} is a folder`, { hint: 'add the name of a file to the URL, such as catalog.db' })
     const stats = await stat(file).catch((error: NodeJS.ErrnoException) => {
@@ -45,7 +45,7 @@ export async function examineFile(
     return warn(`${found}, and this user may only read it`, { hint: `to import, chmod or chown ${file}` })
   })
   await examination.check(area, 'disk', () => diskVerdict(folder, title))
-  return exists && looked.verdict?.status !== 'fail'
+  return exists && inspected.verdict?.status !== 'fail'
 }
 
 async function folderVerdict(folder: string): Promise<Verdict> {

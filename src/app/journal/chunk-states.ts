@@ -59,20 +59,20 @@ export class ChunkStates {
         last = null
         continue
       }
-      const isTold = this.#isPlaced && this.#kinds[2 * no] !== EDGE.untold
-      if (last === null || !this.#goesOn(last, no, state, isTold)) {
-        last = { first: no, last: no, state, ...(isTold ? { edges: [this.#text(2 * no)] } : {}) }
+      const isReported = this.#isPlaced && this.#kinds[2 * no] !== EDGE.untold
+      if (last === null || !this.#goesOn(last, no, state, isReported)) {
+        last = { first: no, last: no, state, ...(isReported ? { edges: [this.#text(2 * no)] } : {}) }
         found.push(last)
       }
       last.last = no
-      if (isTold) last.edges?.push(this.#text(2 * no + 1))
+      if (isReported) last.edges?.push(this.#text(2 * no + 1))
     }
     return found
   }
 
-  #goesOn(stretch: Growing, no: number, state: ClosedState, isTold: boolean): boolean {
-    if (stretch.state !== state || isTold !== (stretch.edges !== undefined)) return false
-    return !isTold || this.#joins(no)
+  #goesOn(stretch: Growing, no: number, state: ClosedState, isReported: boolean): boolean {
+    if (stretch.state !== state || isReported !== (stretch.edges !== undefined)) return false
+    return !isReported || this.#joins(no)
   }
 
   /** True if a chunk begins directly after the previous one. */

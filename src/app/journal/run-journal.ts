@@ -110,7 +110,7 @@ export class RunJournal {
     if (last === null) return []
     const { runId } = last
     const cut = [...this.#tables.values()].filter(({ isCut }) => isCut).toSorted((a, b) => a.lastBegun - b.lastBegun)
-    const all = this.#work.told()
+    const all = this.#work.reported()
     const { mismatches, differences, findings } = this.#counts
     const isWhole = this.#work.isEmpty && this.#endedBefore.size === 0 && mismatches + differences + findings === 0n
     return [

@@ -1,7 +1,7 @@
 /** Totals of chunks whose events are no longer kept. */
 import { dec, type ChunkSums, type ChunkTally, type Dec } from '../../model/run/event.ts'
 
-type Told = Partial<ChunkTally> & { readonly done?: Dec }
+type Reported = Partial<ChunkTally> & { readonly done?: Dec }
 
 /** Adds in place, exactly. */
 export class Sums {
@@ -11,7 +11,7 @@ export class Sums {
   quarantined = 0n
   proved = 0n
 
-  add({ read, written, skipped, quarantined, checksum, done = '0' }: Told): void {
+  add({ read, written, skipped, quarantined, checksum, done = '0' }: Reported): void {
     const rows = BigInt(written ?? done)
     this.read += BigInt(read ?? done)
     this.written += rows
@@ -28,7 +28,7 @@ export class Sums {
     this.proved += BigInt(proved)
   }
 
-  told(): ChunkSums {
+  reported(): ChunkSums {
     const { read, written, skipped, quarantined, proved } = this
     return {
       read: dec(read),
@@ -63,7 +63,7 @@ export class Work {
     return this.chunks === 0n && this.bytes === 0n && this.retries === 0n && this.#units.size === 0
   }
 
-  told(): { readonly chunks: Dec; readonly bytes: Dec; readonly retries: Dec; readonly work: Record<string, Dec> } {
+  reported(): { readonly chunks: Dec; readonly bytes: Dec; readonly retries: Dec; readonly work: Record<string, Dec> } {
     return {
       chunks: dec(this.chunks),
       work: Object.fromEntries([...this.#units].map(([unit, done]) => [unit, dec(done)])),

@@ -39,8 +39,8 @@ export function noteAside(life: ChunkLife, event: Of<'row.aside'>): void {
 
 /** Key range of a chunk, as far as its events contain it. */
 function spanOf({ started, end }: ChunkLife): KeySpan {
-  const told = end !== null && 'from' in end && (end.from !== undefined || end.to !== undefined) ? end : started
-  const { from, to } = told ?? {}
+  const reported = end !== null && 'from' in end && (end.from !== undefined || end.to !== undefined) ? end : started
+  const { from, to } = reported ?? {}
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
 }
 
@@ -126,7 +126,7 @@ export class TableChunks {
 
   /** Number and time are those of the newest dropped event. */
   summary(): ChunksSummaryEvent & { readonly seq: number; readonly ts: string } {
-    const { chunks, work, bytes, retries } = this.work.told()
+    const { chunks, work, bytes, retries } = this.work.reported()
     return {
       type: 'chunks.summary',
       table: this.name,
@@ -137,8 +137,8 @@ export class TableChunks {
       bytes,
       retries,
       workers: this.#workers,
-      here: this.#here.told(),
-      before: this.#before.told(),
+      here: this.#here.reported(),
+      before: this.#before.reported(),
       states: this.#states.stretches(),
       seq: this.#lastSeq,
       ts: this.#lastTs,

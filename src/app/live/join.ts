@@ -6,7 +6,7 @@ import { isoTime, systemClock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
-import type { TableWish } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-wish.ts'
 import type { JoinedRun, RunAbout } from '../workbench.ts'
 import { noSuchRun, refuseStranger } from '../../engine/run/socket-folder.ts'
 
@@ -136,8 +136,8 @@ class Joined {
     this.#fail(`the run cannot be watched: ${message}`, 'one that an older sluice runs is steered with sluice ctl')
   }
 
-  #event(told: Event): void {
-    const event = resumedFrom(told, this.#about?.folder ?? null)
+  #event(reported: Event): void {
+    const event = resumedFrom(reported, this.#about?.folder ?? null)
     this.#last = event
     if (!this.#isLive) this.#snapshot.push(event)
     else if (this.#isHeard) for (const listener of this.#listeners) listener(event)
@@ -157,7 +157,7 @@ class Joined {
   #running(about: RunAbout): JoinedRun {
     const done = new Promise<number>((resolve) => (this.#end = resolve))
     if (this.#last?.type === 'run.finished') this.#end(this.#last.exitCode)
-    const steer = ({ act, table, chunk }: TableWish): void =>
+    const steer = ({ act, table, chunk }: TableRequest): void =>
       this.#ask({ set: { [act]: chunk === undefined ? table : `${table}#${chunk}` } })
     return {
       about,

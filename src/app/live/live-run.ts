@@ -74,7 +74,7 @@ export class LiveRun implements AsyncDisposable {
     pass(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
     pass(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
     this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
-    this.#plain.onWish = (wish) => emit(steeredEvent(wish))
+    this.#plain.onOptions = (request) => emit(steeredEvent(request))
     this.control = this.#plain.control(control)
   }
 
@@ -96,7 +96,7 @@ export class LiveRun implements AsyncDisposable {
     if (this.#isBroken) return
     try {
       this.#journal.take(event)
-      this.#viewers.tell(event)
+      this.#viewers.report(event)
       this.#keeper?.take(event)
     } catch {
       this.#isBroken = true
@@ -104,7 +104,7 @@ export class LiveRun implements AsyncDisposable {
   }
 
   /** Warns if the socket is unavailable; call after the first event of the run. */
-  tellUnreachable(): void {
+  reportUnreachable(): void {
     if (this.#complaint === null) return
     const { message, where = '', hint } = this.#complaint
     this.#complaint = null
@@ -121,7 +121,7 @@ export class LiveRun implements AsyncDisposable {
     this.#own = steered
     if (this.#plain.held) {
       this.#plain.held = false
-      steered.heed({ act: 'hold', held: true })
+      steered.honour({ act: 'hold', held: true })
     }
     return { [Symbol.dispose]: () => void (this.#own = this.#own === steered ? null : this.#own) }
   }
@@ -136,8 +136,8 @@ export class LiveRun implements AsyncDisposable {
     const now = (): Steered => this.#own ?? this.#plain
     return {
       state: () => ({ command, ...now().state() }),
-      checked: (wish) => now().checked(wish),
-      heed: (wish) => now().heed(wish),
+      checked: (request) => now().checked(request),
+      honour: (request) => now().honour(request),
     }
   }
 }

@@ -1,12 +1,12 @@
 /** Steering of an operation without its own: stop, abort, and pause where the operation supports it. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Interrupter } from '../../shared/abort.ts'
-import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'
 import type { Steered } from '../../engine/run/steered.ts'
 
 export class PlainSteering implements Steered {
   /** Called with each applied request. */
-  onWish: (wish: Wish) => void = () => undefined
+  onOptions: (request: SteeringRequest) => void = () => undefined
   held = false
   readonly #interrupter: Interrupter
   readonly #canHold: boolean
@@ -20,19 +20,19 @@ export class PlainSteering implements Steered {
     return { paused: this.held, stopping: this.#interrupter.stop.aborted }
   }
 
-  checked(wish: Wish): Wish {
-    if (wish.act === 'stop' || (wish.act === 'hold' && this.#canHold)) return wish
+  checked(request: SteeringRequest): SteeringRequest {
+    if (request.act === 'stop' || (request.act === 'hold' && this.#canHold)) return request
     const can = this.#canHold ? 'pause, resume and stop' : 'stop'
-    throw new SluiceError('BAD_FLAG', `this run takes no ${WORDS[wish.act]} from elsewhere`, {
+    throw new SluiceError('BAD_FLAG', `this run takes no ${WORDS[request.act]} from elsewhere`, {
       hint: `it takes ${can}`,
     })
   }
 
-  heed(wish: Wish): void {
-    this.checked(wish)
-    if (wish.act === 'stop') this.#interrupter.requestStop()
-    else if (wish.act === 'hold') this.held = wish.held
-    this.onWish(wish)
+  honour(request: SteeringRequest): void {
+    this.checked(request)
+    if (request.act === 'stop') this.#interrupter.requestStop()
+    else if (request.act === 'hold') this.held = request.held
+    this.onOptions(request)
   }
 
   /** The control for the operation: the given one, combined with requests from outside. */
@@ -51,7 +51,7 @@ export class PlainSteering implements Steered {
   }
 }
 
-const WORDS: Readonly<Record<Wish['act'], string>> = {
+const WORDS: Readonly<Record<SteeringRequest['act'], string>> = {
   hold: 'pause',
   stop: 'stop',
   workers: 'workers',

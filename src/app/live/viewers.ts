@@ -47,7 +47,7 @@ export class Viewers {
   }
 
   /** Call in event order, after adding the event to the journal. */
-  tell(event: Event): void {
+  report(event: Event): void {
     if (this.#viewers.size === 0) return
     const key = overtakenBy(event)
     if (key !== null) {

@@ -42,8 +42,8 @@ function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<Sample
   })
   const get = made.get.bind(made)
   made.get = async () => {
-    const told = await get()
-    return isKnown ? told : { ...told, values: [] }
+    const reported = await get()
+    return isKnown ? reported : { ...reported, values: [] }
   }
   return made
 }

@@ -7,7 +7,7 @@ import { Series, type Sample } from './series.ts'
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
 /** Origin of events. `slot` (the task) is empty for a run of this program. */
-type Told = { readonly run: string; readonly slot: string }
+type Reported = { readonly run: string; readonly slot: string }
 
 export class RunMetrics {
   readonly #series: Series
@@ -118,7 +118,7 @@ export class RunMetrics {
     this.#series.set('sluice_queue_oldest_beat_seconds', {}, Number(queue.oldestBeatMs) / 1000)
   }
 
-  #during({ run, slot }: Told, event: Event): void {
+  #during({ run, slot }: Reported, event: Event): void {
     const series = this.#series
     if (this.#isProgress(run, event))
       series.set('sluice_run_last_progress_timestamp_seconds', { run }, seconds(event.ts))
@@ -169,7 +169,7 @@ export class RunMetrics {
     if (copied !== undefined) series.set('sluice_chunks_planned', { run, table }, Number(copied.chunks))
   }
 
-  #chunks({ run, slot }: Told, event: Event): void {
+  #chunks({ run, slot }: Reported, event: Event): void {
     const series = this.#series
     switch (event.type) {
       case 'copy.started': {

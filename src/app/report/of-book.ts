@@ -8,13 +8,13 @@ import { fromFolder } from '../../shared/working-folder.ts'
 import { openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 
 /** @property trouble why the history could not be read; null if it could */
-type LookedUp = { readonly part: BookPart | null; readonly trouble: string | null }
+type InspectedUp = { readonly part: BookPart | null; readonly trouble: string | null }
 
 /** Text for a run without an end, by the state of its process. */
 const FATES = { lives: 'live', ended: 'broken off', unknown: 'on another machine, or not known' } as const
 
 /** @param folder of the history; never created */
-export async function bookPart(folder: string, runId: string): Promise<LookedUp> {
+export async function bookPart(folder: string, runId: string): Promise<InspectedUp> {
   const file = runBookFile(folder)
   if (!existsSync(file)) return { part: null, trouble: null }
   try {

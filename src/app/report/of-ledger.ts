@@ -80,9 +80,9 @@ async function repairsOf(
     [runId],
   )
   return new Map(
-    rows.map(([schema, table, mended, removed]) => [
+    rows.map(([schema, table, repaired, removed]) => [
       nameOf(schema, table),
-      { mended: BigInt(String(mended)), removed: BigInt(String(removed)) },
+      { mended: BigInt(String(repaired)), removed: BigInt(String(removed)) },
     ]),
   )
 }
@@ -115,11 +115,11 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
       proved: state === 'completed' ? { ...old?.proved, [kept]: plus(old?.proved[kept], held) } : (old?.proved ?? {}),
     })
   }
-  for (const [name, { mended, removed }] of await repairsOf(ledger, runId)) {
+  for (const [name, { mended: repaired, removed }] of await repairsOf(ledger, runId)) {
     const old = tables.get(name) ?? untouched(name)
     // A repaired row of a compared chunk does not count as equal.
-    const equal = BigInt(old.equal) > mended ? BigInt(old.equal) - mended : 0n
-    tables.set(name, { ...old, written: plus(old.written, dec(mended)), equal: dec(equal), removed: dec(removed) })
+    const equal = BigInt(old.equal) > repaired ? BigInt(old.equal) - repaired : 0n
+    tables.set(name, { ...old, written: plus(old.written, dec(repaired)), equal: dec(equal), removed: dec(removed) })
   }
   return [...tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1))
 }

@@ -58,8 +58,8 @@ export function identityDifference(url: string, here: string, begun: string): st
   const isNamed = own.length === names.length && other.length === names.length
   const parts = isNamed ? names.map((name, at) => [name, own[at], other[at]] as const) : []
   const different = parts.filter(([, a, b]) => a !== b)
-  const told = different.length > 0 ? different : [['database', here, begun] as const]
-  return told.map(([name, a, b]) => `${name}: ${a} here, ${b} where the run was begun`).join('; ')
+  const reported = different.length > 0 ? different : [['database', here, begun] as const]
+  return reported.map(([name, a, b]) => `${name}: ${a} here, ${b} where the run was begun`).join('; ')
 }
 
 /** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */

@@ -1,5 +1,5 @@
 /** Queue access of the UI over one connection pool, opened on first use and dropped after a failure. */
-import type { DistributedRun, RunWishes, WorkerRow } from '../../model/share/distributed.ts'
+import type { DistributedRun, RunRequests, WorkerRow } from '../../model/share/distributed.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 import { storesOf, subjectsOf } from '../operations/facts.ts'
 import { changeSchedule, type ScheduleChange } from './schedules/change.ts'
@@ -33,8 +33,8 @@ export class QueueDesk {
     }))
   }
 
-  async steer(runId: string, wishes: RunWishes): Promise<SharedRun> {
-    return await this.#ask(async (queue) => sharedRun(await steered(queue, runId, wishes)))
+  async steer(runId: string, options: RunRequests): Promise<SharedRun> {
+    return await this.#ask(async (queue) => sharedRun(await steered(queue, runId, options)))
   }
 
   async drain(worker: string): Promise<readonly WorkerRow[]> {

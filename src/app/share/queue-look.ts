@@ -1,6 +1,6 @@
 /** Queue data for the UI: one port for all screens, opened on first use. Plain data that can be sent to a thread. */
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
-import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../model/share/distributed.ts'
+import type { DistributedRun, RunRequests, Slot, WorkerRow } from '../../model/share/distributed.ts'
 import type { ScheduleChange } from './schedules/change.ts'
 
 /** A run of the queue, as its screen shows it. */
@@ -49,7 +49,7 @@ export interface QueueLook {
    * @returns the run with its current requests
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */
-  steer(runId: string, wishes: RunWishes): Promise<SharedRun>
+  steer(runId: string, options: RunRequests): Promise<SharedRun>
   /**
    * Requests a worker to take no new tasks, give its tasks back, and end.
    * @returns all workers

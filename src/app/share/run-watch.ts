@@ -3,7 +3,7 @@
  * every live worker reads the queue for all of them. The queue stores active alerts, so that one host reports each.
  * Times are those of the queue's database.
  */
-import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
+import type { AlertEvent, AlertOptions } from '../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
 import type { StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { tookText } from '../../shared/figures.ts'
@@ -23,7 +23,7 @@ import {
   type AlertSinks,
   type SentAlert,
 } from '../../engine/run/alerts/sinks.ts'
-import { alertWishOf } from '../alerts/wish.ts'
+import { alertOptionsOf } from '../alerts/wish.ts'
 import { subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { Whole } from '../whole-commands/whole.ts'
@@ -33,7 +33,7 @@ import { knownOperation } from './known-operation.ts'
 import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
 /** Alert options of a run. */
-type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
+type Wished = { readonly operation: Operation; readonly wish: AlertOptions; readonly sinks: AlertSinks }
 /** A run with its alert options. */
 type Known = Wished & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
@@ -74,9 +74,9 @@ export class RunWatch implements QueueWatch {
 
   async look(own: readonly OwnSlot[]): Promise<void> {
     for (const run of await this.#parts.queue.watch()) {
-      const wished = this.#wished(run)
-      if (wished === null) continue
-      const known = { ...wished, run }
+      const asked = this.wanted(run)
+      if (asked === null) continue
+      const known = { ...asked, run }
       await this.#failures(known)
       await this.#losses(known)
       await this.#waits(known)
@@ -93,8 +93,8 @@ export class RunWatch implements QueueWatch {
 
   cleared(run: AlertRun, key: AlertKey, since: number): void {
     const { cause, table } = key
-    const wished = this.#wished(run)
-    if (wished === null) return
+    const asked = this.wanted(run)
+    if (asked === null) return
     const value = 'it was over while the queue was away'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
     const sent = this.#noted(key, 'cleared')
@@ -103,7 +103,7 @@ export class RunWatch implements QueueWatch {
       await (isReported
         ? sent(true)
         : this.#parts.alerts.begin(key, { run: run.runId, at: since }).then(() => undefined))
-    this.#sendEnd(wished, key, { run: run.runId, since, words }, settled)
+    this.#sendEnd(asked, key, { run: run.runId, since, words }, settled)
   }
 
   async sent(ms: number): Promise<number> {
@@ -111,12 +111,12 @@ export class RunWatch implements QueueWatch {
   }
 
   /** Null if the run has no alerts, or is unknown to this program. */
-  #wished({ runId, operation: read }: AlertRun): Wished | null {
+  wanted({ runId, operation: read }: AlertRun): Wished | null {
     const operation = knownOperation(read)
-    const wish = operation === null ? undefined : alertWishOf(operation)
-    if (operation === null || wish === undefined) return null
-    const sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
-    return { operation, wish, sinks }
+    const options = operation === null ? undefined : alertOptionsOf(operation)
+    if (operation === null || options === undefined) return null
+    const sinks = sinksOf(options, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
+    return { operation, wish: options, sinks }
   }
 
   /**
@@ -130,12 +130,12 @@ export class RunWatch implements QueueWatch {
       const taken = await queue.takeFailure(slot)
       if (taken === null) continue
       const reported = async (): Promise<void> => await queue.reported(slot, taken.at)
-      const wished = this.#wished({ runId: run.runId, operation })
-      if (wished === null || !wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
+      const asked = this.wanted({ runId: run.runId, operation })
+      if (asked === null || !asked.wish.conditions.some(({ cause }) => cause === 'failed')) {
         await reported()
         continue
       }
-      const key = alertKey(wished.operation, 'failed', '', true)
+      const key = alertKey(asked.operation, 'failed', '', true)
       const { is, since } = await alerts.begin(key)
       // Active since an earlier run, unless a worker recorded it and was killed before sending it.
       if (is === 'stands' && !taken.isAgain) {
@@ -144,9 +144,9 @@ export class RunWatch implements QueueWatch {
       }
       const where = error.where === undefined ? '' : ` (${error.where})`
       const value = `${errorLine(error)}${where}`
-      const table = subjectsOf(wished.operation).map((name) => subjectPlace(wished.operation, name))
+      const table = subjectsOf(asked.operation).map((name) => subjectPlace(asked.operation, name))
       const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
-      this.#send(wished, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
+      this.#send(asked, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
     }
   }
 
@@ -158,10 +158,10 @@ export class RunWatch implements QueueWatch {
       const { no, host, at, state, beatAt, isBack } = loss
       const key = { runId, no }
       const id = alertId(runId, no, at)
-      const told = { type: 'alert', cause: 'worker-lost', run: runId, id, ...hostOf(host) } as const
+      const reported = { type: 'alert', cause: 'worker-lost', run: runId, id, ...hostOf(host) } as const
       // Workers read the same data concurrently: the row of the task decides which of them reports it.
       if (await queue.noteLoss(key, at, 'reported'))
-        this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async (isReported) => {
+        this.#send(known, { ...reported, state: 'raised', value: lossText(loss) }, async (isReported) => {
           if (isReported) await queue.noteLoss(key, at, 'sent')
         })
       if (state === 'queued' && status === 'running') continue
@@ -169,7 +169,7 @@ export class RunWatch implements QueueWatch {
       const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
-      this.#send(known, { ...told, state: 'cleared', value }, async (isReported) => {
+      this.#send(known, { ...reported, state: 'cleared', value }, async (isReported) => {
         if (isReported) await queue.noteLoss(key, at, 'forgotten')
       })
     }
@@ -298,14 +298,14 @@ export class RunWatch implements QueueWatch {
   }
 
   #sendEnd(
-    wished: Wished,
+    asked: Wished,
     key: AlertKey,
     { run, since, words: { value, ...words } }: Ended,
     settled = this.#noted(key, 'cleared'),
   ): void {
-    const told = `${value}; it stood since ${isoTime(since)}`
-    const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: told }
-    this.#send(wished, { ...event, id: alertIdOf(key, since) }, settled)
+    const reported = `${value}; it stood since ${isoTime(since)}`
+    const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: reported }
+    this.#send(asked, { ...event, id: alertIdOf(key, since) }, settled)
   }
 
   /**

@@ -2,7 +2,7 @@
  * Alert memory of tasks: their worker asks the queue, so that a repeated run on another host reports each alert once.
  * If the worker does not reply, the memory of this machine is used.
  */
-import type { AlertWish } from '../../model/run/alert.ts'
+import type { AlertOptions } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { Operation } from '../operations/list.ts'
@@ -72,10 +72,10 @@ export class SlotAlerts {
 
 /** The operation without `stuck`, unless that ends the run: `RunWatch` detects it for all tasks, also lost ones. */
 export function leftToWorkers(operation: Operation): Operation {
-  const without = (wish: AlertWish | undefined): AlertWish | undefined =>
-    wish === undefined || wish.exit === true
-      ? wish
-      : { ...wish, conditions: wish.conditions.filter(({ cause }) => cause !== 'stuck') }
+  const without = (options: AlertOptions | undefined): AlertOptions | undefined =>
+    options === undefined || options.exit === true
+      ? options
+      : { ...options, conditions: options.conditions.filter(({ cause }) => cause !== 'stuck') }
   if (operation.kind === 'copy' && operation.follow?.alert !== undefined) {
     const alert = without(operation.follow.alert)
     return { ...operation, follow: { ...operation.follow, ...(alert === undefined ? {} : { alert }) } }

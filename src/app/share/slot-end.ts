@@ -31,10 +31,10 @@ const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
  * cause, it is the error
  */
 export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rested: Rested): SlotEnd {
-  const told = error === undefined ? {} : { error }
-  if (crashed) return { left: restsFor(rested, error) < CRASHES ? 'rest' : 'none', exitCode, ...told }
+  const reported = error === undefined ? {} : { error }
+  if (crashed) return { left: restsFor(rested, error) < CRASHES ? 'rest' : 'none', exitCode, ...reported }
   // The next turn would leave it out again.
-  if (leftOut === true) return { left: 'none', exitCode, ...told }
+  if (leftOut === true) return { left: 'none', exitCode, ...reported }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
   if (error === undefined) return { left: 'none', exitCode }
   const causes = SUMS.has(error.code) && failures.length > 0 ? failures : [error]

@@ -5,7 +5,7 @@ import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { asSluiceError, EXIT_OF_KIND, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
-import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'
 import type { Operation } from '../operations/list.ts'
 import { runOperation } from '../run.ts'
 import { withOwnUrls } from './sharing.ts'
@@ -15,14 +15,14 @@ import { Turn } from './turn.ts'
 import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
 const interrupter = new Interrupter()
-const early: Wish[] = []
-let listener = (wish: Wish): void => void early.push(wish)
+const early: SteeringRequest[] = []
+let listener = (request: SteeringRequest): void => void early.push(request)
 let isHeld = false
 
 const control: RunControl = {
-  onWish: (told) => {
-    listener = told
-    for (const wish of early.splice(0)) told(wish)
+  onWish: (reported) => {
+    listener = reported
+    for (const request of early.splice(0)) reported(request)
   },
   get paused() {
     return isHeld
@@ -30,17 +30,17 @@ const control: RunControl = {
   lanes: null,
 }
 
-const alerts = new SlotAlerts((alert) => tell({ alert }))
+const alerts = new SlotAlerts((alert) => report({ alert }))
 const order = await new Promise<SlotOrder>((resolve) => {
   process.on('message', (message: ToSlot) => {
     if ('order' in message) {
       // Applied before the promise resolves: a request may arrive together with the order, and is newer than the
       // order's requests.
-      for (const wish of message.order.wishes) heed(wish)
+      for (const request of message.order.wishes) honour(request)
       resolve(message.order)
-    } else if ('wish' in message) heed(message.wish)
+    } else if ('wish' in message) honour(message.wish)
     else if ('alert' in message) alerts.hear(message.alert)
-    else if ('ping' in message) tell({ pong: true })
+    else if ('ping' in message) report({ pong: true })
     else if ('stop' in message) interrupter.requestStop()
     else interrupter.requestAbort()
   })
@@ -68,7 +68,7 @@ const finished =
     onEvent: (event: Event) => {
       turn?.take(event)
       if (event.type === 'table.finished') noteEnd(event)
-      tell({ event: redactValue(event, secrets) })
+      report({ event: redactValue(event, secrets) })
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
@@ -77,10 +77,10 @@ const finished =
         { exitCode: code, crashed: false, failures: [...failed.values()], ...(error === undefined ? {} : { error }) },
         order.rested,
       ).left !== 'none',
-    ledgerTotals: (totals) => tell({ totals }),
+    ledgerTotals: (totals) => report({ totals }),
     alertMemory: (say) => alerts.memory(book, say),
     queued: order.operation as Operation,
-    ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
+    ...(onCall === undefined ? { callOthers: () => report({ callOthers: true }) } : { onCall }),
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
@@ -93,7 +93,7 @@ const done = {
   ...(refusal === null ? {} : { isUnworked: true as const }),
   failures: [...failed.values()].map((error) => redactValue(error, secrets)),
 }
-tell({ done }, () => process.exit(exitCode))
+report({ done }, () => process.exit(exitCode))
 if (!process.connected) process.exit(exitCode)
 
 /** Error if the plan differs from the confirmed one, or cannot be made. */
@@ -119,11 +119,11 @@ function noteEnd({ table, error }: Extract<Event, { type: 'table.finished' }>): 
   else failed.set(table, error)
 }
 
-function heed(wish: Wish): void {
-  if (wish.act === 'hold') isHeld = wish.held
-  listener(wish)
+function honour(request: SteeringRequest): void {
+  if (request.act === 'hold') isHeld = request.held
+  listener(request)
 }
 
-function tell(message: FromSlot, then: () => void = () => undefined): void {
+function report(message: FromSlot, then: () => void = () => undefined): void {
   if (process.connected) process.send?.(message, undefined, {}, then)
 }

@@ -3,7 +3,7 @@ import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-me
 import type { Event } from '../../model/run/event.ts'
 import type { LedgerTotals, Rested } from '../../model/share/distributed.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { Wish } from '../../engine/run/operation.ts'
+import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
@@ -33,7 +33,7 @@ export type SlotOrder = {
   readonly actor: string
   readonly host: string
   /** Applied before anything begins. */
-  readonly wishes: readonly Wish[]
+  readonly wishes: readonly SteeringRequest[]
   /** Recorded by its run in the ledger, besides its own id. */
   readonly sharedRun: string
   /** Failed turns before it. */
@@ -65,7 +65,7 @@ export type AlertAnswer = {
 export type ToSlot =
   | { readonly order: SlotOrder }
   | { readonly alert: AlertAnswer }
-  | { readonly wish: Wish }
+  | { readonly wish: SteeringRequest }
   | { readonly stop: true }
   | { readonly abort: true }
   | { readonly ping: true }

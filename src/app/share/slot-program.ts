@@ -10,7 +10,7 @@ import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
 import { Pulse } from '../live/pulse.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 import { SlotAnswers } from './slot-answers.ts'
-import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
+import { NOTHING_TOLD, optionsSince, type Reported } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
 import { Causes, isCause, withCauses } from './causes.ts'
 import type { MovedChunk } from '../../engine/run/watch-port.ts'
@@ -42,7 +42,7 @@ export class SlotProgram {
   asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
   readonly #child: ChildProcess
   readonly #pulse: Pulse
-  readonly #told = new ToldEvents()
+  readonly notified = new ReportedEvents()
   readonly #causes = new Causes()
   #chunks = 0
   readonly #standing = new StandingChunks()
@@ -51,16 +51,16 @@ export class SlotProgram {
   readonly #onCall: boolean
   readonly #answers: SlotAnswers
   #giveUp: () => void = () => undefined
-  #heeded: Told
+  honoured: Reported
   /** Tables that can be steered. */
   readonly steered = new SteeredNames()
   #points: { readonly at: number; readonly done: number }[] = []
 
-  /** @param heeded requests before its start */
-  constructor(order: Omit<SlotOrder, 'wishes'>, heeded: Told) {
+  /** @param honoured requests before its start */
+  constructor(order: Omit<SlotOrder, 'wishes'>, honoured: Reported) {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
-    this.#heeded = heeded
+    this.honoured = honoured
     const hasFiles = order.stores.some(({ url }) => systemOf(url)?.file !== undefined)
     this.#answers = new SlotAnswers(hasFiles, () => cpuOf(this.#child.pid ?? 0))
     this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
@@ -95,7 +95,7 @@ export class SlotProgram {
         ended(() => crashed(crash(signal ?? `exit ${code}`, complaint)))
       })
     })
-    this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })
+    this.#send({ order: { ...order, wishes: optionsSince(NOTHING_TOLD, honoured, this.#onCall) } })
   }
 
   /** @param now ms of a monotonic clock */
@@ -127,15 +127,15 @@ export class SlotProgram {
   }
 
   /** Passes on new requests. */
-  heed(told: Told): void {
-    for (const wish of wishesSince(this.#heeded, told, this.#onCall)) this.#send({ wish })
-    if (told.wishes.stop === true && this.#heeded.wishes.stop !== true) this.stop()
-    this.#heeded = told
+  heed(reported: Reported): void {
+    for (const request of optionsSince(this.honoured, reported, this.#onCall)) this.#send({ wish: request })
+    if (reported.wishes.stop === true && this.honoured.wishes.stop !== true) this.stop()
+    this.honoured = reported
   }
 
   /** Its events, without progress events. */
   get said(): readonly Event[] {
-    return this.#told.kept
+    return this.notified.kept
   }
 
   /** Requests it to end after its batch. */
@@ -182,7 +182,7 @@ export class SlotProgram {
   #take(event: Event): void {
     this.ledgerRun ??= event.runId
     this.#pulse.take(event)
-    this.#told.take(event)
+    this.notified.take(event)
     this.steered.take(event)
     this.#causes.take(event)
     this.#noteMove(event)
@@ -211,7 +211,7 @@ export class SlotProgram {
 }
 
 /** Kept events of a task: the first, the last, and causes of failures, without progress events. */
-export class ToldEvents {
+export class ReportedEvents {
   readonly #first: Event[] = []
   readonly #middle: Event[] = []
   readonly #last: Event[] = []

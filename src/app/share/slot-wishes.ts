@@ -1,33 +1,36 @@
 /** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
-import type { RunWishes } from '../../model/share/distributed.ts'
+import type { RunRequests } from '../../model/share/distributed.ts'
 import { isSame, type TableHold, type TableRetry } from '../../model/run/table-wish.ts'
-import type { Wish } from '../../engine/run/operation.ts'
+import type { SteeringRequest } from '../../engine/run/operation.ts'
 
 /** @property among number of tasks that share the numbers */
-export type Told = { readonly wishes: RunWishes; readonly among: number }
+export type Reported = { readonly wishes: RunRequests; readonly among: number }
 
 /** Before any message. */
-export const NOTHING_TOLD: Told = { wishes: {}, among: 0 }
+export const NOTHING_TOLD: Reported = { wishes: {}, among: 0 }
 
 /**
  * @param before last message; `NOTHING_TOLD` before its start
  * @param onCall it copies for the task of the stream, and has no apply workers
  */
-export function wishesSince(before: Told, now: Told, onCall: boolean): readonly Wish[] {
+export function optionsSince(before: Reported, now: Reported, onCall: boolean): readonly SteeringRequest[] {
   const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, now.among)))
   const isOther = now.among !== before.among
   const { held = false, rate, workers, lanes } = now.wishes
-  const wishes: Wish[] = []
-  if (held !== (before.wishes.held ?? false)) wishes.push({ act: 'hold', held })
+  const requests: SteeringRequest[] = []
+  if (held !== (before.wishes.held ?? false)) requests.push({ act: 'hold', held })
   if (rate !== undefined && (rate !== before.wishes.rate || isOther))
-    wishes.push({ act: 'rate', rate: rate === null ? null : share(rate) })
+    requests.push({ act: 'rate', rate: rate === null ? null : share(rate) })
   if (workers !== undefined && (workers !== before.wishes.workers || isOther))
-    wishes.push({ act: 'workers', workers: share(workers) })
-  if (lanes !== undefined && lanes !== before.wishes.lanes && !onCall) wishes.push({ act: 'lanes', lanes })
-  return [...wishes, ...tableWishesSince(before, now)]
+    requests.push({ act: 'workers', workers: share(workers) })
+  if (lanes !== undefined && lanes !== before.wishes.lanes && !onCall) requests.push({ act: 'lanes', lanes })
+  return [...requests, ...tableOptionsSince(before, now)]
 }
 
-function tableWishesSince(before: Told, { wishes: { tables = [], retries = [] } }: Told): readonly Wish[] {
+function tableOptionsSince(
+  before: Reported,
+  { wishes: { tables = [], retries = [] } }: Reported,
+): readonly SteeringRequest[] {
   const known = before.wishes.tables ?? []
   // A program retries earlier failures by itself when it begins.
   const again = before === NOTHING_TOLD ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
@@ -45,7 +48,7 @@ function tableWishesSince(before: Told, { wishes: { tables = [], retries = [] } 
 function asked(
   act: 'pause' | 'resume' | 'skip' | 'retry',
   { table, chunk }: { readonly table: string; readonly chunk?: string },
-): Wish {
+): SteeringRequest {
   return { act, table, ...(chunk === undefined ? {} : { chunk }), shared: true }
 }
 

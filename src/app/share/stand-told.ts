@@ -3,7 +3,7 @@ import type { QueueStand } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import type { QueueStandEvent } from '../../model/share/worker-events.ts'
 
-export function standTold({
+export function standReported({
   workers,
   slots,
   waiting,

@@ -1,14 +1,14 @@
 /** Steering requests for a shared run: recorded in its row, and applied by its workers. */
-import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
-import type { TableWish } from '../../model/run/table-wish.ts'
+import type { DistributedRun, RunRequests } from '../../model/share/distributed.ts'
+import type { TableRequest } from '../../model/run/table-wish.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 import { openQueue } from './queues.ts'
 import { unknownRun } from './unknown-run.ts'
-import { refuseForOperation, refuseWorkers, wholeWishes } from './table-orders.ts'
+import { refuseForOperation, refuseWorkers, wholeOptions } from './table-orders.ts'
 
 /**
- * @param wishes null: only read the run. `resume` of an ended run queues the rest of it again
+ * @param options null: only read the run. `resume` of an ended run queues the rest of it again
  * @param tables requests for single tables, in order
  * @returns the run as it is now
  * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended one, an unknown table, or an unsupported
@@ -17,32 +17,32 @@ import { refuseForOperation, refuseWorkers, wholeWishes } from './table-orders.t
 export async function steerShared(
   connect: string,
   runId: string,
-  wishes: RunWishes | null,
-  tables: readonly TableWish[] = [],
+  options: RunRequests | null,
+  tables: readonly TableRequest[] = [],
 ): Promise<DistributedRun> {
   await using queue = await openQueue(connect, 'look')
-  return await steered(queue, runId, wishes, tables)
+  return await steered(queue, runId, options, tables)
 }
 
 /** The same over an open queue. @throws SluiceError as `steerShared` */
 export async function steered(
   queue: RunQueue,
   runId: string,
-  wishes: RunWishes | null,
-  tables: readonly TableWish[] = [],
+  options: RunRequests | null,
+  tables: readonly TableRequest[] = [],
 ): Promise<DistributedRun> {
   const before = await standing(queue, runId)
-  if (wishes === null) return before
-  const isOver = before.status !== 'running' && wishes.held === false && tables.length === 0
+  if (options === null) return before
+  const isOver = before.status !== 'running' && options.held === false && tables.length === 0
   if (isOver) await queue.resume(runId)
   else {
     if (before.status !== 'running') throw ended(before)
-    if (before.wishes.stop === true && wishes.stop !== true) throw stopping(before)
-    refuseForOperation(before, wishes, tables)
-    const isOfChunks = tables.length > 0 || wishes.workers !== undefined
+    if (before.wishes.stop === true && options.stop !== true) throw stopping(before)
+    refuseForOperation(before, options, tables)
+    const isOfChunks = tables.length > 0 || options.workers !== undefined
     const known = isOfChunks ? await queue.tables(runId) : null
-    if (wishes.workers !== undefined) refuseWorkers(before, known)
-    if (!(await queue.steer(runId, wishes, wholeWishes(before, tables, known)))) throw ended(before)
+    if (options.workers !== undefined) refuseWorkers(before, known)
+    if (!(await queue.steer(runId, options, wholeOptions(before, tables, known)))) throw ended(before)
   }
   const [after] = await queue.runs(1, runId)
   // Nothing is left of a successful run.

@@ -18,11 +18,11 @@ export class SteeredNames {
   #isFollowing = false
 
   take(event: Event): void {
-    if (event.type === 'plan.ready' && event.copies !== undefined) this.#tell(event.copies.map(({ table }) => table))
+    if (event.type === 'plan.ready' && event.copies !== undefined) this.report(event.copies.map(({ table }) => table))
     // A transaction may change several tables and is applied completely: no table can be held back any more.
     else if (event.type === 'follow.progress' && !this.#isFollowing) {
       this.#isFollowing = true
-      this.#tell([])
+      this.report([])
     }
   }
 
@@ -31,7 +31,7 @@ export class SteeredNames {
     if (this.fresh === names) this.fresh = undefined
   }
 
-  #tell(names: readonly string[]): void {
+  report(names: readonly string[]): void {
     this.fresh = names
   }
 }

@@ -1,8 +1,8 @@
 /** Resolves table names of steering requests, and refuses requests that cannot be applied. */
 import { SluiceError } from '../../shared/errors.ts'
 import { namePattern } from '../../shared/name-pattern.ts'
-import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
-import type { TableHold, TableWish } from '../../model/run/table-wish.ts'
+import type { DistributedRun, RunRequests } from '../../model/share/distributed.ts'
+import type { TableHold, TableRequest } from '../../model/run/table-wish.ts'
 import type { SteeredTables } from '../../model/share/queue-port.ts'
 import { refusedForStream, refusedWorkers } from '../../engine/follow/stream/refusals.ts'
 import { commandNameOf } from '../operations/facts.ts'
@@ -18,8 +18,8 @@ const NAMED = 8
  * Refuses requests that the operation does not support.
  * @throws SluiceError BAD_FLAG for apply workers without a stream, and for tables of a run that is not a copy
  */
-export function refuseForOperation(run: DistributedRun, wishes: RunWishes, tables: readonly TableWish[]): void {
-  if (wishes.lanes === undefined && tables.length === 0) return
+export function refuseForOperation(run: DistributedRun, options: RunRequests, tables: readonly TableRequest[]): void {
+  if (options.lanes === undefined && tables.length === 0) return
   const operation = knownOperation(run.operation)
   if (operation === null) {
     throw new SluiceError('BAD_FLAG', `the run ${run.runId} is of another program, which knows what it takes`, {
@@ -27,14 +27,14 @@ export function refuseForOperation(run: DistributedRun, wishes: RunWishes, table
     })
   }
   const follows = sharingOf(operation).by === 'stream'
-  if (wishes.lanes !== undefined && !follows)
+  if (options.lanes !== undefined && !follows)
     throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not follow, and has no lanes`, {
       hint: 'workers N says how many chunks are copied at once',
     })
-  const [wish] = tables
-  if (wish === undefined || operation.kind === 'copy') return
-  if (follows) throw refusedForStream(wish.act)
-  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} takes no ${wish.act} of single tables`, {
+  const [request] = tables
+  if (request === undefined || operation.kind === 'copy') return
+  if (follows) throw refusedForStream(request.act)
+  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} takes no ${request.act} of single tables`, {
     hint: 'pause, resume and stop are of all of the run',
   })
 }
@@ -55,23 +55,23 @@ export function refuseWorkers({ operation }: DistributedRun, known: SteeredTable
  * @param known null if the queue belongs to an older program
  * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or a run that only replicates by now
  */
-export function wholeWishes(
+export function wholeOptions(
   { runId, operation, wishes: { tables: holds = [] } }: DistributedRun,
-  tables: readonly TableWish[],
+  tables: readonly TableRequest[],
   known: SteeredTables | null,
-): readonly TableWish[] {
+): readonly TableRequest[] {
   if (tables.length === 0) return []
   if (known === null) {
     throw new SluiceError('BAD_FLAG', 'the queue is of an older program, whose workers steer no single tables', {
       hint: 'the first worker, or run, of this version makes it newer; pause, resume and stop are of all of the run',
     })
   }
-  const whole = tables.map((wish) => ({ ...wish, table: meant(wish, runId, operation, known) }))
+  const whole = tables.map((options) => ({ ...options, table: meant(options, runId, operation, known) }))
   return [...holds.flatMap((hold) => renamed(hold, known)), ...whole]
 }
 
 function meant(
-  { act, table }: TableWish,
+  { act, table }: TableRequest,
   runId: string,
   operation: unknown,
   { names, isWhole }: SteeredTables,
@@ -91,7 +91,7 @@ function meant(
 }
 
 /** Moves a hold from a shorter name to the full one. */
-function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableWish[] {
+function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableRequest[] {
   const [whole, ...more] = names.includes(hold.table) ? [] : tablesCalled(hold.table, names)
   if (whole === undefined || more.length > 0) return []
   return [

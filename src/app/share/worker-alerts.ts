@@ -71,13 +71,13 @@ export class WorkerAlerts {
   /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows later */
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
-      const { act, key, run, isTold } = one
+      const { act, key, run, isTold: isReported } = one
       if (act !== 'end') {
         await this.#begin(key, act.begin)
         await this.#parts.queue.sent(key, 'raised')
       } else {
         const end = await this.#end(key)
-        if (end.is === 'cleared' && !isTold) this.#parts.cleared(run, key, end.since)
+        if (end.is === 'cleared' && !isReported) this.#parts.cleared(run, key, end.since)
         else await this.#parts.queue.sent(key, 'cleared')
       }
       // A task may have changed it meanwhile.

@@ -9,7 +9,7 @@ import {
   TURN_MS,
   restsFor,
   type EndedRun,
-  type RunWishes,
+  type RunRequests,
 } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import { restUnder } from '../../shared/abort.ts'
@@ -40,8 +40,8 @@ import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
 import type { SlotOrder } from './slot-messages.ts'
 import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
-import type { Told } from './slot-wishes.ts'
-import { standTold } from './stand-told.ts'
+import type { Reported } from './slot-wishes.ts'
+import { standReported } from './stand-told.ts'
 import { SweptLines } from './swept-lines.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
 
@@ -81,7 +81,7 @@ export class Worker {
   /** Tasks being claimed, processed or given back. */
   #taken = 0
   #busyAt: number
-  #toldAt = Number.NEGATIVE_INFINITY
+  reportedAt = Number.NEGATIVE_INFINITY
   /** Last reason why the queue was unreachable; null if it is reachable. */
   #silence: string | null = null
   readonly #login: RefusedLogin
@@ -226,11 +226,11 @@ export class Worker {
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
-      this.#tell(slot, { state: 'refused', error })
+      this.report(slot, { state: 'refused', error })
       return await this.#toQueue(() => this.#queue.refuse(slot, error))
     }
     this.#slots += 1
-    this.#tell(slot, { state: 'begun', command: slot.kind })
+    this.report(slot, { state: 'begun', command: slot.kind })
     const began = this.#run.clock.ticks()
     const { tool, actor, host, book, slots } = this.#run
     const order: Omit<SlotOrder, 'wishes'> = {
@@ -248,7 +248,7 @@ export class Worker {
       // On-call runs follow each other without a subject of their own, so they are not recorded.
       ...(book === undefined || slot.onCall ? {} : { book }),
     }
-    const program = new SlotProgram(order, toldOf(slot, slot.orders))
+    const program = new SlotProgram(order, reportedOf(slot, slot.orders))
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
     // If the queue is unreachable no other worker comes, and the task works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
@@ -278,10 +278,10 @@ export class Worker {
     }
     this.#heard()
     const now = this.#run.clock.ticks()
-    if (now - this.#toldAt < TOLD_MS) return
-    this.#toldAt = now
+    if (now - this.reportedAt < TOLD_MS) return
+    this.reportedAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
-    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standTold(await this.#stand()) })
+    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standReported(await this.#stand()) })
   }
 
   async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
@@ -294,7 +294,7 @@ export class Worker {
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()
-    program.heed(toldOf(slot, orders))
+    program.heed(reportedOf(slot, orders))
   }
 
   #ownSlots(): readonly OwnSlot[] {
@@ -333,7 +333,7 @@ export class Worker {
     if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
     const state = !isMine ? 'lost' : !goesOn ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
-    this.#tell(slot, {
+    this.report(slot, {
       state,
       ms: Math.round(ms),
       exitCode: end.exitCode,
@@ -440,7 +440,7 @@ export class Worker {
     this.#run.emit({ type: 'log', level, message })
   }
 
-  #tell(
+  report(
     slot: ClaimedSlot,
     more: Omit<Parameters<WorkerRun['emit']>[0] & { type: 'worker.slot' }, 'type' | 'run' | 'slot'>,
   ): void {
@@ -458,12 +458,12 @@ const LOOK_MS = 100
 /** Errors of a lost connection, or one that cannot be made. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
 
-function toldOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Told {
+function reportedOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Reported {
   return { wishes: { ...askedRate(slot), ...wishes }, among: working }
 }
 
 /** The rate of the run's command applies to all of its tasks together, until another one is requested. */
-function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
+function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'rate'> {
   if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
   // In a copy without a stream and without turns, each task has its own part.
   if (!takesTurns && !('follow' in operation)) return {}

@@ -7,7 +7,7 @@ import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
 
 const post = (message: AskMessage): void => parentPort?.postMessage(message)
 
-async function told(id: number, answer: Promise<unknown>): Promise<void> {
+async function reported(id: number, answer: Promise<unknown>): Promise<void> {
   try {
     post({ type: 'answer', id, value: await answer })
   } catch (thrown) {
@@ -20,7 +20,7 @@ const start = workerData as AskStart
 if ('relations' in start) {
   const leave = new AbortController()
   parentPort?.on('message', () => leave.abort())
-  await told(0, relationsOf(start.relations, leave.signal))
+  await reported(0, relationsOf(start.relations, leave.signal))
   post({ type: 'closed' })
   parentPort?.close()
 } else {
@@ -30,11 +30,11 @@ if ('relations' in start) {
       case 'cancel':
         return answer.cancel()
       case 'window':
-        return void told(order.id, answer.window(order.from, order.count))
+        return void reported(order.id, answer.window(order.from, order.count))
       case 'cell':
-        return void told(order.id, answer.cell(order.row, order.column))
+        return void reported(order.id, answer.cell(order.row, order.column))
       case 'save':
-        return void told(order.id, answer.save(order.wish))
+        return void reported(order.id, answer.save(order.options))
       case 'close':
         void answer[Symbol.asyncDispose]().then(() => {
           post({ type: 'closed' })

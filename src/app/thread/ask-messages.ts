@@ -1,6 +1,6 @@
 /** Messages between the UI and the thread of one result. Plain data only. */
 import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
-import type { AskPlace, AskProgress, AskQuestion, SaveWish } from '../ask/port.ts'
+import type { AskPlace, AskProgress, AskQuestion, SaveOptions } from '../ask/port.ts'
 
 /** A statement whose result is held, or a request for the names it can use. */
 export type AskStart = { readonly question: AskQuestion } | { readonly relations: AskPlace }
@@ -9,7 +9,7 @@ export type AskOrder =
   | { readonly type: 'cancel' | 'close' }
   | { readonly type: 'window'; readonly id: number; readonly from: number; readonly count: number }
   | { readonly type: 'cell'; readonly id: number; readonly row: number; readonly column: number }
-  | { readonly type: 'save'; readonly id: number; readonly wish: SaveWish }
+  | { readonly type: 'save'; readonly id: number; readonly options: SaveOptions }
 
 export type AskMessage =
   | { readonly type: 'progress'; readonly progress: AskProgress }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'
 import { armDeadline } from '../../shared/deadline.ts'
 import { runOperation } from '../run.ts'
 import { FLAG, type OperationMessage, type OperationStart } from './operation-messages.ts'
@@ -20,16 +20,16 @@ const look = setInterval(() => {
 }, LOOK_EVERY_MS)
 
 // Keeps requests that arrive before the operation listens.
-const early: Wish[] = []
-let listener = (wish: Wish): void => void early.push(wish)
-parentPort?.on('message', (wish: Wish) => listener(wish))
+const early: SteeringRequest[] = []
+let listener = (request: SteeringRequest): void => void early.push(request)
+parentPort?.on('message', (request: SteeringRequest) => listener(request))
 // Waiting for requests must not keep the thread running.
 parentPort?.unref()
 
 const control: RunControl = {
-  onWish: (told) => {
-    listener = told
-    for (const wish of early.splice(0)) told(wish)
+  onWish: (reported) => {
+    listener = reported
+    for (const request of early.splice(0)) reported(request)
   },
   get paused() {
     return Atomics.load(flags, FLAG.paused) === 1

@@ -33,7 +33,7 @@ async function answerOf(asked: QueueAsked): Promise<unknown> {
     case 'look':
       return await desk.look(asked.wanted)
     case 'steer':
-      return await desk.steer(asked.runId, asked.wishes)
+      return await desk.steer(asked.runId, asked.options)
     case 'drain':
       return await desk.drain(asked.worker)
     case 'change-schedule':

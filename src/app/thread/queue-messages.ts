@@ -1,5 +1,5 @@
 /** Messages between the UI and the thread of a queue. Plain data only. */
-import type { RunWishes } from '../../model/share/distributed.ts'
+import type { RunRequests } from '../../model/share/distributed.ts'
 import type { QueueWanted } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import type { PackedError } from '../../shared/packed-error.ts'
@@ -9,7 +9,7 @@ export type QueueStart = { readonly url: string; readonly tool: string }
 
 export type QueueAsked =
   | { readonly act: 'look'; readonly wanted: QueueWanted }
-  | { readonly act: 'steer'; readonly runId: string; readonly wishes: RunWishes }
+  | { readonly act: 'steer'; readonly runId: string; readonly options: RunRequests }
   | { readonly act: 'drain'; readonly worker: string }
   | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }
 export type QueueQuestion = { readonly id: number; readonly asked: QueueAsked }

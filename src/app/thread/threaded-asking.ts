@@ -41,7 +41,7 @@ export class ThreadedAsking implements Asking {
       cancel: () => thread.order({ type: 'cancel' }),
       window: (from, count) => thread.asked((id) => ({ type: 'window', id, from, count })),
       cell: (row, column) => thread.asked((id) => ({ type: 'cell', id, row, column })),
-      save: (wish) => thread.asked((id) => ({ type: 'save', id, wish })),
+      save: (options) => thread.asked((id) => ({ type: 'save', id, options })),
       close: () => thread.close(),
     }
   }

@@ -1,6 +1,6 @@
 /** Queue access in a thread, so that neither its driver nor a silent server blocks the screen. */
 import type { Worker } from 'node:worker_threads'
-import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
+import type { RunRequests, WorkerRow } from '../../model/share/distributed.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -32,8 +32,8 @@ export class ThreadedQueue implements QueueLook {
 
   look = (wanted: QueueWanted): Promise<QueueSeen> => this.#ask<QueueSeen>({ act: 'look', wanted })
 
-  steer = (runId: string, wishes: RunWishes): Promise<SharedRun> =>
-    this.#ask<SharedRun>({ act: 'steer', runId, wishes })
+  steer = (runId: string, options: RunRequests): Promise<SharedRun> =>
+    this.#ask<SharedRun>({ act: 'steer', runId, options })
 
   drain = (worker: string): Promise<readonly WorkerRow[]> => this.#ask<readonly WorkerRow[]>({ act: 'drain', worker })
 

@@ -6,7 +6,7 @@ import { errorFromInfo, EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts
 import { startThread } from '../../shared/thread.ts'
 import type { Event } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { Wish } from '../../engine/run/operation.ts'
+import type { SteeringRequest } from '../../engine/run/operation.ts'
 import { LocalRuns } from '../live/machine-runs.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
 import type { Identity } from '../../engine/run/identity.ts'
@@ -199,11 +199,11 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
   const worker = startThread(compiledEntry('operation-main', import.meta.url), workerData)
   // Events before the first subscriber are kept.
   const missed: Event[] = []
-  let told = false
+  let reported = false
   let last: Event | null = null
-  const tell = (event: Event): void => {
+  const report = (event: Event): void => {
     last = event
-    if (told) for (const listener of listeners) listener(event)
+    if (reported) for (const listener of listeners) listener(event)
     else missed.push(event)
   }
   const done = new Promise<number>((resolve) => {
@@ -213,12 +213,12 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
       const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
       const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
-      tell(endBehind(last, error, exitCode, aborted ? commandLine : undefined))
+      report(endBehind(last, error, exitCode, aborted ? commandLine : undefined))
       resolve(exitCode)
     }
     worker.on('message', (message: OperationMessage) => {
       if (message.type === 'done') resolve(message.exitCode)
-      else tell(message.event)
+      else report(message.event)
     })
     worker.on('error', (error) => endFor(String(error)))
     worker.on('exit', () => {
@@ -231,14 +231,14 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
   const stop = (exitCode: number = EXIT_OF_KIND.stopped): void =>
     void Atomics.compareExchange(cells, FLAG.stop, 0, exitCode)
   // Copies receive messages, because they have several requesters and the last one counts; imports read the flags.
-  const wish = (what: Wish): void => worker.postMessage(what)
+  const options = (what: SteeringRequest): void => worker.postMessage(what)
   const running: RunningOperation = {
     operation,
     done,
     subscribe(listener) {
       listeners.add(listener)
-      if (!told) {
-        told = true
+      if (!reported) {
+        reported = true
         for (const event of missed.splice(0)) listener(event)
       }
       return () => void listeners.delete(listener)
@@ -250,14 +250,14 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     },
     pause: (held) => {
       set(FLAG.paused, held ? 1 : 0)
-      wish({ act: 'hold', held })
+      options({ act: 'hold', held })
     },
     lanes: (count) => {
       set(FLAG.lanes, Math.max(1, count))
-      wish({ act: 'workers', workers: Math.max(1, count) })
+      options({ act: 'workers', workers: Math.max(1, count) })
     },
-    rate: (rows) => wish({ act: 'rate', rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null }),
-    steer: wish,
+    rate: (rows) => options({ act: 'rate', rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null }),
+    steer: options,
   }
   return { running, worker }
 }

@@ -5,7 +5,7 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { BatchSpanProcessor, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
 import type { EndedRun, HeardSlot } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
-import { ChosenIds, tellEnd } from './shared-run.ts'
+import { ChosenIds, reportEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
 import { parentOf, parentOfSlots } from './trace-parent.ts'
 
@@ -32,7 +32,7 @@ export type TracesOptions = {
 
 /** Address, headers and service name come from the OTEL_* variables. */
 export function openTraces({ endpoint, traceparent, version, shown, say }: TracesOptions): OpenTraces {
-  const sending = new ToldExporter(new OTLPTraceExporter(), () =>
+  const sending = new ReportedExporter(new OTLPTraceExporter(), () =>
     say(`the traces do not reach ${endpoint}; the run goes on without them`),
   )
   const resource = defaultResource()
@@ -59,7 +59,7 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
       const more = { 'sluice.shared_run': runId, 'sluice.slot': no }
       heard(`${runId} ${no} ${event.runId}`, event, () => new RunTraces(tracer, parentOfSlots(slot), shown, more))
     },
-    takeEnd: (run) => tellEnd(run, { tracer, ids, shown }),
+    takeEnd: (run) => reportEnd(run, { tracer, ids, shown }),
     [Symbol.asyncDispose]: async () => {
       for (const traces of runs.values()) traces.end()
       const over = new AbortController()
@@ -71,12 +71,12 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
   }
 }
 
-class ToldExporter implements SpanExporter {
+class ReportedExporter implements SpanExporter {
   /** True if the last export failed. */
   isAway = false
   readonly #inner: SpanExporter
   readonly #say: () => void
-  #isTold = false
+  #isReported = false
 
   constructor(inner: SpanExporter, say: () => void) {
     this.#inner = inner
@@ -95,8 +95,8 @@ class ToldExporter implements SpanExporter {
 
   /** Reports only once. */
   complain(): void {
-    if (this.#isTold) return
-    this.#isTold = true
+    if (this.#isReported) return
+    this.#isReported = true
     this.#say()
   }
 

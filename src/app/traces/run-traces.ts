@@ -154,7 +154,7 @@ export class RunTraces {
   #table(table: string, at: number): Span | null {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
-    if (!this.#isTold(false)) return null
+    if (!this.#isReported(false)) return null
     const span = this.#tracer.startSpan(
       'table',
       { startTime: at, attributes: this.#named(table) },
@@ -172,7 +172,7 @@ export class RunTraces {
     attributes: Attributes,
     error?: ErrorInfo,
   ): void {
-    if (!this.#isTold(error !== undefined)) return
+    if (!this.#isReported(error !== undefined)) return
     const parent = (table === null ? null : this.#tables.get(table)) ?? this.#root
     const about = { ...(table === null ? {} : this.#named(table)), ...attributes }
     const span = this.#tracer.startSpan(name, { startTime: Math.min(from, to), attributes: about }, this.#under(parent))
@@ -180,10 +180,10 @@ export class RunTraces {
     span.end(to)
   }
 
-  #isTold(hasFailed: boolean): boolean {
-    const isTold = hasFailed ? this.#failed++ < ALL : this.#seen++ < ALL || this.#seen % EACH === 0
-    if (!isTold) this.#leftOut += 1
-    return isTold
+  #isReported(hasFailed: boolean): boolean {
+    const isReported = hasFailed ? this.#failed++ < ALL : this.#seen++ < ALL || this.#seen % EACH === 0
+    if (!isReported) this.#leftOut += 1
+    return isReported
   }
 
   #under(span: Span | null): Context {

@@ -33,7 +33,7 @@ type Around = {
 }
 
 /** Sends the span of a run that has ended. */
-export function tellEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
+export function reportEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
   const { runId, kind, source, target, program, status, exitCode, error, from, endedAt } = run
   const command = declarationOfCommand(kind)?.event ?? kind
   const attributes = {

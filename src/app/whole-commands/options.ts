@@ -37,8 +37,8 @@ export function callable(name: string, next: string | undefined): Callable | nul
 /** Selects the operation of an action with a flag: `partition decommission --database`. */
 export function narrowed(called: Callable, flags: ReadonlyMap<string, unknown>): Callable {
   const { name, action } = called
-  const told = actionsOf(name).find((one) => one.name === action && one.flag !== null && flags.has(one.flag))
-  return (told === undefined ? null : remembered(name, action, told.flag)) ?? called
+  const reported = actionsOf(name).find((one) => one.name === action && one.flag !== null && flags.has(one.flag))
+  return (reported === undefined ? null : remembered(name, action, reported.flag)) ?? called
 }
 
 function remembered(name: string, action: string | null, flag: string | null): Callable | null {

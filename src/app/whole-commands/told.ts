@@ -20,7 +20,7 @@ const TEXTS: ReadonlySet<string> = new Set([
 const AROUND: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
 
 /** The event with every command completed; the same object if there is none. */
-export function told<T extends EventBody>(event: T, whole: Whole): T {
+export function reported<T extends EventBody>(event: T, whole: Whole): T {
   return inside(event, whole)
 }
 

@@ -45,7 +45,7 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
   }
 }
 
-type Told = {
+type Reported = {
   readonly run: Call
   /** Words of the command line by displayed URL. */
   readonly shown: ReadonlyMap<string, string | undefined>
@@ -53,7 +53,7 @@ type Told = {
   readonly isNoted: boolean
 }
 
-function completed(text: string, call: Call, { run, shown, isNoted }: Told): string {
+function completed(text: string, call: Call, { run, shown, isNoted }: Reported): string {
   const goesOn = call.callable.operands.some(({ name }) => name === 'run')
   const behind = [...ends(call, run, isNoted && goesOn ? ['from'] : []), ...selection(call, run)]
   const head = `${text.slice(0, call.end)}${behind.map((word) => ` ${word}`).join('')}${text.slice(call.end)}`
@@ -89,8 +89,8 @@ function ends({ callable, flags }: Call, run: Call, without: readonly string[]):
   const toWorkers = flags.has('distributed')
   // `grants` concerns a catalog, or a queue if one is named.
   const namesQueue = flags.has('connect') && !toWorkers
-  const looks = callable.name === 'runs' || callable.name === STEERING
-  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && looks)
+  const inspections = callable.name === 'runs' || callable.name === STEERING
+  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && inspections)
   return ENDS.flatMap((name) => {
     if (without.includes(name) || (ofQueue && !OF_QUEUE.includes(name))) return []
     if (name === 'connect' && !ofQueue && !toWorkers) return []

@@ -4,7 +4,7 @@
  * and the same command starts again.
  */
 import { join } from 'node:path'
-import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -103,7 +103,7 @@ async function rewrite(
   const kept = partition.files.filter(({ path }) => !going.has(path))
   const folder = await dataFolder(context, partition.label)
   const prefix = `part-${runId}-${held.fence}`
-  const files: ExaminedFile[] = []
+  const files: InspectedFile[] = []
   let etags: ReadonlyMap<string, string>
   try {
     await cutFiles(context, partition, found, { test, folder, prefix, files })
@@ -145,7 +145,7 @@ async function discard(
   { writer, interrupt }: ArchiveContext,
   folder: string,
   prefix: string,
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
 ): Promise<void> {
   await removeParts(folder, prefix)
   if (writer.folder !== null) return
@@ -156,7 +156,7 @@ type Cutting = Pick<ErasureOf, 'test'> & {
   readonly folder: string
   readonly prefix: string
   /** Gets what was written. */
-  readonly files: ExaminedFile[]
+  readonly files: InspectedFile[]
 }
 
 /** Each file once more, without the rows that go. @throws SluiceError PROOF_FAILED, NO_SPACE */
@@ -189,14 +189,14 @@ async function cutFiles(
       signal: interrupt.abort,
     })
     const paths = written.map((one) => join(below, one.name))
-    const examined = await parquet.examine({
+    const inspected = await parquet.examine({
       columns: partition.columns,
       files: paths.map((path) => join(root, path)),
       signal: interrupt.abort,
     })
     // The checksum of the old file was proved against the source. Checksums of rows add up, so they can be subtracted
     // as well.
-    const left = sumOf(examined.map((one) => one.digest))
+    const left = sumOf(inspected.map((one) => one.digest))
     if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
       throw new SluiceError('PROOF_FAILED', `${file.path} without the rows that go is not what was written`, {
         where: `${name}, ${partition.label}`,
@@ -204,7 +204,7 @@ async function cutFiles(
         hint: 'nothing was changed; sluice archive verify says whether the file is sound',
       })
     }
-    files.push(...examined.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
+    files.push(...inspected.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
   }
 }
 

@@ -166,9 +166,9 @@ export async function besideAll(
 
 export function heldError(
   { name }: ArchiveContext,
-  looks: readonly Pick<PartitionLook, 'partition'>[],
+  inspections: readonly Pick<PartitionLook, 'partition'>[],
 ): SluiceError | null {
-  const held = looks.filter(({ partition }) => partition.held !== null)
+  const held = inspections.filter(({ partition }) => partition.held !== null)
   const [first] = held
   if (first === undefined) return null
   const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')

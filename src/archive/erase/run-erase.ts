@@ -57,7 +57,7 @@ export type Erasing = {
  */
 export async function erasePartitions(
   { context, database, erasures, erasure, wanted, run }: Erasing,
-  looks: readonly PartitionLook[],
+  inspections: readonly PartitionLook[],
 ): Promise<boolean> {
   const log = await context.log()
   const without = await spared(context, wanted)
@@ -98,7 +98,7 @@ export async function erasePartitions(
       files: dec(done.files),
     })
   }
-  const labels = looks.map(({ partition }) => partition.label)
+  const labels = inspections.map(({ partition }) => partition.label)
   const outcomes = await eachPartition([context], database, labels, run, { work, isThere: () => false })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   if (error !== undefined) throw error
@@ -159,7 +159,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
     throwIfAborted(abort)
     const partition = record.partitions.find((one) => one.label === label)
     const strange = logged.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
-    if (partition === undefined || strange !== undefined) throw notLooked(context.name, strange?.path ?? label)
+    if (partition === undefined || strange !== undefined) throw notInspected(context.name, strange?.path ?? label)
     const { files, source } = await foundRows(context, partition, wanted.test, new Set(), attached)
     left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
@@ -176,7 +176,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   )
 }
 
-function notLooked(name: string, path: string): SluiceError {
+function notInspected(name: string, path: string): SluiceError {
   return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, which the ledger does not`, {
     where: name,
     reason: 'nobody has looked for such rows there, so that nothing is said to be erased',

@@ -18,7 +18,7 @@ export type PlannedExpiry = {
   readonly note?: string
 }
 
-export type ExpiryWish = {
+export type ExpiryOptions = {
   /** An age such as `10y`. */
   readonly olderThan: string
   /** As the user typed them; empty means all. */
@@ -30,8 +30,8 @@ export type ExpiryWish = {
 }
 
 /** @throws SluiceError BAD_FLAG for an invalid age or label; PARTITION_STATE for a label that is not archived */
-export function planExpiry(record: ArchiveRecord, wish: ExpiryWish): readonly PlannedExpiry[] {
-  const { olderThan, named, nowMs, kind } = wish
+export function planExpiry(record: ArchiveRecord, options: ExpiryOptions): readonly PlannedExpiry[] {
+  const { olderThan, named, nowMs, kind } = options
   const calendar = parseCalendar(record.calendar)
   const until = cutOff(calendar, parseAge(olderThan), new Date(nowMs))
   const chosen = named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => labelled(record, text)))]

@@ -36,14 +36,14 @@ const NOTHING: Swept = { files: 0, bytes: 0n }
 type Due = { readonly file: OutdatedFile; readonly partition: ArchivedPartition | null }
 
 /** Reports what a sweep would destroy; changes nothing. */
-export async function tellOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
+export async function reportOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
   const { owned, database, record, run } = sweeping
   const left = (await new SweepLedger(database, record.table, run.owner).unfinished()).flatMap(({ files }) => files)
   if (left.length > 0) {
     note(sweeping, `a sweep was broken off: what is left of its ${left.length} files goes first`)
   }
   const due = await dueFiles(sweeping, retentionMs)
-  tellTravel(sweeping, due)
+  reportTravel(sweeping, due)
   for (const { file, partition } of due) {
     run.emit({
       type: 'archive.finding',
@@ -95,7 +95,7 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
       files.push({ path, bytes: bytes.toString(), sha256, partition })
     }
     if (files.length === 0) return all
-    tellTravel(sweeping, going)
+    reportTravel(sweeping, going)
     const sweep = { id: BigInt(run.runId), version: travelOf(going), retentionMs, files, holder: null }
     await sweeps.begin(sweep, { signedBy: run.actor, tool: run.tool })
     return added(all, await destroy(sweeping, sweeps, sweep))
@@ -220,7 +220,7 @@ function travelOf(due: readonly Due[]): number | null {
   return versions.length === 0 ? null : Math.max(...versions)
 }
 
-function tellTravel(sweeping: Sweeping, due: readonly Due[]): void {
+function reportTravel(sweeping: Sweeping, due: readonly Due[]): void {
   const version = travelOf(due)
   if (version === null) return
   note(

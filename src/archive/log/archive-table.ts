@@ -228,7 +228,7 @@ export class ArchiveTable implements ArchiveLog {
    * @param change changes that are not in the ledger yet, or are still in it
    * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; of `LogWriter`
    */
-  async tell(
+  async report(
     { tableId, info, change = (properties) => properties }: Telling,
     signal: AbortSignal,
   ): Promise<{ readonly told: boolean }> {

@@ -1,6 +1,6 @@
 /** Archive commits as text: one action per line. 64-bit integers and statistics never become JavaScript numbers. */
 import { randomUUID } from 'node:crypto'
-import type { ExaminedFile, FileStats } from '../../model/archive/archived-file.ts'
+import type { InspectedFile, FileStats } from '../../model/archive/archived-file.ts'
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { logUri } from './data-path.ts'
 
@@ -51,7 +51,7 @@ export function txnLine({ appId, version }: Txn, now: number): string {
 
 /** @param file its name is the path on disk, relative to the root */
 export function addLine(
-  { name, bytes, stats }: ExaminedFile,
+  { name, bytes, stats }: InspectedFile,
   values: Readonly<Record<string, string>>,
   tags: Readonly<Record<string, string>>,
   now: number,

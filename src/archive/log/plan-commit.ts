@@ -52,7 +52,7 @@ export function publicationLines(
   if (state !== null && gone.length > 0) refuseAppendOnly(label, state)
   const values = { [state?.partitionKey ?? stored.partitionColumn]: partition }
   const isNew = active.length === 0
-  const told = commitInfoLine({
+  const reported = commitInfoLine({
     operation: 'WRITE',
     parameters: {
       mode: isNew ? 'Append' : 'Overwrite',
@@ -72,7 +72,7 @@ export function publicationLines(
     info,
   })
   return [
-    told,
+    reported,
     ...protocolLines(shape?.protocol ?? null, state),
     ...(shape === null ? propertyLines(state, properties) : [shapeLine(what, shape, state, { now, properties })]),
     txnLine(txn, now),

@@ -1,5 +1,5 @@
 /** Replaces some files of a partition in one commit. */
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
@@ -9,7 +9,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
   /** Paths of the partition that do not change. */
   readonly kept: ReadonlySet<string>
-  readonly files: readonly ExaminedFile[]
+  readonly files: readonly InspectedFile[]
 }
 
 /** @throws SluiceError ARCHIVE_CONFLICT if a file to keep is not in the table; ARCHIVE_FOREIGN, TABLE_FEATURE */

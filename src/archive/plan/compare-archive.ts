@@ -13,7 +13,7 @@ import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { proveInPlace } from '../steps/prove.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
@@ -37,7 +37,7 @@ export type Compared = {
 /** @property outdated paths that the log names, and that are gone */
 export type Unnamed = {
   readonly partition: ArchivedPartition
-  readonly examined: readonly ExaminedFile[]
+  readonly examined: readonly InspectedFile[]
   readonly outdated: readonly string[]
 }
 
@@ -74,13 +74,13 @@ export async function* compareArchive(
     const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
     const finding = await compared(context, label, partition, proof)
     const lost = finding?.finding === 'not in the log' ? partition : null
-    const examined = lost === null ? null : await examinedThere(context, lost)
-    if (lost === null || examined === null) {
+    const inspected = lost === null ? null : await inspectedThere(context, lost)
+    if (lost === null || inspected === null) {
       const gone = lost !== null && (await isGone(context, lost)) ? lost : null
       const said = gone === null || finding === null ? finding : await saidOfGone(context, gone, finding)
       yield { label, proof, files, fence, finding: said, unnamed: null, gone }
     } else {
-      const unnamed = { partition: lost, examined, outdated: [] }
+      const unnamed = { partition: lost, examined: inspected, outdated: [] }
       yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed, gone: null }
     }
   }
@@ -116,8 +116,8 @@ async function ownInstead(
   for (const { path } of logged) {
     if (own.has(path) || (await context.reader.head(path, context.interrupt.abort)) !== null) return null
   }
-  const examined = await examinedThere(context, partition)
-  return examined === null ? null : { partition, examined, outdated: logged.map(({ path }) => path) }
+  const inspected = await inspectedThere(context, partition)
+  return inspected === null ? null : { partition, examined: inspected, outdated: logged.map(({ path }) => path) }
 }
 
 async function compared(
@@ -181,10 +181,10 @@ async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartit
 }
 
 /** The files of the ledger, read completely; null if one is missing or is not the proved one. */
-async function examinedThere(
+async function inspectedThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<readonly ExaminedFile[] | null> {
+): Promise<readonly InspectedFile[] | null> {
   try {
     return await proveInPlace(context, partition)
   } catch (thrown) {
@@ -221,14 +221,14 @@ async function provedFiles(
   const proved = tagged.filter((file) => file !== null)
   if (proved.length === files.length) return proved
   await using local = await localFiles(context, files)
-  const examined = await (
+  const inspected = await (
     await context.parquet()
   ).examine({
     columns,
     files: local.paths.map((path) => `${local.folder}/${path}`),
     signal: context.interrupt.abort,
   })
-  return examined.map(({ bytes, rows, sha256, digest }, i) => ({
+  return inspected.map(({ bytes, rows, sha256, digest }, i) => ({
     path: files[i]?.path ?? '',
     bytes,
     rows,

@@ -7,13 +7,13 @@ type How = 'values' | 'keys' | 'count' | 'empty'
 /** Number of reasons that the sentence names; the others are counted. */
 const NAMED = 3
 
-export class Looked {
+export class Inspected {
   readonly #counts = new Map<How, number>()
-  readonly #notLooked = new Map<string, number>()
+  readonly #notInspected = new Map<string, number>()
 
   /** Adds a period that was checked by count at most, or not at all. */
   look(look: PeriodLook): void {
-    if ('notLooked' in look) this.#add(this.#notLooked, look.notLooked)
+    if ('notLooked' in look) this.#add(this.#notInspected, look.notLooked)
     else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')
   }
 
@@ -24,9 +24,9 @@ export class Looked {
   /** States what was not checked; nothing if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
     const of = (how: How): number => this.#counts.get(how) ?? 0
-    const unlooked = [...this.#notLooked.values()].reduce((sum, one) => sum + one, 0)
+    const unlooked = [...this.#notInspected.values()].reduce((sum, one) => sum + one, 0)
     if (of('keys') + of('count') + unlooked === 0) return {}
-    const reasons = [...this.#notLooked.keys()]
+    const reasons = [...this.#notInspected.keys()]
     const more = reasons.length > NAMED ? '; …' : ''
     const parts = [
       ...(of('values') > 0 ? [`${of('values')} by all values`] : []),

@@ -19,7 +19,7 @@ export async function refuseFollowedTables(
 }
 
 /** The same as a warning, for a plan. */
-export async function tellFollowedTables(
+export async function reportFollowedTables(
   opened: Pick<Opened, 'store' | 'database'>,
   tables: readonly TableName[],
   { emit, signal }: { readonly emit: Emit<'log'>; readonly signal: AbortSignal },

@@ -15,12 +15,12 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 
-/** Counts rows of dropped periods now in the table. @param wish as for `periodRows` @returns by label of the period */
+/** Counts rows of dropped periods now in the table. @param options as for `periodRows` @returns by label of the period */
 export async function latePeriods(
   source: Source,
   record: ArchiveRecord | null,
   periods: readonly string[],
-  wish: 'cheap' | 'any',
+  options: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
   if (record === null) return new Map()
   const known = byPeriod(record.partitions)
@@ -30,10 +30,10 @@ export async function latePeriods(
     return next === null || next.part === 1 || dropped === undefined ? [] : [dropped]
   })
   if (gone.length === 0) return new Map()
-  const looks = await periodRows(source, { ...record, partitions: gone }, wish)
+  const inspections = await periodRows(source, { ...record, partitions: gone }, options)
   return new Map(
     gone.flatMap(({ label, period }) => {
-      const look = looks.get(label)
+      const look = inspections.get(label)
       return look === undefined ? [] : [[period, look] as const]
     }),
   )

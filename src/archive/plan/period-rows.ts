@@ -31,33 +31,33 @@ type Periods = { readonly source: Source; readonly cut: Cut; readonly what: stri
 /**
  * Counts the rows of archived periods that are still in the source. A count does not detect replaced rows or changed
  * values.
- * @param wish `cheap`: only if it takes about a second; `any`: however long it takes
+ * @param options `cheap`: only if it takes about a second; `any`: however long it takes
  * @returns one entry for each archived or expired period of which the source may hold rows
  */
 export async function periodRows(
   source: Source,
   record: ArchiveRecord,
-  wish: 'cheap' | 'any',
+  options: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
   const natives = record.partitions.filter(
     ({ state, native }) => (isArchived(state) || state === 'EXPIRED') && native !== null,
   )
   const cut = { timeColumn: record.timeColumn ?? '', calendar: record.calendar }
   const whole = { source, cut, what: 'rows in the table' }
-  const looks = new Map(await looksAt(whole, plainPeriods(record), wish))
+  const inspections = new Map(await looksAt(whole, plainPeriods(record), options))
   const rest = natives.length === 0 ? null : await defaultOf(source, record)
-  const late = rest === null ? null : await looksAt(rest, widest(natives), wish)
+  const late = rest === null ? null : await looksAt(rest, widest(natives), options)
   for (const { label, state } of natives) {
     const look = late?.get(label)
     const isFound = look !== undefined && 'rows' in look && look.rows > 0n
     const detached = `rows of the detached table; ${DEEP}`
     if (state !== 'DETACHED' || isFound) {
-      if (look !== undefined) looks.set(label, look)
+      if (look !== undefined) inspections.set(label, look)
     } else if (look !== undefined && 'notLooked' in look) {
-      looks.set(label, { notLooked: `${detached}; ${look.notLooked}` })
-    } else looks.set(label, { notLooked: detached })
+      inspections.set(label, { notLooked: `${detached}; ${look.notLooked}` })
+    } else inspections.set(label, { notLooked: detached })
   }
-  return looks
+  return inspections
 }
 
 /** Archived parts of a period of a plain table, under the one whose rows may still be in the table. */
@@ -101,34 +101,34 @@ async function defaultOf({ store, table, signal }: Source, { calendar }: Archive
 async function looksAt(
   place: Periods,
   groups: readonly Group[],
-  wish: 'cheap' | 'any',
+  options: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
   const { source, what } = place
-  const looks = new Map<string, PeriodLook>()
+  const inspections = new Map<string, PeriodLook>()
   const periods: Period[] = []
   for (const group of groups) {
     const { partition } = group
     const period = group.why ?? periodOf(place, group)
-    if (typeof period === 'string') looks.set(partition.label, { notLooked: `${what}: ${period}` })
+    if (typeof period === 'string') inspections.set(partition.label, { notLooked: `${what}: ${period}` })
     else periods.push(period)
   }
-  if (periods.length === 0) return looks
+  if (periods.length === 0) return inspections
   const effort = await effortOf(place, periods)
-  const limit = wish === 'cheap' ? COUNTED_AT_ONCE : null
+  const limit = options === 'cheap' ? COUNTED_AT_ONCE : null
   if (limit !== null && (effort.rows === null || effort.rows > limit)) {
-    const notLooked = `${what}: ${tooMuch(effort, place)}`
-    for (const { partition } of periods) looks.set(partition.label, { notLooked })
-    return looks
+    const notInspected = `${what}: ${tooMuch(effort, place)}`
+    for (const { partition } of periods) inspections.set(partition.label, { notLooked: notInspected })
+    return inspections
   }
   const counts = await countsOf(source, periods, effort)
   const cheap = effort.by === 'index' || (effort.rows !== null && effort.rows <= COUNTED_AT_ONCE)
   for (const [i, { partition, expected, condition }] of periods.entries()) {
     const rows = counts[i]
     const own = partition.native === null ? {} : { place: { table: source.table, where: condition } }
-    if (rows == null) looks.set(partition.label, { notLooked: `${what}: ${UNCOUNTABLE}` })
-    else looks.set(partition.label, { rows, surplus: rows - expected, cheap, ...own })
+    if (rows == null) inspections.set(partition.label, { notLooked: `${what}: ${UNCOUNTABLE}` })
+    else inspections.set(partition.label, { rows, surplus: rows - expected, cheap, ...own })
   }
-  return looks
+  return inspections
 }
 
 const DEEP = 'sluice archive verify --deep adds them up'

@@ -13,17 +13,17 @@ import { heldText } from './referring-rows.ts'
  * For rows of a plain table that are to be removed also: rows of other tables that refer to them, and numbers that the
  * system will reuse.
  */
-export async function lookedThrough(
+export async function inspectedThrough(
   plan: PlannedArchive,
   around: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PlannedArchive> {
   const { archived, table } = plan
   const { partitions: known } = archived
-  const looks =
+  const inspections =
     known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
   const partitions: PlannedPartition[] = []
   for (const one of plan.partitions) {
-    partitions.push(withLook(await withGoing(plan, one, around), looks?.get(one.label)))
+    partitions.push(withLook(await withGoing(plan, one, around), inspections?.get(one.label)))
   }
   return { ...plan, partitions }
 }

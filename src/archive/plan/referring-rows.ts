@@ -38,14 +38,14 @@ export class Referred {
    * @param condition rows of the period, in the SQL of the store; null for the whole table
    */
   async look(table: TableName, condition: string | null, signal: AbortSignal): Promise<HeldBy> {
-    const [rows, notLooked]: [string[], string[]] = [[], []]
+    const [rows, notInspected]: [string[], string[]] = [[], []]
     for (const referrer of this.referrers) {
       const found = await this.#row(table, referrer, condition, signal)
       if (found === null) continue
-      if ('unknown' in found) notLooked.push(`${keyText(referrer)}: ${found.unknown}`)
+      if ('unknown' in found) notInspected.push(`${keyText(referrer)}: ${found.unknown}`)
       else rows.push(`${referringText(referrer, found.values)} refers to it (${keyText(referrer)})`)
     }
-    return { rows, notLooked }
+    return { rows, notLooked: notInspected }
   }
 
   async #row(
@@ -82,8 +82,8 @@ export async function heldBack(
 }
 
 /** A note about rows that prevent the removal, or may; null if there are none. */
-export function heldText({ rows, notLooked }: HeldBy): string | null {
-  const parts = [...rows, ...notLooked.map((text) => `not looked for rows that refer to it: ${text}`)]
+export function heldText({ rows, notLooked: notInspected }: HeldBy): string | null {
+  const parts = [...rows, ...notInspected.map((text) => `not looked for rows that refer to it: ${text}`)]
   return parts.length === 0 ? null : parts.join('; ')
 }
 

@@ -9,7 +9,7 @@ import { asSluiceError, type ErrorCode, type SluiceError } from '../../shared/er
 import type { Run } from '../../engine/run/run-context.ts'
 import type { Opened } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
-import { lookAtOrigin } from '../work/require-origin.ts'
+import { inspectOrigin } from '../work/require-origin.ts'
 
 /** Longest wait for a bucket, ms; a local folder answers at once. */
 const PATIENCE_MS = 10_000
@@ -34,7 +34,7 @@ export async function standingOf(archived: ArchivedTable, opened: Opened, run: R
   const patience = AbortSignal.timeout(PATIENCE_MS)
   const abort = AbortSignal.any([run.interrupt.abort, patience])
   try {
-    await lookAtOrigin(await openOwned(archived, opened, { ...run, interrupt: { stop: run.interrupt.stop, abort } }))
+    await inspectOrigin(await openOwned(archived, opened, { ...run, interrupt: { stop: run.interrupt.stop, abort } }))
     return { kind: 'own' }
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
@@ -45,7 +45,7 @@ export async function standingOf(archived: ArchivedTable, opened: Opened, run: R
 }
 
 /** Emits a warning about a problem; nothing for an archive of this database. */
-export function tellStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
+export function reportStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
   const table = tableText(archived.table)
   if (standing.kind === 'refused') {
     const { message, hint } = standing.error
@@ -66,9 +66,9 @@ export function tellStanding(archived: ArchivedTable, standing: Standing, { emit
 /** Event fields: why a run would refuse, and what of the archive was not checked. */
 export function standingFields(
   standing: Standing,
-  notLooked: readonly string[] = [],
+  notInspected: readonly string[] = [],
 ): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
-  const all = [...(standing.kind === 'unread' ? [`whose archive it is: ${standing.why}`] : []), ...notLooked]
+  const all = [...(standing.kind === 'unread' ? [`whose archive it is: ${standing.why}`] : []), ...notInspected]
   return {
     ...(standing.kind === 'refused' ? { foreign: standing.error.message } : {}),
     ...(all.length === 0 ? {} : { notLooked: all }),

@@ -5,7 +5,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
 /** Reports tables that can be archived, but refuse a restore, such as unlogged ones. */
-export async function tellLosable(
+export async function reportLosable(
   { table }: TableSpec,
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
@@ -57,7 +57,7 @@ export async function refuseTriggers(
  * @returns text about what the erasure does not cover; null if none fires
  * @throws SluiceError TABLE_REFUSED if the system itself keeps deleted rows
  */
-export async function tellErased(
+export async function reportErased(
   { table }: Pick<TableSpec, 'table'>,
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
@@ -84,7 +84,7 @@ export async function tellErased(
 }
 
 /** Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ. */
-export async function tellTriggers(
+export async function reportTriggers(
   { table }: Pick<TableSpec, 'table'>,
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,

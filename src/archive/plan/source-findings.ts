@@ -14,7 +14,7 @@ import { isArchived } from '../../model/archive/state.ts'
 import type { KeyDifferences } from '../../model/archive/query-port.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
-import type { Looked } from './counted.ts'
+import type { Inspected } from './counted.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
@@ -25,21 +25,21 @@ import { countText } from '../../shared/figures.ts'
  * Counts the rows of periods; compares them by key if an index covers them, or if their number is not the expected one.
  * @param wanted true for requested partitions
  * @param deep also compare checksums of all rows
- * @param looked collects which periods were checked, and how
+ * @param inspected collects which periods were checked, and how
  */
 export async function* sourceFindings(
   context: ArchiveContext,
   record: ArchiveRecord,
   wanted: (partition: ArchivedPartition) => boolean,
   deep: boolean,
-  looked: Looked,
+  inspected: Inspected,
 ): AsyncGenerator<Finding> {
   const { store, table, interrupt, reader } = context
   const source = { store, table, signal: interrupt.abort }
   const chosen = record.partitions.filter(wanted)
   const missing = await missingPartitions(store, table, record, interrupt.abort)
   const periods = new Set(chosen.map(({ period }) => period))
-  const looks = await periodRows(
+  const inspections = await periodRows(
     source,
     { ...record, partitions: record.partitions.filter(({ period }) => periods.has(period)) },
     'any',
@@ -58,17 +58,17 @@ export async function* sourceFindings(
       continue
     }
     if (partition.state === 'EXPIRED') {
-      const late = looks.get(partition.label)
-      if (late !== undefined) looked.look(late)
+      const late = inspections.get(partition.label)
+      if (late !== undefined) inspected.look(late)
       yield* lateExpired(partition, late)
       continue
     }
     const sums = deep ? await stillThere(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
-    const look = looks.get(partition.label)
+    const look = inspections.get(partition.label)
     const beside = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
     if (beside !== undefined) {
-      looked.by(sums === 'none' ? 'count' : 'values')
+      inspected.by(sums === 'none' ? 'count' : 'values')
       yield* await lateBeside(source, record, partition, beside, reader)
       if (differs !== null) yield differs
       continue
@@ -80,9 +80,9 @@ export async function* sourceFindings(
       look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
     const values = isSuspect || isComing
     const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
-    if (sums !== 'none') looked.by('values')
-    else if (byKey !== null) looked.by(values ? 'values' : 'keys')
-    else if (look !== undefined) looked.look(look)
+    if (sums !== 'none') inspected.by('values')
+    else if (byKey !== null) inspected.by(values ? 'values' : 'keys')
+    else if (look !== undefined) inspected.look(look)
     if (byKey !== null && byKey.length > 0) yield* byKey
     else if (differs !== null) yield differs
     else if (surplusOf(look) !== 0n) {

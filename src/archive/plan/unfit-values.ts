@@ -22,7 +22,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
  * Reads all due rows, and warns for each column with values that a run would refuse: those that the archive cannot
  * hold, and those outside the column's type. Error values of an enum are kept, and reported.
  */
-export async function tellDoubtful(
+export async function reportDoubtful(
   { table, archived, partitions }: PlannedArchive,
   { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
 ): Promise<void> {

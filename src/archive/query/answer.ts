@@ -83,11 +83,11 @@ export type Answer = {
 }
 
 /**
- * @param told called with the answer, which is valid until it returns
+ * @param reported called with the answer, which is valid until it returns
  * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if archives change all the time;
  * errors of the source
  */
-export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
+export async function answer(question: Question, reported: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
   await using ledgers = await Ledgers.open(store, false)
   const found = await archiveOf({ store, ledgers }, table, signal)
@@ -105,7 +105,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
         yield page
       }
     }
-    return told({ ...rest, pages: watched() })
+    return reported({ ...rest, pages: watched() })
   }
   for (let tried = 1; tried <= TRIES; tried++) {
     const record = await readArchive(ledger, name)
@@ -146,9 +146,9 @@ type Try = {
   readonly standings: Standings
 }
 
-async function answerOnce(one: Try, told: (answer: Answer) => Promise<void>): Promise<void> {
+async function answerOnce(one: Try, reported: (answer: Answer) => Promise<void>): Promise<void> {
   const { table, sql, limit, verify = false, signal, open } = one.question
-  const seen = await lookAt(one)
+  const seen = await inspect(one)
   const { columns, root } = seen
   const files = await localPaths(root, seen.files, signal)
   await using query = await open({ table: table.table, columns, sql, limit, files, signal })
@@ -158,7 +158,7 @@ async function answerOnce(one: Try, told: (answer: Answer) => Promise<void>): Pr
       ? null
       : await openFiles(root, needed.wanted, verify ? null : physicalOf(needed), signal, new CheckedFiles())
   const brought = await bring(needed, local?.files ?? [])
-  await told(answerOf(brought, local))
+  await reported(answerOf(brought, local))
 }
 
 /** The archive with the table's present columns, and its files. */
@@ -172,7 +172,7 @@ type Seen = Try & {
   readonly root: LogStore | null
 }
 
-async function lookAt(one: Try): Promise<Seen> {
+async function inspect(one: Try): Promise<Seen> {
   const { question, record, standings } = one
   const { store, table, signal, lake } = question
   const present = record === null ? null : await seenArchive(store, table, record, signal)
@@ -275,7 +275,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
   const sumOf = (of: keyof LeftOut): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
   const moved = sumOf('moved')
   const untold = read.filter((one) => sharesRows(one) && !shared.some(({ label }) => label === one.label))
-  const notLooked = [
+  const notInspected = [
     ...attachedTexts(standings.attached),
     ...untold.map(({ label }) => `${ALL_LEFT_OUT} ${label}`),
     ...otherTypes(seen, read, needs.columns),
@@ -305,7 +305,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
       ...(moved === 0n ? {} : { moved: dec(moved) }),
       ...(asTexts.length === 0 ? {} : { asTexts }),
       ...(byBytes.length === 0 ? {} : { byBytes }),
-      ...(notLooked.length === 0 ? {} : { notLooked }),
+      ...(notInspected.length === 0 ? {} : { notLooked: notInspected }),
       hotColumns: hot.columns.map((column) => column.name),
     },
     pages: query.pages(local?.files ?? []),

@@ -34,8 +34,8 @@ export function hotPart(
   const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
   const all = [...wanted, ...conditions]
   const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
-  const told = shared.length === 0 ? [] : [...table.key, ...shared.flatMap(({ within }) => within?.column ?? [])]
-  const names = new Set([...needs.columns, ...except.map(({ column }) => column), ...told])
+  const reported = shared.length === 0 ? [] : [...table.key, ...shared.flatMap(({ within }) => within?.column ?? [])]
+  const names = new Set([...needs.columns, ...except.map(({ column }) => column), ...reported])
   const found = columns.filter(({ name, hot }) => hot && names.has(name))
   const brought = found.length > 0 ? found : [slimmest(columns)]
   return {

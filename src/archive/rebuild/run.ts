@@ -27,13 +27,13 @@ import { ownerOf } from '../work/owner.ts'
 import { ledgerName, originNow } from '../work/require-origin.ts'
 import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
-import { saidArchive, type SaidArchive, type Wishes } from './said.ts'
+import { saidArchive, type SaidArchive, type Options } from './said.ts'
 import { unpublished } from './unpublished.ts'
-import { whereabouts, type Surroundings } from './whereabouts.ts'
+import { whereabouts, type Context } from './whereabouts.ts'
 
 type Events = 'archived' | 'archive.finding' | 'archive.progress' | 'log'
 
-export type Rebuilding = Wishes & {
+export type Rebuilding = Options & {
   readonly to: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]
@@ -51,17 +51,17 @@ type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findi
  */
 export async function rebuildLedger(
   table: TableSpec,
-  wishes: Rebuilding,
+  options: Rebuilding,
   before: ArchiveRecord | null,
   opened: Opened,
   run: Run<Events>,
 ): Promise<Ending> {
   const { abort } = run.interrupt
   const { store, database } = opened
-  const found = await archiveAt(wishes.to, table, opened, run)
+  const found = await archiveAt(options.to, table, opened, run)
   const natives = (await store.partitions?.().list(table, abort)) ?? null
   const look = (state: LogState): Promise<SaidArchive> =>
-    saidArchive(table, { ...found, state }, wishes, natives, { store, signal: abort })
+    saidArchive(table, { ...found, state }, options, natives, { store, signal: abort })
   const first = await look(found.state)
   const units = await nativesFor(store, table, first.present, abort)
   // Accept any ownership token of the log: this ledger has none yet.
@@ -78,22 +78,22 @@ export async function rebuildLedger(
     head = state.head
     const said = await look(state)
     const seen = { ...found, state }
-    const looked = await comparedWith({ ...context, archived: said.present }, seen, said, {
+    const inspected = await comparedWith({ ...context, archived: said.present }, seen, said, {
       natives: units,
       before,
-      wishes,
+      options,
       run,
     })
-    findings = looked.findings
-    last = { said, partitions: looked.partitions }
-    return propertiesOf(said, looked.partitions)
+    findings = inspected.findings
+    last = { said, partitions: inspected.partitions }
+    return propertiesOf(said, inspected.partitions)
   }
   const totals = (): Readonly<Record<string, string>> => {
     const partitions = last?.partitions ?? []
     const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
     return { partitions: dec(partitions.length), rows: dec(rows), findings: dec(findings) }
   }
-  if (wishes.dryRun) {
+  if (options.dryRun) {
     await judge(found.state)
     return { totals: totals() }
   }
@@ -115,7 +115,7 @@ export async function rebuildLedger(
   )
   // Last: if the program is killed before this, the rebuild starts again.
   await context.heads.setOrigin(origin)
-  tellLost(last, run, context.name)
+  reportLost(last, run, context.name)
   const rebuilt = totals()['partitions'] ?? '0'
   return { totals: { ...totals(), rebuilt, version: dec(version) }, proof: 'canonical' }
 }
@@ -123,7 +123,7 @@ export async function rebuildLedger(
 type Around = {
   readonly natives: NativePartitions | null
   readonly before: ArchiveRecord | null
-  readonly wishes: Rebuilding
+  readonly options: Rebuilding
   readonly run: Run<Events>
 }
 
@@ -132,7 +132,7 @@ async function comparedWith(
   context: ArchiveContext,
   { archive, state }: FoundArchive,
   said: SaidArchive,
-  { natives, before, wishes, run }: Around,
+  { natives, before, options: requests, run }: Around,
 ): Promise<Found> {
   const { name } = context
   const partitions: ArchivedPartition[] = []
@@ -142,7 +142,7 @@ async function comparedWith(
   const labels = [...labelsOf(name, state, said)].toSorted()
   const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
   const calendar = recordCalendar(said.present)
-  const accept = wishes.accept.map((text) => labelNamed(calendar, text, labels))
+  const accept = requests.accept.map((text) => labelNamed(calendar, text, labels))
   for (const label of labels) {
     const { finding, partition } = all.get(label) ?? { finding: [], partition: null }
     const isAccepted = partition !== null && accept.includes(label)
@@ -159,14 +159,14 @@ async function comparedWith(
     }
     const noted = { ...partition, held: partition.held ?? held.get(label) ?? null }
     partitions.push(noted)
-    tell(name, archive, said.present, noted, run)
+    report(name, archive, said.present, noted, run)
   }
   if (standing > 0) throw differs(name, standing)
   return { partitions, findings }
 }
 
 type Compared = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
-type Sides = Surroundings & { readonly state: LogState; readonly said: SaidArchive }
+type Sides = Context & { readonly state: LogState; readonly said: SaidArchive }
 
 /** Findings without a partition cannot be accepted. */
 async function comparedLabels(
@@ -244,7 +244,7 @@ function propertiesOf({ noted, said }: SaidArchive, partitions: readonly Archive
   }
 }
 
-function tell(
+function report(
   table: string,
   archive: string,
   cut: SaidArchive['present'],
@@ -267,7 +267,7 @@ function tell(
 }
 
 /** Warns about definitions of dropped partitions, which no archive has and a restore would lack. */
-function tellLost(
+function reportLost(
   last: { readonly partitions: readonly ArchivedPartition[] } | null,
   { emit }: Run<Events>,
   table: string,

@@ -23,7 +23,7 @@ import { unsureError } from '../steps/unsure-columns.ts'
 import type { FoundArchive } from './archive-at.ts'
 
 /** Facts given by the user. */
-export type Wishes = {
+export type Options = {
   readonly calendar: Partial<CalendarSpec>
   readonly by?: string
   readonly graceMs?: number
@@ -45,12 +45,12 @@ export type SaidArchive = {
 export async function saidArchive(
   table: TableSpec,
   { archive, state }: FoundArchive,
-  wishes: Wishes,
+  options: Options,
   natives: NativePartitions | null,
   { store, signal }: Pick<Opened, 'store'> & { readonly signal: AbortSignal },
 ): Promise<SaidArchive> {
   const said = readProperties(state.metadata.configuration ?? {})
-  const { calendar, timeColumn } = cutBy(table, said, wishes, natives)
+  const { calendar, timeColumn } = cutBy(table, said, options, natives)
   const stored = said.stored ?? (await storedBefore(table, archive, state, timeColumn, { store, signal }))
   const archived: ArchivedTable = {
     table: table.table,
@@ -59,7 +59,7 @@ export async function saidArchive(
     timeColumn,
     calendar,
     stored,
-    graceMs: wishes.graceMs ?? said.graceMs ?? GRACE_MS,
+    graceMs: options.graceMs ?? said.graceMs ?? GRACE_MS,
     origin: null,
     ...UNNOTED,
     retentionMs: said.retentionMs ?? null,
@@ -91,11 +91,11 @@ type Cut = { readonly calendar: string; readonly timeColumn: string | null }
 function cutBy(
   { table, columns }: TableSpec,
   said: Partial<ArchiveProperties>,
-  { calendar: wish, by }: Wishes,
+  { calendar: options, by }: Options,
   natives: NativePartitions | null,
 ): Cut {
   const name = tableText(table)
-  const asked = Object.keys(wish).length === 0 ? null : calendarText({ ...DEFAULT_CALENDAR, ...wish })
+  const asked = Object.keys(options).length === 0 ? null : calendarText({ ...DEFAULT_CALENDAR, ...options })
   const missing = [
     ...(said.calendar === undefined && asked === null ? ['--calendar'] : []),
     ...(said.calendar === undefined && natives === null && by === undefined ? ['--by'] : []),

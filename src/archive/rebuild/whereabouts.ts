@@ -15,7 +15,7 @@ import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 export type Whereabouts =
   { readonly partition: ArchivedPartition } | { readonly finding: Finding; readonly accepted?: ArchivedPartition }
 
-export type Surroundings = {
+export type Context = {
   /** Partitions of the source; null for a plain table. */
   readonly natives: NativePartitions | null
   readonly late: FindLate
@@ -25,7 +25,7 @@ export type Surroundings = {
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
-  { natives, late }: Surroundings,
+  { natives, late }: Context,
 ): Promise<ReadonlyMap<string, Whereabouts>> {
   if (natives === null) return ofPlain(context, parts, late)
   if (context.archived.timeColumn !== null) {

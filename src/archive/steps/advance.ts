@@ -1,6 +1,6 @@
 /** Advances one partition as far as allowed. Steps can be repeated; the ledger's state decides the next. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { dec } from '../../model/run/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -23,7 +23,7 @@ import { lost, mustStay } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
-export type Wish = {
+export type Options = {
   /** Continue to DETACHED. */
   readonly detach: boolean
   /** Continue to DROPPED once the grace period is over. */
@@ -32,7 +32,7 @@ export type Wish = {
   readonly again: boolean
 }
 
-export type Surroundings = {
+export type Context = {
   /** The partition from the current ledger. */
   readonly reload: () => Promise<ArchivedPartition>
   /** Its table, if partitions are tables: attached, or detached. */
@@ -47,26 +47,26 @@ const MOST_EXPORTS = 3
 export async function advance(
   context: ArchiveContext<Advancing>,
   first: Held,
-  wish: Wish,
-  surroundings: Surroundings,
+  options: Options,
+  surroundings: Context,
 ): Promise<ArchiveState> {
   const { reload } = surroundings
   let held = first
   let exports = 0
   let attempts = attemptsOf(context)
-  let examined: readonly ExaminedFile[] | null = null
+  let inspected: readonly InspectedFile[] | null = null
   let since = context.clock.ticks()
   for (;;) {
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: Work = { partition, held }
     const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
-    const next = nextStep(partition, wish)
+    const next = nextStep(partition, options)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
       const why = `${partition.label}: the columns of the table are others by now`
       held = await toExportAgain(context, work, why, null, lostRows)
-      examined = null
+      inspected = null
       continue
     }
     try {
@@ -75,7 +75,7 @@ export async function advance(
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
       if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
-      examined = await step(context, work, next, examined, surroundings)
+      inspected = await step(context, work, next, inspected, surroundings)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // The export does not match the rows: start again from the beginning.
@@ -98,7 +98,7 @@ export async function advance(
     if (next === 'retract') held = await heldAnew(context, held)
     const after = await reload()
     attempts = attemptsOf(context)
-    if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)
+    if (after.state !== partition.state) report(context, after, context.clock.ticks() - since)
     since = context.clock.ticks()
   }
 }
@@ -115,7 +115,7 @@ function isOut({ state }: ArchivedPartition): boolean {
 async function lostNow(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  { native, beside }: Surroundings,
+  { native, beside }: Context,
   isOurs: boolean,
 ): Promise<SluiceError | null> {
   if (!isOut(partition)) return null
@@ -189,7 +189,7 @@ function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
 /** The next step of a partition; null if it is as far as allowed. */
 export function nextStep(
   { state, restoring, retracted, graceOver, native }: ArchivedPartition,
-  { detach, drop, again }: Wish,
+  { detach, drop, again }: Options,
 ): Step | null {
   switch (state) {
     case 'PLANNED':
@@ -220,9 +220,9 @@ async function step(
   context: ArchiveContext,
   work: Work,
   next: Step,
-  examined: readonly ExaminedFile[] | null,
-  { native, beside }: Surroundings,
-): Promise<readonly ExaminedFile[] | null> {
+  inspected: readonly InspectedFile[] | null,
+  { native, beside }: Context,
+): Promise<readonly InspectedFile[] | null> {
   const { ledger, archived, writer, spool } = context
   const { partition, held } = work
   const folder = writer.folder ?? spool
@@ -250,7 +250,7 @@ async function step(
     }
     case 'publish': {
       // Statistics of files are not in the ledger: a resumed run reads the files again, which also proves them.
-      const files = examined ?? (await provedOrAgain(context, work, folder))
+      const files = inspected ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
       await refuseDoubledFiles(context, partition, files, folder, beside)
       const published = await publishFiles(context, work, files)
@@ -259,13 +259,13 @@ async function step(
     }
     case 'detach':
       await refuseOpenBeside(context, partition, beside)
-      await detachRows(context, work, examined !== null)
+      await detachRows(context, work, inspected !== null)
       return null
     case 'leave':
-      await leaveParent(context, work, examined !== null)
-      return examined
+      await leaveParent(context, work, inspected !== null)
+      return inspected
     case 'prove':
-      await proveAway(context, work, examined !== null)
+      await proveAway(context, work, inspected !== null)
       return null
     case 'drop':
       await dropPartition(context, work)
@@ -281,7 +281,7 @@ async function provedOrAgain(
   context: ArchiveContext,
   { partition, held }: Work,
   folder: string,
-): Promise<readonly ExaminedFile[] | null> {
+): Promise<readonly InspectedFile[] | null> {
   const paths = partition.files.map(({ path }) => path)
   try {
     return await proveFiles(context, partition, proofOf(partition), paths, folder)
@@ -311,7 +311,7 @@ async function note({ ledger }: ArchiveContext, { partition, held }: Work, error
   }
 }
 
-function tell({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPartition, ms: number): void {
+function report({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPartition, ms: number): void {
   const { label, state, digest, files, sourceBytes, version, dropAfterMs, exportMs } = partition
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   emit({

@@ -3,7 +3,7 @@
  * table's period may be in progress.
  */
 import { join } from 'node:path'
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { KeyedFiles, SameKeys } from '../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
@@ -74,7 +74,7 @@ export async function refuseDoubledRows(
 export async function refuseDoubledFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  files: readonly Pick<ExaminedFile, 'name'>[],
+  files: readonly Pick<InspectedFile, 'name'>[],
   folder: string,
   beside: Beside,
 ): Promise<void> {

@@ -34,7 +34,7 @@ export async function bringRows(
   const into: Into = { table, shared: sharedAt(context, partition, place) }
   requireKey(context, into)
   const { store, interrupt } = context
-  const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
+  const report = progress(context, partition, 'restoring', proofOf(partition).rows)
   const writing = await writingOf(context, into)
   let seen = 0n
   for await (const rows of storedRows(
@@ -52,7 +52,7 @@ export async function bringRows(
     if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
       throw await notTaken(context, partition, into, wanted, writing)
     seen += BigInt(rows.length)
-    tell(seen, 0n)
+    report(seen, 0n)
   }
 }
 

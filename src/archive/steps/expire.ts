@@ -1,5 +1,5 @@
 /** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
@@ -32,21 +32,21 @@ export async function endExpiry(context: ArchiveContext, { partition, held }: Wo
 
 /**
  * Adds files again that the ledger counts on and the log has removed. The state does not change.
- * @param examined the files as just read
+ * @param inspected the files as just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now; ARCHIVE_CONFLICT
  */
 export async function nameAgain(
   context: ArchiveContext,
   { label, state }: Pick<ArchivedPartition, 'label' | 'state'>,
-  examined: readonly ExaminedFile[],
+  inspected: readonly InspectedFile[],
   reload: () => Promise<ArchivedPartition>,
 ): Promise<void> {
   const { ledger, name } = context
   const held = await ledger.claim(label, (await reload()).holder)
   if (held === null) throw lost(name, { label })
   try {
-    const { version } = await publishAgain(context, { partition: { ...(await reload()), state }, held }, examined)
-    await ledger.move(held, state, state, { version, logged: examined.map((file) => file.name), error: null })
+    const { version } = await publishAgain(context, { partition: { ...(await reload()), state }, held }, inspected)
+    await ledger.move(held, state, state, { version, logged: inspected.map((file) => file.name), error: null })
   } finally {
     await ledger.release(held).catch(() => undefined)
   }
@@ -67,8 +67,8 @@ export async function unexpire(
   const paths = partition.files.map(({ path }) => path)
   // Record this first, so that a run after a kill, or an erasure, knows what the log may name.
   await ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: false, logged: paths })
-  const examined = await proveArchived(context, partition)
-  const { version } = await publishAgain(context, { partition: await reload(), held }, examined)
+  const inspected = await proveArchived(context, partition)
+  const { version } = await publishAgain(context, { partition: await reload(), held }, inspected)
   await ledger.move(held, 'EXPIRED', 'DROPPED', { version, logged: paths, expired: null, error: null })
   const again = await ledger.claim(held.label, null)
   if (again === null) throw lost(name, held)

@@ -113,14 +113,14 @@ async function bothWays(
   const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
   // The number of rows of a period in a plain table is unknown.
   const rows = partition.native === null ? 0n : request.table.rows
-  const tell = progress(context, partition, 'exporting', rows)
+  const report = progress(context, partition, 'exporting', rows)
   const seen = { rows: -1n, bytes: 0n }
   const csv = counted(view, request, {
     name: context.name,
     columns: stored.columns,
     signal,
     seen,
-    tell,
+    tell: report,
     pace: context.pace,
   })
   const folder = await dataFolder(context, partition.label)
@@ -196,7 +196,7 @@ type Counting = {
 async function* counted(
   view: SourceView,
   request: RowRequest,
-  { name, columns, signal, seen, tell, pace }: Counting,
+  { name, columns, signal, seen, tell: report, pace }: Counting,
 ): AsyncGenerator<Buffer> {
   if (view.csv === undefined) {
     let rows = 0n
@@ -205,7 +205,7 @@ async function* counted(
       refuseLongBytes(batch.rows, request, { name })
       for (const text of wirePieces(batch.rows, columns)) {
         seen.bytes += BigInt(text.length)
-        tell(rows, seen.bytes)
+        report(rows, seen.bytes)
         await pace?.(text.length, signal)
         yield text
       }
@@ -224,7 +224,7 @@ async function* counted(
     seen.bytes += BigInt(next.value.length)
     // An estimate is enough for the progress; the exact rows are counted where they are printed and written.
     if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
-    tell(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
+    report(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
     await pace?.(next.value.length, signal)
     yield next.value
   }

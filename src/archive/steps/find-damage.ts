@@ -98,7 +98,7 @@ export async function fileFindings(
   const found: Finding[] = []
   const sums = []
   let rows = 0n
-  const tell = progress(context, partition, 'verifying', digest?.rows ?? 0n)
+  const report = progress(context, partition, 'verifying', digest?.rows ?? 0n)
   for (const file of files) {
     throwIfAborted(context.interrupt.abort)
     const end = await oneFile(context, partition, file)
@@ -107,7 +107,7 @@ export async function fileFindings(
       sums.push(end)
       rows += end.rows
     }
-    tell(rows, 0n)
+    report(rows, 0n)
   }
   if (found.length === 0 && digest !== null && !equalDigests(sumOf(sums), digest)) {
     found.push({ finding: 'other rows', partition: label, detail: `${rows} rows, whose sum is not that of the source` })

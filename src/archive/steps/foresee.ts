@@ -17,7 +17,7 @@ import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } 
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
 
-export type RestoreWishes = {
+export type RestoreOptions = {
   /** Rows of the source count as they are, even if their values differ from the archived ones. */
   readonly asChanged: boolean
   /** Columns that the table no longer has; their values stay in older versions of the archive. */
@@ -50,9 +50,9 @@ export type Foreseen = {
 export async function foresee(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Foreseen> {
-  const seen = await foreseeRows(context, partition, wishes)
+  const seen = await foreseeRows(context, partition, options)
   if (seen.refusal !== null || (partition.state === 'RESTORED' && partition.retracted)) return seen
   const refusal = await losableRefusal(context, partition)
   return refusal === null ? seen : { ...seen, text: refusal.message, refusal }
@@ -61,7 +61,7 @@ export async function foresee(
 async function foreseeRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Foreseen> {
   const { state, label, native } = partition
   const plain = (text: string, refusal: SluiceError | null = null): Foreseen => ({
@@ -75,17 +75,17 @@ async function foreseeRows(
     return plain(destroyed(context.name, partition).message, destroyed(context.name, partition))
   const isDropped = await isDroppedByHand(context, partition)
   if (isDropped || partition.away || state === 'DETACHED' || state === 'DROPPED' || state === 'EXPIRED') {
-    const other = columnRefusal(context, partition, wishes)
+    const other = columnRefusal(context, partition, options)
     if (other !== null) return plain(other.message, other)
   }
   const tables = isDropped || hasLeft(partition) ? await standingThere(context, partition) : []
   if (state === 'PUBLISHED' && !partition.away && (tables.length > 0 || !isDropped)) {
-    const there = await published(context, partition, tables, wishes)
+    const there = await published(context, partition, tables, options)
     if (there !== null) return there
   }
   if (tables.length > 0) return besideOthers(context, partition, tables)
   const again = await attachedByHand(context, partition)
-  if (again !== null) return attachedAlready(context, partition, again, wishes)
+  if (again !== null) return attachedAlready(context, partition, again, options)
   const made = async (text: string, refusal: SluiceError | null = null): Promise<Foreseen> => {
     const damage = refusal ?? (await damageOf(context, partition))
     return {
@@ -97,10 +97,10 @@ async function foreseeRows(
   if (isDropped) {
     // If the archive already counts, the files have everything the table held; before that, the table may have held
     // more.
-    return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
+    return made(MADE_ANEW, partition.away && !options.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
-    const seen = await published(context, partition, [], wishes)
+    const seen = await published(context, partition, [], options)
     if (seen !== null) return { ...seen, text: seen.refusal?.message ?? `${ATTACHED_AGAIN}; ${seen.text}` }
     const refusal = await movedNow(context, partition)
     return plain(refusal.message, refusal)
@@ -113,10 +113,10 @@ async function foreseeRows(
           : 'it was restored before: only the Delta table has to let go of its files; nothing was compared',
       )
     case 'DETACHED':
-      return compared(context, partition, await placeOf(context, partition), wishes)
+      return compared(context, partition, await placeOf(context, partition), options)
     case 'EXPIRED':
     case 'DROPPED':
-      if (native === null) return compared(context, partition, await placeOf(context, partition), wishes)
+      if (native === null) return compared(context, partition, await placeOf(context, partition), options)
       return made('it is made anew, filled from its files, and compared before it is attached')
     default: {
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
@@ -134,7 +134,7 @@ async function published(
   context: ArchiveContext,
   partition: ArchivedPartition,
   tables: readonly TableName[],
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Foreseen | null> {
   const { name } = context
   const { native } = partition
@@ -143,14 +143,14 @@ async function published(
   try {
     const place = await publishedPlace(context, partition, tables)
     if (place === null) return null
-    const seen = await compared(context, partition, place, { ...wishes, asChanged: true })
+    const seen = await compared(context, partition, place, { ...options, asChanged: true })
     const { found } = seen
     if (found === null || found.kind === 'equal' || (found.kind === 'told' && found.missing.rows === 0n)) {
       return { ...seen, refusal: null }
     }
     if (found.kind === 'told' && tables.length > 0) return null
     if (found.kind === 'told' && native === null) {
-      const refusal = columnRefusal(context, partition, wishes) ?? seen.refusal
+      const refusal = columnRefusal(context, partition, options) ?? seen.refusal
       return { ...seen, refusal }
     }
     what = rowsText(found, proofOf(partition).rows)
@@ -164,7 +164,7 @@ async function published(
     what = thrown.message
   }
   const letGo = `${what}; the rows of the table count as they are, and the archive lets go of its files`
-  if (wishes.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
+  if (options.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
   const refusal = onlyCopy(name, partition, what)
   return { place: null, found: null, text: refusal.message, columns, refusal }
 }
@@ -174,12 +174,12 @@ async function attachedAlready(
   context: ArchiveContext,
   partition: ArchivedPartition,
   again: TableName,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Foreseen> {
   const { name, store, interrupt } = context
   const what = `its table was attached again by hand, and stays ${tableText(again)}`
   // The archive does not count for it yet.
-  const counting = partition.away ? await published(context, partition, [], wishes) : null
+  const counting = partition.away ? await published(context, partition, [], options) : null
   if (counting !== null) {
     return {
       ...counting,
@@ -199,7 +199,7 @@ async function attachedAlready(
   const archived = proofOf(partition).rows
   const text = `${what}; compared now: ${rowsText(found, archived)}`
   if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
-  if (wishes.asChanged)
+  if (options.asChanged)
     return { ...seen, found, text: `${text}; they count as they are, and ${ceaseText(archived)}`, refusal: null }
   return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
 }
@@ -275,20 +275,20 @@ async function compared(
   context: ArchiveContext,
   partition: ArchivedPartition,
   place: Place | null,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Foreseen> {
   if (place === null) {
     const refusal = await movedNow(context, partition)
     return { place, found: null, text: refusal.message, columns: '', refusal }
   }
-  const found = await rowsNow(context, partition, place, wishes.late)
+  const found = await rowsNow(context, partition, place, options.late)
   const otherwise =
     found.kind === 'told' && found.missing.rows > 0n
       ? comparedOtherwise(place.table.key, sharedAt(context, partition, place))
       : ''
-  const text = [foretold(found, partition, wishes), ...(otherwise === '' ? [] : [otherwise])].join('; ')
+  const text = [foretold(found, partition, options), ...(otherwise === '' ? [] : [otherwise])].join('; ')
   const columns = restoredColumns(context, partition)
-  return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, wishes) }
+  return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, options) }
 }
 
 function refusalOf(
@@ -296,7 +296,7 @@ function refusalOf(
   partition: ArchivedPartition,
   place: Place,
   found: RowsNow,
-  { asChanged }: RestoreWishes,
+  { asChanged }: RestoreOptions,
 ): SluiceError | null {
   const { name } = context
   const what = rowsText(found, proofOf(partition).rows)
@@ -333,12 +333,12 @@ function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place
 }
 
 /** True if all archived rows are in the source, unchanged as far as required. */
-export function isSettled(found: RowsNow, { asChanged }: RestoreWishes): boolean {
+export function isSettled(found: RowsNow, { asChanged }: RestoreOptions): boolean {
   if (found.kind === 'equal') return true
   return found.kind === 'told' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
 }
 
-function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreWishes): string {
+function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreOptions): string {
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsText(found, archived)}`
   if (found.kind === 'untold') {

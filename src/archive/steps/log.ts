@@ -1,5 +1,5 @@
 /** Interface of the archive's Delta log for the archive steps. */
-import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
@@ -56,9 +56,9 @@ export type Publication = {
   /** Value of the partition column. */
   readonly partition: string
   /** `name` is relative to the root. */
-  readonly files: readonly ExaminedFile[]
+  readonly files: readonly InspectedFile[]
   /** Tags of each file: the proof that stays in the log for ever. */
-  readonly tags: (file: ExaminedFile) => Readonly<Record<string, string>>
+  readonly tags: (file: InspectedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }
   /** Paths that may be removed from the table; null if an older program kept no list: then any of the partition. */
@@ -100,7 +100,7 @@ export interface ArchiveLog {
   /** Facts in the log about partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
   /** Updates the table's properties from the ledger. */
-  tell(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
+  report(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
   /** Gives the log another ownership token, so that every other ledger is refused from then on. */
   adopt(
     what: Adoption,

@@ -1,6 +1,6 @@
 /** Reads the files of a partition back completely, and compares their rows with the digest of the source. */
 import { join } from 'node:path'
-import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -23,10 +23,10 @@ export async function proveFiles(
   expected: Digest,
   paths: readonly string[],
   folder: string,
-): Promise<readonly ExaminedFile[]> {
+): Promise<readonly InspectedFile[]> {
   const { interrupt, name } = context
-  const tell = progress(context, partition, 'verifying', expected.rows)
-  tell(0n, 0n, true)
+  const report = progress(context, partition, 'verifying', expected.rows)
+  report(0n, 0n, true)
   const parquet = await context.parquet()
   const files = await parquet.examine({
     columns: partition.columns,
@@ -34,7 +34,7 @@ export async function proveFiles(
     signal: interrupt.abort,
   })
   const read = sumOf(files.map(({ digest }) => digest))
-  tell(read.rows, 0n, true)
+  report(read.rows, 0n, true)
   if (!equalDigests(read, expected)) {
     const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
     throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} hold ${what}`, {
@@ -53,7 +53,7 @@ export async function proveFiles(
 export async function proveArchived(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<readonly ExaminedFile[]> {
+): Promise<readonly InspectedFile[]> {
   // Expired files are named by older versions only.
   if (partition.state !== 'EXPIRED') await proveLogged(context, partition)
   return proveInPlace(context, partition)
@@ -63,14 +63,14 @@ export async function proveArchived(
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<readonly ExaminedFile[]> {
+): Promise<readonly InspectedFile[]> {
   const { digest, files } = partition
   if (digest === null) throw new Error(`${partition.label} has no proof`)
   return whole(context, partition, async () => {
     await using local = await localFiles(context, files)
-    const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
-    if (examined.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
-    return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+    const inspected = await proveFiles(context, partition, digest, local.paths, local.folder)
+    if (inspected.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
+    return inspected.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
   })
 }
 
@@ -155,7 +155,7 @@ export async function proveLogged(context: ArchiveContext, partition: ArchivedPa
 
 /** @param etags of files in a bucket, by name */
 export function archivedFiles(
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
   etags: ReadonlyMap<string, string> = new Map(),
 ): readonly ArchivedFile[] {
   return files.map(({ name, bytes, rows, sha256, digest }) => {

@@ -1,7 +1,7 @@
 /** Adds proved files to the Delta table, in one commit. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
@@ -19,7 +19,7 @@ import { otherArchive } from './refusals.ts'
 export async function publishFiles(
   context: ArchiveContext,
   work: Work,
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
 ): Promise<{ readonly version: number; readonly files: readonly ArchivedFile[] }> {
   const log = await context.log()
   // A new table in its place would lack all other partitions.
@@ -38,7 +38,7 @@ export async function publishFiles(
 export async function publishAgain(
   context: ArchiveContext,
   work: Work,
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
 ): Promise<{ readonly version: number }> {
   const log = await context.log()
   return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
@@ -78,7 +78,7 @@ export async function retractFiles(
 export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  files: readonly ExaminedFile[],
+  files: readonly InspectedFile[],
 ): Promise<ReadonlyMap<string, string>> {
   const { writer, reader, spool, interrupt } = context
   const etags = new Map<string, string>()
@@ -96,7 +96,7 @@ export async function bringThere(
   return etags
 }
 
-function publication(context: ArchiveContext, { partition, held }: Work, files: readonly ExaminedFile[]): Publication {
+function publication(context: ArchiveContext, { partition, held }: Work, files: readonly InspectedFile[]): Publication {
   const { archived, store, name } = context
   const source = redactUrl(store.label)
   return {
@@ -149,7 +149,7 @@ export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | nu
 }
 
 /** Files of a killed attempt may have been published, too. */
-export function loggedWith({ logged }: ArchivedPartition, files: readonly ExaminedFile[]): readonly string[] | null {
+export function loggedWith({ logged }: ArchivedPartition, files: readonly InspectedFile[]): readonly string[] | null {
   return logged === null ? null : [...new Set([...logged, ...files.map(({ name }) => name)])]
 }
 

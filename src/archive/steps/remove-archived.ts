@@ -47,13 +47,13 @@ export async function removeArchived(
     const late = { rows: 0n, keys: [] }
     const rest = whole.rows - before.rows - there.same.rows - there.changed.rows
     const missing = rest > 0n ? rest : 0n
-    const told = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
-    const kinds = { ...told, missing: { rows: missing, keys: there.missing }, changed: there.changed }
+    const reported = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
+    const kinds = { ...reported, missing: { rows: missing, keys: there.missing }, changed: there.changed }
     throw changedAfter(name, partition, rowsText(kinds, whole.rows))
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
-  const tell = progress(context, partition, 'removing', whole.rows)
+  const report = progress(context, partition, 'removing', whole.rows)
   const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   let removed = before
@@ -70,7 +70,7 @@ export async function removeArchived(
     const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
     settled(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
-    tell(removed.rows, 0n)
+    report(removed.rows, 0n)
   }
   if (!equalDigests(removed, whole)) throw changedAfter(name, partition, difference(removed, whole))
   await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })

@@ -53,7 +53,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   const { ranges } = found
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
-  const tell = progress(context, partition, 'removing', whole.rows)
+  const report = progress(context, partition, 'removing', whole.rows)
   const where = conditionOf(context, partition)
   const columns = sharedColumns(shared)
   let removed = partition.removed
@@ -71,7 +71,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     }
     settled(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
-    tell(removed.rows, 0n, i === ranges.length - 1)
+    report(removed.rows, 0n, i === ranges.length - 1)
   }
   if (ranges.length === 0) await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
 }

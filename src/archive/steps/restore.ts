@@ -9,7 +9,7 @@ import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { partitionsOf } from './detached-table.ts'
-import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
+import { foresee, isSettled, type Foreseen, type RestoreOptions } from './foresee.ts'
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
@@ -38,14 +38,14 @@ export async function restorePartition(
   context: ArchiveContext,
   work: Work,
   reload: () => Promise<ArchivedPartition>,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<Restored> {
   // A detach that has begun is ended first: from there it can be restored.
   if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
     await endLeaving(context, work)
     work = { held: work.held, partition: await reload() }
   }
-  const seen = await foresee(context, work.partition, wishes)
+  const seen = await foresee(context, work.partition, options)
   if (seen.refusal !== null) throw await backedOut(context, work, seen.refusal, reload)
   const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
   const isMade = seen.isMade === true
@@ -63,17 +63,17 @@ export async function restorePartition(
   } else if (partition.away) {
     await attachAgain(context, { partition, held }, seen.found?.now ?? null)
   } else if (partition.state === 'PUBLISHED') {
-    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, wishes)
+    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, options)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
     if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
-    else await fill(context, { partition, held }, seen, reload, wishes)
+    else await fill(context, { partition, held }, seen, reload, options)
   }
   await retract(context, { held, partition: await reload() })
-  const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
+  const isInspected = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
   // Rows that kept other values are not among them.
   const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
-  return { rows: isLooked ? proofOf(partition).rows - changed : null }
+  return { rows: isInspected ? proofOf(partition).rows - changed : null }
 }
 
 /**
@@ -172,12 +172,12 @@ async function bringMissing(
   context: ArchiveContext,
   { partition, held }: Work,
   { place }: Foreseen,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<void> {
   if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
   await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
-  const found = await rowsNow(context, partition, place, wishes.late)
-  if (!isSettled(found, { ...wishes, asChanged: true }))
+  const found = await rowsNow(context, partition, place, options.late)
+  if (!isSettled(found, { ...options, asChanged: true }))
     throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
   await warnOfDangling(context, partition, place)
 }
@@ -209,7 +209,7 @@ async function fill(
   { partition, held }: Work,
   { place, found: before }: Foreseen,
   reload: () => Promise<ArchivedPartition>,
-  wishes: RestoreWishes,
+  options: RestoreOptions,
 ): Promise<void> {
   if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
   const { ledger, name } = context
@@ -225,9 +225,9 @@ async function fill(
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {
-    await inOwnTable(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
-    found = await rowsNow(context, work.partition, place, wishes.late)
-    if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+    await inOwnTable(context, partition, bringRows(context, work, place, options.asChanged ? 'changed' : 'none'))
+    found = await rowsNow(context, work.partition, place, options.late)
+    if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {
     const error = await backedOut(context, work, asSluiceError(thrown), reload)
     const isOut = LASTING.has(error.code) && !(await reload()).restoring
@@ -252,13 +252,13 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
     files: local.paths.map((path) => `${local.folder}/${path}`),
     signal: interrupt.abort,
   })
-  const told = withProgress(context, partition, csv)
+  const reported = withProgress(context, partition, csv)
   const request = {
     ...returnRequest(context, partition, closing),
     columns: sharedColumns(shared),
     expect: await proofOver(context, partition, columns),
   }
-  const end = await partitionsOf(context).recreate(request, told)
+  const end = await partitionsOf(context).recreate(request, reported)
   settled(end, context, partition, (how) => otherRows(context, partition, how))
 }
 
@@ -295,14 +295,14 @@ async function* withProgress(
   csv: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   const { rows } = proofOf(partition)
-  const tell = progress(context, partition, 'restoring', rows)
+  const report = progress(context, partition, 'restoring', rows)
   const all = Number(partition.sourceBytes ?? 0n)
   let bytes = 0
   for await (const piece of csv) {
     bytes += piece.length
     const share = all === 0 ? 0 : Math.min(1, bytes / all)
-    tell(BigInt(Math.round(Number(rows) * share)), BigInt(bytes))
+    report(BigInt(Math.round(Number(rows) * share)), BigInt(bytes))
     yield piece
   }
-  tell(rows, BigInt(bytes), true)
+  report(rows, BigInt(bytes), true)
 }

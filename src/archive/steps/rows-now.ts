@@ -80,12 +80,12 @@ export async function rowsNow(
   if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
   // A damaged file would show unchanged rows as changed.
   await proveArchived(context, partition)
-  const found = await lookedUp(context, partition, { table, shared, where }, view)
+  const found = await inspectedUp(context, partition, { table, shared, where }, view)
   const besides = rows - found.same
   const changed = found.changed.rows - (found.changed.outside?.rows ?? 0n)
-  const told = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
+  const reported = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
   const uncounted = besides > changed ? besides - changed : 0n
-  return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
+  return { kind: 'told', now, rows, ...found, late: reported ?? { rows: uncounted, keys: [] } }
 }
 
 /** The columns that are compared between archived rows and those of a place. */
@@ -126,13 +126,13 @@ export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): 
   return places.length === 0 || places.includes(-1) ? null : places
 }
 
-async function lookedUp(
+async function inspectedUp(
   context: ArchiveContext,
   partition: ArchivedPartition,
   into: Into & Pick<Place, 'where'>,
   view: SourceView,
 ): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
-  const tell = progress(context, partition, 'verifying', proofOf(partition).rows)
+  const report = progress(context, partition, 'verifying', proofOf(partition).rows)
   const [missing, changed, outside] = [new Naming(), new Naming(), new Naming()]
   let same = 0n
   for await (const rows of storedRows(
@@ -148,7 +148,7 @@ async function lookedUp(
     }
     const taken = standing.flatMap(({ how, key, there }) => (how === 'changed' ? [there ?? key] : []))
     for (const key of await outsideOf(context, into, view, taken)) outside.add(key)
-    tell(same + missing.rows + changed.rows, 0n)
+    report(same + missing.rows + changed.rows, 0n)
   }
   const others = outside.rows === 0n ? {} : { outside: outside.named() }
   return { same, missing: missing.named(), changed: { ...changed.named(), ...others } }

@@ -35,7 +35,7 @@ export function doubtOf(
 }
 
 /** Warns about uncertain columns, for a command that reads no column by name. */
-export function tellDoubt(
+export function reportDoubt(
   table: Pick<TableSpec, 'table' | 'columns'>,
   unsure: Unsure | null,
   partitions: readonly Pick<ArchivedPartition, 'columns'>[],

@@ -20,7 +20,7 @@ export type ColumnChange =
   | { readonly kind: 'retyped'; readonly kept: StoredColumn; readonly column: StoredColumn }
   | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
-export type EvolveWishes = {
+export type EvolveOptions = {
   /** Null if the source does not number columns. */
   readonly numbers: ColumnNumbers | null
   /** New names by old ones, for sources that cannot identify renamed columns. */
@@ -50,12 +50,12 @@ export type Evolved = {
 type Match = { readonly column: Column; readonly old: StoredColumn | null }
 
 /** @throws SluiceError UNSUPPORTED_TYPE, PLAN_CHANGED if a column would have the name of the partition column */
-export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWishes): Evolved {
+export function evolved(table: TableSpec, before: StoredTable, options: EvolveOptions): Evolved {
   // An archive created with column mapping numbers its columns by position.
   const stored = before.mapped ? numbered(before) : before
-  const { matches, gone, unsure } = matched(table, stored, wishes)
+  const { matches, gone, unsure } = matched(table, stored, options)
   refusePartitionName(table, stored)
-  const { asText, isLoose } = wishes
+  const { asText, isLoose } = options
   // In a source without types the detected type depends on the rows, so the type in the archive is kept.
   const stays = (old: StoredColumn | null, { name, native }: Column): old is StoredColumn =>
     isLoose && old !== null && old.column.native === native && !asText.includes(name)
@@ -69,21 +69,21 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       ? { as: travelsAs(old), stored: old.stored }
       : ruled(column, asText.includes(name) || (old !== null && isAsText(old)), tableText(table.table), isLoose)
     if (old === null) {
-      const comment = Object.hasOwn(wishes.comments, name) ? wishes.comments[name] : undefined
+      const comment = Object.hasOwn(options.comments, name) ? options.comments[name] : undefined
       const about = comment === undefined || comment === '' ? {} : { comment }
-      const plain = { name, ...names.physical(name), column, ...rule, ...about, ...notedOf(wishes.numbers, name) }
+      const plain = { name, ...names.physical(name), column, ...rule, ...about, ...notedOf(options.numbers, name) }
       const added = recomputed(plain, expression)
       changes.push({ kind: 'added', column: added })
       return added
     }
     if (isSameType({ as: travelsAs(old), stored: old.stored }, rule)) {
-      const same = { ...old, name, column, ...rule, ...notedOf(wishes.numbers, name) }
+      const same = { ...old, name, column, ...rule, ...notedOf(options.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
     }
-    if (wishes.widen && isWidening(old, rule)) {
+    if (options.widen && isWidening(old, rule)) {
       const narrower = [...(old.narrower ?? []), old.stored]
-      const widened = { ...old, name, column, ...rule, ...notedOf(wishes.numbers, name), narrower }
+      const widened = { ...old, name, column, ...rule, ...notedOf(options.numbers, name), narrower }
       changes.push({ kind: 'widened', from: old, column: widened })
       return widened
     }
@@ -96,7 +96,7 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       column,
       ...rule,
       ...(old.comment === undefined ? {} : { comment: old.comment }),
-      ...notedOf(wishes.numbers, name),
+      ...notedOf(options.numbers, name),
       was: [old.physical, ...(old.was ?? [])],
     }
     const now = recomputed(retyped, expression)
@@ -113,7 +113,7 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
     ...(kept.length === 0 ? {} : { kept }),
     ...(retired.length === 0 ? {} : { retired }),
     ...(changes.length === 0 ? {} : { shape: (stored.shape ?? 0) + 1 }),
-    ...(wishes.numbers === null ? {} : { numbersOf: wishes.numbers.of }),
+    ...(options.numbers === null ? {} : { numbersOf: options.numbers.of }),
   }
   return { stored: changes.length === 0 && !next.mapped ? next : numbered(next), changes, unsure }
 }
@@ -126,7 +126,7 @@ export function unsureOf(table: TableSpec, stored: StoredTable, numbers: ColumnN
 function matched(
   { columns }: TableSpec,
   stored: StoredTable,
-  { numbers, renamed, dropped }: Pick<EvolveWishes, 'numbers' | 'renamed' | 'dropped'>,
+  { numbers, renamed, dropped }: Pick<EvolveOptions, 'numbers' | 'renamed' | 'dropped'>,
 ): { readonly matches: readonly Match[]; readonly gone: readonly StoredColumn[]; readonly unsure: Unsure | null } {
   const isNumbered =
     numbers !== null && numbers.of === stored.numbersOf && stored.columns.every(({ number }) => number !== undefined)

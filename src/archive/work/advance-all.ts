@@ -1,5 +1,5 @@
 /** Processes partitions with several workers, each as far as allowed. An error of one does not stop the others. */
-import { advance, nextStep, type Wish } from '../steps/advance.ts'
+import { advance, nextStep, type Options } from '../steps/advance.ts'
 import { conditionOf, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import { otherParts } from '../ledger/parts.ts'
@@ -40,15 +40,15 @@ export async function advanceAll(
   lanes: Lanes,
   database: LedgerDatabase,
   labels: readonly string[],
-  wish: (label: string) => Wish,
+  options: (label: string) => Options,
   run: Run,
 ): Promise<readonly Outcome[]> {
   const work: Work = async (held, reload, context) => {
     const { store, table, interrupt } = context
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
-    await advance(context, held, wish(held.label), { reload, native, beside: besideOf(context, database) })
+    await advance(context, held, options(held.label), { reload, native, beside: besideOf(context, database) })
   }
-  const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
+  const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
   return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
@@ -62,9 +62,9 @@ function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
       const partitions = await readDetached(database, archived.table)
       if (partitions.length === 0) return []
       const source = { store, table: context.table, signal: interrupt.abort }
-      const looks = await periodRows(source, { ...archived, partitions }, 'cheap')
+      const inspections = await periodRows(source, { ...archived, partitions }, 'cheap')
       return partitions.filter(({ label }) => {
-        const look = looks.get(label)
+        const look = inspections.get(label)
         return look !== undefined && 'surplus' in look && look.surplus < 0n
       })
     },

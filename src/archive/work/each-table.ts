@@ -176,7 +176,7 @@ async function refuseOther(source: OpenSource, { name, archived }: Called, signa
 }
 
 /** Warns that a listing of all archives may be incomplete. */
-export async function tellUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
+export async function reportUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
   for (const schema of await ledgers.unread(interrupt.abort)) {
     const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
     emit({ type: 'log', level: 'warn', message, hint: READ_HINT })

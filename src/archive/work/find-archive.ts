@@ -81,8 +81,10 @@ export async function namesNow(
       : await witnessed(store, identities, archives, signal)
   const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
   if (renamed.length === 0) return names
-  const parked = new Set((await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable }) => parkedTable))
-  for (const [before, now] of renamed) if (!parked.has(tableText(now))) names.set(before, now)
+  const oldTable = new Set(
+    (await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable: oldTable }) => oldTable),
+  )
+  for (const [before, now] of renamed) if (!oldTable.has(tableText(now))) names.set(before, now)
   return names
 }
 
@@ -142,8 +144,8 @@ export async function refusePerhapsRenamed(
   const names = await namesNow({ store, ledgers }, all, signal)
   for (const one of all) {
     const isNumbered = store.identities?.().by === 'number' && one.stored.numbersOf !== undefined
-    const isTold = isNumbered || names.get(tableText(one.table)) !== one.table
-    if (isTold || (await store.tables(tableText(one.table), signal)).length > 0) continue
+    const isReported = isNumbered || names.get(tableText(one.table)) !== one.table
+    if (isReported || (await store.tables(tableText(one.table), signal)).length > 0) continue
     const has = isAlike(one, table) ? 'all of its columns' : 'rows that it had'
     if (!isAlike(one, table) && !(await hasNotedRow(store, table, one, signal))) continue
     const { database } = await ledgers.of(one.table, signal)

@@ -13,7 +13,7 @@ import { requireOrigin } from './require-origin.ts'
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … if the archive
  * cannot be read or written
  */
-export async function tellArchive(
+export async function reportArchive(
   archived: ArchivedTable,
   opened: Opened,
   run: Run,
@@ -23,5 +23,5 @@ export async function tellArchive(
   await requireOrigin(owned)
   const info = { table: tableText(archived.table), run: run.runId }
   const log = await owned.log()
-  await log.tell({ tableId: archived.archiveId, info, ...change }, run.interrupt.abort)
+  await log.report({ tableId: archived.archiveId, info, ...change }, run.interrupt.abort)
 }

@@ -122,7 +122,7 @@ export class OtherLedgers implements AsyncDisposable {
    * which ledgers were asked.
    * @param files number of files that are removed, or would be
    */
-  tell(files: number, run: Run<'log'>): void {
+  report(files: number, run: Run<'log'>): void {
     const { name } = this.#owned
     const all = [...this.#kept.values()]
     for (const why of new Set(all.map((one) => one.why))) {

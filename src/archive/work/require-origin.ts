@@ -32,7 +32,7 @@ export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interr
  */
 export async function requireOrigin(context: Owned): Promise<void> {
   const now = await originNow(context)
-  if ((await lookedAt(context, now)) === 'new') await context.heads.setOrigin(now)
+  if ((await inspectedAt(context, now)) === 'new') await context.heads.setOrigin(now)
   await nameLedger(context, now)
 }
 
@@ -51,12 +51,12 @@ export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore,
 }
 
 /** The same check without changes. @throws SluiceError as `requireOrigin` */
-export async function lookAtOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
-  await lookedAt(context, await originNow(context))
+export async function inspectOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
+  await inspectedAt(context, await originNow(context))
 }
 
 /** @returns `new` if nothing was published yet: the archive then belongs to the database that claims it first */
-async function lookedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<'own' | 'new'> {
+async function inspectedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<'own' | 'new'> {
   const { archived, interrupt } = context
   if (archived.origin === null) {
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'

@@ -45,13 +45,13 @@ async function waitAt(
 ): Promise<void> {
   try {
     await using ledgers = await open()
-    for (let told = ''; ;) {
+    for (let reported = ''; ;) {
       const worked = await workedOf({ store, ledgers }, tables, run)
       if (worked === null) return
       const { holder, label, table } = worked
       const message = `the program ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} works on ${label} of ${tableText(table)}, and rows of it leave or come back; waiting until it has ended`
-      if (message !== told) run.emit({ type: 'log', level: 'note', message })
-      told = message
+      if (message !== reported) run.emit({ type: 'log', level: 'note', message })
+      reported = message
       await sleep(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined)
       throwIfAborted(stopping)
     }

@@ -83,7 +83,7 @@ class ImportRun {
       const from = before === undefined ? null : { before, stored, listing, commits: await commits() }
       retimed = await followLog(this.#o, this.#lease, from)
     }
-    if (stored !== null) retimed = (await this.#mendStored(stored, commits)) ?? retimed
+    if (stored !== null) retimed = (await this.repairStored(stored, commits)) ?? retimed
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
@@ -127,7 +127,7 @@ class ImportRun {
    * nothing if the caller only wants new commits: a sync may call it for each of them.
    * @returns the time of the newest version if it changed, otherwise null
    */
-  async #mendStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
+  async repairStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
     const { database, tableId, olderCompared } = this.#o
     if (olderCompared === true) return null
     await mergePartitions(this.#o, this.#lease)

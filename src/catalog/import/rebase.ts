@@ -14,7 +14,7 @@ import { dropActions, fileSteps } from '../sweep.ts'
  * @param current version that readers see
  * @param base version of the checkpoint, above it
  */
-export async function setAside(at: Sweep, current: number, base: number): Promise<void> {
+export async function quarantine(at: Sweep, current: number, base: number): Promise<void> {
   const { database, tableId } = at
   for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
     await sweepStep(at, async (transaction) => {

@@ -11,7 +11,7 @@ import { Batch, Numbers, writeBatch } from './batch.ts'
 import { retime, type ChangedRule } from './commit-clock.ts'
 import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
-import { dropOldState, setAside } from './rebase.ts'
+import { dropOldState, quarantine } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
 
@@ -120,7 +120,7 @@ export class ImportRecord {
       landedAt(tableId, cursor, this.version),
     )
     this.#hasStatus = true
-    if (start.kind === 'rebase' && this.version !== null) await setAside(this.#sweep, this.version, start.historyFrom)
+    if (start.kind === 'rebase' && this.version !== null) await quarantine(this.#sweep, this.version, start.historyFrom)
     onStart({
       fromVersion: start.kind === 'continue' ? (start.head?.currentVersion ?? 0) + 1 : start.historyFrom,
       toVersion: latest,

@@ -2,7 +2,7 @@
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { AccessLevel } from '../access-level.ts'
-import type { GrantPlan, GrantWish } from '../grant-plan.ts'
+import type { GrantPlan, GrantOptions } from '../grant-plan.ts'
 import { nameForSql } from '../../shared/name-for-sql.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
@@ -22,7 +22,7 @@ const BY = 'a user that has these rights WITH GRANT OPTION'
 /** @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
 export async function mysqlGrants(
   reader: SqlReader,
-  { level, to }: GrantWish,
+  { level, to }: GrantOptions,
   { tables, views }: RelationNames,
 ): Promise<GrantPlan> {
   const { account, ...doubt } = await accountOf(reader, to)

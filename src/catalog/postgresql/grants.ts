@@ -1,7 +1,7 @@
 /** The least rights for a catalog in PostgreSQL. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { GrantPlan, GrantWish } from '../grant-plan.ts'
+import type { GrantPlan, GrantOptions } from '../grant-plan.ts'
 import { nameForSql } from '../../shared/name-for-sql.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
@@ -12,7 +12,7 @@ const quoted = (name: string): string => nameForSql(name, '"')
 /** @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
 export async function postgresqlGrants(
   reader: SqlReader,
-  { level, to }: GrantWish,
+  { level, to }: GrantOptions,
   known: RelationNames,
 ): Promise<GrantPlan> {
   const place = await placeOf(reader, to)
@@ -59,7 +59,7 @@ type Catalog = {
 
 /** Schema of the existing or future catalog. @throws SluiceError BAD_FLAG if there is no such role */
 async function placeOf(reader: SqlReader, role: string): Promise<Place> {
-  const [[database, schema, wished, mayConnect] = []] = await reader.all(
+  const [[database, schema, asked, mayConnect] = []] = await reader.all(
     `SELECT current_database()::text, current_schema()::text,
        CASE WHEN current_schema() IS NULL THEN (pg_catalog.parse_ident(pg_catalog.current_setting('search_path'), false))[1] END,
        (SELECT pg_catalog.has_database_privilege(r.oid, current_database(), 'CONNECT')::int FROM pg_catalog.pg_roles r WHERE r.rolname = CAST(? AS text))`,
@@ -72,7 +72,7 @@ async function placeOf(reader: SqlReader, role: string): Promise<Place> {
   }
   return {
     database: String(database),
-    schema: String(schema ?? wished),
+    schema: String(schema ?? asked),
     exists: schema !== null,
     mayConnect: mayConnect === 1,
   }

@@ -16,7 +16,7 @@ import type { Checkpoint } from './window.ts'
 /** Names of the two sides in a difference. */
 const SIDES = ['checkpoint', 'commits'] as const
 
-export type CheckpointsLooked = {
+export type CheckpointsInspected = {
   /** Checkpoints that were compared. */
   readonly looked: number
   /** Checkpoints that could not be read: each is a difference. */
@@ -46,7 +46,7 @@ export async function checkCheckpoints(
   limit: number,
   random: () => number,
   now: number,
-): Promise<CheckpointsLooked> {
+): Promise<CheckpointsInspected> {
   const { report } = at
   const { folder, window, broken } = loaded
   const all = folder.checkpoints.filter(({ version }) => version <= window.version)
@@ -62,16 +62,16 @@ export async function checkCheckpoints(
   const unread = able.filter((one) => broken.has(one))
   const sound = able.filter((one) => !broken.has(one))
   const chosen = choose(sound, limit, random)
-  let looked = 0
+  let inspected = 0
   for (const checkpoint of [...unread, ...chosen]) {
     throwIfAborted(at.interrupt.stop)
-    if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) looked++
+    if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) inspected++
   }
   if (chosen.length < sound.length) {
-    report.notes.push(`${looked} of ${able.length} checkpoints were compared with the commits; more with --samples`)
+    report.notes.push(`${inspected} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
-  const unreadable = unread.length + chosen.length - looked
-  return { looked, unreadable, all: all.length, notJudged: all.length - able.length }
+  const unreadable = unread.length + chosen.length - inspected
+  return { looked: inspected, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
 /** @returns true if it could be read, and was compared */

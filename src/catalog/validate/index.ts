@@ -36,7 +36,7 @@ import {
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
 import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
-import { checkCheckpoints, type CheckpointsLooked } from './checkpoints.ts'
+import { checkCheckpoints, type CheckpointsInspected } from './checkpoints.ts'
 import { checkCrc, checkLastCheckpoint } from './witnesses.ts'
 
 export type ValidationOptions = {
@@ -66,7 +66,7 @@ export type ValidationResult = {
   readonly versions: readonly number[]
   readonly checks: number
   readonly differences: number
-  readonly checkpoints: CheckpointsLooked
+  readonly checkpoints: CheckpointsInspected
   /** Those of them that are only commit times: copies of a folder have other file times. */
   readonly timeDifferences: number
   /** Those of the differences that are with checksum files, `_last_checkpoint` and checkpoints. */

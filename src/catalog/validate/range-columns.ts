@@ -32,7 +32,7 @@ const ISO = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/
 export async function provedColumns(
   reader: SqlReader,
   tableId: string,
-  tell: Tell,
+  report: Tell,
 ): Promise<readonly ProvedColumn[] | null> {
   const [migrated] = await reader.all('SELECT version FROM catalog_migrations WHERE version = ?', [RANGES_SINCE])
   if (migrated === undefined) return null
@@ -41,7 +41,7 @@ export async function provedColumns(
      WHERE table_id = ? ORDER BY column_no`,
     [tableId],
   )
-  const strays = await tellStrays(reader, tableId, new Set(rows.map(([columnNo]) => columnNo)), tell)
+  const strays = await reportStrays(reader, tableId, new Set(rows.map(([columnNo]) => columnNo)), report)
   if (rows.length === 0) return strays > 0 ? [] : null
   const [head] = await reader.all(
     `SELECT current_version, history_from, (SELECT max(f.file_no) FROM delta_files f WHERE f.table_id = t.table_id)
@@ -54,7 +54,7 @@ export async function provedColumns(
   const seen = new Set<SqlValue>()
   for (const [columnNo = null, name, path, kind, builtTo = null, builtVersion = null, createdAt] of rows) {
     const say = (field: string, log: SqlValue | undefined, catalog: SqlValue | undefined): Promise<void> =>
-      tell({ path: null, field: `${field} of ${String(name)}`, log, catalog })
+      report({ path: null, field: `${field} of ${String(name)}`, log, catalog })
     if (seen.has(columnNo)) await say('column_no', 'another', columnNo)
     seen.add(columnNo)
     if (!ISO.test(String(createdAt))) await say('created_at', 'a time', createdAt)
@@ -93,11 +93,11 @@ function pathOf(text: SqlValue | undefined): readonly string[] | null {
 }
 
 /** Rows without a column: the next column of that number would get them. */
-async function tellStrays(
+async function reportStrays(
   reader: SqlReader,
   tableId: string,
   known: ReadonlySet<SqlValue | undefined>,
-  tell: Tell,
+  report: Tell,
 ): Promise<number> {
   let strays = 0
   for (const relation of ['delta_range_zones', 'delta_file_ranges']) {
@@ -108,7 +108,7 @@ async function tellStrays(
     for (const [columnNo, count] of rows) {
       if (known.has(columnNo)) continue
       strays++
-      await tell({
+      await report({
         path: null,
         field: `column ${String(columnNo)} of ${relation}`,
         log: 'missing',

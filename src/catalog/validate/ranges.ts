@@ -51,9 +51,9 @@ export async function proveRanges(
   reader: SqlReader,
   tableId: string,
   signal: AbortSignal,
-  tell: Tell,
+  report: Tell,
 ): Promise<RangesSeen | null> {
-  const columns = await provedColumns(reader, tableId, tell)
+  const columns = await provedColumns(reader, tableId, report)
   if (columns === null) return null
   const last = Math.max(-1, ...columns.map(({ builtTo }) => builtTo))
   const seen = { covered: 0, found: 0 }
@@ -69,9 +69,9 @@ export async function proveRanges(
     const window = { zone, lastZone: zone + WINDOW_ZONES - 1, last }
     const proofs: ColumnProof[] = []
     for (const column of columns) proofs.push(await ColumnProof.open(reader, tableId, column, window))
-    await proveWindow(reader, tableId, proofs, window, tell)
+    await proveWindow(reader, tableId, proofs, window, report)
     for (const proof of proofs) {
-      await proof.zones(tell)
+      await proof.zones(report)
       seen.covered += proof.covered
       seen.found += proof.found
     }
@@ -87,20 +87,20 @@ async function proveWindow(
   tableId: string,
   proofs: readonly ColumnProof[],
   { zone, lastZone, last }: Window,
-  tell: Tell,
+  report: Tell,
 ): Promise<void> {
   const end = Math.min(last, (lastZone + 1) * ZONE_FILES - 1)
   const sql = `SELECT f.file_no, f.path, f.added_version, f.stats FROM delta_files f JOIN delta_tables t ON t.table_id = f.table_id
     WHERE f.table_id = ? AND f.file_no >= ? AND f.file_no <= ? AND f.added_version <= t.current_version ORDER BY f.file_no`
-  const told: Difference[] = []
+  const reported: Difference[] = []
   for await (const page of reader.pages(sql, [tableId, zone * ZONE_FILES, end], PAGE_ROWS)) {
     for (const [fileNo, path, added, stats] of page) {
       const facts = factsOf(typeof stats === 'string' ? stats : null)
       const file = { fileNo: Number(fileNo), path: String(path), added: Number(added), facts }
-      for (const proof of proofs) proof.file(file, told)
+      for (const proof of proofs) proof.file(file, reported)
     }
-    for (const difference of told) await tell(difference)
-    told.length = 0
+    for (const difference of reported) await report(difference)
+    reported.length = 0
   }
 }
 
@@ -149,13 +149,13 @@ class ColumnProof {
     this.#zoneRows = zones
   }
 
-  file({ fileNo, path, added, facts }: ProvedFile, told: Difference[]): void {
+  file({ fileNo, path, added, facts }: ProvedFile, reported: Difference[]): void {
     const { name, builtTo, builtVersion, firstNew } = this.#column
     if (fileNo > builtTo) return
     if (added > builtVersion) {
       // Queries read such files from the first new number on.
       if (firstNew !== 'unknown' && (firstNew === null || fileNo < firstNew))
-        told.push({ path, field: `first_file_no for ${name}`, log: fileNo, catalog: firstNew })
+        reported.push({ path, field: `first_file_no for ${name}`, log: fileNo, catalog: firstNew })
       return
     }
     this.covered++
@@ -164,17 +164,17 @@ class ColumnProof {
     this.#hulls.set(zone, together(this.#hulls.get(zone) ?? EMPTY, content))
     const rows = this.#files.get(fileNo) ?? []
     if (rows.length > 0) this.found++
-    this.#judge(path, content, rows, told)
+    this.#judge(path, content, rows, reported)
   }
 
   /** Call after all files of the window. */
-  async zones(tell: Tell): Promise<void> {
-    const told: Difference[] = []
+  async zones(report: Tell): Promise<void> {
+    const reported: Difference[] = []
     for (const [zone, content] of this.#hulls) {
       const path = `files ${zone * ZONE_FILES} to ${(zone + 1) * ZONE_FILES - 1}`
-      this.#judge(path, content, this.#zoneRows.get(zone) ?? [], told)
+      this.#judge(path, content, this.#zoneRows.get(zone) ?? [], reported)
     }
-    for (const difference of told) await tell(difference)
+    for (const difference of reported) await report(difference)
   }
 
   #contentOf(facts: ProvedFile['facts']): Content {
@@ -187,19 +187,19 @@ class ColumnProof {
     }
   }
 
-  #judge(path: string, content: Content, rows: readonly Stored[], told: Difference[]): void {
+  #judge(path: string, content: Content, rows: readonly Stored[], reported: Difference[]): void {
     const { name } = this.#column
     if (rows.length !== 1) {
       const catalog = rows.length === 0 ? 'missing' : `${rows.length} times`
-      told.push({ path, field: `row of ${name}`, log: 'present', catalog })
+      reported.push({ path, field: `row of ${name}`, log: 'present', catalog })
     }
     for (const [low, high, hasNulls, hasValues] of rows) {
       if (content.mayHaveNulls && hasNulls !== 1)
-        told.push({ path, field: `has_nulls of ${name}`, log: 1, catalog: hasNulls })
+        reported.push({ path, field: `has_nulls of ${name}`, log: 1, catalog: hasNulls })
       if (!content.mayHaveValues) continue
-      if (hasValues !== 1) told.push({ path, field: `has_values of ${name}`, log: 1, catalog: hasValues })
-      this.#judgeKey({ path, field: `min_key of ${name}` }, low, content.low, 1, told)
-      this.#judgeKey({ path, field: `max_key of ${name}` }, high, content.high, -1, told)
+      if (hasValues !== 1) reported.push({ path, field: `has_values of ${name}`, log: 1, catalog: hasValues })
+      this.#judgeKey({ path, field: `min_key of ${name}` }, low, content.low, 1, reported)
+      this.#judgeKey({ path, field: `max_key of ${name}` }, high, content.high, -1, reported)
     }
   }
 
@@ -209,7 +209,7 @@ class ColumnProof {
     key: SqlValue,
     bound: Bound | null,
     inward: 1 | -1,
-    told: Difference[],
+    reported: Difference[],
   ): void {
     if (key === null) return
     const { rule } = this.#column
@@ -217,7 +217,7 @@ class ColumnProof {
     if (value !== null && bound !== null && compareBounds(value, bound) * inward <= 0) return
     const log = bound === null ? 'no bound' : rule.shown(bound)
     const bytes = key instanceof Uint8Array ? Buffer.from(key).toString('hex') : String(key)
-    told.push({ ...at, log, catalog: value === null ? `no key: ${bytes}` : rule.shown(value) })
+    reported.push({ ...at, log, catalog: value === null ? `no key: ${bytes}` : rule.shown(value) })
   }
 }
 

@@ -1,5 +1,5 @@
 /** `spark.cdm.transform.codecs`: conversions requested from the Cassandra Data Migrator. */
-import { CODECS, type CodecName, type CodecWish } from '../../model/copy/codec.ts'
+import { CODECS, type CodecName, type CodecOptions } from '../../model/copy/codec.ts'
 import { datePattern, fixedOffset } from '../../model/copy/date-pattern.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { closest } from '../../shared/closest.ts'
@@ -25,7 +25,10 @@ const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
  * The codecs of a run; `wish` is absent without any. `notes` are for the user.
  * @throws SluiceError BAD_CONFIG for an unknown or unsupported name, pattern or zone
  */
-export function codecsOf(settings: CdmSettings): { readonly wish?: CodecWish; readonly notes: readonly string[] } {
+export function codecsOf(settings: CdmSettings): {
+  readonly options?: CodecOptions
+  readonly notes: readonly string[]
+} {
   const asked = [...new Set(settings.list(KEY).filter((name) => name !== ''))]
   const format = settings.text(FORMAT) ?? 'yyyyMMddHHmmss'
   const zone = settings.text(ZONE) ?? 'UTC'
@@ -35,7 +38,7 @@ export function codecsOf(settings: CdmSettings): { readonly wish?: CodecWish; re
   if (!names.includes('TIMESTAMP_STRING_FORMAT')) {
     const idle = [FORMAT, ZONE].filter((key) => settings.text(key) !== undefined)
     const notes = idle.map((key) => `${key} means nothing without TIMESTAMP_STRING_FORMAT in ${KEY}`)
-    return names.length === 0 ? { notes } : { wish: { names }, notes }
+    return names.length === 0 ? { notes } : { options: { names }, notes }
   }
   const offsetMs = offsetOf(settings, zone)
   const { exact, lacks } = patternOf(settings, format, offsetMs)
@@ -43,7 +46,7 @@ export function codecsOf(settings: CdmSettings): { readonly wish?: CodecWish; re
     ...(exact ? [] : [`${FORMAT} ${format}: what a timestamp has beyond it is not copied`]),
     ...(lacks === null ? [] : [`${FORMAT} ${format} makes no timestamp of a text: it lacks ${lacks}`]),
   ]
-  return { wish: { names, format, offsetMs }, notes }
+  return { options: { names, format, offsetMs }, notes }
 }
 
 function nameOf(settings: CdmSettings, name: string): CodecName {

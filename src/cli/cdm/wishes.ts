@@ -1,6 +1,6 @@
 /** Options of a copy or a diff from properties of the Cassandra Data Migrator. */
-import type { CodecWish } from '../../model/copy/codec.ts'
-import type { CassandraWish, RingWish, TrackWish } from '../../engine/copy/operations/copy/wishes.ts'
+import type { CodecOptions } from '../../model/copy/codec.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/wishes.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import { given } from '../arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'
@@ -8,7 +8,7 @@ import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
-export type CdmWishes = {
+export type CdmOptions = {
   /** URLs; undefined if the properties name neither a cluster nor a table of that side. */
   readonly from?: string
   readonly to?: string
@@ -20,12 +20,12 @@ export type CdmWishes = {
   readonly where?: string
   readonly rate?: number
   readonly batchRows?: number
-  readonly ring?: RingWish
+  readonly ring?: RingOptions
   readonly constants?: Readonly<Record<string, string>>
   readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
-  readonly codecs?: CodecWish
-  readonly cassandra?: CassandraWish
-  readonly track?: TrackWish
+  readonly codecs?: CodecOptions
+  readonly cassandra?: CassandraOptions
+  readonly track?: TrackOptions
   /** For a diff: what to repair. */
   readonly correct: { readonly missing: boolean; readonly mismatch: boolean; readonly counters: boolean }
   /** Notes printed at the beginning of the run. */
@@ -37,14 +37,14 @@ export type CdmWishes = {
  * @param ysql whether the Java class writes to YugabyteDB SQL
  * @throws SluiceError BAD_CONFIG with the property and its location
  */
-export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWishes {
+export function cdmOptions(properties: readonly Property[], ysql: boolean): CdmOptions {
   const settings = new CdmSettings(properties)
   const origin = keyspaceTable(settings, 'origin')
   const target = keyspaceTable(settings, 'target') ?? origin
   const intoYsql = isYsql(settings, ysql)
   const rename = renames(settings)
   const codecs = codecsOf(settings)
-  const stamps = stampWishes(settings, (name) => rename[name] ?? name)
+  const stamps = stampOptions(settings, (name) => rename[name] ?? name)
   const toUrl = intoYsql
     ? ysqlUrl(settings)
     : target !== null || namesCluster(settings, 'target')
@@ -70,7 +70,7 @@ export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWi
     ...given('ring', ringOf(settings)),
     ...given('constants', constantsOf(settings)),
     ...given('explodeMap', explodeMapOf(settings)),
-    ...given('codecs', codecs.wish),
+    ...given('codecs', codecs.options),
     ...given('cassandra', notEmpty({ ...stamps, ...accessOf(settings) })),
     ...given('track', trackOf(settings)),
     correct: {
@@ -108,7 +108,7 @@ function rateOf(settings: CdmSettings): number | undefined {
   return rates.length === 0 ? undefined : Math.min(...rates)
 }
 
-function ringOf(settings: CdmSettings): RingWish | undefined {
+function ringOf(settings: CdmSettings): RingOptions | undefined {
   const percent = settings.text('spark.cdm.filter.java.token.percent')
   // As in the migrator, an invalid percentage means 100 %.
   const coverage =
@@ -146,7 +146,7 @@ function plainValue(literal: string): string {
   return quoted?.[1]?.replaceAll("''", "'") ?? text
 }
 
-function explodeMapOf(settings: CdmSettings): CdmWishes['explodeMap'] {
+function explodeMapOf(settings: CdmSettings): CdmOptions['explodeMap'] {
   const at = 'spark.cdm.feature.explodeMap'
   const [column, key, value] = [`${at}.origin.name`, `${at}.target.name.key`, `${at}.target.name.value`].map((name) =>
     settings.text(name),
@@ -157,7 +157,7 @@ function explodeMapOf(settings: CdmSettings): CdmWishes['explodeMap'] {
 }
 
 /** By default values keep their own write times and TTLs. */
-function stampWishes(settings: CdmSettings, fresh: (name: string) => string): CassandraWish {
+function stampOptions(settings: CdmSettings, fresh: (name: string) => string): CassandraOptions {
   const at = 'spark.cdm.schema.origin.column'
   const names = ['ttl', 'writetime'].filter((kind) => settings.text(`${at}.${kind}.names`) !== undefined)
   const off = ['ttl', 'writetime'].filter(
@@ -180,7 +180,7 @@ function stampWishes(settings: CdmSettings, fresh: (name: string) => string): Ca
   }
 }
 
-function accessOf(settings: CdmSettings): CassandraWish {
+function accessOf(settings: CdmSettings): CassandraOptions {
   return {
     ...given('readConsistency', settings.text('spark.cdm.perfops.consistency.read')?.toUpperCase()),
     ...given('writeConsistency', settings.text('spark.cdm.perfops.consistency.write')?.toUpperCase()),
@@ -189,7 +189,7 @@ function accessOf(settings: CdmSettings): CassandraWish {
   }
 }
 
-function trackOf(settings: CdmSettings): TrackWish | undefined {
+function trackOf(settings: CdmSettings): TrackOptions | undefined {
   const number = (key: string): string | undefined => {
     const value = settings.text(key)
     // The migrator's sample file has a placeholder in angle brackets here.

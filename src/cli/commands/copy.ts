@@ -3,7 +3,7 @@ import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import type { RunFinished } from '../../engine/run/operation.ts'
-import type { AlertCause, AlertWish } from '../../model/run/alert.ts'
+import type { AlertCause, AlertOptions } from '../../model/run/alert.ts'
 import { COPY_CAUSES, DECIMALS, FOLLOW_CAUSES, ON_EXISTING, PROOFS } from '../../engine/copy/operations/copy/options.ts'
 import { defaultNumber } from '../../app/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
@@ -16,9 +16,9 @@ import { grouped } from '../../shared/figures.ts'
 import { optionalDuration } from '../duration.ts'
 import { readHours } from '../hours.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
-import { readSettings, scripted, scriptTold } from '../settings/flags.ts'
+import { readSettings, scripted, scriptReported } from '../settings/flags.ts'
 import { operate } from './command.ts'
-import type { Command, RequestContext, Told } from './command.ts'
+import type { Command, RequestContext, Reported } from './command.ts'
 
 const copy: Command = {
   request: (args, context) => {
@@ -28,7 +28,7 @@ const copy: Command = {
     const hours = given('hours', readHours(args, context.defaults))
     if (hours.hours === undefined && optionalText(args, 'zone') !== undefined)
       throw new SluiceError('BAD_FLAG', '--zone goes with --between', { hint: 'add --between, or leave it out' })
-    return operate(operation, { ...scriptTold(toldOf(args, operation, selected), settings), ...hours })
+    return operate(operation, { ...scriptReported(reportedOf(args, operation, selected), settings), ...hours })
   },
 }
 
@@ -97,7 +97,7 @@ function operationOf(
 /** @throws SluiceError BAD_FLAG for flags that need --follow */
 function followOf(args: Arguments): CopyOperation['follow'] {
   const resync = list(args, 'resync').flatMap((text) => splitNames('--resync', text))
-  const wish = {
+  const options = {
     ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
@@ -107,7 +107,7 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
-  if (flag(args, 'follow')) return wish
+  if (flag(args, 'follow')) return options
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'lanes', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
@@ -115,7 +115,7 @@ function followOf(args: Arguments): CopyOperation['follow'] {
 }
 
 /** @throws SluiceError BAD_FLAG for a cause of streams without --follow */
-function alertOf(args: Arguments): AlertWish | undefined {
+function alertOf(args: Arguments): AlertOptions | undefined {
   if (flag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
   const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'goes with --follow' : null)
   return readAlert(args, { command: 'copy', causes: COPY_CAUSES, others })
@@ -156,7 +156,7 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
 /**
  * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same elsewhere.
  */
-function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): Told {
+function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): Reported {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
   const notes: string[] = [...(cdm?.notes ?? [])]
@@ -192,7 +192,7 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
 
 /** The retry command, if all chunks are done and only quarantined rows are left. */
 function retryCommand(
-  { totals, exitCode, error, asideRuns = [] }: RunFinished,
+  { totals, exitCode, error, asideRuns: quarantinedRuns = [] }: RunFinished,
   runId: string,
   { from, to }: Ends,
 ): string | undefined {
@@ -201,7 +201,7 @@ function retryCommand(
     return undefined
   if (error?.code !== 'ROWS_ASIDE') return undefined
   // Rows quarantined by one run are found by its number; those of several runs need no number.
-  const runs = asideRuns.length > 1 ? [] : [asideRuns[0] ?? runId]
+  const runs = quarantinedRuns.length > 1 ? [] : [quarantinedRuns[0] ?? runId]
   const shown = (end: Ends['to']): readonly string[] => [...(end.beside === undefined ? [] : [end.beside]), end.printed]
   const flags = [...shown(to)]
   // The ledger has the source without its password.

@@ -5,7 +5,7 @@ import { count, flag, given, list } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { readSelection } from '../copy-flags.ts'
-import type { CdmWishes } from '../cdm/wishes.ts'
+import type { CdmOptions } from '../cdm/wishes.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import { followedRequest } from '../followed-rows.ts'
 import { runIdOf } from '../run-id.ts'
@@ -24,7 +24,7 @@ function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestC
 /** Repair options: from flags, else from `spark.cdm.autocorrect.*`. */
 function mendingOf(
   args: Arguments,
-  cdm: CdmWishes | null,
+  cdm: CdmOptions | null,
 ): Pick<DiffOperation, 'fix' | 'fixOnly' | 'fixCounters' | 'overwriteNewer'> {
   const { missing = false, mismatch = false, counters = false } = cdm?.correct ?? {}
   const all = flag(args, 'fix')

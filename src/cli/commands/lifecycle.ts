@@ -8,7 +8,7 @@ import { LIFECYCLE_CAUSES } from '../../partition/operations/lifecycle-status/op
 import { defaultNumber, defaultText } from '../../app/operations/facts.ts'
 import { readAlert } from '../alert-flags.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
-import { ageIn, calendarWish, epochIn } from '../calendar-flags.ts'
+import { ageIn, calendarOptions, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { chooseEnd, endWord, optionalEnd, shownUrl } from '../copy-ends.ts'
@@ -88,7 +88,7 @@ function entryOf(
     ...(to === null || to.url === from.url ? {} : { to: place(to.url) }),
     ...given('by', entry.by),
     ...given('epoch', entry.epoch),
-    calendar: calendarWish(argumentsOf(entry), context.defaults),
+    calendar: calendarOptions(argumentsOf(entry), context.defaults),
     ahead: entry.ahead ?? defaultNumber('partition-ensure', 'ahead'),
     parkedGraceMs: parseDuration('--grace', defaultText('partition-decommission', 'grace')),
     ...given('olderThan', ageIn(argumentsOf(entry), 'older-than', context.defaults)),
@@ -122,7 +122,7 @@ function init(args: Arguments, context: Words): Request {
       table: oneTable(args, defaults),
       ...given('by', optionalText(args, 'by') ?? defaults.by),
       ...given('epoch', epochIn(args)),
-      calendar: calendarWish(args, defaults),
+      calendar: calendarOptions(args, defaults),
       ...given('archive', archive),
       ...given('olderThan', ageIn(args, 'older-than', defaults)),
       ...given('fromText', fromText),

@@ -26,15 +26,15 @@ const runs: Command = {
     if (isHere && isOfCopies) throw new SluiceError('BAD_FLAG', '--here and --to exclude each other')
     if (isHere || (!isOfCopies && run === undefined && context.optionalCatalog() === undefined))
       return { kind: 'runs-here', limit }
-    const told = { printed: {}, live: () => liveNotes(context.env) }
+    const reported = { printed: {}, live: () => liveNotes(context.env) }
     if (!isOfCopies && run !== undefined) {
       throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
     }
-    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, told)
+    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, reported)
     const to = chooseEnd('to', args, context.defaults, context.env)
     return operate(
       { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
-      told,
+      reported,
     )
   },
 }

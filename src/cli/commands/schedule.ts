@@ -38,7 +38,7 @@ const schedule: Command = {
     if (action === 'list')
       return operate(
         { kind: 'schedule-list', ...queueOf(args, context), ...given('name', optionalName(args)) },
-        told(context),
+        reported(context),
       )
     const name = nameOf(args)
     switch (action) {
@@ -47,7 +47,10 @@ const schedule: Command = {
       case 'print':
         return await print(name, args, context)
       case 'next':
-        return operate({ kind: 'schedule-next', ...queueOf(args, context), name, limit: limitOf(args) }, told(context))
+        return operate(
+          { kind: 'schedule-next', ...queueOf(args, context), name, limit: limitOf(args) },
+          reported(context),
+        )
       case 'history': {
         const runId = optionalText(args, 'run')
         const output = flag(args, 'output')
@@ -60,14 +63,14 @@ const schedule: Command = {
             output,
             ...given('runId', runId),
           },
-          told(context),
+          reported(context),
         )
       }
       case 'pause':
       case 'resume':
       case 'run-now':
       case 'remove':
-        return operate({ kind: 'schedule-change', ...queueOf(args, context), name, change: action }, told(context))
+        return operate({ kind: 'schedule-change', ...queueOf(args, context), name, change: action }, reported(context))
       default:
         throw new Error(`nobody reads schedule ${action}`)
     }
@@ -107,7 +110,7 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
       ...given('queue', optionalText(args, 'queue')),
       replace: flag(args, 'replace'),
     },
-    told(context),
+    reported(context),
   )
 }
 
@@ -208,7 +211,7 @@ function queueOf(args: Arguments, { defaults, env }: RequestContext): { readonly
   return { connect: chooseQueue(args, defaults, env) }
 }
 
-function told({ env }: RequestContext): { readonly printed: { readonly env: RequestContext['env'] } } {
+function reported({ env }: RequestContext): { readonly printed: { readonly env: RequestContext['env'] } } {
   return { printed: { env } }
 }
 

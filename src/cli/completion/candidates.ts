@@ -106,8 +106,8 @@ function takenAfter(
   if (command === null) return []
   const named = actionsOf(command.name).filter(({ name }) => before.includes(name))
   if (named.length === 0) return command.takes
-  const told = named.find(({ flag }) => flag !== null && before.includes(`--${flag}`))
-  const taken = new Set((told === undefined ? named : [told]).flatMap((action) => [...takenBy(action)]))
+  const reported = named.find(({ flag }) => flag !== null && before.includes(`--${flag}`))
+  const taken = new Set((reported === undefined ? named : [reported]).flatMap((action) => [...takenBy(action)]))
   return command.takes.filter(
     ({ name, operand, completes }) => operand === true || completes === 'database' || taken.has(name),
   )

@@ -3,11 +3,11 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { ask } from '../confirm.ts'
-import type { Surroundings } from '../ports.ts'
+import type { Context } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { trustFile } from '../trust.ts'
 import { findPlaces, type Asked } from './found.ts'
-import { configText, lookAt } from './text.ts'
+import { configText, inspect } from './text.ts'
 
 export type InitRequest = Asked & { readonly write: string; readonly dryRun: boolean }
 
@@ -24,11 +24,11 @@ export async function runInit(
   session: Session,
   { write, dryRun, ...asked }: InitRequest,
   { cwd, tool, asks, json }: Around,
-  surroundings: Surroundings,
+  context: Context,
 ): Promise<number> {
   const file = path.resolve(cwd, write)
   if (existsSync(file) && !dryRun) throw alreadyThere(file)
-  const found = findPlaces(asked, cwd, surroundings.env)
+  const found = findPlaces(asked, cwd, context.env)
   const text = configText(found)
   session.emit({ type: 'run.started', command: 'init', tool, target: file })
   const note = (message: string, level: 'note' | 'warn' = 'note'): void => session.emit({ type: 'log', level, message })
@@ -40,13 +40,13 @@ export async function runInit(
     else session.output.data(text)
   }
   const isWanted =
-    !dryRun && (!asks || /^y(?:es)?$/i.test((await ask(`Write ${file}? [y/N] `, session, surroundings)).trim()))
+    !dryRun && (!asks || /^y(?:es)?$/i.test((await ask(`Write ${file}? [y/N] `, session, context)).trim()))
   if (isWanted) {
     writeNew(file, text)
-    trustFile(file, surroundings.env)
+    trustFile(file, context.env)
   }
   const [first] = found.places
-  const next = first === undefined ? undefined : lookAt(first)
+  const next = first === undefined ? undefined : inspect(first)
   session.emit({
     type: 'run.finished',
     status: 'ok',

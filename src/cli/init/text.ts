@@ -21,7 +21,7 @@ const NO_PLACES = `
 `
 
 /** The command that lists the content of a place; tables of a lake are in subfolders. */
-export function lookAt({ name }: NamedPlace): string {
+export function inspect({ name }: NamedPlace): string {
   return `sluice discover ${shellQuote(name)}${name === 'lake' ? ' --recursive' : ''}`
 }
 
@@ -34,7 +34,7 @@ export function configText({ places, defaults }: Found): string {
   const named =
     first === undefined
       ? NO_PLACES
-      : `\n# Short names: \`${lookAt(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
+      : `\n# Short names: \`${inspect(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
   const said = Object.entries(defaults).map(([flag, name]) => `${flag}: ${name}\n`)
   const chosen = said.length === 0 ? '' : `\n# Where nothing is said on the command line:\n${said.join('')}`
   return HEAD + named + chosen + FLAGS

@@ -1,10 +1,10 @@
 /** `--settings` and `--preset`: a copy with the settings of the parallel script for Cassandra. */
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
-import type { ScriptWish } from '../../engine/copy/operations/copy/wishes.ts'
+import type { ScriptOptions } from '../../engine/copy/operations/copy/wishes.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import type { Told } from '../commands/command.ts'
+import type { Reported } from '../commands/command.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
 import { batchesByPartition } from '../../engine/run/systems.ts'
@@ -17,7 +17,7 @@ const PRESETS = Object.keys(SCRIPT_PRESETS) as ScriptPreset[]
 export type Settings = {
   /** By priority: flags, settings file, preset. */
   readonly sizes: ScriptSizes
-  readonly script: ScriptWish
+  readonly script: ScriptOptions
   /** Notes printed at the beginning of the run. */
   readonly notes: readonly string[]
   readonly warnings: readonly string[]
@@ -75,14 +75,14 @@ export function scripted(
   }
 }
 
-export function scriptTold(told: Told, settings: Settings | null): Told {
-  if (settings === null) return told
+export function scriptReported(reported: Reported, settings: Settings | null): Reported {
+  if (settings === null) return reported
   const { notes, warnings } = settings
   return {
-    ...told,
+    ...reported,
     log: SCRIPT_LOG,
-    notes: [...(told.notes ?? []), ...notes],
-    warnings: [...(told.warnings ?? []), ...warnings],
+    notes: [...(reported.notes ?? []), ...notes],
+    warnings: [...(reported.warnings ?? []), ...warnings],
   }
 }
 

@@ -15,7 +15,7 @@ type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 type Line = readonly [level: Level, text: string, below?: readonly string[]]
 
 /** Events with their own text in this log; others are written as on the console. */
-type Told = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
+type Reported = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
 
 /**
  * Opens the file at once, so that an unwritable folder fails before the command starts.
@@ -60,8 +60,8 @@ export class MigratorLines {
     if (event.type === 'run.started') this.#narrator = new Narrator(true)
     if (event.type === 'copy.started')
       this.#keys.set(event.table, { names: event.key, partition: event.ring?.columns ?? 0 })
-    const told = this.#tell(event)
-    return told
+    const reported = this.report(event)
+    return reported
       .map(([level, text, more = []]) => {
         const head = `${event.ts} ${level.padEnd(7)} ${oneLine(text)}\n`
         return head + more.map((line) => `    ${oneLine(line)}\n`).join('')
@@ -69,7 +69,7 @@ export class MigratorLines {
       .join('')
   }
 
-  #tell(event: Event): readonly Line[] {
+  report(event: Event): readonly Line[] {
     // The narrator must see every event, even those with their own text.
     const blocks = this.#narrator.event(event)
     const own = (this.#own as Partial<Record<Event['type'], (event: never) => readonly Line[]>>)[event.type]
@@ -81,7 +81,7 @@ export class MigratorLines {
     ])
   }
 
-  readonly #own: Told = {
+  readonly #own: Reported = {
     'chunk.started': ({ table, chunk, worker }) => [['DEBUG', `${table} chunk ${chunk} begins, worker ${worker}`]],
     'chunk.done': ({ table, chunk, worker, done, ms, bytes, quarantined = '0', attempt = 1 }) => {
       const rate = ms === 0 ? '' : `, ${grouped(Math.round((Number(done) * 1000) / ms))} rows/s`

@@ -14,7 +14,7 @@ import { withConfig } from '../config-search.ts'
 import { configFlag, firstWord } from '../globals.ts'
 import { commandHelp, parseCommandLine } from '../parse.ts'
 import { LineOutput } from '../line-output.ts'
-import type { Surroundings } from '../ports.ts'
+import type { Context } from '../ports.ts'
 import { commandForms } from './forms.ts'
 
 export type UiCommandOptions = {
@@ -27,11 +27,11 @@ export type UiCommandOptions = {
   readonly learned?: (url: string) => void
 }
 
-type Env = Surroundings['env']
+type Env = Context['env']
 
 /** @returns parsing and output of commands, as on the command line */
 export async function uiCommands(
-  { env, program = 'sluice' }: Pick<Surroundings, 'env' | 'program'>,
+  { env, program = 'sluice' }: Pick<Context, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
   const { textFace } = await import('../render-text.ts')
@@ -125,10 +125,10 @@ async function requested(argv: readonly string[], env: Env, secrets: readonly st
     globals: { catalog },
   } = await parseCommandLine(argv, env)
   if (request.kind !== 'operation') throw onlyShell('it starts no operation')
-  const { told } = request
-  if (told?.hours !== undefined) throw onlyShell('it keeps hours of the day')
-  if (told?.log !== undefined) throw onlyShell(`it writes ${told.log}`)
-  return { request, printed: commandLine(argv, catalog, secrets, { env, ...told?.printed }) }
+  const { told: reported } = request
+  if (reported?.hours !== undefined) throw onlyShell('it keeps hours of the day')
+  if (reported?.log !== undefined) throw onlyShell(`it writes ${reported.log}`)
+  return { request, printed: commandLine(argv, catalog, secrets, { env, ...reported?.printed }) }
 }
 
 /** @returns null if the command has no plan */

@@ -65,7 +65,7 @@ export function fitOf(
     present++
     compare(field.type, found, { path: [field.physicalName], mode, changes: field.typeChanges, hasZoneless, into })
   }
-  lookAtNames(schema.fields, inFile, fields, { path: [], mode, changes: [], hasZoneless, into }, hidden)
+  inspectNames(schema.fields, inFile, fields, { path: [], mode, changes: [], hasZoneless, into }, hidden)
   return {
     ...into,
     present: inFile.length === 0 ? 1 : present,
@@ -124,7 +124,7 @@ type At = {
  * renamed, so only pairs with the same id or name are reported.
  * @param wanted those of `known` that the file should hold
  */
-function lookAtNames(
+function inspectNames(
   known: readonly Field[],
   wanted: readonly Field[],
   fields: readonly FooterField[],
@@ -164,7 +164,7 @@ function compare(type: DeltaType, found: FooterField, at: At): void {
         const inner = findField(field, found.fields, mode)
         if (inner !== null) compare(field.type, inner, { ...below(field.physicalName), changes: field.typeChanges })
       }
-      lookAtNames(type.fields, type.fields, found.fields, at, new Set())
+      inspectNames(type.fields, type.fields, found.fields, at, new Set())
       return
     case 'array': {
       const element = elementOf(found)

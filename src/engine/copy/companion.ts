@@ -9,17 +9,17 @@ import type { SharedRestarts } from './ledger/shared-restarts.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import type { CopyOperation } from './operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from './plan/plan-copy.ts'
-import type { Surroundings } from './table/copy-context.ts'
+import type { Context } from './table/copy-context.ts'
 
 /** The stream that a command resumes. @property tables names of the source's tables, by `tableText` */
-export type WishedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
+export type WantedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
 
 /** What a stream is opened with. */
 export type StreamParts = {
   readonly operation: CopyOperation
   readonly planned: PlannedCopy
   /** The stream that the command resumes, as found before planning; null if there is none yet. */
-  readonly wished: WishedStream | null
+  readonly asked: WantedStream | null
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly run: CopyRun
@@ -35,7 +35,7 @@ export type StreamParts = {
 }
 
 /** What is known before the stream creates anything. */
-export type ExaminedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> & {
+export type InspectedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> & {
   readonly database: LedgerDatabase | null
 }
 
@@ -51,7 +51,7 @@ export interface FollowedStream extends AsyncDisposable {
   /** Copies chunks while the stream's lease holds. */
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
-  follow(copied: Ending, around: Surroundings): Promise<Ending>
+  follow(copied: Ending, around: Context): Promise<Ending>
   /** Ending of a run that did not get to applying changes. */
   unfollowed(ending: Ending): Ending
 }
@@ -62,13 +62,13 @@ export interface Companion {
   /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; nothing is opened before */
   refuse(operation: CopyOperation): void
   /** @returns the stream that the command resumes, as in the ledger; null if there is none */
-  wished(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WishedStream | null>
+  asked(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WantedStream | null>
   /**
    * Checks both sides before anything is created.
    * @param parts `database` is null if there is no ledger
    * @throws SluiceError if tables cannot be replicated
    */
-  examine(parts: ExaminedParts): Promise<void>
+  examine(parts: InspectedParts): Promise<void>
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
   /** @returns why this number of apply workers is not possible; null if it is */

@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { CopyDeclaration, CopyOptions } from '../../stores/declaration.ts'
-import type { CassandraWish } from './operations/copy/wishes.ts'
+import type { CassandraOptions } from './operations/copy/wishes.ts'
 import { copyExamples, systemOf } from '../run/systems.ts'
 import { refuseFolder } from '../run/database-file.ts'
 import { onSide } from './sides.ts'
@@ -30,11 +30,11 @@ export function optionsOf(run: {
 
 /** Emits why a store does not answer or repeats a request: at once, then at most every five seconds. */
 export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
-  let toldAt = -Infinity
+  let reportedAt = -Infinity
   return {
     onRetry: ({ label, why, attempt, forMs, isOpen = false }) => {
-      if (clock.ticks() - toldAt < TOLD_AGAIN_MS) return
-      toldAt = clock.ticks()
+      if (clock.ticks() - reportedAt < TOLD_AGAIN_MS) return
+      reportedAt = clock.ticks()
       const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
       // The cause first: a small screen cuts the end.
       emit({
@@ -47,9 +47,9 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
 }
 
 /** Opens the store that a copy reads; errors count as the source's. @throws as `openCopyStore` */
-export function openSourceStore(url: string, asked?: CassandraWish, more: SourceOptions = {}): Promise<CopyStore> {
-  const wish = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
-  return onSide('source', () => openCopyStore(url, { mode: 'read', ...wish }))
+export function openSourceStore(url: string, asked?: CassandraOptions, more: SourceOptions = {}): Promise<CopyStore> {
+  const options = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
+  return onSide('source', () => openCopyStore(url, { mode: 'read', ...options }))
 }
 
 /** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED */

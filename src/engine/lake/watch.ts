@@ -17,7 +17,7 @@ export class LogWatch implements Disposable {
   readonly #changed = new Set<string>()
   #wake: (() => void) | null = null
   #polledAt = Date.now()
-  #told = false
+  notified = false
 
   /**
    * @param intervalMs how often all logs are due, whatever the system reports
@@ -99,8 +99,8 @@ export class LogWatch implements Disposable {
   }
 
   #note(why: string): void {
-    if (this.#told) return
-    this.#told = true
+    if (this.notified) return
+    this.notified = true
     this.#onNote(`${why}: the other tables are looked at every ${Math.round(this.#intervalMs / 1000)} s`)
   }
 }

@@ -3,14 +3,14 @@ import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
-import type { TableWish } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-wish.ts'
 
 /** @property shared the run is shared by several programs: one without this table leaves it to the others */
-export type SteeredWish = TableWish & { readonly shared?: true }
+export type TableSteering = TableRequest & { readonly shared?: true }
 
 /** Steering request for a running copy. */
-export type Wish =
-  | SteeredWish
+export type SteeringRequest =
+  | TableSteering
   | { readonly act: 'hold'; readonly held: boolean }
   /** Stop after the chunks that run. */
   | { readonly act: 'stop' }
@@ -28,7 +28,7 @@ export type RunControl = {
   /** The number of workers cannot be changed while it runs. */
   readonly fixedLanes?: boolean
   /** Set if requests come one by one: a copy gets them here, including earlier ones, and ignores the values above. */
-  readonly onWish?: (listener: (wish: Wish) => void) => void
+  readonly onWish?: (listener: (request: SteeringRequest) => void) => void
 }
 
 /** What an operation needs besides its own data. */

@@ -17,7 +17,7 @@ export type FileStats = {
   readonly nullCount: Readonly<Record<string, bigint>>
 }
 
-export type ExaminedFile = WrittenFile & {
+export type InspectedFile = WrittenFile & {
   /** Of all bytes of the file, 64 hexadecimal digits. */
   readonly sha256: string
   readonly digest: Digest

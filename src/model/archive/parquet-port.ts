@@ -6,7 +6,7 @@ import type { Digest } from '../copy/rows.ts'
 import type { Range } from '../copy/range.ts'
 import type { Row } from '../copy/rows.ts'
 import type { RowTest } from './row-test.ts'
-import type { ExaminedFile, WrittenFile } from './archived-file.ts'
+import type { InspectedFile, WrittenFile } from './archived-file.ts'
 import type { StoredColumn, StoredTable } from './stored-column.ts'
 
 export type WriteRequest = {
@@ -60,7 +60,7 @@ export interface ParquetFiles extends AsyncDisposable {
    * Reads all columns of all rows on a connection that has written nothing, and all bytes of the files.
    * @throws SluiceError PROOF_FAILED for an invalid Parquet file, or one with other columns or types; SOURCE_IO
    */
-  examine(request: ReadFiles): Promise<readonly ExaminedFile[]>
+  examine(request: ReadFiles): Promise<readonly InspectedFile[]>
   /** Digest of the rows that match, one per file. @throws as `examine` */
   matching(request: Tested): Promise<readonly Digest[]>
   /**

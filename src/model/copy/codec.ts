@@ -20,7 +20,7 @@ export const CODECS = [
 export type CodecName = (typeof CODECS)[number]
 
 /** Codecs that a run may use. */
-export type CodecWish = {
+export type CodecOptions = {
   readonly names: readonly CodecName[]
   /** Pattern of Java's DateTimeFormatter, and offset in ms east of UTC; for TIMESTAMP_STRING_FORMAT. */
   readonly format?: string
@@ -39,14 +39,14 @@ export type Codec = {
 export function codecBetween(
   source: Column,
   target: Column,
-  wish: CodecWish,
+  options: CodecOptions,
 ): { readonly as: ColumnType; readonly codec: Codec } | null {
   const into = target.type.kind === 'text' ? 'text' : source.type.kind === 'text' ? 'value' : null
   if (into === null || source.type.kind === target.type.kind) return null
   const value = into === 'text' ? source : target
-  const name = wish.names.find((one) => isOf(one, value))
+  const name = options.names.find((one) => isOf(one, value))
   if (name === undefined) return null
-  const { format, offsetMs } = wish
+  const { format, offsetMs } = options
   const more =
     name === 'TIMESTAMP_STRING_FORMAT' && format !== undefined ? { format, offsetMs: offsetMs ?? 0 } : undefined
   return { as: into === 'text' ? { kind: 'text' } : spelledType(target), codec: { name, into, ...more } }

@@ -20,7 +20,7 @@ export type TimeSpan = {
   readonly through: string | null
 }
 
-export type PeriodWish = {
+export type PeriodOptions = {
   /** Ascending. Rows before the first mark belong to no period. */
   readonly marks: readonly PeriodMark[]
   /** Partition copied first; then older ones, newest first, then later ones. */

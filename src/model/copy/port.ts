@@ -28,7 +28,7 @@ import type { Cdc, ChangeSource, ChangeTarget } from '../follow/port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from '../run/ledger-port.ts'
 import type { InPlaceStore } from '../partition/in-place-port.ts'
 import type { MaintenanceStore } from '../partition/maintenance-port.ts'
-import type { OperationalExam } from '../follow/operational-port.ts'
+import type { OperationalPreflight } from '../follow/operational-port.ts'
 import type { PartitionPlanStore } from '../partition/plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { SwitchStore } from '../follow/switch-port.ts'
@@ -42,7 +42,7 @@ export type { ReadColumn } from './read-column.ts'
 export type { WriteColumn } from './write-column.ts'
 
 /** How to declare columns if a system has several types for one. */
-export type DeclareWishes = {
+export type DeclareOptions = {
   /** Decimals in a system without them: text that keeps every digit, or floats that compare as numbers. */
   readonly decimal?: 'text' | 'real'
   /** Keep JSON as written, if the system has a type for that. */
@@ -145,7 +145,7 @@ export interface CopyStore extends AsyncDisposable {
    * The column type that this system would create for a type: its name, and the type when read back.
    * @param inKey set for key columns: some systems allow no long texts there, and the type must sort like its values
    */
-  declare(type: ColumnType, inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn
+  declare(type: ColumnType, inKey?: boolean, options?: DeclareOptions): DeclaredColumn
   /**
    * Splits table options of the same system into those that this one accepts, and non-default ones that it does not.
    * Only for stores with such options.
@@ -255,7 +255,7 @@ export interface CopyStore extends AsyncDisposable {
   /** Closes and opens a table that moves between two databases of the same system. */
   switchSide?(): SwitchSide
   /** Preflight check whether tables are usable. */
-  operational?(): OperationalExam
+  operational?(): OperationalPreflight
 }
 
 /** `odd`: not of the column's type, which the system does not enforce; shown as a literal. */

@@ -2,8 +2,8 @@
 import type { TableName } from './column-type.ts'
 
 /** Objects that can be requested besides rows. */
-export type ObjectWish = 'indexes' | 'constraints' | 'defaults'
-export const OBJECT_WISHES: readonly ObjectWish[] = ['indexes', 'constraints', 'defaults']
+export type ObjectOptions = 'indexes' | 'constraints' | 'defaults'
+export const OBJECT_WISHES: readonly ObjectOptions[] = ['indexes', 'constraints', 'defaults']
 
 export type IndexPart = {
   /** Null for an expression. */
@@ -64,7 +64,7 @@ export type OtherObject = Named & {
 export type SchemaObject = IndexObject | ForeignKey | OtherObject
 export type ObjectKind = SchemaObject['kind']
 
-export function wishOf({ kind }: SchemaObject): ObjectWish {
+export function optionsOf({ kind }: SchemaObject): ObjectOptions {
   if (kind === 'index') return 'indexes'
   return kind === 'default' ? 'defaults' : 'constraints'
 }

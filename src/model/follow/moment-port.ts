@@ -13,6 +13,6 @@ export interface MomentStream extends ChangeStream {
   moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null>
 }
 
-export function tellsMoments(stream: ChangeStream): stream is MomentStream {
+export function reportsSnapshots(stream: ChangeStream): stream is MomentStream {
   return 'moment' in stream
 }

@@ -2,7 +2,7 @@
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { SignOffCheck } from './sign-off.ts'
 
-export interface OperationalExam {
+export interface OperationalPreflight {
   /**
    * Tests tables: a write works (and is rolled back), a query by the partition key reads one partition, indexes and
    * constraints are in force, sequences are not behind the values of their columns.

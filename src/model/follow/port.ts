@@ -34,7 +34,7 @@ export type FollowRefusal = {
 }
 
 /** Requirements of a stream, before anything is created. */
-export type FollowExam = {
+export type FollowPreflight = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
   /** Row key columns of each table, in the order of the request; empty for a refused one. */
@@ -161,7 +161,7 @@ export interface ChangeSource {
   /** @throws Error if the text is not a position */
   position(text: string): LogPosition
   /** Checks the requirements; read-only. */
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam>
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight>
   /**
    * Measures the cost for writers of the source before anything is installed; only for sources with such a cost.
    * @param tables with their row keys
@@ -172,7 +172,7 @@ export interface ChangeSource {
    * Creates the publication, then the slot, then waits until all transactions open by then have ended: any later
    * snapshot contains what the slot does not. Removes leftovers of a killed attempt under the same names first.
    * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; at most 63
-   * @param tell called with what it waits for, if that takes longer than some seconds
+   * @param report called with what it waits for, if that takes longer than some seconds
    * @param quiet block writers of the tables while the slot is created, for seconds at most; ignored without a slot
    * @throws SluiceError SOURCE_BUSY or TARGET_BUSY if other transactions do not end in time, SLOT_ACTIVE if a running
    * program uses the slot
@@ -181,7 +181,7 @@ export interface ChangeSource {
     name: string,
     tables: readonly FollowedTable[],
     signal: AbortSignal,
-    tell?: (message: string) => void,
+    report?: (message: string) => void,
     quiet?: boolean,
   ): Promise<StreamBirth>
   /**
@@ -201,7 +201,7 @@ export interface ChangeSource {
    * fingerprints. On return every transaction that the stream skips has ended, so any later snapshot contains it.
    * Idempotent.
    * @param applied durable position in the target
-   * @param tell as in `begin`
+   * @param report as in `begin`
    * @returns the new start record
    * @throws SluiceError SLOT_LOST, STREAM_HALTED if the whole stream has lost changes; TARGET_BUSY as `begin`
    */
@@ -210,7 +210,7 @@ export interface ChangeSource {
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-    tell?: (message: string) => void,
+    report?: (message: string) => void,
   ): Promise<StreamBirth>
   /**
    * Everything visible to a snapshot taken before this call has its commit record before the returned position.
@@ -284,7 +284,7 @@ export type ChangeTable = {
   readonly catchingUp?: boolean
 }
 
-export type TargetExam = {
+export type TargetPreflight = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
   /** Sessions that apply changes check foreign keys; absent if they rely on the source. */
@@ -312,7 +312,7 @@ export interface ChangeTarget {
   /** Row format that is written unchanged; absent if rows are decoded. A `pg-binary` target accepts `pg-text` too. */
   readonly frames?: FrameFormat
   /** Checks the requirements; read-only. */
-  examine(request: ChangeRequest): Promise<TargetExam>
+  examine(request: ChangeRequest): Promise<TargetPreflight>
   /** True if a table with this collation can take two different keys of the source as equal. */
   folds?(collation: string): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>

@@ -32,20 +32,20 @@ export type TableUse = {
   readonly lastReadMs?: number | null
 }
 
-export type ParkedTable = {
+export type OldTable = {
   readonly table: TableName
   /** Differs for another table of the same name. */
   readonly identity: string
 }
 
-export type ParkedLook = ParkedTable & {
+export type ParkedLook = OldTable & {
   readonly use: TableUse
   /** Clock of the database, ms since the epoch. */
   readonly nowMs: number
   readonly findings: readonly DecommissionFinding[]
 }
 
-export type DecommissionStep = ParkedTable & {
+export type DecommissionStep = OldTable & {
   /** Returns a row while the step is allowed. */
   readonly guard: Statement
   /** Lock timeout of one try, ms; all other sessions wait behind it. */
@@ -72,7 +72,7 @@ export interface DecommissionStore {
    * @param heir the table that has the public name
    * @returns null if the old table does not exist
    */
-  look(parked: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null>
+  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null>
   /**
    * Revokes all rights on the table from all roles but its owner.
    * @param close the ledger row @param grants revoked rights, as text for `reactivate`

@@ -3,7 +3,7 @@
  * with its name, next to new periods. All reading of the table is done beforehand, while it is in use.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
-import type { PlanFinding, PlannedTable, TwinPartition } from './plan-port.ts'
+import type { PlanFinding, PlannedTable, NewTablePartition } from './plan-port.ts'
 
 export type InPlaceRequest = {
   readonly planned: PlannedTable
@@ -14,7 +14,7 @@ export type InPlaceRequest = {
   /** First value after the past partition, as the column prints it. */
   readonly bound: string
   /** New periods, from `bound` on. */
-  readonly partitions: readonly TwinPartition[]
+  readonly partitions: readonly NewTablePartition[]
 }
 
 /** `index`, `check` and `validate` block other sessions only briefly; `switch` blocks them until it ends. */
@@ -51,7 +51,7 @@ export type InPlaceLimits = {
   readonly signal: AbortSignal
 }
 
-export type InPlaceTold = (step: InPlaceStep, status: 'begun' | 'done' | 'found' | 'again', detail: string) => void
+export type InPlaceReported = (step: InPlaceStep, status: 'begun' | 'done' | 'found' | 'again', detail: string) => void
 
 /** Result of a switch. @property pauseMs longest wait of other sessions for the successful try */
 export type InPlaceSwitched = {
@@ -71,7 +71,7 @@ export type InPlaceDone = {
 export type SliceRequest = {
   readonly table: TableName
   readonly column: Column
-  readonly partition: TwinPartition
+  readonly partition: NewTablePartition
 }
 
 /** @property ms expected time that all sessions wait while the rows move, measured with a sample */
@@ -88,7 +88,7 @@ export interface InPlaceStore {
   slice(
     request: SliceRequest,
     limits: InPlaceLimits,
-    tell: InPlaceTold,
+    report: InPlaceReported,
   ): Promise<InPlaceSwitched & { readonly rows: bigint }>
   /** @returns null for a table that was not partitioned in place */
   done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
@@ -100,12 +100,12 @@ export interface InPlaceStore {
    * Creates indexes and the bounds constraint, and validates it. After a crash the next call continues.
    * @throws SluiceError TARGET_BUSY, PARTITION_REFUSED if rows lie outside, TARGET_DENIED
    */
-  prepare(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<void>
+  prepare(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<void>
   /**
    * One transaction, retried until the lock is granted. @throws SluiceError STOPPED after the time limit;
    * TABLE_REFUSED, PARTITION_REFUSED
    */
-  attach(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched>
+  attach(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched>
   /**
    * Steps after the switch that block no sessions: validates foreign keys, gathers statistics. Idempotent. @returns
    * what remains, as text
@@ -115,7 +115,7 @@ export interface InPlaceStore {
    * Reverts: the past partition becomes the table again, and the new one is dropped.
    * @throws SluiceError PARTITION_REFUSED if other partitions hold rows; STOPPED, TABLE_REFUSED
    */
-  revert(table: TableName, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched>
+  revert(table: TableName, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched>
   /** Removes what `prepare` created on a table that is not partitioned. @returns number of removed objects */
   clear(table: TableName, limits: InPlaceLimits): Promise<number>
 }

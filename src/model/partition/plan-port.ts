@@ -52,11 +52,11 @@ export type Spread = {
 }
 
 /** A partition of the new table. */
-export type TwinPartition = { readonly name: string; readonly from: string; readonly to: string }
+export type NewTablePartition = { readonly name: string; readonly from: string; readonly to: string }
 
 export type MeasureRequest = PlannedTable & {
   /** As for `twin`. */
-  readonly partitions: readonly TwinPartition[]
+  readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
   /** Stops once a session has this many rows … */
@@ -76,7 +76,7 @@ export type Measured = {
   readonly onlyRead: string | null
 }
 
-export type TwinStatements = {
+export type NewTableStatements = {
   readonly all: readonly string[]
   /**
    * Statements that a row copied late could violate until the table has caught up: foreign keys, and unique constraints
@@ -114,17 +114,17 @@ export interface PartitionPlanStore {
    * Statements that create the new table, its partitions and everything required before rows are inserted, in execution
    * order. All names are qualified; the statements run as printed.
    */
-  twin(
+  newTable(
     planned: PlannedTable,
     name: string,
-    partitions: readonly TwinPartition[],
+    partitions: readonly NewTablePartition[],
     signal: AbortSignal,
-  ): Promise<TwinStatements>
+  ): Promise<NewTableStatements>
   /**
    * Tries statements of `twin` in the database of this store and rolls them back, to find refusals before a run.
    * @throws SluiceError TARGET_DENIED, CONNECTION_LOST
    */
-  rehearse(statements: TwinStatements, signal: AbortSignal): Promise<Rehearsal>
+  rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal>
   /**
    * Runs statements of `twin` in one transaction, in the database of this store.
    * @throws SluiceError TARGET_DENIED, TARGET_BUSY if other sessions lock a table that the new one references,

@@ -51,7 +51,7 @@ type Limited = 'lag' | 'stalled' | 'wal' | 'rate' | 'stuck'
 export type AlertCondition =
   { readonly cause: Limited; readonly limit: number } | { readonly cause: Exclude<AlertCause, Limited> }
 
-export type AlertWish = {
+export type AlertOptions = {
   readonly conditions: readonly AlertCondition[]
   /** Run by the shell, with `SLUICE_ALERT_*` in its environment. */
   readonly command?: string

@@ -61,12 +61,12 @@ const RUN_ID = /^\d{16,20}$/
  */
 export function aboutInWords(about: string, known: ReadonlyMap<string, string>): string {
   const seen = new Set<string>()
-  let told = about
-  while (RUN_ID.test(told)) {
-    const before = known.get(told)
-    seen.add(told)
+  let reported = about
+  while (RUN_ID.test(reported)) {
+    const before = known.get(reported)
+    seen.add(reported)
     if (before === undefined || before === '' || seen.has(before)) return `stream ${about}`
-    told = before
+    reported = before
   }
-  return told
+  return reported
 }

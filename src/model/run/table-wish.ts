@@ -1,7 +1,7 @@
 /** Steering requests for single tables of a run, and their combined effect. */
 
 /** A steering request for one table of a copy, or one of its chunks. */
-export type TableWish = {
+export type TableRequest = {
   /** `pause`: none of it begins until `resume`. `skip`: left out of this run. `retry`: tries failed parts again. */
   readonly act: 'pause' | 'resume' | 'skip' | 'retry'
   readonly table: string
@@ -10,7 +10,7 @@ export type TableWish = {
 }
 
 /** @param text `TABLE`, or `TABLE#12` for one chunk of it */
-export function tableWish(act: TableWish['act'], text: string): TableWish {
+export function tableOptions(act: TableRequest['act'], text: string): TableRequest {
   const [, table = text, chunk] = /^(.+)#(\d{1,15})$/s.exec(text) ?? []
   return { act, table, ...(chunk === undefined ? {} : { chunk }) }
 }
@@ -31,8 +31,8 @@ export type TableOrders = { readonly holds: readonly TableHold[]; readonly retri
  * State after one more request. Resuming a table does not resume chunks that were skipped individually.
  * @param at time of the request, ms since the epoch by the clock of the queue's database
  */
-export function ordersAfter({ holds, retries }: TableOrders, wish: TableWish, at: number): TableOrders {
-  const { act, table, chunk } = wish
+export function ordersAfter({ holds, retries }: TableOrders, options: TableRequest, at: number): TableOrders {
+  const { act, table, chunk } = options
   const one = { table, ...(chunk === undefined ? {} : { chunk }) }
   const others = holds.filter((hold) => !isSame(hold, one))
   if (act === 'pause') return { holds: [...others, { ...one, held: 'paused' }], retries }

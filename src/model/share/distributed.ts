@@ -10,7 +10,7 @@ export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopp
 export type SlotState = 'queued' | 'working' | 'ended'
 
 /** Steering requests of a run, applied by its workers. Numbers are for the whole run, and divided among its tasks. */
-export type RunWishes = {
+export type RunRequests = {
   readonly held?: boolean
   /** Rows per second; null is no limit. */
   readonly rate?: number | null
@@ -138,7 +138,7 @@ export type DistributedRun = SlotProgress & {
   readonly status: DistributedStatus
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
-  readonly wishes: RunWishes
+  readonly wishes: RunRequests
   readonly slots: {
     readonly queued: number
     readonly working: number

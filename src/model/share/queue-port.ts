@@ -8,7 +8,7 @@ import type {
   EndedRun,
   LedgerTotals,
   QueueStand,
-  RunWishes,
+  RunRequests,
   Slot,
   SlotEnd,
   TurnProgress,
@@ -18,7 +18,7 @@ import type {
   Rested,
 } from './distributed.ts'
 import type { Event } from '../run/event.ts'
-import type { TableWish } from '../run/table-wish.ts'
+import type { TableRequest } from '../run/table-wish.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
 import type { ScheduleBook } from './schedule-port.ts'
@@ -55,7 +55,7 @@ export type ClaimedSlot = SlotKey & {
 export type SteeredTables = { readonly names: readonly string[]; readonly isWhole: boolean }
 
 /** Reply to a heartbeat: steering requests, and the number of tasks that share the limits. */
-export type SlotOrders = { readonly wishes: RunWishes; readonly working: number; readonly isOver: boolean }
+export type SlotOrders = { readonly wishes: RunRequests; readonly working: number; readonly isOver: boolean }
 
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
@@ -126,7 +126,7 @@ export interface RunQueue extends AsyncDisposable {
    * @param tables requests for single tables, in order, by the names that the tasks know
    * @returns false if the run does not exist, or has ended
    */
-  steer(runId: string, wishes: RunWishes, tables?: readonly TableWish[]): Promise<boolean>
+  steer(runId: string, options: RunRequests, tables?: readonly TableRequest[]): Promise<boolean>
   /**
    * Queues the rest of a stopped or failed run again, confirmed for this database. @returns number of tasks; null if it
    * is running or does not exist

@@ -11,7 +11,7 @@ import type { DecommissionRow } from './decommission-ledger.ts'
 import { graceFinding, holds, switchFinding, wayBack } from './known.ts'
 import { useSince } from './use.ts'
 
-export type ExamineWish = {
+export type ExamineOptions = {
   readonly row: SwitchRow
   readonly parked: TableName
   readonly heir: TableName
@@ -22,7 +22,7 @@ export type ExamineWish = {
   readonly graceMs: number
 }
 
-export type Examined = {
+export type Inspected = {
   readonly identity: string
   readonly findings: readonly DecommissionFinding[]
   readonly use: TableUse
@@ -33,10 +33,10 @@ export type Examined = {
 }
 
 /** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
-export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<Examined> {
-  const { row, parked, heir, store, database, steps, graceMs } = wish
-  const look = await store.look(parked, heir, signal)
-  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(parked)} is not there any more`)
+export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<Inspected> {
+  const { row, parked: oldTable, heir, store, database, steps, graceMs } = options
+  const look = await store.look(oldTable, heir, signal)
+  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} is not there any more`)
   const back = await wayBack(database, row)
   const since = useSince(look.use, look.identity, steps, back)
   const graceEndMs = (row.switchedMs ?? 0) + graceMs
@@ -46,8 +46,8 @@ export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<E
       switchFinding(row),
       graceFinding(row, graceMs, look.nowMs),
       ...back.findings,
-      ...(await otherStreams(wish, signal)),
-      ...(await holds(wish, look.identity, signal)),
+      ...(await otherStreams(options, signal)),
+      ...(await holds(options, look.identity, signal)),
       since.finding,
       ...look.findings,
     ],
@@ -61,13 +61,13 @@ export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<E
 
 /** Streams that still write to the table, or read from it. */
 async function otherStreams(
-  { row, parked, copies, database }: ExamineWish,
+  { row, parked: oldTable, copies, database }: ExamineOptions,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
   const found: DecommissionFinding[] = []
   await using ledgers = await allLedgers(copies, database, signal)
   for (const place of ledgers.places) {
-    const into = await streamsOf(place.database, [tableKeyOf(parked)])
+    const into = await streamsOf(place.database, [tableKeyOf(oldTable)])
     for (const { id } of into.filter((one) => place.schema !== '' || one.id !== row.reverse)) {
       const url = schemaText(place)
       const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} behind the URL of the database`}`
@@ -77,7 +77,7 @@ async function otherStreams(
   for (const one of ledgers.unread) found.push(unreadLedger(one))
   for (const cdc of ['slot', 'trigger'] as const) {
     const source = copies.changeSource?.(cdc)
-    for (const out of (await source?.streamsOf?.(parked, signal)) ?? []) {
+    for (const out of (await source?.streamsOf?.(oldTable, signal)) ?? []) {
       found.push({
         verdict: 'refused',
         about: 'stream',

@@ -17,11 +17,16 @@ export type WayBack = {
   readonly findings: readonly DecommissionFinding[]
 }
 
-export function switchFinding({ turn, switchedMs, publicTable, parkedTable }: SwitchRow): DecommissionFinding {
+export function switchFinding({
+  turn,
+  switchedMs,
+  publicTable,
+  parkedTable: oldTable,
+}: SwitchRow): DecommissionFinding {
   return {
     verdict: 'fine',
     about: 'switch',
-    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${parkedTable}`,
+    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${oldTable}`,
   }
 }
 
@@ -126,17 +131,21 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
 
 /** Holds on archives of this table: under its old name, or from the time when it was the public one. */
 export async function holds(
-  { copies, parked, heir }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
+  {
+    copies,
+    parked: oldTable,
+    heir,
+  }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
   identity: string,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
   const found: DecommissionFinding[] = []
   await using ledgers = await Ledgers.open(copies, false)
-  for (const table of [parked, heir]) {
+  for (const table of [oldTable, heir]) {
     const { record } = await findArchive({ store: copies, ledgers }, table, signal)
     for (const { label, held, native } of record?.partitions ?? []) {
       if (held === null) continue
-      const isHere = table === parked || native === null || native.identity === identity
+      const isHere = table === oldTable || native === null || native.identity === identity
       found.push({
         verdict: isHere ? 'refused' : 'fine',
         about: 'hold',

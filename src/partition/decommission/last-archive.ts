@@ -12,7 +12,7 @@ import { startCopy } from '../../engine/copy/operations/copy/start.ts'
 
 type Archived = NonNullable<DecommissionDetail['archive']>
 
-export type ArchiveWish = {
+export type ArchiveOptions = {
   readonly from: string
   readonly to: string
   readonly parked: TableName
@@ -40,11 +40,14 @@ const COPY = {
  * @throws SluiceError any error of the copy; TARGET_DENIED if the target does not confirm that its commits are on disk;
  * BAD_FLAG if the name of the table is ambiguous
  */
-export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run: CopyRun): Promise<Archived> {
+export async function lastArchive(
+  { from, to, parked: oldTable, copies }: ArchiveOptions,
+  run: CopyRun,
+): Promise<Archived> {
   const { abort: signal, stop } = run.interrupt
-  const table = await specOf(copies, parked, signal)
+  const table = await specOf(copies, oldTable, signal)
   const { rows, sum } = await digestOf(table, copies, signal)
-  const ending = await startCopy({ ...COPY, from, to, tables: [tableText(parked)] }, run, null)
+  const ending = await startCopy({ ...COPY, from, to, tables: [tableText(oldTable)] }, run, null)
   if (ending.error !== undefined) throw ending.error
   if (ending.stopped === true || stop.aborted) {
     throw new SluiceError('STOPPED', 'stopped before the last copy was whole: nothing is dropped', {
@@ -68,24 +71,24 @@ async function digestOf(table: TableSpec, copies: CopyStore, signal: AbortSignal
 /** Digest of an archive's rows, for the drop. @throws SluiceError as `lastArchive` */
 export async function knownRows(
   copies: CopyStore,
-  parked: TableName,
+  oldTable: TableName,
   { rows, sum }: Archived,
   signal: AbortSignal,
 ): Promise<KnownRows> {
-  return { columns: columnsOf(await specOf(copies, parked, signal)), digest: { rows: BigInt(rows), sum } }
+  return { columns: columnsOf(await specOf(copies, oldTable, signal)), digest: { rows: BigInt(rows), sum } }
 }
 
 function columnsOf({ columns }: TableSpec): KnownRows['columns'] {
   return columns.map((column) => ({ name: column.name, as: column.type, column }))
 }
 
-async function specOf(copies: CopyStore, parked: TableName, signal: AbortSignal): Promise<TableSpec> {
-  const found = await copies.tables(tableText(parked), signal)
+async function specOf(copies: CopyStore, oldTable: TableName, signal: AbortSignal): Promise<TableSpec> {
+  const found = await copies.tables(tableText(oldTable), signal)
   const [table] = found
-  if (table !== undefined && found.length === 1 && tableText(table.table) === tableText(parked)) return table
+  if (table !== undefined && found.length === 1 && tableText(table.table) === tableText(oldTable)) return table
   throw new SluiceError(
     'BAD_FLAG',
-    `${tableText(parked)} cannot be named for a copy: a pattern of that text means other tables`,
+    `${tableText(oldTable)} cannot be named for a copy: a pattern of that text means other tables`,
     {
       hint: 'copy it by hand with sluice copy, and leave --archive out',
     },

@@ -15,7 +15,7 @@ import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cu
 export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
   const called = (text: string): boolean => isCalled(text, name)
-  const named = all.filter(({ publicTable, parkedTable }) => called(publicTable) || called(parkedTable))
+  const named = all.filter(({ publicTable, parkedTable: oldTable }) => called(publicTable) || called(oldTable))
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
   const [only] = names
   if (only === undefined) {
@@ -51,7 +51,7 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
  * closed this side again.
  */
 async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
-  const { publicTable, parkedTable, stream, reverse } = last
+  const { publicTable, parkedTable: oldTable, stream, reverse } = last
   const rows = await database.all(
     `SELECT s.stream_id, s.source, s.status, t.schema_name, t.table_name FROM migration_streams s
      JOIN migration_stream_tables t ON t.stream_id = s.stream_id ORDER BY s.created_ms DESC, s.stream_id DESC`,
@@ -74,7 +74,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
     where: label,
     reason: isClosed
       ? `the table here is closed, and that of ${newest.source} takes the writes`
-      : `the table here takes the writes, and ${parkedTable} of the other database is closed`,
+      : `the table here takes the writes, and ${oldTable} of the other database is closed`,
     hint: `a closed table goes with its database: ${isOver ? '' : `${end} gives up the way back, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
   })
 }
@@ -83,7 +83,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
 export function knowsParked(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readSwitches(database)).some(
-      ({ publicTable, parkedTable }) => isCalled(publicTable, name) || isCalled(parkedTable, name),
+      ({ publicTable, parkedTable: oldTable }) => isCalled(publicTable, name) || isCalled(oldTable, name),
     )
 }
 

@@ -13,9 +13,9 @@ const CODES: readonly (readonly [string, ErrorCode])[] = [
 ]
 
 /** @throws SluiceError MISSING_CONFIRM unless the name of the old table is confirmed */
-export function refuseUnconfirmed(parked: TableName, confirm: string | undefined): void {
-  if (confirm !== undefined && isCalled(parked, confirm)) return
-  const name = tableText(parked)
+export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefined): void {
+  if (confirm !== undefined && isCalled(oldTable, confirm)) return
+  const name = tableText(oldTable)
   throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
     hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
   })

@@ -10,7 +10,7 @@ import { listed } from '../listed.ts'
 import { entryOf, isRestored, partsOf } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
-import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
+import type { InspectedTable, PartitionedCopy, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
@@ -21,8 +21,8 @@ const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
   'DETACHING',
 ])
 
-export async function archivePhase(looked: LookedTable): Promise<Phase> {
-  const { entry, archive, standing, copy } = looked
+export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
+  const { entry, archive, standing, copy } = inspected
   const { olderThan } = entry
   const place = archive?.archive ?? entry.archive
   const past = (archive?.partitions ?? []).some(({ state, graceOver }) => state === 'DETACHED' && graceOver)
@@ -38,7 +38,7 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   if (standing === null && archive === null)
     return { ...facts, state: 'not begun', detail: `nothing is archived; ${nothingYet(copy)}` }
   if (standing === null) {
-    looked.leave(`what of ${looked.name} is due: ${ofTable('archive plan', entry)} says it`)
+    inspected.leave(`what of ${inspected.name} is due: ${ofTable('archive plan', entry)} says it`)
     return { ...facts, state: 'done', detail: archivedText(archive) }
   }
   if (standing.calendar === null)
@@ -48,29 +48,29 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
       detail: archivedText(archive),
       blocks: ['nobody can tell its calendar: the entry has to name it'],
     }
-  const due = dueOf(looked, olderThan)
+  const due = dueOf(inspected, olderThan)
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
   const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
-  const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, looked.run.owner) !== 'ended')
-  const told = {
+  const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, inspected.run.owner) !== 'ended')
+  const reported = {
     ...facts,
     due: dec(due.length),
-    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(looked), olderThan)}`,
+    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(inspected), olderThan)}`,
   }
   const next = { next: ofTable('archive run', entry) }
   if (failed.length > 0) {
     const why = failed.map(
       ({ label, error }) => `${label}: ${error === null ? 'failed' : `${error.code} ${error.message}`}`,
     )
-    return { ...told, state: 'blocked', ...blocks(why), ...next }
+    return { ...reported, state: 'blocked', ...blocks(why), ...next }
   }
-  if (worked.length > 0) return { ...told, state: 'running' }
-  if (due.length === 0 && onTheirWay.length === 0) return { ...told, state: 'done' }
-  const followed = await followedBy(looked)
-  if (followed !== null) return { ...told, state: 'blocked', ...blocks([followed.message, followed.hint]) }
+  if (worked.length > 0) return { ...reported, state: 'running' }
+  if (due.length === 0 && onTheirWay.length === 0) return { ...reported, state: 'done' }
+  const followed = await followedBy(inspected)
+  if (followed !== null) return { ...reported, state: 'blocked', ...blocks([followed.message, followed.hint]) }
   const left =
     onTheirWay.length === 0 ? {} : blocks([`a run left ${labels(onTheirWay.map(({ label }) => label))} on the way`])
-  return { ...told, state: 'due', ...left, ...next }
+  return { ...reported, state: 'due', ...left, ...next }
 }
 
 function nothingYet(copy: PartitionedCopy | null): string {
@@ -80,7 +80,7 @@ function nothingYet(copy: PartitionedCopy | null): string {
 }
 
 /** The error if a stream prevents detaching partitions; null if none does. */
-async function followedBy({ store, database, table, run }: LookedTable): Promise<SluiceError | null> {
+async function followedBy({ store, database, table, run }: InspectedTable): Promise<SluiceError | null> {
   try {
     await refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort)
     return null
@@ -92,7 +92,7 @@ async function followedBy({ store, database, table, run }: LookedTable): Promise
 }
 
 /** Periods older than the limit that are still in the table. */
-function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string): readonly string[] {
+function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: string): readonly string[] {
   if (standing === null || standing.calendar === null) return []
   const { spec } = standing.calendar
   const first = cutOff(spec, parseAge(olderThan), now)
@@ -110,7 +110,7 @@ function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string)
 }
 
 /** Labels of restored partitions in the table. */
-function restoredOf({ standing, archive }: LookedTable): readonly string[] {
+function restoredOf({ standing, archive }: InspectedTable): readonly string[] {
   if (standing === null) return []
   const options = { kind: standing.kind, parts: partsOf(standing, archive) }
   const back = standing.table.partitions.map((partition) => entryOf(partition, options).archived)

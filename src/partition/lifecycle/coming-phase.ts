@@ -8,7 +8,7 @@ import { comingOf, maintenanceOf, type Standing } from '../standing.ts'
 import { nowFor } from '../state.ts'
 import { strayOf } from '../stray.ts'
 import { ofTable } from './commands.ts'
-import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
+import type { InspectedTable, PartitionedCopy, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** Default partitions up to this size are counted. */
@@ -16,8 +16,8 @@ const SMALL_BYTES = 64_000_000n
 /** Alarms that `partition ensure` resolves. */
 const MADE: ReadonlySet<Alarm['alarm']> = new Set(['none ahead', 'rows in the default', 'left over'])
 
-export async function comingPhase(looked: LookedTable): Promise<Phase> {
-  const { standing, odd, entry, now, store, archive, run, copy } = looked
+export async function comingPhase(inspected: InspectedTable): Promise<Phase> {
+  const { standing, odd, entry, now, store, archive, run, copy } = inspected
   const { ahead } = entry
   if (odd !== null) return { state: 'blocked', detail: odd.message, ...blocks([odd.reason, odd.hint]) }
   if (standing === null && copy !== null) return copyPhase(copy, now)
@@ -25,9 +25,9 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   const coming = comingOf(standing, { now, ahead })
   const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
   const isCounted = rest !== undefined && (rest.bytes ?? 0n) <= SMALL_BYTES
-  if (rest !== undefined && !isCounted) looked.leave(`rows of ${tableText(rest.name)}`)
-  const wish = { ...coming, now, ahead }
-  const stray = isCounted ? await strayOf({ standing, archive }, wish, maintenanceOf(store), run) : null
+  if (rest !== undefined && !isCounted) inspected.leave(`rows of ${tableText(rest.name)}`)
+  const options = { ...coming, now, ahead }
+  const stray = isCounted ? await strayOf({ standing, archive }, options, maintenanceOf(store), run) : null
   const alarms = alarmsOf(standing, { now, ahead, coming, stray, archive })
   const last = lastOf(standing, now)
   const strayRows = alarms
@@ -38,9 +38,10 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
     missing: dec(coming.missing.length),
     ...(stray === null ? {} : { defaultRows: dec(strayRows) }),
   }
-  const told = coverText(standing, last)
+  const reported = coverText(standing, last)
   const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
-  if (alarms.length === 0) return { ...facts, state: 'done', detail: `${told}, ${ahead} whole periods ahead${kept}` }
+  if (alarms.length === 0)
+    return { ...facts, state: 'done', detail: `${reported}, ${ahead} whole periods ahead${kept}` }
   // Rows of the default partition that no required period takes are not moved by `partition ensure`.
   const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
   const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || isLeft || standing.calendar === null)
@@ -48,7 +49,7 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   return {
     ...facts,
     state: isBlocked ? 'blocked' : 'due',
-    detail: `${told}; ${coming.missing.length} missing${kept}`,
+    detail: `${reported}; ${coming.missing.length} missing${kept}`,
     ...blocks(alarms.map((alarm) => textOf(alarm, isBlocked))),
     ...(isBlocked && coming.missing.length === 0 ? {} : { next: ofTable('partition ensure', entry) }),
   }

@@ -1,6 +1,6 @@
 /** Lifecycle entry of a table in the config file. */
 import type { Epoch } from '../../model/calendar/calendar.ts'
-import type { CalendarWish } from '../standing.ts'
+import type { CalendarOptions } from '../standing.ts'
 
 /** Shell words for printed commands; without passwords. */
 export type EntryWords = {
@@ -27,7 +27,7 @@ export type LifecycleEntry = {
   readonly to?: number
   /** Time column of the partitioning; if absent, the table is not to be partitioned. */
   readonly by?: string
-  readonly calendar: CalendarWish
+  readonly calendar: CalendarOptions
   /** Unit of integers in `by` since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch
   /** Required whole periods after the current one. */

@@ -12,7 +12,7 @@ import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type Standing } from '../standing.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
-import { isSwitched, lastTurn, type LookedTable, type PartitionedCopy } from './looked.ts'
+import { isSwitched, lastTurn, type InspectedTable, type PartitionedCopy } from './looked.ts'
 import type { OpenStore, OpenStores } from './open-stores.ts'
 import { archiveOf } from '../../archive/work/find-archive.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
@@ -21,12 +21,12 @@ import { streamStanding, type StreamStanding } from './stream-standing.ts'
  * A table that moved to another database is read there, whether or not the old database still exists.
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER
  */
-export async function lookAt(
+export async function inspect(
   entry: LifecycleEntry,
   stores: OpenStores,
   run: Run<'log'>,
   leave: (what: string) => void,
-): Promise<LookedTable> {
+): Promise<InspectedTable> {
   const { abort: signal } = run.interrupt
   const owner = { ...run.owner, runId: BigInt(run.runId) }
   const target = await stores.at(entry.to ?? entry.from)
@@ -122,8 +122,8 @@ function placedIn(entry: LifecycleEntry, name: string, before: string): Lifecycl
 /** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
 async function movedTo(database: LedgerDatabase, table: string, owner: Owner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
-    ({ isBetween, parkedTable, status, turn }) =>
-      isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(parkedTable, table),
+    ({ isBetween, parkedTable: oldTable, status, turn }) =>
+      isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(oldTable, table),
   )
   const last = turns.at(-1)
   if (last === undefined) return null
@@ -149,7 +149,7 @@ async function lastStep(database: LedgerDatabase, identity: string, run: Run<'lo
 /** Cutovers of a table: those between two databases are in the ledger of the database that each one opened. */
 async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
   const forward = (await readSwitches(target.database)).filter(
-    ({ isBetween, publicTable, parkedTable }) => (isBetween ? parkedTable : publicTable) === name,
+    ({ isBetween, publicTable, parkedTable: oldTable }) => (isBetween ? oldTable : publicTable) === name,
   )
   if (source.store === target.store) return forward
   const back = (await readSwitches(source.database)).filter(

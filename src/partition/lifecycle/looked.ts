@@ -12,7 +12,7 @@ import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import type { StreamStanding } from './stream-standing.ts'
 
-export type LookedTable = {
+export type InspectedTable = {
   readonly entry: LifecycleEntry
   /** With its schema, `tableText`. */
   readonly name: string
@@ -70,12 +70,12 @@ export type Phase = Omit<LifecyclePhaseEvent, 'type' | 'table' | 'phase' | 'name
 export type Phases = Readonly<Record<LifecyclePhaseName, Phase>>
 
 /** The last cutover, done or in preparation. */
-export function lastTurn({ switches }: Pick<LookedTable, 'switches'>): SwitchRow | null {
+export function lastTurn({ switches }: Pick<InspectedTable, 'switches'>): SwitchRow | null {
   return switches.at(-1) ?? null
 }
 
 /** True if the partitioned table has the public name through a cutover. */
-export function isSwitched({ switches }: Pick<LookedTable, 'switches'>): boolean {
+export function isSwitched({ switches }: Pick<InspectedTable, 'switches'>): boolean {
   const happened = switches.filter(({ status }) => hasSwitched(status)).at(-1)
   return happened !== undefined && happened.turn % 2 === 1
 }

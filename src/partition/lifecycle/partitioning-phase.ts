@@ -4,13 +4,13 @@ import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
 import { ofStream, ofTable } from './commands.ts'
-import { isSwitched, type LookedTable, type Phase } from './looked.ts'
+import { isSwitched, type InspectedTable, type Phase } from './looked.ts'
 import type { StreamStanding } from './stream-standing.ts'
 
-export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
-  const { stream, standing, odd, entry, store } = looked
-  if (stream !== null && (stream.row.status !== 'ended' || isSwitched(looked))) {
-    return { ...facts(stream), ...(await lagOf(looked, stream)), ...streamPhase(looked, stream) }
+export async function partitioningPhase(inspected: InspectedTable): Promise<Phase> {
+  const { stream, standing, odd, entry, store } = inspected
+  if (stream !== null && (stream.row.status !== 'ended' || isSwitched(inspected))) {
+    return { ...facts(stream), ...(await lagOf(inspected, stream)), ...streamPhase(inspected, stream) }
   }
   if (standing !== null) {
     return { state: 'done', detail: `the table is partitioned by ${standing.table.column.name}` }
@@ -32,12 +32,12 @@ export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
   }
 }
 
-function streamPhase(looked: LookedTable, stream: StreamStanding): Phase {
-  const { entry } = looked
+function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
+  const { entry } = inspected
   const { row, state, isFollowed, proof, signed, chunksFailed } = stream
   const { id } = row
   const follow = { next: ofStream('follow', id, entry) }
-  if (isSwitched(looked)) return { state: 'done', detail: progressText(stream) }
+  if (isSwitched(inspected)) return { state: 'done', detail: progressText(stream) }
   if (row.status === 'halted') {
     return {
       state: 'blocked',
@@ -119,7 +119,7 @@ function facts({
 
 /** Unapplied log of the source; empty if the stream has ended, or does not count in bytes. */
 async function lagOf(
-  { store, run, leave, name }: LookedTable,
+  { store, run, leave, name }: InspectedTable,
   { row, lane }: StreamStanding,
 ): Promise<Pick<Phase, 'lagBytes'>> {
   if (row.status === 'ended' || row.birth === null || lane === null) return {}

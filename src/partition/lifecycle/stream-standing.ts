@@ -1,5 +1,5 @@
 /** State of a stream's copy of a table, from the ledger of its target. Read-only. */
-import type { PeriodWish } from '../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../model/copy/period-marks.ts'
 import { positionOf } from '../../model/copy/position.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
@@ -119,7 +119,7 @@ async function periodsOf(
   key: TableKey,
   owner: LedgerOwner,
 ): Promise<StreamStanding['periods']> {
-  const { periods } = JSON.parse(wishes) as { readonly periods?: PeriodWish }
+  const { periods } = JSON.parse(wishes) as { readonly periods?: PeriodOptions }
   if (periods === undefined || !(await hasLedger(database))) return null
   const parts = periodParts(periods)
   const open = new Map<string, boolean>()

@@ -4,14 +4,14 @@ import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { standingOf } from '../decommission/decommission-ledger.ts'
 import { ofBackStream, ofStream, ofTable } from './commands.ts'
-import { lastTurn, type LeftDatabase, type LookedTable, type Phase } from './looked.ts'
+import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** @param before phase I */
-export function switchPhase(looked: LookedTable, before: Phase): Phase {
-  const { standing, stream, entry } = looked
-  const turn = lastTurn(looked)
-  if (turn !== null) return { ...facts(turn), ...turnPhase(looked, turn) }
+export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
+  const { standing, stream, entry } = inspected
+  const turn = lastTurn(inspected)
+  if (turn !== null) return { ...facts(turn), ...turnPhase(inspected, turn) }
   if (stream === null || stream.row.status === 'ended') {
     return standing === null
       ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
@@ -32,38 +32,39 @@ export function switchPhase(looked: LookedTable, before: Phase): Phase {
   }
 }
 
-function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
+function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
   const isBack = turn.turn % 2 === 0
-  const again = { next: `${ofStream('cutover', turn.stream, looked.entry)}${isBack ? ' --revert' : ''}` }
+  const again = { next: `${ofStream('cutover', turn.stream, inspected.entry)}${isBack ? ' --revert' : ''}` }
   if (isUnderWay(turn.status)) {
     const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
     return { state: 'running', detail: `turn ${turn.turn} is ${step} by ${turn.actor}`, ...again }
   }
-  const told = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
+  const reported = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.status === 'switched' || turn.status === 'announced') {
     const untold = turn.isBetween && turn.status === 'switched' ? '; where users are to be told, add --on-switch' : ''
-    return { state: 'due', detail: `${told}; the slot of the stream before is still there${untold}`, ...again }
+    return { state: 'due', detail: `${reported}; the slot of the stream before is still there${untold}`, ...again }
   }
   if (isBack) {
-    const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
+    const detail = `${reported}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
     return {
       state: 'due',
       detail,
-      next: ofStream('sign-off', turn.reverse, looked.entry),
-      also: [ofStream('cutover', turn.reverse, looked.entry)],
+      next: ofStream('sign-off', turn.reverse, inspected.entry),
+      also: [ofStream('cutover', turn.reverse, inspected.entry)],
     }
   }
-  return { ...retiring(looked, turn, told) }
+  return { ...retiring(inspected, turn, reported) }
 }
 
 /** State of the old table after a cutover. */
-function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
-  const { wayBack, retired, entry, now, left } = looked
+function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string): Phase {
+  const { wayBack, retired, entry, now, left } = inspected
   const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
   const isOver = untilMs <= now.getTime()
   const step = standingOf(retired)
   const name = turn.parkedTable
-  if (step?.step === 'dropped') return { state: 'done', detail: `${told}; ${name} was dropped ${isoTime(step.doneMs)}` }
+  if (step?.step === 'dropped')
+    return { state: 'done', detail: `${reported}; ${name} was dropped ${isoTime(step.doneMs)}` }
   const kept = { keptUntil: isoTime(untilMs) }
   const decommission = { next: ofTable('partition decommission', entry) }
   if (wayBack !== null && wayBack.row.status !== 'ended') {
@@ -72,7 +73,7 @@ function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
     const command = turn.isBetween ? ofBackStream : ofStream
     const follow = { next: command('follow', id, entry) }
     if (status === 'halted') {
-      return { ...kept, state: 'blocked', detail: told, ...blocks(faults.map(({ message }) => message)), ...follow }
+      return { ...kept, state: 'blocked', detail: reported, ...blocks(faults.map(({ message }) => message)), ...follow }
     }
     const also = { also: [`${ofStream('cutover', id, entry)} --revert`] }
     if (!wayBack.isFollowed)
@@ -80,67 +81,67 @@ function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
         ...kept,
         ...also,
         state: 'due',
-        detail: `${told}; no program follows stream ${id}, which keeps ${name} equal`,
+        detail: `${reported}; no program follows stream ${id}, which keeps ${name} equal`,
         ...follow,
       }
-    if (!isOver) return { ...kept, ...also, state: 'running', detail: `${told}; ${back}` }
+    if (!isOver) return { ...kept, ...also, state: 'running', detail: `${reported}; ${back}` }
     return {
       ...kept,
       ...also,
       state: 'due',
-      detail: `${told}; ${back}; its grace is over`,
+      detail: `${reported}; ${back}; its grace is over`,
       next: `${command('follow', id, entry)} --end`,
     }
   }
-  if (left !== null) return retiringDatabase(left, looked, { kept, told, table: name })
+  if (left !== null) return retiringDatabase(left, inspected, { kept, told: reported, table: name })
   if (step?.step !== 'inactive')
-    return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }
+    return { ...kept, state: 'due', detail: `${reported}; ${name} can be retired`, ...decommission }
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
   const undo = { also: [`${ofTable('partition decommission', entry)} --undo`] }
   return isOver
-    ? { ...kept, ...undo, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
-    : { ...kept, ...undo, state: 'running', detail: `${told}; ${inactive}` }
+    ? { ...kept, ...undo, state: 'due', detail: `${reported}; ${inactive}, and its grace is over`, ...decommission }
+    : { ...kept, ...undo, state: 'running', detail: `${reported}; ${inactive}` }
 }
 
-type Told = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
+type Reported = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
 
 /** State of the database that the table moved from. */
 function retiringDatabase(
   { url, step, error, isNamed }: LeftDatabase,
-  { entry, now }: LookedTable,
-  { kept, told, table }: Told,
+  { entry, now }: InspectedTable,
+  { kept, told: reported, table }: Reported,
 ): Phase {
   const ends = isNamed ? entry.words.stream : `--from ${shellQuote(url)} ${entry.words.into}`
   const command = `sluice partition decommission --database ${ends}`
   const done = isNamed ? '; the entry can name the new database alone now, as from' : ''
   if (step?.step === 'dropped')
-    return { state: 'done', detail: `${told}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
+    return { state: 'done', detail: `${reported}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
   if (step?.step === 'inactive') {
     const overMs = step.doneMs + entry.parkedGraceMs
     const isOver = overMs <= now.getTime()
-    const said = `${told}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
+    const said = `${reported}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
     const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
     return isOver
       ? { ...undo, state: 'due', detail: `${said}, and its grace is over`, next: command }
       : { ...undo, state: 'running', detail: said }
   }
   if (step !== null) {
-    const detail = `${told}; a program was killed when database ${step.name} was ${step.step}`
+    const detail = `${reported}; a program was killed when database ${step.name} was ${step.step}`
     return { ...kept, state: 'due', detail, next: command }
   }
   if (error !== null) {
-    const detail = `${told}; the database that was closed does not answer: ${error.where ?? error.message}${done}, where it is gone for good`
+    const detail = `${reported}; the database that was closed does not answer: ${error.where ?? error.message}${done}, where it is gone for good`
     return { ...kept, state: 'due', detail, next: command }
   }
   const closed = `${table} of the database that was closed takes no writes`
-  if (!isNamed) return { ...kept, state: 'done', detail: `${told}; ${closed}`, also: [command] }
-  return { ...kept, state: 'due', detail: `${told}; ${closed}, and that database can be retired`, next: command }
+  if (!isNamed) return { ...kept, state: 'done', detail: `${reported}; ${closed}`, also: [command] }
+  return { ...kept, state: 'due', detail: `${reported}; ${closed}, and that database can be retired`, next: command }
 }
 
-function facts({ turn, switchedMs, pauseMs, parkedTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
+function facts({ turn, switchedMs, pauseMs, parkedTable: oldTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
   return {
     turn,
-    parked: parkedTable,
+    parked: oldTable,
     ...(switchedMs === null ? {} : { switchedAt: isoTime(switchedMs) }),
     ...(pauseMs === null ? {} : { pauseMs }),
   }

@@ -36,7 +36,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
   })
   const { link } = opened
   if (link === null) return
-  const looks: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+  const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
     ['round trip', () => roundTripVerdict(link)],
     ['encryption', async () => encryptionVerdict(link)],
     ['release', async () => releaseVerdict(link)],
@@ -48,7 +48,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
     ['clocks', () => clocksVerdict(link, clock)],
   ]
   try {
-    for (const [name, look] of looks) {
+    for (const [name, look] of inspections) {
       const failing = (thrown: unknown): never => {
         throw cassandraError(thrown, link.settings, 'read')
       }

@@ -24,7 +24,7 @@ export type Target =
   | { readonly kind: 'socket'; readonly path: string }
 
 /** What the URL requests. */
-export type ServerWishes = {
+export type ServerOptions = {
   readonly tls: TlsPlan
   readonly isLocal: boolean
   readonly poolSize: number
@@ -33,12 +33,12 @@ export type ServerWishes = {
 
 export type ServerCheck = {
   readonly name: string
-  look(database: SqlDatabase, wishes: ServerWishes): Promise<Verdict | null>
+  look(database: SqlDatabase, options: ServerOptions): Promise<Verdict | null>
 }
 
 /** A server that holds catalogs, as its URL says. */
-export type ServerExam = {
+export type ServerPreflight = {
   readonly target: Target
-  readonly wishes: ServerWishes
+  readonly options: ServerOptions
   readonly checks: readonly ServerCheck[]
 }

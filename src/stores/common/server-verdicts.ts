@@ -1,11 +1,11 @@
 /** Doctor's verdicts on a server's encryption and connections, for any system. */
 import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
-import type { ServerWishes } from './exam-port.ts'
+import type { ServerOptions } from './exam-port.ts'
 
 /** @param cipher the server's report on this connection; null for plain text */
 export function tlsVerdict(
   cipher: string | null,
-  { tls, isLocal }: ServerWishes,
+  { tls, isLocal }: ServerOptions,
   words: { readonly full: string; readonly ca: string },
 ): Verdict {
   if (cipher === null) {
@@ -24,7 +24,7 @@ export function tlsVerdict(
 }
 
 /** @param free connections that this login may still open */
-export function connectionsVerdict(free: number, most: number, { poolSize }: ServerWishes): Verdict {
+export function connectionsVerdict(free: number, most: number, { poolSize }: ServerOptions): Verdict {
   // Statements, writes, and one or two that hold a lock or read pages.
   const needed = 2 * poolSize + 2
   const found = `${free} of ${most} free; an import uses up to ${needed}`

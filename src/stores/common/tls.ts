@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 
-export type TlsWish = {
+export type TlsOptions = {
   /** What the user wrote. Default: a remote server must prove its identity, a local one need not. */
   readonly mode?: TlsMode | undefined
   /** PEM file of the authorities to trust instead of those that come with Node. */
@@ -37,17 +37,17 @@ export type TlsPlan = {
 }
 
 /** @throws SluiceError BAD_CONFIG if a file cannot be read */
-export function tlsPlan(wish: TlsWish): TlsPlan {
-  const mode = wish.mode ?? (wish.isLocal ? 'prefer' : 'verify-full')
+export function tlsPlan(request: TlsOptions): TlsPlan {
+  const mode = request.mode ?? (request.isLocal ? 'prefer' : 'verify-full')
   const verifyHost = mode === 'verify-full'
   // As in libpq: a CA that the user named is always checked, whatever the mode.
-  const verifyChain = verifyHost || mode === 'verify-ca' || wish.ca !== undefined
+  const verifyChain = verifyHost || mode === 'verify-ca' || request.ca !== undefined
   const options = (): ConnectionOptions => ({
     minVersion: 'TLSv1.2',
     rejectUnauthorized: verifyChain,
-    ...(wish.ca === undefined ? {} : { ca: readPem(wish.ca) }),
-    ...(wish.cert === undefined ? {} : { cert: readPem(wish.cert) }),
-    ...(wish.key === undefined ? {} : { key: readPem(wish.key) }),
+    ...(request.ca === undefined ? {} : { ca: readPem(request.ca) }),
+    ...(request.cert === undefined ? {} : { cert: readPem(request.cert) }),
+    ...(request.key === undefined ? {} : { key: readPem(request.key) }),
     ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
   })
   // Fail on unreadable files before anything connects.

@@ -144,8 +144,8 @@ export class RequestBudget {
     }
     const own = oldest === undefined ? 0 : spread(this.#ownLeft(), oldest + this.#quota.seconds * 1000 - now)
     const { count, until } = this.#left ?? { count: 0, until: 0 }
-    const told = until > now ? spread(count, until - now) : 0
-    return Math.max(own, told, this.#blockedUntil - now)
+    const reported = until > now ? spread(count, until - now) : 0
+    return Math.max(own, reported, this.#blockedUntil - now)
   }
 
   get #share(): number {

@@ -12,24 +12,24 @@ export const mysqlChecks: readonly ServerCheck[] = [
   { name: 'server', look: serverVerdict },
   {
     name: 'tls',
-    look: async (reader, wishes) => {
+    look: async (reader, options) => {
       const status = await listed(reader, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_version', 'Ssl_cipher')")
       const version = status.get('Ssl_version') ?? ''
       const words = { full: 'ssl-mode=VERIFY_IDENTITY', ca: 'ssl-ca' }
-      return tlsVerdict(version === '' ? null : `${version} ${status.get('Ssl_cipher') ?? ''}`, wishes, words)
+      return tlsVerdict(version === '' ? null : `${version} ${status.get('Ssl_cipher') ?? ''}`, options, words)
     },
   },
   { name: 'collation', look: collationVerdict },
   { name: 'writes', look: writesVerdict },
   {
     name: 'connections',
-    look: async (reader, wishes) => {
+    look: async (reader, options) => {
       const limits = await variables(reader, ['max_connections', 'max_user_connections'])
       const status = await listed(reader, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
       const most = Number(limits.get('max_connections'))
       const ofUser = Number(limits.get('max_user_connections') ?? 0)
       const free = Math.max(0, most - Number(status.get('Threads_connected') ?? 0))
-      return connectionsVerdict(ofUser > 0 ? Math.min(free, ofUser) : free, most, wishes)
+      return connectionsVerdict(ofUser > 0 ? Math.min(free, ofUser) : free, most, options)
     },
   },
   { name: 'packets', look: packetsVerdict },

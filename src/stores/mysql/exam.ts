@@ -1,13 +1,13 @@
 /** Preflight checks of a MySQL or MariaDB server for `doctor`. */
-import type { ServerExam, Target } from '../common/exam-port.ts'
+import type { ServerPreflight, Target } from '../common/exam-port.ts'
 import { isLocalHost } from '../common/tls.ts'
 import { mysqlConfig } from './config.ts'
 import { mysqlChecks } from './exam-checks.ts'
 
 /** @throws SluiceError BAD_CONFIG */
-export function mysqlExam(url: string): ServerExam {
+export function mysqlPreflight(url: string): ServerPreflight {
   const { host, port, socket, tls, poolSize } = mysqlConfig(url)
   const target: Target = socket === null ? { kind: 'host', host, port } : { kind: 'socket', path: socket }
-  const wishes = { tls, poolSize, isLocal: socket !== null || isLocalHost(host), hasStatementTimeout: false }
-  return { target, wishes, checks: mysqlChecks }
+  const options = { tls, poolSize, isLocal: socket !== null || isLocalHost(host), hasStatementTimeout: false }
+  return { target, options, checks: mysqlChecks }
 }

@@ -21,7 +21,7 @@ export type S3WriterOptions = {
 }
 
 /** Prefixes whose store has proved that it honours If-None-Match. */
-const heeded = new WeakMap<S3Client, Set<string>>()
+const honoured = new WeakMap<S3Client, Set<string>>()
 
 class S3LogWriter implements LogWriter {
   readonly root: string
@@ -160,10 +160,10 @@ class S3LogWriter implements LogWriter {
 
   /** Tests each prefix once. @throws SluiceError UNSUPPORTED_URL */
   async #proven(signal: AbortSignal): Promise<void> {
-    const known = heeded.get(this.#client) ?? new Set<string>()
+    const known = honoured.get(this.#client) ?? new Set<string>()
     if (known.has(this.root)) return
     await this.#probe(signal)
-    heeded.set(this.#client, known.add(this.root))
+    honoured.set(this.#client, known.add(this.root))
   }
 
   /** Writes two objects of one name: a safe store accepts only the first. */

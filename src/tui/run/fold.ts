@@ -7,7 +7,7 @@ import type { Lane, RunView } from './run-view.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
 
-type Told = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
+type Reported = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -188,7 +188,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
 }
 
 /** Adds the summary of earlier events to a run that was joined late. */
-function foldSummary(run: RunView, event: Told): RunView {
+function foldSummary(run: RunView, event: Reported): RunView {
   const { plan } = run
   const worked = Object.entries(event.work).reduce(
     (sum, [unit, done]) => (plan === null || unit === plan.unit ? sum + Number(done) : sum),
@@ -204,7 +204,7 @@ function foldSummary(run: RunView, event: Told): RunView {
   return event.type === 'chunks.summary' ? summed : withCounts(summed, event)
 }
 
-function withCounts(run: RunView, event: Extract<Told, { type: 'run.summary' }>): RunView {
+function withCounts(run: RunView, event: Extract<Reported, { type: 'run.summary' }>): RunView {
   const statuses = Object.keys(run.counts) as TableStatus[]
   const counts = { ...run.counts }
   for (const status of statuses) counts[status] += Number(event.tables[status] ?? 0)

@@ -4,7 +4,7 @@ import { KEPT } from '../../model/run/kept.ts'
 import { NO_FSCK } from './fsck-view.ts'
 import type { Lane, RunView } from './run-view.ts'
 
-type Told = Extract<Event, { type: 'fsck.progress' | 'fsck.checked' | 'fsck.finding' }>
+type Reported = Extract<Event, { type: 'fsck.progress' | 'fsck.checked' | 'fsck.finding' }>
 
 const UNITS = {
   listing: 'object',
@@ -14,7 +14,7 @@ const UNITS = {
   history: 'commit',
 } as const
 
-export function foldFsck(run: RunView, event: Told, now: number): RunView {
+export function foldFsck(run: RunView, event: Reported, now: number): RunView {
   const fsck = run.fsck ?? NO_FSCK
   if (event.type === 'fsck.checked') return { ...run, fsck: { ...fsck, checked: [...fsck.checked, event] } }
   if (event.type === 'fsck.finding') {
@@ -26,7 +26,7 @@ export function foldFsck(run: RunView, event: Told, now: number): RunView {
 }
 
 /** Files are the work of the plan; earlier and later steps show only as a worker. */
-function progressed(run: RunView, event: Extract<Told, { type: 'fsck.progress' }>, now: number): RunView {
+function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progress' }>, now: number): RunView {
   const { step, table, done, total = '0', bytes } = event
   const known = run.lanes.find((lane) => lane.chunk === step)
   const isWork = step === 'files' || step === 'sample'

@@ -33,7 +33,7 @@ export function isStory(run: RunView): boolean {
 }
 
 /** Whether a line is an output entry, not a table row. */
-export function isTold(text: string): boolean {
+export function isReported(text: string): boolean {
   return BLOCK.test(text)
 }
 
@@ -49,8 +49,10 @@ export function storyEntries(lines: readonly string[], ts: number): readonly Log
   return lines.flatMap((text): LogEntry[] => {
     const [, word = '', said = ''] = BLOCK.exec(text) ?? []
     if (said === '') return []
-    const told = word === 'note' || word === 'at' ? said : `${word} ${said}`
+    const reported = word === 'note' || word === 'at' ? said : `${word} ${said}`
     const level = { bad: 'error', warn: 'warn', plain: 'note' } as const
-    return [{ ts, level: level[storyTone(text)], text: takeStart(clean(told.replaceAll(/ {2,}/g, ' ')), LOG_CELLS) }]
+    return [
+      { ts, level: level[storyTone(text)], text: takeStart(clean(reported.replaceAll(/ {2,}/g, ' ')), LOG_CELLS) },
+    ]
   })
 }

@@ -1,5 +1,5 @@
 /** Commands that start an operation or open a text: import, validate, compare, roll back, commits and files. */
-import type { TableWish } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-wish.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { type MachineRun } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -162,7 +162,7 @@ function turnRate(s: Acting, run: RunView, faster: boolean): void {
   else s.steering.rate(next.rate)
 }
 
-const STEERED: Readonly<Record<TableWish['act'], string>> = {
+const STEERED: Readonly<Record<TableRequest['act'], string>> = {
   pause: 'is paused: P lets it go on',
   resume: 'goes on',
   skip: 'is left to another run: S takes it in again',
@@ -170,7 +170,7 @@ const STEERED: Readonly<Record<TableWish['act'], string>> = {
 }
 
 /** Sends a steering request for the table or chunk under the cursor. */
-function steer(s: Acting, act: TableWish['act']): void {
+function steer(s: Acting, act: TableRequest['act']): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (under === null) return

@@ -196,11 +196,11 @@ function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
 
 /** Starts the repair command of the row, if there is one; an import shows its plan first. */
 function acceptNeed(s: Acting, { key }: Of<'need'>): void {
-  const mend = needyRows(s.state).find((one) => one.key === key)?.mend ?? null
+  const repair = needyRows(s.state).find((one) => one.key === key)?.mend ?? null
   set(s, null)
-  if (mend === null) return
+  if (repair === null) return
   const row = s.state.slots.tables.value?.find((one) => one.key === key)
-  s.run(mend.command, row === undefined ? undefined : [row])
+  s.run(repair.command, row === undefined ? undefined : [row])
 }
 
 function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {

@@ -94,7 +94,7 @@ export class JoinedRuns {
     const { about, snapshot } = run
     this.#store.dispatch({ type: 'run-joined', id, about, snapshot, now: this.#clock.now(), show })
     for (const event of snapshot) {
-      flow.tell(event)
+      flow.report(event)
       this.#tap.event(event)
     }
     flow.flush()

@@ -17,16 +17,16 @@ import { lifecycleOf } from './operations.ts'
 export class Lifecycles {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
-  readonly #wished: LifecycleStatusOperation | null
+  readonly wanted: LifecycleStatusOperation | null
   readonly #asking = new Map<string, RunningOperation>()
   /** A run started from the phases of a table, until the phases are shown again. */
   #begun: { readonly row: RelationRow; readonly operation: Operation } | null = null
 
-  /** @param wished settings of the config file; null without one */
-  constructor(workbench: Workbench, store: Store<State, Action>, wished: LifecycleStatusOperation | null) {
+  /** @param asked settings of the config file; null without one */
+  constructor(workbench: Workbench, store: Store<State, Action>, asked: LifecycleStatusOperation | null) {
     this.#workbench = workbench
     this.#store = store
-    this.#wished = wished
+    this.wanted = asked
   }
 
   /** Shows the phases of a table, and reads them again. */
@@ -41,7 +41,7 @@ export class Lifecycles {
     const store = this.#store
     if (this.#asking.has(key)) return
     store.dispatch({ type: 'lifecycle-reading', key })
-    const { operation, commandLine } = lifecycleOf(url, name, this.#wished)
+    const { operation, commandLine } = lifecycleOf(url, name, this.wanted)
     const running = this.#workbench.start(operation, commandLine)
     this.#asking.set(key, running)
     const phases: LifecyclePhaseEvent[] = []

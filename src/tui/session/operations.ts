@@ -228,15 +228,15 @@ export function archivedOf(url: string, table: string): Job {
 
 /**
  * Reads the phases of one table.
- * @param wished lifecycle settings of the config file; a table without an entry is inspected as it is
+ * @param asked lifecycle settings of the config file; a table without an entry is inspected as it is
  */
-export function lifecycleOf(url: string, table: string, wished: LifecycleStatusOperation | null): Job {
-  const entry = wished?.entries.find(
-    ({ table: name, from }) => name === table && redactUrl(wished.databases[from] ?? '') === redactUrl(url),
+export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOperation | null): Job {
+  const entry = asked?.entries.find(
+    ({ table: name, from }) => name === table && redactUrl(asked.databases[from] ?? '') === redactUrl(url),
   )
-  if (wished !== null && entry !== undefined) {
+  if (asked !== null && entry !== undefined) {
     return {
-      operation: { ...wished, tables: [table], entries: [entry] },
+      operation: { ...asked, tables: [table], entries: [entry] },
       commandLine: `sluice lifecycle status ${entry.words.table} --table ${quoted(table)}`,
     }
   }

@@ -23,7 +23,7 @@ export class RunFlow {
   readonly #story: Story | null
   #events: Event[] = []
   readonly #progress = new Map<string, Event>()
-  #told: string[] = []
+  notified: string[] = []
   #entries: LogEntry[] = []
   #timer: ReturnType<typeof setTimeout> | null = null
 
@@ -36,7 +36,7 @@ export class RunFlow {
   }
 
   take(event: Event): void {
-    this.tell(event)
+    this.report(event)
     if (event.type === 'chunk.progress') {
       this.#progress.set(`${event.worker}`, event)
     } else {
@@ -51,10 +51,10 @@ export class RunFlow {
   }
 
   /** Adds the printed lines of an event; the event itself is already in the store. */
-  tell(event: Event): void {
+  report(event: Event): void {
     const lines = this.#story?.take(event) ?? []
     if (lines.length === 0) return
-    this.#told.push(...lines)
+    this.notified.push(...lines)
     const now = this.#clock.now()
     if (logEntry(event, now) === null) this.#entries.push(...storyEntries(lines, msOf(event.ts) ?? now))
   }
@@ -64,9 +64,9 @@ export class RunFlow {
     const events = [...this.#events, ...this.#progress.values()]
     this.#events = []
     this.#progress.clear()
-    const lines = this.#told
+    const lines = this.notified
     const entries = this.#entries
-    this.#told = []
+    this.notified = []
     this.#entries = []
     const { id } = this
     if (lines.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })

@@ -1,5 +1,5 @@
 /** The active run and those waiting. */
-import type { TableWish } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-wish.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -111,8 +111,8 @@ export class RunQueue {
   }
 
   /** Sends a steering request to a copy; its result comes back as an event. */
-  steer(wish: TableWish): void {
-    this.#current?.handle.steer(wish)
+  steer(options: TableRequest): void {
+    this.#current?.handle.steer(options)
   }
 
   /** Resolves when nothing runs and nothing waits. */

@@ -1,6 +1,6 @@
 /** Steering requests to shared runs, sent one after the other, and shown as pending until the queue has stored them. */
 import type { SharedRun, Workbench } from '../../app/workbench.ts'
-import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
+import type { RunRequests, WorkerRow } from '../../model/share/distributed.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
@@ -75,15 +75,15 @@ export class SharedRuns {
     })
   }
 
-  order(runId: string, wishes: RunWishes): void {
+  order(runId: string, options: RunRequests): void {
     const queue = this.#queue
     if (queue === undefined) return
     this.#waiting += 1
-    this.#store.dispatch({ type: 'queue-ordered', runId, wishes })
+    this.#store.dispatch({ type: 'queue-ordered', runId, options })
     this.#last = this.#last.then(async () => {
       let run: SharedRun | null = null
       try {
-        run = await queue.steer(runId, wishes)
+        run = await queue.steer(runId, options)
       } catch (thrown) {
         const { message, hint } = asSluiceError(thrown)
         this.#flash(`not ordered: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')

@@ -76,9 +76,9 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   const { operation, commandLine } = read.plan
   const running = s.workbench.start(operation, commandLine)
   plans.set(dialog.of, running)
-  const told = (lines: readonly string[]): void => change(s, dialog, { lines: [...read.notes, ...lines] })
-  const { events, lines, exitCode } = await eventLines(s, running, operation, MOST_LINES, told)
-  told(lines)
+  const reported = (lines: readonly string[]): void => change(s, dialog, { lines: [...read.notes, ...lines] })
+  const { events, lines, exitCode } = await eventLines(s, running, operation, MOST_LINES, reported)
+  reported(lines)
   const finished = events.find((event) => event.type === 'run.finished')
   const typed = typedName(read.operation, events)
   // The plan completed with findings, which do not prevent the start.
@@ -103,7 +103,7 @@ export async function eventLines(
   running: RunningOperation,
   operation: Operation,
   most: number,
-  told: (lines: readonly string[]) => void,
+  reported: (lines: readonly string[]) => void,
 ): Promise<{ readonly events: readonly Event[]; readonly lines: readonly string[]; readonly exitCode: number }> {
   const story = s.commands?.story(isPlanOnly(operation))
   const events: Event[] = []
@@ -119,7 +119,7 @@ export async function eventLines(
     } else if (lines.length < most) lines.push(...more)
     timer ??= setTimeout(() => {
       timer = null
-      told([...lines])
+      reported([...lines])
     }, TOLD_MS)
   })
   const exitCode = await running.done

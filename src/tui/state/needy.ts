@@ -7,7 +7,7 @@ import { EVERY_TABLE, type Sync } from './sync-shown.ts'
 import { lakeTables, storeState } from './stores.ts'
 
 /** The repair command, and a description of what it does. */
-export type Mend = {
+export type Repair = {
   readonly command: 'import' | 'validate' | 'reload' | 'sync.toggle' | 'sync.all'
   readonly what: string
 }
@@ -24,7 +24,7 @@ export type Needy = {
   /** Reason and possible actions, one line each. */
   readonly why: readonly string[]
   /** Null if no command helps. */
-  readonly mend: Mend | null
+  readonly mend: Repair | null
 }
 
 /** Whether the table is refused, as opposed to unreadable. */
@@ -32,9 +32,9 @@ export function isRefused(row: TableRow): boolean {
   return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
 }
 
-const IMPORT: Mend = { command: 'import', what: 'imports it: its plan is shown first' }
+const IMPORT: Repair = { command: 'import', what: 'imports it: its plan is shown first' }
 
-type Told = Omit<Needy, 'key' | 'name'>
+type Reported = Omit<Needy, 'key' | 'name'>
 
 const whole = (error: NonNullable<TableRow['error']>): readonly string[] => [
   `${error.code}: ${error.message}`,
@@ -43,19 +43,19 @@ const whole = (error: NonNullable<TableRow['error']>): readonly string[] => [
   ...(error.hint === undefined ? [] : [`do: ${error.hint}`]),
 ]
 
-function told(row: TableRow): Told | null {
+function reported(row: TableRow): Reported | null {
   const { error, proof, catalog } = row
   if (error !== null) {
     const why = whole(error)
     if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, mend: null }
-    const mend: Mend = { command: 'reload', what: 'looks again, once it is mended' }
-    return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend }
+    const repair: Repair = { command: 'reload', what: 'looks again, once it is mended' }
+    return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend: repair }
   }
   if (proof.state === 'differs') {
     const what = `${plural(proof.differences, 'difference')} from the log at v${proof.version}`
     const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
-    const mend: Mend = { command: 'validate', what: 'validates it again: it only reads' }
-    return { order: 1, mark: 'bad', what, foot: 'v looks again', why, mend }
+    const repair: Repair = { command: 'validate', what: 'validates it again: it only reads' }
+    return { order: 1, mark: 'bad', what, foot: 'v looks again', why, mend: repair }
   }
   switch (catalog.state) {
     case 'failed': {
@@ -72,8 +72,8 @@ function told(row: TableRow): Told | null {
         'the catalog still holds what was imported, and no import mixes two histories',
         'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
       ]
-      const mend: Mend = { command: 'reload', what: 'looks again, once it is mended' }
-      return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend }
+      const repair: Repair = { command: 'reload', what: 'looks again, once it is mended' }
+      return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend: repair }
     }
     case 'unfinished': {
       const at = catalog.version === null ? `${catalog.percent} %` : `v${catalog.version}`
@@ -91,7 +91,7 @@ function told(row: TableRow): Told | null {
   }
 }
 
-function toldOf(store: Store, { databases }: State): Needy | null {
+function reportedOf(store: Store, { databases }: State): Needy | null {
   const database = databases.find(({ parent }) => parent === store.key) ?? null
   const { failure } = storeState(store, database)
   if (failure === null) return null
@@ -107,7 +107,7 @@ function toldOf(store: Store, { databases }: State): Needy | null {
   }
 }
 
-function toldOfSync({ key, state: now, error }: Sync, state: State): Needy | null {
+function reportedOfSync({ key, state: now, error }: Sync, state: State): Needy | null {
   if (now !== 'failed') return null
   const isAll = key === EVERY_TABLE
   const row = lakeTables(state).find((one) => (isAll ? one.kind === 'delta' : one.key === key))
@@ -127,15 +127,15 @@ function toldOfSync({ key, state: now, error }: Sync, state: State): Needy | nul
 /** All of them, regardless of the filter of the list. */
 export function needyRows(state: State): readonly Needy[] {
   const tables = lakeTables(state).flatMap((row) => {
-    const one = row.kind === 'delta' ? told(row) : null
+    const one = row.kind === 'delta' ? reported(row) : null
     return one === null ? [] : [{ key: row.key, name: row.name, ...one }]
   })
   const away = state.stores.flatMap((store) => {
-    const one = toldOf(store, state)
+    const one = reportedOf(store, state)
     return one === null ? [] : [one]
   })
   const ended = state.syncs.flatMap((sync) => {
-    const one = toldOfSync(sync, state)
+    const one = reportedOfSync(sync, state)
     return one === null ? [] : [one]
   })
   return [...tables, ...away, ...ended].toSorted((a, b) => a.order - b.order)

@@ -70,9 +70,9 @@ const PROOF: Readonly<Record<string, string>> = {
 /** After this time the reason for waiting is shown, ms. */
 const LONG_MS = 3000
 
-function waitLines({ askedAt, told }: Of<'copy-plan'>, now: number, cells: number): Line[] {
+function waitLines({ askedAt, told: reported }: Of<'copy-plan'>, now: number, cells: number): Line[] {
   const lines = [line('asking both sides what there is to do …', 'muted')]
-  if (told !== null) lines.push(...wrap(clean(told), cells).map((text) => line(text, 'warn')))
+  if (reported !== null) lines.push(...wrap(clean(reported), cells).map((text) => line(text, 'warn')))
   if (now - askedAt < LONG_MS) return lines
   const why = 'a side that cannot be reached is tried again for about 30 s, and a large one takes its time'
   return [...lines, ...wrap(`${clockSpan(now - askedAt)} so far: ${why}`, cells).map((text) => line(text, 'muted'))]

@@ -215,7 +215,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
       rows,
     )
   }
-  const told = plan.lines.flatMap((text) =>
+  const reported = plan.lines.flatMap((text) =>
     planRows(text, cells - 2, 0).map((part) => line(` ${part}`, storyTone(text))),
   )
   const end =
@@ -227,11 +227,11 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
   const room = rows - 1 - end.length
   // The last lines matter most: totals and errors.
   const cut =
-    told.length > room
+    reported.length > room
       ? [
-          line(` … ${told.length - room + 1} lines above: enter shows all`, 'muted'),
-          ...told.slice(told.length - room + 1),
+          line(` … ${reported.length - room + 1} lines above: enter shows all`, 'muted'),
+          ...reported.slice(reported.length - room + 1),
         ]
-      : told
+      : reported
   return block([...head, ...cut, ...end], cells, rows)
 }

@@ -154,12 +154,12 @@ function screensLine(state: State, cells: number): Line {
       screens.indexOf(open),
       cells - 1,
     )
-  let told = crumbs(state)
-  const fits = (left: Line): boolean => width(told) <= cells - lineWidth(left) - 4
+  let reported = crumbs(state)
+  const fits = (left: Line): boolean => width(reported) <= cells - lineWidth(left) - 4
   const left = fits(tabs(' ')) ? tabs(' ') : tabs('')
   // Filter and marks have priority over the number of tables.
-  while (!fits(left) && told.includes(' · ')) told = told.slice(told.indexOf(' · ') + 3)
-  const right = cutMiddle(told, Math.max(0, cells - lineWidth(left) - 4))
+  while (!fits(left) && reported.includes(' · ')) reported = reported.slice(reported.indexOf(' · ') + 3)
+  const right = cutMiddle(reported, Math.max(0, cells - lineWidth(left) - 4))
   return spread([span(' '), ...left], line(`${right} `), cells)
 }
 

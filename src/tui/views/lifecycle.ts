@@ -43,17 +43,17 @@ export function lifecycleTitle({ phases, reading }: LifecycleShown): string {
 
 /** The rows without a title. */
 export function lifecycleRows({ phases, error, reading }: LifecycleShown, cells: number): readonly LifecycleRow[] {
-  const told = (text: string, tone: Tone): readonly LifecycleRow[] =>
+  const reported = (text: string, tone: Tone): readonly LifecycleRow[] =>
     wrap(clean(text), cells).map((part) => ({ line: line(part, tone), command: null }))
   if (error !== null && !reading) {
     const { code, message, where, hint } = error
     return [
-      ...told(`${code} ${message}`, 'bad'),
-      ...(where === undefined ? [] : told(`where: ${where}`, 'plain')),
-      ...(hint === undefined ? [] : told(`do: ${hint}`, 'strong')),
+      ...reported(`${code} ${message}`, 'bad'),
+      ...(where === undefined ? [] : reported(`where: ${where}`, 'plain')),
+      ...(hint === undefined ? [] : reported(`do: ${hint}`, 'strong')),
     ]
   }
-  if (phases.length === 0) return told('reading its phases …', 'muted')
+  if (phases.length === 0) return reported('reading its phases …', 'muted')
   return urgentFirst({ phases }).flatMap((phase) => band(phase, cells))
 }
 

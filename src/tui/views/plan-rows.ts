@@ -1,6 +1,6 @@
 /** Lines of a printed plan as rows of a dialog. Output entries wrap below their text; table rows keep their columns. */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
-import { isTold } from '../run/story.ts'
+import { isReported } from '../run/story.ts'
 
 /** Largest fraction of a row that columns may take if the last column is to be wrapped. */
 const MOST_BEFORE = 0.6
@@ -14,7 +14,7 @@ const MORE_TOLD = /^ {5}(?:where|cause|do) /
  */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
-  if (lists && !isTold(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]
+  if (lists && !isReported(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]
   if (width(line) <= cells || !isTableRow(line)) return wrapLabelled(line, cells)
   const last = line.search(/\S+(?: \S+)*$/)
   if (last > cells * MOST_BEFORE) return [line.slice(left, left + cells)]
@@ -26,10 +26,10 @@ export function planRows(text: string, cells: number, left: number, lists = fals
 /** Whether a row of the plan is scrolled with the arrows. */
 export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
-  if (width(line) <= cells || (lists && (isTold(line) || MORE_TOLD.test(line)))) return false
+  if (width(line) <= cells || (lists && (isReported(line) || MORE_TOLD.test(line)))) return false
   return lists || (isTableRow(line) && line.search(/\S+(?: \S+)*$/) > cells * MOST_BEFORE)
 }
 
 function isTableRow(line: string): boolean {
-  return /^\S.* {2,}\S/.test(line) && !isTold(line)
+  return /^\S.* {2,}\S/.test(line) && !isReported(line)
 }

@@ -107,11 +107,11 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const copy =
     note ?? (resumable ? 'one that is broken off goes on where it was' : 'one that is broken off begins anew')
-  const [told] = ledgerTexts(relation)
+  const [reported] = ledgerTexts(relation)
   return [
     rule('', cells),
     [span(` ${cutEnd(clean(table), Math.max(20, cells - 30))}  `, 'strong'), span(clean(facts.join(' · ')))],
-    told === undefined ? [label('a copy'), span(clean(copy))] : [label(told[0]), span(clean(told[1]))],
+    reported === undefined ? [label('a copy'), span(clean(copy))] : [label(reported[0]), span(clean(reported[1]))],
     [label('in all'), span(`${plural(all.length, 'table')} · ${bytes(size)}`)],
   ]
 }

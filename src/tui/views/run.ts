@@ -78,13 +78,13 @@ function totals(run: RunView): string {
       `${run.plan.unit}s ${count(done)}/${count(shownTotal(run, done))}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
     )
   if (run.comparing !== null && run.finished === null) {
-    const { step, ranges, left, differences, looked } = run.comparing
-    const at = looked === undefined ? step : `${step}: ${countDec(looked)} looked up`
+    const { step, ranges, left, differences, looked: inspected } = run.comparing
+    const at = inspected === undefined ? step : `${step}: ${countDec(inspected)} looked up`
     const open = step === 'comparing' ? `about ${countDec(left)} left` : at
     parts.push(`ranges ${countDec(ranges)}, ${open}`, plural(Number(differences), 'difference'))
   }
-  const looked = run.fsck === null ? 0 : bytesNow(run)
-  if (looked > 0) parts.push(bytes(looked))
+  const seen = run.fsck === null ? 0 : bytesNow(run)
+  if (seen > 0) parts.push(bytes(seen))
   if (run.plan.bytes > 0 && run.finished === null) parts.push(`${bytes(run.plan.bytes)} to read`)
   return parts.join('   ')
 }
@@ -250,8 +250,8 @@ function fsckLines(fsck: FsckView, state: State, cells: number, rows: number): L
   const marks = marksOf(state.ascii)
   const levels = fsck.checked
     .filter(({ findings }) => !state.runs.errorsOnly || findings !== '0')
-    .map(({ check, looked, of, findings, detail }): Line => {
-      const all = looked === of ? countDec(of) : `${countDec(looked)} of ${countDec(of)}`
+    .map(({ check, looked: inspected, of, findings, detail }): Line => {
+      const all = inspected === of ? countDec(of) : `${countDec(inspected)} of ${countDec(of)}`
       return [
         span(' '),
         findings === '0' ? span(marks.ok, 'ok') : span(marks.bad, 'bad'),
@@ -274,8 +274,12 @@ function fsckLines(fsck: FsckView, state: State, cells: number, rows: number): L
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {
   if (isShownAs(run.operation, 'differences')) {
     const tables = run.results.slice(-Math.max(1, Math.floor(rows / 3)))
-    const told = tables.map((result) => resultLine(result, state, false, cells))
-    return block([...differenceLines(run, state, cells, Math.max(1, rows - told.length)), ...told], cells, rows + 1)
+    const reported = tables.map((result) => resultLine(result, state, false, cells))
+    return block(
+      [...differenceLines(run, state, cells, Math.max(1, rows - reported.length)), ...reported],
+      cells,
+      rows + 1,
+    )
   }
   if (run.fsck !== null) return fsckLines(run.fsck, state, cells, rows)
   if (isStory(run)) return storyLines(run, cells, rows)
@@ -317,11 +321,11 @@ function ending(run: RunView): Line[] {
 
 /** The newest lines of the output. */
 function storyLines(run: RunView, cells: number, rows: number): Line[] {
-  const told = run.story.flatMap((text): Line[] =>
+  const reported = run.story.flatMap((text): Line[] =>
     wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, storyTone(text))),
   )
-  const more = told.length > rows ? ` · the last ${rows} of ${told.length} lines, enter shows all` : ''
-  return block([rule(`what it says${more}`, cells), ...told.slice(-rows)], cells, rows + 1)
+  const more = reported.length > rows ? ` · the last ${rows} of ${reported.length} lines, enter shows all` : ''
+  return block([rule(`what it says${more}`, cells), ...reported.slice(-rows)], cells, rows + 1)
 }
 
 /** The screen of one run. */

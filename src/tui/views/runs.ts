@@ -81,9 +81,9 @@ function slotOf(run: string, state: State): string | null {
 }
 
 /** Cells of a queue run. While the queue is away it is not shown as working. */
-function sharedCells(told: SharedRun, { queue, now }: State): Cells {
+function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
   if (queue === null) throw new Error('a run of a queue without a queue')
-  const run = withSent(told, queue)
+  const run = withSent(reported, queue)
   const { slots, begunAt, endedAt, source, target, error, refusals } = run
   const status = sharedWord(run, queue)
   const isOpen = run.status === 'running' && queue.error === null

@@ -17,17 +17,17 @@ type Standing = { readonly text: string; readonly tone: Span['tone']; readonly e
 
 function standing(state: State, row: StoreRow): Standing {
   const { store, count } = row
-  const told = count === null ? '' : plural(count, 'table')
-  if (store === null) return { text: told, tone: 'muted', error: null }
+  const reported = count === null ? '' : plural(count, 'table')
+  if (store === null) return { text: reported, tone: 'muted', error: null }
   const now = storeState(store, databaseOf(state, row))
   const { failure } = now
   if (failure !== null) {
     const text = `${marksOf(state.ascii).bad} ${failure.reason ?? failure.message}`
     return { text, tone: 'bad', error: failure }
   }
-  if (now.state === 'reading') return { text: count === null ? 'reading …' : told, tone: 'muted', error: null }
+  if (now.state === 'reading') return { text: count === null ? 'reading …' : reported, tone: 'muted', error: null }
   if (now.state === 'unread') return { text: 'not read yet', tone: 'muted', error: null }
-  return { text: told, tone: 'muted', error: null }
+  return { text: reported, tone: 'muted', error: null }
 }
 
 /** The line of a store after its mark, in `cells`. An open database has its column titles on it. */

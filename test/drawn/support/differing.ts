@@ -33,8 +33,8 @@ export async function judgeDiff({ from, to, table }: Copying, servers: Servers, 
     const expected = changesBetween(before, after, made)
     const found = await went('diff', difference)
     if (found.counts !== expected) return found.refused ?? fault('diff miscounts', `${expected}, and it says ${found.counts}`) // prettier-ignore
-    const mended = await went('mend', { ...difference, fix: true, deleteExtra: true })
-    if (mended.refused !== null && mended.refused.is !== 'equal') return mended.refused
+    const repaired = await went('mend', { ...difference, fix: true, deleteExtra: true })
+    if (repaired.refused !== null && repaired.refused.is !== 'equal') return repaired.refused
     const again = await went('diff', difference)
     if (again.counts !== '0 missing, 0 different, 0 extra') return again.refused ?? fault('mend is none', again.counts)
     if (from.system === to.system) return await compared(from, after, target, 'mend', [])

@@ -116,12 +116,12 @@ class Parting {
 
   /** The table beside its twin. */
   async #compared(step: string): Promise<Verdict> {
-    const [[twin] = []] = await this.#target.rows(
+    const [[newTable] = []] = await this.#target.rows(
       `SELECT format('%I', relname) FROM pg_catalog.pg_class WHERE relkind = 'p' AND NOT relispartition AND relname !~ '^(?:migration_|sluice_)'`,
     )
-    if (twin === undefined || twin === null) return fault(`${step} silent`, 'no partitioned table')
+    if (newTable === undefined || newTable === null) return fault(`${step} silent`, 'no partitioned table')
     const left = await this.#system.judge(this.#source, this.#name)
-    const difference = differenceOf(left, await this.#system.judge(this.#target, twin), 0)
+    const difference = differenceOf(left, await this.#system.judge(this.#target, newTable), 0)
     return difference === '' ? EQUAL : fault(`${step} silent`, difference)
   }
 

@@ -9,13 +9,13 @@ import { dropRing, newRing } from './systems/cassandra.ts'
 
 /** Where databases of a suite are made. MariaDB has settings only for all of a server, so that it has one of its own; so does a PostgreSQL that tells changes. */
 export class Servers implements AsyncDisposable {
-  readonly #tells: boolean
+  readonly reports: boolean
   #mariadb: Promise<MariadbServer> | null = null
   #postgres: Promise<PostgresServer> | null = null
 
-  /** @param wishes `tells`: changes of PostgreSQL are followed */
-  constructor(wishes: { readonly tells?: true } = {}) {
-    this.#tells = wishes.tells === true
+  /** @param options `tells`: changes of PostgreSQL are followed */
+  constructor(options: { readonly tells?: true } = {}) {
+    this.reports = options.tells === true
   }
 
   /** @param folder for systems that are files */
@@ -25,7 +25,7 @@ export class Servers implements AsyncDisposable {
       this.#mariadb ??= startMariadb()
       return await placeOn('mysql', (await this.#mariadb).url())
     }
-    if (system !== 'postgresql' || !this.#tells) return await makePlace(system, folder)
+    if (system !== 'postgresql' || !this.reports) return await makePlace(system, folder)
     this.#postgres ??= startFollowServer()
     return await placeOn('postgresql', (await this.#postgres).url())
   }

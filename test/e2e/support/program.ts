@@ -56,10 +56,10 @@ export type Headless = {
 export function headless(cwd: string, args: readonly string[], script = BIN): Headless {
   const child = spawn(process.execPath, [script, ...args], { cwd, env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
   const said = { out: '', err: '' }
-  const looks = new Set<() => void>()
+  const inspections = new Set<() => void>()
   const take = (stream: 'out' | 'err') => (chunk: Buffer) => {
     said[stream] += chunk.toString('utf8')
-    for (const look of looks) look()
+    for (const look of inspections) look()
   }
   child.stdout.on('data', take('out'))
   child.stderr.on('data', take('err'))
@@ -78,7 +78,7 @@ export function headless(cwd: string, args: readonly string[], script = BIN): He
     until: (wanted) =>
       new Promise((fulfil, reject) => {
         const give = (error?: Error): void => {
-          looks.delete(look)
+          inspections.delete(look)
           clearTimeout(timer)
           if (error === undefined) fulfil()
           else reject(error)
@@ -88,7 +88,7 @@ export function headless(cwd: string, args: readonly string[], script = BIN): He
         }
         const never = (why: string): void => give(new Error(`${why}; it said\n${said.out.slice(-2000)}\n${said.err}`))
         const timer = setTimeout(() => never('never as wanted'), DEADLINE_MS)
-        looks.add(look)
+        inspections.add(look)
         look()
         void ended.then(({ code }) => never(`ended with ${code} before it was as wanted`))
       }),

@@ -55,23 +55,23 @@ export async function dumpDatabase(place: Place, fixture: string): Promise<void>
 /**
  * Databases of their own that hold what was written down, ledgers as if their programs had worked here.
  * @param fixtures that of the source first
- * @param told what the source said behind its slots and before the position of the ledger
+ * @param reported what the source said behind its slots and before the position of the ledger
  */
 export async function loadDatabases(
   server: PostgresServer,
   fixtures: readonly string[],
-  told: readonly string[] = [],
+  reported: readonly string[] = [],
 ): Promise<readonly Place[]> {
   const empty = []
   for (const fixture of fixtures) empty.push([fixture, await placeOn('postgresql', server.url())] as const)
-  await fillDatabases(empty, told)
+  await fillDatabases(empty, reported)
   return empty.map(([, place]) => place)
 }
 
 /** The same in databases that are there, and empty. @param sides the source first */
 export async function fillDatabases(
   sides: readonly (readonly [fixture: string, place: Place])[],
-  told: readonly string[] = [],
+  reported: readonly string[] = [],
 ): Promise<void> {
   const loaded = []
   for (const [fixture, place] of sides) loaded.push(await loadObjects(place, fixture))
@@ -82,7 +82,7 @@ export async function fillDatabases(
   for (const { place, slots } of loaded)
     for (const slot of slots) await place.sql(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`)
   const begun = await positionOf()
-  await source.place.sql(...told)
+  await source.place.sql(...reported)
   const applied = await positionOf()
   const here = new Map<string, string>()
   for (const { place, called } of loaded)

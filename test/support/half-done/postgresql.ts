@@ -83,9 +83,9 @@ function stream(cdc: 'trigger' | undefined, isLive: boolean): Kind {
       await leave(copy, { host: ELSEWHERE })
       if (cdc === undefined) await written()
       await sides.source.sql(...TOLD)
-      const isTold = async (): Promise<boolean> =>
+      const isReported = async (): Promise<boolean> =>
         (await sides.target.rows('SELECT FROM orders WHERE id = 200')).length === 1
-      await leave(endless(copy), { host: ELSEWHERE, dies: { once: isTold } })
+      await leave(endless(copy), { host: ELSEWHERE, dies: { once: isReported } })
       // Triggers have noted what no program has seen; a slot tells it where it is loaded.
       if (cdc === 'trigger') await sides.source.sql(...LATER)
     },

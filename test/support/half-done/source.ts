@@ -21,7 +21,7 @@ export type Source = AsyncDisposable & {
   readonly place: Place
   readonly account: D1Account
   /** Makes the row of `broken` one that a target can hold. */
-  mend(): Promise<void>
+  repair(): Promise<void>
 }
 
 export async function d1Answer(): Promise<Answer> {
@@ -51,7 +51,7 @@ export async function openSource(base: string): Promise<Source> {
       rows: async (query) =>
         (await sql(query)).map((row) => row.map((value) => (value == null ? null : String(value as string | number)))),
     },
-    mend: async () => void (await sql(`UPDATE broken SET n = ${REFUSED.mended} WHERE id = ${REFUSED.id}`)),
+    repair: async () => void (await sql(`UPDATE broken SET n = ${REFUSED.mended} WHERE id = ${REFUSED.id}`)),
     [Symbol.asyncDispose]: () => account[Symbol.asyncDispose](),
   }
 }

@@ -48,9 +48,9 @@ export async function leaveStream(ends: Ends, state: State): Promise<void> {
   else {
     await leave(followed(ends), { host: ELSEWHERE })
     await source.sql(...TOLD)
-    const isTold = async (): Promise<boolean> =>
+    const isReported = async (): Promise<boolean> =>
       (await target.rows('SELECT id FROM orders WHERE id = 200')).length === 1
-    await leave(endless, { host: ELSEWHERE, dies: { once: isTold } })
+    await leave(endless, { host: ELSEWHERE, dies: { once: isReported } })
   }
   await source.sql(...LATER)
 }

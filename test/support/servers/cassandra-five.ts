@@ -21,7 +21,7 @@ export const FIVE_MISSING =
 
 if (FIVE_MISSING !== '') process.stderr.write(`tests of Cassandra 5.0 are skipped: ${FIVE_MISSING}\n`)
 
-export type FiveWishes = {
+export type FiveOptions = {
   /** Login with a password: the superuser is cassandra/cassandra. */
   readonly users?: true
   /** More of cassandra.yaml. */
@@ -37,11 +37,11 @@ export type Five = AsyncDisposable & {
 }
 
 /** Starts a node of its own, or takes the one that is named. @throws Error with the end of its log */
-export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
-  const isNamed = NAMED !== '' && Object.keys(wishes).length === 0
-  const node = isNamed ? null : await startNode(wishes)
+export async function startFive(options: FiveOptions = {}): Promise<Five> {
+  const isNamed = NAMED !== '' && Object.keys(options).length === 0
+  const node = isNamed ? null : await startNode(options)
   const address = node?.address ?? NAMED
-  const superuser = wishes.users === true ? 'cassandra:cassandra' : ''
+  const superuser = options.users === true ? 'cassandra:cassandra' : ''
   const url = (keyspace = '', login = superuser, query = ''): string =>
     `cassandra://${login === '' ? '' : `${login}@`}${address}/${keyspace}${query === '' ? '' : `?${query}`}`
   const withClient = async <T>(
@@ -54,7 +54,7 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
       return ((rows as typeof rows | undefined) ?? []).map((row) => row.values() as unknown[])
     })
   }
-  if (wishes.users === true) await answers(() => withClient(async (run) => run('LIST ROLES')))
+  if (options.users === true) await answers(() => withClient(async (run) => run('LIST ROLES')))
   return {
     url,
     cql: (...statements) =>
@@ -68,7 +68,7 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
 
 type Running = { readonly address: string; stop(): Promise<void> }
 
-async function startNode({ users, yaml }: FiveWishes): Promise<Running> {
+async function startNode({ users, yaml }: FiveOptions): Promise<Running> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-test-cassandra5-'))
   for (const name of ['data', 'commitlog', 'saved_caches', 'hints', 'cdc', 'conf']) mkdirSync(path.join(folder, name))
   const [port, storage] = [await freePort(), await freePort()]

@@ -122,10 +122,10 @@ export function openApp(options: AppOptions = {}): App {
     const end = Date.now() + TIMEOUT_MS
     const seen = (text: string): boolean =>
       typeof wanted === 'string' ? text.includes(wanted) : wanted instanceof RegExp ? wanted.test(text) : wanted(text)
-    for (let looked = -1; ;) {
+    for (let inspected = -1; ;) {
       // Only what was written since the last look can be new.
-      if (pending === 0 && looked !== written.length) {
-        looked = written.length
+      if (pending === 0 && inspected !== written.length) {
+        inspected = written.length
         if (seen(screen())) return
       }
       if (Date.now() > end) throw new Error(`never seen: ${String(wanted)}\n${screen()}`)

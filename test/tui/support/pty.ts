@@ -99,10 +99,10 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     const seen = (s: string): boolean =>
       typeof wanted === 'string' ? s.includes(wanted) : wanted instanceof RegExp ? wanted.test(s) : wanted(s)
     const end = Date.now() + TIMEOUT_MS
-    for (let looked = -1; ;) {
+    for (let inspected = -1; ;) {
       // Only what was written since the last look can be new.
-      if (pending === 0 && looked !== raw.length) {
-        looked = raw.length
+      if (pending === 0 && inspected !== raw.length) {
+        inspected = raw.length
         if (seen(screen())) return
       }
       if (Date.now() > end)

@@ -26,7 +26,7 @@ export type CauseWatch = {
 }
 
 /** Inspected tables, and whether each has a problem. */
-export class LookedTables {
+export class InspectedTables {
   readonly #wrong = new Map<string, boolean>()
 
   /** @returns true for the first problem of the table */
@@ -36,7 +36,7 @@ export class LookedTables {
     return isFirst
   }
 
-  looked(table: string): void {
+  inspected(table: string): void {
     if (!this.#wrong.has(table)) this.#wrong.set(table, false)
   }
 

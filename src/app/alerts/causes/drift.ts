@@ -1,14 +1,14 @@
 /** `drift`: catalog and log differ (`validate`), or `sync` cannot update or reach the catalog. */
 import type { EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
-import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
+import { InspectedTables, type CauseWatch, type Verdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
 
 /** Another program imports or locks the table right now. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
 
 export function drift(): CauseWatch {
-  const tables = new LookedTables()
+  const tables = new InspectedTables()
   return {
     take: (event) => {
       switch (event.type) {
@@ -20,7 +20,7 @@ export function drift(): CauseWatch {
           return [catalog === 'back' ? answers : { cause: 'drift', table: '', holds: true, value: message }]
         }
         case 'verify.check':
-          tables.looked(event.table)
+          tables.inspected(event.table)
           return []
         case 'verify.mismatch': {
           if (!tables.found(event.table)) return []

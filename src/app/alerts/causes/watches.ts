@@ -1,7 +1,7 @@
 /** Derives alert causes from events only, so that a recorded run gives the same result. */
 import type { AlertCondition, RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
-import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
+import { InspectedTables, type CauseWatch, type Verdict } from './cause.ts'
 import { drift } from './drift.ts'
 import { failed } from './failed.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
@@ -73,10 +73,10 @@ export class Causes {
 
 /** `verify`: an archive differs from its proof. Late rows in the table do not count. */
 function verify(): CauseWatch {
-  const tables = new LookedTables()
+  const tables = new InspectedTables()
   return {
     take: (event) => {
-      if (event.type === 'archive.progress') tables.looked(event.table)
+      if (event.type === 'archive.progress') tables.inspected(event.table)
       if (event.type === 'archive.finding' && event.finding !== 'late rows' && tables.found(event.table)) {
         const { table, finding, partition, path, detail } = event
         const value = [finding, path ?? partition, detail].filter(Boolean).join(': ')
@@ -97,10 +97,10 @@ function verify(): CauseWatch {
 
 /** `quarantine`: rows of a table are quarantined, by this run or an earlier one. */
 function quarantine(): CauseWatch {
-  const told = new Set<string>()
+  const reported = new Set<string>()
   const aside = (table: string, value: string): readonly Verdict[] => {
-    if (told.has(table)) return []
-    told.add(table)
+    if (reported.has(table)) return []
+    reported.add(table)
     return [{ cause: 'quarantine', table, holds: true, value }]
   }
   return {
@@ -118,7 +118,7 @@ function quarantine(): CauseWatch {
       if (quarantined !== '0')
         return aside(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} set aside`)
       if (status !== 'ok' && status !== 'current') return []
-      told.delete(table)
+      reported.delete(table)
       return [{ cause: 'quarantine', table, holds: false, value: 'no row is set aside' }]
     },
   }
@@ -126,10 +126,10 @@ function quarantine(): CauseWatch {
 
 /** `fsck`: a file of the table differs from the log. Notes do not count: the version is not affected. */
 function fsck(): CauseWatch {
-  const tables = new LookedTables()
+  const tables = new InspectedTables()
   return {
     take: (event) => {
-      if (event.type === 'fsck.checked') tables.looked(event.table)
+      if (event.type === 'fsck.checked') tables.inspected(event.table)
       if (event.type === 'fsck.finding' && event.level === 'finding' && tables.found(event.table)) {
         const { table, finding, path, detail } = event
         return [{ cause: 'fsck', table, holds: true, value: [finding, path, detail].filter(Boolean).join(': ') }]

@@ -1,7 +1,7 @@
 /** `report RUN`: data of a run from ledger, catalog and the run history of this machine, as one document. */
 import { dec } from '../../../model/run/event.ts'
 import { renderReport } from '../../../model/run/report/render.ts'
-import type { LookedAt, NotReached, RunReport } from '../../../model/run/report/run-report.ts'
+import type { InspectedAt, NotReached, RunReport } from '../../../model/run/report/run-report.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import { redactUrl, redactValue } from '../../../shared/redact.ts'
@@ -58,15 +58,15 @@ async function gathered(
   run: RunOf<typeof declared>,
 ): Promise<Gathered> {
   const runId = BigInt(id)
-  const looked: LookedAt[] = []
+  const inspected: InspectedAt[] = []
   const notReached: NotReached[] = []
-  const notLookedAt: string[] = []
+  const notInspectedAt: string[] = []
   const failures: SluiceError[] = []
   const ask = async <T>(what: NotReached['what'], url: string, body: () => Promise<T | null>): Promise<T | null> => {
     const where = redactUrl(url)
     try {
       const part = await body()
-      looked.push({ what, where, knows: part !== null })
+      inspected.push({ what, where, knows: part !== null })
       return part
     } catch (thrown) {
       const error = asSluiceError(thrown)
@@ -77,38 +77,38 @@ async function gathered(
     }
   }
   const ledger = to === undefined ? null : await ask('ledger', to, async () => await ofLedger(to, runId, run))
-  if (to === undefined) notLookedAt.push('the ledger of a target (--to URL)')
+  if (to === undefined) notInspectedAt.push('the ledger of a target (--to URL)')
   const audit =
     catalog === undefined ? null : await ask('catalog', catalog, async () => await ofCatalog(catalog, runId, run))
-  if (catalog === undefined) notLookedAt.push('the audit of a catalog (--database-url URL)')
+  if (catalog === undefined) notInspectedAt.push('the audit of a catalog (--database-url URL)')
   const book = run.book === undefined ? null : await bookPart(run.book, id)
-  if (book === null) notLookedAt.push('the book of this machine: none is kept')
-  else if (book.trouble !== null) notLookedAt.push(`the book of this machine: ${book.trouble}`)
-  else looked.push({ what: 'book', where: run.host, knows: book.part !== null })
+  if (book === null) notInspectedAt.push('the book of this machine: none is kept')
+  else if (book.trouble !== null) notInspectedAt.push(`the book of this machine: ${book.trouble}`)
+  else inspected.push({ what: 'book', where: run.host, knows: book.part !== null })
   const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
   // Only a shared run is known by its id in the queue alone, so a possibly unavailable queue is not read for others.
   const queue =
     isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
-  if (connect === undefined) notLookedAt.push('the queue of workers (--connect URL)')
+  if (connect === undefined) notInspectedAt.push('the queue of workers (--connect URL)')
   const [failure = null] = failures
   if (!isKnown && queue === null) {
     // The unreachable source may know it.
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `nobody who was asked knows run ${id}`, {
-      reason: `asked: ${looked.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notLookedAt.join('; ') || 'nobody else'}`,
+      reason: `asked: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notInspectedAt.join('; ') || 'nobody else'}`,
       hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
     })
   }
-  notLookedAt.push('rows of either side', 'how long a run was throttled, which no ledger notes')
+  notInspectedAt.push('rows of either side', 'how long a run was throttled, which no ledger notes')
   const document = {
     format: 'sluice-run-report',
     version: 1,
     run: id,
     at: isoTime(run.clock.now()),
     tool: run.tool,
-    looked,
+    looked: inspected,
     notReached,
-    notLookedAt,
+    notLookedAt: notInspectedAt,
     ledger,
     catalog: audit,
     book: book?.part ?? null,

@@ -26,11 +26,11 @@ export async function trialOf(operation: Operation, trial: Trial): Promise<reado
  */
 export function markOf(operation: Operation, events: readonly Event[]): string {
   const { marks = [] } = declarationOf(operation.kind)
-  const told = events.filter(({ type }) => marks.some((mark) => mark === type)).map(withoutTime)
-  return createHash('sha256').update(canonical(told)).digest('hex')
+  const reported = events.filter(({ type }) => marks.some((mark) => mark === type)).map(withoutTime)
+  return createHash('sha256').update(canonical(reported)).digest('hex')
 }
 
 function withoutTime(event: Event): object {
-  const { v: _v, seq: _seq, ts: _ts, runId: _runId, ...told } = event
-  return told
+  const { v: _v, seq: _seq, ts: _ts, runId: _runId, ...reported } = event
+  return reported
 }

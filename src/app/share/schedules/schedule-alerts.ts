@@ -1,5 +1,5 @@
 /** `failed` for schedules that begin no run: no run can raise it, and workers may be unable to parse its options. */
-import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import type { AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../../model/run/alert-memory.ts'
 import { LOST_AFTER_MS } from '../../../model/share/distributed.ts'
 import type { Emit } from '../../../model/run/event.ts'
@@ -61,8 +61,8 @@ export class ScheduleAlerts {
    */
   refused(schedule: Schedule, isVoid: boolean, why: string): void {
     const { alerts, clock } = this.#parts
-    const wish = failedWish(schedule.words)
-    if (wish === null) return
+    const options = failedOptions(schedule.words)
+    if (options === null) return
     const period = periodOf(schedule)
     const since = this.#refusedSince.get(period) ?? clock.ticks()
     this.#refusedSince.set(period, since)
@@ -70,7 +70,7 @@ export class ScheduleAlerts {
     this.#append(schedule, async () => {
       if (!isVoid && !this.#refusedSince.has(period)) return
       const begun = await alerts.begin(keyOf(schedule))
-      if (begun.is === 'new') await this.#send(schedule, wish, 'raised', why, begun.since)
+      if (begun.is === 'new') await this.#send(schedule, options, 'raised', why, begun.since)
     })
   }
 
@@ -81,12 +81,12 @@ export class ScheduleAlerts {
 
   /** Also if its options no longer include `failed`: the end is sent to its current alert command. */
   #end(schedule: Schedule): void {
-    const wish = failedWish(schedule.words) ?? { conditions: [] }
+    const options = failedOptions(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {
       const ended = await this.#parts.alerts.end(keyOf(schedule))
       if (ended.is === 'none') return
       const value = `nothing keeps it from beginning any more; it stood since ${isoTime(ended.since)}`
-      await this.#send(schedule, wish, 'cleared', value, ended.since)
+      await this.#send(schedule, options, 'cleared', value, ended.since)
     })
   }
 
@@ -101,11 +101,17 @@ export class ScheduleAlerts {
     })
   }
 
-  async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<void> {
+  async #send(
+    schedule: Schedule,
+    options: AlertOptions,
+    state: AlertState,
+    value: string,
+    since: number,
+  ): Promise<void> {
     const { alerts, host, clock, emit } = this.#parts
     const key = keyOf(schedule)
     const event: AlertEvent = { type: 'alert', cause: 'failed', state, value: `schedule ${schedule.name}: ${value}` }
-    const sinks = sinksOf(wish, { run: '', about: schedule.commandLine, host })
+    const sinks = sinksOf(options, { run: '', about: schedule.commandLine, host })
     emit(event)
     const failures = await send({ ...event, id: alertId(key.scope, since) }, sinks)
     for (const message of failures) emit({ type: 'log', level: 'warn', message })
@@ -121,7 +127,7 @@ const periodOf = ({ name, since, wanted }: Schedule): string => JSON.stringify([
 const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })
 
 /** Alert options of words that include `failed`, even if the other words cannot be parsed; otherwise null. */
-export function failedWish(words: readonly string[]): AlertWish | null {
+export function failedOptions(words: readonly string[]): AlertOptions | null {
   const conditions = valueOf(words, '--alert')?.split(',') ?? []
   if (!conditions.some((one) => one.trim() === 'failed')) return null
   const command = valueOf(words, '--alert-command')

@@ -9,21 +9,21 @@ import { parseRule, ruleWords } from './rule-text.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 
 /** @param wanted start (ms since the epoch) and limit @returns number of times */
-export function tellTimes(
+export function reportTimes(
   schedule: string,
   rule: ScheduleRule,
   { after, count }: { readonly after: number; readonly count: number },
   emit: (event: ScheduleTimeEvent) => void,
 ): number {
   const zone = rule.every === 'interval' ? 'UTC' : rule.calendar.zone
-  let told = 0
+  let reported = 0
   for (const { period, at } of occurrencesAfter(rule, after)) {
-    if (told === count) break
+    if (reported === count) break
     const local = new Date(wallClock(zone, at)).toISOString().slice(0, 16).replace('T', ' ')
     emit({ type: 'schedule.time', schedule, period, at: isoTime(at), local, zone })
-    told += 1
+    reported += 1
   }
-  return told
+  return reported
 }
 
 /** A schedule as its event. */

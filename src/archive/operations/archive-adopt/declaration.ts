@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -22,7 +22,7 @@ export type ArchiveAdoptOperation = {
   readonly graceMs?: number
   /** Compare only. */
   readonly dryRun: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['archived', 'archive.finding', 'archive.progress', 'log'] as const

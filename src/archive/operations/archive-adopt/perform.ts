@@ -160,7 +160,7 @@ class Adoption {
     for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
       all.push({ ...one, finding: one.finding ?? unclear.get(one.label) ?? null })
     this.compared = all
-    this.#tellUnnamed()
+    this.reportUnnamed()
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
     for (const finding of against) run.emit({ type: 'archive.finding', table: this.#name, ...finding })
     const free = new Set(all.flatMap(({ label, gone }) => (gone === null || gone.held !== null ? [] : [label])))
@@ -178,7 +178,7 @@ class Adoption {
   }
 
   /** Reports files that exist but that the log no longer names. */
-  #tellUnnamed(): void {
+  reportUnnamed(): void {
     const names = this.#parts.asked.dryRun ? 'would name' : 'names'
     for (const { label, unnamed } of this.compared) {
       if (unnamed === null) continue

@@ -25,11 +25,11 @@ import {
   type EraseRun,
   type Erasing,
 } from '../../erase/run-erase.ts'
-import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
 import { notErased } from '../../plan/partition-archives.ts'
 import { keptError, OtherLedgers, unaskedError } from '../../work/other-ledgers.ts'
-import { tellErased } from '../../plan/row-triggers.ts'
+import { reportErased } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { renewWitness } from '../../work/witness.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
@@ -115,9 +115,9 @@ async function erase(
   run: EraseRun,
 ): Promise<Ending> {
   const { reason, dryRun } = operation
-  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
+  if (dryRun) await reportFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
-  const fired = await tellErased(table, source.store, run)
+  const fired = await reportErased(table, source.store, run)
   const apart = await notErased(source, table, run.interrupt.abort)
   if (apart !== null)
     run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not looked at: ${apart}` })
@@ -133,7 +133,7 @@ async function erase(
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }
   const wanted: Wanted = { test, thorough: before !== null }
-  tellTexts(record, wanted, run)
+  reportTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.during(before, async () => {
       const erasing: Erasing = { context, ...counting, erasures, erasure: before, wanted, run }
@@ -141,7 +141,7 @@ async function erase(
     })
   }
   const look = await lookNow({ context, wanted }, opened, record)
-  if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
+  if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
   const history = await historyNow(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
   const refusal = look.refusal ?? unasked ?? keptBy(others, context.name, [...history, ...rewritten(look)])
@@ -290,7 +290,7 @@ function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): v
 }
 
 /** Warns that free texts may name the same person in rows that the condition does not match. */
-function tellTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
+function reportTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
   const tested = new Set(testedColumns(test))
   const free = stored.columns.filter(
     ({ name, stored: type, column }) =>
@@ -302,7 +302,7 @@ function tellTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): 
   run.emit({ type: 'log', level: 'warn', message })
 }
 
-function tell(table: string, { partitions, beside }: EraseLook, { emit }: EraseRun): void {
+function report(table: string, { partitions, beside }: EraseLook, { emit }: EraseRun): void {
   for (const { partition, archivedRows, sourceRows, files } of partitions) {
     emit({
       type: 'archive.erasure',

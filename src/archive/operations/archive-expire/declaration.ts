@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -18,7 +18,7 @@ export type ArchiveExpireOperation = {
   readonly retentionMs?: number
   /** Name of the table, repeated. */
   readonly confirm?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
   readonly dryRun: boolean
 }
 

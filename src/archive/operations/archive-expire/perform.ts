@@ -18,10 +18,10 @@ import { columnNamed } from '../../../engine/copy/plan/column-named.ts'
 import type { ValueKind } from '../../../model/calendar/value-text.ts'
 import { planExpiry, standing, type PlannedExpiry } from '../../expire/plan.ts'
 import { keepRetention, wantedRetention } from '../../expire/retention.ts'
-import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { standingOf, tellStanding } from '../../plan/resumable.ts'
+import { standingOf, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveExpire as declared, ArchiveExpireOperation } from './declaration.ts'
 
@@ -39,13 +39,13 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   const { table, record, opened } = await archivedTable(source, named, abort)
   refuseAgeless(record)
   const retentionMs = wantedRetention(record, operation.retentionMs)
-  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: abort })
+  if (dryRun) await reportFollowedTables(source, [table.table], { emit: run.emit, signal: abort })
   else await refuseFollowedTables(source, [table.table], abort)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   if (dryRun) {
-    tellStanding(record, await standingOf(record, opened, run), run)
+    reportStanding(record, await standingOf(record, opened, run), run)
     const refusal = await erasureError(erasures, context.name)
     if (refusal !== null)
       run.emit({ type: 'log', level: 'warn', message: `a run would be refused: ${refusal.message}` })
@@ -57,7 +57,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   const nowMs = await context.ledger.now()
   const kind = await kindOf(opened, table, record, operation, abort)
   const plan = planExpiry(record, { ...operation, named: operation.partitions, nowMs, kind })
-  tell(context, plan, nowMs + retentionMs, run)
+  report(context, plan, nowMs + retentionMs, run)
   refuseNamed(operation, context.name, plan)
   const due = plan.filter(({ status }) => status === 'due' || status === 'resume')
   const totals = totalsOf(due.map(({ partition }) => partition))
@@ -194,7 +194,7 @@ function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveExpireOperation): 
   })
 }
 
-function tell(
+function report(
   { name }: ArchiveContext,
   plan: readonly PlannedExpiry[],
   untilMs: number,

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
@@ -11,7 +11,7 @@ export type ArchiveHoldOperation = {
   readonly partitions: readonly string[]
   /** Reason of the hold; null removes it. */
   readonly reason: string | null
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const HELD = {

@@ -14,7 +14,7 @@ import { nearestText } from '../../plan/label-named.ts'
 import { ownerOf } from '../../work/owner.ts'
 import { planArchive } from '../../plan/plan.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
-import { tellArchive } from '../../work/note-in-archive.ts'
+import { reportArchive } from '../../work/note-in-archive.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
@@ -47,12 +47,12 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
   }
   const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
   // Archive first: a kill in between leaves a hold rather than none.
-  if (reason === null) await toldWithout(labels, { table, record, opened, run })
+  if (reason === null) await reportedWithout(labels, { table, record, opened, run })
   for (const { label, isPeriod, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
     await (isPeriod ? ledger.holdPeriod(label, reason) : ledger.hold(label, reason))
   }
-  await told({ table, record, opened, run }, reason === null ? 'released' : 'held')
+  await reported({ table, record, opened, run }, reason === null ? 'released' : 'held')
   return { totals: { partitions: dec(found.reduce((sum, { parts }) => sum + Math.max(1, parts.length), 0)) } }
 }
 
@@ -64,13 +64,13 @@ type About = {
 }
 
 /** @throws SluiceError as `tellArchive`; then nothing is released */
-async function toldWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
+async function reportedWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
   const change = (properties: ArchiveProperties): ArchiveProperties => ({
     ...properties,
     holds: new Map([...properties.holds].filter(([label]) => !labels.includes(label))),
   })
   try {
-    await tellArchive(record, opened, run, { change })
+    await reportArchive(record, opened, run, { change })
   } catch (thrown) {
     const error = asSluiceError(thrown)
     throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
@@ -83,9 +83,9 @@ async function toldWithout(labels: readonly string[], { table, record, opened, r
 }
 
 /** Writes the ledger's holds to the archive. @throws SluiceError as `tellArchive`; then only the ledger has them */
-async function told({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
+async function reported({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
-    await tellArchive(record, opened, run)
+    await reportArchive(record, opened, run)
   } catch (thrown) {
     const error = asSluiceError(thrown)
     throw new SluiceError(

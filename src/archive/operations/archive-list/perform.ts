@@ -6,15 +6,15 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow, tellUnread, type Opened } from '../../work/each-table.ts'
+import { openSource, recordsOf, tableNow, reportUnread, type Opened } from '../../work/each-table.ts'
 import { boundFields } from '../../plan/bound-fields.ts'
-import { standingFields, standingOf, tellStanding } from '../../plan/resumable.ts'
+import { standingFields, standingOf, reportStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
-import { tellDoubt } from '../../steps/unsure-columns.ts'
+import { reportDoubt } from '../../steps/unsure-columns.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
 import type { Missing } from '../../plan/native-parts.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
-import { Looked } from '../../plan/counted.ts'
+import { Inspected } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
@@ -23,9 +23,9 @@ type ArchiveListRun = RunOf<typeof declared>
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveList({ from, tables, count }: ArchiveListOperation, run: ArchiveListRun): Promise<Ending> {
   await using source = await openSource(from, false)
-  if (tables.length === 0) await tellUnread(source, run)
+  if (tables.length === 0) await reportUnread(source, run)
   const records = await recordsOf(source, tables, run.interrupt.abort)
-  const looked = new Looked()
+  const inspected = new Inspected()
   let partitions = 0
   let rows = 0n
   let stored = 0n
@@ -34,20 +34,20 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     const table = await tableNow(opened, called, signal)
     const { record, unsure } = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
-    tellStanding(record, standing, run)
+    reportStanding(record, standing, run)
     const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
-    tellDoubt(table, unsure, record.partitions, run)
-    const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
+    reportDoubt(table, unsure, record.partitions, run)
+    const inspections = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     const missing = await missingNow(opened, table, record, signal)
     for (const one of record.partitions) {
       const taken = missing.find(({ partition }) => partition.label === one.label)
       const error = taken === undefined ? one.error : missingError(table, taken)
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
-      const look = looks.get(one.label)
-      if (look !== undefined) looked.look(look)
+      const look = inspections.get(one.label)
+      if (look !== undefined) inspected.look(look)
       partitions++
       if (inArchive) rows += one.digest?.rows ?? 0n
       if (inArchive) stored += bytes
@@ -72,7 +72,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
       })
     }
   }
-  const notChecked = looked.notChecked('sluice archive verify looks closer')
+  const notChecked = inspected.notChecked('sluice archive verify looks closer')
   return {
     ...notChecked,
     totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },

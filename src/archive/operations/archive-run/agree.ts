@@ -6,7 +6,7 @@ import { emitForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import type { ArchiveOperation } from './declaration.ts'
 import { moves, workersOf, type Planned, type TablePlan } from './plan.ts'
-import { tell, tellChanges, tellGrace, tellUnplaced } from './tell.ts'
+import { report, reportChanges, reportGrace, reportUnplaced } from './tell.ts'
 
 /** @throws SluiceError BAD_FLAG, PARTITIONS_BLOCKED */
 export async function agree({ operation, run, plans }: Planned): Promise<void> {
@@ -14,15 +14,15 @@ export async function agree({ operation, run, plans }: Planned): Promise<void> {
     emitArchivePlan(plan, run.emit)
     const workers = workersOf(plan, operation)
     await emitForecast(plan, { database: plan.opened.database, workers }, run.emit)
-    tellUnplaced(plan, run)
-    tellChanges(plan, run)
-    if ((operation.workers ?? 1) !== workers) tell(run, 'note', plan.table, ONE_WORKER)
+    reportUnplaced(plan, run)
+    reportChanges(plan, run)
+    if ((operation.workers ?? 1) !== workers) report(run, 'note', plan.table, ONE_WORKER)
   }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
-  for (const { plan, text } of blocked) tell(run, 'warn', plan.table, `it stays: ${text}`)
-  for (const plan of plans) tellGrace(plan, operation, run)
+  for (const { plan, text } of blocked) report(run, 'warn', plan.table, `it stays: ${text}`)
+  for (const plan of plans) reportGrace(plan, operation, run)
 }
 
 const ONE_WORKER =

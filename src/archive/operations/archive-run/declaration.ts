@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type Epoch } from '../../../model/calendar/calendar.ts'
 import { alertOptions, FAILED } from '../../../engine/run/operations/alert-options.ts'
 import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'
@@ -59,7 +59,7 @@ export type ArchiveOperation = {
   /** How long the locks of one partition are retried, ms; default: a minute. */
   readonly budgetMs?: number
   readonly dryRun: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 /** Flags of `plan` and `run`. */

@@ -4,15 +4,15 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { archiveOf, refusePerhapsRenamed } from '../../work/find-archive.ts'
 import { tablesOf, type Opened, type OpenSource } from '../../work/each-table.ts'
-import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { refuseTwoArchives } from '../../plan/partition-archives.ts'
-import { refuseTriggers, tellLosable } from '../../plan/row-triggers.ts'
+import { refuseTriggers, reportLosable } from '../../plan/row-triggers.ts'
 import { planArchive, type PlannedArchive } from '../../plan/plan.ts'
 import { refuseHeirs } from '../../plan/plan-refusals.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveRun, ArchiveOperation } from './declaration.ts'
-import { tell, tellTimeless } from './tell.ts'
+import { report, reportTimeless } from './tell.ts'
 
 export type ArchiveRun = RunOf<typeof archiveRun>
 
@@ -30,7 +30,7 @@ export async function plan(begun: Begun): Promise<Planned> {
   const signal = run.interrupt.abort
   const tables = await tablesOf(source, operation.tables, signal)
   const names = tables.map(({ table }) => table)
-  if (operation.dryRun) await tellFollowedTables(source, names, { emit: run.emit, signal })
+  if (operation.dryRun) await reportFollowedTables(source, names, { emit: run.emit, signal })
   const plans: TablePlan[] = []
   const refused = new RefusedTables(tables.length, run)
   for (const table of tables) {
@@ -41,7 +41,7 @@ export async function plan(begun: Begun): Promise<Planned> {
     }
   }
   if (plans.length === 0 && refused.first !== undefined) throw refused.first
-  tellTimeless(plans, run)
+  reportTimeless(plans, run)
   return { ...begun, plans, refused }
 }
 
@@ -49,7 +49,7 @@ async function planTable(table: TableSpec, { operation, run, source }: Begun): P
   const signal = run.interrupt.abort
   if (!operation.dryRun) await refuseFollowedTables(source, [table.table], signal)
   await refuseHeirs(table, source.store, run)
-  await tellLosable(table, source.store, run)
+  await reportLosable(table, source.store, run)
   const { opened, name, record } = await archiveOf(source, table, signal)
   await refuseTwoArchives(source, table, record === null || isUnpublished(record), run)
   if (record === null) await refusePerhapsRenamed(source, table, signal)
@@ -92,7 +92,7 @@ export class RefusedTables {
     const error = asSluiceError(thrown)
     if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
     this.first ??= error
-    tell(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
+    report(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
   }
 }
 

@@ -1,36 +1,36 @@
 /** End of an archive run that only shows its plan: it moves nothing and creates no ledger. */
 import { dec } from '../../../model/run/event.ts'
-import { tellDoubtful } from '../../plan/unfit-values.ts'
-import { Looked } from '../../plan/counted.ts'
+import { reportDoubtful } from '../../plan/unfit-values.ts'
+import { Inspected } from '../../plan/counted.ts'
 import { emitForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { standingOf, tellStanding } from '../../plan/resumable.ts'
-import { lookedThrough } from '../../plan/plan-counts.ts'
+import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { inspectedThrough } from '../../plan/plan-counts.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
 import { aroundOf, workersOf, type Planned, type TablePlan } from './plan.ts'
-import { tellChanges, tellReferrers, tellUnplaced, tellUnsure, tellValues } from './tell.ts'
+import { reportChanges, reportReferrers, reportUnplaced, reportUnsure, reportValues } from './tell.ts'
 
 export async function show({ operation, run, plans, refused }: Planned): Promise<Ending> {
-  const looked = new Looked()
+  const inspected = new Inspected()
   for (const planned of plans) {
     const { opened } = planned
     const around = aroundOf(opened, run)
-    const plan = await lookedThrough(planned, around)
+    const plan = await inspectedThrough(planned, around)
     const standing = await standingOf(plan.archived, opened, run)
     emitArchivePlan(plan, run.emit, standing)
     await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
-    tellUnplaced(plan, run)
-    tellValues(plan, run)
-    tellReferrers(plan, run)
-    tellChanges(plan, run)
-    tellUnsure(plan, run)
-    if (operation.exact === true) await tellDoubtful(plan, { ...around, emit: run.emit })
-    tellStanding(plan.archived, standing, run)
-    for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
+    reportUnplaced(plan, run)
+    reportValues(plan, run)
+    reportReferrers(plan, run)
+    reportChanges(plan, run)
+    reportUnsure(plan, run)
+    if (operation.exact === true) await reportDoubtful(plan, { ...around, emit: run.emit })
+    reportStanding(plan.archived, standing, run)
+    for (const { look } of plan.partitions) if (look !== undefined) inspected.look(look)
   }
   const error = refused.first === undefined ? {} : { error: refused.first }
-  return { totals: totalsOf(plans), ...looked.notChecked('sluice archive verify looks closer'), ...error }
+  return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify looks closer'), ...error }
 }
 
 function totalsOf(plans: readonly TablePlan[]): Readonly<Record<string, string>> {

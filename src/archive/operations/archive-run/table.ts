@@ -1,18 +1,18 @@
 /** One table of an archive run: records it in the ledger, and advances each of its partitions as far as it may. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
-import type { Wish } from '../../steps/advance.ts'
+import type { Options } from '../../steps/advance.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { advanceAll, type Outcome } from '../../work/advance-all.ts'
 import { openArchive } from '../../work/open.ts'
 import { ownerOf } from '../../work/owner.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { standingOf, tellStanding } from '../../plan/resumable.ts'
-import { tellArchive } from '../../work/note-in-archive.ts'
+import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { reportArchive } from '../../work/note-in-archive.ts'
 import { planArchive } from '../../plan/plan.ts'
 import { aroundOf, moves, workersOf, type ArchiveRun, type Planned, type TablePlan } from './plan.ts'
-import { tell } from './tell.ts'
+import { report } from './tell.ts'
 
 type Work = Pick<Planned, 'operation' | 'run'>
 
@@ -30,9 +30,9 @@ export async function archiveTable(plan: TablePlan, { operation, run }: Work): P
   }
   const chosen = plan.partitions.filter(moves)
   if (chosen.length === 0) {
-    const isOwn = await lookAtStanding(plan, run)
+    const isOwn = await inspectStanding(plan, run)
     await noteColumns(plan, ledger)
-    if (isOwn) await tellAtLast(plan, run)
+    if (isOwn) await reportAtLast(plan, run)
     return []
   }
   const workers = Math.min(workersOf(plan, operation), chosen.length)
@@ -43,12 +43,12 @@ export async function archiveTable(plan: TablePlan, { operation, run }: Work): P
     if (candidate !== null) await ledger.addPartition(candidate, known?.holder ?? null)
   }
   const { detach, drop } = operation
-  const wish = (label: string): Wish => ({ detach, drop, again: plan.asked.has(label) })
+  const options = (label: string): Options => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
-  const outcomes = await advanceAll(open.lanes, opened.database, labels, wish, run)
+  const outcomes = await advanceAll(open.lanes, opened.database, labels, options, run)
   // Usually the commits have written the properties. This covers a hold whose command could not write to the archive,
   // and an archive of an older program.
-  if (!run.interrupt.stop.aborted) await tellAtLast(plan, run)
+  if (!run.interrupt.stop.aborted) await reportAtLast(plan, run)
   return outcomes
 }
 
@@ -66,22 +66,22 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARC
  * @returns true if the archive could be read and belongs to this database
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
  */
-async function lookAtStanding({ archived, opened }: TablePlan, run: ArchiveRun): Promise<boolean> {
+async function inspectStanding({ archived, opened }: TablePlan, run: ArchiveRun): Promise<boolean> {
   const standing = await standingOf(archived, opened, run)
   if (standing.kind === 'refused' && LOST.has(standing.error.code)) throw standing.error
-  tellStanding(archived, standing, run)
+  reportStanding(archived, standing, run)
   return standing.kind === 'own'
 }
 
 /** A failure only warns: archived partitions are valid even if the archive lacks some properties. */
-async function tellAtLast({ archived, opened }: TablePlan, run: ArchiveRun): Promise<void> {
+async function reportAtLast({ archived, opened }: TablePlan, run: ArchiveRun): Promise<void> {
   try {
-    await tellArchive(archived, opened, run)
+    await reportArchive(archived, opened, run)
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
     const { message } = asSluiceError(thrown)
     const text = `the archive does not say yet what the ledger says of holds, calendar and columns: ${message}`
     const hint = 'the next run tells it; until then a ledger that is lost loses that, too'
-    tell(run, 'warn', archived, text, hint)
+    report(run, 'warn', archived, text, hint)
   }
 }

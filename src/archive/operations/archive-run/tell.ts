@@ -13,7 +13,7 @@ type Teller = Pick<Run<'log'>, 'emit'>
 type Level = 'note' | 'warn' | 'error'
 
 /** One line about a table. */
-export function tell(
+export function report(
   { emit }: Teller,
   level: Level,
   { table }: Pick<PlannedArchive['table'], 'table'>,
@@ -24,7 +24,7 @@ export function tell(
 }
 
 /** Reports and skips tables without a time, which have no age. @throws SluiceError UNSUPPORTED_TYPE if all are such */
-export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): void {
+export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
   if (first?.timeless != null && refused.length === plans.length) throw first.timeless
@@ -32,7 +32,7 @@ export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): voi
     if (timeless === null) continue
     const { message, reason, hint } = timeless
     const why = reason === undefined ? message : `${message}; ${reason}`
-    tell(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
+    report(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
   }
 }
 
@@ -42,32 +42,32 @@ function isNoted({ status, known }: PlannedPartition): boolean {
 }
 
 /** Reports rows that no query can find by period in an archive. */
-export function tellUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
-  if (unplaced !== null) tell(run, 'note', table, unplaced)
+export function reportUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
+  if (unplaced !== null) report(run, 'note', table, unplaced)
 }
 
 /** Values have no age, so none is due by itself. */
-export function tellValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
+export function reportValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
   if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
-  tell(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
+  report(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
 }
 
 /** Rows of other tables may prevent rows from being removed. */
-export function tellReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
-  for (const referrer of referred.referrers) tell(run, 'note', table, referrerText(referrer, isNative))
+export function reportReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
+  for (const referrer of referred.referrers) report(run, 'note', table, referrerText(referrer, isNative))
 }
 
 /** Changes that the next publication makes to the columns of the archive. */
-export function tellChanges({ table, changes }: PlannedArchive, run: Teller): void {
-  for (const message of changeTexts(changes)) tell(run, 'note', table, message)
+export function reportChanges({ table, changes }: PlannedArchive, run: Teller): void {
+  for (const message of changeTexts(changes)) report(run, 'note', table, message)
 }
 
-export function tellUnsure({ table, unsure }: PlannedArchive, run: Teller): void {
-  if (unsure !== null) tell(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
+export function reportUnsure({ table, unsure }: PlannedArchive, run: Teller): void {
+  if (unsure !== null) report(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
 }
 
 /** Reports why partitions are not dropped yet, and that no other grace period applies to detached ones. */
-export function tellGrace(
+export function reportGrace(
   { table, partitions }: PlannedArchive,
   { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,
   run: Teller,
@@ -79,5 +79,5 @@ export function tellGrace(
   const first = isoTime(Math.min(...waiting))
   const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
   const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
-  tell(run, 'note', table, `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`)
+  report(run, 'note', table, `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`)
 }

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
@@ -17,7 +17,7 @@ export type ArchiveSweepOperation = {
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, or `all` for several; confirms the command. */
   readonly confirm?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
   readonly dryRun: boolean
 }
 

@@ -12,7 +12,7 @@ import { parquetRows } from '../../../engine/run/registry.ts'
 import type { archiveSweep as declared, ArchiveSweepOperation } from './declaration.ts'
 import { openSource, recordsOf } from '../../work/each-table.ts'
 import { keepRetention, wantedRetention } from '../../expire/retention.ts'
-import { sweepOutdated, tellOutdated } from '../../expire/sweep-outdated.ts'
+import { sweepOutdated, reportOutdated } from '../../expire/sweep-outdated.ts'
 import { openOwned } from '../../work/open.ts'
 import { OtherLedgers } from '../../work/other-ledgers.ts'
 import { ownerOf } from '../../work/owner.ts'
@@ -41,7 +41,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
     await using others = await OtherLedgers.ask(owned, source, ledgers, run)
     const sweeping = { owned, others, database: opened.database, record, run }
     const before = files
-    const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
+    const outdated = await (dryRun ? reportOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
     files += outdated.files
     bytes += outdated.bytes
     const request = {
@@ -74,7 +74,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
         bytes: dec(size),
       })
     }
-    others.tell(files - before, run)
+    others.report(files - before, run)
   }
   const stopped = run.interrupt.stop.aborted
   return { totals: { findings: dec(files), bytes: dec(bytes) }, ...(stopped ? { stopped } : {}) }

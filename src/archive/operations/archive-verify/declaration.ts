@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -9,7 +9,7 @@ export type ArchiveVerifyOperation = {
   readonly partitions: readonly string[]
   /** Also compare with rows that are still in the source. */
   readonly deep: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['archive.finding', 'archive.progress', 'log'] as const

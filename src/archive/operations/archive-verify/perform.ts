@@ -7,16 +7,16 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-table.ts'
+import { openSource, recordsOf, tableNow, reportUnread } from '../../work/each-table.ts'
 import { originNow, otherDatabase } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { periodSums } from '../../plan/period-sum.ts'
-import { tellDoubt } from '../../steps/unsure-columns.ts'
-import { tellStanding } from '../../plan/resumable.ts'
+import { reportDoubt } from '../../steps/unsure-columns.ts'
+import { reportStanding } from '../../plan/resumable.ts'
 import { askedFor, isAsked, isWanted } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
 import { openArchive } from '../../work/open.ts'
-import { Looked } from '../../plan/counted.ts'
+import { Inspected } from '../../plan/counted.ts'
 import { sourceFindings } from '../../plan/source-findings.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -32,12 +32,12 @@ type ChangedCommits = { readonly findings: readonly Finding[]; readonly notCompa
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
   await using source = await openSource(operation.from, false)
-  if (operation.tables.length === 0) await tellUnread(source, run)
+  if (operation.tables.length === 0) await reportUnread(source, run)
   const records = await recordsOf(source, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
   const notCompared: string[] = []
-  const looked = new Looked()
+  const inspected = new Inspected()
   const movedOn = new Set<string>()
   refuseUnknown(
     records.map(({ record }) => record),
@@ -48,12 +48,12 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const name = tableText(called)
     const table = await tableNow(opened, called, run.interrupt.abort)
     const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
-    tellDoubt(table, unsure, record.partitions, run)
+    reportDoubt(table, unsure, record.partitions, run)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
-    if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)
+    if (other !== null) reportStanding(record, { kind: 'refused', error: other }, run)
     const damaged = new Set<string>()
-    const told = (finding: Finding): void => {
+    const reported = (finding: Finding): void => {
       counts.findings++
       if (finding.finding === 'late rows') counts.late++
       if (finding.finding === 'foreign archive') foreign.push(name)
@@ -65,7 +65,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const wanted = (label: string): boolean =>
       isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
     for await (const step of findings(open.context, record, wanted, run.interrupt)) {
-      if ('finding' in step) told(step)
+      if ('finding' in step) reported(step)
       else {
         counts.checked++
         counts.files += step.files
@@ -73,10 +73,10 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
       }
     }
     const commits = await changedCommits(open.context, other !== null || foreign.includes(name))
-    commits.findings.forEach(told)
+    commits.findings.forEach(reported)
     if (commits.notCompared !== null) notCompared.push(commits.notCompared)
     for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
-      if ('finding' in found) told(found)
+      if ('finding' in found) reported(found)
       else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
     }
     for await (const found of sourceFindings(
@@ -84,12 +84,12 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
       record,
       ({ label }) => wanted(label),
       operation.deep,
-      looked,
+      inspected,
     )) {
       // Another command may have changed its state since the ledger was read: the finding is then not valid.
       const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
       if (moved) movedOn.add(`${found.partition ?? ''} of ${name}`)
-      else told(found)
+      else reported(found)
     }
   }
   const stopped = run.interrupt.stop.aborted
@@ -100,7 +100,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     findings: dec(counts.findings),
   }
   const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
-  const sentences = [...notCompared, ...notJudged, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
+  const sentences = [...notCompared, ...notJudged, ...Object.values(inspected.notChecked(operation.deep ? '' : DEEP))]
   const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
   // No proof if nothing was read.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
@@ -22,7 +22,7 @@ export type RestoreOperation = {
   /** Name of the table; confirms that archived values are given up. */
   readonly confirm?: string
   readonly dryRun: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [

@@ -24,7 +24,7 @@ import { doubtOf } from '../../steps/unsure-columns.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import { openArchive } from '../../work/open.ts'
 import { beatOfArchive } from '../../work/owner.ts'
-import { tellTriggers } from '../../plan/row-triggers.ts'
+import { reportTriggers } from '../../plan/row-triggers.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import { refuseSwappedColumns } from '../../plan/swapped-columns.ts'
 import { seenArchive, type PresentArchive } from '../../plan/table-changes.ts'
@@ -128,7 +128,7 @@ async function brought(
 ): Promise<Ending> {
   const { store } = where.to
   const { planned, name, found } = await plannedOf(context, partitions, asked, where)
-  if (found !== null) await tellTriggers(found, store, run)
+  if (found !== null) await reportTriggers(found, store, run)
   const parts = await partsOf(context, partitions, asked)
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
   const table = await tableAt(name, store, run.interrupt.abort)
@@ -231,7 +231,7 @@ async function foretold(
   run: RestoreRun,
 ): Promise<Ending> {
   const { planned, name, found } = await plannedOf(context, chosen, asked, where)
-  if (found !== null) await tellTriggers(found, where.to.store, run)
+  if (found !== null) await reportTriggers(found, where.to.store, run)
   const parts = await partsOf(context, chosen, asked)
   let refusal: SluiceError | null = null
   let isThere = false

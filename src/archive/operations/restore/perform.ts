@@ -1,5 +1,5 @@
 /** `restore`: brings archived partitions back into the live table, compared with their recorded proof. */
-import { foresee, type Foreseen, type RestoreWishes } from '../../steps/foresee.ts'
+import { foresee, type Foreseen, type RestoreOptions } from '../../steps/foresee.ts'
 import { computedNames } from '../../steps/computed.ts'
 import { fitNow, type ArchiveContext } from '../../steps/context.ts'
 import { elsewhereCommand } from '../../steps/refusals.ts'
@@ -25,7 +25,7 @@ import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
-import { standingOf, tellStanding } from '../../plan/resumable.ts'
+import { standingOf, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 import { isByValue } from '../../ledger/by-value.ts'
@@ -48,13 +48,13 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
     ...(dryRun ? { reads: true } : {}),
   })
   if (await comesByRow(open.context, chosen)) await refuseTriggers(table, opened.store, run)
-  const wishes = {
+  const options = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
     unsure,
     late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
   }
-  if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
+  if (dryRun) return await foretold({ table, record, chosen, options }, { opened, open }, run)
   await requireOrigin(open.context)
   for (const message of expiredBeside(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
@@ -62,7 +62,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const work: Work = async (held, reload) => {
     const begun = run.clock.ticks()
     const before = await reload()
-    const { rows } = await restorePartition(open.context, { held, partition: before }, reload, wishes)
+    const { rows } = await restorePartition(open.context, { held, partition: before }, reload, options)
     const after = await reload()
     if (before.state === 'RESTORED') return
     const came = await cameToDefault(open.context, after)
@@ -186,12 +186,12 @@ type Asked = {
   readonly table: TableSpec
   readonly record: ArchiveRecord
   readonly chosen: readonly ArchivedPartition[]
-  readonly wishes: RestoreWishes
+  readonly options: RestoreOptions
 }
 
 /** Shows what a restore would find and do; changes nothing. */
 async function foretold(
-  { table, record, chosen, wishes }: Asked,
+  { table, record, chosen, options: requests }: Asked,
   { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },
   run: RestoreRun,
 ): Promise<Ending> {
@@ -204,22 +204,22 @@ async function foretold(
   const computed = new Set<string>()
   const natives = chosen.filter(({ native }) => native !== null)
   const source = { store: opened.store, table, signal: run.interrupt.abort }
-  const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
+  const inspections = await periodRows(source, { ...record, partitions: natives }, 'any')
   for (const known of chosen) {
-    const seen = await foresee(open.context, known, wishes)
+    const seen = await foresee(open.context, known, requests)
     const { text, refusal } =
-      seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
+      seen.refusal === null ? await besideDefault(open, record, known, inspections.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
     const isWritten = seen.isMade === true || seen.isBeside === true || (seen.place?.isOwn !== true && comeByKey)
     if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
-    const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
-    const note = refusal === null ? told : `it would be refused: ${text}`
+    const reported = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
+    const note = refusal === null ? reported : `it would be refused: ${text}`
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
-  tellStanding(record, standing, run)
+  reportStanding(record, standing, run)
   const [error] = refusals
   const names = [...computed].join(', ')
   const untried = [

@@ -121,7 +121,7 @@ async function write(
   const sum = new RowSum()
   for (const part of parts) {
     const row = into.rowOf(part.partition)
-    const tell = progress(context, part.partition, 'restoring', part.expect.rows)
+    const report = progress(context, part.partition, 'restoring', part.expect.rows)
     let seen = 0n
     for await (const some of rowsOf(context, part, ROWS)) {
       const rows = some.map(row)
@@ -129,9 +129,9 @@ async function write(
       const wrote = await writer.write(rows)
       if (wrote !== rows.length) throw leftOut(into, rows.length, wrote)
       seen += BigInt(rows.length)
-      tell(seen, 0n)
+      report(seen, 0n)
     }
-    tell(seen, 0n, true)
+    report(seen, 0n, true)
   }
   return sum.digest()
 }

@@ -51,20 +51,20 @@ export function againWork(): AgainWork {
  * A chunk as this run reports it: chunks not yet compared count as pending. In a compared chunk `written` are rows that
  * this run wrote, `skipped` are rows that were equal.
  */
-export function asCompared(chunk: StoredChunk, { left, proved, open, mended }: AgainWork): StoredChunk {
+export function asCompared(chunk: StoredChunk, { left, proved, open, mended: repaired }: AgainWork): StoredChunk {
   const { id, no, read, quarantined } = chunk
-  const written = mended.get(id) ?? 0n
+  const written = repaired.get(id) ?? 0n
   if (proved.has(id)) return { ...chunk, written, skipped: read - written - quarantined, bytes: 0n }
   if (open.has(id)) return { ...chunk, status: 'failed', written, view: null }
   return left.has(no) ? { ...chunk, status: 'pending' } : chunk
 }
 
-export function againTold({ tally }: AgainWork): CopyAgain {
-  const { compared, differed, mended, removed, extra, newer } = tally
+export function againReported({ tally }: AgainWork): CopyAgain {
+  const { compared, differed, mended: repaired, removed, extra, newer } = tally
   return {
     compared: dec(compared),
     differed: dec(differed),
-    mended: dec(mended),
+    mended: dec(repaired),
     removed: dec(removed),
     extra: dec(extra),
     ...(newer === 0n ? {} : { newer: dec(newer) }),
@@ -73,11 +73,11 @@ export function againTold({ tally }: AgainWork): CopyAgain {
 
 /** Notes on what a comparison wrote and left, and how to undo it. */
 export function againNotes({ tally }: AgainWork, runId: bigint): readonly string[] {
-  const { mended, removed, extra } = tally
+  const { mended: repaired, removed, extra } = tally
   const notes: string[] = []
-  if (mended + removed > 0n) {
+  if (repaired + removed > 0n) {
     const parts = [
-      ...(mended > 0n ? [`${rowsText(mended)} mended`] : []),
+      ...(repaired > 0n ? [`${rowsText(repaired)} mended`] : []),
       ...(removed > 0n ? [`${rowsText(removed)} removed`] : []),
     ]
     notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)

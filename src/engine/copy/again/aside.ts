@@ -2,21 +2,21 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { TableContext } from '../table/context.ts'
-import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
+import { numbered, quarantineStatement, replayedChunk, type RefusedRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { Comparison } from './compare-chunk.ts'
 
-export function asideRows(plan: TablePlan, { piece, refused }: Comparison): readonly AsideRow[] {
+export function asideRows(plan: TablePlan, { piece, refused }: Comparison): readonly RefusedRow[] {
   const names = plan.source.key
   return [
-    ...refused.map(({ key, error }): AsideRow => ({
+    ...refused.map(({ key, error }): RefusedRow => ({
       key,
       stage: 'write',
       code: error.code,
       message: error.message,
       row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
     })),
-    ...piece.unread.map(({ row, error }): AsideRow => ({
+    ...piece.unread.map(({ row, error }): RefusedRow => ({
       key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? null),
       stage: 'read',
       code: error.code,
@@ -35,7 +35,7 @@ export function asideRows(plan: TablePlan, { piece, refused }: Comparison): read
 export function asideStatements(
   { database, key, owner, emit, name }: TableContext,
   chunk: StoredChunk,
-  aside: readonly AsideRow[],
+  aside: readonly RefusedRow[],
 ): (held: Statement) => readonly Statement[] {
   if (aside.length + Number(chunk.quarantined) === 0) return () => []
   for (const one of aside) {

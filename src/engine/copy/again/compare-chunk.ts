@@ -92,10 +92,10 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
       await settle()
       if (work.ends()) return null
       for (const one of settled.refused) refused.set(ids.ofRefused(one), one)
-      const mended = BigInt(settled.fixedMissing + settled.fixedDifferent)
-      sum.mended += mended
+      const repaired = BigInt(settled.fixedMissing + settled.fixedDifferent)
+      sum.mended += repaired
       sum.removed += BigInt(settled.removed)
-      const left = BigInt(settled.missing + settled.different - settled.refused.length) - mended
+      const left = BigInt(settled.missing + settled.different - settled.refused.length) - repaired
       const extraLeft = extra + BigInt(settled.extra - settled.removed)
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
@@ -110,7 +110,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
           ...sum,
           extra: extraLeft + keyless.extra,
           // Rows repaired in the last round, and differences gone when read again, were not compared again.
-          open: left + keyless.open + (isLast ? mended + BigInt(settled.gone) : 0n),
+          open: left + keyless.open + (isLast ? repaired + BigInt(settled.gone) : 0n),
           newer: BigInt(settled.newer),
           refused: [...refused.values()],
         }

@@ -10,7 +10,7 @@ import { writtenCells } from '../table/context.ts'
 import { compareRange, equalRows } from '../diff/compare.ts'
 import { type Difference } from '../diff/difference.ts'
 import { digests, sourceRequest, targetRequest, type Sides } from '../diff/sides.ts'
-import { compareLookedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
+import { compareInspectedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 
 export type Unread = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
@@ -139,7 +139,8 @@ async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: 
     },
   }
   const tokens = ring !== null && range.by === 'key' ? tokensOfRange(range, ring.ring) : null
-  const tally = tokens === null ? await compareLookedUp(sides, range, rows) : await compareTokens(sides, tokens, rows)
+  const tally =
+    tokens === null ? await compareInspectedUp(sides, range, rows) : await compareTokens(sides, tokens, rows)
   return {
     rows: BigInt(tally.rows + tally.unread),
     targetRows: BigInt(tally.targetRows),

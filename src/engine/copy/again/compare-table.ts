@@ -14,7 +14,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import { spanOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
-import { tooManyAside } from '../chunk/refused-rows.ts'
+import { tooManyQuarantined } from '../chunk/refused-rows.ts'
 import type { Difference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
@@ -30,7 +30,7 @@ import { patiently } from '../workers/patience.ts'
 import { Cover } from '../plan/covered.ts'
 import { rowsText } from '../chunk/rows-text.ts'
 import type { TableRun } from '../table/table-run.ts'
-import type { Surroundings } from '../table/copy-context.ts'
+import type { Context } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
 import { asideRows, asideStatements } from './aside.ts'
 import { compareChunk, type Comparison } from './compare-chunk.ts'
@@ -52,7 +52,7 @@ const TOGETHER = 1000
  * Compares the wanted chunks of a table; does nothing for a table that failed or is left out. Errors are stored in
  * `table.error`; an internal error is thrown.
  */
-export async function compareAgain(table: TableRun, around: Surroundings): Promise<void> {
+export async function compareAgain(table: TableRun, around: Context): Promise<void> {
   const { context, again } = table
   const { stop } = around.steering
   if (context === null || again === undefined || table.error !== null) return
@@ -70,11 +70,12 @@ export async function compareAgain(table: TableRun, around: Surroundings): Promi
 }
 
 /** Waits while another process compares or divides the table. @returns false if the run was asked to stop meanwhile */
-async function taken({ planning, name, emit }: TableContext, { steering }: Surroundings): Promise<boolean> {
-  for (let told = false; ; told = true) {
+async function taken({ planning, name, emit }: TableContext, { steering }: Context): Promise<boolean> {
+  for (let reported = false; ; reported = true) {
     if (await planning.take()) return true
     if (steering.stop.aborted) return false
-    if (!told) emit({ type: 'log', level: 'note', table: name, message: 'another run compares or divides it; waiting' })
+    if (!reported)
+      emit({ type: 'log', level: 'note', table: name, message: 'another run compares or divides it; waiting' })
     await sleep(WAIT_MS)
   }
 }
@@ -83,7 +84,7 @@ class TableComparison {
   readonly #table: TableRun
   readonly #context: TableContext
   readonly #again: AgainWork
-  readonly #around: Surroundings
+  readonly #around: Context
   readonly #compared: Compared
   readonly #met: MetKeys | null
   /** Remaining rows by chunk id: only in the target, open, and written later. Only chunks that have any. */
@@ -94,7 +95,7 @@ class TableComparison {
   /** Opened once and shared by all workers. */
   #target: Promise<SourceView> | null = null
 
-  constructor(table: TableRun, context: TableContext, again: AgainWork, around: Surroundings) {
+  constructor(table: TableRun, context: TableContext, again: AgainWork, around: Context) {
     this.#table = table
     this.#context = context
     this.#again = again
@@ -115,7 +116,7 @@ class TableComparison {
       await this.#lanes(this.#wanted(), (chunk, worker) => this.#chunk(chunk, worker, settler, false))
       if (this.#isOver()) return
       this.#beside = await this.#besideChunks(settler, false)
-      settler.tellUnnamed(0)
+      settler.reportUnnamed(0)
       if (!this.#isOver()) await this.#deleteExtra()
     } finally {
       await this.#dropTarget(this.#target)
@@ -158,9 +159,9 @@ class TableComparison {
     const from = { source: async () => sharedView(await views.current()) }
     // Counter tables: a missing row is written by counting up, as a copy does.
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
-    const mend = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
+    const repair = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
-    return new Settler({ fix: true, limit: MOST_NAMED, mend, patient: false }, this.#compared, stores, run)
+    return new Settler({ fix: true, limit: MOST_NAMED, mend: repair, patient: false }, this.#compared, stores, run)
   }
 
   async #lanes(
@@ -185,10 +186,10 @@ class TableComparison {
     const span = spanOf(chunk.range, plan)
     const total = dec(chunk.read)
     emit({ type: 'chunk.started', table: name, chunk: no, worker, total, unit: 'row', ...span })
-    let told = Number.NEGATIVE_INFINITY
+    let reported = Number.NEGATIVE_INFINITY
     const progress = (step: 'reading' | 'writing', rows: bigint): void => {
-      if (clock.ticks() - told < PROGRESS_MS) return
-      told = clock.ticks()
+      if (clock.ticks() - reported < PROGRESS_MS) return
+      reported = clock.ticks()
       emit({ type: 'chunk.progress', table: name, chunk: no, worker, done: dec(rows), total, unit: 'row', step })
     }
     const found = await this.#patiently(chunk, (source) =>
@@ -308,9 +309,9 @@ class TableComparison {
     const aside = asideRows(plan, comparison)
     const quarantined = BigInt(aside.length)
     const read = piece.rows
-    const mended = this.#mended(chunk, comparison)
+    const repaired = this.repaired(chunk, comparison)
     if (left.delete(chunk.no)) tally.compared += 1n
-    if (mended + removed + open + quarantined > 0n) this.#differed.add(chunk.id)
+    if (repaired + removed + open + quarantined > 0n) this.#differed.add(chunk.id)
     tally.mended += comparison.mended
     tally.removed += removed
     const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
@@ -337,16 +338,16 @@ class TableComparison {
       this.#stop,
     )
     if (!closed) throw new SluiceError('LEASE_LOST', `chunk ${chunk.no} of ${name} was changed by another program`)
-    const skipped = read - mended - quarantined
+    const skipped = read - repaired - quarantined
     proved.add(chunk.id)
     this.#again.open.delete(chunk.id)
-    if (refused.length > maxAside) this.#table.error ??= tooManyAside(name, maxAside)
-    return { read, written: mended, skipped, quarantined, bytes: 0n }
+    if (refused.length > maxAside) this.#table.error ??= tooManyQuarantined(name, maxAside)
+    return { read, written: repaired, skipped, quarantined, bytes: 0n }
   }
 
   /** Records rows written and rows left of a chunk, if there are any. @returns rows that this run wrote in it */
-  #mended({ id }: StoredChunk, { mended, extra, open, newer }: Comparison): bigint {
-    const sum = mended + (this.#again.mended.get(id) ?? 0n)
+  repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: Comparison): bigint {
+    const sum = repaired + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)
     if (extra + open + newer > 0n) this.#rest.set(id, { extra, open, newer })
     else this.#rest.delete(id)
@@ -412,7 +413,7 @@ class TableComparison {
     await this.#dropTarget(this.#target)
     await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
-    settler.tellUnnamed(0)
+    settler.reportUnnamed(0)
   }
 
   /** Records the surplus of the table as a whole where key ranges of the two sides do not correspond. */

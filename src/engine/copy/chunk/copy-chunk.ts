@@ -32,11 +32,11 @@ import {
   lineOf,
   numbered,
   quarantineStatement,
-  type AsideRow,
+  type RefusedRow,
 } from '../ledger/quarantine.ts'
 import { heldQuery } from '../ledger/stored-chunk.ts'
 import { ChunkProof } from './prove-chunk.ts'
-import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
+import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyQuarantined } from './refused-rows.ts'
 import { rowsText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
@@ -48,7 +48,7 @@ export type ChunkResult = {
   readonly tally: Tally
   readonly source: Digest | null
   readonly target: Digest | null
-  readonly aside: readonly AsideRow[]
+  readonly aside: readonly RefusedRow[]
 }
 
 /** Batch size in careful mode; a batch is split when one of its rows is refused. */
@@ -79,9 +79,9 @@ class ChunkWork {
   readonly #progress: ChunkProgress
   #sum = new RowSum()
   #computed: Computed
-  readonly #aside: AsideRow[] = []
+  readonly #aside: RefusedRow[] = []
   /** Unreadable rows, kept until the batch around them is written. */
-  readonly #unread: AsideRow[] = []
+  readonly #unread: RefusedRow[] = []
   readonly #numbered = numbered()
   readonly #keys: Set<string> | null
   readonly #exact: ExactKeys
@@ -302,7 +302,7 @@ class ChunkWork {
           ...this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
         ]
     const surplus = await proof.surplus(tally, rows, end?.last ?? null)
-    this.#tellExpired()
+    this.reportExpired()
     const proved = {
       scheme,
       source,
@@ -322,7 +322,7 @@ class ChunkWork {
     return { tally, source, target: stored, aside: this.#aside }
   }
 
-  #tellExpired(): void {
+  reportExpired(): void {
     const { name, emit } = this.#context
     if (this.#expired === 0n) return
     const message = `${rowsText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
@@ -383,11 +383,11 @@ class ChunkWork {
     await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
   }
 
-  async #note(refused: AsideRow): Promise<void> {
+  async #note(refused: RefusedRow): Promise<void> {
     const { database, key, owner, name, maxAside, emit } = this.#context
     const aside = this.#numbered(refused)
     this.#aside.push(aside)
-    if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
+    if (this.#aside.length > maxAside) throw tooManyQuarantined(name, maxAside)
     // In a target that commits by batch the chunk's transaction cannot record it later.
     if (this.#batchwise) {
       const held = heldQuery(owner, this.#claim)

@@ -9,7 +9,7 @@ import type { Computed } from './computed.ts'
 import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
 import { steadyRows, type Expiring } from './expiring.ts'
-import type { AsideRow } from '../ledger/quarantine.ts'
+import type { RefusedRow } from '../ledger/quarantine.ts'
 import { countRanges, keysRequest } from '../look/counts.ts'
 import { isRanged } from '../look/ranged.ts'
 import { onSide } from '../sides.ts'
@@ -37,7 +37,7 @@ export type WrittenChunk = {
   readonly expired: bigint
   readonly expiring: Expiring
   readonly computed: Computed
-  readonly aside: readonly AsideRow[]
+  readonly aside: readonly RefusedRow[]
   /** Request to read the chunk's rows again; unreadable rows are skipped. */
   readonly request: RowRequest
   readonly keyOf: (row: Row) => RowKey

@@ -3,10 +3,10 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { shownRow, type AsideRow } from '../ledger/quarantine.ts'
+import { shownRow, type RefusedRow } from '../ledger/quarantine.ts'
 
 /** The first refused row, at most 500 characters, for the ledger. */
-export function refusedText([first]: readonly AsideRow[]): string | null {
+export function refusedText([first]: readonly RefusedRow[]): string | null {
   return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
 }
 
@@ -16,12 +16,12 @@ export function asideOf(
   key: RowKey,
   row: Row,
   { code, message }: SluiceError,
-): Omit<AsideRow, 'stage'> {
+): Omit<RefusedRow, 'stage'> {
   return { key, code, message, row: shownIn(plan, row) }
 }
 
 /** The written cells, by the source's column names. */
-export function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
+export function shownIn({ columns }: TablePlan, row: Row): RefusedRow['row'] {
   return shownRow(
     columns.map(({ from }) => from),
     row,
@@ -49,7 +49,7 @@ export function notEmpty(table: string, begun = false): SluiceError {
 }
 
 /** Error for too many refused rows: the cause is then the table, not its rows. */
-export function tooManyAside(table: string, most: number): SluiceError {
+export function tooManyQuarantined(table: string, most: number): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
     hint: 'sluice quarantine list names their causes; --max-aside allows more',
   })

@@ -12,7 +12,7 @@ import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-chan
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
-import type { TableWishes } from '../plan/table-wishes.ts'
+import type { TableOptions } from '../plan/table-wishes.ts'
 import type { Difference } from './difference.ts'
 import { CopiedPart } from './copied-part.ts'
 
@@ -141,12 +141,12 @@ export async function copiedTable(
   database: LedgerDatabase,
   owner: Owner,
 ): Promise<CopiedTable | null> {
-  const { plan, targetName, wishes } = one
+  const { plan, targetName, options: requests } = one
   if (plan === null) return null
   const key = tableKeyOf(targetName)
   const runs = new RunLedger(database, owner)
   const stored = await runs.plan(key)
-  if (stored === null || !isSameRows(stored, sourceIdentity, plan, wishes)) return null
+  if (stored === null || !isSameRows(stored, sourceIdentity, plan, requests)) return null
   const chunks = new ChunkLedger(database, key, owner)
   if (!(await chunks.has(CLOSED))) return null
   const ledger = { database, owner, key }
@@ -158,12 +158,12 @@ export async function copiedTable(
 }
 
 /** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */
-function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableWishes): boolean {
+function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableOptions): boolean {
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const now = essenceUnder(stored.hash, sourceIdentity, plan)
   if (now === null) return false
   const { columns, 'on-existing': _how, [OWN_TIMES]: _times, ...rest } = now
-  const made = (JSON.parse(stored.wishes) as Pick<TableWishes, 'derived'>).derived
+  const made = (JSON.parse(stored.wishes) as Pick<TableOptions, 'derived'>).derived
   return (
     Object.entries(rest).every(([name, value]) => isEqual(then[name], value)) &&
     isEqual(made, derived) &&

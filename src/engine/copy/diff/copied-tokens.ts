@@ -71,7 +71,7 @@ export class CopiedTokens {
   }
 
   /** Call when the whole target was searched for rows that only it has. */
-  lookedForExtra(): void {
+  inspectedForExtra(): void {
     const { whole } = this.table
     if (whole !== null) whole.isWhole = this.#left.get(whole) === 0n
   }

@@ -17,7 +17,7 @@ export async function findExtra(
   sides: Sides,
   range: Range,
   found: (difference: Difference) => Promise<void>,
-  lookedUp: (rows: number) => void = () => undefined,
+  inspectedUp: (rows: number) => void = () => undefined,
 ): Promise<void> {
   const { plan, source, target, signal } = sides
   const places = keyPositions(plan)
@@ -39,7 +39,7 @@ export async function findExtra(
       if (!there.has(text)) unfound.set(text, boundOf(plan, row))
     }
     if (isSure || unfound.size >= AT_ONCE) await name()
-    lookedUp(rows.length)
+    inspectedUp(rows.length)
   }
   await name()
 }

@@ -6,7 +6,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { differenceOf, type Difference } from './difference.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, findsByKey, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
-import { mendOf, type Timed, type TimeWish } from './times.ts'
+import { repairOf, type Timed, type TimeOptions } from './times.ts'
 import { livesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
@@ -18,11 +18,11 @@ export type Again = {
   readonly from: Pick<CopyStore, 'source'>
   readonly to: Pick<CopyStore, 'source'>
   readonly sides: Omit<Sides, 'source' | 'target'>
-  readonly times: TimeWish
+  readonly times: TimeOptions
 }
 
 /** Result of the last read of the differences. */
-type LookedAt = {
+type InspectedAt = {
   /** Those that still differ, with current values; unchanged if a side cannot be queried by the key. */
   readonly differ: readonly Difference[]
   /** Rows that no longer differ. */
@@ -51,7 +51,11 @@ const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
  * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
  * very many rows differ
  */
-export async function lookAgain(suspects: readonly Difference[], around: Again, patient: boolean): Promise<LookedAt> {
+export async function lookAgain(
+  suspects: readonly Difference[],
+  around: Again,
+  patient: boolean,
+): Promise<InspectedAt> {
   const sum = { gone: 0, unread: 0, rows: 0n, targetRows: 0n }
   let left = suspects.filter(({ unasked: why }) => why === undefined)
   const known = suspects.filter(({ unasked: why }) => why !== undefined)
@@ -65,9 +69,9 @@ export async function lookAgain(suspects: readonly Difference[], around: Again, 
     for (let at = 0; at < left.length; at += KEYS_AT_ONCE) {
       const some = left.slice(at, at + KEYS_AT_ONCE)
       const sides = { ...around.sides, source, target }
-      const looks = await madeSure(sides, some, await look(sides, some, around.times))
+      const inspections = await madeSure(sides, some, await look(sides, some, around.times))
       for (const [i, { kind }] of some.entries()) {
-        const one = looks[i]
+        const one = inspections[i]
         if (one === undefined) throw new Error('a difference was not looked at again')
         if (one === null) {
           sum.unread++
@@ -88,9 +92,9 @@ export async function lookAgain(suspects: readonly Difference[], around: Again, 
 }
 
 /** Isolates a row that cannot be read or queried by halving the list. @returns one result per suspect, in order */
-async function look(sides: Sides, suspects: readonly Difference[], times: TimeWish): Promise<readonly Look[]> {
+async function look(sides: Sides, suspects: readonly Difference[], times: TimeOptions): Promise<readonly Look[]> {
   try {
-    return await lookAt(sides, suspects, times)
+    return await inspect(sides, suspects, times)
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.code !== 'VALUE_REFUSED') throw thrown
@@ -105,11 +109,11 @@ async function look(sides: Sides, suspects: readonly Difference[], times: TimeWi
 async function madeSure(
   sides: Sides,
   suspects: readonly Difference[],
-  looks: readonly Look[],
+  inspections: readonly Look[],
 ): Promise<readonly Look[]> {
   const sure: Look[] = []
   let asked = 0
-  for (const [i, one] of looks.entries()) {
+  for (const [i, one] of inspections.entries()) {
     const suspect = suspects[i]
     const isNowhere = one !== null && one.now.source + one.now.target === 0n
     const side = suspect?.kind === 'missing' ? 'source' : suspect?.kind === 'extra' ? 'target' : null
@@ -159,7 +163,7 @@ function unasked(side: 'source' | 'target', { code, message, reason, hint, where
   })
 }
 
-async function lookAt(sides: Sides, suspects: readonly Difference[], times: TimeWish): Promise<readonly Look[]> {
+async function inspect(sides: Sides, suspects: readonly Difference[], times: TimeOptions): Promise<readonly Look[]> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: suspects.map(({ key }) => key) } as const
   const begunMs = Date.now()
@@ -184,7 +188,7 @@ async function lookAt(sides: Sides, suspects: readonly Difference[], times: Time
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }
     const difference = differenceOf(plan, here?.row, there?.row) ?? livesApart(sides, here, there)
     if (difference === null || here === undefined || there === undefined) return { difference, now }
-    const { newer } = mendOf(plan, here, there, times, false, sides.lives === true)
+    const { newer } = repairOf(plan, here, there, times, false, sides.lives === true)
     return { difference: newer.length === 0 ? difference : { ...difference, newer }, now }
   })
 }

@@ -13,7 +13,7 @@ import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type Segment } from './segments.ts'
 import { noneSettled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
-import { tellUnread } from './unread.ts'
+import { reportUnread } from './unread.ts'
 
 /** Differences that are read again; further ones are counted as found. */
 const MOST_RECHECKED = 20_000
@@ -40,7 +40,7 @@ export async function diffPlain(
     if (what.kind === 'unread') {
       outcome.errors += 1n
       outcome.rows += 1n
-      tellUnread({ sides, run }, what.row, what.error)
+      reportUnread({ sides, run }, what.row, what.error)
       return
     }
     progress.found()
@@ -94,7 +94,7 @@ export async function diffPlain(
   copied?.done(suspects)
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
   addSettled(outcome, settled)
-  settler.tellUnnamed(more)
+  settler.reportUnnamed(more)
   return outcome
 }
 

@@ -18,8 +18,8 @@ export class DiffProgress {
   #ranges = 0
   #left: number
   #differences = 0
-  #looked = 0n
-  #toldAt = Number.NEGATIVE_INFINITY
+  seen = 0n
+  reportedAt = Number.NEGATIVE_INFINITY
 
   /** @param extent what is to be compared, as far as known */
   constructor(table: string, extent: DiffExtent, emit: Emit<'diff.progress'>, clock: Clock) {
@@ -46,21 +46,21 @@ export class DiffProgress {
   compared(rows: bigint): void {
     this.#rows += rows
     const now = this.#clock.ticks()
-    if (now - this.#toldAt < TOLD_EVERY_MS) return
-    this.#toldAt = now
-    this.#tell('comparing')
+    if (now - this.reportedAt < TOLD_EVERY_MS) return
+    this.reportedAt = now
+    this.report('comparing')
   }
 
   /**
    * Counts rows of the target that were searched for in the source. This takes about as long as everything before, so
    * it reports its own progress.
    */
-  lookedUp(rows: number): void {
-    this.#looked += BigInt(rows)
+  inspectedUp(rows: number): void {
+    this.seen += BigInt(rows)
     const now = this.#clock.ticks()
-    if (now - this.#toldAt < TOLD_EVERY_MS) return
-    this.#toldAt = now
-    this.#tell(EXTRA)
+    if (now - this.reportedAt < TOLD_EVERY_MS) return
+    this.reportedAt = now
+    this.report(EXTRA)
   }
 
   found(): void {
@@ -71,10 +71,10 @@ export class DiffProgress {
   step(step: Step, differences = this.#differences): void {
     this.#differences = differences
     if (step !== 'comparing') this.#left = 0
-    this.#tell(step)
+    this.report(step)
   }
 
-  #tell(step: Step): void {
+  report(step: Step): void {
     const { estimated } = this.#extent
     // Every row of the source is compared by then, so use the real count instead of the estimate.
     const rows = step === EXTRA ? this.#rows : this.#extent.rows
@@ -88,7 +88,7 @@ export class DiffProgress {
       ranges: dec(this.#ranges),
       left: dec(this.#left),
       differences: dec(this.#differences),
-      ...(step === EXTRA ? { looked: dec(this.#looked) } : {}),
+      ...(step === EXTRA ? { looked: dec(this.seen) } : {}),
     })
   }
 }

@@ -11,7 +11,7 @@ import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
-import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
+import { differingLives, repairOf, sameCell, type Timed, type TimeOptions } from './times.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type Repairing = {
@@ -31,18 +31,18 @@ export type RepairHold = {
   readonly guard: Statement
 }
 
-export type MendWish = {
+export type RepairOptions = {
   /** Remove rows that the source does not have; otherwise they stay. */
   readonly deleteExtra: boolean
   readonly only?: 'missing' | 'different'
   /** Write missing counter rows by counting up. */
   readonly counters?: true
   readonly overwriteNewer?: true
-  readonly times?: TimeWish
+  readonly times?: TimeOptions
 }
 
 /** `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. */
-export type Mended = 'fixed' | 'left' | 'equal' | SluiceError
+export type Repaired = 'fixed' | 'left' | 'equal' | SluiceError
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
 /** For writes that may be repeated: a write whose reply was lost is done again. */
@@ -66,20 +66,20 @@ export async function repairKeys(
   sides: Sides,
   keys: readonly RowKey[],
   around: Repairing,
-  wish: MendWish,
-): Promise<ReadonlyMap<string, Mended>> {
+  options: RepairOptions,
+): Promise<ReadonlyMap<string, Repaired>> {
   const { plan } = sides
   const begunMs = Date.now()
   const [source, target] = await Promise.all([byBound(sides, 'source', keys), byBound(sides, 'target', keys)])
   const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
-  const outcome = new Map<string, Mended>()
+  const outcome = new Map<string, Repaired>()
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
     const [here, there] = [source.get(text), target.get(text)]
     const wanted = isEnding(plan, here, there, until)
       ? 'equal'
-      : changeOf(sides, key, here ?? null, there ?? null, wish)
+      : changeOf(sides, key, here ?? null, there ?? null, options)
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
@@ -90,7 +90,8 @@ export async function repairKeys(
   for (const text of taken) outcome.set(text, oneKey())
   const free = changes.filter(({ text }) => !taken.has(text))
   for (const some of grouped(free, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await readAgain(sides, free, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
+    await readAgain(sides, free, around, options, outcome)
   return outcome
 }
 
@@ -118,22 +119,29 @@ function changeOf(
   key: RowKey,
   source: Timed | null,
   target: Timed | null,
-  wish: MendWish,
+  options: RepairOptions,
 ): Change | 'left' | 'equal' {
   const { plan } = sides
   const lives = sides.lives === true
   const text = JSON.stringify(key)
   if (source === null) {
     if (target === null) return 'equal'
-    return wish.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined, source } : 'left'
+    return options.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined, source } : 'left'
   }
   if (target === null) {
-    if (wish.only === 'different' || (isCounting(plan) && wish.counters !== true)) return 'left'
+    if (options.only === 'different' || (isCounting(plan) && options.counters !== true)) return 'left'
   } else {
     if (differing(sides, source, target).length === 0) return 'equal'
-    if (wish.only === 'missing') return 'left'
+    if (options.only === 'missing') return 'left'
   }
-  const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true, lives)
+  const { row, stamp, newer } = repairOf(
+    plan,
+    source,
+    target,
+    options.times ?? {},
+    options.overwriteNewer === true,
+    lives,
+  )
   if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
 }
@@ -155,7 +163,7 @@ async function applied(
   plan: TablePlan,
   changes: readonly Change[],
   around: Repairing,
-  outcome: Map<string, Mended>,
+  outcome: Map<string, Repaired>,
 ): Promise<void> {
   try {
     const notes = changes.map(({ key, before, after }) =>
@@ -185,8 +193,8 @@ async function readAgain(
   sides: Sides,
   changes: readonly Change[],
   around: Repairing,
-  wish: MendWish,
-  outcome: Map<string, Mended>,
+  options: RepairOptions,
+  outcome: Map<string, Repaired>,
 ): Promise<void> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
   if (done.length === 0) return
@@ -209,7 +217,7 @@ async function readAgain(
   }
   let left = await unlike()
   const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: undefined }))
-  if (byRow && wish.overwriteNewer === true && again.length > 0) {
+  if (byRow && options.overwriteNewer === true && again.length > 0) {
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }

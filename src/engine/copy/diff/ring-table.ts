@@ -13,7 +13,7 @@ import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
 import { EXTRA, type DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
-import { tellUnread } from './unread.ts'
+import { reportUnread } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
@@ -94,7 +94,7 @@ async function diffRange(
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
-      tellUnread(table, row, why)
+      reportUnread(table, row, why)
     },
     compared: (rows) => progress.compared(BigInt(rows)),
   })
@@ -144,10 +144,10 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
     waiting.push(difference)
     if (waiting.length >= TOGETHER) await settle()
   }
-  await findExtra(sides, EVERY_KEY, found, (rows) => progress.lookedUp(rows))
+  await findExtra(sides, EVERY_KEY, found, (rows) => progress.inspectedUp(rows))
   progress.step(EXTRA)
   await settle()
-  copied?.lookedForExtra()
+  copied?.inspectedForExtra()
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
 }
 

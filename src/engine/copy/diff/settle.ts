@@ -8,7 +8,7 @@ import { tableKeyOf } from '../ledger/owner.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
 import type { Difference } from './difference.ts'
 import { lookAgain } from './look-again.ts'
-import { repairKeys, type Mended, type MendWish, type RepairHold } from './repair.ts'
+import { repairKeys, type Repaired, type RepairOptions, type RepairHold } from './repair.ts'
 import type { Sides } from './sides.ts'
 
 /** Differences read again with a pause. With more than these, timing is not the cause. */
@@ -65,12 +65,12 @@ export type Around = {
 }
 
 /** How differences are handled. */
-export type SettleWish = {
+export type SettleOptions = {
   /** Repair them; otherwise they are only counted and named. */
   readonly fix: boolean
   /** Differences that are named; all are counted. */
   readonly limit: number
-  readonly mend: MendWish
+  readonly mend: RepairOptions
   /** Read them again after a pause, so that rows still on their way are not reported. */
   readonly patient: boolean
 }
@@ -80,26 +80,26 @@ export type Compared = Omit<Sides, 'source' | 'target'>
 
 /** Settles the differences of one table. */
 export class Settler {
-  readonly #wish: SettleWish
+  readonly request: SettleOptions
   readonly #sides: Compared
   readonly #around: Around
   readonly #run: DiffRun
-  #looked = 0
+  seen = 0
   /** Keys of named differences. */
   readonly #named = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(wish: SettleWish, sides: Compared, around: Around, run: DiffRun) {
-    this.#wish = wish
+  constructor(options: SettleOptions, sides: Compared, around: Around, run: DiffRun) {
+    this.request = options
     this.#sides = sides
     this.#around = around
     this.#run = run
   }
 
   /** Emits how many differences were counted and not named. @param more differences that never reached the settler */
-  tellUnnamed(more: number): void {
+  reportUnnamed(more: number): void {
     const all = this.#unnamed + more
     if (all === 0) return
     const message = `${all} more differences are counted and not named`
@@ -119,25 +119,25 @@ export class Settler {
 
   async #settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
     const { from, to } = this.#around
-    const again = { from, to, sides: this.#sides, times: this.#wish.mend.times ?? {} }
-    this.#looked += suspects.length
-    const looked = await lookAgain(suspects, again, this.#wish.patient && this.#looked <= PATIENT)
-    const { differ: differences } = looked
-    into.gone += looked.gone
-    into.unread += looked.unread
-    into.rows += looked.rows
-    into.targetRows += looked.targetRows
+    const again = { from, to, sides: this.#sides, times: this.request.mend.times ?? {} }
+    this.seen += suspects.length
+    const inspected = await lookAgain(suspects, again, this.request.patient && this.seen <= PATIENT)
+    const { differ: differences } = inspected
+    into.gone += inspected.gone
+    into.unread += inspected.unread
+    into.rows += inspected.rows
+    into.targetRows += inspected.targetRows
     before?.(differences.length)
     for (let at = 0; at < differences.length; at += AT_ONCE) {
       const some = differences.slice(at, at + AT_ONCE)
-      const mended = await this.#mend(some)
-      for (const one of some) this.#count(one, one.unasked ?? mended?.get(JSON.stringify(one.key)) ?? 'left', into)
+      const repaired = await this.repair(some)
+      for (const one of some) this.#count(one, one.unasked ?? repaired?.get(JSON.stringify(one.key)) ?? 'left', into)
     }
   }
 
-  async #mend(some: readonly Difference[]): Promise<ReadonlyMap<string, Mended> | null> {
+  async repair(some: readonly Difference[]): Promise<ReadonlyMap<string, Repaired> | null> {
     const { from, to, database, runId, hold } = this.#around
-    if (!this.#wish.fix || database === null || this.#run.interrupt.stop.aborted) return null
+    if (!this.request.fix || database === null || this.#run.interrupt.stop.aborted) return null
     const { plan, signal } = this.#sides
     const key = tableKeyOf(plan.target.table)
     this.#noted ??= noteRepairPlan(database, runId, key, plan)
@@ -146,17 +146,17 @@ export class Settler {
     await using target = await to.source(signal)
     const keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     const around = { to, database, key, runId, signal, ...(hold === undefined ? {} : { hold }) }
-    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.#wish.mend)
+    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.request.mend)
   }
 
-  #count(one: Difference, mended: Mended, into: Settled): void {
-    if (mended === 'equal') {
+  #count(one: Difference, repaired: Repaired, into: Settled): void {
+    if (repaired === 'equal') {
       into.gone++
       if (one.kind === 'missing') into.targetRows += 1n
       if (one.kind === 'extra') into.rows += 1n
       return
     }
-    const fixed = mended === 'fixed' ? 1 : 0
+    const fixed = repaired === 'fixed' ? 1 : 0
     this.#around.settled?.(one, fixed === 1)
     if (one.kind === 'missing') {
       into.missing++
@@ -169,14 +169,14 @@ export class Settler {
       into.extra++
       into.removed += fixed
     }
-    if (mended instanceof SluiceError) {
-      if (one.kind !== 'extra') into.refused.push({ key: one.key, error: mended })
-      if (one.unasked === undefined || this.#named.size < this.#wish.limit) this.#tell(one, mended)
+    if (repaired instanceof SluiceError) {
+      if (one.kind !== 'extra') into.refused.push({ key: one.key, error: repaired })
+      if (one.unasked === undefined || this.#named.size < this.request.limit) this.report(one, repaired)
     }
     this.#name(one, fixed === 1)
   }
 
-  #tell(one: Difference, error: SluiceError): void {
+  report(one: Difference, error: SluiceError): void {
     const { message, reason, hint } = error
     this.#run.emit({
       type: 'log',
@@ -191,7 +191,7 @@ export class Settler {
     const text = JSON.stringify(key)
     // A difference that could not be repaired may be found again.
     if (this.#named.has(text)) return
-    if (this.#named.size >= this.#wish.limit) {
+    if (this.#named.size >= this.request.limit) {
       this.#unnamed++
       return
     }
@@ -202,7 +202,7 @@ export class Settler {
       key,
       difference: kind,
       ...(columns.length === 0 ? {} : { columns }),
-      ...(this.#wish.fix ? { fixed } : {}),
+      ...(this.request.fix ? { fixed } : {}),
       ...(newer === undefined ? {} : { newer }),
     })
   }

@@ -11,7 +11,7 @@ import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { comparedColumns, keyPositions, readColumns, targetTable, writeColumns } from '../table/context.ts'
 import { digestOf } from '../chunk/digest.ts'
 import type { MeetingKeys } from './met-keys.ts'
-import type { Timed, TimeWish } from './times.ts'
+import type { Timed, TimeOptions } from './times.ts'
 
 export type Sides = {
   readonly plan: TablePlan
@@ -158,8 +158,8 @@ export function areStamped({ source, target }: TablePlan): boolean {
 }
 
 /** Whether expiry times are compared: not if the run sets its own TTLs instead of those of the source. */
-export function comparesLives(plan: TablePlan, wish: TimeWish = {}): { readonly lives?: true } {
-  const isOwn = wish.ttl === undefined && wish.dropStamps !== true && wish.livesOf === undefined
+export function comparesLives(plan: TablePlan, options: TimeOptions = {}): { readonly lives?: true } {
+  const isOwn = options.ttl === undefined && options.dropStamps !== true && options.livesOf === undefined
   return isOwn && areStamped(plan) ? { lives: true } : {}
 }
 

@@ -2,15 +2,15 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
-import type { CassandraWish } from '../operations/copy/wishes.ts'
+import type { CassandraOptions } from '../operations/copy/wishes.ts'
 
 /** A row with the write times and TTLs of its values, where both systems keep them. */
 export type Timed = { readonly row: Row; readonly stamp: Stamp | null }
 
 /** Options of a run that replace the source's write times and TTLs. */
-export type TimeWish = Pick<CassandraWish, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
+export type TimeOptions = Pick<CassandraOptions, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
 
-export type Mend = {
+export type Repair = {
   readonly row: Row
   /** Absent if values are written with the current time. */
   readonly stamp?: Stamp
@@ -26,15 +26,15 @@ export const LIVES_APART_MS = 2000
  * @param overwriteNewer overwrite values that the target wrote later
  * @param lives also repair values with a different expiry
  */
-export function mendOf(
+export function repairOf(
   plan: TablePlan,
   source: Timed,
   target: Timed | null,
-  wish: TimeWish,
+  options: TimeOptions,
   overwriteNewer: boolean,
   lives = false,
-): Mend {
-  const own = source.stamp === null || wish.dropStamps === true ? null : wished(plan, source.stamp, wish)
+): Repair {
+  const own = source.stamp === null || options.dropStamps === true ? null : asked(plan, source.stamp, options)
   if (own === null) return { row: source.row, newer: [] }
   if (target === null || target.stamp === null) return { row: source.row, stamp: own, newer: [] }
   const times = [...own.times]
@@ -57,21 +57,21 @@ export function mendOf(
 }
 
 /** Write times and TTLs of the source, unless the run sets others. */
-function wished({ columns }: TablePlan, stamp: Stamp, wish: TimeWish): Stamp {
+function asked({ columns }: TablePlan, stamp: Stamp, options: TimeOptions): Stamp {
   const { times, lives, readMs } = stamp
   const at = (names: readonly string[] | undefined): readonly number[] | null =>
     names === undefined ? null : names.flatMap((name) => columns.flatMap(({ to }, i) => (to === name ? [i] : [])))
-  const timesAt = at(wish.timesOf)
-  const livesAt = at(wish.livesOf)
-  const fixed = wish.writetime === undefined ? null : BigInt(wish.writetime)
+  const timesAt = at(options.timesOf)
+  const livesAt = at(options.livesOf)
+  const fixed = options.writetime === undefined ? null : BigInt(options.writetime)
   const one =
     fixed ??
     (timesAt === null ? null : timesAt.reduce<bigint | null>((latest, i) => later(latest, times[i] ?? null), null))
   const life =
-    wish.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
+    options.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
   return {
     // A TTL set by the run counts from the write.
-    ...(wish.ttl !== undefined || readMs === undefined ? {} : { readMs }),
+    ...(options.ttl !== undefined || readMs === undefined ? {} : { readMs }),
     times: one === null ? times : times.map((time) => (time === null ? null : one)),
     lives: life === undefined ? lives : lives.map((_, i) => (times[i] == null || life === 0 ? null : life)),
   }

@@ -45,7 +45,7 @@ export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: Tok
  * Fetches target rows by the keys of a source range, where the two sides sort differently.
  * @returns counts; does not search for extra rows of the target
  */
-export async function compareLookedUp(sides: Sides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
+export async function compareInspectedUp(sides: Sides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   await byLookup(sides, range, hooks, tally)
   return tally
@@ -75,7 +75,7 @@ async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tall
     } else for (const half of halves) await byRange(sides, half, hooks, tally)
     return
   }
-  for (const tell of unread) tell()
+  for (const report of unread) report()
   tally.unread += unread.length
   await compareMaps(sides, here, there, hooks, tally)
   for (const [key, { row }] of there) {

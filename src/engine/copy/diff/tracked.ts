@@ -29,10 +29,10 @@ export async function trackDiff(
 ): Promise<{ readonly record: DiffRecord | null; readonly ranges: readonly TokenRange[] }> {
   const name = tableText(source.table)
   const all = shuffled(ring.wanted, run.runId)
-  const { track: wish } = operation
-  if (wish === undefined || database === null) {
+  const { track: options } = operation
+  if (options === undefined || database === null) {
     if (operation.cdmLines !== true) return { record: null, ranges: all }
-    tellRun(operation, name, ring, all.length, run, {})
+    reportRun(operation, name, ring, all.length, run, {})
     return { record: new Counted(name, null, run), ranges: all }
   }
   if (to.track === undefined) {
@@ -45,7 +45,7 @@ export async function trackDiff(
     throw new SluiceError('NO_RING', `${name} has tokens that no bigint holds`, { hint: 'leave --track-run out' })
   const store = to.track(targetName.schema ?? to.schema ?? '', database)
   await store.prepare()
-  const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', wish)
+  const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', options)
   const say = (message: string, hint?: string): void =>
     run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
   if (lost !== null) say(`Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`)
@@ -56,13 +56,13 @@ export async function trackDiff(
           previous.pending.map(({ low, high }) => ({ low, high })),
           run.runId,
         )
-  const runId = BigInt(wish.runId ?? run.runId)
-  tellRun(operation, name, ring, ranges.length, run, {
+  const runId = BigInt(options.runId ?? run.runId)
+  reportRun(operation, name, ring, ranges.length, run, {
     cdmRun: dec(runId),
     ...(previous === null ? {} : { previous: dec(previous.run.runId), pending: dec(ranges.length) }),
   })
   if (ranges.length === 0) return { record: null, ranges }
-  let told = false
+  let reported = false
   const table = new TrackedTable({
     store,
     table: targetName.name,
@@ -72,8 +72,8 @@ export async function trackDiff(
     now: () => run.clock.now(),
     onTrouble: (thrown) => {
       const { message, hint } = asSluiceError(thrown)
-      if (!told) say(`cdm_run_details falls behind: ${message}`, hint)
-      told = true
+      if (!reported) say(`cdm_run_details falls behind: ${message}`, hint)
+      reported = true
     },
   })
   await table.begin(ranges)
@@ -119,8 +119,8 @@ class Counted implements DiffRecord {
 }
 
 /** The same event as for copies. */
-function tellRun(
-  { ring: wish }: DiffOperation,
+function reportRun(
+  { ring: options }: DiffOperation,
   table: string,
   { ring, splits }: RingPlan,
   ranges: number,
@@ -131,10 +131,10 @@ function tellRun(
     type: 'run.tracked',
     table,
     job: 'VALIDATE',
-    min: wish?.min ?? dec(ring.low),
-    max: wish?.max ?? dec(ring.high),
+    min: options?.min ?? dec(ring.low),
+    max: options?.max ?? dec(ring.high),
     splits: dec(splits),
-    coverage: wish?.coverage ?? 100,
+    coverage: options?.coverage ?? 100,
     ranges: dec(ranges),
     ...tracked,
   })

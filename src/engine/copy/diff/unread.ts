@@ -7,7 +7,7 @@ import type { Sides } from './sides.ts'
 const SHOWN = 200
 
 /** @param row texts that the system returned */
-export function tellUnread(
+export function reportUnread(
   { sides, run }: { readonly sides: Sides; readonly run: DiffRun },
   row: readonly (string | null)[],
   error: SluiceError,

@@ -18,9 +18,9 @@ export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: 
 export function rowsOf(run: bigint): string {
   const of = (table: string): string =>
     `SELECT c.rows_written AS n FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})`
-  const mended = `SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete'`
+  const repaired = `SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete'`
   // One sum over a union: PostgreSQL has no built-in operator that adds a SUM and a COUNT.
-  return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${mended}) AS written)`
+  return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${repaired}) AS written)`
 }
 
 export type Sign = StoredIdentity & {

@@ -11,7 +11,7 @@ import type { Owner, TableKey } from './owner.ts'
 import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-export type AsideRow = {
+export type RefusedRow = {
   /** Key that finds the row at the source again; empty if it has none. */
   readonly key: RowKey
   readonly stage: 'read' | 'write'
@@ -23,7 +23,7 @@ export type AsideRow = {
   readonly nth?: number
 }
 
-export type QuarantinedRow = AsideRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
+export type QuarantinedRow = RefusedRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
 
 /** Longer values are cut: the row itself stays at the source. */
 const SHOWN = 1000
@@ -37,7 +37,7 @@ export function quarantineStatement(
   table: TableKey,
   owner: Owner,
   claim: Pick<Claim, 'id' | 'no'>,
-  aside: AsideRow,
+  aside: RefusedRow,
   held?: Statement,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
@@ -75,7 +75,7 @@ export function quarantineStatement(
 }
 
 /** Text that identifies the row of an entry: its key, plus the row itself if other rows may have the same key. */
-export function lineOf({ key, row }: Pick<AsideRow, 'key' | 'row'>): string {
+export function lineOf({ key, row }: Pick<RefusedRow, 'key' | 'row'>): string {
   return JSON.stringify(isOneRow(key) ? [key] : [key, row])
 }
 
@@ -83,7 +83,7 @@ export function lineOf({ key, row }: Pick<AsideRow, 'key' | 'row'>): string {
  * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
  * one key, which a source without a unique index may hold.
  */
-export function numbered(): (aside: AsideRow) => AsideRow {
+export function numbered(): (aside: RefusedRow) => RefusedRow {
   const seen = new Map<string, number>()
   return (aside) => {
     const text = aside.key.length === 0 ? lineOf(aside) : JSON.stringify(aside.key)
@@ -101,7 +101,7 @@ export async function asideLines(database: LedgerDatabase, checkpoint: number): 
   )
   const lines = new Map<string, number>()
   for (const [key, row] of rows) {
-    const line = lineOf({ key: JSON.parse(String(key)) as RowKey, row: JSON.parse(String(row)) as AsideRow['row'] })
+    const line = lineOf({ key: JSON.parse(String(key)) as RowKey, row: JSON.parse(String(row)) as RefusedRow['row'] })
     lines.set(line, (lines.get(line) ?? 0) + 1)
   }
   return lines
@@ -228,7 +228,10 @@ export async function waiting(
 }
 
 /** Runs whose quarantined rows of a table still wait, oldest first. */
-export async function asideRuns(database: LedgerDatabase, { schema, name }: TableKey): Promise<readonly bigint[]> {
+export async function quarantinedRuns(
+  database: LedgerDatabase,
+  { schema, name }: TableKey,
+): Promise<readonly bigint[]> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT DISTINCT CAST(run_id AS ${text}) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?`,

@@ -104,13 +104,13 @@ export class RunLedger {
       [key.schema, key.name],
     )
     if (row === undefined) return null
-    const [source, sourceTable, hash, plan, chunkRows, planned, madeHere, wishes] = row
+    const [source, sourceTable, hash, plan, chunkRows, planned, madeHere, options] = row
     return {
       source: String(source),
       sourceTable: String(sourceTable),
       hash: String(hash),
       plan: String(plan),
-      wishes: String(wishes),
+      wishes: String(options),
       chunkRows: Number(chunkRows),
       planned: Number(planned) === 1,
       madeHere: Number(madeHere) === 1,

@@ -97,13 +97,13 @@ export const STREAM_COLUMNS = 'stream_id, status, source, source_identity, wishe
 
 /** @param row values of `STREAM_COLUMNS` */
 export function streamOf(row: SqlRow): StreamRow {
-  const [id, status, source, identity, wishes, birth, fault] = row
+  const [id, status, source, identity, options, birth, fault] = row
   return {
     id: String(id),
     status: String(status) as StreamStatus,
     source: String(source),
     sourceIdentity: String(identity),
-    wishes: String(wishes),
+    wishes: String(options),
     birth: birth == null ? null : (JSON.parse(String(birth)) as StreamBirth),
     faults: fault == null ? [] : (JSON.parse(String(fault)) as readonly StreamFault[]),
   }

@@ -223,9 +223,9 @@ export class StreamLedger {
   }
 
   /** Records the options with which a run continues the stream by its number. */
-  async noteWishes(id: string, wishes: string): Promise<void> {
+  async noteWishes(id: string, options: string): Promise<void> {
     const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
-    await this.database.batch([{ sql, parameters: [wishes, id] }])
+    await this.database.batch([{ sql, parameters: [options, id] }])
   }
 
   /** Does nothing if another process has the stream. */

@@ -12,18 +12,18 @@ import { batchOnce } from '../ledger/once.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
-import type { Surroundings } from '../table/copy-context.ts'
+import type { Context } from '../table/copy-context.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { Standing } from '../table/chunk-sums.ts'
-import { lookAt, type Counted, type LookResult } from './look.ts'
+import { inspect, type Counted, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
 /** Chunks named in a message. */
 const NAMED = 5
 const NOTED_AT_ONCE = 20
 
-export type Looked = {
+export type Inspected = {
   /** Chunks of other runs that were counted on both sides. */
   readonly looked: number
   /** The count was stopped before its end. */
@@ -41,10 +41,10 @@ const TURN_WAIT_MS = 500
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
 /** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `lookAt` */
-export async function lookEarlier(context: TableContext, standing: Standing, around: Surroundings): Promise<Looked> {
+export async function lookEarlier(context: TableContext, standing: Standing, around: Context): Promise<Inspected> {
   const { operation, steering } = around
   const { ledger, owner } = context
-  const base: Looked = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: Inspected = { looked: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
@@ -64,10 +64,10 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
   if (turn !== 'mine')
     return { ...base, notes: [`${said}; run ${turn.by}, another turn of this shared run, looked at their counts`] }
   try {
-    const looked = await countEarlier(context, standing, said, around)
-    if (shared !== undefined && !looked.isStopped && looked.error === null)
+    const inspected = await countEarlier(context, standing, said, around)
+    if (shared !== undefined && !inspected.isStopped && inspected.error === null)
       await shared.noteLooked(context.key, owner.runId)
-    return looked
+    return inspected
   } finally {
     if (shared !== undefined) await endTurn(context).catch(() => undefined)
   }
@@ -79,18 +79,19 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
  */
 async function turnToLook(context: TableContext, shared: SharedTables, stop: AbortSignal): Promise<LookTurn> {
   const { key, planning, name, emit } = context
-  const lookedBy = async (): Promise<bigint | null> => (await shared.standing(key))?.lookedBy ?? null
-  for (let told = false; ; told = true) {
-    const before = await lookedBy()
+  const inspectedBy = async (): Promise<bigint | null> => (await shared.standing(key))?.lookedBy ?? null
+  for (let reported = false; ; reported = true) {
+    const before = await inspectedBy()
     if (before !== null) return { by: before }
     if (await planning.take()) {
-      const meanwhile = await lookedBy()
+      const meanwhile = await inspectedBy()
       if (meanwhile === null) return 'mine'
       await endTurn(context)
       return { by: meanwhile }
     }
     if (stop.aborted) return null
-    if (!told) emit({ type: 'log', level: 'note', table: name, message: 'another slot counts or divides it; waiting' })
+    if (!reported)
+      emit({ type: 'log', level: 'note', table: name, message: 'another slot counts or divides it; waiting' })
     await sleep(TURN_WAIT_MS, undefined, { signal: stop }).catch(() => undefined)
   }
 }
@@ -105,11 +106,11 @@ async function countEarlier(
   context: TableContext,
   standing: Standing,
   said: string,
-  around: Surroundings,
-): Promise<Looked> {
+  around: Context,
+): Promise<Inspected> {
   const { operation, steering } = around
   const { ledger, owner, database, key } = context
-  const base: Looked = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: Inspected = { looked: 0, isStopped: false, error: null, notes: [] }
   const old = Number(standing.old)
   const whole = !isRanged(context.plan)
   const planSurplus = whole ? await surplusOfPlan(context, around) : null
@@ -118,7 +119,7 @@ async function countEarlier(
   const result = await patiently(
     () => {
       const chunks = whole ? ledger.each(others) : wantedChunks(context, `${others} AND ${before}`)
-      return lookAt(context, { chunks, count: old }, planSurplus, steering.stop)
+      return inspect(context, { chunks, count: old }, planSurplus, steering.stop)
     },
     context,
     steering.stop,
@@ -127,7 +128,7 @@ async function countEarlier(
   const { found } = result
   const notes = [...(await noteUnknown(context, result.unknown, around))]
   const accepts = isAccepted(context, operation.acceptDifference ?? [])
-  for (const { one, side } of found) tell(context, one, side, accepts)
+  for (const { one, side } of found) report(context, one, side, accepts)
   if (accepts)
     await accept(
       context,
@@ -168,7 +169,7 @@ function isAccepted({ name, plan, key }: TableContext, accepted: readonly string
 }
 
 /** Version 1 recorded no surplus of the table: a table that it created was empty. */
-async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings): Promise<bigint | null> {
+async function surplusOfPlan({ key, plan }: TableContext, { runs }: Context): Promise<bigint | null> {
   const known = await runs.planSurplus(key)
   if (known !== null) return known
   const isOurs = (await runs.plan(key))?.madeHere === true
@@ -179,7 +180,7 @@ async function surplusOfPlan({ key, plan }: TableContext, { runs }: Surroundings
 async function noteUnknown(
   context: TableContext,
   unknown: readonly Counted[],
-  { runs }: Surroundings,
+  { runs }: Context,
 ): Promise<readonly string[]> {
   if (unknown.length === 0) return []
   const surplus = unknown.reduce((sum, { source, target }) => sum + target - source, 0n)
@@ -197,11 +198,7 @@ async function noteUnknown(
   ]
 }
 
-async function accept(
-  context: TableContext,
-  found: readonly Counted[],
-  { owner, run, runs }: Surroundings,
-): Promise<void> {
+async function accept(context: TableContext, found: readonly Counted[], { owner, run, runs }: Context): Promise<void> {
   const { database, key } = context
   const by = { runId: owner.runId, actor: run.actor }
   for (let at = 0; at < found.length; at += NOTED_AT_ONCE) {
@@ -216,7 +213,7 @@ async function accept(
   }
 }
 
-function tell({ emit, name, plan }: TableContext, one: Counted, side: 'source' | 'target', accepted: boolean): void {
+function report({ emit, name, plan }: TableContext, one: Counted, side: 'source' | 'target', accepted: boolean): void {
   const { chunk, before, source, expected, target } = one
   emit({
     type: 'look.difference',

@@ -59,7 +59,7 @@ export type Earlier = { readonly chunks: AsyncIterable<StoredChunk>; readonly co
  * @param stop ends the count between two slices
  * @returns null if it was stopped
  */
-export async function lookAt(
+export async function inspect(
   context: TableContext,
   earlier: Earlier,
   planSurplus: bigint | null,
@@ -78,7 +78,7 @@ class Look {
   readonly #found: LookResult['found'][number][] = []
   #more = 0n
   #fewer = 0n
-  #told = Number.NEGATIVE_INFINITY
+  notified = Number.NEGATIVE_INFINITY
 
   constructor(context: TableContext, target: SourceView, stop: AbortSignal) {
     this.#context = context
@@ -158,8 +158,8 @@ class Look {
 
   #progress(done: number, total: number, last = false): void {
     const now = performance.now()
-    if (!last && now - this.#told < PROGRESS_MS) return
-    this.#told = now
+    if (!last && now - this.notified < PROGRESS_MS) return
+    this.notified = now
     this.#context.emit({ type: 'look.progress', table: this.#context.name, done: dec(done), total: dec(total) })
   }
 }

@@ -8,7 +8,7 @@ import type { Owner } from '../ledger/owner.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
 import { patiently } from '../workers/patience.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import type { Surroundings } from '../table/copy-context.ts'
+import type { Context } from '../table/copy-context.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { ObjectWork } from './object-work.ts'
 import { satisfies, type ObjectPlans } from './plan-objects.ts'
@@ -38,14 +38,14 @@ export function objectWork(
 const NOTHING: Built = { errors: [], left: 0 }
 
 /** All objects of a table but foreign keys. */
-export async function buildOwnObjects(context: TableContext, around: Surroundings): Promise<Built> {
+export async function buildOwnObjects(context: TableContext, around: Context): Promise<Built> {
   return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
 }
 
 /** Foreign keys between tables that are both copied completely. */
 export async function buildForeignKeys(
   tables: readonly TableRun[],
-  around: Surroundings,
+  around: Context,
 ): Promise<ReadonlyMap<TableRun, Built>> {
   const whole = new Set<string>()
   for (const { context, ended } of tables) {
@@ -78,7 +78,7 @@ type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'sign
 /** Builds those objects of a table's plan that fit and do not exist. */
 export async function buildThese(
   context: BuildContext,
-  around: Pick<Surroundings, 'objects' | 'steering' | 'run'>,
+  around: Pick<Context, 'objects' | 'steering' | 'run'>,
   fits: (object: SchemaObject) => boolean,
 ): Promise<Built> {
   const { objects, steering } = around
@@ -124,7 +124,7 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
 async function buildOne(
   object: SchemaObject,
   context: BuildContext,
-  { run, steering }: Pick<Surroundings, 'run' | 'steering'>,
+  { run, steering }: Pick<Context, 'run' | 'steering'>,
   ledger: ObjectLedger,
   inUse: boolean,
 ): Promise<SluiceError | null> {
@@ -137,14 +137,14 @@ async function buildOne(
     const there = await builder.list(plan.target, signal)
     return there.some((one) => satisfies(one, object) && signatureOf(one).toLowerCase() === signature)
   }
-  let isTold = false
+  let isReported = false
   try {
     await patiently(
       async () => {
         // Another process, or a statement left running by a dead owner, may have created it.
         if (await isThere()) return await ledger.settle(key, [object])
-        if (!isTold) emit({ type: 'index.started', table, name, kind })
-        isTold = true
+        if (!isReported) emit({ type: 'index.started', table, name, kind })
+        isReported = true
         await ledger.begin(key, object)
         try {
           await builder.build(object, plan.target, inUse, signal)
@@ -162,7 +162,7 @@ async function buildOne(
       context,
       steering.stop,
     )
-    if (isTold) emit({ type: 'index.done', table, name, kind, ms: Math.round(run.clock.ticks() - begun) })
+    if (isReported) emit({ type: 'index.done', table, name, kind, ms: Math.round(run.clock.ticks() - begun) })
     return null
   } catch (thrown) {
     const error = asSluiceError(thrown)

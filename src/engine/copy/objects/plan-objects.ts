@@ -1,7 +1,7 @@
 /** Plans the indexes, constraints and defaults of a copy: which it creates, which exist, and which it leaves out. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { signatureOf, wishOf, type ObjectWish, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import { signatureOf, optionsOf, type ObjectOptions, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
@@ -21,16 +21,16 @@ export type PlannedObject = {
 /** By the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 
-/** @param wishes requested kinds; nothing is read if empty */
+/** @param options requested kinds; nothing is read if empty */
 export async function planObjects(
   { from, to, tables }: PlannedCopy,
-  wishes: readonly ObjectWish[],
+  options: readonly ObjectOptions[],
   signal: AbortSignal,
 ): Promise<ObjectPlans> {
   const plans = new Map<string, TablePlan>()
   for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
   const found = new Map<string, readonly PlannedObject[]>()
-  if (wishes.length === 0) return found
+  if (options.length === 0) return found
   const sameWords = from.objects().words === to.objects().words
   const names = new Names(
     to,
@@ -41,7 +41,7 @@ export async function planObjects(
     const passage: Passage = { plan, plans, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
     const chosen = wanted.filter(
-      (object) => !isPrimary(object) && wishes.includes(wishOf(object)) && !isNumbered(object, plan),
+      (object) => !isPrimary(object) && options.includes(optionsOf(object)) && !isNumbered(object, plan),
     )
     const there = await onSide('target', () => to.objects().list(plan.target, signal))
     found.set(name, await planTableObjects(chosen, there, passage, to, names))

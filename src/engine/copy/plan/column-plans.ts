@@ -7,13 +7,13 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { pairTypes } from './pair-types.ts'
-import type { TableWishes } from './table-wishes.ts'
+import type { TableOptions } from './table-wishes.ts'
 
 /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG */
 export function planColumn(
   source: Column,
   target: TableSpec,
-  { rename, acceptLossy, rewritten, derived }: TableWishes,
+  { rename, acceptLossy, rewritten, derived }: TableOptions,
   sameSystem: boolean,
 ): ColumnPlan {
   const to = rename.get(source.name) ?? source.name

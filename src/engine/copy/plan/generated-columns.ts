@@ -4,18 +4,18 @@ import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { columnCalled } from './column-plans.ts'
 import { pairTypes } from './pair-types.ts'
-import type { TableWishes } from './table-wishes.ts'
+import type { TableOptions } from './table-wishes.ts'
 
 /** @property sameWords whether the servers of both sides print expressions alike */
 export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }
 
 /** True if the target also computes a generated column of the source. */
-export function isComputedBy(target: TableSpec, { name, generated }: Column, { rename }: TableWishes): boolean {
+export function isComputedBy(target: TableSpec, { name, generated }: Column, { rename }: TableOptions): boolean {
   return generated === true && columnCalled(rename.get(name) ?? name, target)?.generated === true
 }
 
 /** True if the target has a plain column for the values of a generated one. */
-export function goesAsValue(column: Column, found: TableSpec | null, { rename, ungenerated }: TableWishes): boolean {
+export function goesAsValue(column: Column, found: TableSpec | null, { rename, ungenerated }: TableOptions): boolean {
   if (found === null || ungenerated === true) return false
   const there = columnCalled(rename.get(column.name) ?? column.name, found)
   return there !== undefined && there.generated !== true
@@ -25,19 +25,19 @@ export function goesAsValue(column: Column, found: TableSpec | null, { rename, u
 export function checkedColumns(
   source: TableSpec,
   target: TableSpec,
-  wishes: TableWishes,
+  options: TableOptions,
   likeness: Likeness,
 ): readonly ColumnPlan[] {
   return source.columns.flatMap((column): readonly ColumnPlan[] => {
     const { name } = column
-    if (!isComputedBy(target, column, wishes) || wishes.columns?.includes(name) === false) return []
-    const other = columnCalled(wishes.rename.get(name) ?? name, target)
+    if (!isComputedBy(target, column, options) || options.columns?.includes(name) === false) return []
+    const other = columnCalled(options.rename.get(name) ?? name, target)
     if (other === undefined) return []
     const isSame = hasSameExpression(column, other, likeness)
-    if (isSame === false && wishes.anyExpression !== true && wishes.rename.size === 0) {
+    if (isSame === false && options.anyExpression !== true && options.rename.size === 0) {
       throw otherExpression(source, target, column, other)
     }
-    if (wishes.ungenerated === true && !wasChecked(source, column, other, likeness)) return []
+    if (options.ungenerated === true && !wasChecked(source, column, other, likeness)) return []
     const pairing = comparablePair(column, other, likeness.sameSystem)
     return pairing === null ? [] : [{ from: name, to: other.name, source: column, target: other, ...pairing }]
   })

@@ -1,23 +1,23 @@
 /** Definition of a table that is created in the target. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import type { TableWishes } from './table-wishes.ts'
+import type { TableOptions } from './table-wishes.ts'
 
 /** @param chosen columns of the source to copy */
 export function newTable(
   source: TableSpec,
   chosen: readonly Column[],
   table: TableName,
-  wishes: TableWishes,
+  options: TableOptions,
   to: CopyStore,
   sameSystem: boolean,
 ): TableSpec {
-  const { rename } = wishes
+  const { rename } = options
   // Generated columns come along only if no columns are chosen and none is renamed.
   const order = new Map(source.columns.map(({ name }, at) => [name, at]))
-  const placeOf = ({ name }: Column): number => (wishes.columns === undefined ? (order.get(name) ?? order.size) : 0)
-  const made = chosen.map((column): Column => newColumn(column, source, wishes, to, sameSystem))
-  const carried = sameSystem ? carriedColumns(source, wishes) : []
+  const placeOf = ({ name }: Column): number => (options.columns === undefined ? (order.get(name) ?? order.size) : 0)
+  const made = chosen.map((column): Column => newColumn(column, source, options, to, sameSystem))
+  const carried = sameSystem ? carriedColumns(source, options) : []
   const columns = [...made, ...carried].toSorted((a, b) => placeOf(a) - placeOf(b))
   const { ring } = source
   return {
@@ -52,7 +52,7 @@ export function newTable(
 function newColumn(
   column: Column,
   source: TableSpec,
-  { rename, decimal }: TableWishes,
+  { rename, decimal }: TableOptions,
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
@@ -77,7 +77,7 @@ function newColumn(
 }
 
 /** Generated columns with the source's expressions, copied unchanged, and only if all names are the same. */
-function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
+function carriedColumns(source: TableSpec, { columns, rename }: TableOptions): readonly Column[] {
   if (columns !== undefined || rename.size > 0) return []
   return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {
     if (generated !== true || expression === undefined || expression.local === true) return []

@@ -2,7 +2,7 @@
  * Key ranges per period, for keys whose first column is a time: their copy order, their uncovered parts, and the period
  * of a range. A bound between two periods consists of the time alone, so rows of one time stay together.
  */
-import type { PeriodMark, PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodMark, PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyRange, Stretch } from './covered.ts'
@@ -13,7 +13,7 @@ export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; reado
 const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
 
 /** All parts of a table, by time: without gaps, and open at both ends. */
-export function periodParts({ marks }: Pick<PeriodWish, 'marks'>): readonly PeriodPart[] {
+export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly PeriodPart[] {
   const bounds = marks.map(({ after }): Bound => [after])
   return [OUTSIDE, ...marks].map((mark, at) => ({
     at,
@@ -23,12 +23,12 @@ export function periodParts({ marks }: Pick<PeriodWish, 'marks'>): readonly Peri
 }
 
 /** Parts in copy order. */
-export function byPriority(wish: PeriodWish): readonly PeriodPart[] {
-  const parts = periodParts(wish)
-  const first = parts.findIndex(({ mark }) => mark.partition === wish.first)
+export function byPriority(options: PeriodOptions): readonly PeriodPart[] {
+  const parts = periodParts(options)
+  const first = parts.findIndex(({ mark }) => mark.partition === options.first)
   const rank = ({ at, mark }: PeriodPart): readonly [number, number] => {
     if (mark.partition === null) return [3, at]
-    if (mark.partition === wish.first) return [0, at]
+    if (mark.partition === options.first) return [0, at]
     return at < first ? [1, -periodAt(parts, mark.partition)] : [2, at]
   }
   return parts.toSorted((a, b) => {
@@ -49,8 +49,8 @@ function periodAt(parts: readonly PeriodPart[], partition: string): number {
  * @throws SluiceError LEDGER_DAMAGED if chunks begin where no part begins: chunks are missing, or the partitions have
  * changed
  */
-export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): readonly KeyRange[] {
-  const parts = periodParts(wish)
+export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Stretch[]): readonly KeyRange[] {
+  const parts = periodParts(options)
   const starts = new Map(stretches.map((one) => [textOf(one.after), one]))
   const gaps = new Map<number, KeyRange>()
   let used = 0
@@ -78,7 +78,7 @@ export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): 
     at = within.at + 1
   }
   if (used < starts.size) throw damaged()
-  return byPriority(wish).flatMap((part) => gaps.get(part.at) ?? [])
+  return byPriority(options).flatMap((part) => gaps.get(part.at) ?? [])
 }
 
 /**

@@ -20,11 +20,11 @@ import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
-import type { TableWishes } from './table-wishes.ts'
+import type { TableOptions } from './table-wishes.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec
-  readonly wishes: TableWishes
+  readonly options: TableOptions
   readonly targetName: TableName
   readonly extent: Extent
   /** Ranges of a token ring to copy; null if the table has no ring. */
@@ -185,13 +185,13 @@ async function planOne(
   source: TableSpec,
   operation: CopyOperation,
   around: Around,
-  old: Partial<TableWishes> = {},
+  old: Partial<TableOptions> = {},
 ): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
   const wanted = wantedName(source, operation)
   const accepted = acceptedOf(source, operation.acceptLossy)
   const compares = around.purpose === 'look' || around.purpose === 'mend'
-  const wishes = { ...wishesOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
+  const options = { ...optionsOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
   try {
     const names = namesInTarget(wanted, source.table, from, to)
     const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
@@ -200,7 +200,7 @@ async function planOne(
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
     // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
-    const keyed = withKey(source, wishes.key)
+    const keyed = withKey(source, options.key)
     const named = JSON.stringify([tableText(source.table), keyed.key])
     const extent =
       around.extents?.get(named) ??
@@ -210,14 +210,14 @@ async function planOne(
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
-    const planned = planTable(from, to, sized, there, targetName, wishes)
+    const planned = planTable(from, to, sized, there, targetName, options)
     const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
     // Rows per range of a ring: an average.
     const part = ring === null ? extent : extentOfPart(extent, ring)
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }
-    return { source, wishes, targetName, extent: part, ring, plan: sizedPlan, error: null }
+    return { source, options, targetName, extent: part, ring, plan: sizedPlan, error: null }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (
@@ -227,7 +227,7 @@ async function planOne(
       error.code === 'BAD_PREDICATE'
     )
       throw thrown
-    return { source, wishes, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
+    return { source, options, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
   }
 }
 
@@ -235,7 +235,7 @@ async function planOne(
  * Decisions that older versions made differently: JSON in canonical form, no key of an enum, no values of generated
  * columns, no times of collections, column types not taken from rows of the target.
  */
-const BEFORE: readonly Partial<TableWishes>[] = [
+const BEFORE: readonly Partial<TableOptions>[] = [
   { rewritten: true },
   { key: [] },
   { key: [], rewritten: true },
@@ -324,7 +324,7 @@ function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
   return Math.max(1, Math.ceil(Number(rows) / splits))
 }
 
-function wishesOf(operation: CopyOperation, acceptLossy: readonly string[]): TableWishes {
+function optionsOf(operation: CopyOperation, acceptLossy: readonly string[]): TableOptions {
   const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
   return {
     ...(columns === undefined ? {} : { columns }),

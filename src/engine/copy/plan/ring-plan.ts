@@ -12,7 +12,7 @@ import {
 } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent } from '../../../model/copy/port.ts'
-import type { RingWish } from '../operations/copy/wishes.ts'
+import type { RingOptions } from '../operations/copy/wishes.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 /** The Cassandra Data Migrator's target size of a range. */
@@ -39,35 +39,35 @@ export type RingPlan = {
 export function planRing(
   table: TableSpec,
   extent: Extent,
-  wish: RingWish | undefined,
+  options: RingOptions | undefined,
   workers: number,
 ): RingPlan | null {
   if (table.ring === undefined) {
-    if (wish === undefined) return null
+    if (options === undefined) return null
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} lies on no ring of tokens`, {
       reason: 'splits, smallest and largest partition and coverage are of tables of Cassandra',
       hint: 'leave these options out; --checkpoint-size says how large chunks are',
     })
   }
   const ring = RINGS[table.ring.partitioner]
-  const low = tokenOf(wish?.min, ring.low, 'smallest')
-  const high = tokenOf(wish?.max, ring.high, 'largest')
+  const low = tokenOf(options?.min, ring.low, 'smallest')
+  const high = tokenOf(options?.max, ring.high, 'largest')
   if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} lies above the largest, ${high}`)
   if (low < ring.low || high > ring.high) {
     throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is no token of ${tableText(table.table)}`, {
       reason: `its tokens go from ${ring.low} to ${ring.high}`,
     })
   }
-  const coverage = wish?.coverage ?? 100
+  const coverage = options?.coverage ?? 100
   if (!Number.isInteger(coverage) || coverage < 1 || coverage > 100)
     throw new SluiceError('BAD_FLAG', `a coverage is a whole number of per cent from 1 to 100, and not ${coverage}`)
-  const asked = wish?.splits !== undefined
+  const asked = options?.splits !== undefined
   const within = { low, high }
-  const splits = wish?.splits ?? splitsFor(table, extent, share(within, ring), workers)
+  const splits = options?.splits ?? splitsFor(table, extent, share(within, ring), workers)
   if (!Number.isInteger(splits) || splits < 1)
     throw new SluiceError('BAD_FLAG', `a ring is split in 1 range or more, and not in ${splits}`)
-  if (wish?.ranges !== undefined) {
-    const wanted = wish.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
+  if (options?.ranges !== undefined) {
+    const wanted = options.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
     const part = 'only what the run before has left was asked for'
     return {
       ring,

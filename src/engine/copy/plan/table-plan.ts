@@ -11,7 +11,7 @@ import { newTable, settingsLeft } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
 import { timedCollections } from './rows-left.ts'
 import { noRange, sortAlike } from './sorts-alike.ts'
-import type { TableWishes, Verify } from './table-wishes.ts'
+import type { TableOptions, Verify } from './table-wishes.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
 
 const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
@@ -37,56 +37,56 @@ export function planTable(
   given: TableSpec,
   there: TableSpec | null,
   targetName: TableName,
-  wishes: TableWishes,
+  options: TableOptions,
 ): TablePlan {
-  const found = wishes.intoEmpty === true && there !== null ? asEmpty(there) : there
-  refuseGiven(from, to, given, found, wishes)
-  const source = withKey(given, wishes.key)
+  const found = options.intoEmpty === true && there !== null ? asEmpty(there) : there
+  refuseGiven(from, to, given, found, options)
+  const source = withKey(given, options.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
   // With a ring, tokens identify the ranges, so a float key is allowed.
   if (source.ring === undefined) refuseFloatKey(source)
-  const chosen = chosenColumns(source, found, wishes)
+  const chosen = chosenColumns(source, found, options)
   refuseEmpty(source, chosen)
   const sameSystem = sameFamily(from.system, to.system)
-  const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
+  const target = found ?? newTable(source, chosen, targetName, options, to, sameSystem)
   if (found === null) refuseNewKey(target, to)
-  const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
+  const columns = chosen.map((column) => planColumn(column, target, options, sameSystem))
   refuseOneColumn(source, columns, to)
-  if (wishes.acceptAllLossy !== true) refuseLossy(source, columns, wishes.acceptLossy)
+  if (options.acceptAllLossy !== true) refuseLossy(source, columns, options.acceptLossy)
   if (found !== null) refuseMissing(target, columns)
   const keyed = source.key.length > 0
   const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
-  refuseKeys(wishes, source, target, rangeKey)
+  refuseKeys(options, source, target, rangeKey)
   // A table still to be created has no ring yet, but will have one.
   const sortsAlike =
     (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
-  if (wishes.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')
-  const frames = framesOf(from, to, columns, wishes, source)
+  if (options.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')
+  const frames = framesOf(from, to, columns, options, source)
   const likeness = { sameSystem, sameWords: from.objects().words === to.objects().words }
-  const checked = checkedColumns(source, target, wishes, likeness)
+  const checked = checkedColumns(source, target, options, likeness)
   const newly = newlyChecked(source, checked, likeness)
-  const timed = wishes.rowTimes === true ? [] : timedCollections({ source, target, columns })
+  const timed = options.rowTimes === true ? [] : timedCollections({ source, target, columns })
   const plan = {
     source,
     target,
     create: found === null,
     columns,
-    ...(wishes.columns === undefined ? {} : { chosen: true as const }),
+    ...(options.columns === undefined ? {} : { chosen: true as const }),
     ...(checked.length === 0 ? {} : { checked }),
     ...(newly.length === 0 ? {} : { newlyChecked: newly }),
     ...(timed.length === 0 ? {} : { ownTimes: timed }),
-    ...(wishes.where === undefined ? {} : { where: wishes.where }),
-    onExisting: wishes.onExisting,
-    proof: proofOf(wishes.verify, frames, target, wishes.onExisting),
+    ...(options.where === undefined ? {} : { where: options.where }),
+    onExisting: options.onExisting,
+    proof: proofOf(options.verify, frames, target, options.onExisting),
     ...(frames === null ? {} : { frames }),
     rangeKey,
     sortsAlike,
     cut,
     ...settingsLeft(source, found, to, sameSystem),
     ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it begins anew' }),
-    chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
+    chunkRows: options.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
 }
@@ -101,11 +101,11 @@ function refuseGiven(
   to: CopyStore,
   given: TableSpec,
   found: TableSpec | null,
-  wishes: TableWishes,
+  options: TableOptions,
 ): void {
   refuseViews(from, to, given, found)
-  if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
-  if (wishes.decimal !== undefined && to.can.decimals !== 'declared') {
+  if (options.where !== undefined) refuseUnbalanced(options.where)
+  if (options.decimal !== undefined && to.can.decimals !== 'declared') {
     throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
       where: to.label,
       reason: 'this one holds decimals as they are',
@@ -118,7 +118,7 @@ function refuseGiven(
       hint: elsewhere(),
     })
   }
-  if (given.hidesColumns === true && wishes.columns === undefined) {
+  if (given.hidesColumns === true && options.columns === undefined) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
       where: from.label,
       reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
@@ -154,7 +154,7 @@ function refuseSeveral({ table, key, columns }: TableSpec): void {
 
 /** Replacing existing rows needs the keys of both sides. @throws SluiceError UNSUPPORTED_KEY */
 function refuseKeys(
-  { onExisting }: TableWishes,
+  { onExisting }: TableOptions,
   source: TableSpec,
   target: TableSpec,
   rangeKey: readonly string[],
@@ -251,12 +251,12 @@ function columnOf(table: TableSpec, name: string, flag: string): Column {
   })
 }
 
-function chosenColumns(source: TableSpec, found: TableSpec | null, wishes: TableWishes): readonly Column[] {
-  for (const name of wishes.rename.keys()) columnOf(source, name, '--rename')
-  for (const name of wishes.acceptLossy) columnOf(source, name, '--accept-lossy')
-  const isWritten = (column: Column): boolean => column.generated !== true || goesAsValue(column, found, wishes)
-  if (wishes.columns === undefined) return source.columns.filter(isWritten)
-  const named = wishes.columns
+function chosenColumns(source: TableSpec, found: TableSpec | null, options: TableOptions): readonly Column[] {
+  for (const name of options.rename.keys()) columnOf(source, name, '--rename')
+  for (const name of options.acceptLossy) columnOf(source, name, '--accept-lossy')
+  const isWritten = (column: Column): boolean => column.generated !== true || goesAsValue(column, found, options)
+  if (options.columns === undefined) return source.columns.filter(isWritten)
+  const named = options.columns
   const made = source.columns.filter((column) => column.made !== undefined && !named.includes(column.name))
   const wanted = [...named.map((name) => columnOf(source, name, '--columns')), ...made]
   for (const name of source.key) {
@@ -266,7 +266,7 @@ function chosenColumns(source: TableSpec, found: TableSpec | null, wishes: Table
       hint: 'rows are cut, found again and proved by their key: name it too',
     })
   }
-  return wanted.filter((column) => found === null || !isComputedBy(found, column, wishes))
+  return wanted.filter((column) => found === null || !isComputedBy(found, column, options))
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
@@ -278,7 +278,7 @@ function framesOf(
   from: CopyStore,
   to: CopyStore,
   columns: readonly ColumnPlan[],
-  { onExisting }: TableWishes,
+  { onExisting }: TableOptions,
   source: TableSpec,
 ): FrameFormat | null {
   if (source.key.length === 0 || (onExisting !== 'refuse' && onExisting !== 'replace-range')) return null

@@ -4,7 +4,7 @@ import type { Derivation } from '../../../stores/common/derived/index.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
 
-export type TableWishes = {
+export type TableOptions = {
   /** Columns of the source, in any order; default: all. */
   readonly columns?: readonly string[]
   /** New names by old ones. */

@@ -96,15 +96,15 @@ export class Standing {
     return ring === null && this.#again === undefined && (plan.cut === 'key' || plan.proof !== 'canonical')
   }
 
-  /** @param looked chunks of other runs that this one counted on both sides */
-  tally(looked: number): Tallies {
+  /** @param inspected chunks of other runs that this one counted on both sides */
+  tally(inspected: number): Tallies {
     const { chunks: done, ...sums } = this.#done
     return {
       ...sums,
       chunks: this.chunks,
       proved: done - this.earlier,
       earlier: this.earlier,
-      looked: BigInt(looked),
+      looked: BigInt(inspected),
     }
   }
 

@@ -18,7 +18,7 @@ import type {
 import type { ComputedRows } from '../chunk/computed-rows.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import type { Owner, TableKey } from '../ledger/owner.ts'
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { PeriodProgress } from './period-progress.ts'
 import type { Planning } from '../ledger/planning.ts'
 import type { UnevenElements } from '../chunk/uneven-elements.ts'
@@ -38,7 +38,7 @@ export type TableContext = {
   readonly ring: RingPlan | null
   /** The table is copied period by period. */
   readonly periods?: {
-    readonly wish: PeriodWish
+    readonly options: PeriodOptions
     readonly progress: PeriodProgress
     /** Unfinished chunks are left to a later run. */
     readonly leavesOut?: true
@@ -105,7 +105,7 @@ export function writeColumns({ columns }: Pick<TablePlan, 'columns'>): readonly 
 }
 
 /** Reads a range of the target with a writer that writes nothing. */
-export function lookAt<T>(
+export function inspect<T>(
   { plan, target, signal }: TableContext,
   range: Range,
   look: (writer: ChunkWriter) => Promise<T>,

@@ -14,7 +14,7 @@ import type { Steering } from '../workers/steering.ts'
 import type { Throttle } from '../workers/throttle.ts'
 import type { Views } from '../source-views.ts'
 
-export type Surroundings = {
+export type Context = {
   readonly operation: CopyOperation
   readonly run: CopyRun
   readonly views: Views

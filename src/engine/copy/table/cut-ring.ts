@@ -29,7 +29,7 @@ export async function cutRing(context: TableContext, ring: RingPlan): Promise<vo
 }
 
 /** Limits claims to the chunks that this run wants, in an order scattered over the ring. */
-export async function heedRing(context: TableContext, ring: RingPlan): Promise<void> {
+export async function honourRing(context: TableContext, ring: RingPlan): Promise<void> {
   const { ledger, name, owner } = context
   const only: number[] | null = ring.part === null ? null : []
   if (only !== null) for await (const { no } of wantedChunks(context)) only.push(no)

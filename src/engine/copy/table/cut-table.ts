@@ -5,7 +5,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent, SourceView } from '../../../model/copy/port.ts'
-import { lookAt, readColumns, type TableContext } from './context.ts'
+import { inspect, readColumns, type TableContext } from './context.ts'
 import { digestOf } from '../chunk/digest.ts'
 import { coverage } from '../ledger/chunk-totals.ts'
 import { storeRange } from '../ledger/keys.ts'
@@ -17,7 +17,7 @@ import { Cover } from '../plan/covered.ts'
 import { cutRing } from './cut-ring.ts'
 import { gapsOfPeriods } from '../plan/period-cut.ts'
 import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
-import type { TableWishes } from '../plan/table-wishes.ts'
+import type { TableOptions } from '../plan/table-wishes.ts'
 
 /** Tables up to this many rows are counted; for larger ones the system's estimate is used. */
 export const COUNT_UP_TO = 5_000_000n
@@ -31,7 +31,7 @@ export async function settlePlan(
   runs: RunLedger,
   sourceIdentity: string,
   options: { readonly restart: boolean; readonly isFollowed: boolean },
-  wishes: TableWishes,
+  requests: TableOptions,
 ): Promise<void> {
   const { plan, key, ledger, name } = context
   let known = await runs.plan(key)
@@ -49,7 +49,7 @@ export async function settlePlan(
       sourceTable: name,
       hash: plan.hash,
       plan: JSON.stringify(essenceUnder(plan.hash, sourceIdentity, plan)),
-      wishes: JSON.stringify({ ...wishes, rename: [...wishes.rename] }),
+      wishes: JSON.stringify({ ...requests, rename: [...requests.rename] }),
       chunkRows: plan.chunkRows,
       planned: false,
       madeHere: plan.create || (unused && known?.madeHere === true),
@@ -149,7 +149,7 @@ async function surveyOf({ database, key, plan, periods }: TableContext): Promise
   const cover = new Cover()
   for (const range of ranges) cover.add({ id: 0, range })
   const gaps =
-    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.wish, cover.stretches)
+    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.options, cover.stretches)
   return { any, last, nullKeys, gaps }
 }
 
@@ -177,7 +177,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
 }
 
 function digestThere(context: TableContext, range: Range): Promise<Digest> {
-  return lookAt(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
+  return inspect(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
 /** A chunk without rows keeps its open end; if rows were added since, it has work again. */

@@ -5,11 +5,11 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { Ending } from '../../run/run-context.ts'
 import { finishTable } from './finish-table.ts'
-import { asideRuns } from '../ledger/quarantine.ts'
+import { quarantinedRuns } from '../ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from '../objects/build-objects.ts'
 import { noteTarget } from './same-table.ts'
 import type { Tallies, TableRun } from './table-run.ts'
-import type { Surroundings } from './copy-context.ts'
+import type { Context } from './copy-context.ts'
 
 type Sums = Record<keyof typeof NOTHING, bigint>
 
@@ -38,7 +38,7 @@ type Summed = {
 }
 
 /** Sums up reported tables, and finishes and reports the others. */
-export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
+export async function endOf(tables: readonly TableRun[], around: Context): Promise<Ending> {
   const summed = await finishAll(tables, around)
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
     summed.unbuilt += built.left
@@ -54,7 +54,7 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
   return endingOf(tables, summed, around)
 }
 
-async function finishAll(tables: readonly TableRun[], around: Surroundings): Promise<Summed> {
+async function finishAll(tables: readonly TableRun[], around: Context): Promise<Summed> {
   const all: Summed = {
     sums: { ...NOTHING },
     errors: [],
@@ -73,7 +73,8 @@ async function finishAll(tables: readonly TableRun[], around: Surroundings): Pro
     for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
     // Earlier runs may have quarantined them. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
-      for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) all.aside.add(runId)
+      for (const runId of await quarantinedRuns(around.database, table.context.key).catch(() => []))
+        all.aside.add(runId)
     if (error !== null) all.errors.push(error)
     else if (leftOut) all.leftOut.push(table.name)
     else all.ok++
@@ -83,7 +84,7 @@ async function finishAll(tables: readonly TableRun[], around: Surroundings): Pro
   return all
 }
 
-function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: Surroundings): Ending {
+function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: Context): Ending {
   const { sums, errors, leftOut, aside, ok, unbuilt, isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),
@@ -132,10 +133,10 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
 /** What this run itself checked: chunks that it proved, or counts of chunks that earlier runs proved. */
 function proofOf(
   { verify, noLook }: CopyOperation,
-  { proved, earlier, looked }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,
+  { proved, earlier, looked: inspected }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,
 ): string {
   if (verify === 'none' || earlier === 0n) return verify
-  if (noLook === true || (proved === 0n && looked === 0n)) return 'earlier'
+  if (noLook === true || (proved === 0n && inspected === 0n)) return 'earlier'
   return proved === 0n ? 'count' : verify
 }
 

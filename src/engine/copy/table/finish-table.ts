@@ -7,9 +7,9 @@ import { settingsRefused } from '../plan/rows-left.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
-import { againNotes, againTold } from '../again/again-work.ts'
+import { againNotes, againReported } from '../again/again-work.ts'
 import { compareDigests } from '../chunk/chunk-proof.ts'
-import { comparedColumns, lookAt, readColumns, writeColumns, type TableContext } from './context.ts'
+import { comparedColumns, inspect, readColumns, writeColumns, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { refuseOtherValues } from '../chunk/computed.ts'
 import { leftOfTable } from '../plan/left-behind.ts'
@@ -18,19 +18,19 @@ import { chunkTotals } from '../ledger/chunk-totals.ts'
 import { wholeProof } from '../ledger/proofs.ts'
 import { settleStatement } from '../ledger/quarantine.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { lookEarlier, type Looked } from '../look/look-earlier.ts'
+import { lookEarlier, type Inspected } from '../look/look-earlier.ts'
 import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
 import { patiently } from '../workers/patience.ts'
 import { retryAside } from '../quarantine/retry.ts'
 import { Standing } from './chunk-sums.ts'
-import type { Surroundings } from './copy-context.ts'
+import type { Context } from './copy-context.ts'
 import type { Ended, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
 
 /** Reports the end of a table, unless it was reported before. */
-export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
+export async function finishTable(table: TableRun, context: TableContext, around: Context): Promise<Ended> {
   if (table.ended !== undefined) return table.ended
   const { operation, run, views, steering, runs } = around
   const leavesOut = context.periods?.leavesOut === true || steering.leavesOut(context.name)
@@ -38,7 +38,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   let error = table.error
   let unbuilt = 0
   let more: readonly string[] = []
-  let looked: Looked | null = null
+  let inspected: Inspected | null = null
   try {
     const retries =
       error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
@@ -56,11 +56,11 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
     if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
-      looked = await lookEarlier(context, standing, around)
-      error = worse(error, looked.error)
+      inspected = await lookEarlier(context, standing, around)
+      error = worse(error, inspected.error)
     }
     // Count differences do not keep a table from getting its indexes.
-    if ((error === null || error === looked?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
+    if ((error === null || error === inspected?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
       const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
@@ -73,8 +73,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
   } catch (thrown) {
     error ??= asSluiceError(thrown)
   }
-  const tally = standing.tally(looked?.looked ?? 0)
-  const unlooked = looked?.isStopped === true
+  const tally = standing.tally(inspected?.looked ?? 0)
+  const unlooked = inspected?.isStopped === true
   const points = standing.views.size
   // With a stream, applied changes bring all chunks to one state.
   const states = operation.follow === undefined ? Math.max(points, views.count) : 1
@@ -89,7 +89,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
     copied: copyTally(tally, points, table, standing),
     ...notesOf(context, states, table, [
       ...more,
-      ...(looked?.notes ?? []),
+      ...(inspected?.notes ?? []),
       ...extraNotes(context, standing),
       ...context.uneven.notes(),
     ]),
@@ -100,11 +100,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   return table.ended
 }
 
-async function standingOf(
-  context: TableContext,
-  { again }: TableRun,
-  { runs, shared }: Surroundings,
-): Promise<Standing> {
+async function standingOf(context: TableContext, { again }: TableRun, { runs, shared }: Context): Promise<Standing> {
   // Chunks proved by earlier executions or other tasks of a shared run count as its own.
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new Standing(context, again, begunMs)
@@ -120,7 +116,7 @@ async function standingOf(
  */
 async function finishTarget(
   { name, plan, target, signal }: TableContext,
-  { from, left }: Surroundings,
+  { from, left }: Context,
 ): Promise<readonly string[]> {
   const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
   const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
@@ -198,7 +194,7 @@ async function proveWhole(context: TableContext, { chunks, sourceSum, written }:
   const { plan } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
   const copied: Digest = { rows: written, sum: sumText(sourceSum) }
-  const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
+  const stored: Digest = await inspect(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
   // Otherwise the ledger would call chunks canonical without a checksum of the target.
@@ -223,7 +219,7 @@ async function proveComputed(context: TableContext, copied: Digest): Promise<rea
   }
   const columns = writeColumns({ columns: comparedColumns(plan) })
   const request = { scheme: 'canonical', columns } as const
-  refuseOtherValues(plan, read, await lookAt(context, { by: 'all' }, (writer) => writer.digest(request)))
+  refuseOtherValues(plan, read, await inspect(context, { by: 'all' }, (writer) => writer.digest(request)))
   return []
 }
 
@@ -244,13 +240,13 @@ async function rowsWithComputed(
 }
 
 /** Missing rows are worse than quarantined rows. */
-function worse(error: SluiceError | null, looked: SluiceError | null): SluiceError | null {
-  return error === null || (looked !== null && error.code === 'ROWS_ASIDE') ? (looked ?? error) : error
+function worse(error: SluiceError | null, inspected: SluiceError | null): SluiceError | null {
+  return error === null || (inspected !== null && error.code === 'ROWS_ASIDE') ? (inspected ?? error) : error
 }
 
 function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: Standing): CopyTally {
   return {
-    ...(again === undefined ? {} : { again: againTold(again) }),
+    ...(again === undefined ? {} : { again: againReported(again) }),
     chunks: dec(tally.chunks),
     proved: dec(tally.proved),
     earlier: dec(tally.earlier),

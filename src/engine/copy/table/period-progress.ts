@@ -1,5 +1,5 @@
 /** Progress of a table that is copied by periods; a partition is reported once its last chunk is proved. */
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { dec, type Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -32,10 +32,10 @@ export class PeriodProgress {
   /** By the position of a part, and for whole partitions by their names. */
   readonly #sums = new Map<number | string, Sum>()
 
-  constructor(table: string, wish: PeriodWish, around: Around) {
+  constructor(table: string, options: PeriodOptions, around: Around) {
     this.#table = table
-    this.#parts = periodParts(wish)
-    this.#order = byPriority(wish)
+    this.#parts = periodParts(options)
+    this.#order = byPriority(options)
     this.#emit = around.emit
     this.#clock = around.clock
     this.#proof = around.proof
@@ -57,13 +57,13 @@ export class PeriodProgress {
         sum.rows += written
       }
     }
-    const told = new Set<string>()
+    const reported = new Set<string>()
     for (const { mark } of this.#order) {
-      if (mark.partition === null || told.has(mark.partition)) continue
-      told.add(mark.partition)
+      if (mark.partition === null || reported.has(mark.partition)) continue
+      reported.add(mark.partition)
       const sum = this.#sums.get(mark.partition)
       if (sum !== undefined && isWhole(sum) && !sum.isShared)
-        await this.#tell(mark.partition, mark.partition, sum, true)
+        await this.report(mark.partition, mark.partition, sum, true)
     }
   }
 
@@ -84,7 +84,7 @@ export class PeriodProgress {
       const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }
       // Without slices a part is the whole partition.
       if (typeof partition !== 'string' || (typeof key === 'number' && slice === undefined)) continue
-      await this.#tell(key, partition, sum, false).catch(() => undefined)
+      await this.report(key, partition, sum, false).catch(() => undefined)
     }
   }
 
@@ -104,7 +104,7 @@ export class PeriodProgress {
   }
 
   /** @param key of its sum */
-  async #tell(key: number | string, partition: string, sum: Sum, earlier: boolean): Promise<void> {
+  async report(key: number | string, partition: string, sum: Sum, earlier: boolean): Promise<void> {
     const parts = this.#parts.filter(({ at, mark }) => (typeof key === 'number' ? at === key : mark.partition === key))
     const [first, last] = [parts[0], parts.at(-1)]
     if (first === undefined || last === undefined) return

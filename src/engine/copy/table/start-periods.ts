@@ -7,17 +7,17 @@ import { countRanges, keysRequest } from '../look/counts.ts'
 import { PeriodProgress } from './period-progress.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { onSide } from '../sides.ts'
-import type { Surroundings } from './copy-context.ts'
+import type { Context } from './copy-context.ts'
 
 /** @param name of the source's table, for events @param store the target */
 export function periodsOf(
   name: string,
   plan: TablePlan,
   store: CopyStore,
-  { operation, run }: Surroundings,
+  { operation, run }: Context,
 ): Pick<TableContext, 'periods'> {
-  const wish = operation.periods
-  if (wish === undefined) return {}
+  const options = operation.periods
+  if (options === undefined) return {}
   const proof = operation.verify === 'count' ? 'count' : 'chunk'
   const { abort: signal } = run.interrupt
   const request = keysRequest(plan, targetRequest({ plan }, { by: 'all' }))
@@ -27,6 +27,9 @@ export function periodsOf(
       return (await countRanges(view, request, [targetRange({ plan }, range)], signal))[0] ?? 0n
     })
   return {
-    periods: { wish, progress: new PeriodProgress(name, wish, { emit: run.emit, clock: run.clock, proof, count }) },
+    periods: {
+      options,
+      progress: new PeriodProgress(name, options, { emit: run.emit, clock: run.clock, proof, count }),
+    },
   }
 }

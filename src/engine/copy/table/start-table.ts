@@ -9,7 +9,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { againWork } from '../again/again-work.ts'
-import { lookAt, type TableContext } from './context.ts'
+import { inspect, type TableContext } from './context.ts'
 import { notEmpty } from '../chunk/refused-rows.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf } from '../ledger/owner.ts'
@@ -22,12 +22,12 @@ import { patiently } from '../workers/patience.ts'
 import { periodsOf } from './start-periods.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
-import { heedRing } from './cut-ring.ts'
+import { honourRing } from './cut-ring.ts'
 import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './cut-table.ts'
-import { tellStarted, type FitTable } from './tell-started.ts'
+import { reportStarted, type FitTable } from './tell-started.ts'
 import { reclaimDead } from '../workers/reclaim.ts'
-import type { Surroundings } from './copy-context.ts'
+import type { Context } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
 import { compareTimes } from '../plan/period-cut.ts'
@@ -43,17 +43,17 @@ const PLANNING_LOOK_MS = 300
  * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` says not to
  * wait
  */
-export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun>
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Context): Promise<TableRun>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: Surroundings,
+  around: Context,
   elsewhere: 'wait' | 'leave',
 ): Promise<TableRun | null>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: Surroundings,
+  around: Context,
   elsewhere: 'wait' | 'leave' = 'wait',
 ): Promise<TableRun | null> {
   const begun = around.run.clock.ticks()
@@ -66,7 +66,7 @@ export async function startTable(
     if (whole === null) return null
     const ready = await withEarlier(whole, around)
     const again = around.operation.again === true ? againWork() : null
-    await tellStarted(ready, one, around, again)
+    await reportStarted(ready, one, around, again)
     return {
       name,
       context: ready,
@@ -87,7 +87,7 @@ export async function startTable(
 }
 
 /** The table has failed; workers take no chunks of it. */
-function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: Surroundings): TableRun {
+function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: Context): TableRun {
   const name = tableText(one.source.table)
   run.emit({
     type: 'table.finished',
@@ -102,7 +102,7 @@ function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: S
 function contextOf(
   { source, targetName, plan, ring }: FitTable,
   { from, to }: PlannedCopy,
-  around: Surroundings,
+  around: Context,
 ): TableContext {
   const { operation, run, views, database, owner, throttle, pulse } = around
   const name = tableText(source.table)
@@ -151,9 +151,9 @@ function contextOf(
 /** Frees chunks of dead processes, and reconciles the plan with the ledger's. */
 async function settle(
   context: TableContext,
-  { wishes }: PlannedTable,
+  { options: requests }: PlannedTable,
   { from }: PlannedCopy,
-  { operation, database, owner, runs, restarts }: Surroundings,
+  { operation, database, owner, runs, restarts }: Context,
 ): Promise<void> {
   const { name: table, key, ledger, emit } = context
   for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
@@ -161,14 +161,14 @@ async function settle(
   }
   const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
   const isFollowed = operation.follow !== undefined
-  await settlePlan(context, runs, from.identity, { restart, isFollowed }, wishes)
+  await settlePlan(context, runs, from.identity, { restart, isFollowed }, requests)
   if (restarts !== undefined && restart) await restarts.note('chunks', key)
 }
 
 /** Applies state of earlier runs for rings and periods; with periods, limits claims to the wanted time span. */
-async function withEarlier(context: TableContext, { operation: { span } }: Surroundings): Promise<TableContext> {
+async function withEarlier(context: TableContext, { operation: { span } }: Context): Promise<TableContext> {
   const { ring, periods, ledger } = context
-  if (ring !== null) await heedRing(context, ring)
+  if (ring !== null) await honourRing(context, ring)
   await periods?.progress.load(ledger.each())
   if (periods === undefined || span === undefined || !(await takeSpan(ledger, span))) return context
   return { ...context, periods: { ...periods, leavesOut: true } }
@@ -208,7 +208,7 @@ async function divided(
   context: TableContext,
   one: PlannedTable,
   planned: PlannedCopy,
-  { around, elsewhere }: { readonly around: Surroundings; readonly elsewhere: 'wait' | 'leave' },
+  { around, elsewhere }: { readonly around: Context; readonly elsewhere: 'wait' | 'leave' },
 ): Promise<TableContext | null> {
   const { runs, views, steering } = around
   const divide = async (): Promise<TableContext | null> => {
@@ -245,16 +245,16 @@ async function divided(
  */
 async function mayCut(
   { key, name, plan, planning }: TableContext,
-  { run, runs, steering }: Surroundings,
+  { run, runs, steering }: Context,
   elsewhere: 'wait' | 'leave',
 ): Promise<'to be cut' | 'cut' | 'copied elsewhere'> {
-  for (let told = false; ; told = true) {
+  for (let reported = false; ; reported = true) {
     if (await planning.take()) return 'to be cut'
     if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return 'cut'
     if (plan.cut !== 'key' && elsewhere === 'leave') return 'copied elsewhere'
     throwIfAborted(steering.stop)
     const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'
-    if (!told) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
+    if (!reported) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
     await sleep(PLANNING_LOOK_MS)
   }
 }
@@ -302,7 +302,7 @@ function overwrites({ plan, store }: TableContext): boolean {
 
 /** True if the target's table holds no row at all, of any origin. */
 async function isEmpty(context: TableContext): Promise<boolean> {
-  return !(await lookAt(context, { by: 'all' }, (writer) => writer.occupied()))
+  return !(await inspect(context, { by: 'all' }, (writer) => writer.occupied()))
 }
 
 /** Error: the ledger lists copied rows, but the target table is missing or empty. */
@@ -323,6 +323,6 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const found = await tableAt(one.targetName, to, signal)
   if (found === null) return context
   const detailed = (await to.beside?.().detailed(found, signal)) ?? found
-  const again = planTable(from, to, plan.source, detailed, one.targetName, one.wishes)
+  const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)
   return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
 }

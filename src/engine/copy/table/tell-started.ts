@@ -12,16 +12,16 @@ import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { TableContext } from './context.ts'
-import type { Surroundings } from './copy-context.ts'
+import type { Context } from './copy-context.ts'
 
 /** A planned table without an error. */
 export type FitTable = Extract<PlannedTable, { readonly error: null }>
 
 /** @param again for a run that compares copied chunks: receives the numbers of the chunks to compare */
-export async function tellStarted(
+export async function reportStarted(
   context: TableContext,
   { targetName, extent, plan }: FitTable,
-  around: Surroundings,
+  around: Context,
   again: ReturnType<typeof againWork> | null,
 ): Promise<void> {
   const { name: table, store, ring, periods, emit } = context
@@ -45,9 +45,9 @@ export async function tellStarted(
     chunks: dec(earlier.chunks),
     done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
   })
-  tellCost(context, proved, around)
+  reportCost(context, proved, around)
   const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
-  if (isMany) await tellSummed(context)
+  if (isMany) await reportSummed(context)
   for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
     if (again !== null) {
       again.left.add(chunk.no)
@@ -72,7 +72,7 @@ export async function tellStarted(
 /** Most chunks of earlier runs reported one by one. With more, only chunks with quarantined rows are. */
 const TOLD_ONE_BY_ONE = 10_000n
 
-async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
+async function reportSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
   const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
   const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
   emit({
@@ -109,10 +109,10 @@ async function earlierWork(context: TableContext): Promise<EarlierWork> {
 }
 
 /** A service that counts requests bills the rows read for counting. */
-function tellCost(
+function reportCost(
   { name, store, plan }: TableContext,
   { chunks, written: rows }: Closed,
-  { operation, run }: Surroundings,
+  { operation, run }: Context,
 ): void {
   if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
     return

@@ -6,11 +6,11 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { tableWish } from '../../../model/run/table-wish.ts'
+import { tableOptions } from '../../../model/run/table-wish.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { makeSocketFolder } from '../../run/socket-folder.ts'
-import type { TableWish } from '../../../model/run/table-wish.ts'
-import type { Wish } from '../../run/operation.ts'
+import type { TableRequest } from '../../../model/run/table-wish.ts'
+import type { SteeringRequest } from '../../run/operation.ts'
 import type { Steered } from '../../run/steered.ts'
 
 /** Longer requests are rejected. */
@@ -114,15 +114,15 @@ function answer(line: string, steering: Steered, watched: Watched | null): unkno
   }
 }
 
-function set(wishes: unknown, steering: Steered): void {
-  if (typeof wishes !== 'object' || wishes === null) throw wrong('"set" is an object')
+function set(options: unknown, steering: Steered): void {
+  if (typeof options !== 'object' || options === null) throw wrong('"set" is an object')
   // Check all requests before the first is applied.
-  const all = Object.entries(wishes).flatMap(([name, value]) => asked(name, value))
-  for (const wish of all) steering.checked(wish)
-  for (const wish of all) steering.heed(wish)
+  const all = Object.entries(options).flatMap(([name, value]) => asked(name, value))
+  for (const request of all) steering.checked(request)
+  for (const wish of all) steering.honour(wish)
 }
 
-function asked(name: string, value: unknown): readonly Wish[] {
+function asked(name: string, value: unknown): readonly SteeringRequest[] {
   const whole = (least: number): number => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
     throw wrong(`${name} takes a whole number from ${least} on`)
@@ -153,9 +153,9 @@ function asked(name: string, value: unknown): readonly Wish[] {
   }
 }
 
-function askedOfTable(act: TableWish['act'], value: unknown): Wish {
+function askedOfTable(act: TableRequest['act'], value: unknown): SteeringRequest {
   if (typeof value !== 'string' || value === '') throw wrong(`${act} takes the name of a table`)
-  return tableWish(act, value)
+  return tableOptions(act, value)
 }
 
 function wrong(message: string): SluiceError {

@@ -4,11 +4,11 @@ import type { CopyRun } from '../copy-run.ts'
 import type { Steering } from './steering.ts'
 
 /** A request that cannot be applied is reported, and changes nothing. */
-export function heedWishes({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
-  control?.onWish?.((wish) => {
-    if (steering.isForOthers(wish)) return
+export function honourOptions({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
+  control?.onWish?.((request) => {
+    if (steering.isForOthers(request)) return
     try {
-      steering.heed(wish)
+      steering.honour(request)
     } catch (thrown) {
       const { message, hint } = asSluiceError(thrown)
       emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })

@@ -2,11 +2,11 @@
 import type { Emit } from '../../../model/run/event.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 
-export class ToldFailures {
+export class ReportedFailures {
   readonly #emit: Emit<'log'>
   readonly #table: { readonly table?: string }
   readonly #sideOf: (error: SluiceError) => string | null
-  #told: string | null = null
+  notified: string | null = null
 
   /** @param table of the work @param sideOf `source` or `target`, if known */
   constructor(emit: Emit<'log'>, table?: string, sideOf: (error: SluiceError) => string | null = () => null) {
@@ -19,16 +19,17 @@ export class ToldFailures {
   failed(error: SluiceError, then: string): void {
     const side = this.#sideOf(error)
     const text = `${side === null ? '' : `${side}: `}${causeText(error)}`
-    if (text === this.#told) return
-    this.#told = text
+    if (text === this.notified) return
+    this.notified = text
     this.#emit({ type: 'log', level: 'warn', ...this.#table, message: `${text}; ${then}` })
   }
 
   /** @param now what continues */
   passed(now: string): void {
-    const told = this.#told
-    this.#told = null
-    if (told !== null) this.#emit({ type: 'log', level: 'note', ...this.#table, message: `${now}; over: ${told}` })
+    const reported = this.notified
+    this.notified = null
+    if (reported !== null)
+      this.#emit({ type: 'log', level: 'note', ...this.#table, message: `${now}; over: ${reported}` })
   }
 }
 

@@ -5,10 +5,10 @@ import { Attempts } from '../../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import { isPressure } from './failure.ts'
-import { ToldFailures } from './failure-events.ts'
+import { ReportedFailures } from './failure-events.ts'
 
 /** Context for the events of retries. @property retryMs as for `Attempts` */
-export type Told = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
+export type Reported = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**
  * @param body may be run again in any case
@@ -18,11 +18,11 @@ export type Told = { readonly name?: string; readonly emit: Emit<'log'>; readonl
  */
 export async function patiently<T>(
   body: () => Promise<T>,
-  { name, emit, retryMs }: Told,
+  { name, emit, retryMs }: Reported,
   stop: AbortSignal,
   passes: (error: SluiceError) => boolean = ({ retryable }) => retryable,
 ): Promise<T> {
-  const failures = new ToldFailures(emit, name)
+  const failures = new ReportedFailures(emit, name)
   const attempts = new Attempts(retryMs)
   for (;;) {
     try {
@@ -44,6 +44,6 @@ export async function patiently<T>(
  * Opens a store, and retries while its server is overloaded. An unreachable one is not retried: its URL is more likely
  * misspelt. @throws as `patiently`
  */
-export function openPatiently<T>(open: () => Promise<T>, told: Told, stop: AbortSignal): Promise<T> {
-  return patiently(open, told, stop, (error) => error.retryable && isPressure(error))
+export function openPatiently<T>(open: () => Promise<T>, reported: Reported, stop: AbortSignal): Promise<T> {
+  return patiently(open, reported, stop, (error) => error.retryable && isPressure(error))
 }

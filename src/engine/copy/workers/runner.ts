@@ -7,11 +7,11 @@ import { Attempts, pauseAfter } from '../../../shared/attempts.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
-import type { SteeredWish } from '../../run/operation.ts'
+import type { TableSteering } from '../../run/operation.ts'
 import { spanOf, tallyOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { copyChunk, type ChunkProgress, type ChunkResult } from '../chunk/copy-chunk.ts'
-import { notEmpty, tooManyAside } from '../chunk/refused-rows.ts'
+import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
 import type { Part } from '../ledger/claim-search.ts'
 import type { Flight, Steering } from './steering.ts'
@@ -101,7 +101,7 @@ class Worker {
       if (context === null) continue
       const { ledger } = context
       try {
-        for (const wish of steering.takeRetries(name)) await retryFailed(table, context, wish)
+        for (const options of steering.takeRetries(name)) await retryFailed(table, context, options)
         if (table.done || table.error !== null) {
           await this.#giveUpTable(table, context)
           continue
@@ -230,7 +230,7 @@ class Worker {
       ...tallyOf(result, attempt),
     })
     const { maxAside } = table.context
-    if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
+    if (table.aside > maxAside) table.error ??= tooManyQuarantined(name, maxAside)
     await table.context.periods?.progress.closed(claim.range, tally.written)
   }
 
@@ -315,7 +315,7 @@ class Worker {
 }
 
 /** Retries the failed chunks of a table while the run goes on. */
-async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: SteeredWish): Promise<void> {
+async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: TableSteering): Promise<void> {
   const { emit, ledger, name } = context
   const reopened = await ledger.reopenFailed(chunk ?? null)
   // Another process of the run may have reopened them already.

@@ -25,7 +25,7 @@ export class SlowTarget {
   readonly #commits: Latency
   readonly #onLatency: (latency: LatencyOf) => void
   readonly #clock: Clock
-  #lookedAt = 0
+  inspectedAt = 0
   #frames = { ms: 0, bytes: 0 }
   #ticks = 0
   #atLeast = 0
@@ -60,12 +60,12 @@ export class SlowTarget {
   /** Call often; acts once a second. */
   look(): void {
     const now = this.#clock.ticks()
-    if (now - this.#lookedAt < LOOK_MS) return
-    this.#lookedAt = now
+    if (now - this.inspectedAt < LOOK_MS) return
+    this.inspectedAt = now
     this.#rows.tick()
     this.#commits.tick()
     const { p95, baseline } = this.#rows
-    if (p95 !== null && ++this.#ticks % TOLD_EVERY === 0) this.#onLatency(told(p95, baseline))
+    if (p95 !== null && ++this.#ticks % TOLD_EVERY === 0) this.#onLatency(reported(p95, baseline))
     const slow = [this.#rows, this.#commits].find(({ isSlow }) => isSlow)
     this.#throttle.mayGrow = slow === undefined
     if (slow === undefined || slow.p95 === null) {
@@ -76,7 +76,7 @@ export class SlowTarget {
     this.#first ??= slow.p95
     const what = slow === this.#rows ? 'a megabyte of rows' : 'the end of a chunk'
     const usual = slow.baseline === null ? '' : `, and usually ${shown(slow.baseline)}`
-    this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, told(slow.p95, slow.baseline))
+    this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, reported(slow.p95, slow.baseline))
     if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED) return
     if (++this.#atLeast < GIVE_UP_TICKS) return
     // Fewer rows do not make it faster: other programs keep it busy, or it has become slow.
@@ -87,7 +87,7 @@ export class SlowTarget {
 
 const shown = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
-function told(p95: number, baseline: number | null): LatencyOf {
+function reported(p95: number, baseline: number | null): LatencyOf {
   const rounded = (ms: number): number => Math.round(ms * 10) / 10
   return { p95Ms: rounded(p95), baselineMs: baseline === null ? null : rounded(baseline) }
 }

@@ -4,7 +4,7 @@
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Held } from '../../../model/run/table-wish.ts'
-import type { RunControl, SteeredWish, Wish } from '../../run/operation.ts'
+import type { RunControl, TableSteering, SteeringRequest } from '../../run/operation.ts'
 
 export type { Held } from '../../../model/run/table-wish.ts'
 
@@ -22,9 +22,9 @@ export class Steering {
   /** Tables of this run by source name; requests for others are refused. */
   tables: readonly string[] = []
   /** Called for every applied request, with the table's full name. */
-  onWish: (wish: Wish) => void = () => undefined
+  onOptions: (request: SteeringRequest) => void = () => undefined
   /** Why a request cannot be applied now, of any kind; null if it can. @throws nothing */
-  refusal: (wish: Wish) => SluiceError | null = ({ act }) =>
+  refusal: (request: SteeringRequest) => SluiceError | null = ({ act }) =>
     act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no lanes') : null
   readonly #control: RunControl | undefined
   readonly #asked: number
@@ -36,7 +36,7 @@ export class Steering {
   readonly #chunks = new Map<string, Map<string, Held>>()
   readonly #last = new Map<string, bigint>()
   readonly #flights = new Map<string, Controls>()
-  #retries: SteeredWish[] = []
+  #retries: TableSteering[] = []
   readonly #stop = new AbortController()
   /** Aborted when no further chunk may begin. */
   readonly stop: AbortSignal
@@ -85,27 +85,27 @@ export class Steering {
    * The request with the full name of its table, if it can be applied.
    * @throws SluiceError BAD_FLAG for a table that the run does not copy, or a chunk that it does not have
    */
-  checked(wish: Wish): Wish {
-    const refused = this.refusal(wish)
+  checked(request: SteeringRequest): SteeringRequest {
+    const refused = this.refusal(request)
     if (refused !== null) throw refused
-    if (!('table' in wish)) return wish
-    const table = this.#tableOf(wish.table)
+    if (!('table' in request)) return request
+    const table = this.#tableOf(request.table)
     const last = this.#last.get(table)
-    if (last !== undefined && wish.chunk !== undefined && BigInt(wish.chunk) > last) {
-      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${wish.chunk}`, { hint: `its last one is ${last}` })
+    if (last !== undefined && request.chunk !== undefined && BigInt(request.chunk) > last) {
+      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${request.chunk}`, { hint: `its last one is ${last}` })
     }
-    return { ...wish, table }
+    return { ...request, table }
   }
 
   /** True if the request is about a table of a shared run that other processes have, and this one does not. */
-  isForOthers(wish: Wish): boolean {
-    if (!('table' in wish) || wish.shared !== true || this.refusal(wish) !== null) return false
-    return !this.tables.some((table) => isNamed(table, wish.table))
+  isForOthers(request: SteeringRequest): boolean {
+    if (!('table' in request) || request.shared !== true || this.refusal(request) !== null) return false
+    return !this.tables.some((table) => isNamed(table, request.table))
   }
 
   /** @throws SluiceError as `checked` */
-  heed(wish: Wish): void {
-    const known = this.checked(wish)
+  honour(request: SteeringRequest): void {
+    const known = this.checked(request)
     switch (known.act) {
       case 'hold':
         this.#held = known.held
@@ -125,7 +125,7 @@ export class Steering {
       default:
         this.#steer(known)
     }
-    this.onWish(known)
+    this.onOptions(known)
   }
 
   /** The chunks of the table are known now: none has a larger number. */
@@ -134,9 +134,9 @@ export class Steering {
   }
 
   /** Requests to retry that are still open; each is returned once. */
-  takeRetries(table: string): readonly SteeredWish[] {
-    const mine = this.#retries.filter((wish) => wish.table === table)
-    if (mine.length > 0) this.#retries = this.#retries.filter((wish) => wish.table !== table)
+  takeRetries(table: string): readonly TableSteering[] {
+    const mine = this.#retries.filter((options) => options.table === table)
+    if (mine.length > 0) this.#retries = this.#retries.filter((options) => options.table !== table)
     return mine
   }
 
@@ -169,8 +169,8 @@ export class Steering {
     }
   }
 
-  #steer(wish: SteeredWish): void {
-    const { act, table, chunk } = wish
+  #steer(options: TableSteering): void {
+    const { act, table, chunk } = options
     if (act === 'pause' || act === 'skip') {
       const why = act === 'pause' ? 'paused' : 'skipped'
       if (chunk === undefined) this.#tables.set(table, why)
@@ -188,7 +188,7 @@ export class Steering {
       for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return
-    this.#retries.push(wish)
+    this.#retries.push(options)
     for (const [key, { wake }] of this.#flights) {
       if (chunk === undefined ? key.startsWith(flightKey(table, '')) : key === flightKey(table, chunk)) wake.abort()
     }

@@ -5,7 +5,7 @@ import type { Steering } from './steering.ts'
 import { Throttle } from './throttle.ts'
 
 /** @param steering has the rate that the user requested */
-export function toldThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, steering: Steering): Throttle {
+export function reportedThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, steering: Steering): Throttle {
   return new Throttle({
     clock,
     asked: () => steering.rateNow,

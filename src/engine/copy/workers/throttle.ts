@@ -135,13 +135,13 @@ export class Throttle {
         return
       }
       if (signal.aborted) return
-      this.#heedStop(now)
+      this.honourStop(now)
       const missing = Math.min(rows, limit * BURST_SECONDS) - this.#allowance
       await (this.#options.sleep ?? sleep)(Math.min(250, Math.max(5, (missing / limit) * 1000)))
     }
   }
 
-  #heedStop(now: number): void {
+  honourStop(now: number): void {
     if (this.#options.stop?.aborted !== true) return
     this.#stoppedAt ??= now
     if (now - this.#stoppedAt < STOP_MS) return

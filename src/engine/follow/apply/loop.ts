@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { pauseAfter } from '../../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
-import { ToldFailures } from '../../copy/workers/failure-events.ts'
+import { ReportedFailures } from '../../copy/workers/failure-events.ts'
 import { durably } from '../stream/durable-stream.ts'
 import { HeldLook } from './find-held-rows.ts'
 import type { Lanes } from './lanes.ts'
@@ -17,7 +17,7 @@ import { PacedStream } from '../stream/paced-stream.ts'
 import { answerOf, Proving, type Round, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
 import { Telling } from '../progress/events.ts'
-import { mendWaiting, waitingTables } from '../compare/waiting-rows.ts'
+import { repairWaiting, waitingTables } from '../compare/waiting-rows.ts'
 import type { Watch } from '../progress/watch.ts'
 import { Wholeness } from '../stream/wholeness.ts'
 
@@ -49,7 +49,7 @@ export class FollowLoop {
   /** True once live tables were checked for missing indexes and constraints. */
   #isBuilt = false
   #ran = false
-  readonly #failures: ToldFailures
+  readonly #failures: ReportedFailures
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
 
@@ -58,7 +58,7 @@ export class FollowLoop {
     this.#goal = goal
     this.#wholeness = new Wholeness(parts, birth)
     this.#held = new HeldLook(parts)
-    this.#failures = new ToldFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
+    this.#failures = new ReportedFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
@@ -114,14 +114,14 @@ export class FollowLoop {
       touched: this.#goal.watch?.touched,
       signal,
     })
-    const told = await changes.open(
+    const reported = await changes.open(
       this.#wholeness.birth,
       tables.map((one) => one.source),
       side.lanes.applied,
       signal,
       this.#parts.target.frames,
     )
-    await using opened = durably(told, this.#parts.to, signal)
+    await using opened = durably(reported, this.#parts.to, signal)
     // Record a table replaced by TRUNCATE before the TRUNCATE is applied: after a kill in between, the next program
     // would not know that the stream reported it.
     const source = new PacedStream(
@@ -185,7 +185,7 @@ export class FollowLoop {
           !source.isHolding &&
           clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)
         ) {
-          await this.#mendWaiting(lane, source)
+          await this.repairWaiting(lane, source)
           waitingAt = clock.ticks()
         }
         const { equal: wantsEqual, signOff: wantsSignOff, watch, position: wantsPosition } = this.#goal
@@ -208,7 +208,7 @@ export class FollowLoop {
           position !== null &&
           lane.applied >= (moved ?? position)
         ) {
-          await this.#mendWaiting(lane, source)
+          await this.repairWaiting(lane, source)
           if (this.#rowsWait) continue
           if (await this.#wholeness.verify()) return this.#end('reached', lane)
           moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
@@ -293,7 +293,7 @@ export class FollowLoop {
     if (round.isEqual) {
       this.#provedAt = round.position
       this.#proof = round
-    } else await this.#mendWaiting(lane, source)
+    } else await this.repairWaiting(lane, source)
     return round
   }
 
@@ -315,12 +315,12 @@ export class FollowLoop {
   }
 
   /** Reads waiting rows of live tables again, if both sides can have a common snapshot. */
-  async #mendWaiting(lane: Lanes, source: PacedStream): Promise<void> {
+  async repairWaiting(lane: Lanes, source: PacedStream): Promise<void> {
     // With held-back changes there is no common snapshot of both sides.
     if (source.isHolding) return
     const waiting = await waitingTables(this.#parts)
     this.#rowsWait = waiting.length > 0
-    if (this.#rowsWait) this.#rowsWait = !(await mendWaiting(waiting, this.#parts, lane, source))
+    if (this.#rowsWait) this.#rowsWait = !(await repairWaiting(waiting, this.#parts, lane, source))
   }
 
   #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {

@@ -67,11 +67,11 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
       writers.map(({ session }) => session),
     )
     let answer: (position: LogPosition) => void = () => undefined
-    let told: LogPosition = -1n
+    let reported: LogPosition = -1n
     const confirm = (): void => {
       const { applied } = lanes
-      if (applied > told) answer(applied)
-      told = applied
+      if (applied > reported) answer(applied)
+      reported = applied
     }
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter

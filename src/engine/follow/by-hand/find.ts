@@ -18,7 +18,7 @@ const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
 export type Views = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
 
 /** Compared rows. @property unread rows of the source that cannot be read: whether they are equal is unknown */
-export type Looked = { rows: number; targetRows: number; unread: number }
+export type Inspected = { rows: number; targetRows: number; unread: number }
 
 /** @param found receives each difference, its key in the row key's columns; false ends the search */
 export async function differencesIn(
@@ -26,8 +26,8 @@ export async function differencesIn(
   table: FollowTable,
   views: Views,
   found: (difference: Difference) => Promise<boolean>,
-): Promise<Looked> {
-  const looked: Looked = { rows: 0, targetRows: 0, unread: 0 }
+): Promise<Inspected> {
+  const inspected: Inspected = { rows: 0, targetRows: 0, unread: 0 }
   for await (const piece of pieces) {
     views.signal.throwIfAborted()
     const requests = {
@@ -36,11 +36,11 @@ export async function differencesIn(
     }
     const rows = await equalRows(requests, views)
     if (rows !== null) {
-      looked.rows += rows
-      looked.targetRows += rows
-    } else if (!(await rowByRow(requests, byIdentity(table), views, looked, found))) break
+      inspected.rows += rows
+      inspected.targetRows += rows
+    } else if (!(await rowByRow(requests, byIdentity(table), views, inspected, found))) break
   }
-  return looked
+  return inspected
 }
 
 /** Compares one row. Returns its key in the system's spelling and the difference; null if neither side has it. */
@@ -81,13 +81,13 @@ async function rowByRow(
   requests: Requests,
   plan: TablePlan,
   { source, target, signal }: Views,
-  looked: Looked,
+  inspected: Inspected,
   found: (difference: Difference) => Promise<boolean>,
 ): Promise<boolean> {
   const places = keyPositions(plan)
-  const aside: RowRequest['aside'] = () => void looked.unread++
+  const aside: RowRequest['aside'] = () => void inspected.unread++
   for await (const { rows } of source.read({ ...requests.source, aside }, AT_ONCE, signal)) {
-    looked.rows += rows.length
+    inspected.rows += rows.length
     const keys = rows.map((row) => boundOf(plan, row))
     const there = await rowsByKey(target, targetRequest({ plan }, { by: 'keys', keys }), plan, signal)
     for (const row of rows) {
@@ -96,7 +96,7 @@ async function rowByRow(
     }
   }
   for await (const { rows } of target.read(requests.target, AT_ONCE, signal)) {
-    looked.targetRows += rows.length
+    inspected.targetRows += rows.length
     const keys = rows.map((row) => boundOf(plan, row))
     let unread = 0
     const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), aside: () => void unread++ }

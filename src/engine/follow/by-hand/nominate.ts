@@ -12,13 +12,13 @@ import { planCopy } from '../../copy/plan/plan-copy.ts'
 import { Views } from '../../copy/source-views.ts'
 import { cdcOf, goneTables } from '../stream/known-stream.ts'
 import { followTable, keyOf, sourceOf, type FollowTable } from '../stream/followed-table.ts'
-import { notThere, toldHalt } from '../stream/halt.ts'
+import { notThere, reportedHalt } from '../stream/halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { Nominated } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { copyOfStream } from '../stream/named-stream.ts'
 import { differencesIn, namedRow } from './find.ts'
-import { namedKeys, scopeOf, type ScopeWish } from './scope.ts'
+import { namedKeys, scopeOf, type ScopeOptions } from './scope.ts'
 
 /** Most rows that one command nominates; the rest need another command. */
 const MOST = 100_000
@@ -33,11 +33,11 @@ export type ByHand = {
   readonly run: CopyRun
 }
 
-export type HandWish = {
+export type HandOptions = {
   readonly from: string
   readonly to: string
   readonly table?: string
-  readonly scope: ScopeWish
+  readonly scope: ScopeOptions
   /** Differences that are reported one by one. */
   readonly limit: number
 }
@@ -72,7 +72,7 @@ export function refuseUnfit({ from, stream, run }: Pick<ByHand, 'from' | 'stream
 
 /** @throws SluiceError STREAM_HALTED, SLOT_LOST */
 export function refuseStanding({ id, status, birth, faults }: StreamRow, run: CopyRun): void {
-  if (status === 'halted') throw toldHalt(id, faults, run)
+  if (status === 'halted') throw reportedHalt(id, faults, run)
   if (status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${id} has ended`, {
       reason: 'its tables are followed by nobody',
@@ -88,7 +88,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
 /** The requested table. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
 export async function tableByHand(
   { from, to, stream, ledger, database, run }: ByHand,
-  wish: HandWish,
+  options: HandOptions,
 ): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
   const changes = from.changeSource?.(cdcOf(stream, undefined))
@@ -99,12 +99,12 @@ export async function tableByHand(
   await using views = new Views(from, abort)
   await again(() => views.current())
   // Plan all tables of the stream: what --rename means depends on their number.
-  const copy = { ...copyOfStream(stream, wish, {}), tables: stored.map(({ source }) => source), dryRun: true }
+  const copy = { ...copyOfStream(stream, options, {}), tables: stored.map(({ source }) => source), dryRun: true }
   const followed = new Set(stored.map(({ source }) => source))
   const begun = begunPlans(database)
   const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend', followed, begun })
   const known = planned.tables
-  const { table: name } = wish
+  const { table: name } = options
   const names = known.map(({ source }) => tableText(source.table))
   const meant = known.filter(
     ({ source, targetName }) => name === undefined || isCalled(source.table, name) || isCalled(targetName, name),
@@ -143,7 +143,11 @@ export async function tableByHand(
 }
 
 /** Compares the requested rows as both sides have them now. @throws SluiceError BAD_FLAG, and what the stores throw */
-export async function compareByHand({ from, to, run }: ByHand, table: FollowTable, wish: HandWish): Promise<Compared> {
+export async function compareByHand(
+  { from, to, run }: ByHand,
+  table: FollowTable,
+  options: HandOptions,
+): Promise<Compared> {
   const { abort: signal } = run.interrupt
   await using target = await to.source(signal)
   await using source = await from.source(signal)
@@ -152,7 +156,7 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
   const keys: RowKey[] = []
   const count = ({ key, kind, columns }: Difference): void => {
     kinds[kind]++
-    if (kinds.missing + kinds.extra + kinds.different > wish.limit) return
+    if (kinds.missing + kinds.extra + kinds.different > options.limit) return
     run.emit({
       type: 'difference',
       table: table.name,
@@ -161,14 +165,14 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
       ...(columns.length === 0 ? {} : { columns }),
     })
   }
-  if (wish.scope.by === 'key') {
+  if (options.scope.by === 'key') {
     const nowhere: string[] = []
     let [rows, targetRows] = [0, 0]
-    for (const [at, key] of namedKeys(table, wish.scope.keys).entries()) {
+    for (const [at, key] of namedKeys(table, options.scope.keys).entries()) {
       signal.throwIfAborted()
       const found = await namedRow(key, table, views)
       if (found === null) {
-        nowhere.push(wish.scope.keys[at] ?? '')
+        nowhere.push(options.scope.keys[at] ?? '')
         continue
       }
       const { difference } = found
@@ -181,15 +185,15 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
     return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
   }
   let more = false
-  const scope = await scopeOf(wish.scope, table, { from, to, view: source, target, signal })
-  const looked = await differencesIn(scope, table, views, async (difference) => {
+  const scope = await scopeOf(options.scope, table, { from, to, view: source, target, signal })
+  const inspected = await differencesIn(scope, table, views, async (difference) => {
     more = keys.length >= MOST
     if (more) return false
     count(difference)
     keys.push(difference.key)
     return true
   })
-  return { ...kinds, ...looked, nowhere: [], more, keys }
+  return { ...kinds, ...inspected, nowhere: [], more, keys }
 }
 
 /** Notes keys in the ledger; the lane reads these rows between two of its transactions. */

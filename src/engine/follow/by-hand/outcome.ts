@@ -40,7 +40,7 @@ export async function untilRead(
 ): Promise<'read' | 'free' | 'stopped'> {
   let asked = run.clock.ticks() + LONG_MS - ASK_MS
   let said = ''
-  for (let told = false; ; told = true) {
+  for (let reported = false; ; reported = true) {
     throwIfAborted(run.interrupt.abort)
     const waiting = await ledger.rereads.stillWaiting(stream, table)
     if (!nominated.ids.some((id) => waiting.has(id)) && (await isLive(ledger.database, stream, table))) return 'read'
@@ -48,7 +48,7 @@ export async function untilRead(
     if ((await ledger.holder(stream)) === null) return 'free'
     if (run.interrupt.stop.aborted) return 'stopped'
     const message = 'the program that follows the stream reads these rows between two of its transactions'
-    if (!told) run.emit({ type: 'log', level: 'note', message })
+    if (!reported) run.emit({ type: 'log', level: 'note', message })
     if (run.clock.ticks() - asked >= ASK_MS) {
       asked = run.clock.ticks()
       const held = await heldBack(stream, ledger)

@@ -12,7 +12,7 @@ import { partitionWhere, type SidesWhere } from '../stream/partition-where.ts'
 import { byIdentity } from '../compare/rereads.ts'
 
 /** `range`: includes both bounds, in the first key column. `partition`: one of the source's table. */
-export type ScopeWish =
+export type ScopeOptions =
   | { readonly by: 'key'; readonly keys: readonly string[] }
   | { readonly by: 'range'; readonly low: string; readonly high: string }
   | { readonly by: 'partition'; readonly name: string }
@@ -45,7 +45,7 @@ export function namedKeys(table: FollowTable, words: readonly string[]): readonl
 
 /** @throws SluiceError BAD_FLAG */
 export async function scopeOf(
-  wish: Exclude<ScopeWish, { by: 'key' }>,
+  options: Exclude<ScopeOptions, { by: 'key' }>,
   table: FollowTable,
   sides: {
     readonly from: CopyStore
@@ -57,7 +57,7 @@ export async function scopeOf(
 ): Promise<Scope> {
   const { view, target, signal } = sides
   const keyed = byIdentity(table)
-  if (wish.by === 'range') {
+  if (options.by === 'range') {
     if (!keyed.sortsAlike) {
       throw new SluiceError('BAD_FLAG', `a range of ${table.name} would be other rows on each side`, {
         reason: 'source and target sort its key in different ways',
@@ -67,7 +67,7 @@ export async function scopeOf(
     const [column] = identityColumns(table)
     const [first = '', copy = ''] = [table.source.identity[0], table.target.identity[0]]
     const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [copy] }
-    const [low, high] = [written('--range', wish.low, column), written('--range', wish.high, column)]
+    const [low, high] = [written('--range', options.low, column), written('--range', options.high, column)]
     // Only the systems can compare two keys: the range (high, low] holds rows only if the bounds are in the wrong
     // order.
     const turned: Range = { by: 'key', after: [high], through: [low] }
@@ -82,7 +82,7 @@ export async function scopeOf(
     }
     return { plan, pieces: inclusive(plan, low, high, view, signal), where: { source: null, target: null } }
   }
-  const where = await partitionWhere(wish.name, table, sides)
+  const where = await partitionWhere(options.name, table, sides)
   const pieces = keyed.sortsAlike
     ? view.cut(keyed.source, EVERY_KEY, where.source, PIECE_ROWS, signal)
     : (async function* () {

@@ -82,8 +82,8 @@ export async function progressOf(
 ): Promise<DiffProgress> {
   const extent = await source.extent(plan.source, plan.where ?? null, false)
   const ranges = Math.max(1, Math.ceil(Number(extent.rows) / SEGMENT_ROWS))
-  const told = { rows: extent.rows, estimated: !extent.exact, ranges }
-  return new DiffProgress(tableText(plan.source.table), told, emit, clock)
+  const reported = { rows: extent.rows, estimated: !extent.exact, ranges }
+  return new DiffProgress(tableText(plan.source.table), reported, emit, clock)
 }
 
 /** Keys of the rows that differ, in the stream's row key columns; null if the comparison used another key. */

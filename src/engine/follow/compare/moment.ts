@@ -6,7 +6,7 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
-import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { bytesOf, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
 import type { Lanes } from '../apply/lanes.ts'
 import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
@@ -48,7 +48,7 @@ export type NoMoment = 'order' | 'many changes' | 'late'
 /** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
 export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
   const { from, to, stream, signal } = parts
-  const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  const source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
   if (source === null) return 'late'
   try {
     const got = await whileHalted(parts, source, () => {
@@ -79,12 +79,12 @@ export async function atMoment<T>(
   body: (source: SourceView) => Promise<T>,
 ): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
   const { from, stream, signal } = parts
-  await using source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  await using source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
 /** For a stream that reads by snapshots: takes what its next view shows. Nothing newer comes unrequested. */
-async function told(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
+async function reported(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
   await lane.commit()
   return await stream.moment((changes) => lane.take(changes))
 }
@@ -95,7 +95,7 @@ async function whileHalted<T>(
   body: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
   const { changes, lane, stream, clock, signal } = parts
-  if (tellsMoments(stream)) {
+  if (reportsSnapshots(stream)) {
     const since = clock.ticks()
     await lane.commit()
     const value = await body()

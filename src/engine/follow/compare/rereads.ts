@@ -63,11 +63,11 @@ export async function rereadRows(
 ): Promise<Reread | null> {
   const { from, changes, ledger, signal } = around
   const read = new Set<string>()
-  let mended = 0
+  let repaired = 0
   let reached: LogPosition | null = null
   for (;;) {
     const waiting = await ledger.rereads.of(stream, table.key, AT_ONCE)
-    if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
+    if (waiting.length === 0) return reached === null ? null : { keys: read, mended: repaired, fence: reached }
     await using view = await from.source(signal)
     const snapshot = snapshotOf(view.point.view)
     if (snapshot !== null && !lane.isShownBy(snapshot)) {
@@ -82,7 +82,7 @@ export async function rereadRows(
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
     ])
     for (const key of found.keys) read.add(key)
-    mended += found.repairs.length
+    repaired += found.repairs.length
     reached = fence
   }
 }
@@ -94,7 +94,7 @@ export async function rereadRows(
  * @param part what is copied of the table; null for all of it
  * @returns how many rows were read, and how many of them were changed
  */
-export async function mendRows(
+export async function repairRows(
   view: SourceView,
   lane: Lanes,
   stream: string,

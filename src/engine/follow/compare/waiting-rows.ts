@@ -5,12 +5,12 @@ import type { Lanes } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import { atMoment } from './moment.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
-import { mendRows } from './rereads.ts'
+import { repairRows } from './rereads.ts'
 
 /** A table with its number in the stream. */
 type Waiting = readonly [at: number, table: FollowTable]
 
-type Mended = {
+type Repaired = {
   readonly table: string
   readonly state: 'live' | 'copying'
   readonly reread: string
@@ -31,7 +31,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
 }
 
 /** Reads them in a common snapshot of both sides. @returns false if there was none: another one may succeed */
-export async function mendWaiting(
+export async function repairWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,
   lane: Lanes,
@@ -39,17 +39,17 @@ export async function mendWaiting(
 ): Promise<boolean> {
   const { states, stream, changes, run } = parts
   const signal = run.interrupt.abort
-  const mend = async (view: SourceView): Promise<readonly Mended[]> => {
-    const mended: Mended[] = []
+  const repair = async (view: SourceView): Promise<readonly Repaired[]> => {
+    const repaired: Repaired[] = []
     for (const [at, table] of waiting) {
       const part = states.part(at)
-      const { read, mended: changed } = await mendRows(view, lane, stream, table, at, { ...parts, signal, part })
+      const { read, mended: changed } = await repairRows(view, lane, stream, table, at, { ...parts, signal, part })
       const state = part === null ? 'live' : 'copying'
-      if (read > 0) mended.push({ table: table.name, state, reread: String(read), mended: String(changed) })
+      if (read > 0) repaired.push({ table: table.name, state, reread: String(read), mended: String(changed) })
     }
-    return mended
+    return repaired
   }
-  const got = await atMoment({ ...parts, lane, stream: source.unpaced, signal }, mend)
+  const got = await atMoment({ ...parts, lane, stream: source.unpaced, signal }, repair)
   if (typeof got === 'string') return false
   for (const one of got.value) run.emit({ type: 'follow.table', position: changes.text(got.position), ...one })
   return true

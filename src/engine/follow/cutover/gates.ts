@@ -11,19 +11,19 @@ export type Gate = {
 
 /** Reports each check when its state changes, and keeps the latest state. */
 export class Gates {
-  readonly #tell: (gate: Gate, table: string | null) => void
+  readonly report: (gate: Gate, table: string | null) => void
   readonly #known = new Map<string, Gate>()
   /** The public name, once it is known. */
   table: string | null = null
 
-  constructor(tell: (gate: Gate, table: string | null) => void) {
-    this.#tell = tell
+  constructor(report: (gate: Gate, table: string | null) => void) {
+    this.report = report
   }
 
   set(gate: Gate): void {
     const before = this.#known.get(gate.name)
     this.#known.set(gate.name, gate)
-    if (before?.state !== gate.state) this.#tell(gate, this.table)
+    if (before?.state !== gate.state) this.report(gate, this.table)
   }
 
   get all(): readonly Gate[] {

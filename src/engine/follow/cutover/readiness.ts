@@ -8,14 +8,14 @@ import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
-import { examined, sidesOf } from '../stream/exam.ts'
+import { inspected, sidesOf } from '../stream/exam.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { SignOffLedger } from '../ledger/sign-offs.ts'
 import { followedTables } from '../stream/wished-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { findingsGate, type Gate, type Gates } from './gates.ts'
 import { examineReverse, renamed } from './reverse-stream.ts'
-import { parkedName, reverseCopy } from './reverse-copy.ts'
+import { oldTableName, reverseCopy } from './reverse-copy.ts'
 import type { Able, Standing } from './standing.ts'
 
 /** A cutover for which all these requirements are met. */
@@ -37,7 +37,7 @@ export type Ready = {
   readonly signOff: string | null
 }
 
-export type ReadyWishes = {
+export type ReadyOptions = {
   readonly parked?: string
   readonly unsigned: boolean
   readonly revert: boolean
@@ -51,7 +51,7 @@ export async function readyFor(
   standing: Standing,
   { switches, changes }: Able,
   copy: CopyOperation,
-  wishes: ReadyWishes,
+  options: ReadyOptions,
   gates: Gates,
   run: CutoverRun,
 ): Promise<Ready> {
@@ -66,8 +66,8 @@ export async function readyFor(
   for (const { code, gate } of await streamGates(standing, changes)) set(code, gate)
   const [from, to] = [table.source.table.table, table.target.table.table]
   const last = family.turns.at(-1)
-  const parked = wishes.parked ?? parkedName(from, last?.takenTable ?? null)
-  const parkedTable: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: parked }
+  const oldTable = options.parked ?? oldTableName(from, last?.takenTable ?? null)
+  const parkedTable: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: oldTable }
   if ((await tableAt(parkedTable, store, run.interrupt.abort)) !== null) {
     set('NOT_SWITCHABLE', {
       name: 'name',
@@ -76,7 +76,7 @@ export async function readyFor(
       hint: 'name another one with --parked',
     })
   }
-  const request: SwitchRequest = { from, to, parked }
+  const request: SwitchRequest = { from, to, parked: oldTable }
   const findings = await switches.examine(request, run.interrupt.abort)
   for (const { verdict, about, object, detail, hint } of findings) {
     run.emit({
@@ -90,7 +90,7 @@ export async function readyFor(
   }
   set('NOT_SWITCHABLE', findingsGate(findings))
   set('ROWS_ASIDE', await quarantineGate(standing.database, table.key))
-  const signed = await signOffGate(standing.database, stream.id, wishes)
+  const signed = await signOffGate(standing.database, stream.id, options)
   set('NOT_SIGNED', signed.gate)
   const reverse = reverseCopy(copy, from, parkedTable)
   let taken: FollowedTable | null = null
@@ -177,7 +177,7 @@ export async function tableOf(
     })
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
-  const [table] = await examined({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
+  const [table] = await inspected({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
   if (table !== undefined) return table
   throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
 }
@@ -201,7 +201,7 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
 export async function signOffGate(
   database: LedgerDatabase,
   stream: string,
-  { unsigned, revert }: Pick<ReadyWishes, 'unsigned' | 'revert'>,
+  { unsigned, revert }: Pick<ReadyOptions, 'unsigned' | 'revert'>,
 ): Promise<{ readonly gate: Gate; readonly id: string | null }> {
   const name = 'sign-off'
   if (revert) return { gate: { name, state: 'ok', detail: 'none is asked for on the way back' }, id: null }

@@ -29,7 +29,7 @@ export function reverseCopy(operation: CopyOperation, source: TableName, target:
 }
 
 /** As a stream stores it: everything but the URLs, which may hold passwords. */
-export function storedWishes(operation: CopyOperation): string {
+export function storedOptions(operation: CopyOperation): string {
   const { from: _from, to: _to, ...rest } = operation
   return JSON.stringify(rest)
 }
@@ -42,7 +42,7 @@ const BEHIND = '_before_cutover'
  * Default name of the old table: its name before it got the public name, otherwise the public name with a suffix.
  * @param before its earlier name with schema; null for a table that had the public name from the start
  */
-export function parkedName({ schema, name }: TableName, before: string | null): string {
+export function oldTableName({ schema, name }: TableName, before: string | null): string {
   if (before !== null) return before.startsWith(`${schema}.`) ? before.slice(`${schema}.`.length) : before
   let kept = ''
   for (const character of name) {

@@ -30,13 +30,13 @@ export async function examineReverse(
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
   const { changes, target } = sidesOf(planned, 'slot')
-  const exam = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
-  refuse(exam.refusals, run)
-  const table = followTable(one.plan, keyOf(one, planned), exam.identities[0] ?? [])
+  const preflight = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
+  refuse(preflight.refusals, run)
+  const table = followTable(one.plan, keyOf(one, planned), preflight.identities[0] ?? [])
   // The table holds every row from the start, so its constraints cannot block the stream.
   const fireTriggers = operation.follow?.fireTriggers === true
-  const told = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
-  refuse(told.refusals, run)
+  const reported = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
+  refuse(reported.refusals, run)
   return table.source
 }
 

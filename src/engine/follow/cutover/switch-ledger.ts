@@ -67,7 +67,7 @@ export class SwitchLedger {
   /** Records the cutover before anything is created for it; called by the owner of its stream. */
   async begin(coming: ComingSwitch): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
-    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
+    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable: oldTable, actor, tool } = coming
     await this.#database.batch([
       {
         sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,
@@ -76,7 +76,7 @@ export class SwitchLedger {
       {
         sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool)
               VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?)`,
-        parameters: [id, stream, reverse, this.#owner.runId, turn, publicTable, takenTable, parkedTable, actor, tool],
+        parameters: [id, stream, reverse, this.#owner.runId, turn, publicTable, takenTable, oldTable, actor, tool],
       },
     ])
   }

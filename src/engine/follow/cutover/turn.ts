@@ -150,7 +150,7 @@ export class Turn implements Watch {
   }
 
   async #try(now: Standstill, ready: Ready): Promise<'end' | 'prove' | 'on'> {
-    const { switches, request, budgetMs, clock, signal, gates, tell } = this.#parts
+    const { switches, request, budgetMs, clock, signal, gates, tell: report } = this.#parts
     this.#tries++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
@@ -162,7 +162,7 @@ export class Turn implements Watch {
       return this.#rest(detail)
     }
     gates.set({ name: 'lock', state: 'ok', detail: `held in try ${this.#tries}` })
-    tell('trying', `try ${this.#tries}: the table is held, everybody waits`)
+    report('trying', `try ${this.#tries}: the table is held, everybody waits`)
     this.#facts = null
     try {
       const answer = await this.#within(now, attempt, ready)
@@ -185,7 +185,7 @@ export class Turn implements Watch {
   /** All steps while other sessions wait. */
   async #within(now: Standstill, attempt: SwitchAttempt, { made, findings }: Ready): Promise<'end' | 'prove' | 'on'> {
     const { lane, stream, fence, proof } = now
-    const { changes, budgetMs, source, identity, tell } = this.#parts
+    const { changes, budgetMs, source, identity, tell: report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
       if (isOver()) return this.#over('letting the stream catch up', attempt)
@@ -195,20 +195,20 @@ export class Turn implements Watch {
     await lane.commit()
     const keys = this.touched.keys(0)
     if (keys === null || proof === null || this.#mark === null) {
-      tell('released', 'all rows went at once while others waited: all are compared once more')
+      report('released', 'all rows went at once while others waited: all are compared once more')
       return 'prove'
     }
     if (isOver()) return this.#over('letting the stream catch up', attempt)
     const [change, ...more] = await attempt.changesSince(this.#mark)
     if (change !== undefined) {
       const others = more.length === 0 ? '' : `, and ${more.length} more`
-      tell('again', `${change}${others}: all rows are compared once more`)
+      report('again', `${change}${others}: all rows are compared once more`)
       return 'prove'
     }
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
       const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
-      tell('again', detail)
+      report('again', detail)
       return 'prove'
     }
     if (isOver()) return this.#over(`comparing ${keys.length} touched rows`, attempt)
@@ -240,7 +240,7 @@ export class Turn implements Watch {
     }
     this.#approach.waits.add(attempt.waitedMs())
     this.#switched(facts)
-    tell('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
+    report('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
     return 'end'
   }
 

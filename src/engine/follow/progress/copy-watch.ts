@@ -91,7 +91,7 @@ export class CopyWatch implements AsyncDisposable {
   #askSides(): void {
     if (this.#ended !== null) return
     const { planned, database } = this.#parts
-    for (const side of [this.#source, this.#target]) side.tell()
+    for (const side of [this.#source, this.#target]) side.report()
     this.#source.ask(
       () => this.#lag(),
       (lag) => this.#judge(lag),

@@ -68,7 +68,7 @@ export class Telling implements AsyncDisposable {
   readonly #beat: NodeJS.Timeout
   #countedAt = -Infinity
   #askedAt = -Infinity
-  #toldAt = -Infinity
+  reportedAt = -Infinity
   /** When an overdue round last ended: until then what the source had sent lay unread. */
   #keptUntil = -Infinity
   /** Time of the last round. */
@@ -80,7 +80,7 @@ export class Telling implements AsyncDisposable {
   #known: Known | null = null
   /** Error of the query to the source. */
   #failure: { readonly thrown: unknown } | null = null
-  #isStopTold = false
+  #isStopReported = false
   /** Last applied position, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
 
@@ -111,10 +111,10 @@ export class Telling implements AsyncDisposable {
     if (this.#failure !== null) throw this.#failure.thrown
     if (this.#known?.isTold !== false) {
       // The source's answer is late, and the loop goes on.
-      if (this.#roundAt - this.#toldAt > OVERDUE_MS) this.#tell(false)
+      if (this.#roundAt - this.reportedAt > OVERDUE_MS) this.report(false)
       return
     }
-    this.#tell(false)
+    this.report(false)
     this.#parts.alerts?.passed('error')
   }
 
@@ -134,13 +134,13 @@ export class Telling implements AsyncDisposable {
   /** Reports by timer while the loop is blocked. */
   #look(): void {
     const isOverdue = this.#parts.clock.ticks() - this.#roundAt > OVERDUE_MS
-    for (const side of [this.#source, this.#target]) side.tell()
+    for (const side of [this.#source, this.#target]) side.report()
     if (!isOverdue && this.#target.waitedMs === 0) return
     this.#ask()
     this.#askTarget()
     if (!isOverdue) return
-    this.#tell(true)
-    this.#tellStop()
+    this.report(true)
+    this.reportStop()
   }
 
   #ask(): void {
@@ -167,7 +167,7 @@ export class Telling implements AsyncDisposable {
   }
 
   /** Reports state and changes per table. @param isOverdue the loop is blocked, so the source is not read */
-  #tell(isOverdue: boolean): void {
+  report(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
     const now = session === null ? this.#standing : standingOf(session.lane, session.source)
@@ -178,7 +178,7 @@ export class Telling implements AsyncDisposable {
     const isOld = known.isTold
     known.isTold = true
     this.#standing = now
-    this.#toldAt = clock.ticks()
+    this.reportedAt = clock.ticks()
     const behind = this.#silence.look({
       ...now,
       lag,
@@ -227,11 +227,11 @@ export class Telling implements AsyncDisposable {
   }
 
   /** Reports what delays a requested stop. */
-  #tellStop(): void {
+  reportStop(): void {
     const { steering, run } = this.#parts
     const silent = [this.#target, this.#source].find(({ isSilent }) => isSilent)
-    if (this.#isStopTold || !steering.stop.aborted || silent === undefined) return
-    this.#isStopTold = true
+    if (this.#isStopReported || !steering.stop.aborted || silent === undefined) return
+    this.#isStopReported = true
     const message = `stopping waits for the ${silent.name}, which does not answer; asked once more, the run ends without it: what is not written comes again`
     run.emit({ type: 'log', level: 'warn', message })
   }
@@ -239,7 +239,7 @@ export class Telling implements AsyncDisposable {
 
 /** Changes applied per table, reported when they change: all tables once when a run begins. */
 class TableCounts {
-  readonly #told = new Map<string, string>()
+  readonly notified = new Map<string, string>()
 
   /** @param names and states of all tables, in the same order */
   changed(
@@ -254,8 +254,8 @@ class TableCounts {
       const state = known === 'resync' ? 'copying' : known
       const { inserts, updates, deletes, truncates } = countedInAll(counts[table])
       const now = [state, inserts, updates, deletes, truncates].join(' ')
-      if (this.#told.get(table) === now) continue
-      this.#told.set(table, now)
+      if (this.notified.get(table) === now) continue
+      this.notified.set(table, now)
       found.push({
         type: 'follow.counted',
         table,

@@ -33,7 +33,7 @@ export function openAlerts(
   const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
   /** By cause, how often an alert was raised. */
   const begun = new Map<AlertEvent['cause'], number>()
-  const tell = (event: AlertEvent): void => {
+  const report = (event: AlertEvent): void => {
     run.emit(event)
     if (event.state === 'raised') begun.set(event.cause, (begun.get(event.cause) ?? 0) + 1)
     const id = alertId(run.runId, event.cause, begun.get(event.cause) ?? 0)
@@ -43,5 +43,5 @@ export function openAlerts(
     })
     under.add(sending)
   }
-  return { alerts: new Alerts(alert, tell), sent }
+  return { alerts: new Alerts(alert, report), sent }
 }

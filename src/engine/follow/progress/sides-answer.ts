@@ -24,7 +24,7 @@ export class Answers {
   #since: number | null = null
   /** Why the last query failed. */
   #why: string | null = null
-  #isTold = false
+  #isReported = false
 
   constructor(side: Side) {
     this.#side = side
@@ -69,9 +69,9 @@ export class Answers {
   }
 
   /** Reports a silence once. */
-  tell(): void {
-    if (this.#isTold || this.waitedMs < TOLD_MS) return
-    this.#isTold = true
+  report(): void {
+    if (this.#isReported || this.waitedMs < TOLD_MS) return
+    this.#isReported = true
     const { name, label, emit } = this.#side
     const why = this.#why === null ? '' : ` (${this.#why})`
     const message = `the ${name} has not answered for ${tookText(this.waitedMs)}${why}; changes wait until it does: ${label}`
@@ -81,9 +81,9 @@ export class Answers {
   #heard(): void {
     const { name, label, emit } = this.#side
     const message = `the ${name} answers again after ${tookText(this.waitedMs)}: ${label}`
-    if (this.#isTold) emit({ type: 'log', level: 'note', message })
+    if (this.#isReported) emit({ type: 'log', level: 'note', message })
     this.#since = null
     this.#why = null
-    this.#isTold = false
+    this.#isReported = false
   }
 }

@@ -47,7 +47,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
   await using ledger = await open()
   const { signOffs, streams } = ledger
   const since = run.clock.ticks()
-  let [told, long] = [false, false]
+  let [reported, long] = [false, false]
   for (;;) {
     throwIfAborted(run.interrupt.abort)
     if (run.interrupt.stop.aborted) return null
@@ -58,8 +58,8 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
     const holder = await streams.holder(stream)
     if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
-    if (!told) note(run, `${who} follows the stream: it is asked to compare both sides as of one moment`)
-    told = true
+    if (!reported) note(run, `${who} follows the stream: it is asked to compare both sides as of one moment`)
+    reported = true
     if (!long && run.clock.ticks() - since > LONG_MS && (await signOffs.step(id)) === 'asked') {
       note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)
       long = true

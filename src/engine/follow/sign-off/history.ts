@@ -46,11 +46,13 @@ async function tablesOf(
     'SELECT schema_name, table_name, source_table, state FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',
     [id],
   )
-  const mended = await database.all(
+  const repaired = await database.all(
     `SELECT schema_name, table_name, COUNT(*), SUM(CASE WHEN undone_ms IS NULL THEN 0 ELSE 1 END) FROM migration_repairs WHERE repaired_ms >= ? GROUP BY schema_name, table_name`,
     [begunMs],
   )
-  const byTable = new Map(mended.map(([schema, name, all, undone]) => [JSON.stringify([schema, name]), [all, undone]]))
+  const byTable = new Map(
+    repaired.map(([schema, name, all, undone]) => [JSON.stringify([schema, name]), [all, undone]]),
+  )
   return rows.map(([schema, name, source, state]) => {
     const { inserts, updates, deletes, truncates } = countedInAll(counts[String(source)])
     const [all = 0, undone = 0] = byTable.get(JSON.stringify([schema, name])) ?? []

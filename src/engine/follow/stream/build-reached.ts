@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { buildThese } from '../../copy/objects/build-objects.ts'
-import type { Surroundings } from '../../copy/table/copy-context.ts'
+import type { Context } from '../../copy/table/copy-context.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { TableStates } from '../progress/table-states.ts'
 
@@ -12,7 +12,7 @@ export async function buildReached(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],
   states: TableStates,
-  around: Surroundings & { readonly store: CopyStore },
+  around: Context & { readonly store: CopyStore },
 ): Promise<readonly SluiceError[]> {
   if (around.objects === undefined) return []
   const errors: SluiceError[] = []

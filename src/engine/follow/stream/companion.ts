@@ -20,7 +20,7 @@ function streamOf(within: Within | undefined): Companion {
   return {
     saysLeftBehind: within !== undefined,
     refuse: ({ to }) => refuseTargetUrl(to),
-    wished: async (operation, from, to) =>
+    asked: async (operation, from, to) =>
       (await import('./wished-stream.ts')).wishedStream(operation, from.identity, to),
     examine: async (parts) => (await import('./exam.ts')).planFollowing(parts),
     open: async (parts) =>

@@ -2,7 +2,7 @@
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 /**
@@ -17,7 +17,7 @@ export function durably(
 ): ChangeStream & AsyncDisposable {
   if (target.flushed === undefined) return stream
   const flush = async (): Promise<void> => target.flushed?.(signal)
-  return tellsMoments(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
+  return reportsSnapshots(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
 }
 
 class DurableStream extends StreamBehind {
@@ -70,11 +70,11 @@ class DurableStream extends StreamBehind {
 
 /** Returns no further changes before the earlier ones are confirmed. */
 class DurableMoments extends DurableStream implements MomentStream {
-  readonly #told: MomentStream
+  readonly notified: MomentStream
 
   constructor(stream: MomentStream, flush: () => Promise<void>) {
     super(stream, flush)
-    this.#told = stream
+    this.notified = stream
   }
 
   override async next(waitMs: number): Promise<readonly Change[]> {
@@ -84,6 +84,6 @@ class DurableMoments extends DurableStream implements MomentStream {
 
   async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     await this.passed()
-    return this.#told.moment(take)
+    return this.notified.moment(take)
   }
 }

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
-import type { ExaminedParts, StreamParts } from '../../copy/companion.ts'
+import type { InspectedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
@@ -54,7 +54,7 @@ export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
  * @param anew names of the stream's tables that are copied again
  * @throws SluiceError NOT_FOLLOWABLE
  */
-export async function examined(
+export async function inspected(
   { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
   { changes, target }: Sides,
   isBorn: boolean,
@@ -62,18 +62,18 @@ export async function examined(
 ): Promise<readonly FollowTable[]> {
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
-  const exam = await changes.examine(plans.map(sourceOf), signal)
+  const preflight = await changes.examine(plans.map(sourceOf), signal)
   const hasOther = (operation.follow?.cdc ?? 'slot') === 'slot' && planned.from.changeSource?.('trigger') !== undefined
   const otherwise = hasOther ? '; or --cdc trigger, which needs no replication slot' : ''
   refuse(
-    exam.refusals
+    preflight.refusals
       .filter(({ table }) => !isBorn || table !== undefined)
       .map((one) => (one.table === undefined ? { ...one, hint: `${one.hint}${otherwise}` } : one)),
     run,
   )
-  if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)
+  if (!isBorn) refuse(roomRefusal(preflight.wal, planned, run), run)
   const tables = planned.tables.flatMap((one, at) =>
-    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
+    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), preflight.identities[at] ?? [])],
   )
   const copied = tables.filter((one) => !isBorn || anew.has(one.name))
   refuse(
@@ -81,19 +81,19 @@ export async function examined(
     run,
   )
   const there = tables.filter(({ plan }) => !plan.create)
-  const told = await target.examine({
+  const reported = await target.examine({
     tables: there.map((one) => ({ ...one.target, ...(isBorn && !anew.has(one.name) ? {} : { catchingUp: true }) })),
     fireTriggers: operation.follow?.fireTriggers === true,
     signal,
   })
-  refuse(told.refusals, run)
+  refuse(reported.refusals, run)
   // Writers pay for triggers from the first one on, so report the cost before they are created.
-  const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: exam.identities[at] ?? [] }))
+  const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: preflight.identities[at] ?? [] }))
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
-  for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
+  for (const message of [...(isBorn ? [] : preflight.notes), ...costs, ...reported.notes])
     run.emit({ type: 'log', level: 'note', message })
   const followed = there.map(({ plan }) => plan.target.table)
-  if (told.checksKeys !== true)
+  if (reported.checksKeys !== true)
     for (const warning of await outsideWarnings(planned.to, followed, !isBorn, signal))
       run.emit({ type: 'log', level: 'warn', ...warning })
   return tables
@@ -149,11 +149,11 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
 }
 
 /** For a dry run: reports all obstacles and how long the log lasts. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
-export async function planFollowing(parts: ExaminedParts): Promise<void> {
+export async function planFollowing(parts: InspectedParts): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error
   const { database, run } = parts
   if (database !== null && !parts.operation.restart && (await hasLedger(database)))
     await refuseGap({ ...parts, database, owner: { ...run.owner, runId: BigInt(run.runId) } })
-  await examined(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
+  await inspected(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
 }

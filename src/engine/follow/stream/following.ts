@@ -10,7 +10,7 @@ import type { Statement } from '../../../model/copy/port.ts'
 import type { FollowedStream } from '../../copy/companion.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
-import type { Surroundings } from '../../copy/table/copy-context.ts'
+import type { Context } from '../../copy/table/copy-context.ts'
 import type { Ending } from '../../run/run-context.ts'
 import { buildReached } from './build-reached.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
@@ -121,8 +121,8 @@ export class Following implements FollowedStream {
     const { position } = await this.#open.ledger.progress(this.#open.stream, changes)
     if (position === this.#open.birth.start) return
     const signal = AbortSignal.any([run.interrupt.abort, stopping])
-    const tell = (message: string): void => run.emit({ type: 'log', level: 'note', message })
-    await changes.renew?.(this.#open.birth, [], changes.position(position), signal, tell)
+    const report = (message: string): void => run.emit({ type: 'log', level: 'note', message })
+    await changes.renew?.(this.#open.birth, [], changes.position(position), signal, report)
   }
 
   /** Rows to which changes are applied, by name of a partly copied table. */
@@ -143,7 +143,7 @@ export class Following implements FollowedStream {
    * Applies changes until the run is asked to stop, or has reached its goal.
    * @param copied ending of the copy of tables that were not copied before: all of their chunks are there
    */
-  async follow(copied: Ending, around: Surroundings): Promise<Ending> {
+  async follow(copied: Ending, around: Context): Promise<Ending> {
     const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
     const { run, operation, planned, database, owner, within } = this.#open.parts
     const { changes, target } = sides
@@ -163,12 +163,12 @@ export class Following implements FollowedStream {
     const states = new TableStates()
     const parts = await this.#partsCopied()
     states.load(tables, await ledger.tables(stream, changes), parts)
-    const exam = await target.examine({
+    const preflight = await target.examine({
       tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
       fireTriggers: operation.follow?.fireTriggers === true,
       signal,
     })
-    refuse(exam.refusals, run)
+    refuse(preflight.refusals, run)
     const { until, proveEveryMs = null, fireTriggers = false } = operation.follow ?? {}
     const goal = {
       position: until === 'caught-up' ? await changes.fence(signal) : null,
@@ -210,7 +210,7 @@ export class Following implements FollowedStream {
       birth,
       goal,
     )
-    around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
+    around.steering.refusal = (request) => refusedWhileFollowing(request, planned.to)
     const end = await loop.run()
     const followed = {
       stream,

@@ -13,11 +13,11 @@ export async function haltStream(
   gone: readonly string[] = [],
 ): Promise<SluiceError> {
   await ledger.note(stream, 'halted', faults)
-  return toldHalt(stream, faults, run, gone)
+  return reportedHalt(stream, faults, run, gone)
 }
 
 /** The same for a halt that is already recorded. */
-export function toldHalt(
+export function reportedHalt(
   stream: string,
   faults: readonly StreamFault[],
   run: CopyRun,

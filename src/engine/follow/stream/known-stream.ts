@@ -9,27 +9,27 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { FollowingParts, Sides } from './exam.ts'
 import { keyOf, sourceOf, type FollowTable } from './followed-table.ts'
-import { haltStream, notThere, toldHalt } from './halt.ts'
+import { haltStream, notThere, reportedHalt } from './halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed, streamsOf, type StreamLedger } from '../../copy/ledger/streams.ts'
-import type { WishedStream } from '../../copy/companion.ts'
+import type { WantedStream } from '../../copy/companion.ts'
 import { followedTables } from './wished-stream.ts'
 
 /**
- * @param wished the stream that the same command began
+ * @param asked the stream that the same command began
  * @throws SluiceError TABLE_FOLLOWED if a stream has other tables as well, or reads these from another source
  */
 export async function streamOfPlan(
   planned: PlannedCopy,
-  wished: WishedStream | null,
+  asked: WantedStream | null,
   database: LedgerDatabase,
 ): Promise<StreamRow | null> {
   const [found, ...more] = await streamsOf(
     database,
     planned.tables.map((one) => keyOf(one, planned)),
   )
-  if (wished !== null && more.length === 0 && (found === undefined || found.id === wished.row.id))
-    return found ?? wished.row
+  if (asked !== null && more.length === 0 && (found === undefined || found.id === asked.row.id))
+    return found ?? asked.row
   if (found === undefined) return null
   const known = [...(await followedTables(found.id, database))]
   const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
@@ -65,14 +65,14 @@ function endedMeanwhile(stream: string): SluiceError {
 }
 
 /** How a stream captures changes: as it began. @param found null for a new one @throws SluiceError BAD_FLAG */
-export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cdc | undefined): Cdc {
-  if (found === null) return wished ?? 'slot'
+export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc | undefined): Cdc {
+  if (found === null) return asked ?? 'slot'
   const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
   const began = follow?.cdc ?? 'slot'
-  if (wished === undefined || wished === began) return began
+  if (asked === undefined || asked === began) return began
   const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
-  throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[wished]}`, {
-    hint: `leave --cdc out to go on with it; --restart begins anew by ${by[wished]}, and copies the tables again`,
+  throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[asked]}`, {
+    hint: `leave --cdc out to go on with it; --restart begins anew by ${by[asked]}, and copies the tables again`,
   })
 }
 
@@ -90,7 +90,7 @@ export async function refuseFaulty(
 ): Promise<void> {
   const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
   if (status === 'halted' && (left.length > 0 || known.length === 0))
-    throw toldHalt(id, left, run, await goneTables(id, planned, ledger))
+    throw reportedHalt(id, left, run, await goneTables(id, planned, ledger))
   const gone = await goneTables(id, planned, ledger)
   if (birth === null && gone.length > 0) throw notThere(id, gone)
   // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to

@@ -2,12 +2,12 @@
 import type { Change } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 /** @param look is called before; the stream throws what it throws */
 export function looking(stream: ChangeStream, look: () => Promise<void>): ChangeStream {
-  return tellsMoments(stream) ? new LookingMoments(stream, look) : new LookingStream(stream, look)
+  return reportsSnapshots(stream) ? new LookingMoments(stream, look) : new LookingStream(stream, look)
 }
 
 class LookingStream extends StreamBehind {
@@ -21,26 +21,26 @@ class LookingStream extends StreamBehind {
   /** @throws what the stream and the check throw */
   async next(waitMs: number): Promise<readonly Change[]> {
     const changes = await this.stream.next(waitMs)
-    await this.lookedAt(changes)
+    await this.inspectedAt(changes)
     return changes
   }
 
-  protected async lookedAt(changes: readonly Change[]): Promise<void> {
+  protected async inspectedAt(changes: readonly Change[]): Promise<void> {
     if (changes.some(({ type }) => type === 'truncate')) await this.#look()
   }
 }
 
 class LookingMoments extends LookingStream implements MomentStream {
-  readonly #told: MomentStream
+  readonly notified: MomentStream
 
   constructor(stream: MomentStream, look: () => Promise<void>) {
     super(stream, look)
-    this.#told = stream
+    this.notified = stream
   }
 
   moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
-    return this.#told.moment(async (changes) => {
-      await this.lookedAt(changes)
+    return this.notified.moment(async (changes) => {
+      await this.inspectedAt(changes)
       await take(changes)
     })
   }

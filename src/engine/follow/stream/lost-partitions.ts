@@ -1,6 +1,6 @@
 /** Checks that the target still has the partitions that the copy has filled: the ledger calls their rows proved. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
@@ -43,12 +43,12 @@ export async function refuseLostPartitions(
   )
 }
 
-function namesOf({ marks }: PeriodWish): readonly string[] {
+function namesOf({ marks }: PeriodOptions): readonly string[] {
   return [...new Set(marks.flatMap(({ partition }) => partition ?? []))]
 }
 
 /** Copied rows, by partition. */
-async function copiedRows(ledger: ChunkLedger, periods: PeriodWish): Promise<ReadonlyMap<string, bigint>> {
+async function copiedRows(ledger: ChunkLedger, periods: PeriodOptions): Promise<ReadonlyMap<string, bigint>> {
   const parts = periodParts(periods)
   const rows = new Map<string, bigint>()
   for await (const { range, written } of ledger.each(CLOSED)) {

@@ -14,16 +14,16 @@ import { resynced, tablesAnew } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
-import { examined, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import { inspected, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
 import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
-import { refusePlans, tellOthers, withTargetColumns } from './planned-tables.ts'
+import { refusePlans, reportOthers, withTargetColumns } from './planned-tables.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
 import { refuseGap, retireBefore } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
-import { wishesOf, withFiring } from './wished-stream.ts'
+import { optionsOf, withFiring } from './wished-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 
@@ -75,14 +75,14 @@ async function know(parts: FollowingParts): Promise<Known> {
   const { operation, planned, database, owner, run } = parts
   refuseCombinations(operation)
   const ledger = new StreamLedger(database, owner)
-  const before = await streamOfPlan(planned, parts.wished, database)
+  const before = await streamOfPlan(planned, parts.asked, database)
   refuseOther(parts.within, before)
   if (operation.follow?.changesOnly === true) refuseInPart(before, operation)
-  const wished = operation.follow?.cdc
+  const asked = operation.follow?.cdc
   // A restarted stream may capture changes in another way.
-  const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
+  const cdc = operation.restart && asked !== undefined ? asked : cdcOf(before, asked)
   const sides = sidesOf(planned, cdc)
-  tellOthers(planned, before, run)
+  reportOthers(planned, before, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
   if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)
@@ -104,7 +104,7 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
   const { planned, run } = parts
   // Report every obstacle before anything is changed.
   const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
-  const tables = await examined(parts, sides, true, all)
+  const tables = await inspected(parts, sides, true, all)
   await refuseSwitching(before.id, planned.from, planned.to, ledger, run)
   await takeStream(ledger, before.id, run)
   const there = tables.filter(({ plan }) => !plan.create)
@@ -117,12 +117,12 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
 async function begin(known: Known): Promise<Begun> {
   const { parts, ledger, sides, cdc, found, anew } = known
   const { operation, planned, run } = parts
-  const tables = await examined(parts, sides, found !== null && found.birth !== null, anew)
+  const tables = await inspected(parts, sides, found !== null && found.birth !== null, anew)
   await ledger.prepare()
   if (found !== null) return { ...known, stream: found.id, tables }
   const id = run.runId
   const sourceIdentity = planned.from.identity
-  const begun = { id, source: redactUrl(operation.from), sourceIdentity, wishes: wishesOf(operation, cdc) }
+  const begun = { id, source: redactUrl(operation.from), sourceIdentity, wishes: optionsOf(operation, cdc) }
   const noted = tables.map(({ key, name }) => ({ key, source: name }))
   let also = parts.restarts?.notes('stream', keysOf(tables))
   await run.waitForArchives?.(streamBegun(parts, tables))

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { tellsMoments } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 const NOTHING: readonly Change[] = []
@@ -36,7 +36,7 @@ export class PacedStream extends StreamBehind {
   constructor(stream: ChangeStream, pace: Pace) {
     super(stream)
     this.#pace = pace
-    this.#isLazy = tellsMoments(stream)
+    this.#isLazy = reportsSnapshots(stream)
     this.#filledAt = pace.clock.ticks()
   }
 

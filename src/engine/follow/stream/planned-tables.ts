@@ -10,7 +10,7 @@ import type { FollowTable } from './followed-table.ts'
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
 /** Reports tables that were added to the source since the stream began. */
-export function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
+export function reportOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']

@@ -5,14 +5,17 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { systemOf } from '../../run/systems.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import type { TableWish } from '../../../model/run/table-wish.ts'
-import type { Wish } from '../../run/operation.ts'
+import type { TableRequest } from '../../../model/run/table-wish.ts'
+import type { SteeringRequest } from '../../run/operation.ts'
 
 /** Steering requests that a run refuses while it applies a stream. @param to the target */
-export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
-  if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
-  if ('table' in wish) return refusedForStream(wish.act)
-  return wish.act === 'workers' ? refusedWorkers() : null
+export function refusedWhileFollowing(
+  request: SteeringRequest,
+  to: Pick<CopyStore, 'can' | 'system' | 'label'>,
+): SluiceError | null {
+  if (request.act === 'lanes') return lanesRefusal(request.lanes, to)
+  if ('table' in request) return refusedForStream(request.act)
+  return request.act === 'workers' ? refusedWorkers() : null
 }
 
 /**
@@ -42,7 +45,7 @@ export function refusedWorkers(): SluiceError {
 }
 
 /** Why a single table of a stream cannot be paused. */
-export function refusedForStream(act: TableWish['act']): SluiceError {
+export function refusedForStream(act: TableRequest['act']): SluiceError {
   return new SluiceError('BAD_FLAG', `${act} of one table is not for a run that follows`, {
     reason: 'a transaction may be about several tables, and is applied whole',
     hint: 'pause, resume, stop and rate are about the whole stream',

@@ -16,7 +16,7 @@ const LOOK_MS = 1000
  * @throws SluiceError LEDGER_BUSY if a running program on this machine has it
  */
 export async function takeStream(ledger: StreamLedger, stream: string, run: CopyRun): Promise<number> {
-  for (let told = false; ; told = true) {
+  for (let reported = false; ; reported = true) {
     const got = await ledger.take(stream)
     if (typeof got === 'number') {
       await freeChunks(ledger, stream, run)
@@ -29,7 +29,7 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
       })
     }
     const message = `${who} follows these tables; waiting until its lease ends`
-    if (!told) run.emit({ type: 'log', level: 'note', message })
+    if (!reported) run.emit({ type: 'log', level: 'note', message })
     await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
     throwIfAborted(run.interrupt.stop)
   }

@@ -5,7 +5,7 @@
  */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Cdc } from '../../../model/follow/port.ts'
-import type { WishedStream } from '../../copy/companion.ts'
+import type { WantedStream } from '../../copy/companion.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
@@ -17,7 +17,7 @@ export async function wishedStream(
   operation: CopyOperation,
   source: string,
   to: CopyStore,
-): Promise<WishedStream | null> {
+): Promise<WantedStream | null> {
   await using database = await onSide('target', () => to.ledger())
   if (!(await hasStreams(database))) return null
   await prepareLedger(database)
@@ -44,7 +44,7 @@ function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 
 }
 
 /** Options of a stream that `follow RUN` applies again. @returns JSON without URLs, which may hold passwords */
-export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
+export function optionsOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // The command of an alert may contain a secret.
   const {
@@ -60,7 +60,7 @@ export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
 }
 
 /** The options with triggers fired from now on. */
-export function withFiring(wishes: string): string {
-  const { follow, ...rest } = JSON.parse(wishes) as Partial<CopyOperation>
+export function withFiring(options: string): string {
+  const { follow, ...rest } = JSON.parse(options) as Partial<CopyOperation>
   return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })
 }

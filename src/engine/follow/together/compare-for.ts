@@ -58,7 +58,7 @@ async function withRound(
   await using source = views.source
   await using target = views.target
   const heart = beat(LEASE_MS / 3, () => rounds.renew(round.id))
-  const looks = beat(LOOK_MS, stillThere)
+  const inspections = beat(LOOK_MS, stillThere)
   let [ranges, rows] = [0, 0n]
   try {
     while (!signal.aborted) {
@@ -87,7 +87,7 @@ async function withRound(
     }
   } finally {
     clearInterval(heart)
-    clearInterval(looks)
+    clearInterval(inspections)
   }
   return { ranges, rows }
 }

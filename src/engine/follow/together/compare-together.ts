@@ -116,7 +116,7 @@ class Comparing {
 
   async run(): Promise<readonly TableComparison[]> {
     const { signal } = this.#options
-    for (const [table] of this.#tables.entries()) this.#told(table)
+    for (const [table] of this.#tables.entries()) this.notified(table)
     while (this.#compared.length < this.#tables.length) {
       signal.throwIfAborted()
       const claimed = await this.#rounds.claim(this.#round, null)
@@ -147,11 +147,11 @@ class Comparing {
         const progress = await this.#progressOf(table)
         progress.settled(answer.rows)
       }
-      this.#told(table)
+      this.notified(table)
     }
   }
 
-  #told(table: number): void {
+  notified(table: number): void {
     const [at, followed] = this.#tables[table] ?? []
     const whole = this.#answers[table]?.whole((followed?.plan.source.key.length ?? 0) > 0)
     if (at === undefined || whole === undefined || this.#open[table] !== 0) return

@@ -10,7 +10,7 @@ import { exitOfStop } from '../../../shared/abort.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import { derivedStore } from '../../../stores/common/derived/index.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { heedWishes } from '../../copy/workers/control.ts'
+import { honourOptions } from '../../copy/workers/control.ts'
 import { beatOfCopy } from '../../copy/workers/heartbeat.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
@@ -28,9 +28,9 @@ import { SharedCount } from '../../copy/workers/shared-count.ts'
 import { SlowTarget } from '../../copy/workers/slow-target.ts'
 import { startTable } from '../../copy/table/start-table.ts'
 import { Steering } from '../../copy/workers/steering.ts'
-import type { Surroundings } from '../../copy/table/copy-context.ts'
+import type { Context } from '../../copy/table/copy-context.ts'
 import type { TableRun } from '../../copy/table/table-run.ts'
-import { toldThrottle } from '../../copy/workers/throttle-events.ts'
+import { reportedThrottle } from '../../copy/workers/throttle-events.ts'
 import { askingOnce, Views } from '../../copy/source-views.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { sidesOf } from '../stream/exam.ts'
@@ -99,7 +99,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const { operation, run, from, to, database } = parts
   const signal = run.interrupt.abort
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
-  const throttle = toldThrottle(run, steering)
+  const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   await using views = new Views(from, signal)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
@@ -128,10 +128,10 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   )
   const heart = beatOfCopy(database, owner, async () => undefined)
   const ticks = setInterval(() => pulse.look(), 200).unref()
-  heedWishes(run, steering)
+  honourOptions(run, steering)
   const shared = new SharedTables(database, parts.sharedRun)
   const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
-  const around: Surroundings = {
+  const around: Context = {
     // The stream's owner counts what others have copied, and does a restart.
     operation: { ...operation, noLook: true, restart: false },
     run,
@@ -163,7 +163,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
           run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
       },
     })
-    tellLeft(tables, run)
+    reportLeft(tables, run)
     const isStopped = run.interrupt.stop.aborted
     await runs.finish(isStopped ? 'stopped' : 'completed', isStopped ? exitOfStop(run.interrupt) : 0, null)
   } catch (thrown) {
@@ -177,7 +177,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
 }
 
 /** @throws SluiceError LEASE_LOST */
-function tellLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
+function reportLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
   for (const { name, error } of tables) {
     if (error?.code === 'LEASE_LOST') throw error
     if (error === null) continue
@@ -203,7 +203,7 @@ async function planOf(
 }
 
 /** Tables whose chunks can be taken here; not those read in blocks, which are valid in the view of one program only. */
-async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Surroundings): Promise<TableRun[]> {
+async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Context): Promise<TableRun[]> {
   const { database, owner, runs } = around
   const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
   const tables: TableRun[] = []

@@ -33,13 +33,13 @@ function bytesReadSoFar(): bigint | null {
  * DuckDB passes rows as lines through a pipe or a temporary file. The kernel counts these bytes as read a second time,
  * although they are not read from the table again. `told` gets their number, to subtract it.
  */
-function parquetCountingLines(inner: ParquetRows, told: (bytes: number) => void): ParquetRows {
+function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => void): ParquetRows {
   const rows: Proving = inner
   const counted: Proving = {
     facts: (file, signal) => rows.facts(file, signal),
     async *lines(file, selection, signal) {
       for await (const chunk of rows.lines(file, selection, signal)) {
-        told(chunk.length)
+        reported(chunk.length)
         yield chunk
       }
     },

@@ -90,7 +90,7 @@ async function compare(
   rowDifference: RowDifference,
 ): Promise<Found> {
   const found: Found = { lines: [], total: 0 }
-  const tell = (line: string): void => {
+  const report = (line: string): void => {
     found.total++
     if (found.lines.length < NAMED) found.lines.push(line)
   }
@@ -105,9 +105,9 @@ async function compare(
   }
   for (const row of unlike) {
     const other = held.get(row.about)?.shift()
-    tell(other === undefined ? `only the files have ${row.about}` : (rowDifference(row, other) ?? row.about))
+    report(other === undefined ? `only the files have ${row.about}` : (rowDifference(row, other) ?? row.about))
   }
-  for (const [about, rows] of held) for (let i = 0; i < rows.length; i++) tell(`only SQL has ${about}`)
+  for (const [about, rows] of held) for (let i = 0; i < rows.length; i++) report(`only SQL has ${about}`)
   return found
 }
 

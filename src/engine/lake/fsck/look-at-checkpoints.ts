@@ -8,7 +8,7 @@ import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
 import { FileSums } from '../../../delta/file-sums.ts'
 import { CheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
-import { hintFault, lookAtHint } from '../../../delta/last-checkpoint.ts'
+import { hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
@@ -40,7 +40,7 @@ export type CheckpointCounts = {
  * @param spellings gets the files in the checkpoint that the version starts from
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
-export async function lookAtCheckpoints(
+export async function inspectCheckpoints(
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
   spellings: SpellingCheck,
@@ -51,7 +51,7 @@ export async function lookAtCheckpoints(
   const { store, table, version } = subject
   const listing = await table.listing(signal)
   const { checkpoints } = listing
-  const hint = await lookAtHint(store, signal)
+  const hint = await inspectHint(store, signal)
   const fault = hintFault(hint, listing)
   if (fault !== null) found({ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, ...fault })
   const starts = new Set([
@@ -60,7 +60,7 @@ export async function lookAtCheckpoints(
     hint.state === 'hint' ? hint.hint.version : undefined,
   ])
   const broken = new Set<CheckpointFiles>()
-  const sidecars = await lookAtSidecars(subject, checkpoints, broken, found, signal)
+  const sidecars = await inspectSidecars(subject, checkpoints, broken, found, signal)
   const chosen = checkpoints.filter((one) => starts.has(one.version))
   let compared = 0
   const notJudged: number[] = []
@@ -69,7 +69,7 @@ export async function lookAtCheckpoints(
     throwIfAborted(signal)
     progress.add(1)
     if (broken.has(checkpoint)) continue
-    const sums = await lookAt(subject, checkpoint, parquet, spellings, found, signal)
+    const sums = await inspect(subject, checkpoint, parquet, spellings, found, signal)
     if (sums === null) continue
     const wrong = await compareCheckpoint({ subject, checkpoint, signal }, sums)
     if (wrong === null) notJudged.push(checkpoint.version)
@@ -89,7 +89,7 @@ function versionsText(versions: readonly number[]): string {
 }
 
 /** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
-export function lookedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
+export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
     wrong === 0 ? 'read whole' : 'read as far as they can be',
     ...(compared > 0 ? ['files compared with the commits'] : []),
@@ -116,7 +116,7 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
 }
 
 /** @returns the digest of its files; null if it cannot be read */
-async function lookAt(
+async function inspect(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
   parquet: () => Promise<ParquetFooters>,
@@ -174,7 +174,7 @@ async function lookAt(
 }
 
 /** Checks that all sidecars exist with their size; opens every V2 checkpoint for that. @returns sidecars checked */
-async function lookAtSidecars(
+async function inspectSidecars(
   { store }: Subject,
   checkpoints: readonly CheckpointFiles[],
   broken: Set<CheckpointFiles>,
@@ -186,7 +186,7 @@ async function lookAtSidecars(
   const there = new Map<string, number>()
   for await (const { name, size } of store.list(SIDECAR_FOLDER, { attributes: true, signal }))
     there.set(name, size ?? -1)
-  let looked = 0
+  let inspected = 0
   for (const checkpoint of able) {
     const wrong = (finding: Finding): void => {
       broken.add(checkpoint)
@@ -204,7 +204,7 @@ async function lookAtSidecars(
       continue
     }
     for (const { path, sizeInBytes } of sidecars) {
-      looked++
+      inspected++
       const name = path.slice(path.lastIndexOf('/') + 1)
       const size = there.get(name)
       const of = `the sidecar of checkpoint ${checkpoint.version}`
@@ -216,5 +216,5 @@ async function lookAtSidecars(
       }
     }
   }
-  return looked
+  return inspected
 }

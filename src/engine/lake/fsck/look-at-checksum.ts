@@ -9,7 +9,7 @@ import type { Subject } from './subject.ts'
  * @param counts of all active files
  * @throws SluiceError of a store that cannot be read
  */
-export async function lookAtChecksum(
+export async function inspectChecksum(
   { store, table, version }: Subject,
   { all, bytes }: { readonly all: number; readonly bytes: bigint },
   report: FsckReport,

@@ -33,7 +33,7 @@ export type CompactedCounts = {
 }
 
 /** @throws SluiceError of a store, and of unreadable commits; bad contents of a compaction file are findings */
-export async function lookAtCompacted(
+export async function inspectCompacted(
   subject: Subject,
   found: (finding: Finding) => void,
   signal: AbortSignal,

@@ -42,7 +42,7 @@ export type HistoryCounts = {
  * @param needed files of the version that were not found
  * @param spellings gets every file of the commits
  */
-export async function lookAtHistory(
+export async function inspectHistory(
   { store, table, version: wanted }: Subject,
   listed: ListedFiles,
   places: Places,

@@ -59,7 +59,7 @@ export async function lookInside(
   const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
   const work = (batch: readonly Job[]): Promise<Outcome> =>
-    lookAtBatch(batch, { examiner, parquet, places, deep, signal, progress })
+    inspectBatch(batch, { examiner, parquet, places, deep, signal, progress })
   for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
     throwIfAborted(signal)
     for (const finding of findings) found(finding)
@@ -90,7 +90,7 @@ type Means = {
   readonly progress: FsckProgress
 }
 
-async function lookAtBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
+async function inspectBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
   const { parquet, places, deep, signal, progress } = means
   const findings: Finding[] = []
   const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
@@ -103,7 +103,7 @@ async function lookAtBatch(batch: readonly Job[], means: Means): Promise<Outcome
     for (const [i, job] of batch.entries()) {
       const local = opened[i] ?? null
       const footer = local === null ? null : (footers[next++] as Footer | FileFault)
-      await lookAtJob(job, { local, footer, vector: vectors[i] ?? null }, { findings, counts }, means)
+      await inspectJob(job, { local, footer, vector: vectors[i] ?? null }, { findings, counts }, means)
       progress.add(1, job.file.size)
     }
     return { findings, counts }
@@ -118,7 +118,7 @@ type Found = {
   readonly vector: DeletionVector | null
 }
 
-async function lookAtJob(
+async function inspectJob(
   { file, vector: place }: Job,
   { local, footer, vector }: Found,
   { findings, counts }: { readonly findings: Finding[]; readonly counts: InsideCounts },

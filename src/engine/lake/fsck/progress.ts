@@ -14,14 +14,14 @@ export class FsckProgress {
   #total: number | null = null
   #done = 0
   #bytes = 0
-  #toldAt: number
+  reportedAt: number
 
   /** @param clock limits how often progress is reported */
   constructor(table: string, emit: Emit<'fsck.progress'>, clock: Pick<Clock, 'ticks'>) {
     this.#table = table
     this.#emit = emit
     this.#clock = clock
-    this.#toldAt = clock.ticks()
+    this.reportedAt = clock.ticks()
   }
 
   /** @param total objects, files, checkpoints or commits of the step; null if unknown */
@@ -30,23 +30,23 @@ export class FsckProgress {
     this.#total = total
     this.#done = 0
     this.#bytes = 0
-    if (step === 'files' || step === 'sample') this.#tell()
+    if (step === 'files' || step === 'sample') this.report()
   }
 
   /** @param bytes of files, by the log; of objects, by the listing */
   add(count: number, bytes = 0): void {
     this.#done += count
     this.#bytes += bytes
-    if (this.#clock.ticks() - this.#toldAt >= TOLD_EVERY_MS) this.#tell()
+    if (this.#clock.ticks() - this.reportedAt >= TOLD_EVERY_MS) this.report()
   }
 
   /** Reports the final state of a step over files. */
   end(): void {
-    if (this.#step === 'files' || this.#step === 'sample') this.#tell()
+    if (this.#step === 'files' || this.#step === 'sample') this.report()
   }
 
-  #tell(): void {
-    this.#toldAt = this.#clock.ticks()
+  report(): void {
+    this.reportedAt = this.#clock.ticks()
     this.#emit({
       type: 'fsck.progress',
       table: this.#table,

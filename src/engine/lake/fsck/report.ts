@@ -61,12 +61,12 @@ export class FsckReport {
   }
 
   /** Reports that a level of checks is complete. */
-  checked(check: FsckCheckedEvent['check'], looked: number, of: number, findings: number, detail: string): void {
+  checked(check: FsckCheckedEvent['check'], inspected: number, of: number, findings: number, detail: string): void {
     this.#emit({
       type: 'fsck.checked',
       table: this.#table,
       check,
-      looked: dec(looked),
+      looked: dec(inspected),
       of: dec(of),
       findings: dec(findings),
       detail,

@@ -54,7 +54,7 @@ const OLDER_UNKNOWN = 'the catalog holds nothing older'
 const PROGRESS_EVERY_MS = 250
 
 /** Never rejects: errors are in the outcome and in `table.finished`. */
-export async function importAndTell(
+export async function importAndReport(
   catalog: WritableCatalog,
   target: ImportTarget,
   settings: ImportSettings,
@@ -116,7 +116,7 @@ class ImportEvents {
   readonly #run: LakeRun
   readonly #notes: string[] = []
   #chunk = 'log'
-  #toldAt = -Infinity
+  reportedAt = -Infinity
   /** Actions done by an earlier run: the baseline of `run.started`, not counted here. */
   #before = 0
   #actions = 0
@@ -149,8 +149,8 @@ class ImportEvents {
     const { name: table, worker } = this.#target
     this.#actions = done - this.#before
     const now = this.#run.clock.ticks()
-    if (now - this.#toldAt < PROGRESS_EVERY_MS) return
-    this.#toldAt = now
+    if (now - this.reportedAt < PROGRESS_EVERY_MS) return
+    this.reportedAt = now
     const all = dec(total - this.#before)
     const chunk = this.#chunk
     this.#run.emit({

@@ -5,7 +5,7 @@ import { Interrupter } from '../../../shared/abort.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import { importAndTell, type TableOutcome } from './import-one.ts'
+import { importAndReport, type TableOutcome } from './import-one.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
 import { packed } from '../../../shared/packed-error.ts'
 import type { LaneMessage, LaneOrder, LaneStart, LaneTask } from './lane-messages.ts'
@@ -64,7 +64,7 @@ async function perform({ target, settings }: LaneTask): Promise<TableOutcome> {
   try {
     const database = await opening
     if (database === null) throw new Error('there is no connection')
-    return await importAndTell({ database, indexes: new FileIndexes(database) }, target, settings, {
+    return await importAndReport({ database, indexes: new FileIndexes(database) }, target, settings, {
       ...start.identity,
       runId: start.runId,
       owner: start.owner,

@@ -26,7 +26,7 @@ export class LaneThread {
   readonly #secrets: readonly string[]
   readonly #look: NodeJS.Timeout | null
   readonly #gone: Promise<void>
-  #tellOpened: (error: SluiceError | null) => void = () => undefined
+  reportOpened: (error: SluiceError | null) => void = () => undefined
   #pending: Pending | null = null
   #alive = true
   #paused = false
@@ -35,7 +35,7 @@ export class LaneThread {
   constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
-    this.opened = new Promise((resolve) => (this.#tellOpened = resolve))
+    this.opened = new Promise((resolve) => (this.reportOpened = resolve))
     const { runId, owner, commandLine, tool, actor, host, interrupt, sharedRun } = run
     const shared = sharedRun === undefined ? {} : { sharedRun }
     const workerData: LaneStart = { catalog, runId, owner, commandLine, ...shared, identity: { tool, actor, host } }
@@ -85,7 +85,7 @@ export class LaneThread {
   #hear(message: LaneMessage): void {
     switch (message.type) {
       case 'opened':
-        return this.#tellOpened(message.error === null ? null : errorFromInfo(message.error.info, message.error.kind))
+        return this.reportOpened(message.error === null ? null : errorFromInfo(message.error.info, message.error.kind))
       case 'event':
         return this.#run.emit(message.body)
       case 'done': {
@@ -104,7 +104,7 @@ export class LaneThread {
     const error = new SluiceError('INTERNAL', `the thread of this import ended${why}`, {
       hint: 'run the same command again: it goes on where this stopped; --parallel 1 needs less memory',
     })
-    this.#tellOpened(error)
+    this.reportOpened(error)
     const pending = this.#pending
     this.#pending = null
     if (pending === null) return

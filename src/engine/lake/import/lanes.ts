@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
 import type { LakeRun } from './lake-run.ts'
 import { LaneThread } from './lane-thread.ts'
-import { importAndTell, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
+import { importAndReport, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inLanes } from '../in-lanes.ts'
 
 /** Most workers if the user can change their number while the run goes on. */
@@ -42,8 +42,8 @@ export async function importInLanes(
   // Largest first, so that no long table begins when the other workers are about to finish.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: TableOutcome[] = []
-  const wished = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
-  const lanes = Math.max(1, Math.min(wished, targets.length))
+  const asked = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
+  const lanes = Math.max(1, Math.min(asked, targets.length))
   const threads = new Map<number, LaneThread>()
   const largeLogBytes = split.largeLogBytes ?? LARGE_LOG_BYTES
   let freeThreads = split.threads ?? threadsFor(catalog, lanes)
@@ -70,7 +70,7 @@ export async function importInLanes(
     // A log of an object store is already open with its listing, and its worker waits more than it parses.
     const large = logBytes >= largeLogBytes && log?.root.startsWith('s3:') !== true
     const thread = large ? await threadOf(worker) : null
-    if (thread === null) return importAndTell(catalog, { ...target, log, worker }, settings, run)
+    if (thread === null) return importAndReport(catalog, { ...target, log, worker }, settings, run)
     catalog.indexes.loaded()
     return thread.import({ ...target, worker }, settings)
   }

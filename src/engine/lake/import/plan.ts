@@ -143,7 +143,7 @@ function listedOnce(log: LogStore): LogStore {
 }
 
 /** Emits `plan.ready`. */
-export function tellPlan(plan: Plan, excluded: readonly string[], run: Run<'plan.ready'>, details: boolean): void {
+export function reportPlan(plan: Plan, excluded: readonly string[], run: Run<'plan.ready'>, details: boolean): void {
   const sum = (pick: (line: PlanLine) => string | undefined): bigint =>
     plan.lines.reduce((total, line) => total + BigInt(pick(line) ?? 0), 0n)
   run.emit({

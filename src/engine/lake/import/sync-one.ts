@@ -10,7 +10,7 @@ import type { WritableCatalog } from '../catalog-session.ts'
 import { openLake } from '../../run/registry.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import type { LakeRun } from './lake-run.ts'
-import { importAndTell, type TableOutcome } from './import-one.ts'
+import { importAndReport, type TableOutcome } from './import-one.ts'
 import { knownTables, standing, type KnownTable } from './known-tables.ts'
 
 export type Synced = {
@@ -74,7 +74,7 @@ export async function syncTable(
       olderCompared: known !== null,
       ...(versions === null ? {} : { behind: versions }),
     }
-    const outcome = await importAndTell(catalog, target, how, run)
+    const outcome = await importAndReport(catalog, target, how, run)
     if (outcome.error === null && known !== null) remember(proved, table, known)
     return await settle(outcome, known)
   } catch (thrown) {
@@ -182,7 +182,7 @@ function done(status: 'current' | 'skipped', behind: number): Synced {
 }
 
 /** Emits `table.finished` for a table without news. */
-export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
+export function reportCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
   run.emit({
     type: 'table.finished',
     table: table.name,

@@ -78,7 +78,7 @@ export async function commitDetail(located: Located, version: number, signal: Ab
       }
     }
   }
-  return { commit, ...toldBy(info), added, removed, addedTotal, removedTotal }
+  return { commit, ...reportedBy(info), added, removed, addedTotal, removedTotal }
 }
 
 async function summaryOf(
@@ -101,7 +101,7 @@ function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {
 }
 
 /** Predicate, user and the engine's metrics; numbers stay the text that the engine wrote. */
-function toldBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
+function reportedBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
   const parameters = recordOf(info['operationParameters'])
   const metrics = Object.entries(recordOf(info['operationMetrics'])).map(
     ([name, value]) => [name, plain(value)] as const,

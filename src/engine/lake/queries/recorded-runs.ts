@@ -31,11 +31,11 @@ export async function recentRuns(
     const name = nameOf(row)
     if (name !== undefined) return { ...runEvent(row), table: name }
     const parts = isImport(row) ? imports.filter((one) => isWithin(one, row)) : []
-    const told = parts.flatMap((one) => {
+    const reported = parts.flatMap((one) => {
       const table = byId.get(one.tableId)
       return table === undefined ? [] : [importEvent(row, one, table)]
     })
-    return { ...runEvent(row), ...(told.length === 0 ? {} : { parts: told }) }
+    return { ...runEvent(row), ...(reported.length === 0 ? {} : { parts: reported }) }
   })
 }
 

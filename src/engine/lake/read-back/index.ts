@@ -131,12 +131,12 @@ class Comparison {
     const witness = checkpoint === -1 ? commits : `checkpoint ${checkpoint} and ${commits}`
     for (const what of Object.keys(FIELDS) as What[]) {
       const found = await compareFacts(left[what], right[what])
-      this.#tell({ version, what, check: what + how, witness }, found)
+      this.report({ version, what, check: what + how, witness }, found)
     }
     if (log.notes.length > 0) throw new Error(log.notes.join('; '))
   }
 
-  #tell(
+  report(
     { version, what, check, witness }: { version: number; what: What; check: string; witness: string },
     found: Compared,
   ): void {

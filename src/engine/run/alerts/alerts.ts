@@ -1,5 +1,5 @@
 /** Decides which alerts are raised: one event when a condition begins to hold, and one when it ends. */
-import type { AlertCause, AlertCondition, AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import type { AlertCause, AlertCondition, AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
 import { tookText, sizeText } from '../../../shared/figures.ts'
 
 /** Measurements of a run at one time; absent if unknown. */
@@ -15,19 +15,19 @@ export type Sample = {
 }
 
 export class Alerts {
-  readonly #wish: AlertWish
-  readonly #tell: (event: AlertEvent) => void
+  readonly request: AlertOptions
+  readonly report: (event: AlertEvent) => void
   readonly #raised = new Set<AlertCause>()
 
-  /** @param tell emits the event and passes it to the sinks */
-  constructor(wish: AlertWish, tell: (event: AlertEvent) => void) {
-    this.#wish = wish
-    this.#tell = tell
+  /** @param report emits the event and passes it to the sinks */
+  constructor(options: AlertOptions, report: (event: AlertEvent) => void) {
+    this.request = options
+    this.report = report
   }
 
   /** Whether an alert has to end the run. */
   get ends(): boolean {
-    return this.#wish.exit === true && this.#raised.size > 0
+    return this.request.exit === true && this.#raised.size > 0
   }
 
   /** Causes that hold now. */
@@ -36,7 +36,7 @@ export class Alerts {
   }
 
   look(sample: Sample): void {
-    for (const condition of this.#wish.conditions) {
+    for (const condition of this.request.conditions) {
       if (!('limit' in condition)) continue
       const { cause, limit } = condition
       const value = valueOf(cause, sample)
@@ -53,7 +53,7 @@ export class Alerts {
 
   /** Raises an alert for an error or a lost replication slot; `passed` ends that of an error. */
   happened(cause: 'error' | 'slot-lost', what: string): void {
-    if (this.#wish.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
+    if (this.request.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }
 
   passed(cause: 'error'): void {
@@ -65,7 +65,7 @@ export class Alerts {
     if (holds) this.#raised.add(cause)
     else this.#raised.delete(cause)
     const state = holds ? 'raised' : 'cleared'
-    this.#tell({ type: 'alert', cause, state, value, ...(limit === undefined ? {} : { limit }) })
+    this.report({ type: 'alert', cause, state, value, ...(limit === undefined ? {} : { limit }) })
   }
 }
 

@@ -1,6 +1,6 @@
 /** Sinks of alerts: a command of the user, and a webhook. Their failures are reported and stop nothing. */
 import { createHash } from 'node:crypto'
-import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import type { AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
 import type { AlertKey } from '../../../model/run/alert-memory.ts'
 import { runShell } from './shell.ts'
 
@@ -19,7 +19,7 @@ export type AlertSinks = {
 }
 
 /** Sinks of the options and the environment. */
-export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
+export function sinksOf({ command }: AlertOptions, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
   const webhook = process.env['SLUICE_ALERT_WEBHOOK']
   return {
     ...(command === undefined ? {} : { command }),
@@ -75,12 +75,12 @@ async function runCommand(event: SentAlert, { command, run, about, host }: Alert
 async function post(event: SentAlert, { webhook, run, about, host }: AlertSinks): Promise<string | null> {
   if (webhook === undefined) return null
   try {
-    const { type: _type, ...told } = event
+    const { type: _type, ...reported } = event
     const { url, authorization } = withoutCredentials(webhook)
     const answer = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
-      body: JSON.stringify({ host, ...told, run, about }),
+      body: JSON.stringify({ host, ...reported, run, about }),
       // A redirect would send the alert to another host than the user named.
       redirect: 'manual',
       signal: AbortSignal.timeout(WEBHOOK_MS),

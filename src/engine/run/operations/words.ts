@@ -2,7 +2,7 @@
  * From which command-line words the fields of an operation come, as data. A frontend parses them by it
  * (`cli/words.ts`); what it cannot express, such as flags that exclude each other, is parsed there by hand.
  */
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import type { SliceNumbers, SliceUnit } from '../../../model/calendar/slices.ts'
@@ -114,7 +114,7 @@ export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const archivePlace = (option: string): Source<string | undefined> => ({ as: 'archive place', option })
 export const asOf: Source<AsOf> = { as: 'as of' }
 export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
-export const alert: Source<AlertWish | undefined> = { as: 'alert' }
+export const alert: Source<AlertOptions | undefined> = { as: 'alert' }
 export const optionalAge = (option: string): Source<string | undefined> => ({ as: 'age', option })
 export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ as: 'slice unit', option })
 export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })

@@ -27,20 +27,34 @@ const NAMES = {
 } as const
 
 export function reportBlocks(report: RunReport): readonly Block[] {
-  const { looked, notReached, notLookedAt, at, tool, ledger, catalog, book, queue = null } = report
+  const {
+    looked: inspected,
+    notReached,
+    notLookedAt: notInspectedAt,
+    at,
+    tool,
+    ledger,
+    catalog,
+    book,
+    queue = null,
+  } = report
   return [
     { is: 'text', text: `Written at ${at} by sluice ${tool}. It tells what stood there then, and compared nothing.` },
     {
       is: 'table',
       head: ['looked at', 'where', ''],
       rows: [
-        ...looked.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'knows the run' : 'does not know it']),
+        ...inspected.map(({ what, where, knows }) => [
+          NAMES[what],
+          where,
+          knows ? 'knows the run' : 'does not know it',
+        ]),
         ...notReached.map(({ what, where, code, message }) => [NAMES[what], where, `not reached: ${code}, ${message}`]),
       ],
     },
-    ...(notLookedAt.length === 0
+    ...(notInspectedAt.length === 0
       ? []
-      : [{ is: 'text', text: `Not looked at: ${notLookedAt.join('; ')}.` } satisfies Block]),
+      : [{ is: 'text', text: `Not looked at: ${notInspectedAt.join('; ')}.` } satisfies Block]),
     ...(ledger === null ? [] : ledgerBlocks(ledger)),
     ...(catalog === null ? [] : catalogBlocks(catalog)),
     ...(book === null ? [] : bookBlocks(book)),

@@ -3,7 +3,7 @@ import type { Dec } from '../dec.ts'
 import type { CurvePoint } from '../run-book.ts'
 
 /** @property knows true if the source has the run; its data is in the part of that name */
-export type LookedAt = {
+export type InspectedAt = {
   readonly what: 'ledger' | 'catalog' | 'book' | 'queue'
   readonly where: string
   readonly knows: boolean
@@ -196,7 +196,7 @@ export type RunReport = {
   /** When it was written, and by which program. */
   readonly at: string
   readonly tool: string
-  readonly looked: readonly LookedAt[]
+  readonly looked: readonly InspectedAt[]
   readonly notReached: readonly NotReached[]
   /** What was not read, as text. */
   readonly notLookedAt: readonly string[]

@@ -22,7 +22,7 @@ export type KeptTable = {
   readonly isSwitched: boolean
 }
 
-export type SidesWish = {
+export type SidesOptions = {
   /** Ledger of the database that the tables moved to. */
   readonly database: LedgerDatabase
   /** Identity of the database to remove. */
@@ -42,8 +42,8 @@ export type BothSides = {
 }
 
 /** Counts the table on both sides. */
-export async function bothSides(table: ContainedTable, copy: MovedTable, wish: SidesWish): Promise<BothSides> {
-  const { database, identity, inside, target, signal } = wish
+export async function bothSides(table: ContainedTable, copy: MovedTable, options: SidesOptions): Promise<BothSides> {
+  const { database, identity, inside, target, signal } = options
   const proof = await lastProof(database, identity, copy)
   const to = nameOf(copy)
   const moved = `${copy.rows} rows ${copy.source === null ? 'went' : 'were copied'} to ${to} ${proof.detail}`

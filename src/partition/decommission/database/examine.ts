@@ -39,16 +39,16 @@ export type Seen = { readonly contents: Contents; readonly inside: DatabaseInsid
  * @param inside the database itself, and the ledgers of archives in it
  */
 export async function examineOpen(
-  wish: ExamineDatabase,
+  options: ExamineDatabase,
   seen: Seen,
   outside: Findings,
   inside: { readonly store: CopyStore; readonly archives: Ledgers },
 ): Promise<Findings> {
   return [
-    ...(await wantedThere(wish)),
-    ...(await wantedHere(inside, wish)),
-    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, wish)),
-    ...(await contentFindings(wish, seen)).findings,
+    ...(await wantedThere(options)),
+    ...(await wantedHere(inside, options)),
+    ...(options.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, options)),
+    ...(await contentFindings(options, seen)).findings,
     ...outside,
   ]
 }
@@ -84,13 +84,13 @@ export async function contentFindings(
 ): Promise<TableFindings> {
   const moved = await movedFrom(database, identity)
   await using target = new TargetSide(to, signal)
-  const wish = { contents, moved, leave, database, identity, inside, target, to: to.label, signal }
-  const { findings, kept } = await tableFindings(wish)
+  const options = { contents, moved, leave, database, identity, inside, target, to: to.label, signal }
+  const { findings, kept } = await tableFindings(options)
   return { findings: [...findings, ...contents.findings], kept }
 }
 
 /** @property use current counters */
-export type ExaminedInactive = {
+export type InspectedInactive = {
   readonly findings: Findings
   readonly use: DatabaseUse
   readonly graceOver: boolean
@@ -101,12 +101,12 @@ export type ExaminedInactive = {
  * @param inactive the step that made it inactive @param left uncopied content that the user gave up
  */
 export async function examineInactive(
-  wish: ExamineDatabase,
+  options: ExamineDatabase,
   inactive: DatabaseStep,
   left: readonly string[],
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
-): Promise<ExaminedInactive> {
-  const { retirement, signal } = wish
+): Promise<InspectedInactive> {
+  const { retirement, signal } = options
   const { use, findings } = await retirement.look(signal)
   const end = inactive.doneMs + graceMs
   const graceOver = end <= nowMs
@@ -121,7 +121,7 @@ export async function examineInactive(
           ? `is over since ${isoTime(end)}`
           : `ends at ${isoTime(end)}: the database is not dropped before`,
       },
-      ...(await wantedThere(wish)),
+      ...(await wantedThere(options)),
       useSinceInactive(use, inactive.detail.use, inactive.doneMs),
       ...left.map((object): DecommissionFinding => ({
         verdict: 'look',
@@ -129,7 +129,7 @@ export async function examineInactive(
         object,
         detail: 'it goes, whether the target has its rows or not, as was said when the database was made inactive',
       })),
-      ...(await keptFindings(wish, inactive)),
+      ...(await keptFindings(options, inactive)),
       ...findings,
     ],
   }

@@ -6,7 +6,7 @@ import type { DecommissionFinding } from '../../../model/partition/decommission-
 import { isOfLedgers, ownTable } from '../../../stores/common/own-tables.ts'
 import type { ContainedTable, Contents } from '../../../model/partition/retirement-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
-import { bothSides, type KeptTable, type SidesWish } from './both-sides.ts'
+import { bothSides, type KeptTable, type SidesOptions } from './both-sides.ts'
 import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
 /** Name of large objects for `--leave`. */
@@ -33,7 +33,7 @@ export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]
   }
 }
 
-export type TablesWish = SidesWish & {
+export type TablesOptions = SidesOptions & {
   readonly contents: Contents
   readonly moved: readonly MovedTable[]
   readonly leave: readonly string[]
@@ -48,8 +48,8 @@ export type TableFindings = {
 }
 
 /** One finding for each table, and for large objects. */
-export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
-  const { contents, moved, leave, to } = wish
+export async function tableFindings(options: TablesOptions): Promise<TableFindings> {
+  const { contents, moved, leave, to } = options
   const found: DecommissionFinding[] = []
   const kept: KeptTable[] = []
   const ledgers = contents.tables.filter(isOurs)
@@ -60,7 +60,7 @@ export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
   }
   for (const table of contents.tables) {
     if (ledgers.includes(table)) continue
-    const one = await ofTable(table, wish)
+    const one = await ofTable(table, options)
     found.push(one.finding)
     if (one.kept !== null) kept.push(one.kept)
   }
@@ -92,15 +92,15 @@ function isOurs({ table, columns }: ContainedTable): boolean {
 
 type OfTable = { readonly finding: DecommissionFinding; readonly kept: KeptTable | null }
 
-async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable> {
-  const { moved, leave } = wish
+async function ofTable(table: ContainedTable, options: TablesOptions): Promise<OfTable> {
+  const { moved, leave } = options
   const object = tableText(table.table)
   const isLeft = leave.some((name) => isCalled(table.table, name))
   const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
   const [copy] = copiesOf(table, moved)
   const renamed = copy === undefined ? '' : renamedTo(table, copy)
   const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
-  const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, wish)
+  const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, options)
   const lacks = lackOfCopy ?? sides?.lacks ?? null
   if (sides === null || lacks !== null) {
     const what = `${lacks ?? ''}; ${holds}`

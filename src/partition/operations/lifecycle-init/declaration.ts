@@ -1,5 +1,5 @@
 import type { Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarWish } from '../../standing.ts'
+import type { CalendarOptions } from '../../standing.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 
 /** Inspects a table and writes its lifecycle entry. */
@@ -9,7 +9,7 @@ export type LifecycleInitOperation = {
   readonly table: string
   /** Time column; derived for a partitioned table. */
   readonly by?: string
-  readonly calendar: CalendarWish
+  readonly calendar: CalendarOptions
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   readonly archive?: string

@@ -75,7 +75,7 @@ async function partitions(
 }
 
 /** For a partitioned table the partitioning determines the entry. */
-function partitioned({ table, calendar, zone }: Standing, { by, calendar: wish }: LifecycleInitOperation): Found {
+function partitioned({ table, calendar, zone }: Standing, { by, calendar: options }: LifecycleInitOperation): Found {
   const { column, partitions: all } = table
   if (by !== undefined && by !== column.name) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is partitioned by ${column.name}, and not by ${by}`, {
@@ -85,7 +85,7 @@ function partitioned({ table, calendar, zone }: Standing, { by, calendar: wish }
   const rows = all.reduce((sum, one) => sum + (one.rows ?? 0n), 0n)
   return {
     by: column.name,
-    calendar: calendar?.spec ?? { ...DEFAULT_CALENDAR, zone, ...wish },
+    calendar: calendar?.spec ?? { ...DEFAULT_CALENDAR, zone, ...options },
     found: [
       `Partitioned by ${oneLine(column.name)}: ${all.length} partitions, about ${rows} rows.`,
       ...(calendar === null

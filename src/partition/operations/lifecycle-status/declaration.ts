@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { LifecycleEntry } from '../../lifecycle/entry.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
@@ -13,7 +13,7 @@ export type LifecycleStatusOperation = {
   readonly entries: readonly LifecycleEntry[]
   /** URLs of all databases in the entries. */
   readonly databases: readonly string[]
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['lifecycle.phase', 'log'] as const

@@ -10,8 +10,8 @@ import { archivePhase } from '../../lifecycle/archive-phase.ts'
 import { comingPhase } from '../../lifecycle/coming-phase.ts'
 import { ofEntry } from '../../lifecycle/commands.ts'
 import type { LifecycleEntry } from '../../lifecycle/entry.ts'
-import { lookAt } from '../../lifecycle/look.ts'
-import type { LookedTable, Phase, Phases } from '../../lifecycle/looked.ts'
+import { inspect } from '../../lifecycle/look.ts'
+import type { InspectedTable, Phase, Phases } from '../../lifecycle/looked.ts'
 import { OpenStores } from '../../lifecycle/open-stores.ts'
 import { partitioningPhase } from '../../lifecycle/partitioning-phase.ts'
 import { switchPhase } from '../../lifecycle/switch-phase.ts'
@@ -37,11 +37,11 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
     try {
       // New sessions for each table: a failed one must not be reused.
       await using stores = new OpenStores(databases)
-      const looked = await lookAt(entry, stores, run, (what) => left.push(what))
-      const phases = await phasesOf(looked)
+      const inspected = await inspect(entry, stores, run, (what) => left.push(what))
+      const phases = await phasesOf(inspected)
       for (const [at, name] of LIFECYCLE_PHASES.entries()) {
         counts[phases[name].state]++
-        tell(looked, at + 1, name, phases[name], run.emit)
+        report(inspected, at + 1, name, phases[name], run.emit)
       }
     } catch (error) {
       const known = asSluiceError(error)
@@ -70,18 +70,18 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
   }
 }
 
-async function phasesOf(looked: LookedTable): Promise<Phases> {
-  const partitioning = await partitioningPhase(looked)
+async function phasesOf(inspected: InspectedTable): Promise<Phases> {
+  const partitioning = await partitioningPhase(inspected)
   return {
     partitioning,
-    switch: switchPhase(looked, partitioning),
-    'new partitions': await comingPhase(looked),
-    archiving: await archivePhase(looked),
+    switch: switchPhase(inspected, partitioning),
+    'new partitions': await comingPhase(inspected),
+    archiving: await archivePhase(inspected),
   }
 }
 
-function tell(
-  { name: table, entry, run }: LookedTable,
+function report(
+  { name: table, entry, run }: InspectedTable,
   phase: number,
   name: LifecyclePhaseName,
   said: Phase,

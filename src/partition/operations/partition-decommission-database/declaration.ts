@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
@@ -27,7 +27,7 @@ export type PartitionDecommissionDatabaseOperation = {
   /** Name of the database as confirmation. */
   readonly confirm?: string | undefined
   readonly dryRun: boolean
-  readonly alert?: AlertWish | undefined
+  readonly alert?: AlertOptions | undefined
 }
 
 const EVENTS = ['decommission.finding', 'decommission.step', 'log'] as const

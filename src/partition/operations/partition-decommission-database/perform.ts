@@ -100,7 +100,7 @@ async function next(retired: Retired): Promise<Ending> {
     if (operation.dryRun) {
       const message = 'an earlier run was ended before its step was whole: the next one takes connections again first'
       run.emit({ type: 'log', level: 'note', table: retirement.name, message })
-      tell(retired, 'inactive', 'planned')
+      report(retired, 'inactive', 'planned')
       return NOTHING
     }
     await opened(retired)
@@ -118,35 +118,35 @@ async function next(retired: Retired): Promise<Ending> {
 async function ofOpen(retired: Retired): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
   const { abort: signal } = run.interrupt
-  const wish = { retirement, to, database, identity, leave: operation.leave, signal }
+  const options = { retirement, to, database, identity, leave: operation.leave, signal }
   // This session stays until all others have ended, so that their last changes can be inspected.
   await using inside = await onSide('source', () => retirement.inside(signal))
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
   const { findings: outside } = await retirement.look(signal)
-  const findings = await withLedgers(operation.from, (own) => examineOpen(wish, { contents, inside }, outside, own))
-  tellFindings(retired, findings)
+  const findings = await withLedgers(operation.from, (own) => examineOpen(options, { contents, inside }, outside, own))
+  reportFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
   if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
   if (operation.dryRun) {
-    tell(retired, 'inactive', 'planned')
+    report(retired, 'inactive', 'planned')
     return { totals }
   }
   await steps.prepare()
   const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
   await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
   const { ended } = await retirement.close(identity, inside, operation.budgetMs, signal)
-  const last = await contentFindings(wish, { contents: await inside.look(signal), inside })
+  const last = await contentFindings(options, { contents: await inside.look(signal), inside })
   const late = refusedOf(last.findings)
   if (late.length > 0) {
     await opened(retired)
-    tellFindings(retired, late)
+    reportFindings(retired, late)
     return { totals, error: refusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
   await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use, kept: last.kept })
-  tell(retired, 'inactive', 'done')
+  report(retired, 'inactive', 'done')
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
   }
@@ -169,14 +169,14 @@ async function ofInactive(retired: Retired): Promise<Ending> {
     closing?.detail.left ?? [],
     { nowMs: await steps.now(), graceMs: operation.graceMs },
   )
-  tellFindings(retired, findings)
+  reportFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
   if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
-  tell(retired, 'inactive', 'found')
+  report(retired, 'inactive', 'found')
   if (operation.inactive || !graceOver) return { totals }
   if (operation.dryRun) {
-    tell(retired, 'dropped', 'planned')
+    report(retired, 'dropped', 'planned')
     return { totals }
   }
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
@@ -184,7 +184,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   await requireDropping({ ...retired, name: retirement.name }, signal)
   await retirement.drop(identity, signal)
   await note(retired, 'dropped', {})
-  tell(retired, 'dropped', 'done')
+  report(retired, 'dropped', 'done')
   return { totals: { ...totals, steps: '1' } }
 }
 
@@ -206,15 +206,15 @@ async function undone(retired: Retired): Promise<Ending> {
   if (last === undefined || last.step === 'active') {
     const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
     if (!isOpen) throw alreadyClosed(retirement)
-    tell(retired, 'active', 'found')
+    report(retired, 'active', 'found')
     return NOTHING
   }
   if (operation.dryRun) {
-    tell(retired, 'active', 'planned')
+    report(retired, 'active', 'planned')
     return NOTHING
   }
   await opened(retired)
-  tell(retired, 'active', 'done')
+  report(retired, 'active', 'done')
   return ONE
 }
 
@@ -239,18 +239,18 @@ async function gone(
   if (known === undefined || renamed !== null || (known.step !== 'dropping' && known.step !== 'dropped')) {
     throw nothingThere(retirement, renamed)
   }
-  const told = { retirement, to, run }
+  const reported = { retirement, to, run }
   if (operation.undo) {
     throw new SluiceError('SOURCE_GONE', `database ${retirement.name} is dropped: nothing brings it back`, {
       where: retirement.label,
     })
   }
   if (known.step === 'dropped' || operation.dryRun) {
-    tell(told, 'dropped', 'found')
+    report(reported, 'dropped', 'found')
     return NOTHING
   }
   await steps.note(known.no, { identity: known.identity, name: known.name, step: 'dropped', detail: {} })
-  tell(told, 'dropped', 'done')
+  report(reported, 'dropped', 'done')
   return ONE
 }
 
@@ -278,7 +278,7 @@ function leftOf(findings: readonly DecommissionFinding[]): readonly string[] {
   )
 }
 
-function tellFindings(
+function reportFindings(
   { retirement, run }: Pick<Retired, 'retirement' | 'run'>,
   findings: readonly DecommissionFinding[],
 ): void {
@@ -287,7 +287,7 @@ function tellFindings(
   }
 }
 
-function tell(
+function report(
   { retirement, to, run }: Pick<Retired, 'retirement' | 'to' | 'run'>,
   step: DecommissionStepEvent['step'],
   status: DecommissionStepEvent['status'],

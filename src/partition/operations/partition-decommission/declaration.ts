@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import { COPY_EVENTS } from '../../../engine/copy/operations/copy/declaration.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -25,7 +25,7 @@ export type PartitionDecommissionOperation = {
   /** Name of the old table as confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [...COPY_EVENTS, 'decommission.finding', 'decommission.step'] as const

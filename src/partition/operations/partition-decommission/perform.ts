@@ -16,7 +16,7 @@ import {
   type DecommissionDetail,
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
-import { examine, type Examined } from '../../decommission/examine.ts'
+import { examine, type Inspected } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
 import { knowsParked, parkedSwitch } from '../../decommission/parked-switch.ts'
 import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
@@ -59,11 +59,11 @@ export async function partitionDecommission(
   const ledger = new DecommissionLedger(database, row, run)
   const steps = await ledger.steps()
   if (standingOf(steps)?.step === 'dropped') {
-    tell(row, 'dropped', 'found', run)
+    report(row, 'dropped', 'found', run)
     return { totals: { steps: '0' } }
   }
-  const [parked, heir] = await tablesOf(row, decommission, store, run)
-  const retired = { row, name: row.parkedTable, parked, heir, store: decommission, ledger, steps }
+  const [oldTable, heir] = await tablesOf(row, decommission, store, run)
+  const retired = { row, name: row.parkedTable, parked: oldTable, heir, store: decommission, ledger, steps }
   if (undo) return await undone(retired, operation, run)
   return await next(retired, database, store, operation, run)
 }
@@ -77,28 +77,28 @@ async function next(
   run: DecommissionRun,
 ): Promise<Ending> {
   const { row, name, ledger, steps } = retired
-  const examined = await examine(
+  const inspected = await examine(
     { ...retired, database, copies: store, graceMs: operation.graceMs },
     run.interrupt.abort,
   )
-  for (const finding of examined.findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
-  const { identity, use, isWanted } = examined
-  const refused = examined.findings.filter(({ verdict }) => verdict === 'refused')
-  const totals = { findings: dec(examined.findings.length), refused: dec(refused.length) }
+  for (const finding of inspected.findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
+  const { identity, use, isWanted } = inspected
+  const refused = inspected.findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = { findings: dec(inspected.findings.length), refused: dec(refused.length) }
   // A login without rights on the table must not create the ledger's table, which it would own.
   if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
     await ledger.prepare()
-    if (examined.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
+    if (inspected.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
   }
   if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: refusal(name, refused) }
   const standing = standingOf(steps)
   if (standing?.step === 'inactive') {
     if (standing.identity !== identity) throw otherTable(name)
-    tell(row, 'inactive', 'found', run)
-    const drops = !operation.inactive && examined.graceOver
+    report(row, 'inactive', 'found', run)
+    const drops = !operation.inactive && inspected.graceOver
     if (operation.dryRun) {
-      if (operation.archive !== undefined) tell(row, 'archived', 'planned', run)
-      if (drops) tell(row, 'dropped', 'planned', run)
+      if (operation.archive !== undefined) report(row, 'archived', 'planned', run)
+      if (drops) report(row, 'dropped', 'planned', run)
       return { totals: { ...totals, steps: '0' } }
     }
     // Check before a long copy.
@@ -109,25 +109,25 @@ async function next(
     return { totals: { ...totals, steps: dec(done) } }
   }
   if (operation.dryRun) {
-    tell(row, 'inactive', 'planned', run)
+    report(row, 'inactive', 'planned', run)
     return { totals: { ...totals, steps: '0' } }
   }
-  await deactivate(retired, examined, operation, run)
+  await deactivate(retired, inspected, operation, run)
   return { totals: { ...totals, steps: '1' } }
 }
 
 async function deactivate(
-  { row, store, ledger, parked, name }: Retired,
-  { identity, use, graceOver, graceEndMs }: Examined,
+  { row, store, ledger, parked: oldTable, name }: Retired,
+  { identity, use, graceOver, graceEndMs }: Inspected,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<void> {
-  const step = stepOf({ parked, identity }, ledger.guard('active'), operation, run)
+  const step = stepOf({ parked: oldTable, identity }, ledger.guard('active'), operation, run)
   const end = await store.deactivate(step, (grants) => [
     ledger.statement({ step: 'inactive', identity, detail: { grants, use } }),
   ])
   refuseUndone(end, name)
-  tell(row, 'inactive', 'done', run)
+  report(row, 'inactive', 'done', run)
   run.emit({
     type: 'log',
     level: 'note',
@@ -137,25 +137,25 @@ async function deactivate(
 }
 
 async function drop(
-  { row, store, ledger, parked, heir, name }: Retired,
+  { row, store, ledger, parked: oldTable, heir, name }: Retired,
   { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
   operation: PartitionDecommissionOperation,
   copies: CopyStore,
   run: DecommissionRun,
 ): Promise<void> {
-  const expect = archived === undefined ? null : await knownRows(copies, parked, archived, run.interrupt.abort)
-  const step = stepOf({ parked, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
+  const expect = archived === undefined ? null : await knownRows(copies, oldTable, archived, run.interrupt.abort)
+  const step = stepOf({ parked: oldTable, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
   const { end, also } = await store.drop(step, heir, expect, [
     ledger.statement({ step: 'dropped', identity, detail: {} }),
   ])
   refuseUndone(end, name)
-  tell(row, 'dropped', 'done', run)
+  report(row, 'dropped', 'done', run)
   for (const message of also) run.emit({ type: 'log', level: 'note', table: name, message })
 }
 
 /** @returns digest of the last copy, by this run or an earlier one; absent if none was requested */
 async function archive(
-  { row, ledger, parked, steps }: Retired,
+  { row, ledger, parked: oldTable, steps }: Retired,
   identity: string,
   { from, archive: to }: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -163,33 +163,33 @@ async function archive(
 ): Promise<DecommissionDetail['archive']> {
   const before = steps.findLast(({ step }) => step === 'archived')?.detail.archive
   if (to === undefined) return before
-  const archived = await lastArchive({ from, to, parked, copies }, run)
+  const archived = await lastArchive({ from, to, parked: oldTable, copies }, run)
   await ledger.note({ step: 'archived', identity, detail: { archive: archived } })
-  tell(row, 'archived', 'done', run)
+  report(row, 'archived', 'done', run)
   return archived
 }
 
 /** Idempotent. */
 async function undone(
-  { row, store, ledger, steps, parked, name }: Retired,
+  { row, store, ledger, steps, parked: oldTable, name }: Retired,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<Ending> {
   const standing = standingOf(steps)
   if (standing?.step !== 'inactive') {
-    tell(row, 'active', 'found', run)
+    report(row, 'active', 'found', run)
     return { totals: { steps: '0' } }
   }
   if (operation.dryRun) {
-    tell(row, 'active', 'planned', run)
+    report(row, 'active', 'planned', run)
     return { totals: { steps: '0' } }
   }
   const { identity, detail } = standing
-  const step = stepOf({ parked, identity }, ledger.guard('inactive'), operation, run)
+  const step = stepOf({ parked: oldTable, identity }, ledger.guard('inactive'), operation, run)
   const close = [ledger.statement({ step: 'active', identity, detail: {} })]
   const { end, missing } = await store.reactivate(step, detail.grants ?? '[]', close)
   refuseUndone(end, name)
-  tell(row, 'active', 'done', run)
+  report(row, 'active', 'done', run)
   for (const right of missing) {
     const message = `${right} was not given back: the role or the column is not there any more`
     run.emit({ type: 'log', level: 'warn', table: name, message })
@@ -198,33 +198,33 @@ async function undone(
 }
 
 function stepOf(
-  { parked, identity }: { readonly parked: TableName; readonly identity: string },
+  { parked: oldTable, identity }: { readonly parked: TableName; readonly identity: string },
   guard: DecommissionStep['guard'],
   { patienceMs, budgetMs }: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): DecommissionStep {
-  return { table: parked, identity, guard, patienceMs, budgetMs, signal: run.interrupt.abort }
+  return { table: oldTable, identity, guard, patienceMs, budgetMs, signal: run.interrupt.abort }
 }
 
-function tell(
-  { parkedTable, publicTable }: SwitchRow,
+function report(
+  { parkedTable: oldTable, publicTable }: SwitchRow,
   step: DecommissionStepEvent['step'],
   status: DecommissionStepEvent['status'],
   run: DecommissionRun,
 ): void {
-  run.emit({ type: 'decommission.step', table: parkedTable, public: publicTable, step, status })
+  run.emit({ type: 'decommission.step', table: oldTable, public: publicTable, step, status })
 }
 
 async function tablesOf(
-  { parkedTable, publicTable }: SwitchRow,
+  { parkedTable: oldTable, publicTable }: SwitchRow,
   store: DecommissionStore,
   { label }: CopyStore,
   run: DecommissionRun,
 ): Promise<readonly [TableName, TableName]> {
   const { abort: signal } = run.interrupt
-  const [parked, heir] = [await store.named(parkedTable, signal), await store.named(publicTable, signal)]
+  const [parked, heir] = [await store.named(oldTable, signal), await store.named(publicTable, signal)]
   if (parked !== null && heir !== null) return [parked, heir]
-  throw new SluiceError('SOURCE_GONE', `${parked === null ? parkedTable : publicTable} is not there`, {
+  throw new SluiceError('SOURCE_GONE', `${parked === null ? oldTable : publicTable} is not there`, {
     where: label,
     reason:
       parked === null

@@ -1,6 +1,6 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarWish } from '../../standing.ts'
+import type { CalendarOptions } from '../../standing.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -11,7 +11,7 @@ export type PartitionEnsureOperation = {
   /** Names or patterns; of a pattern the tables partitioned by time. */
   readonly tables: readonly string[]
   /** Overrides of the calendar that is derived from the table. */
-  readonly calendar: CalendarWish
+  readonly calendar: CalendarOptions
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Whole periods after the current one. */
@@ -21,7 +21,7 @@ export type PartitionEnsureOperation = {
   /** Total time for lock tries, ms. */
   readonly budgetMs: number
   readonly dryRun: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [

@@ -47,9 +47,9 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     : openExisting(operation.from, waits))
   const maintenance = maintenanceOf(store)
   const all: Ensured = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isCut: false }
-  const wish = { tables, calendar, epoch, sizes: false }
+  const options = { tables, calendar, epoch, sizes: false }
   const each = (found: FoundTable): Promise<void> => ensure(found, operation, maintenance, run, all)
-  const { errors, passedOver, stopped } = await eachTable(store, wish, run, each)
+  const { errors, passedOver, stopped } = await eachTable(store, options, run, each)
   return {
     ...alarmError(new Set(all.raised)),
     ...failedTables(errors),
@@ -92,7 +92,7 @@ async function ensure(
   const before = comingOf(standing, { ...operation, now })
   const missing = await missingPeriods(found, before.missing, maintenance, run)
   const { made, failure, periods } = await attempt(found, missing, operation, maintenance, run)
-  tellMade(table, periods, made, operation, run, all)
+  reportMade(table, periods, made, operation, run, all)
   const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
   if (made !== null && done < periods.length && run.interrupt.stop.aborted) {
     all.isCut = true
@@ -119,7 +119,7 @@ async function ensure(
 }
 
 /** One event per period that was created, found or planned, and the notes of the store. */
-function tellMade(
+function reportMade(
   table: string,
   periods: readonly Period[],
   made: Made | null,
@@ -146,7 +146,7 @@ function tellMade(
     })
   }
   for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table, message })
-  if (made !== null) tellWaits(table, made, run)
+  if (made !== null) reportWaits(table, made, run)
 }
 
 /** Required periods, and those in gaps that have rows in the default partition. */
@@ -254,7 +254,7 @@ function foundStatus({ name }: Period, made: Made | null): 'found' | null {
   return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }
 
-function tellWaits(table: string, { longestMs, tries, proved }: Made, run: PartitionEnsureRun): void {
+function reportWaits(table: string, { longestMs, tries, proved }: Made, run: PartitionEnsureRun): void {
   run.emit({
     type: 'partition.waits',
     table,

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type CalendarSpec, type Epoch } from '../../../model/calendar/calendar.ts'
 import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -28,7 +28,7 @@ export type PartitionInPlaceOperation = {
   readonly dryRun: boolean
   /** Name of the table as confirmation. */
   readonly confirm?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [

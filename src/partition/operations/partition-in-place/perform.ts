@@ -16,7 +16,7 @@ import type {
 } from '../../../model/partition/in-place-port.ts'
 import type { PartitionPlanStore, PlanFinding } from '../../../model/partition/plan-port.ts'
 import { openExisting } from '../../../engine/copy/open-stores.ts'
-import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceWishes } from '../../in-place-plan.ts'
+import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceAsked } from '../../in-place-plan.ts'
 import { phaseFindings } from '../../in-place-phases.ts'
 import { oneTable } from '../../twin-plan.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -70,15 +70,15 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
 
 /** Checks, prepares everything that reads the table, and gives the new table the name. */
 async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  const { store, inPlace, plan, table, name, limits, tell } = able
+  const { store, inPlace, plan, table, name, limits, tell: report } = able
   if (!operation.dryRun) refuseUnconfirmed(able, operation)
   const { signal } = limits
   const source = { store, plan, signal }
-  const wishes = await inPlaceRequest(source, table, operation, new Date(run.clock.now()))
-  const { request, last } = wishes
+  const options = await inPlaceRequest(source, table, operation, new Date(run.clock.now()))
+  const { request, last } = options
   refuseSameNames(request)
   const planned = await inPlace.plan(request, signal)
-  const findings = await told(able, wishes, planned, operation, run)
+  const findings = await reported(able, options, planned, operation, run)
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   const totals = {
     findings: dec(findings.length),
@@ -88,22 +88,22 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
   if (refused.length > 0) return { totals: { ...totals, switched: '0' }, error: refusal(name, refused) }
   if (operation.dryRun) {
     for (const { sql, isDone } of planned.statements) if (!isDone) run.emit({ type: 'partition.sql', table: name, sql })
-    tellPartitions(name, wishes, 'planned', run)
-    tell('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
+    reportPartitions(name, options, 'planned', run)
+    report('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
     return { totals: { ...totals, switched: '0' } }
   }
-  await inPlace.prepare(request, limits, tell)
-  const switched = await inPlace.attach(request, limits, tell)
-  tell('switch', 'done', `${name} is partitioned: ${request.past} holds everything up to the end of ${last.label}`)
-  tellPartitions(name, wishes, 'made', run)
-  tellWaits(name, switched, run)
-  await tellLeft(able, run)
+  await inPlace.prepare(request, limits, report)
+  const switched = await inPlace.attach(request, limits, report)
+  report('switch', 'done', `${name} is partitioned: ${request.past} holds everything up to the end of ${last.label}`)
+  reportPartitions(name, options, 'made', run)
+  reportWaits(name, switched, run)
+  await reportLeft(able, run)
   return { totals: { ...totals, switched: '1' }, next: ensureCommand(operation, name) }
 }
 
 /** An earlier run has partitioned the table. */
 async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  const { name, table, store, limits, tell } = able
+  const { name, table, store, limits, tell: report } = able
   const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
   if (ranged != null && ranged.column.name !== operation.by) {
     throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}`, {
@@ -111,8 +111,8 @@ async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlac
       hint: `give --by ${shellQuote(ranged.column.name)}`,
     })
   }
-  tell('switch', 'found', `${tableText(done.past)} holds everything before ${done.bound}`)
-  if (!operation.dryRun) await tellLeft(able, run)
+  report('switch', 'found', `${tableText(done.past)} holds everything before ${done.bound}`)
+  if (!operation.dryRun) await reportLeft(able, run)
   return { totals: { switched: '0' }, next: ensureCommand(operation, name) }
 }
 
@@ -123,7 +123,7 @@ async function sliced(
   operation: PartitionInPlaceOperation & { readonly slice: string },
   run: Run,
 ): Promise<Ending> {
-  const { inPlace, table, name, limits, tell } = able
+  const { inPlace, table, name, limits, tell: report } = able
   if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
     throw new SluiceError('BAD_FLAG', '--slice goes with no --revert, --last and --past', { hint: 'leave them out' })
   }
@@ -135,8 +135,8 @@ async function sliced(
   const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
   const { partition } = request
   if (await isThere(able, request)) {
-    tell('slice', 'found', `${label} has a partition of its own`)
-    if (!operation.dryRun) await tellLeft(able, run)
+    report('slice', 'found', `${label} has a partition of its own`)
+    if (!operation.dryRun) await reportLeft(able, run)
     return { totals: { switched: '0' } }
   }
   const { rows, ms } = await inPlace.planSlice(request, limits.signal)
@@ -177,17 +177,21 @@ async function sliced(
   } as const
   if (operation.dryRun) {
     run.emit({ ...made, status: 'planned' })
-    tell('slice', 'planned', detail)
+    report('slice', 'planned', detail)
     return { totals: { ...totals, switched: '0' } }
   }
   refuseUnconfirmed(able, operation)
   const switched = await inPlace.slice(request, limits, (step, status, text) =>
-    tell(step === 'switch' ? 'slice' : step, status, text),
+    report(step === 'switch' ? 'slice' : step, status, text),
   )
-  tell('slice', 'done', `${switched.rows} rows have left ${tableText(done.past)}, which ends at ${partition.from} now`)
+  report(
+    'slice',
+    'done',
+    `${switched.rows} rows have left ${tableText(done.past)}, which ends at ${partition.from} now`,
+  )
   run.emit({ ...made, status: 'made' })
-  tellWaits(name, switched, run)
-  await tellLeft(able, run)
+  reportWaits(name, switched, run)
+  await reportLeft(able, run)
   return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }
 }
 
@@ -203,36 +207,36 @@ async function reverted(
   operation: PartitionInPlaceOperation,
   run: Run,
 ): Promise<Ending> {
-  const { inPlace, table, name, limits, tell } = able
+  const { inPlace, table, name, limits, tell: report } = able
   if (done === null) {
     if (operation.dryRun) {
-      tell('clear', 'planned', `what was prepared of ${name} would be removed`)
+      report('clear', 'planned', `what was prepared of ${name} would be removed`)
       return { totals: { switched: '0' } }
     }
     const cleared = await inPlace.clear(table.table, limits)
-    tell('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
+    report('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
     // A run that reverted may have been killed before its end.
-    await tellLeft(able, run)
+    await reportLeft(able, run)
     return { totals: { switched: '0' } }
   }
   if (operation.dryRun) {
-    tell('revert', 'planned', `${tableText(done.past)} would be ${name} again, and the other partitions dropped`)
+    report('revert', 'planned', `${tableText(done.past)} would be ${name} again, and the other partitions dropped`)
     return { totals: { switched: '0' } }
   }
   refuseUnconfirmed(able, operation)
   const switched = await inPlace.revert(table.table, limits, (step, status, detail) =>
-    tell(step === 'switch' ? 'revert' : step, status, detail),
+    report(step === 'switch' ? 'revert' : step, status, detail),
   )
-  tell('revert', 'done', `${name} is the table again that was ${tableText(done.past)}`)
-  tellWaits(name, switched, run)
-  await tellLeft(able, run)
+  report('revert', 'done', `${name} is the table again that was ${tableText(done.past)}`)
+  reportWaits(name, switched, run)
+  await reportLeft(able, run)
   return { totals: { switched: '1' } }
 }
 
 /** All findings, before anything is created. */
-async function told(
+async function reported(
   { plan, inPlace, name, limits }: Able,
-  { request, last }: InPlaceWishes,
+  { request, last }: InPlaceAsked,
   { findings, statements, bytes }: InPlacePlan,
   operation: PartitionInPlaceOperation,
   run: Run,
@@ -253,18 +257,23 @@ async function told(
   return all
 }
 
-async function tellLeft({ inPlace, table, name, limits, tell }: Able, run: Run): Promise<void> {
+async function reportLeft({ inPlace, table, name, limits, tell: report }: Able, run: Run): Promise<void> {
   const left = await inPlace.settle(table.table, limits.signal)
-  tell('after', 'done', 'foreign keys to it are validated, and its statistics gathered')
+  report('after', 'done', 'foreign keys to it are validated, and its statistics gathered')
   for (const message of left) run.emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-function tellPartitions(table: string, { request, labels }: InPlaceWishes, status: 'planned' | 'made', run: Run): void {
+function reportPartitions(
+  table: string,
+  { request, labels }: InPlaceAsked,
+  status: 'planned' | 'made',
+  run: Run,
+): void {
   for (const [at, { name: partition, from, to }] of request.partitions.entries())
     run.emit({ type: 'partition.made', table, partition, label: labels[at] ?? '', from, to, status })
 }
 
-function tellWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Run): void {
+function reportWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Run): void {
   run.emit({ type: 'partition.waits', table, longestMs: pauseMs, tries: tries - 1 })
 }
 

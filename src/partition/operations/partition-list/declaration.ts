@@ -1,6 +1,6 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarWish } from '../../standing.ts'
+import type { CalendarOptions } from '../../standing.ts'
 import { alertOptions, formsText } from '../../../engine/run/operations/alert-options.ts'
 import { FOLLOW_CAUSES } from '../../../engine/copy/operations/copy/options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -17,7 +17,7 @@ export type PartitionListOperation = {
   readonly from: string
   /** Names or patterns; of a pattern the tables partitioned by time. */
   readonly tables: readonly string[]
-  readonly calendar: CalendarWish
+  readonly calendar: CalendarOptions
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** `8q`: older periods are due; none if absent. */
@@ -26,7 +26,7 @@ export type PartitionListOperation = {
   readonly ahead: number
   /** Count rows instead of using the system's statistics. */
   readonly count: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const ALERTS = alertOptions(

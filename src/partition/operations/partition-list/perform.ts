@@ -28,7 +28,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
   const { tables, calendar, epoch, count } = operation
   await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
-  const notLooked: string[] = []
+  const notInspected: string[] = []
   const { errors, passedOver } = await eachTable(
     store,
     { tables, calendar, epoch, sizes: true },
@@ -48,7 +48,8 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       }
       const counts = count ? await countsOf(found, store, run) : null
       const coming = comingOf(standing, { now: options.now, ahead: operation.ahead })
-      if (standing.calendar === null) notLooked.push(`what is to come of ${found.name}: nobody can tell its calendar`)
+      if (standing.calendar === null)
+        notInspected.push(`what is to come of ${found.name}: nobody can tell its calendar`)
       for (const event of listed(found, options, counts, coming.missing)) {
         run.emit(event)
         if (event.state === 'missing' || event.state === 'archived') continue
@@ -58,7 +59,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       }
       const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
       const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
-      if (rest !== undefined && !counted) notLooked.push(`rows of ${tableText(rest.name)} (--count counts them)`)
+      if (rest !== undefined && !counted) notInspected.push(`rows of ${tableText(rest.name)} (--count counts them)`)
       const stray = counted
         ? await strayOf(found, { ...coming, now: options.now, ahead: operation.ahead }, maintenanceOf(store), run)
         : null
@@ -77,7 +78,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
   )
   return {
     ...failedTables(errors),
-    ...(notLooked.length === 0 ? {} : { notChecked: notLooked.join('; ') }),
+    ...(notInspected.length === 0 ? {} : { notChecked: notInspected.join('; ') }),
     totals: {
       tables: dec(totals.tables),
       passedOver: dec(passedOver),

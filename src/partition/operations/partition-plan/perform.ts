@@ -12,12 +12,12 @@ import { copyFindings } from '../../twin-plan.ts'
 import {
   nameOf,
   placed,
-  planTwinAt,
-  twinPlace,
-  twinThere,
+  planNewTableAt,
+  newTablePlace,
+  newTableThere,
   unfollowable,
   type Fit,
-  type TwinPlace,
+  type NewTablePlace,
 } from '../../twin-place.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionPlan as declared, PartitionPlanOperation } from './declaration.ts'
@@ -36,28 +36,29 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const { from, to = from } = operation
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: LOOK_WAIT_MS }))
-  const place = twinPlace(store, target, run.interrupt.abort, 'partition plan')
+  const place = newTablePlace(store, target, run.interrupt.abort, 'partition plan')
   const { source } = place
-  const planned = await planTwinAt(place, operation, new Date(run.clock.now()))
-  const { twin } = planned
-  if (twin === null) return ended(planned.planned, tellFindings(planned.planned, planned.findings, run), [], 0, [])
-  const about = { ...planned, twin }
+  const planned = await planNewTableAt(place, operation, new Date(run.clock.now()))
+  const { twin: newTable } = planned
+  if (newTable === null)
+    return ended(planned.planned, reportFindings(planned.planned, planned.findings, run), [], 0, [])
+  const about = { ...planned, twin: newTable }
   const { findings: found, statements } = await making(place, about)
-  const findings = tellFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
-  const rate = await measured(source.plan, planned.planned, twin.partitions, operation, source.signal)
-  emitForecast(planned.planned, twin.filled.periods, rate, operation, run.emit)
+  const findings = reportFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
+  const rate = await measured(source.plan, planned.planned, newTable.partitions, operation, source.signal)
+  emitForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
   const table = tableText(planned.planned.table.table)
   for (const sql of statements) run.emit({ type: 'partition.sql', table, sql })
-  const missed = notChecked(findings, twin.filled, rate)
-  return ended(planned.planned, findings, twin.filled.periods, twin.partitions.length, missed)
+  const missed = notChecked(findings, newTable.filled, rate)
+  return ended(planned.planned, findings, newTable.filled.periods, newTable.partitions.length, missed)
 }
 
 /** Statements and findings of the new table; no statements if a run to another database created it already. */
 async function making(
-  place: TwinPlace,
+  place: NewTablePlace,
   about: Fit,
 ): Promise<{ readonly findings: readonly PlanFinding[]; readonly statements: readonly string[] }> {
-  const there = place.isElsewhere ? await twinThere(place, about) : null
+  const there = place.isElsewhere ? await newTableThere(place, about) : null
   if (there === null) {
     const { findings, statements } = await placed(place, about)
     return { findings, statements: statements.all }
@@ -71,7 +72,7 @@ async function making(
  * Requirements of `partition run`. Within one database `in-place` is an alternative that replicates nothing and does
  * not read single periods.
  */
-async function runFindings(place: TwinPlace, about: Fit): Promise<readonly PlanFinding[]> {
+async function runFindings(place: NewTablePlace, about: Fit): Promise<readonly PlanFinding[]> {
   const unheard = await unfollowable(place)
   const found = await copyFindings(place.source, about)
   if (place.isElsewhere) {
@@ -83,7 +84,7 @@ async function runFindings(place: TwinPlace, about: Fit): Promise<readonly PlanF
   return [...found, { ...unheard, verdict: 'changes', detail }]
 }
 
-function tellFindings(
+function reportFindings(
   { table: { table } }: PlannedTable,
   found: readonly PlanFinding[],
   { emit }: Run,

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type CalendarSpec, type Epoch } from '../../../model/calendar/calendar.ts'
 import { COPY_EVENTS } from '../../../engine/copy/operations/copy/declaration.ts'
 import { FOLLOW_CAUSES } from '../../../engine/copy/operations/copy/options.ts'
@@ -42,7 +42,7 @@ export type PartitionRunOperation = {
   /** Block writers while the slot is created, for seconds. */
   readonly quiesce: boolean
   readonly restart: boolean
-  readonly alert?: AlertWish | undefined
+  readonly alert?: AlertOptions | undefined
 }
 
 const EVENTS = [...COPY_EVENTS, 'partition.finding', 'partition.pace'] as const

@@ -1,13 +1,13 @@
 /** `partition run`: copies a table in use into a partitioned new one, period by period, and replicates changes. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import { chosenSlices, type ChosenSlices } from '../../period-marks.ts'
 import { Pace } from '../../pace.ts'
-import type { TwinPlan } from '../../twin-plan.ts'
+import type { NewTablePlan } from '../../twin-plan.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
 import { copyAndFollow } from '../../../engine/follow/stream/companion.ts'
 import type { PartitionRunOperation } from './declaration.ts'
@@ -24,18 +24,18 @@ const MOST_ASIDE = 1000
 export async function partitionRun(operation: PartitionRunOperation, run: PartitionRun): Promise<Ending> {
   const to = operation.to ?? operation.from
   const { about, periods } = await prepare(operation, to, run)
-  const { planned, twin } = about
+  const { planned, twin: newTable } = about
   const { numbers } = operation
   const chosen = numbers === undefined ? null : chosenSlices(periods, numbers)
-  const wish = {
-    ...copyOf(operation, to, about, twin.name, periods),
+  const options = {
+    ...copyOf(operation, to, about, newTable.name, periods),
     ...(chosen === null ? {} : { span: chosen.span }),
   }
   const window = windowed(run, operation.windowMs)
-  const pace = new Pace(tableText(planned.table.table), periods, twin.filled.periods, window.endsAt, run)
+  const pace = new Pace(tableText(planned.table.table), periods, newTable.filled.periods, window.endsAt, run)
   let stream: string | null = null
   try {
-    const ending = await copyAndFollow(wish, {
+    const ending = await copyAndFollow(options, {
       ...run,
       interrupt: window.interrupt,
       emit: (event) => {
@@ -49,7 +49,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Partit
     const rests = ending.stopped === true && !run.interrupt.stop.aborted && (window.hasEnded || chosen !== null)
     if (rests && stream !== null) {
       pace.end()
-      const error = await appliedMeanwhile(wish, stream, run)
+      const error = await appliedMeanwhile(options, stream, run)
       if (error !== null) return { ...ending, error }
     }
     const ended = rests && chosen === null && isWordless(ending) ? { ...ending, error: window.reason } : ending
@@ -68,9 +68,9 @@ function isWordless({ error }: Ending): boolean {
 function copyOf(
   operation: PartitionRunOperation,
   to: string,
-  { planned }: Pick<TwinPlan, 'planned'>,
+  { planned }: Pick<NewTablePlan, 'planned'>,
   into: string,
-  periods: PeriodWish,
+  periods: PeriodOptions,
 ): CopyOperation {
   const { from, workers, chunkRows, rate, untilCaughtUp, untilEqual, proveEveryMs, alert, restart, quiesce } = operation
   const { table, column } = planned
@@ -126,10 +126,14 @@ function ofSlices(
 }
 
 /** Applies pending changes to the copied periods, so that the source need not retain their log. */
-async function appliedMeanwhile(wish: CopyOperation, stream: string, run: PartitionRun): Promise<SluiceError | null> {
-  const follow = { ...wish.follow, until: 'caught-up', changesOnly: true } as const
+async function appliedMeanwhile(
+  options: CopyOperation,
+  stream: string,
+  run: PartitionRun,
+): Promise<SluiceError | null> {
+  const follow = { ...options.follow, until: 'caught-up', changesOnly: true } as const
   const { error } = await copyAndFollow(
-    { ...wish, follow },
+    { ...options, follow },
     {
       ...run,
       emit: (event) => {
@@ -138,9 +142,9 @@ async function appliedMeanwhile(wish: CopyOperation, stream: string, run: Partit
     },
   )
   if (error !== undefined && error.code !== 'STOPPED') return error
-  const to = shellQuote(redactUrl(wish.to))
+  const to = shellQuote(redactUrl(options.to))
   const message = `changes are applied to the periods that are copied, and the source may forget them; sluice follow ${stream} --changes-only --to ${to} goes on with that until the rest is copied`
-  run.emit({ type: 'log', level: 'note', table: wish.tables[0] ?? '', message })
+  run.emit({ type: 'log', level: 'note', table: options.tables[0] ?? '', message })
   return null
 }
 

@@ -1,6 +1,6 @@
 /** Stages of `partition run` before its copy: inspects both sides, creates a missing new table, sets period bounds. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RangedTable } from '../../../model/partition/maintenance-port.ts'
 import type { PlanFinding } from '../../../model/partition/plan-port.ts'
@@ -9,24 +9,24 @@ import { onSide } from '../../../engine/copy/sides.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst } from '../../period-marks.ts'
 import type { PlanSource } from '../../planned-table.ts'
-import { indexStatement, type TwinPlan } from '../../twin-plan.ts'
+import { indexStatement, type NewTablePlan } from '../../twin-plan.ts'
 import {
   nameOf,
   notPartitioned,
   placed,
-  planTwinAt,
+  planNewTableAt,
   rangedAt,
-  twinPlace,
-  twinThere,
+  newTablePlace,
+  newTableThere,
   unfollowable,
   type Fit,
-  type TwinPlace,
+  type NewTablePlace,
 } from '../../twin-place.ts'
 import type { partitionRun, PartitionRunOperation } from './declaration.ts'
 
 export type PartitionRun = RunOf<typeof partitionRun>
 
-type Prepared = { readonly about: Fit; readonly periods: PeriodWish }
+type Prepared = { readonly about: Fit; readonly periods: PeriodOptions }
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
@@ -35,18 +35,18 @@ const LOOK_WAIT_MS = 10_000
 export async function prepare(operation: PartitionRunOperation, to: string, run: PartitionRun): Promise<Prepared> {
   await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
-  const place = twinPlace(from, target, run.interrupt.abort, 'partition run')
-  const planned = await planTwinAt(place, { ...operation, exact: false }, new Date(run.clock.now()))
-  const { twin } = planned
-  if (twin === null) throw refused(planned, run)
-  const about = { ...planned, twin }
-  const there = (await twinBefore(place, about, run)) ?? (await makeTwin(place, about, operation, run))
+  const place = newTablePlace(from, target, run.interrupt.abort, 'partition run')
+  const planned = await planNewTableAt(place, { ...operation, exact: false }, new Date(run.clock.now()))
+  const { twin: newTable } = planned
+  if (newTable === null) throw refused(planned, run)
+  const about = { ...planned, twin: newTable }
+  const there = (await newTableBefore(place, about, run)) ?? (await makeNewTable(place, about, operation, run))
   return { about, periods: marksOf(about, there, operation, run) }
 }
 
 /** The new table if an earlier run or the user created it; otherwise null. */
-async function twinBefore(place: TwinPlace, about: Fit, run: PartitionRun): Promise<RangedTable | null> {
-  const there = await twinThere(place, about)
+async function newTableBefore(place: NewTablePlace, about: Fit, run: PartitionRun): Promise<RangedTable | null> {
+  const there = await newTableThere(place, about)
   if (there === null) return null
   await refuseUnindexed(place.source, about)
   const message = `${tableText(nameOf(about))} is there already: its own ${there.partitions.length} partitions count, whatever the calendar of this command`
@@ -54,34 +54,34 @@ async function twinBefore(place: TwinPlace, about: Fit, run: PartitionRun): Prom
   return there
 }
 
-async function makeTwin(
-  place: TwinPlace,
+async function makeNewTable(
+  place: NewTablePlace,
   about: Fit,
   operation: PartitionRunOperation,
   run: PartitionRun,
 ): Promise<RangedTable> {
   const { source, target, maker } = place
-  const { twin } = about
+  const { twin: newTable } = about
   const { findings, statements } = await placed(place, about)
-  const all: TwinPlan = { ...about, findings }
+  const all: NewTablePlan = { ...about, findings }
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
   await refuseUnindexed(source, about)
   // Check before creating the new table: leftovers of a refused run would prevent `partition in-place`.
   const unheard = await unfollowable(place)
   if (unheard !== null) throw notFollowable(unheard, source.store.label)
-  refuseUnknownFirst(operation.first, twin.partitions)
+  refuseUnknownFirst(operation.first, newTable.partitions)
   const name = nameOf(about)
-  const coming = { table: name, partitions: comingOf(twin) }
+  const coming = { table: name, partitions: comingOf(newTable) }
   if (operation.numbers !== undefined) chosenSlices(marksOf(about, coming, operation, run), operation.numbers)
-  tellChanges(all, run)
+  reportChanges(all, run)
   const late = new Set(statements.late)
   await maker.make(
     statements.all.filter((one) => !late.has(one)),
     source.signal,
   )
-  const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
+  const message = `${tableText(name)} is made, with ${newTable.partitions.length} partitions and one for all other rows`
   run.emit({ type: 'log', level: 'note', message })
-  if (late.size > 0) tellLate(name, statements.late, run)
+  if (late.size > 0) reportLate(name, statements.late, run)
   const there = await rangedAt(target, name, source.signal)
   if (there === null) throw notPartitioned(name, target)
   return there
@@ -96,16 +96,16 @@ function notFollowable({ detail, hint }: PlanFinding, where: string): SluiceErro
 }
 
 function marksOf(
-  { planned: { kind }, spec }: TwinPlan,
-  twin: Pick<RangedTable, 'table' | 'partitions'>,
+  { planned: { kind }, spec }: NewTablePlan,
+  newTable: Pick<RangedTable, 'table' | 'partitions'>,
   { slices, first }: PartitionRunOperation,
   run: PartitionRun,
-): PeriodWish {
-  return periodMarks({ twin, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
+): PeriodOptions {
+  return periodMarks({ twin: newTable, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
 }
 
 /** Partitions before their creation. */
-function comingOf({ partitions }: NonNullable<TwinPlan['twin']>): RangedTable['partitions'] {
+function comingOf({ partitions }: NonNullable<NewTablePlan['twin']>): RangedTable['partitions'] {
   return partitions.map(({ name, from, to }) => ({
     name: { name },
     identity: name,
@@ -118,7 +118,7 @@ function comingOf({ partitions }: NonNullable<TwinPlan['twin']>): RangedTable['p
 }
 
 /** @throws SluiceError PARTITION_REFUSED */
-async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: TwinPlan): Promise<void> {
+async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: NewTablePlan): Promise<void> {
   if (await plan.isIndexed(planned, signal)) return
   const { table } = planned.table
   throw new SluiceError('PARTITION_REFUSED', `no index of ${tableText(table)} begins with ${planned.column.name}`, {
@@ -129,13 +129,13 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: TwinPl
 }
 
 /** @param late statements that were left out */
-function tellLate(name: TableName, late: readonly string[], run: PartitionRun): void {
+function reportLate(name: TableName, late: readonly string[], run: PartitionRun): void {
   const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions beside its primary key, and foreign keys. The cutover is refused until they are there`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 
 /** Reports findings that change something; unchanged properties need no line. */
-function tellChanges({ findings, planned }: TwinPlan, run: PartitionRun): void {
+function reportChanges({ findings, planned }: NewTablePlan, run: PartitionRun): void {
   const table = tableText(planned.table.table)
   for (const { verdict, about, object, detail, hint } of findings) {
     if (verdict !== 'changes' && verdict !== 'not looked') continue
@@ -144,7 +144,7 @@ function tellChanges({ findings, planned }: TwinPlan, run: PartitionRun): void {
   }
 }
 
-function refused({ findings, planned }: TwinPlan, run: PartitionRun): SluiceError {
+function refused({ findings, planned }: NewTablePlan, run: PartitionRun): SluiceError {
   const table = tableText(planned.table.table)
   const found = findings.filter(({ verdict }) => verdict === 'refused')
   for (const { about, object, detail, hint } of found) {

@@ -49,12 +49,12 @@ export class RowRemoval {
     const key = this.#key.map(({ at, encode }) => encode(row[at] ?? null))
     const latest = latestOf(stamp)
     await this.#deleteAt(latest ?? quiet, key)
-    const left = await this.#lookAt(key)
+    const left = await this.inspect(key)
     if (left === null) return true
     const newest = latestOf({ times: left, lives: [] })
     if (latest === null || quiet <= latest || (newest !== null && newest > quiet)) return false
     await this.#deleteAt(quiet, key)
-    return (await this.#lookAt(key)) === null
+    return (await this.inspect(key)) === null
   }
 
   async #deleteAt(us: bigint, key: readonly (Buffer | null)[]): Promise<void> {
@@ -62,7 +62,7 @@ export class RowRemoval {
   }
 
   /** Write times of what is left of a row; null if nothing is. */
-  async #lookAt(key: readonly (Buffer | null)[]): Promise<readonly (bigint | null)[] | null> {
+  async inspect(key: readonly (Buffer | null)[]): Promise<readonly (bigint | null)[] | null> {
     const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
     const values = rows[0]?.values() as (bigint | null)[] | undefined
     return values?.slice(0, this.#timed) ?? null

@@ -6,7 +6,7 @@ import { cassandraError } from '../errors.ts'
 import type { KeyReader } from './by-keys.ts'
 import type { Encoded, RowWrites } from './row-writes.ts'
 import type { TableShape } from './shape.ts'
-import type { StampWish } from './stamps.ts'
+import type { StampOptions } from './stamps.ts'
 
 const PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
@@ -19,7 +19,7 @@ export class Existing {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #shape: TableShape
-  readonly #wish: StampWish
+  readonly request: StampOptions
   readonly #signal: AbortSignal
   /** By partition: whether it has its own static values. */
   readonly #kept = new Map<string, boolean>()
@@ -29,14 +29,14 @@ export class Existing {
     rows: RowWrites,
     reader: KeyReader,
     shape: TableShape,
-    wish: StampWish,
+    options: StampOptions,
     signal: AbortSignal,
   ) {
     this.#link = link
     this.#rows = rows
     this.#reader = reader
     this.#shape = shape
-    this.#wish = wish
+    this.request = options
     this.#signal = signal
   }
 
@@ -45,7 +45,7 @@ export class Existing {
    * allows no timestamps with conditions: its key is only read, and a concurrent writer has the later time.
    */
   async add(row: Encoded): Promise<Outcome> {
-    const { ttl, writetime, dropStamps } = this.#wish
+    const { ttl, writetime, dropStamps } = this.request
     const timed = (row.stamp !== undefined && dropStamps !== true) || ttl !== undefined || writetime !== undefined
     const write = timed ? null : this.#rows.ifAbsent(row)
     if (write === null) return (await this.#isTaken(row)) ? 'taken' : 'absent'

@@ -36,11 +36,11 @@ import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
 import { refuseUncreatable } from './ddl.ts'
 import { CassandraTarget } from './target.ts'
-import type { WriteWish } from './write-wish.ts'
+import type { WriteOptions } from './write-wish.ts'
 import { declareCql } from './types.ts'
 
 /** Options of a run for Cassandra besides its URL. */
-export type CassandraCopyWish = WriteWish & {
+export type CassandraCopyRequest = WriteOptions & {
   readonly readConsistency?: string
   readonly writeConsistency?: string
   /** Rows per page. */
@@ -50,12 +50,12 @@ export type CassandraCopyWish = WriteWish & {
 export type CassandraCopyOptions = {
   /** `read` and `plan` create nothing. */
   readonly mode?: 'read' | 'write' | 'plan'
-  readonly cassandra?: CassandraCopyWish
+  readonly cassandra?: CassandraCopyRequest
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal
   readonly clock?: Pick<Clock, 'now'>
   /** Called with rows that could only be written at ONE. */
-  readonly onWeakWrite?: WriteWish['onWeakWrite']
+  readonly onWeakWrite?: WriteOptions['onWeakWrite']
   /** Called before a statement is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void
 }
@@ -87,8 +87,8 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
     ...(writeConsistency === undefined ? {} : { writeConsistency }),
   })
   const { onWeakWrite } = options
-  const wish = { ...cassandra, ...(onWeakWrite === undefined ? {} : { onWeakWrite }) }
-  return new CassandraStore(link, wish, clock, options.mode !== undefined && options.mode !== 'write')
+  const request = { ...cassandra, ...(onWeakWrite === undefined ? {} : { onWeakWrite }) }
+  return new CassandraStore(link, request, clock, options.mode !== undefined && options.mode !== 'write')
 }
 
 /** Driver messages contain hosts, but no login. */
@@ -106,7 +106,7 @@ class CassandraStore implements CopyStore {
   readonly identity: string
   readonly schema: string | null
   readonly #link: CassandraLink
-  readonly #wish: CassandraCopyWish
+  readonly request: CassandraCopyRequest
   readonly #clock: Pick<Clock, 'now'>
   readonly #isReadOnly: boolean
   /** Aborts running requests when the store is closed. */
@@ -114,13 +114,13 @@ class CassandraStore implements CopyStore {
   #target: CassandraTarget | null = null
   #ledger: Promise<LedgerDatabase> | null = null
 
-  constructor(link: CassandraLink, wish: CassandraCopyWish, clock: Pick<Clock, 'now'>, isReadOnly: boolean) {
+  constructor(link: CassandraLink, options: CassandraCopyRequest, clock: Pick<Clock, 'now'>, isReadOnly: boolean) {
     this.#link = link
     this.#isReadOnly = isReadOnly
     const short = isBelowQuorum(link.readLevel)
     const shortReads = `rows are read at ${levelName(link.readLevel)}, and a replica may miss some; QUORUM or LOCAL_QUORUM is needed`
     this.can = { ...CAN, retryMs: link.settings.retryMs, ...(short ? { shortReads } : {}) }
-    this.#wish = wish
+    this.request = options
     this.#clock = clock
     const { keyspace, label } = link.settings
     this.label = label
@@ -165,13 +165,13 @@ class CassandraStore implements CopyStore {
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
-    const { pageRows } = this.#wish
+    const { pageRows } = this.request
     return new CassandraSource(this.#link, this.#clock.now(), signal, pageRows === undefined ? {} : { pageRows })
   }
 
   target(): CopyTarget {
     // One for the store: its writers share the limit of concurrent requests.
-    this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.#wish, this.#clock)
+    this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.request, this.#clock)
     return this.#target
   }
 

@@ -14,7 +14,7 @@ import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
 import type { PageSize } from './page-size.ts'
-import { mendSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
+import { repairSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
 import { byKey, byTokens, hashOf, type Query } from './select.ts'
 import { nameInRow, selected } from './selected.ts'
 
@@ -122,7 +122,7 @@ export class Pages {
     const page = await this.#fetched(query, state, shrinks)
     if (shared === null || last === null) return page
     const partition = this.#cells(last, shared.partition)
-    await mendSeam(
+    await repairSeam(
       shared,
       last,
       page,

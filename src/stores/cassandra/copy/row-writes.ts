@@ -241,8 +241,8 @@ export class RowWrites {
   #longestCollection(encoded: Encoded): Using | null {
     let longest: Using | null = null
     for (const at of this.collections) {
-      const isTold = encoded.cells[at] != null && encoded.stamp?.times[at] != null
-      if (!isTold || this.#parts[at] === 'static') continue
+      const isReported = encoded.cells[at] != null && encoded.stamp?.times[at] != null
+      if (!isReported || this.#parts[at] === 'static') continue
       const using = this.usingOf(encoded, at)
       if (longest === null || byLife(using, longest) > 0) longest = using
     }

@@ -40,7 +40,7 @@ export async function* scan(
   const rowBytes = table.rows > 0n && table.bytes > 0n ? Number(table.bytes / table.rows) + 1 : null
   const pages = new PageSize(rowBytes, pageRows)
   if (range.by === 'keys') {
-    const found = looked(link, { ...request, where }, decoder, range.keys, signal)
+    const found = inspected(link, { ...request, where }, decoder, range.keys, signal)
     yield* grouped(picked(found, isWanted), decoder, request, size, pages)
     return
   }
@@ -57,7 +57,7 @@ export async function* scan(
   const { what, shared } = decoder
   const reader = new Pages({ link, table, ring, what, shared, where, size: pages, careful, unreadable }, signal)
   yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages)
-  for (const tell of unread) tell()
+  for (const report of unread) report()
 }
 
 function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: DriverRow) => boolean {
@@ -120,7 +120,7 @@ async function* grouped(
 }
 
 /** Rows by their keys, several at a time; missing ones are left out. */
-async function* looked(
+async function* inspected(
   link: CassandraLink,
   { table, where, columns: asked }: RowRequest,
   decoder: RowDecoder,

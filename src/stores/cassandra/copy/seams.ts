@@ -31,7 +31,7 @@ export type DriverPage = { readonly rows: readonly types.Row[]; readonly readMs:
  * @param ask reads the static columns of one partition, by its key
  * @throws what `ask` throws
  */
-export async function mendSeam(
+export async function repairSeam(
   columns: SharedColumns,
   last: types.Row,
   { rows, readMs }: DriverPage,

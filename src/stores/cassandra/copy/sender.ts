@@ -25,7 +25,7 @@ export class Sender {
 
   constructor(
     link: CassandraLink,
-    wish: {
+    options: {
       readonly fallBackToOne: boolean
       readonly onWeak: (rows: readonly Encoded[], why: string) => void
     },
@@ -36,8 +36,8 @@ export class Sender {
     this.#level = link.writeLevel
     this.#fallBack = new FallBack({
       level: link.writeLevel,
-      fallBackToOne: wish.fallBackToOne,
-      onFallback: wish.onWeak,
+      fallBackToOne: options.fallBackToOne,
+      onFallback: options.onWeak,
       patienceMs: link.settings.retryMs,
       onRetry: link.onRetry,
       signal,

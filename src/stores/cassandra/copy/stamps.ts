@@ -9,7 +9,7 @@ export type Using = {
   readonly sinceMs?: number
 }
 
-export type StampWish = {
+export type StampOptions = {
   readonly ttl?: number
   readonly writetime?: string
   readonly dropStamps?: true
@@ -36,15 +36,15 @@ export class Stamping {
   readonly #livesOf: readonly number[] | null
 
   /** @param names columns of the rows @param now microseconds, for rows of unknown write time */
-  constructor(names: readonly string[], wish: StampWish, now: bigint) {
+  constructor(names: readonly string[], options: StampOptions, now: bigint) {
     const positions = (some: readonly string[] | undefined): readonly number[] | null =>
       some === undefined ? null : some.map((name) => names.indexOf(name)).filter((at) => at >= 0)
     this.#now = now
-    this.#life = wish.ttl ?? null
-    this.#time = wish.writetime === undefined ? null : BigInt(wish.writetime)
-    this.#drop = wish.dropStamps === true
-    this.#timesOf = positions(wish.timesOf)
-    this.#livesOf = positions(wish.livesOf)
+    this.#life = options.ttl ?? null
+    this.#time = options.writetime === undefined ? null : BigInt(options.writetime)
+    this.#drop = options.dropStamps === true
+    this.#timesOf = positions(options.timesOf)
+    this.#livesOf = positions(options.livesOf)
   }
 
   /**

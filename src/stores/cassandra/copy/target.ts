@@ -16,12 +16,12 @@ import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { shapeOf } from './shape.ts'
 import { sourceError } from './source-errors.ts'
-import type { WriteWish } from './write-wish.ts'
+import type { WriteOptions } from './write-wish.ts'
 import { CassandraChunkWriter } from './writer.ts'
 
 export class CassandraTarget implements CopyTarget {
   readonly #link: CassandraLink
-  readonly #wish: WriteWish
+  readonly request: WriteOptions
   readonly #clock: Pick<Clock, 'now'>
   readonly #ledger: () => Promise<LedgerDatabase>
   readonly #flow: Flow
@@ -33,13 +33,13 @@ export class CassandraTarget implements CopyTarget {
   constructor(
     link: CassandraLink,
     ledger: () => Promise<LedgerDatabase>,
-    wish: WriteWish,
+    options: WriteOptions,
     clock: Pick<Clock, 'now'>,
     flow: Flow = new Flow(),
   ) {
     this.#link = link
     this.#ledger = ledger
-    this.#wish = wish
+    this.request = options
     this.#clock = clock
     this.#flow = flow
     this.#same = new SameTable(link)
@@ -84,7 +84,7 @@ export class CassandraTarget implements CopyTarget {
         link: this.#link,
         flow: this.#flow,
         ledger: this.#ledger,
-        wish: this.#wish,
+        options: this.request,
         now: this.#clock.now(),
         same: this.#same,
       },

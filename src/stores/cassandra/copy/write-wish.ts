@@ -1,8 +1,8 @@
 /** Options of a run for writing rows. */
-import type { StampWish } from './stamps.ts'
+import type { StampOptions } from './stamps.ts'
 
 /** How rows are written, if not by default. */
-export type WriteWish = StampWish & {
+export type WriteOptions = StampOptions & {
   /** If a write cannot reach its consistency level, do it at ONE. */
   readonly fallBackToOne?: true
   /** Rows per batch; batches hold rows of one partition only. */

@@ -32,13 +32,13 @@ import { Sender } from './sender.ts'
 import type { TableShape } from './shape.ts'
 import { Stamping } from './stamps.ts'
 import { Statements } from './statements.ts'
-import type { WriteWish } from './write-wish.ts'
+import type { WriteOptions } from './write-wish.ts'
 
 export type WriterParts = {
   readonly link: CassandraLink
   readonly flow: Flow
   readonly ledger: () => Promise<LedgerDatabase>
-  readonly wish: WriteWish
+  readonly options: WriteOptions
   /** Milliseconds since 1970: write time for rows of unknown write time. */
   readonly now: number
   readonly same: SameTable
@@ -65,7 +65,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE */
   constructor(parts: WriterParts, shape: TableShape, request: ChunkRequest) {
-    const { link, wish, now } = parts
+    const { link, options: wish, now } = parts
     const { columns, onExisting, range, signal, table } = request
     this.#parts = parts
     this.#shape = shape
@@ -76,7 +76,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     const stamping = new Stamping(names, wish, micros)
     this.#rows = new RowWrites(shape, columns, this.#statements, stamping, onExisting === 'upsert')
     const fallBackToOne = wish.fallBackToOne === true
-    this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.#tellWeak(rows, why) }, signal)
+    this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.reportWeak(rows, why) }, signal)
     this.#reader = new KeyReader(link, shape, this.#statements, fallBackToOne, signal)
     this.#existing = new Existing(link, this.#rows, this.#reader, shape, wish, signal)
     this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns, link.release)
@@ -156,7 +156,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** Writes all rows, over existing ones. @returns how many have not expired by then */
   async #put(rows: readonly Encoded[]): Promise<number> {
-    const { flow, wish } = this.#parts
+    const { flow, options: request } = this.#parts
     const { signal } = this.#request
     const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.occupied())
     const of = (row: Encoded, statics: boolean): readonly Write[] =>
@@ -165,7 +165,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       const isNew = this.#isNewPartition(row)
       return { row, writes: of(row, isNew), partition: (): string => this.#rows.partitionText(row) }
     })
-    const sendings = batchesOf(items, wish.batchRows ?? BATCH_ROWS)
+    const sendings = batchesOf(items, request.batchRows ?? BATCH_ROWS)
     await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
     const now = Math.floor(Date.now() / 1000)
     return items.filter(({ row, writes }) => !isOver(row, writes, now)).length
@@ -231,8 +231,8 @@ export class CassandraChunkWriter implements ChunkWriter {
     })
   }
 
-  #tellWeak(rows: readonly Encoded[], why: string): void {
-    const { onWeakWrite } = this.#parts.wish
+  reportWeak(rows: readonly Encoded[], why: string): void {
+    const { onWeakWrite } = this.#parts.options
     if (onWeakWrite === undefined) return
     const { columns, table } = this.#request
     for (const row of rows) {
@@ -245,14 +245,14 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
   async #looking<T>(look: (looking: Looking) => Promise<T>): Promise<T> {
-    const { link, wish } = this.#parts
+    const { link, options: request } = this.#parts
     const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
     try {
       return await at(readLevelFor(link.writeLevel))
     } catch (error) {
       const { kind } = failureOf(error)
       const isShort = kind === 'unavailable' || kind === 'read-timeout'
-      if (isShort && wish.fallBackToOne === true) return at(ONE)
+      if (isShort && request.fallBackToOne === true) return at(ONE)
       throw cassandraError(error, link.settings, 'read')
     }
   }

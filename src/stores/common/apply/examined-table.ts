@@ -1,14 +1,14 @@
 /** Checks whether changes can be applied to a table, for every system that checks unique indexes at once. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { ChangeTable, FollowRefusal, TargetExam } from '../../../model/follow/port.ts'
+import type { ChangeTable, FollowRefusal, TargetPreflight } from '../../../model/follow/port.ts'
 import { applyIndexes } from './indexes.ts'
 
 /** A table as its database has it. */
 export type TableLook = {
   /** `table`, or the system's word for another object: `view`, `virtual`. Null if there is no such name. */
   readonly kind: string | null
-  readonly columns: readonly LookedColumn[]
+  readonly columns: readonly InspectedColumn[]
   readonly objects: readonly SchemaObject[]
   /** Names of triggers that fire when rows change. */
   readonly triggers: readonly string[]
@@ -16,7 +16,7 @@ export type TableLook = {
   readonly referred?: readonly string[]
 }
 
-export type LookedColumn = {
+export type InspectedColumn = {
   readonly name: string
   readonly generated?: boolean
   /** Name of its collation, if that treats different bytes as equal. */
@@ -36,12 +36,12 @@ export type ApplyRules = {
 }
 
 /** @param request as `ChangeTarget.examine` got it */
-export function examinedTable(
+export function inspectedTable(
   request: ChangeTable,
   look: TableLook,
   fireTriggers: boolean,
   rules: ApplyRules,
-): TargetExam {
+): TargetPreflight {
   const { table } = request.table
   const name = tableText(table)
   const refusals: FollowRefusal[] = []

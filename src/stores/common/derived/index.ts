@@ -10,8 +10,8 @@ export { derivedTable } from './tables.ts'
 export type { Derivation } from './wish.ts'
 
 /** Returns the store itself if nothing is derived. @throws (on `tables`) SluiceError BAD_FLAG, UNSUPPORTED_TYPE */
-export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
-  if (changesNothing(wish)) return store
+export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
+  if (changesNothing(options)) return store
   const bases = new Map<string, TableSpec>()
   const { system } = store
   const below = (table: TableSpec): TableSpec => bases.get(tableText(table.table)) ?? table
@@ -28,11 +28,11 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       const found = await store.tables(pattern, signal)
       return found.map((table) => {
         bases.set(tableText(table.table), table)
-        return derivedTable(table, wish, system)
+        return derivedTable(table, options, system)
       })
     },
-    declare: (type, inKey, wishes) => store.declare(type, inKey, wishes),
-    source: async (signal) => derivedSource(await store.source(signal), wish, bases, system === 'cassandra'),
+    declare: (type, inKey, requests) => store.declare(type, inKey, requests),
+    source: async (signal) => derivedSource(await store.source(signal), options, bases, system === 'cassandra'),
     target: () => store.target(),
     objects: () => store.objects(),
     ledger: () => store.ledger(),
@@ -79,7 +79,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
 }
 
 /** Wraps the view of a source for one table that `derivedTable` has changed. */
-export function derivedView(view: SourceView, table: TableSpec, wish: Derivation, system: string): SourceView {
-  if (changesNothing(wish)) return view
-  return derivedSource(view, wish, new Map([[tableText(table.table), table]]), system === 'cassandra')
+export function derivedView(view: SourceView, table: TableSpec, options: Derivation, system: string): SourceView {
+  if (changesNothing(options)) return view
+  return derivedSource(view, options, new Map([[tableText(table.table), table]]), system === 'cassandra')
 }

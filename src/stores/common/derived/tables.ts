@@ -11,9 +11,9 @@ const TEXT: ColumnType = { kind: 'text' }
  * The key of the map becomes the last part of the table's key: only both together identify a row.
  * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it holds no map
  */
-export function derivedTable(table: TableSpec, wish: Derivation, system: string): TableSpec {
-  if (addsNothing(wish)) return table
-  const { constants = {}, explodeMap } = wish
+export function derivedTable(table: TableSpec, options: Derivation, system: string): TableSpec {
+  if (addsNothing(options)) return table
+  const { constants = {}, explodeMap } = options
   for (const name of Object.keys(constants)) {
     if (table.key.includes(name)) throw taken(table, name, 'is part of its key, and no constant can take its place')
   }

@@ -20,11 +20,11 @@ const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
  */
 export function derivedSource(
   view: SourceView,
-  wish: Derivation,
+  options: Derivation,
   bases: ReadonlyMap<string, TableSpec>,
   spelled: boolean,
 ): SourceView {
-  const derived = new DerivedView(view, wish, bases, spelled)
+  const derived = new DerivedView(view, options, bases, spelled)
   return Object.assign(
     derived,
     present<SourceView>({
@@ -43,13 +43,13 @@ export function derivedSource(
 /** Ranges are those of the table below: their bounds lack the derived columns. */
 class DerivedView implements SourceView {
   readonly #view: SourceView
-  readonly #wish: Derivation
+  readonly request: Derivation
   readonly #bases: ReadonlyMap<string, TableSpec>
   readonly #spelled: boolean
 
-  constructor(view: SourceView, wish: Derivation, bases: ReadonlyMap<string, TableSpec>, spelled: boolean) {
+  constructor(view: SourceView, options: Derivation, bases: ReadonlyMap<string, TableSpec>, spelled: boolean) {
     this.#view = view
-    this.#wish = wish
+    this.request = options
     this.#bases = bases
     this.#spelled = spelled
   }
@@ -73,7 +73,7 @@ class DerivedView implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     const base = this.#base(request.table)
-    const plan = rowPlan(request.columns, base, this.#wish, this.#spelled, request.table.key)
+    const plan = rowPlan(request.columns, base, this.request, this.#spelled, request.table.key)
     const { aside } = request
     const below: RowRequest = {
       ...request,
@@ -117,7 +117,7 @@ class DerivedView implements SourceView {
 
   /** Null if rows become several: then only reading gives their number. */
   countsBelow(): NonNullable<SourceView['counts']> | null {
-    const { explodeMap } = this.#wish
+    const { explodeMap } = this.request
     const below = this.#view
     if (explodeMap !== undefined || below.counts === undefined) return null
     return async ({ table, ranges, where }, signal) => {

@@ -1,4 +1,4 @@
-import type { CodecWish } from '../../../model/copy/codec.ts'
+import type { CodecOptions } from '../../../model/copy/codec.ts'
 
 /** What a copy derives from the rows of its source. */
 export type Derivation = {
@@ -7,7 +7,7 @@ export type Derivation = {
   /** A map of which every entry becomes a row, and the columns for its key and value. */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
   /** Conversions between a number or a timestamp and a text, by the types of both columns. */
-  readonly codecs?: CodecWish
+  readonly codecs?: CodecOptions
 }
 
 /** Whether rows stay unchanged. */

@@ -50,21 +50,21 @@ export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
   return kind === 'json' ? { spelled: true } : {}
 }
 
-function decimalName(precision: number | undefined, scale: number, wish: 'text' | 'real' | undefined): string {
+function decimalName(precision: number | undefined, scale: number, options: 'text' | 'real' | undefined): string {
   const fits = fitsDouble(precision, scale)
-  if (wish === 'real' && !fits) return 'REAL'
+  if (options === 'real' && !fits) return 'REAL'
   const size = precision === undefined ? '' : `(${precision},${scale})`
-  return `${fits && wish !== 'text' ? 'DECIMAL_REAL' : 'DECIMAL_TEXT'}${size}`
+  return `${fits && options !== 'text' ? 'DECIMAL_REAL' : 'DECIMAL_TEXT'}${size}`
 }
 
-function nativeOf(type: ColumnType, wish: 'text' | 'real' | undefined): string {
+function nativeOf(type: ColumnType, options: 'text' | 'real' | undefined): string {
   switch (type.kind) {
     case 'bool':
       return 'BOOLEAN'
     case 'int':
-      return type.bits === 64 && type.unsigned === true ? decimalName(20, 0, wish) : 'INTEGER'
+      return type.bits === 64 && type.unsigned === true ? decimalName(20, 0, options) : 'INTEGER'
     case 'decimal':
-      return decimalName(type.precision, type.scale ?? 0, wish)
+      return decimalName(type.precision, type.scale ?? 0, options)
     case 'float':
       return 'REAL'
     case 'text':

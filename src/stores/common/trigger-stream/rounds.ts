@@ -46,7 +46,7 @@ export interface Rounds {
    * ends with the round
    * @throws SluiceError VALUE_REFUSED, and errors of the source: then the stream ends
    */
-  tell(forView: boolean): Telling
+  report(forView: boolean): Telling
   /** Runs a query of the source under the stream's signal, and maps its errors to errors of the source. */
   guarded<T>(body: () => Promise<T>): Promise<T>
   close(): Promise<void>

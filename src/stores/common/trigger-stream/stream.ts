@@ -14,7 +14,7 @@ export class TriggerStream implements MomentStream {
   readonly #signal: AbortSignal
   #telling: Telling | null = null
   /** An emitted round that is not durable in the target yet, with its position. */
-  #told: { readonly round: Round; readonly position: LogPosition } | null = null
+  notified: { readonly round: Round; readonly position: LogPosition } | null = null
   #forgetting: Promise<void> | null = null
   #last: LogPosition
   #end: LogPosition
@@ -45,7 +45,7 @@ export class TriggerStream implements MomentStream {
         throwIfAborted(this.#signal)
         await this.#forgotten()
         // Its notes still exist: the next round would emit them again.
-        if (this.#told !== null) return []
+        if (this.notified !== null) return []
         if (this.#telling !== null) {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
@@ -66,8 +66,8 @@ export class TriggerStream implements MomentStream {
   async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     return await this.#rounds.guarded(async () => {
       await this.#forgotten()
-      if (this.#told !== null || this.#telling !== null) throw new Error('a moment begins between two rounds')
-      const telling = this.#rounds.tell(true)
+      if (this.notified !== null || this.#telling !== null) throw new Error('a moment begins between two rounds')
+      const telling = this.#rounds.report(true)
       try {
         for (;;) {
           throwIfAborted(this.#signal)
@@ -83,9 +83,9 @@ export class TriggerStream implements MomentStream {
   }
 
   confirm(position: LogPosition): void {
-    const told = this.#told
-    if (told === null || position < told.position || this.#forgetting !== null) return
-    this.#forgetting = told.round.forget(told.position)
+    const reported = this.notified
+    if (reported === null || position < reported.position || this.#forgetting !== null) return
+    this.#forgetting = reported.round.forget(reported.position)
     // The next call reports its result.
     this.#forgetting.catch(() => undefined)
   }
@@ -115,7 +115,7 @@ export class TriggerStream implements MomentStream {
     if (this.#forgetting === null) return
     await this.#forgetting
     this.#forgetting = null
-    this.#told = null
+    this.notified = null
   }
 
   /** The changes that follow those of a round. */
@@ -123,7 +123,7 @@ export class TriggerStream implements MomentStream {
     this.#restMs = FIRST_REST_MS
     if (round.isEmpty) return [{ type: 'idle', position: this.#last }]
     if (round.position > this.#last) this.#last = round.position
-    this.#told = { round, position: this.#last }
+    this.notified = { round, position: this.#last }
     return [{ type: 'commit', end: this.#last }]
   }
 
@@ -134,7 +134,7 @@ export class TriggerStream implements MomentStream {
     this.#end = end
     if (!isNoted) this.#emptyAt = at
     if (isNoted) {
-      this.#telling = this.#rounds.tell(false)
+      this.#telling = this.#rounds.report(false)
       return null
     }
     if (idle <= this.#last) return null

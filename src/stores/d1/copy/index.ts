@@ -6,7 +6,7 @@ import type {
   CopyStore,
   CopyTarget,
   DeclaredColumn,
-  DeclareWishes,
+  DeclareOptions,
   LedgerDatabase,
   ObjectStore,
   SourceView,
@@ -171,8 +171,8 @@ class D1Store implements D1CopyStore {
     return this.#guard(() => tablesOf(this.#client, pattern, signal))
   }
 
-  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
-    return declareType(type, wishes?.decimal)
+  declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
+    return declareType(type, options?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

@@ -9,7 +9,7 @@ import { affinityOf, ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
 import type { ColumnInfo, Shape } from './shape.ts'
 
-export type Looks = {
+export type Inspections = {
   readonly types: ReadonlyMap<string, ColumnType>
   /** For columns that do not compare by bytes. */
   readonly collations: ReadonlyMap<string, string>
@@ -38,11 +38,11 @@ type Answer = {
 }
 
 /** @returns for each table, in their order @throws D1Failure */
-export async function lookAt(
+export async function inspect(
   client: D1Client,
   shapes: readonly Shape[],
   signal: AbortSignal,
-): Promise<readonly Looks[]> {
+): Promise<readonly Inspections[]> {
   const [analyzed] = await client.read(
     [{ sql: "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'", params: [] }],
     { signal },

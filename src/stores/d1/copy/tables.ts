@@ -4,7 +4,7 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
 import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
-import { lookAt, type Looks } from './look.ts'
+import { inspect, type Inspections } from './look.ts'
 import type { Shape } from './shape.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
@@ -42,11 +42,11 @@ export async function tablesOf(client: D1Client, pattern: string, signal: AbortS
     { signal },
   )
   const shapes = chosen.map((table, at) => shapeOf(table, rowsAt(columns?.rows, at), rowsAt(indexes?.rows, at)))
-  const looks = await lookAt(client, shapes, signal)
-  return shapes.map((shape, at) => specOf(shape, looks[at] ?? NO_LOOKS))
+  const inspections = await inspect(client, shapes, signal)
+  return shapes.map((shape, at) => specOf(shape, inspections[at] ?? NO_LOOKS))
 }
 
-const NO_LOOKS: Looks = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
+const NO_LOOKS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
 /** Rows of one of the requested names, without its index. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
@@ -101,7 +101,7 @@ function shapeOf(
   }
 }
 
-function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Looks): TableSpec {
+function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
   const columns = shape.columns.map(({ name, native, notNull, initial, hidden }): Column => {
     const collation = collations.get(name)
     const type = types.get(name) ?? typeOf(native) ?? ANY

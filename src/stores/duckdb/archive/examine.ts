@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
-import type { ExaminedFile } from '../../../model/archive/archived-file.ts'
+import type { InspectedFile } from '../../../model/archive/archived-file.ts'
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
@@ -28,7 +28,7 @@ export async function examineFile(
   desk: Desk,
   file: string,
   { columns, all, signal }: ReadFiles,
-): Promise<ExaminedFile> {
+): Promise<InspectedFile> {
   const bytes = hashOf(file, signal)
   // No unhandled rejection if DuckDB fails first.
   bytes.catch(() => undefined)

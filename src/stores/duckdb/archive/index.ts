@@ -1,5 +1,5 @@
 /** Parquet files of archives, written and read by DuckDB. */
-import type { ExaminedFile, WrittenFile } from '../../../model/archive/archived-file.ts'
+import type { InspectedFile, WrittenFile } from '../../../model/archive/archived-file.ts'
 import type {
   KeyedFiles,
   ParquetFiles,
@@ -58,9 +58,9 @@ class DuckdbParquetFiles implements ParquetFiles {
     })
   }
 
-  examine(request: ReadFiles): Promise<readonly ExaminedFile[]> {
+  examine(request: ReadFiles): Promise<readonly InspectedFile[]> {
     return this.#with(async (desk) => {
-      const found: ExaminedFile[] = []
+      const found: InspectedFile[] = []
       for (const file of request.files) found.push(await examineFile(desk, file, request))
       return found
     })

@@ -7,7 +7,7 @@ import { NOTING_TRIGGERS } from '../partition/maintenance/key-log.ts'
  * A table to make like the partition, created by CREATE TABLE … LIKE without indexes, statistics objects and identity.
  * The statements then also create what a partition has from its parent, since this table has none.
  */
-export type Twin = {
+export type NewTable = {
   readonly name: TableName
   /** Names of its indexes and statistics objects, by the numbers of the partition's. */
   readonly names: ReadonlyMap<string, string>
@@ -19,18 +19,18 @@ export type Twin = {
  * creates. The search path must be empty, so that the server qualifies every name.
  * @param table number of the partition
  * @param parent number of its parent, whose properties are left out
- * @param twin subject of the statements; by default the partition itself
+ * @param newTable subject of the statements; by default the partition itself
  */
-export function ownStatementsSql(table: string, parent: string, twin: Twin | null = null): string {
-  const all = twin === null ? 'false' : 'true'
-  const named = [...(twin?.names ?? [])].map(([oid, name]) => `(${literal(oid)}::oid, ${literal(name)})`)
+export function ownStatementsSql(table: string, parent: string, newTable: NewTable | null = null): string {
+  const all = newTable === null ? 'false' : 'true'
+  const named = [...(newTable?.names ?? [])].map(([oid, name]) => `(${literal(oid)}::oid, ${literal(name)})`)
   return `
 WITH named (oid, name) AS (
   ${named.length === 0 ? 'SELECT 0::oid, NULL WHERE false' : `VALUES ${named.join(', ')}`}
 ), t AS (
   SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS own, p.oid AS parent, p.relowner AS parent_owner,
-    ${twin === null ? "pg_catalog.format('%I.%I', n.nspname, c.relname)" : literal(tableSql(twin.name))} AS name,
-    ${twin?.name.schema === undefined ? 'n.nspname' : literal(twin.name.schema)} AS schema
+    ${newTable === null ? "pg_catalog.format('%I.%I', n.nspname, c.relname)" : literal(tableSql(newTable.name))} AS name,
+    ${newTable?.name.schema === undefined ? 'n.nspname' : literal(newTable.name.schema)} AS schema
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class p ON p.oid = ${literal(parent)}::oid
   WHERE c.oid = ${literal(table)}::oid
@@ -108,7 +108,7 @@ WITH named (oid, name) AS (
 
   UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype <> 'f'
-  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname::text, ${twin === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
+  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname::text, ${newTable === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
   FROM t, x WHERE (x.parent IS NULL OR ${all}) AND NOT x.constrains
   UNION ALL SELECT 'filled', 22, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype = 'f'
@@ -122,16 +122,16 @@ WITH named (oid, name) AS (
   FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space OR ${all}
   UNION ALL SELECT 'attached', 33, 'statistics of the index ' || x.relname::text, pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', x.name, i.attnum, i.attstattarget)
   FROM x JOIN pg_catalog.pg_attribute i ON i.attrelid = x.indexrelid WHERE i.attnum > 0 AND i.attstattarget >= 0
-  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${twin === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${newTable === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
   FROM t, s
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name::text || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
   FROM s WHERE s.target IS NOT NULL
-  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname::text, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
+  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname::text, ${newTable === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofNewTable('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
   FROM t, g WHERE g.source = 0::oid
   UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname::text, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
     CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname)
   FROM t, g LEFT JOIN pg_catalog.pg_trigger s ON s.oid = g.source WHERE g.tgenabled <> coalesce(s.tgenabled, 'O')
-  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename::text, ${twin === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofTwin('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
+  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename::text, ${newTable === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofNewTable('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
   UNION ALL SELECT 'attached', 38, 'the state of the rule ' || r.rulename::text, pg_catalog.format('ALTER TABLE %s %s RULE %I', t.name,
     CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename)
@@ -189,7 +189,7 @@ const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schem
     || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 
 /** A definition that names its table once after a keyword, before any text of users. */
-function ofTwin(definition: string, word: string): string {
+function ofNewTable(definition: string, word: string): string {
   const at = `pg_catalog.strpos(${definition}, ' ${word} ' || t.own)`
   return `pg_catalog.left(${definition}, ${at}) || '${word} ' || t.name || pg_catalog.substr(${definition}, ${at} + pg_catalog.length(' ${word} ' || t.own))`
 }

@@ -18,7 +18,7 @@ import type {
   CopyStore,
   CopyTarget,
   DeclaredColumn,
-  DeclareWishes,
+  DeclareOptions,
   LedgerDatabase,
   Losable,
   ObjectStore,
@@ -38,7 +38,7 @@ import { rowTriggersOf } from '../archive/row-triggers.ts'
 import { columnValues } from '../archive/column-values.ts'
 import { timeExtent } from '../archive/time-extent.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
-import type { OperationalExam } from '../../../model/follow/operational-port.ts'
+import type { OperationalPreflight } from '../../../model/follow/operational-port.ts'
 import { PostgresOperational } from '../follow/operational/index.ts'
 import type { InPlaceStore } from '../../../model/partition/in-place-port.ts'
 import type { MaintenanceStore } from '../../../model/partition/maintenance-port.ts'
@@ -195,8 +195,8 @@ class PostgresCopy implements CopyStore {
     return oid == null ? null : { text: oid, lasting: true }
   }
 
-  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
-    if (type.kind === 'json' && wishes?.spelled === true) return { native: 'json', type, spelled: true }
+  declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
+    if (type.kind === 'json' && options?.spelled === true) return { native: 'json', type, spelled: true }
     return declareType(type)
   }
 
@@ -223,7 +223,7 @@ class PostgresCopy implements CopyStore {
     return new PostgresApply(this.#settings)
   }
 
-  operational(): OperationalExam {
+  operational(): OperationalPreflight {
     return new PostgresOperational(this.#settings)
   }
 

@@ -15,7 +15,7 @@ const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
 export class QueueIdentity {
   readonly #ask: Ask
   /** False once the function failed: services that store their log elsewhere do not have it. */
-  #tellsTimeline = true
+  reportsTimeline = true
 
   constructor(ask: Ask) {
     this.#ask = ask
@@ -30,7 +30,7 @@ export class QueueIdentity {
     const { rows } = await this.#ask<{ database: string; name: string; may: boolean }>(DATABASE)
     const { database, name, may } = rows[0] ?? { database: '', name: '', may: false }
     const system = may ? (await this.#ask<{ system: string }>(SYSTEM)).rows[0]?.system : undefined
-    const timeline = this.#tellsTimeline ? await this.#timeline() : null
+    const timeline = this.reportsTimeline ? await this.#timeline() : null
     return JSON.stringify({
       database,
       name,
@@ -44,7 +44,7 @@ export class QueueIdentity {
       return (await this.#ask<{ timeline: string | null }>(TIMELINE)).rows[0]?.timeline ?? null
     } catch (error) {
       if (asSluiceError(error).retryable) throw error
-      this.#tellsTimeline = false
+      this.reportsTimeline = false
       return null
     }
   }

@@ -5,7 +5,7 @@ import {
   type DistributedRun,
   type DistributedStatus,
   type QueueStand,
-  type RunWishes,
+  type RunRequests,
   type Slot,
   type SlotState,
   type UncountedRun,
@@ -81,7 +81,7 @@ type RunRecord = Readonly<
   readonly waits: boolean
   readonly unconfirmed: boolean
   readonly error: ErrorInfo | null
-  readonly wishes: RunWishes
+  readonly wishes: RunRequests
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
 }
 

@@ -1,8 +1,8 @@
 /** Queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
-import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/share/distributed.ts'
-import { ordersAfter, type TableWish } from '../../../model/run/table-wish.ts'
+import type { DistributedRun, QueueStand, RunRequests, Slot, WorkerRow } from '../../../model/share/distributed.ts'
+import { ordersAfter, type TableRequest } from '../../../model/run/table-wish.ts'
 import type {
   AlertBook,
   QueuedRun,
@@ -74,16 +74,16 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
 async function tableOrders(
   client: PoolClient,
   runId: string,
-  tables: readonly TableWish[],
-): Promise<Pick<RunWishes, 'tables' | 'retries'>> {
+  tables: readonly TableRequest[],
+): Promise<Pick<RunRequests, 'tables' | 'retries'>> {
   if (tables.length === 0) return {}
-  const { rows } = await client.query<{ wishes: RunWishes; now: string }>(
+  const { rows } = await client.query<{ wishes: RunRequests; now: string }>(
     `SELECT wishes, ${NOW_MS}::text AS now FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
     [runId],
   )
   const { wishes = {}, now = '0' } = rows[0] ?? {}
   const before = { holds: wishes.tables ?? [], retries: wishes.retries ?? [] }
-  const { holds, retries } = tables.reduce((orders, wish) => ordersAfter(orders, wish, Number(now)), before)
+  const { holds, retries } = tables.reduce((orders, options) => ordersAfter(orders, options, Number(now)), before)
   return { tables: holds, retries }
 }
 
@@ -100,7 +100,7 @@ class PostgresQueue implements RunQueue {
     this.#pool = pool
     this.#there = there
     this.alerts = new PostgresAlerts(pool)
-    this.schedules = new PostgresSchedules(pool, async () => (await this.#looked()).schedules)
+    this.schedules = new PostgresSchedules(pool, async () => (await this.seen()).schedules)
   }
 
   get label(): string {
@@ -135,7 +135,7 @@ class PostgresQueue implements RunQueue {
   }
 
   async drain(name: string): Promise<number> {
-    if (!(await this.#looked()).drains) return 0
+    if (!(await this.seen()).drains) return 0
     const { rowCount } = await this.#pool.ask(
       `UPDATE ${QUEUE_SCHEMA}.sluice_workers SET drain_wanted = true
        WHERE (host = $1 OR worker_id = $1) AND ended_at IS NULL AND NOT ${silent('beat_at')}`,
@@ -145,20 +145,20 @@ class PostgresQueue implements RunQueue {
   }
 
   async tables(runId: string): Promise<SteeredTables | null> {
-    return (await this.#looked()).tables ? await readTables(this.#pool, runId) : null
+    return (await this.seen()).tables ? await readTables(this.#pool, runId) : null
   }
 
-  async steer(runId: string, given: RunWishes, tables: readonly TableWish[] = []): Promise<boolean> {
+  async steer(runId: string, given: RunRequests, tables: readonly TableRequest[] = []): Promise<boolean> {
     if (!(await this.#found())) return false
     const confirmed = given.held === false ? await this.#confirmed('$3') : NOT_CONFIRMED
     return await this.#pool.transaction(async (client) => {
-      const wishes = { ...given, ...(await tableOrders(client, runId, tables)) }
+      const options = { ...given, ...(await tableOrders(client, runId, tables)) }
       const { rowCount } = await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs SET wishes = wishes || $2 || ${ORDERED}${confirmed.set} WHERE run_id = $1 AND status = 'running'`,
-        [runId, JSON.stringify(wishes), ...confirmed.values],
+        [runId, JSON.stringify(options), ...confirmed.values],
       )
       if (rowCount !== 1) return false
-      if (wishes.stop === true) await endOfStopped(client, runId)
+      if (options.stop === true) await endOfStopped(client, runId)
       return true
     })
   }
@@ -191,12 +191,12 @@ class PostgresQueue implements RunQueue {
 
   /** End of a SET list that confirms a run in this database. A queue before version 8 has no column for it. */
   async #confirmed(parameter: string): Promise<Confirmed> {
-    if (!(await this.#looked()).confirmedRuns) return NOT_CONFIRMED
+    if (!(await this.seen()).confirmedRuns) return NOT_CONFIRMED
     return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }
   }
 
   /** Reads again which tables exist, so that a long reader sees a later queue. @throws SluiceError LEDGER_NEWER */
-  async #looked(): Promise<QueueTables> {
+  async seen(): Promise<QueueTables> {
     try {
       if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)
     } catch (error) {
@@ -206,7 +206,7 @@ class PostgresQueue implements RunQueue {
   }
 
   async #found(): Promise<boolean> {
-    return (await this.#looked()).runs
+    return (await this.seen()).runs
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

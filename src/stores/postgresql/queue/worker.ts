@@ -4,7 +4,7 @@ import {
   SILENT_AFTER_MS,
   type EndedRun,
   type LedgerTotals,
-  type RunWishes,
+  type RunRequests,
   type SlotEnd,
   type TurnProgress,
   type UncountedRun,
@@ -76,7 +76,7 @@ type ClaimRecord = {
   readonly mark: string | null
   readonly resumed: string | null
   readonly on_call: boolean
-  readonly wishes: RunWishes
+  readonly wishes: RunRequests
   readonly working: number
 }
 

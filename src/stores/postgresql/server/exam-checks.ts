@@ -11,18 +11,18 @@ export const postgresqlChecks: readonly ServerCheck[] = [
   { name: 'server', look: serverVerdict },
   {
     name: 'tls',
-    look: async (reader, wishes) => {
+    look: async (reader, options) => {
       const [[isOn, version, cipher] = []] = await reader.all(
         'SELECT ssl::int, version, cipher FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()',
       )
       const words = { full: 'sslmode=verify-full', ca: 'sslrootcert' }
-      return tlsVerdict(isOn === 1 ? `${String(version)} ${String(cipher)}` : null, wishes, words)
+      return tlsVerdict(isOn === 1 ? `${String(version)} ${String(cipher)}` : null, options, words)
     },
   },
   { name: 'writes', look: writesVerdict },
   {
     name: 'connections',
-    look: async (reader, wishes) => {
+    look: async (reader, options) => {
       const [[most, reserved, used, ofRole, byRole, ofDatabase, byDatabase] = []] = await reader.all(
         `SELECT pg_catalog.current_setting('max_connections')::int, pg_catalog.current_setting('superuser_reserved_connections')::int,
            (SELECT pg_catalog.sum(numbackends)::int FROM pg_catalog.pg_stat_database),
@@ -39,7 +39,7 @@ export const postgresqlChecks: readonly ServerCheck[] = [
         .filter(([limit]) => limit >= 0)
         .toSorted(([a, usedA], [b, usedB]) => a - usedA - (b - usedB))
       if (tightest === undefined) return null
-      return connectionsVerdict(Math.max(0, tightest[0] - tightest[1]), tightest[0], wishes)
+      return connectionsVerdict(Math.max(0, tightest[0] - tightest[1]), tightest[0], options)
     },
   },
   { name: 'durability', look: durabilityVerdict },

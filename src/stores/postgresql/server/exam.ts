@@ -1,15 +1,15 @@
 /** Preflight checks of `doctor` for a PostgreSQL server. */
-import type { ServerExam, Target } from '../../common/exam-port.ts'
+import type { ServerPreflight, Target } from '../../common/exam-port.ts'
 import { isLocalHost } from '../../common/tls.ts'
 import { postgresqlChecks } from './exam-checks.ts'
 import { postgresSettings } from './settings.ts'
 
 /** @throws SluiceError BAD_CONFIG */
-export function postgresqlExam(url: string): ServerExam {
+export function postgresqlPreflight(url: string): ServerPreflight {
   const { host, port, tls, poolSize, statementTimeoutMs } = postgresSettings(url)
   const target: Target = host.startsWith('/')
     ? { kind: 'socket', path: `${host}/.s.PGSQL.${port}` }
     : { kind: 'host', host, port }
-  const wishes = { tls, poolSize, isLocal: isLocalHost(host), hasStatementTimeout: statementTimeoutMs !== null }
-  return { target, wishes, checks: postgresqlChecks }
+  const options = { tls, poolSize, isLocal: isLocalHost(host), hasStatementTimeout: statementTimeoutMs !== null }
+  return { target, options, checks: postgresqlChecks }
 }

@@ -91,9 +91,9 @@ export async function waitUntil(
   isSo: () => Promise<boolean>,
   waitsFor: WaitsFor,
 ): Promise<void> {
-  const { session, signal, tell, patienceMs } = wait
+  const { session, signal, tell: report, patienceMs } = wait
   const start = performance.now()
-  let told = ''
+  let reported = ''
   for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
     throwIfAborted(signal)
     if (await isSo()) return
@@ -102,8 +102,8 @@ export async function waitUntil(
       const open = await openTransactions(session, waitsFor)
       if (waited > patienceMs) throw gaveUp(what, open)
       const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
-      if (names !== told && open.length > 0) tell(`${what} waits for open transactions: ${open.join('; ')}`)
-      told = names
+      if (names !== reported && open.length > 0) report(`${what} waits for open transactions: ${open.join('; ')}`)
+      reported = names
     }
     await sleep(rest, undefined, { signal }).catch(() => undefined)
   }

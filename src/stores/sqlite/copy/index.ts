@@ -11,7 +11,7 @@ import type {
   CopyStore,
   CopyTarget,
   DeclaredColumn,
-  DeclareWishes,
+  DeclareOptions,
   LedgerDatabase,
   ObjectStore,
   Origin,
@@ -161,8 +161,8 @@ class SqliteCopy implements CopyStore {
     return { by: 'mark', lasting: true, marks }
   }
 
-  declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {
-    return declareType(type, wishes?.decimal)
+  declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
+    return declareType(type, options?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

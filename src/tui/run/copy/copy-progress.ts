@@ -152,8 +152,8 @@ export class CopyProgress {
 
   /** Chunks that the target accepts at the same time; null if unknown. */
   get writers(): number | null {
-    const told = this.tables.flatMap(({ started, plan }) => Number(started?.writers ?? plan?.writers ?? 0) || [])
-    return told.length === 0 ? null : Math.max(...told)
+    const reported = this.tables.flatMap(({ started, plan }) => Number(started?.writers ?? plan?.writers ?? 0) || [])
+    return reported.length === 0 ? null : Math.max(...reported)
   }
 
   /** Average bytes of a row of the latest table; null if the source does not report it. */

@@ -14,8 +14,9 @@ export function shownRun(state: State): SharedRun | null {
   const view = queueView(state)
   const { queue } = state
   if (view?.kind !== 'run' || queue === null) return null
-  const told = queue.run?.runId === view.runId ? queue.run.found : queue.runs.find(({ runId }) => runId === view.runId)
-  return told == null ? null : withSent(told, queue)
+  const reported =
+    queue.run?.runId === view.runId ? queue.run.found : queue.runs.find(({ runId }) => runId === view.runId)
+  return reported == null ? null : withSent(reported, queue)
 }
 
 /** Tasks of the run; empty while not read. */

@@ -4,7 +4,7 @@ import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,
   takesFrom,
-  type RunWishes,
+  type RunRequests,
   type Slot,
   type WorkerRow,
 } from '../../../model/share/distributed.ts'
@@ -43,7 +43,7 @@ export type QueueShown = {
   /** The run of the open screen; `found` is null if the queue does not know it. */
   readonly run: { readonly runId: string; readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
   /** Steering requests sent, but not yet stored by the queue. */
-  readonly sent: { readonly runId: string; readonly wishes: RunWishes } | null
+  readonly sent: { readonly runId: string; readonly options: RunRequests } | null
   /** Open screens, the innermost last. */
   readonly trail: readonly QueueView[]
 }
@@ -51,7 +51,7 @@ export type QueueShown = {
 export type QueueAction =
   | { readonly type: 'queue-seen'; readonly runId: string | null; readonly seen: QueueSeen; readonly now: number }
   | { readonly type: 'queue-away'; readonly error: ErrorInfo; readonly now: number }
-  | { readonly type: 'queue-ordered'; readonly runId: string; readonly wishes: RunWishes }
+  | { readonly type: 'queue-ordered'; readonly runId: string; readonly options: RunRequests }
   /** @property run the run with the stored request; null if it was not stored */
   | { readonly type: 'queue-noted'; readonly run: SharedRun | null }
   | { readonly type: 'queue-workers'; readonly workers: readonly WorkerRow[]; readonly now: number }
@@ -75,7 +75,7 @@ export function freshQueue(label: string): QueueShown {
 
 /** A run including steering requests that are pending. */
 export function withSent(run: SharedRun, { sent }: Pick<QueueShown, 'sent'>): SharedRun {
-  return sent?.runId === run.runId ? { ...run, wishes: { ...run.wishes, ...sent.wishes } } : run
+  return sent?.runId === run.runId ? { ...run, wishes: { ...run.wishes, ...sent.options } } : run
 }
 
 /** Age of `at`, ms; null before the first answer. */

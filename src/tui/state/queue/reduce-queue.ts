@@ -41,9 +41,9 @@ export function reduceQueue(state: State, action: QueueAction): State {
         queue: { ...queue, schedules: action.schedules, heardAt: { ...queue.heardAt, schedules: action.now } },
       }
     case 'queue-ordered': {
-      const { runId, wishes } = action
-      const before = queue.sent?.runId === runId ? queue.sent.wishes : {}
-      return { ...state, queue: { ...queue, sent: { runId, wishes: { ...before, ...wishes } } } }
+      const { runId, options: requests } = action
+      const before = queue.sent?.runId === runId ? queue.sent.options : {}
+      return { ...state, queue: { ...queue, sent: { runId, options: { ...before, ...requests } } } }
     }
     case 'queue-noted': {
       const { run } = action

@@ -74,8 +74,8 @@ function below(state: State, cells: number, rows: number): Line[] {
     error.hint === undefined ? undefined : `do: ${error.hint}`,
   ]
   const lines = text.flatMap((part) => (part === undefined ? [] : part.split('\n')))
-  const told = lines.flatMap((part) => wrap(clean(part), cells - 3)).map((part) => line(` ${part}`, 'bad'))
-  return [...told, ...gridLines(state, Math.max(0, rows - told.length), said)]
+  const reported = lines.flatMap((part) => wrap(clean(part), cells - 3)).map((part) => line(` ${part}`, 'bad'))
+  return [...reported, ...gridLines(state, Math.max(0, rows - reported.length), said)]
 }
 
 /** The screen. */

@@ -25,10 +25,10 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
   const { switching } = copy
   const small = body < 12
   const { text, tone } = doing(run, switching)
-  const told = wrap(clean(text), cells - 2).slice(0, small ? 2 : 3)
+  const reported = wrap(clean(text), cells - 2).slice(0, small ? 2 : 3)
   const lines: Line[] = [
     titleLine(run, cells, cells >= 100),
-    ...told.map((row) => line(` ${row}`, tone)),
+    ...reported.map((row) => line(` ${row}`, tone)),
     line(
       ` ${cutEnd([`${clockSpan(state.now - run.startedAt)} so far`, ...streamFacts(copy)].join('    '), cells - 2)}`,
     ),
@@ -54,10 +54,10 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
 function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
   if (run.pausedAt !== null) return { text: 'paused: no try is made until it goes on', tone: 'warn' }
   if (switched !== null) {
-    const { table, database, parked, closed } = switched
+    const { table, database, parked: oldTable, closed } = switched
     return database === undefined
       ? {
-          text: `switched: ${table} means the other table now; changes are applied to ${parked} from here on`,
+          text: `switched: ${table} means the other table now; changes are applied to ${oldTable} from here on`,
           tone: 'ok',
         }
       : {

@@ -6,12 +6,12 @@ import type { Dec } from '../../../model/run/event.ts'
 import { count, percent, plural, seconds } from '../../../render/screen-format.ts'
 import type { Tone } from '../../draw/line.ts'
 import { clean, cutEnd } from '../../../render/screen-text.ts'
-import type { Chunk, RowAside } from '../../run/copy/chunk-book.ts'
+import type { Chunk, RefusedRow } from '../../run/copy/chunk-book.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
 import { keyText, spanText } from '../../run/copy/key-axis.ts'
 import type { RunView } from '../../run/run-view.ts'
 
-type Told = readonly [text: string, tone: Tone]
+type Reported = readonly [text: string, tone: Tone]
 
 /** Shown instead of the checksum of a chunk that cannot be found again in the target. */
 export const WITH_TABLE = 'with the table'
@@ -43,19 +43,19 @@ function retryCommand(operation: CopyOperation, commandLine: string, runs: reado
 }
 
 /** State of a chunk as texts, the most important first. */
-export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[] {
+export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Reported[] {
   const key = run.copy?.table(chunk.table)?.key ?? []
-  const told = (text: string, tone: Tone = 'plain'): readonly Told[] => [[clean(text), tone]]
+  const reported = (text: string, tone: Tone = 'plain'): readonly Reported[] => [[clean(text), tone]]
   const live = run.finished === null
-  if (chunk.held !== null) return told(heldText(chunk.held, chunk.state === 'pending', live), 'warn')
+  if (chunk.held !== null) return reported(heldText(chunk.held, chunk.state === 'pending', live), 'warn')
   switch (chunk.state) {
     case 'failed': {
       const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was told' }
       const again = 'mend the cause, then run the same command again: it does only what is not done'
       return [
-        ...told(`${code} ${message}`, 'bad'),
-        ...told(`do: ${hint ?? again}`, 'strong'),
-        ...(live ? told('then r tries it again while this run goes on') : []),
+        ...reported(`${code} ${message}`, 'bad'),
+        ...reported(`do: ${hint ?? again}`, 'strong'),
+        ...(live ? reported('then r tries it again while this run goes on') : []),
       ]
     }
     case 'waits': {
@@ -64,8 +64,8 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[]
       const { reason, where } = chunk.error ?? {}
       const more = [reason, where].filter((text) => text !== undefined).join(' · ')
       return [
-        ...told(`try ${chunk.attempt} begins in ${seconds(left)} by itself${why}`, 'warn'),
-        ...(more === '' ? [] : told(more)),
+        ...reported(`try ${chunk.attempt} begins in ${seconds(left)} by itself${why}`, 'warn'),
+        ...(more === '' ? [] : reported(more)),
       ]
     }
     case 'aside': {
@@ -74,19 +74,19 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[]
         first === undefined
           ? `${plural(chunk.aside, 'row')} set aside${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
           : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${count(chunk.aside - 1)} more` : ''}`
-      return [...told(rows, 'warn'), ...told(`do: mend it at the source, then ${retryOf(run)}`, 'strong')]
+      return [...reported(rows, 'warn'), ...reported(`do: mend it at the source, then ${retryOf(run)}`, 'strong')]
     }
     case 'proved':
-      return told(proofText(chunk, run), 'ok')
+      return reported(proofText(chunk, run), 'ok')
     case 'written':
-      return told(`${plural(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
+      return reported(`${plural(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
     default: {
       const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
       const doing =
         lane?.step === 'proving'
           ? 'every row is written; the target is being read back and compared'
           : `worker ${chunk.worker ?? '?'} copies it`
-      return [...told(doing), ...chunk.rows.slice(-1).flatMap((row) => told(asideText(row, key), 'warn'))]
+      return [...reported(doing), ...chunk.rows.slice(-1).flatMap((row) => reported(asideText(row, key), 'warn'))]
     }
   }
 }
@@ -99,7 +99,7 @@ function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): s
     : `left to another run as asked${how}: S takes it in again`
 }
 
-const asideText = ({ key: values, error }: RowAside, key: readonly string[]): string =>
+const asideText = ({ key: values, error }: RefusedRow, key: readonly string[]): string =>
   `row ${keyText(values, key)} set aside: ${error.code} ${error.message}`
 
 function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {

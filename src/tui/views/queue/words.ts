@@ -1,6 +1,6 @@
 /** Texts shared by the queue screens: ages, states, and steering requests. */
 import type { SharedRun } from '../../../app/workbench.ts'
-import type { RunWishes, Slot } from '../../../model/share/distributed.ts'
+import type { RunRequests, Slot } from '../../../model/share/distributed.ts'
 import type { TableHold } from '../../../model/run/table-wish.ts'
 import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
 import { age, count, plural, rate, timeOfDay } from '../../../render/screen-format.ts'
@@ -108,7 +108,7 @@ function heldTexts(tables: readonly TableHold[]): readonly string[] {
 const NAMED_TABLES = 3
 
 /** Steering requests in words; empty if there are none. */
-export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop }: RunWishes): string {
+export function optionsText({ held, rate: rows, workers, lanes, tables = [], stop }: RunRequests): string {
   return [
     ...(stop === true ? ['stop'] : []),
     ...(held === true ? ['pause'] : []),
@@ -126,7 +126,7 @@ export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop
 export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueShown, cells: number): Line | null {
   const { wishes, status } = run
   if (status !== 'running') return null
-  const asked = wishesText(wishes)
+  const asked = optionsText(wishes)
   const hearing = slots.filter((slot) => isHeld(slot, run, queue))
   const deaf = deafSlots(hearing, run)
   const all = hearing.length
@@ -163,10 +163,10 @@ export function queueLine(queue: QueueShown, list: QueueList, cells: number, mor
   }
   if (queue.heardAt.workers === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
   const counts = workerCounts(queue)
-  const told = `${counts.text}${more}`
+  const reported = `${counts.text}${more}`
   const head = `queue ${placeText(queue.label)}: `
   // The state of the workers has priority over the name of the queue.
-  const text = width(head) + width(told) + 2 <= cells ? head + told : told
+  const text = width(head) + width(reported) + 2 <= cells ? head + reported : reported
   return line(` ${cutEnd(text, cells - 2)}`, counts.live === 0 ? 'warn' : 'muted')
 }
 

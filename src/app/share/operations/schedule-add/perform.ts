@@ -8,7 +8,7 @@ import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import { parseRule, ruleWords } from '../../schedules/rule-text.ts'
 import { clockworkFrom } from '../../schedules/scheduler.ts'
-import { tellTimes } from '../../schedules/telling.ts'
+import { reportTimes } from '../../schedules/telling.ts'
 import type { scheduleAdd as declared, ScheduleAddOperation } from './declaration.ts'
 
 type Run = RunOf<typeof declared>
@@ -62,7 +62,7 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
     ...(workers.length > 0 ? [] : ['no worker of this version takes from there now: start one with sluice worker']),
   ]
   run.emit({ type: 'schedule.changed', schedule: name, change: replace ? 'replaced' : 'added', notes })
-  tellTimes(name, rule, { after: now, count: SHOWN }, run.emit)
+  reportTimes(name, rule, { after: now, count: SHOWN }, run.emit)
   return { totals: { schedules: dec(1) } }
 }
 

@@ -19,13 +19,13 @@ export async function scheduleHistory(operation: ScheduleHistoryOperation, run: 
   await using queue = await openQueue(connect, 'look')
   const book = queue.schedules
   if ((await book.list(name)).length === 0) throw unknownSchedule(name)
-  if (runId !== undefined || output) return await tellOutput(book, name, runId, run)
+  if (runId !== undefined || output) return await reportOutput(book, name, runId, run)
   const lines = await book.history(name, limit)
-  for (const line of lines) tellLine(name, line, run)
+  for (const line of lines) reportLine(name, line, run)
   return { totals: { runs: dec(lines.filter((line) => line.runId !== null).length) } }
 }
 
-function tellLine(schedule: string, line: ScheduledRun, run: Run): void {
+function reportLine(schedule: string, line: ScheduledRun, run: Run): void {
   const { period, dueAt, at, runId, note, status, exitCode, error, endedAt } = line
   run.emit({
     type: 'schedule.run',
@@ -42,7 +42,7 @@ function tellLine(schedule: string, line: ScheduledRun, run: Run): void {
   })
 }
 
-async function tellOutput(book: ScheduleBook, name: string, wanted: string | undefined, run: Run): Promise<Ending> {
+async function reportOutput(book: ScheduleBook, name: string, wanted: string | undefined, run: Run): Promise<Ending> {
   const lines = await book.history(name, ALL)
   const runId = wanted ?? lines.find((line) => line.runId !== null)?.runId ?? null
   if (runId === null || !lines.some((line) => line.runId === runId)) {

@@ -3,7 +3,7 @@ import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'
-import { tellTimes } from '../../schedules/telling.ts'
+import { reportTimes } from '../../schedules/telling.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleNext as declared, ScheduleNextOperation } from './declaration.ts'
 
@@ -18,5 +18,5 @@ export async function scheduleNext(
   if (found.state !== 'on')
     run.emit({ type: 'log', level: 'warn', message: `schedule ${name} is ${found.state}: it runs at none of them` })
   const after = await queue.schedules.now()
-  return { totals: { times: dec(tellTimes(name, parseRule(found.rule), { after, count: limit }, run.emit)) } }
+  return { totals: { times: dec(reportTimes(name, parseRule(found.rule), { after, count: limit }, run.emit)) } }
 }

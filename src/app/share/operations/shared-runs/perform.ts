@@ -23,25 +23,30 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   await using queue = await openQueue(connect, 'look')
   const runs = await queue.runs(runId === undefined ? limit : 1, runId)
   if (runId === undefined) {
-    for (const one of runs) tellRun(one, run)
-    for (const one of runs) tellWaiting(one, run)
+    for (const one of runs) reportRun(one, run)
+    for (const one of runs) reportWaiting(one, run)
     return { totals: { runs: dec(runs.length) } }
   }
   const [found] = runs
   if (found === undefined) throw unknownRun(runId, queue.label)
   const slots = await queue.slots(runId)
-  for (const slot of slots) tellSlot(slot, run)
-  await tellTables(found, slots, queue, run)
+  for (const slot of slots) reportSlot(slot, run)
+  await reportTables(found, slots, queue, run)
   for (const { host, error } of found.refusals)
     run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
-  tellWaiting(found, run)
-  tellCounted(found, run)
-  await tellEnd(found, slots, queue, run)
+  reportWaiting(found, run)
+  reportCounted(found, run)
+  await reportEnd(found, slots, queue, run)
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
 
 /** For an ended run: notes of its tables, causes of failure, and its own error with a hint. */
-async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: RunQueue, run: SharedRuns): Promise<void> {
+async function reportEnd(
+  found: DistributedRun,
+  slots: readonly Slot[],
+  queue: RunQueue,
+  run: SharedRuns,
+): Promise<void> {
   const { error, status, exitCode } = found
   if (status === 'running') return
   const output = await queue.schedules.output(found.runId)
@@ -62,7 +67,7 @@ async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: Run
   run.emit({ type: 'log', level: 'error', message, ...(error.hint === undefined ? {} : { hint: error.hint }) })
 }
 
-function tellRun(one: DistributedRun, run: SharedRuns): void {
+function reportRun(one: DistributedRun, run: SharedRuns): void {
   const { runId, kind, commandLine, source, target, status, wishes, slots, rows, chunks, rate } = one
   run.emit({
     type: 'shared.run',
@@ -94,13 +99,13 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
   })
 }
 
-function tellWaiting(one: DistributedRun, run: SharedRuns): void {
+function reportWaiting(one: DistributedRun, run: SharedRuns): void {
   const waiting = waitingText(one)
   if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
 }
 
 /** For a run that ended after its ledger was read. */
-function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
+function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
   const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
   const hint = 'a worker that lives reads it again by itself, within a minute of when it can be reached'
@@ -108,7 +113,7 @@ function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
 }
 
 /** For a running run; the error of an ended one names what was left out. */
-async function tellTables(
+async function reportTables(
   one: DistributedRun,
   slots: readonly Slot[],
   queue: RunQueue,
@@ -141,7 +146,7 @@ async function tellTables(
   }
 }
 
-function tellSlot(slot: Slot, run: SharedRuns): void {
+function reportSlot(slot: Slot, run: SharedRuns): void {
   const { runId, no, about, state, isLost, turns, host, ledgerRun, rows, chunks, rate, beatAt, exitCode, error } = slot
   run.emit({
     type: 'shared.slot',

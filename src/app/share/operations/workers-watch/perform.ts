@@ -3,7 +3,7 @@ import { LOST_AFTER_MS } from '../../../../model/share/distributed.ts'
 import { restUnder } from '../../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
 import { openQueue } from '../../queues.ts'
-import { standTold } from '../../stand-told.ts'
+import { standReported } from '../../stand-told.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workersWatch as declared, WorkersWatchOperation } from './declaration.ts'
 
@@ -21,7 +21,7 @@ export async function workersWatch({ connect }: WorkersWatchOperation, run: RunO
   let since: number | null = null
   while (!stop.aborted) {
     try {
-      run.emit({ type: 'queue.stand', queue: standTold(await queue.stand()) })
+      run.emit({ type: 'queue.stand', queue: standReported(await queue.stand()) })
       since = null
     } catch (thrown) {
       const error = asSluiceError(thrown)

@@ -8,7 +8,7 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
 import type { TrackStore } from '../../../../model/copy/track-port.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
-import type { RingWish, TrackWish } from '../../operations/copy/wishes.ts'
+import type { RingOptions, TrackOptions } from '../../operations/copy/wishes.ts'
 import type { CopyEvent, CopyRun } from '../../copy-run.ts'
 import { ChunkLedger } from '../../ledger/chunks.ts'
 import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
@@ -23,7 +23,7 @@ import type { Counts } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
 import { trackingTitles } from '../../../run/systems.ts'
 
-export type TrackSurroundings = {
+export type TrackContext = {
   readonly operation: CopyOperation
   readonly run: CopyRun
   readonly to: CopyStore
@@ -42,15 +42,15 @@ type Followed = {
 }
 
 export class CopyTrack {
-  readonly #wish: TrackWish
-  readonly #around: TrackSurroundings
+  readonly request: TrackOptions
+  readonly #around: TrackContext
   readonly #stores = new Map<string, TrackStore>()
   readonly #previous = new Map<string, Previous>()
   readonly #tables = new Map<string, Followed>()
-  #told = false
+  notified = false
 
   /** @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if impossible */
-  static of(around: TrackSurroundings, planned: PlannedCopy): CopyTrack | null {
+  static of(around: TrackContext, planned: PlannedCopy): CopyTrack | null {
     const { track } = around.operation
     if (track === undefined) return null
     if (around.to.track === undefined) {
@@ -76,7 +76,7 @@ export class CopyTrack {
 
   /** True if the command continues an earlier run (`--prev-run-id`), and the target knows that run. */
   static async goesOn(
-    { operation: { track }, to, database }: Omit<TrackSurroundings, 'run' | 'owner'>,
+    { operation: { track }, to, database }: Omit<TrackContext, 'run' | 'owner'>,
     planned: PlannedCopy,
   ): Promise<boolean> {
     if (track?.previous === undefined) return false
@@ -87,8 +87,8 @@ export class CopyTrack {
     return (await previousRun(store, one.targetName.name, 'MIGRATE', track)).lost === null
   }
 
-  private constructor(wish: TrackWish, around: TrackSurroundings) {
-    this.#wish = wish
+  private constructor(options: TrackOptions, around: TrackContext) {
+    this.request = options
     this.#around = around
   }
 
@@ -97,12 +97,12 @@ export class CopyTrack {
    * @returns the wanted ranges; null for all
    * @throws SluiceError BAD_FLAG if the run number is taken; errors of the target
    */
-  async before(planned: PlannedCopy): Promise<RingWish['ranges'] | null> {
-    let ranges: RingWish['ranges'] | null = null
+  async before(planned: PlannedCopy): Promise<RingOptions['ranges'] | null> {
+    let ranges: RingOptions['ranges'] | null = null
     for (const one of planned.tables) {
       const store = await this.#store(one)
       const { name } = one.targetName
-      const { previous, lost } = await previousRun(store, name, 'MIGRATE', this.#wish)
+      const { previous, lost } = await previousRun(store, name, 'MIGRATE', this.request)
       if (lost !== null) {
         const message = `Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`
         this.#say('warn', message, tableText(one.source.table))
@@ -135,7 +135,7 @@ export class CopyTrack {
       if (open.length === 0) continue
       const previous = this.#previous.get(name) ?? null
       const store = await this.#store(one)
-      const runId = BigInt(this.#wish.runId ?? this.#around.run.runId)
+      const runId = BigInt(this.request.runId ?? this.#around.run.runId)
       const table = new TrackedTable({
         store,
         table: one.targetName.name,
@@ -146,7 +146,7 @@ export class CopyTrack {
         onTrouble: (error) => this.#trouble(name, error),
       })
       const { database, run } = this.#around
-      if (this.#wish.runId !== undefined)
+      if (this.request.runId !== undefined)
         await noteTrackedRun(database, BigInt(run.runId), tableKeyOf(one.targetName), runId)
       const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
       await table.begin([...byNo.values()])
@@ -213,9 +213,10 @@ export class CopyTrack {
         const done = completed.filter(({ runId }) => runId === own)
         const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
         for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {
-          const told = table.ranges().find(({ low }) => low === range.low)
+          const reported = table.ranges().find(({ low }) => low === range.low)
           const chunk = done.find((one) => String(one.no) === no)
-          if (told === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(told.status)) continue
+          if (reported === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(reported.status))
+            continue
           table.ended(range, chunk.quarantined === 0n ? 'PASS' : 'FAIL', countsOf([chunk]))
         }
         await table.end(new Set(others.map(([, { low }]) => low)))
@@ -264,7 +265,8 @@ export class CopyTrack {
     // Ranges of a comparison are done again, even if an earlier copy completed them.
     const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
     const left = pending.filter((range) => !done.includes(range))
-    if (this.#wish.previous !== undefined || this.#wish.autoRerun === true) await this.#reopen(one, chunks, left, ring)
+    if (this.request.previous !== undefined || this.request.autoRerun === true)
+      await this.#reopen(one, chunks, left, ring)
     return left
   }
 
@@ -296,8 +298,8 @@ export class CopyTrack {
 
   #trouble(table: string, error: unknown): void {
     const { message, hint } = asSluiceError(error)
-    if (!this.#told) this.#say('warn', `cdm_run_details falls behind: ${message}`, table, hint)
-    this.#told = true
+    if (!this.notified) this.#say('warn', `cdm_run_details falls behind: ${message}`, table, hint)
+    this.notified = true
   }
 
   #say(level: 'note' | 'warn', message: string, table: string, hint?: string): void {

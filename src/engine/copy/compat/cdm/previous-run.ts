@@ -2,7 +2,7 @@
 import { mergedTokens, remainingTokens, type TokenRange } from '../../../../model/copy/ring.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RunType, TrackedRange, TrackedRun, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
-import type { TrackWish } from '../../operations/copy/wishes.ts'
+import type { TrackOptions } from '../../operations/copy/wishes.ts'
 import { failedRanges } from './run-info.ts'
 
 const PENDING: ReadonlySet<TrackStatus> = new Set(['NOT_STARTED', 'STARTED', 'FAIL', 'DIFF'])
@@ -22,18 +22,18 @@ export async function previousRun(
   store: TrackStore,
   table: string,
   type: RunType,
-  wish: TrackWish,
+  options: TrackOptions,
 ): Promise<{ readonly previous: Previous | null; readonly lost: bigint | null }> {
   const runs = await store.runs(table)
-  if (wish.runId !== undefined && runs.some(({ runId }) => runId === BigInt(wish.runId ?? 0))) {
-    throw new SluiceError('BAD_FLAG', `Run id ${wish.runId} already exists for table ${table}`, {
+  if (options.runId !== undefined && runs.some(({ runId }) => runId === BigInt(options.runId ?? 0))) {
+    throw new SluiceError('BAD_FLAG', `Run id ${options.runId} already exists for table ${table}`, {
       hint: 'leave --run-id out, or give another number',
     })
   }
-  const asked = wish.previous === undefined ? null : BigInt(wish.previous)
+  const asked = options.previous === undefined ? null : BigInt(options.previous)
   const run =
     asked === null
-      ? wish.autoRerun === true
+      ? options.autoRerun === true
         ? latestUnfinished(runs, type)
         : undefined
       : runs.find(({ runId, status }) => runId === asked && status !== 'NOT_STARTED')

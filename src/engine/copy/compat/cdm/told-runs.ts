@@ -10,7 +10,7 @@ import { countersOf, sumCounts, type Counts } from './run-info.ts'
 
 type Tally = { readonly counts: Counts[]; passed: number; failed: number }
 
-export class ToldRuns {
+export class ReportedRuns {
   readonly #operation: CopyOperation
   readonly #track: CopyTrack | null
   readonly #tallies = new Map<string, Tally>()

@@ -57,7 +57,7 @@ export async function recheck(
     stamps.push(...(batch.stamps ?? []))
   }
   const positions = targetKeyPositions(plan)
-  const wish: ChunkRequest = {
+  const options: ChunkRequest = {
     table: targetTable(plan),
     columns: writeColumns(plan),
     range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
@@ -74,7 +74,7 @@ export async function recheck(
   }
   // Rows that the source no longer has are ignored.
   let brought = 0
-  await withWriter(to.target(), wish, async (writer) => {
+  await withWriter(to.target(), options, async (writer) => {
     if (rows.length > 0 && !(await isThere(writer))) {
       await writer.write(rows, undefined, stamps.length === rows.length ? stamps : undefined)
       brought = rows.length

@@ -50,8 +50,8 @@ export class WeakWrites {
       throw thrown
     }
     for (let from = 0; from < keys.length; from += TOLD) {
-      const told = keys.slice(from, from + TOLD)
-      emit({ type: 'rows.fallback', table: name, level: LEVEL, rows: dec(told.length), keys: told })
+      const reported = keys.slice(from, from + TOLD)
+      emit({ type: 'rows.fallback', table: name, level: LEVEL, rows: dec(reported.length), keys: reported })
     }
   }
 }

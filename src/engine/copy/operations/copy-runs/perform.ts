@@ -29,7 +29,7 @@ export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: Cop
   )
   if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
   if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)
-  for (const row of rows) run.emit({ type: 'copy.run', ...told(row) })
+  for (const row of rows) run.emit({ type: 'copy.run', ...reported(row) })
   return { totals: { runs: dec(rows.length) } }
 }
 
@@ -64,7 +64,7 @@ async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, ru
   }
 }
 
-function told({
+function reported({
   id,
   operation,
   source,

@@ -51,9 +51,9 @@ export async function agree(given: Planned, database: LedgerDatabase): Promise<A
 export function asNoted(
   { planner, database }: Pick<Agreed, 'planner' | 'database'>,
   some: PlannedCopy,
-  wish: CopyOperation,
+  options: CopyOperation,
 ): Promise<PlannedCopy> {
-  return (wish.restart ? asPlaced : asBegun)(some, wish, planner, begunPlans(database))
+  return (options.restart ? asPlaced : asBegun)(some, options, planner, begunPlans(database))
 }
 
 export function keysOf({ tables }: PlannedCopy): readonly TableKey[] {

@@ -6,7 +6,7 @@ import { WeakWrites } from '../../compat/script/weak-writes.ts'
 import { optionsOf } from '../../open-stores.ts'
 import { SlowTarget } from '../../workers/slow-target.ts'
 import { Steering } from '../../workers/steering.ts'
-import { toldThrottle } from '../../workers/throttle-events.ts'
+import { reportedThrottle } from '../../workers/throttle-events.ts'
 import type { Throttle } from '../../workers/throttle.ts'
 import { whilePaused } from '../../../run/pause.ts'
 import { steeredEvent } from '../../../run/steered.ts'
@@ -47,8 +47,8 @@ export async function begin(operation: CopyOperation, asked: CopyRun, companion:
   }
   if (asked.control?.onWish === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
-  steering.onWish = (wish) => run.emit(steeredEvent(wish))
-  const throttle = toldThrottle(run, steering)
+  steering.onOptions = (request) => run.emit(steeredEvent(request))
+  const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const options = optionsOf(run)
   return { operation, companion, run, hearers, steering, throttle, pulse, weak: new WeakWrites(), options }

@@ -1,9 +1,9 @@
-import { STREAM_CAUSES, type AlertWish } from '../../../../model/run/alert.ts'
-import type { CodecWish } from '../../../../model/copy/codec.ts'
-import type { PeriodWish, TimeSpan } from '../../../../model/copy/period-marks.ts'
+import { STREAM_CAUSES, type AlertOptions } from '../../../../model/run/alert.ts'
+import type { CodecOptions } from '../../../../model/copy/codec.ts'
+import type { PeriodOptions, TimeSpan } from '../../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../../model/copy/plan.ts'
-import type { ObjectWish } from '../../../../model/copy/schema-object.ts'
-import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
+import type { ObjectOptions } from '../../../../model/copy/schema-object.ts'
+import type { CassandraOptions, FollowOptions, RingOptions, ScriptOptions, TrackOptions } from './wishes.ts'
 import { alertOptions, formsText } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { inGroup } from '../../../run/operations/option.ts'
@@ -82,31 +82,31 @@ export type CopyOperation = {
   readonly confirm?: string
   readonly dryRun: boolean
   /** Then apply changes of the source until the run is asked to stop. */
-  readonly follow?: FollowWish
+  readonly follow?: FollowOptions
   /** Objects created in the target once the rows are copied; default: none. */
-  readonly with?: readonly ObjectWish[]
+  readonly with?: readonly ObjectOptions[]
   /** Part of a token ring to copy, and number of pieces; default: all of it. */
-  readonly ring?: RingWish
+  readonly ring?: RingOptions
   /** Columns of the target that get the same value in every row, by name, as texts. */
   readonly constants?: Readonly<Record<string, string>>
   /** A map column of the source whose entries each become a row, and the columns for key and value. */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
   /** Conversions between a number or a timestamp and a text, by the types of both columns; default: none. */
-  readonly codecs?: CodecWish
+  readonly codecs?: CodecOptions
   /** Record runs in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
-  readonly track?: TrackWish
+  readonly track?: TrackOptions
   /** Also print the lines of the Cassandra Data Migrator, for users of its files. */
   readonly cdmLines?: true
   /** Copy the table period by period; its key begins with their column. Set by `partition run`. */
-  readonly periods?: PeriodWish
+  readonly periods?: PeriodOptions
   /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
   readonly span?: TimeSpan
   /** How Cassandra is written and read; default: its URL and general defaults. */
-  readonly cassandra?: CassandraWish
+  readonly cassandra?: CassandraOptions
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
-  readonly script?: ScriptWish
+  readonly script?: ScriptOptions
   /** For a copy without a stream. */
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 export const COPY_EVENTS = [

@@ -1,11 +1,11 @@
 /** Stage of a copy that shows its plan, and creates and divides its tables. */
 import type { FollowedStream } from '../../companion.ts'
-import { ToldRuns } from '../../compat/cdm/told-runs.ts'
+import { ReportedRuns } from '../../compat/cdm/told-runs.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { objectWork } from '../../objects/build-objects.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'
 import { emitPlan } from '../../plan/plan-event.ts'
-import type { Surroundings } from '../../table/copy-context.ts'
+import type { Context } from '../../table/copy-context.ts'
 import { startTables } from '../../table/copy-tables.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import type { Noted } from './note.ts'
@@ -13,31 +13,31 @@ import { standings } from './standings.ts'
 
 /** A copy whose tables have chunks. */
 export type Divided = {
-  readonly around: Surroundings
+  readonly around: Context
   /** Objects that a stream creates once it has caught up. */
   readonly work: ReturnType<typeof objectWork>
   /** Tables that another process copies. */
   readonly elsewhere: readonly PlannedTable[]
-  readonly told: ToldRuns
+  readonly told: ReportedRuns
 }
 
 /** @param tables receives each table as soon as it is started @throws SluiceError as `startTables` */
 export async function divide(noted: Noted, following: FollowedStream | null, tables: TableRun[]): Promise<Divided> {
   const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
-  const around = surroundings(noted, following, work)
+  const around = context(noted, following, work)
   const standing = await standings(planned, around)
   emitPlan(planned, planHash, standing, run, objects, left, await againPlan(planned, operation, database))
   const copied = following === null ? planned.tables : await following.toCopy()
   const elsewhere = await startTables(copied, tables, planned, around)
   await again(async () => track?.begin(planned, tables))
-  const told = new ToldRuns(operation, track)
-  hearers.told = (event) => told.event(event)
-  for (const event of told.begin(planned, tables)) run.emit(event)
-  return { around, work, elsewhere, told }
+  const reported = new ReportedRuns(operation, track)
+  hearers.told = (event) => reported.event(event)
+  for (const event of reported.begin(planned, tables)) run.emit(event)
+  return { around, work, elsewhere, told: reported }
 }
 
-function surroundings(noted: Noted, following: FollowedStream | null, work: Divided['work']): Surroundings {
+function context(noted: Noted, following: FollowedStream | null, work: Divided['work']): Context {
   const { operation, run, views, from, left, database, owner, runs } = noted
   const { steering, throttle, pulse, weak, shared, restarts, isAnew } = noted
   return {

@@ -40,14 +40,14 @@ export async function end(
   noted: Noted,
   following: FollowedStream | null,
   tables: readonly TableRun[],
-  { around, work, told }: Divided,
+  { around, work, told: reported }: Divided,
 ): Promise<Ending> {
   let ending = await endOf(tables, around)
   if (following !== null && ending.error === undefined && ending.stopped !== true)
     ending = await following.follow(ending, { ...around, ...work })
   else if (following !== null) ending = following.unfollowed(ending)
   await noted.track?.end()
-  for (const event of told.end()) noted.run.emit(event)
+  for (const event of reported.end()) noted.run.emit(event)
   await finish(noted, ending)
   const refused = tables.flatMap(({ context }) =>
     context === null ? [] : settingsRefused(context.plan, context.target),

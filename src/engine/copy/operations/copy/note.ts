@@ -49,11 +49,11 @@ export async function note(agreed: Agreed): Promise<Noted> {
  * @throws SluiceError as `Companion.open`; the run is recorded as failed
  */
 export async function openFollowing(noted: Noted): Promise<FollowedStream | null> {
-  const { companion, operation, planned, wished, database, owner, run, steering, restarts, runs } = noted
+  const { companion, operation, planned, asked, database, owner, run, steering, restarts, runs } = noted
   if (companion === null) return null
-  const parts = { operation, planned, wished, database, owner, run, ...(restarts === undefined ? {} : { restarts }) }
+  const parts = { operation, planned, asked, database, owner, run, ...(restarts === undefined ? {} : { restarts }) }
   try {
-    return await companion.open({ ...parts, stop: () => steering.heed({ act: 'stop' }), stopping: steering.stop })
+    return await companion.open({ ...parts, stop: () => steering.honour({ act: 'stop' }), stopping: steering.stop })
   } catch (thrown) {
     await runs.broken(thrown)
     throw thrown
@@ -64,5 +64,6 @@ export async function openFollowing(noted: Noted): Promise<FollowedStream | null
 export function join({ companion, hearers, views, steering, to }: Noted, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()
-  steering.refusal = (wish) => (wish.act === 'lanes' ? (companion?.lanesRefusal(wish.lanes, to) ?? null) : null)
+  steering.refusal = (request) =>
+    request.act === 'lanes' ? (companion?.lanesRefusal(request.lanes, to) ?? null) : null
 }

@@ -12,7 +12,7 @@ import { openPatiently, patiently } from '../../workers/patience.ts'
 import type { Begun } from './begin.ts'
 
 /** A copy whose source is open and was read once. */
-export type Looked = Begun & {
+export type Inspected = Begun & {
   readonly from: CopyStore
   readonly views: Views
   /** Calls a server, again if it was only overloaded. */
@@ -34,7 +34,7 @@ export async function openSource(given: Begun): Promise<CopyStore> {
 }
 
 /** @throws errors of reading the source */
-export async function look(given: Begun, from: CopyStore, views: Views): Promise<Looked> {
+export async function look(given: Begun, from: CopyStore, views: Views): Promise<Inspected> {
   const { companion, run, steering } = given
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
   if (companion === null) await again(() => views.current())
@@ -49,7 +49,7 @@ export async function look(given: Begun, from: CopyStore, views: Views): Promise
 }
 
 /** A refused copy leaves no file: it is planned against an empty database and ends there. @throws as `openCopyStore` */
-export async function openTarget(given: Looked): Promise<CopyStore> {
+export async function openTarget(given: Inspected): Promise<CopyStore> {
   const { operation, options, throttle, weak } = given
   const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
   return await opened(given, () =>
@@ -66,7 +66,7 @@ export async function openTarget(given: Looked): Promise<CopyStore> {
 }
 
 /** True if no table can be copied into a file still missing. @throws SluiceError if the copy cannot be planned */
-async function isRefusedWhole({ operation, companion, from, planning, run }: Looked): Promise<boolean> {
+async function isRefusedWhole({ operation, companion, from, planning, run }: Inspected): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)
   refuseUnknownTables(operation.acceptDifference ?? [], planned.tables)

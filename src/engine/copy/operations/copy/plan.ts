@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LeftBehind } from '../../../../model/copy/left-behind.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
-import type { WishedStream } from '../../companion.ts'
+import type { WantedStream } from '../../companion.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
@@ -12,16 +12,16 @@ import { planLeftBehind } from '../../plan/left-behind.ts'
 import { asPlaced, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
 import { hashOf } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
-import type { Looked } from './open.ts'
+import type { Inspected } from './open.ts'
 
 /** A copy whose tables are planned, with objects to create and dependencies left. */
-export type Planned = Looked &
+export type Planned = Inspected &
   BesideRows & {
     readonly to: CopyStore
     /** The options ask a shared run to restart. */
     readonly isAnew: boolean
     /** The stream that the command resumes; null if there is none yet. */
-    readonly wished: WishedStream | null
+    readonly asked: WantedStream | null
     readonly planner: Planner
     readonly planned: PlannedCopy
     /** Hash of the plan by the command alone, without target names from earlier runs. */
@@ -31,23 +31,23 @@ export type Planned = Looked &
 type BesideRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
 /** @throws SluiceError if the copy as a whole cannot be planned; errors of single tables are kept with the table */
-export async function plan(looked: Looked, to: CopyStore): Promise<Planned> {
-  const { companion, run, from, planning, steering } = looked
-  let { operation } = looked
+export async function plan(inspected: Inspected, to: CopyStore): Promise<Planned> {
+  const { companion, run, from, planning, steering } = inspected
+  let { operation } = inspected
   const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
   if (isAnew && companion !== null) operation = { ...operation, restart: !(await hasBegunAnew(to, run.sharedRun)) }
   // A plan that is only shown follows the command alone.
-  const wished = operation.dryRun ? null : ((await companion?.wished(operation, from, to)) ?? null)
+  const asked = operation.dryRun ? null : ((await companion?.asked(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,
-    ...(wished === null || operation.restart ? {} : { followed: wished.tables }),
+    ...(asked === null || operation.restart ? {} : { followed: asked.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   const planHash = hashOf(planned.tables.map((one) => one.plan?.hash ?? one.error?.code))
   if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
   planning.extents?.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  const all = { ...looked, to, operation, isAnew, wished, planner, planned, planHash }
+  const all = { ...inspected, to, operation, isAnew, asked, planner, planned, planHash }
   return { ...all, ...(await besideRows(all, planned)) }
 }
 

@@ -1,7 +1,7 @@
 /** Working stages of a copy: tables are created and divided, chunks copied, and the run ended. */
 import type { FollowedStream } from '../../companion.ts'
 import { reclaimExpired } from '../../workers/reclaim.ts'
-import { heedWishes } from '../../workers/control.ts'
+import { honourOptions } from '../../workers/control.ts'
 import { beatOfCopy } from '../../workers/heartbeat.ts'
 import { runWorkers } from '../../workers/runner.ts'
 import { SharedCount } from '../../workers/shared-count.ts'
@@ -27,7 +27,7 @@ export async function work(noted: Noted, following: FollowedStream | null): Prom
     if (to.can.atomic !== 'chunk') return
     for (const { context, done } of tables) if (context && !done) await reclaim(noted, context)
   })
-  heedWishes(run, steering)
+  honourOptions(run, steering)
   const ticks = setInterval(() => pulse.look(), 200).unref()
   const steerable = run.steerBy?.(steering)
   const { ledgerTotals } = run

@@ -6,12 +6,12 @@ import type { PlannedCopy } from '../../plan/plan-copy.ts'
 import type { Standing } from '../../plan/plan-event.ts'
 import { isHashOf } from '../../plan/plan-hash.ts'
 import { openTokens, tokensOfChunks } from '../../plan/ring-plan.ts'
-import type { Surroundings } from '../../table/copy-context.ts'
+import type { Context } from '../../table/copy-context.ts'
 
 /** @returns progress of earlier runs per table, in the order of the plan */
 export async function standings(
   planned: PlannedCopy,
-  { database, owner, runs }: Pick<Surroundings, 'database' | 'owner' | 'runs'>,
+  { database, owner, runs }: Pick<Context, 'database' | 'owner' | 'runs'>,
 ): Promise<readonly Standing[]> {
   const all: Standing[] = []
   for (const { targetName, plan, ring } of planned.tables) {

@@ -1,14 +1,14 @@
 /** Groups of options for copies and comparisons: token rings, Cassandra, and the tools that sluice replaces. */
 import type { Cdc } from '../../../../model/follow/port.ts'
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import type { ScriptSizes } from '../../../../model/copy/script-presets.ts'
 
-export type ScriptWish = {
+export type ScriptOptions = {
   /** Sizes that the user left open, chosen by the size of the largest table. */
   readonly auto?: readonly (keyof ScriptSizes)[]
 }
 
-export type RingWish = {
+export type RingOptions = {
   /** Ranges of a table; default: by its size. */
   readonly splits?: number
   /** Smallest and largest token, both inclusive, as texts. */
@@ -20,7 +20,7 @@ export type RingWish = {
   readonly ranges?: readonly { readonly min: string; readonly max: string }[]
 }
 
-export type TrackWish = {
+export type TrackOptions = {
   /** Only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF; the new run refers to it. */
   readonly previous?: string
   /** Continue the latest run if it did not end well. */
@@ -29,7 +29,7 @@ export type TrackWish = {
   readonly runId?: string
 }
 
-export type CassandraWish = {
+export type CassandraOptions = {
   readonly readConsistency?: string
   readonly writeConsistency?: string
   /** A write that fails at its level is done at ONE, reported, and listed to be checked again. */
@@ -50,7 +50,7 @@ export type CassandraWish = {
   readonly livesOf?: readonly string[]
 }
 
-export type FollowWish = {
+export type FollowOptions = {
   /**
    * `caught-up`: ends once every table holds what the source held when the run began to apply changes. `equal`: ends
    * once every row was found equal in one snapshot of both sides. `signOff`: ends once the comparison requested in the
@@ -62,7 +62,7 @@ export type FollowWish = {
   /** Ms between two comparisons of all rows; absent: none. */
   readonly proveEveryMs?: number
   /** Alerts for lag, for log kept back at the source, and for errors. */
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
   /** Copy nothing: apply changes to existing rows. For streams of `partition run`. */
   readonly changesOnly?: true
   /** Apply workers: sessions that apply changes at the same time; absent: as the stream has, 1 at its start. */

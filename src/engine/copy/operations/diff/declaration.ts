@@ -1,7 +1,7 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
-import type { CodecWish } from '../../../../model/copy/codec.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
+import type { CodecOptions } from '../../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
-import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../copy/wishes.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
@@ -32,14 +32,14 @@ export type DiffOperation = {
   readonly fixCounters?: true
   /** With `fix`: overwrite values that the target wrote later than the source. */
   readonly overwriteNewer?: true
-  readonly ring?: RingWish
+  readonly ring?: RingOptions
   readonly constants?: Readonly<Record<string, string>>
   readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
-  readonly codecs?: CodecWish
-  readonly track?: TrackWish
+  readonly codecs?: CodecOptions
+  readonly track?: TrackOptions
   readonly cdmLines?: true
-  readonly cassandra?: CassandraWish
-  readonly alert?: AlertWish
+  readonly cassandra?: CassandraOptions
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [

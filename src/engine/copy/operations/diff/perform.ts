@@ -13,7 +13,7 @@ import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type Outcome } from '../.
 import { diffPlain } from '../../diff/plain-table.ts'
 import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
-import { Settler, type Around, type SettleWish } from '../../diff/settle.ts'
+import { Settler, type Around, type SettleOptions } from '../../diff/settle.ts'
 import { MetKeys } from '../../diff/met-keys.ts'
 import { comparesLives, findsByKey, type Sides } from '../../diff/sides.ts'
 import { trackDiff } from '../../diff/tracked.ts'
@@ -30,7 +30,7 @@ import { hashOf } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
 import { Views } from '../../source-views.ts'
 import { refuseFollowed } from '../../ledger/refuse-followed.ts'
-import type { CassandraWish } from '../copy/wishes.ts'
+import type { CassandraOptions } from '../copy/wishes.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { DiffOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
@@ -44,11 +44,14 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
     await openPatiently(() => openSourceStore(operation.from, operation.cassandra, options), { emit: run.emit }, stop),
     operation,
   )
-  const wish = { ...options, ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }) }
+  const request = {
+    ...options,
+    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
+  }
   await using to = await openPatiently(
     () =>
       onSide('target', () =>
-        writes ? openExisting(operation.to, wish) : openCopyStore(operation.to, { mode: 'read', ...wish }),
+        writes ? openExisting(operation.to, request) : openCopyStore(operation.to, { mode: 'read', ...request }),
       ),
     { emit: run.emit },
     stop,
@@ -104,7 +107,7 @@ async function planned(
   planner: Planner,
   { interrupt }: DiffRun,
 ): Promise<PlannedCopy> {
-  const found = await planCopy(wishes(operation), from, to, {
+  const found = await planCopy(requests(operation), from, to, {
     ...planner,
     purpose: operation.fix ? 'mend' : 'look',
     ...(database === null ? {} : { begun: begunPlans(database) }),
@@ -216,8 +219,8 @@ async function diffTable(
   const lives = comparesLives(plan, operation.cassandra)
   const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
   const sides: Sides = { plan, source, target, signal: run.interrupt.abort, ...lives, ...met }
-  const told = copied === null ? {} : { settled: copied.settled.bind(copied) }
-  const settler = new Settler(settleWish(operation), sides, { ...stores, ...told }, run)
+  const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
+  const settler = new Settler(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
     const outcome = await diffPlain(operation, sides, extent, settler, copied, run)
     await copied?.note()
@@ -235,23 +238,23 @@ async function diffTable(
     const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
     const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, copied: tokens, run })
     await copied?.note()
-    settler.tellUnnamed(0)
+    settler.reportUnnamed(0)
     return found
   } finally {
     await record?.end()
   }
 }
 
-function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): SettleWish {
+function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation): SettleOptions {
   const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
-  const mend = {
+  const repair = {
     deleteExtra,
     ...(fixOnly === undefined ? {} : { only: fixOnly }),
     ...(fixCounters === undefined ? {} : { counters: fixCounters }),
     ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
     times: cassandra ?? {},
   }
-  return { fix, limit, mend, patient: true }
+  return { fix, limit, mend: repair, patient: true }
 }
 
 const KEYLESS = 'rows that no key tells apart differ'
@@ -289,13 +292,13 @@ function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outco
 }
 
 /** Without `timesOf` and `livesOf`: the repair applies them value by value. */
-function writing({ timesOf, livesOf, ...others }: CassandraWish): CassandraWish {
+function writing({ timesOf, livesOf, ...others }: CassandraOptions): CassandraOptions {
   void timesOf
   void livesOf
   return others
 }
 
-function wishes(operation: DiffOperation): CopyOperation {
+function requests(operation: DiffOperation): CopyOperation {
   const { from, to, tables, toSchema, toTable, columns, rename, where, key, workers } = operation
   const { ring, constants, explodeMap, codecs, cassandra } = operation
   return {

@@ -48,14 +48,14 @@ export async function discoverDatabase(
   return { totals: { tables: dec(found.size), bytes: dec(bytes) } }
 }
 
-type Told = {
+type Reported = {
   readonly filled: ReadonlyMap<string, FilledTable>
   readonly followed: ReadonlyMap<string, FollowedTable>
 }
 
 /** Tables are listed even if the ledger cannot be read, or an old version left it. */
-async function ledgerOf(store: CopyStore): Promise<Told> {
-  const none: Told = { filled: new Map(), followed: new Map() }
+async function ledgerOf(store: CopyStore): Promise<Reported> {
+  const none: Reported = { filled: new Map(), followed: new Map() }
   try {
     await using ledger = await store.ledger()
     if (!(await hasLedger(ledger))) return none

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { ENDS } from '../copy/options.ts'
@@ -15,7 +15,7 @@ export type RetryQuarantineOperation = {
   readonly to: string
   /** Only rows of this table of the target. */
   readonly table?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['row.aside', 'table.finished', 'log'] as const

@@ -15,7 +15,7 @@ import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { openExisting, openSourceStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import { planTable } from '../../plan/table-plan.ts'
-import type { TableWishes } from '../../plan/table-wishes.ts'
+import type { TableOptions } from '../../plan/table-wishes.ts'
 import { refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
@@ -121,10 +121,10 @@ async function planAgain(
       hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
     })
   }
-  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
+  const options = JSON.parse(stored.wishes) as Omit<TableOptions, 'rename'> & {
     readonly rename: readonly [string, string][]
   }
-  const { derived = {} } = wishes
+  const { derived = {} } = options
   const source = derivedTable(found, derived, from.system)
   const essence = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const { source: database, 'table identity': identity, columns: copied } = essence
@@ -135,8 +135,8 @@ async function planAgain(
     })
   }
   const plan = planTable(from, to, source, target, target.table, {
-    ...wishes,
-    rename: new Map(wishes.rename),
+    ...options,
+    rename: new Map(options.rename),
     onExisting: 'upsert',
     verify: 'chunk',
   })

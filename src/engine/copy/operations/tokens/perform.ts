@@ -25,7 +25,7 @@ export async function tokens(
   for (const table of tables) {
     if (run.interrupt.stop.aborted) return { totals: { tables: dec(tables.length), rows: dec(rows) }, stopped: true }
     const picture = await pictureOf(store, table, { splits, sample, seed }, run.interrupt.abort)
-    rows += tell(tableText(table.table), picture, run)
+    rows += report(tableText(table.table), picture, run)
   }
   return { totals: { tables: dec(tables.length), rows: dec(rows) } }
 }
@@ -56,7 +56,7 @@ async function pictureOf(
 }
 
 /** @returns rows of the table, as far as known */
-function tell(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: TokensRun): number {
+function report(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: TokensRun): number {
   const all = sumOf(parts)
   for (const part of parts) {
     run.emit({

@@ -70,7 +70,7 @@ export async function givenUp(
   { opens, stream, family }: Between,
   { closing, opening, back }: AbleEnds,
   id: string,
-  tell: (detail: string) => void,
+  report: (detail: string) => void,
 ): Promise<void> {
   const fence = await opens.streams.take(stream.id)
   if (typeof fence !== 'number') return
@@ -91,7 +91,7 @@ export async function givenUp(
       await opening.tidy(to.table, signal)
     }
     await back.end(streamName(id), signal)
-    tell(`the source is open; slot and publication ${streamName(id)} are removed`)
+    report(`the source is open; slot and publication ${streamName(id)} are removed`)
   } finally {
     await opens.streams.release(stream.id)
   }

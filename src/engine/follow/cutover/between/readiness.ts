@@ -30,7 +30,7 @@ export type BetweenReady = {
 
 export type ShutWay = { readonly why: string; readonly hint: string }
 
-export type BetweenWishes = {
+export type BetweenOptions = {
   readonly unsigned: boolean
   readonly revert: boolean
   readonly keepSessions: boolean
@@ -41,7 +41,7 @@ export async function betweenReady(
   { closes, opens, stream, family }: Between,
   able: AbleEnds,
   copy: CopyOperation,
-  wishes: BetweenWishes,
+  options: BetweenOptions,
   gates: Gates,
   run: CutoverRun,
 ): Promise<BetweenReady> {
@@ -66,9 +66,9 @@ export async function betweenReady(
     })
   }
   set('NOT_SWITCHABLE', findingsGate(findings))
-  set('NOT_SWITCHABLE', await sessionsGate(able, from, wishes.keepSessions, signal))
+  set('NOT_SWITCHABLE', await sessionsGate(able, from, options.keepSessions, signal))
   set('ROWS_ASIDE', await quarantineGate(opens.database, table.key))
-  const asked = { unsigned: wishes.unsigned, revert: family.turns.length % 2 === 1 }
+  const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffGate(opens.database, stream.id, asked)
   set('NOT_SIGNED', signed.gate)
   const shut = shutBy(await able.closing.examine(from, await able.opening.facts(to, signal), signal))

@@ -179,7 +179,7 @@ export class BetweenTurn implements Watch {
   }
 
   async #try(now: Standstill, { made }: Ready): Promise<'end' | 'prove' | 'on'> {
-    const { runId, stream, clock, tell } = this.#parts
+    const { runId, stream, clock, tell: report } = this.#parts
     const token = `${runId}_${now.fence}_${++this.#tries}`
     const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }
     let answer: Shut | 'end'
@@ -198,13 +198,13 @@ export class BetweenTurn implements Watch {
     if (await this.#takeBack(one)) return 'end'
     this.#left = null
     if (answer.next === 'on') return this.#rest(answer.why)
-    tell('again', `${answer.why}: all rows are compared once more, the source is open`)
+    report('again', `${answer.why}: all rows are compared once more, the source is open`)
     return 'prove'
   }
 
   /** All steps while the source is closed. @returns 'end', or why the attempt must be undone */
   async #within(one: Try, now: Standstill, made: MadeStream): Promise<'end' | Shut> {
-    const { changes, steps, id, document, tell } = this.#parts
+    const { changes, steps, id, document, tell: report } = this.#parts
     const { proof } = now
     const marks = this.#marks
     if (proof === null || marks === null) return prove('the comparison is gone')
@@ -213,7 +213,7 @@ export class BetweenTurn implements Watch {
     const fence = changes.text(closed.fence)
     const noted = { token: one.token, fence, sessionsEnded: closed.ended }
     mustHold(await steps.closed(id, one.held, document(noted), fence))
-    tell('closed', `the source is closed to writers, its fence is ${fence}`)
+    report('closed', `the source is closed to writers, its fence is ${fence}`)
     const late = await this.#catchUp(one, now, closed.fence)
     if (late !== null) return late
     const equal = await this.#compare(one, marks)
@@ -234,22 +234,34 @@ export class BetweenTurn implements Watch {
       proof: { position: proof.position, rows: String(rows), touched: String(touched) },
     }
     one.isProved = true
-    const told = { position, reversePosition, tries, pauseMs, provedRows: rows }
-    mustHold(await steps.proved(id, one.held, document(proved), told))
+    const reported = { position, reversePosition, tries, pauseMs, provedRows: rows }
+    mustHold(await steps.proved(id, one.held, document(proved), reported))
     const goOn = facts.sequences.join(', ') || 'as they are'
-    tell('proved', `${touched} touched rows are equal on both sides as of the fence; sequences go on ${goOn}`)
+    report('proved', `${touched} touched rows are equal on both sides as of the fence; sequences go on ${goOn}`)
     return await this.#open(one, marks.target, facts)
   }
 
   /** @returns the closed source; or the reason if its locks were not available */
   async #close(one: Try): Promise<ClosedSide | Shut> {
-    const { closing, from, steps, id, says, budgetMs, signal, tell, gates, document, endsSessions } = this.#parts
+    const {
+      closing,
+      from,
+      steps,
+      id,
+      says,
+      budgetMs,
+      signal,
+      tell: report,
+      gates,
+      document,
+      endsSessions,
+    } = this.#parts
     mustHold(await steps.closing(id, one.held, document({ token: one.token })))
-    tell('closing', `try ${this.#tries}: the source is being closed to writers`)
+    report('closing', `try ${this.#tries}: the source is being closed to writers`)
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
     const closed = await closing.close(
       { table: from, token: one.token, ...says.source, ...budget },
-      (session) => tell('session ended', `${session} held the source for writing and did not let go`),
+      (session) => report('session ended', `${session} held the source for writing and did not let go`),
       signal,
     )
     if (closed !== null) {
@@ -312,7 +324,7 @@ export class BetweenTurn implements Watch {
   }
 
   async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
-    const { closing, opening, from, to, steps, id, signal, tell } = this.#parts
+    const { closing, opening, from, to, steps, id, signal, tell: report } = this.#parts
     // An operator may have opened it manually.
     if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is not closed any more')
     one.facts = facts
@@ -323,7 +335,7 @@ export class BetweenTurn implements Watch {
     const ms = this.#elapsed(one)
     this.#approach.waits.add(ms)
     this.#switched(facts)
-    tell('opened', `the target is open, ${Math.round(ms)} ms behind the first try for the lock of the source`)
+    report('opened', `the target is open, ${Math.round(ms)} ms behind the first try for the lock of the source`)
     return 'end'
   }
 

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
@@ -36,7 +36,7 @@ export type CutoverOperation = {
   readonly dryRun: boolean
   /** The public name, repeated as confirmation. */
   readonly confirm?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 export const CUTOVER_EVENTS = [

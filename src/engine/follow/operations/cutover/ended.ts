@@ -51,9 +51,9 @@ export async function followedBack(
   })
   // Leaves out totals of copied rows: none were copied.
   const { transactions, changes } = totals
-  const told = {
+  const reported = {
     ...(transactions === undefined ? {} : { transactions }),
     ...(changes === undefined ? {} : { changes }),
   }
-  return { ...ending, ...before, totals: { ...before.totals, ...told } }
+  return { ...ending, ...before, totals: { ...before.totals, ...reported } }
 }

@@ -16,7 +16,7 @@ import { finishUnnoted } from '../../cutover/between/unnoted.ts'
 import { wantedOf } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate } from '../../cutover/readiness.ts'
-import { storedWishes } from '../../cutover/reverse-copy.ts'
+import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
 import { streamName } from '../../stream/end-stream.ts'
@@ -142,7 +142,7 @@ async function switched(
   }
   const { facts } = watch.end
   await opens.steps.noteWait(id, facts.pauseMs)
-  tellSwitched(operation, between, ready, id, facts, run)
+  reportSwitched(operation, between, ready, id, facts, run)
   const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of the fence ${facts.fence}`
   await using after = await betweenOf(operation, stream.id, run)
   const row = after?.family.turns.at(-1)
@@ -166,8 +166,15 @@ function turnOf(around: TurnAround): BetweenTurn {
   const { opens, stream, family } = between
   const { from, to } = ready
   const document = documentWriter(around)
-  const [publicTable, parkedTable] = [tableText(to), tableText(from)]
-  const noted = { id, stream: stream.id, reverse: id, turn: family.turns.length + 1, publicTable, parkedTable }
+  const [publicTable, oldTable] = [tableText(to), tableText(from)]
+  const noted = {
+    id,
+    stream: stream.id,
+    reverse: id,
+    turn: family.turns.length + 1,
+    publicTable,
+    parkedTable: oldTable,
+  }
   const { actor, tool } = run
   return new BetweenTurn({
     id,
@@ -215,7 +222,7 @@ function documentWriter({ operation, between, ready, gates, run }: TurnAround): 
             reverse: {
               source: redactUrl(opens.url),
               sourceIdentity: opens.store.identity,
-              wishes: storedWishes(ready.reverse),
+              wishes: storedOptions(ready.reverse),
               birth: made.birth,
               position: reversePosition,
               key: tableKeyOf(from),
@@ -330,7 +337,7 @@ async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone
   run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
 }
 
-function tellSwitched(
+function reportSwitched(
   operation: CutoverOperation,
   { closes, opens }: Between,
   { from, to, shut }: BetweenReady,

@@ -11,7 +11,7 @@ import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
 import { wantedOf } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate, readyFor, type Ready } from '../../cutover/readiness.ts'
-import { storedWishes } from '../../cutover/reverse-copy.ts'
+import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { betweenOf } from '../../cutover/between/sides.ts'
 import { ableOf, cleanUp, standingOf, type Able, type Standing } from '../../cutover/standing.ts'
@@ -197,7 +197,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
         {
           source: redactUrl(operation.to),
           sourceIdentity: store.identity,
-          wishes: storedWishes(ready.reverse),
+          wishes: storedOptions(ready.reverse),
           birth: facts.birth,
           position: facts.position,
           key: reverseKey,

@@ -1,4 +1,4 @@
-import type { ScopeWish } from '../../by-hand/scope.ts'
+import type { ScopeOptions } from '../../by-hand/scope.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 
@@ -12,7 +12,7 @@ export type DiffFollowedOperation = {
   readonly from?: string
   /** Name of the table in the source or the target; optional if the stream has one table. */
   readonly table?: string
-  readonly scope: ScopeWish
+  readonly scope: ScopeOptions
   /** Rows reported one by one, per kind; all are counted. */
   readonly limit: number
   /** Only reports differences. */

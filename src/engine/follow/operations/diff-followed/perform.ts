@@ -27,9 +27,9 @@ type DiffFollowedRun = RunOf<typeof declared>
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied */
 export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
   const begun = run.clock.ticks()
-  const looked = await look(operation, run)
-  const { name, compared, waited } = looked
-  const done = waited === null ? null : await read(operation, looked.stream, waited, run)
+  const inspected = await look(operation, run)
+  const { name, compared, waited } = inspected
+  const done = waited === null ? null : await read(operation, inspected.stream, waited, run)
   const outcome =
     waited === null || done !== 'read'
       ? null
@@ -49,7 +49,7 @@ export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFo
     ms: Math.round(run.clock.ticks() - begun),
     notes: notesOf(compared, outcome),
   })
-  tellMore(operation, compared, outcome, run)
+  reportMore(operation, compared, outcome, run)
   if (done === 'stopped') {
     const message = 'the rows that were named wait in the ledger: the next run of the stream reads and mends them'
     run.emit({ type: 'log', level: 'note', message })
@@ -58,7 +58,7 @@ export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFo
   return ending
 }
 
-type Looked = {
+type Inspected = {
   readonly stream: StreamRow
   readonly name: string
   readonly compared: Compared
@@ -66,7 +66,7 @@ type Looked = {
   readonly waited: Waited | null
 }
 
-async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Looked> {
+async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Inspected> {
   return await atTarget(operation, run, async ({ to, database, ledger, runs }) => {
     const stream = await streamKnown(database, operation.stream, to.label)
     const url = operation.from ?? stream.source
@@ -90,9 +90,9 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
       })
     }
     try {
-      const wish = { ...operation, from: url }
-      const table = await tableByHand(around, wish)
-      const compared = await compareByHand(around, table, wish)
+      const options = { ...operation, from: url }
+      const table = await tableByHand(around, options)
+      const compared = await compareByHand(around, table, options)
       const isNamed = !operation.dryRun && compared.keys.length > 0
       const waited = isNamed
         ? { stream: stream.id, table: table.key, nominated: await nominate(around, table, compared.keys) }
@@ -118,9 +118,9 @@ async function read(
     if (tried > MOST_TRIES) throw new Error('a stream has caught up, and rows that were named to it still wait')
     try {
       const ends = { from: operation.from ?? stream.source, to: operation.to }
-      const { follow = {}, ...wishes } = copyOfStream(stream, ends, { until: 'caught-up' })
+      const { follow = {}, ...options } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const { stopped, error } = await goOn({ ...wishes, follow: once }, run)
+      const { stopped, error } = await goOn({ ...options, follow: once }, run)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {
@@ -160,9 +160,9 @@ async function noteEnd(runs: RunLedger, { stopped, error }: Ending): Promise<voi
 
 function totalsOf(compared: Compared, outcome: Outcome | null): Ending['totals'] {
   const { rows, targetRows, missing, extra, different } = compared
-  const { mended = 0, removed = 0, equal = 0 } = outcome ?? {}
+  const { mended: repaired = 0, removed = 0, equal = 0 } = outcome ?? {}
   const found = { rows, targetRows, missing, extra, different }
-  const became = outcome === null ? {} : { fixed: mended + removed, equal }
+  const became = outcome === null ? {} : { fixed: repaired + removed, equal }
   const all = { tables: 1, ...found, ...became }
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, dec(value)]))
 }
@@ -174,14 +174,14 @@ function notesOf(compared: Compared, outcome: Outcome | null): readonly string[]
     `${missing} missing, ${extra} extra, ${different} different` +
     (unread === 0 ? '' : `, ${unread} that cannot be read`)
   if (outcome === null) return [found]
-  const { mended, removed, equal, position } = outcome
+  const { mended: repaired, removed, equal, position } = outcome
   return [
     found,
-    `${mended} mended, ${removed} removed, ${equal} equal when the stream had read them: these rows are as the source held them at ${position}`,
+    `${repaired} mended, ${removed} removed, ${equal} equal when the stream had read them: these rows are as the source held them at ${position}`,
   ]
 }
 
-function tellMore(
+function reportMore(
   { limit }: DiffFollowedOperation,
   { missing, extra, different }: Compared,
   outcome: Outcome | null,

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import {
   ENDS,
@@ -36,7 +36,7 @@ export type FollowOperation = {
   readonly resync?: readonly string[]
   /** This target replaces the one that the source has recorded. */
   readonly moved?: true | undefined
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 /** Command line words of its fields; `--report` starts another operation. */

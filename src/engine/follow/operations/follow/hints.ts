@@ -17,7 +17,7 @@ const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
 /** Resumes the stream of a copy. @param within as for `copy` @throws as `copy`, with hints in words of `follow` */
 export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
   try {
-    const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)
+    const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(reported(event)) }, within)
     return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
@@ -54,7 +54,7 @@ function worded(error: SluiceError): SluiceError {
   })
 }
 
-function told(event: CopyEvent): CopyEvent {
+function reported(event: CopyEvent): CopyEvent {
   if (event.type === 'log' && event.hint !== undefined) return { ...event, hint: hintOfFollow(event.hint) }
   if (event.type !== 'table.finished' || event.error?.hint === undefined) return event
   return { ...event, error: { ...event.error, hint: hintOfFollow(event.error.hint) } }

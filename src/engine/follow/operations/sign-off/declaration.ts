@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
@@ -23,7 +23,7 @@ export type SignOffOperation = {
   readonly by?: string
   /** File for the document: JSON if its name ends in .json, otherwise Markdown. */
   readonly report?: string
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed'] as const

@@ -8,7 +8,7 @@ import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
-import { OBJECT_WISHES, type ObjectWish } from '../../../../model/copy/schema-object.ts'
+import { OBJECT_WISHES, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { planLeftBehind } from '../../../copy/plan/left-behind.ts'
@@ -49,7 +49,7 @@ export async function signOff(operation: SignOffOperation, run: SignOffRun): Pro
       await drop()
       return { totals: {}, stopped: true }
     }
-    return await told(await concluded(operation, asked, answer, run), operation.report, run)
+    return await reported(await concluded(operation, asked, answer, run), operation.report, run)
   } catch (error) {
     await drop().catch(() => undefined)
     throw error
@@ -178,13 +178,13 @@ async function concluded(
   return document
 }
 
-/** Checks for objects that --with can create. @param wished requested objects: a missing one fails the check */
+/** Checks for objects that --with can create. @param wanted requested objects: a missing one fails the check */
 async function objectChecks(
   planned: PlannedCopy,
-  wished: readonly ObjectWish[],
+  wanted: readonly ObjectOptions[],
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const asked = await planObjects(planned, wished, signal)
+  const asked = await planObjects(planned, wanted, signal)
   const all = await planObjects(planned, OBJECT_WISHES, signal)
   return planned.tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
@@ -258,21 +258,21 @@ async function targetChecks(
   tables: PlannedCopy['tables'],
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const exam = to.operational?.()
+  const preflight = to.operational?.()
   const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
-  if (exam === undefined)
+  if (preflight === undefined)
     return specs.map(({ table }): SignOffCheck => ({
       check: 'writes, pruning, indexes, constraints, sequences',
       table: tableText(table),
       outcome: 'not checked',
       found: `nothing looks at them in ${to.system}`,
     }))
-  return await onSide('target', () => exam.check(specs, signal))
+  return await onSide('target', () => preflight.check(specs, signal))
 }
 
 const STATUS = { ok: 'ok', failed: 'fail', 'not checked': 'warn' } as const
 
-async function told(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
+async function reported(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
   for (const { check, table, outcome, found, hint } of document.checks) {
     run.emit({
       type: 'check',

@@ -32,12 +32,12 @@ export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<E
   const { abort: signal } = run.interrupt
   const all = await onSide('source', () => changes.slots(signal))
   if (drop === undefined) {
-    for (const slot of all) tell(slot, run)
+    for (const slot of all) report(slot, run)
     return { totals: { slots: dec(all.length) } }
   }
   const slot = all.find(({ name }) => name === drop)
   if (slot === undefined) throw unknown(drop)
-  tell(slot, run)
+  report(slot, run)
   await refuseOther(slot, changes, signal)
   if (dryRun) return { totals: { slots: '1', removed: '0' } }
   refuseUnconfirmed(operation, drop)
@@ -46,7 +46,7 @@ export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<E
   return { totals: { slots: '1', removed: '1' } }
 }
 
-function tell({ name, heldBytes, safeBytes, ...slot }: SlotLine, run: SlotsRun): void {
+function report({ name, heldBytes, safeBytes, ...slot }: SlotLine, run: SlotsRun): void {
   const ofRun = RUN.exec(name)?.[1]
   run.emit({
     type: 'slot',

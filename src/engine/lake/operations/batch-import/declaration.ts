@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import {
@@ -27,7 +27,7 @@ export type BatchImportOperation = {
   readonly verbose: boolean
   /** Only these tables (paths below `path`), chosen in the UI; absent means all. */
   readonly only?: readonly string[]
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const CAUSES = ['stuck', 'failed'] as const

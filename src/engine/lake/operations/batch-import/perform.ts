@@ -4,7 +4,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import type { TableOutcome } from '../../import/import-one.ts'
 import { importInLanes } from '../../import/lanes.ts'
-import { planTables, tellPlan, type PlanTarget } from '../../import/plan.ts'
+import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
 import { lookText, walkLake } from '../../walk.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { batchImport as declared, BatchImportOperation } from './declaration.ts'
@@ -35,7 +35,7 @@ export async function batchImport(operation: BatchImportOperation, run: BatchImp
   const { waitMs = WAIT_MS } = operation
   const patient = whileHeld(run, waitMs)
   const plan = await patient(() => planTables(targets, url, run, dryRun))
-  tellPlan(plan, excluded, run, dryRun)
+  reportPlan(plan, excluded, run, dryRun)
   if (dryRun) return endOfPlan(targets.length, plan.errors)
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const size = new Map(plan.lines.map((line) => [line.table, Number(line.logBytes ?? 0)]))

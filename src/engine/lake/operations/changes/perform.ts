@@ -21,7 +21,7 @@ export async function changes(operation: ChangesOperation, run: ChangesRun): Pro
     })
   }
   const counts = new Map<string, number>()
-  const tell = (event: ChangeEvent | null): void => {
+  const report = (event: ChangeEvent | null): void => {
     if (event === null) return
     counts.set(event.change, (counts.get(event.change) ?? 0) + 1)
     run.emit(event)
@@ -40,12 +40,12 @@ export async function changes(operation: ChangesOperation, run: ChangesRun): Pro
       }
       for await (const page of changesBetween(source.database, tableId, from, to)) {
         throwIfAborted(run.interrupt.abort)
-        for (const record of page) tell(eventOfRecord(record))
+        for (const record of page) report(eventOfRecord(record))
       }
       return
     }
     for await (const change of source.table.changes(from, to, run.interrupt.abort)) {
-      tell(
+      report(
         eventOf(
           change.version,
           parseAction(change.raw, () => `version ${change.version}`),

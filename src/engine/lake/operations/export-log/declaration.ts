@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { TABLE } from '../../../run/operations/shared-options.ts'
@@ -20,7 +20,7 @@ export type ExportLogOperation = {
   readonly to: string
   /** Which checkpoints to write; `base` if absent. */
   readonly checkpoint?: ExportedCheckpoint
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['verify.check', 'verify.mismatch', 'log'] as const

@@ -19,7 +19,7 @@ type FilesRun = RunOf<typeof declared>
 export async function files(operation: FilesOperation, run: FilesRun): Promise<Ending> {
   const limit = operation.limit ?? Number.POSITIVE_INFINITY
   const totals = { version: 0, files: 0, bytes: 0n }
-  const tell = (event: FileEvent): boolean => {
+  const report = (event: FileEvent): boolean => {
     if (totals.files >= limit) {
       run.emit({ type: 'log', level: 'note', message: `there are more files; --limit ${limit} leaves them out` })
       return false
@@ -38,7 +38,7 @@ export async function files(operation: FilesOperation, run: FilesRun): Promise<E
       const list = async (reader: SqlReader, pruning: TablePruning | null): Promise<void> => {
         for await (const page of prunedFiles(reader, tableId, version, pruning)) {
           throwIfAborted(abort)
-          for (const file of page) if (!tell(fileEvent(file))) return
+          for (const file of page) if (!report(fileEvent(file))) return
         }
       }
       // A condition needs several statements; an import may merge partitions between them.
@@ -60,7 +60,7 @@ export async function files(operation: FilesOperation, run: FilesRun): Promise<E
     for await (const block of snapshot.files({ signal: abort })) {
       for (const { add, addedVersion } of block) {
         if (pruning !== null && !pruning.byFile(add.partitionValues, add.stats)) continue
-        if (!tell(eventOfAdd(add, addedVersion))) return
+        if (!report(eventOfAdd(add, addedVersion))) return
       }
     }
   })

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import type { AsOf } from '../../../../model/lake/as-of.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
@@ -21,7 +21,7 @@ export type FsckOperation = {
   readonly since?: number
   /** Also check files outside of the table root, as shallow clones have them. */
   readonly outside: boolean
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const CAUSES = ['fsck', 'failed'] as const

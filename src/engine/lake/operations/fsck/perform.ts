@@ -15,10 +15,10 @@ import { breathe } from '../../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { withWritableCatalog } from '../../catalog-session.ts'
 import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
-import { lookAtChecksum } from '../../fsck/look-at-checksum.ts'
-import { lookAtCheckpoints, lookedText, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
-import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
-import { lookAtHistory } from '../../fsck/look-at-history.ts'
+import { inspectChecksum } from '../../fsck/look-at-checksum.ts'
+import { inspectCheckpoints, inspectedText, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
+import { inspectCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
+import { inspectHistory } from '../../fsck/look-at-history.ts'
 import { SpellingCheck } from '../../fsck/look-at-spellings.ts'
 import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
@@ -76,7 +76,7 @@ class Check {
   readonly #totals: Record<string, string> = {}
   readonly #absent: Finding[] = []
   readonly #rowIds = new RowIds()
-  #looked = ''
+  seen = ''
 
   constructor(operation: FsckOperation, subject: Subject, run: FsckRun) {
     this.#operation = operation
@@ -96,31 +96,31 @@ class Check {
     }
     const listed = await listTable(this.#subject, this.#progress, found, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
-    await this.#lookAtNewest(abort)
+    await this.inspectNewest(abort)
     const inside = await this.#lookInside(listing, found)
-    await this.#tellAbsent()
-    await this.#tellActions()
-    this.#tellListing(listing, listed)
-    this.#tellInside(inside)
+    await this.reportAbsent()
+    await this.reportActions()
+    this.reportListing(listing, listed)
+    this.reportInside(inside)
     const before = this.#report.of('page-checksum')
     const spellings = await SpellingCheck.begin(this.#subject.table, this.#subject.version, abort)
     const progress = this.#progress
-    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
-    this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
-    await lookAtChecksum(this.#subject, this.#counts, this.#report, abort)
-    this.#tellCompacted(await lookAtCompacted(this.#subject, found, abort))
-    await this.#tellRest(listed, spellings)
+    const checkpoints = await inspectCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
+    this.reportCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
+    await inspectChecksum(this.#subject, this.#counts, this.#report, abort)
+    this.reportCompacted(await inspectCompacted(this.#subject, found, abort))
+    await this.reportRest(listed, spellings)
     return this.#ending(inside, checkpoints, listed.count)
   }
 
   /** For the catalog, once `run` has ended. */
   record(): Omit<FsckRecord, 'tableId'> {
     const { version } = this.#subject
-    return { version, checkedAt: this.#run.clock.now(), looked: this.#looked, findings: this.#report.told }
+    return { version, checkedAt: this.#run.clock.now(), looked: this.seen, findings: this.#report.told }
   }
 
   /** If the catalog holds another history than the log, its files are not files of this table. */
-  async #lookAtNewest(signal: AbortSignal): Promise<void> {
+  async inspectNewest(signal: AbortSignal): Promise<void> {
     const { catalog, table } = this.#subject
     if (catalog === null) return
     const newest = await newestOf(catalog.newest, await table.listing(signal), this.#subject.store, signal)
@@ -177,7 +177,7 @@ class Check {
   /**
    * A missing file that only an old version needs may have been deleted regularly: then it is a note, not a finding.
    */
-  async #tellAbsent(): Promise<void> {
+  async reportAbsent(): Promise<void> {
     const { table, version } = this.#subject
     const absent = this.#absent
     if (absent.length === 0) return
@@ -203,7 +203,7 @@ class Check {
   }
 
   /** Checks of the active files' actions by themselves. */
-  async #tellActions(): Promise<void> {
+  async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
     if (this.#rowIds.count > 0) {
@@ -214,7 +214,7 @@ class Check {
     report.checked('actions', this.#counts.wanted, all, wrong, 'partition values, paths and row ids compared')
   }
 
-  #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
+  reportListing({ counts }: ListingCheck, listed: ListedFiles): void {
     const { all, wanted } = this.#counts
     const wrong = this.#report.of('file-missing') + this.#report.of('file-size') + this.#report.of('path-unusable')
     this.#report.checked(
@@ -234,7 +234,7 @@ class Check {
     }
   }
 
-  #tellInside({ vectors, footers, bounds, rows, pages, summedPages }: InsideCounts): void {
+  reportInside({ vectors, footers, bounds, rows, pages, summedPages }: InsideCounts): void {
     const report = this.#report
     const { wanted } = this.#counts
     const { deep, sample, seed } = this.#operation
@@ -259,27 +259,27 @@ class Check {
     )
   }
 
-  #tellCheckpoints(counts: CheckpointCounts, pages: number): void {
+  reportCheckpoints(counts: CheckpointCounts, pages: number): void {
     const { all, read, sidecars } = counts
     const report = this.#report
     const wrong = report.of('checkpoint-') + report.of('last-checkpoint') + pages
-    if (all > 0 || wrong > 0) report.checked('checkpoints', read, all, wrong, lookedText(counts, wrong))
+    if (all > 0 || wrong > 0) report.checked('checkpoints', read, all, wrong, inspectedText(counts, wrong))
     if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
   }
 
-  #tellCompacted({ all, read, notRead }: CompactedCounts): void {
+  reportCompacted({ all, read, notRead }: CompactedCounts): void {
     if (all === 0) return
     const rest = notRead.length === 0 ? '' : `; the commits of ${notRead.length} are gone: nothing judges those`
     const detail = `log compaction files compared with their commits${rest}`
     this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
   }
 
-  async #tellRest(listed: ListedFiles, spellings: SpellingCheck): Promise<void> {
+  async reportRest(listed: ListedFiles, spellings: SpellingCheck): Promise<void> {
     const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
     const retention = retentionOf(metadata)
     const keepFrom = clock.now() - retention
-    const history = await lookAtHistory(
+    const history = await inspectHistory(
       this.#subject,
       listed,
       this.#places,
@@ -365,8 +365,8 @@ class Check {
       notes: dec(notes),
       ...this.#totals,
     }
-    this.#looked = this.#proof(inside, checkpoints)
-    if (findings === 0) return { totals, proof: this.#looked }
+    this.seen = this.#proof(inside, checkpoints)
+    if (findings === 0) return { totals, proof: this.seen }
     const places = findings === 1 ? 'one place' : `${findings} places`
     return {
       totals,

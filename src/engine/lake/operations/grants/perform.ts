@@ -17,7 +17,7 @@ export async function grants(operation: GrantsOperation, run: GrantsRun): Promis
   const { system } = parseCatalogUrl(catalog)
   if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)
   const plan = await planOf(catalog, { level: role, to })
-  const tell = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
+  const report = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
   if (apply && plan.unsure !== undefined) {
     // MariaDB would create a user without a password.
     throw new SluiceError('TARGET_DENIED', plan.unsure, {
@@ -26,22 +26,22 @@ export async function grants(operation: GrantsOperation, run: GrantsRun): Promis
   }
   if (apply) {
     await using database = await openCatalogDatabase(catalog, 'write', { rightsOnly: true })
-    await grant(database, plan, tell)
+    await grant(database, plan, report)
   } else {
-    for (const sql of plan.statements) tell(sql)
+    for (const sql of plan.statements) report(sql)
   }
   const notes = plan.unsure === undefined ? plan.notes : [plan.unsure, ...plan.notes]
   for (const message of notes) run.emit({ type: 'log', level: 'note', message })
   return { totals: { statements: dec(plan.statements.length), applied: dec(apply ? plan.statements.length : 0) } }
 }
 
-async function planOf(catalog: string, wish: Parameters<typeof grantPlan>[1]): Promise<GrantPlan> {
+async function planOf(catalog: string, options: Parameters<typeof grantPlan>[1]): Promise<GrantPlan> {
   await using database = await openCatalogDatabase(catalog, 'read')
-  return await grantPlan(database, wish)
+  return await grantPlan(database, options)
 }
 
 /** In one transaction if the database supports it; else each statement commits by itself, and can be repeated. */
-async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string) => void): Promise<void> {
+async function grant(database: SqlDatabase, plan: GrantPlan, report: (sql: string) => void): Promise<void> {
   const oneByOne = !dialectOf(database).transactionalDdl
   const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]
   for (const group of groups) {
@@ -57,6 +57,6 @@ async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string)
         cause: error,
       })
     }
-    for (const sql of group) tell(sql)
+    for (const sql of group) report(sql)
   }
 }

@@ -17,7 +17,7 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
   // One more commit is read, to know whether older ones are left out.
   let more = false
   let cut: string | null = null
-  const tell = (event: CommitEvent): void => {
+  const report = (event: CommitEvent): void => {
     if (commits >= operation.limit) {
       more = true
       return
@@ -25,11 +25,11 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
     commits++
     run.emit(event)
   }
-  const tellAll = async (source: TableSource): Promise<void> => {
+  const reportAll = async (source: TableSource): Promise<void> => {
     if (source.from === 'log') {
       const { abort: signal } = run.interrupt
       for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
-        tell(eventOfSummary(commit))
+        report(eventOfSummary(commit))
       if (!more) cut = await source.table.cutOff(signal)
       if (cut !== null) cut = `the list begins at v${(await source.table.run(signal)).from}: ${cut}`
       return
@@ -37,10 +37,10 @@ export async function history(operation: HistoryOperation, run: HistoryRun): Pro
     const { tableId, latest, location } = source.table
     const checkpoints = await checkpointVersions(location, run.interrupt.abort)
     for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit + 1)) {
-      tell(eventOfRecord(commit, checkpoints.has(commit.version)))
+      report(eventOfRecord(commit, checkpoints.has(commit.version)))
     }
   }
-  await withTable(operation.table, operation.catalog, {}, run, tellAll, 'all')
+  await withTable(operation.table, operation.catalog, {}, run, reportAll, 'all')
   if (more)
     run.emit({
       type: 'log',

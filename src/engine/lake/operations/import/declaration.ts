@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { BATCH_SIZE, PLAN_ONLY, RESUME, waitOption } from '../../../run/operations/shared-options.ts'
@@ -20,7 +20,7 @@ export type ImportOperation = {
   readonly allowRefused: boolean
   /** How long to wait for another import of the same table, ms. */
   readonly waitMs: number
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const CAUSES = ['stuck', 'failed'] as const

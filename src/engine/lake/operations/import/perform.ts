@@ -5,8 +5,8 @@ import { dec } from '../../../../model/run/event.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { whileHeld, withCatalog, withWritableCatalog } from '../../catalog-session.ts'
-import { importAndTell } from '../../import/import-one.ts'
-import { planTables, tellPlan } from '../../import/plan.ts'
+import { importAndReport } from '../../import/import-one.ts'
+import { planTables, reportPlan } from '../../import/plan.ts'
 import { openLake } from '../../../run/registry.ts'
 import { resolveForWriting } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -27,7 +27,7 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
     ...(operation.tableId === undefined ? {} : { tableId: operation.tableId }),
   }
   const plan = await patient(() => planTables([{ ...target, moved }], url, run, operation.dryRun))
-  tellPlan(plan, [], run, operation.dryRun)
+  reportPlan(plan, [], run, operation.dryRun)
   if (operation.dryRun) {
     const failed = plan.lines.find((line) => line.error !== undefined)
     return {
@@ -40,7 +40,7 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
     run,
     path,
     async (catalog) => {
-      const { result, error } = await importAndTell(
+      const { result, error } = await importAndReport(
         catalog,
         { ...target, log: plan.logs.get(path) },
         { batchSize, allowRefused, waitMs, moved },

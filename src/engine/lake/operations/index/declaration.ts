@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { TABLE, waitOption } from '../../../run/operations/shared-options.ts'
@@ -15,7 +15,7 @@ export type IndexOperation = {
   readonly drop: boolean
   /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['log'] as const

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { ALL_TABLES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
@@ -16,7 +16,7 @@ export type PruneOperation = {
   readonly dryRun: boolean
   /** Longest wait for another program, ms; absent in runs that an older version has queued. */
   readonly waitMs?: number
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['table.finished', 'log'] as const

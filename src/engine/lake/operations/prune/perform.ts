@@ -27,7 +27,7 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
   const named = async (database: SqlDatabase): Promise<readonly Named[]> => {
     const found = await tablesOf(database, names)
     if (!dryRun) return found
-    for (const table of found) addRows(rows, await tellPlan(database, table, keep, run))
+    for (const table of found) addRows(rows, await reportPlan(database, table, keep, run))
     return found
   }
   const tables = await patient(() => withCatalog(url, named))
@@ -41,7 +41,7 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
       if (run.interrupt.stop.aborted) break
       const kept = idle.get(table.tableId)
       if (kept !== undefined) {
-        tellPruned(table, kept, { rows: [], ms: 0 }, run)
+        reportPruned(table, kept, { rows: [], ms: 0 }, run)
         continue
       }
       const result = await pruneOne(catalog, table, { keep, waitMs: operation.waitMs ?? WAIT_MS }, run)
@@ -90,7 +90,7 @@ async function pruneOne(
       const historyFrom = await oldestKept(database, table, keep)
       await indexes.ensure(tableId)
       const pruned = await pruneTable({ database, tableId, lease, abort: interrupt.abort }, historyFrom, clock.now())
-      tellPruned({ name, location }, { latest: table.latest, historyFrom }, { rows: pruned.rows, ms: ms() }, run)
+      reportPruned({ name, location }, { latest: table.latest, historyFrom }, { rows: pruned.rows, ms: ms() }, run)
       return pruned
     } finally {
       await releaseLease(database, lease).catch(() => undefined)
@@ -102,7 +102,7 @@ async function pruneOne(
   }
 }
 
-function tellPruned(
+function reportPruned(
   { name, location }: Pick<Named, 'name' | 'location'>,
   { latest, historyFrom }: IdleTable,
   { rows, ms }: { readonly rows: RowCounts; readonly ms: number },
@@ -116,7 +116,7 @@ function tellPruned(
   emit({ ...at, status: 'ok', version: dec(latest), historyFrom: dec(historyFrom), ms, notes: [said] })
 }
 
-async function tellPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {
+async function reportPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {
   const readable = await readableTable(database, { tableId: table.tableId })
   const { historyFrom, rows } = await prunePlan(database, table.tableId, await oldestKept(database, readable, keep))
   const message =

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
@@ -19,7 +19,7 @@ export type RollbackOperation = {
   readonly waitMs?: number
   /** Remove the table even if its log does not give what the catalog holds. */
   readonly forget?: true | undefined
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const EVENTS = ['verify.check', 'log'] as const

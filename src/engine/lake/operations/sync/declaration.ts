@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { ALL_TABLES, BATCH_SIZE, waitOption } from '../../../run/operations/shared-options.ts'
@@ -18,7 +18,7 @@ export type SyncOperation = {
   readonly parallel: number
   /** Longest wait for another program, ms; absent in runs that an older version has queued. */
   readonly waitMs?: number
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const CAUSES = ['drift', 'stuck', 'failed'] as const

@@ -6,7 +6,7 @@ import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { inLanes } from '../../in-lanes.ts'
 import { knownTables, namedTables, type KnownTable } from '../../import/known-tables.ts'
-import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../../import/sync-one.ts'
+import { logFolder, syncTable, reportCurrent, type Proved, type Synced } from '../../import/sync-one.ts'
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { sync as declared, SyncOperation } from './declaration.ts'
@@ -82,7 +82,7 @@ async function round(
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
     // An import has emitted its own event; a table without news has not.
-    if (!result.told) tellCurrent(table, run.clock.ticks() - begun, run)
+    if (!result.told) reportCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
 }
@@ -148,13 +148,13 @@ function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
  * @param firstToo report each table once even if it is current: an alert of an earlier run may still be open
  */
 function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
-  const told = new Map<string, string>()
+  const reported = new Map<string, string>()
   return (event) => {
     if (event.type === 'table.finished' || event.type === 'log') {
       // A table that was reported as failed is reported when it is current again.
       const isQuiet = event.type === 'table.finished' && event.status === 'current'
       const key = `${event.type} ${event.table ?? ''}`
-      const before = told.get(key)
+      const before = reported.get(key)
       if (isQuiet && !(before === undefined ? firstToo : /^(?:failed|refused) /.test(before))) return
       const text =
         event.type === 'log'
@@ -162,7 +162,7 @@ function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
           : `${event.status} ${event.error?.code ?? ''} ${event.error?.message ?? ''}`
       const isNews = event.type === 'table.finished' && event.status === 'ok'
       if (!isNews && before === text) return
-      told.set(key, text)
+      reported.set(key, text)
     }
     emit(event)
   }

@@ -1,4 +1,4 @@
-import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { TABLE } from '../../../run/operations/shared-options.ts'
@@ -17,7 +17,7 @@ export type ValidateOperation = {
   readonly samples: number
   /** Most checkpoints to compare; absent means all. */
   readonly checkpoints?: number
-  readonly alert?: AlertWish
+  readonly alert?: AlertOptions
 }
 
 const CAUSES = ['drift', 'failed'] as const

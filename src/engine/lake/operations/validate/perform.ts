@@ -1,6 +1,6 @@
 /** `validate`: proves a table of the catalog against its log, and records the result. */
 import { readHead } from '../../../../catalog/import/head.ts'
-import type { CheckpointsLooked } from '../../../../catalog/validate/checkpoints.ts'
+import type { CheckpointsInspected } from '../../../../catalog/validate/checkpoints.ts'
 import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../../catalog/validations.ts'
 import { againIfRight, withWaysOut } from '../../../../catalog/ways-out.ts'
@@ -119,7 +119,7 @@ function adviceOn(
 }
 
 /** Number of compared checkpoints, as text; empty if the log has none. */
-function checkpointsText({ looked, all, notJudged }: CheckpointsLooked): string {
+function checkpointsText({ looked: inspected, all, notJudged }: CheckpointsInspected): string {
   if (all === 0) return ''
-  return `; ${looked} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
+  return `; ${inspected} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
 }

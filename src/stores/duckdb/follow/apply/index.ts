@@ -1,7 +1,7 @@
 /** DuckDB files as the target of a replication stream. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
 import type { ObjectStore, Statement } from '../../../../model/copy/port.ts'
@@ -11,7 +11,7 @@ import type {
   ChangeTarget,
   ChangeWriter,
   FollowRefusal,
-  TargetExam,
+  TargetPreflight,
 } from '../../../../model/follow/port.ts'
 import { rowRefused, tableRefused } from '../../../common/refusals.ts'
 import type { Turn } from '../../../../model/run/turn.ts'
@@ -39,14 +39,14 @@ export class DuckdbApply implements ChangeTarget {
     this.#parts = parts
   }
 
-  async examine(request: ChangeRequest): Promise<TargetExam> {
+  async examine(request: ChangeRequest): Promise<TargetPreflight> {
     const refusals: FollowRefusal[] = []
     const notes: string[] = []
     for (const table of request.tables) {
       const look = await this.#look(table, request.signal)
-      const told = examinedTable(table, look, request.fireTriggers, RULES)
-      refusals.push(...told.refusals)
-      notes.push(...told.notes)
+      const reported = inspectedTable(table, look, request.fireTriggers, RULES)
+      refusals.push(...reported.refusals)
+      notes.push(...reported.notes)
     }
     return { refusals, notes }
   }

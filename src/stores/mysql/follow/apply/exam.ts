@@ -2,12 +2,12 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {
-  examinedTable,
+  inspectedTable,
   type ApplyRules,
-  type LookedColumn,
+  type InspectedColumn,
   type TableLook,
 } from '../../../common/apply/examined-table.ts'
-import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { isSortable } from '../../copy/ranges.ts'
 import { baseOf, isByBytes, isText } from '../../copy/types.ts'
 import type { Session } from '../../session.ts'
@@ -19,7 +19,7 @@ const RULES: ApplyRules = { system: 'MySQL', foreignKeys: 'unchecked', scans: fa
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 type Refuse = (message: string, hint: string) => void
 
-export async function examineTarget(request: ChangeRequest, session: Session): Promise<TargetExam> {
+export async function examineTarget(request: ChangeRequest, session: Session): Promise<TargetPreflight> {
   const findings: Findings = { refusals: [], notes: [] }
   await examineServer(session, request, findings)
   for (const table of request.tables) await examineTable(table, request, session, findings)
@@ -80,9 +80,9 @@ async function examineTable(
     triggers,
     referred: keys.map(({ key, of }) => `${key} of ${of}`),
   }
-  const told = examinedTable(request, look, fireTriggers, RULES)
-  refusals.push(...told.refusals)
-  notes.push(...told.notes)
+  const reported = inspectedTable(request, look, fireTriggers, RULES)
+  refusals.push(...reported.refusals)
+  notes.push(...reported.notes)
   if (shape === null || look.kind !== 'table' || lackingColumns(request, shape).length > 0) return
   examineColumns(request, shape, refuse)
   const missing = await missingRights(request, session)
@@ -117,7 +117,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyS
   }
 }
 
-function columnsOf({ columns }: ApplyShape): readonly LookedColumn[] {
+function columnsOf({ columns }: ApplyShape): readonly InspectedColumn[] {
   return columns.flatMap((column) => {
     if (column === null) return []
     const { name, generated, native, collation } = column

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { targetError } from '../../copy/errors.ts'
 import { openCopySession } from '../../copy/sessions.ts'
@@ -14,7 +14,7 @@ export class MysqlApply implements ChangeTarget {
     this.#config = config
   }
 
-  async examine(request: ChangeRequest): Promise<TargetExam> {
+  async examine(request: ChangeRequest): Promise<TargetPreflight> {
     throwIfAborted(request.signal)
     try {
       const session = await openApplySession(this.#config)

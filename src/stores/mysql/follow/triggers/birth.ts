@@ -179,17 +179,17 @@ function changedMeanwhile(reason: string): SluiceError {
 }
 
 /** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same. */
-async function removeMade(config: MysqlConfig, name: string, { tell }: Wait): Promise<void> {
+async function removeMade(config: MysqlConfig, name: string, { tell: report }: Wait): Promise<void> {
   try {
     const session = await openCopySession(config, 'write')
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS)
-      await endTriggers(config.database, name, { session, signal, tell, patienceMs: CLEARING_MS })
+      await endTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
     } finally {
       await session.close()
     }
   } catch {
     // Not thrown: the first error is more useful.
-    tell(`triggers and tables ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`) // prettier-ignore
+    report(`triggers and tables ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`) // prettier-ignore
   }
 }

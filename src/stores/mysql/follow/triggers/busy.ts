@@ -58,12 +58,12 @@ export async function patiently(wait: Wait, what: string, statement: string): Pr
  * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
  */
 export async function waitUntil(
-  { session, signal, tell, patienceMs }: Wait,
+  { session, signal, tell: report, patienceMs }: Wait,
   what: string,
   isSo: () => Promise<boolean>,
 ): Promise<void> {
   const start = performance.now()
-  let told = ''
+  let reported = ''
   for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
     throwIfAborted(signal)
     if (await isSo()) return
@@ -72,8 +72,8 @@ export async function waitUntil(
       const open = await openTransactions(session)
       if (waited > patienceMs) throw gaveUp(what, open)
       const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
-      if (names !== told && open.length > 0) tell(`${what} waits for open transactions: ${open.join('; ')}`)
-      told = names
+      if (names !== reported && open.length > 0) report(`${what} waits for open transactions: ${open.join('; ')}`)
+      reported = names
     }
     await sleep(rest, undefined, { signal }).catch(() => undefined)
   }

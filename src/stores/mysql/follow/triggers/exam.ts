@@ -4,7 +4,7 @@
  */
 import { ticked } from '../../partition/maintenance/options.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
+import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import { grantedRights } from '../apply/rights.ts'
 import { isSortable } from '../../copy/ranges.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
@@ -22,7 +22,7 @@ export async function examineTriggers(
   session: Session,
   database: string,
   tables: readonly FollowedTable[],
-): Promise<FollowExam> {
+): Promise<FollowPreflight> {
   const refusals = [...(await examineServer(session, database))]
   const identities: (readonly string[])[] = []
   for (const one of tables) {

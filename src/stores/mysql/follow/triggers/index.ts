@@ -6,7 +6,7 @@ import type {
   ChangeSource,
   ChangeStream,
   FollowedTable,
-  FollowExam,
+  FollowPreflight,
   Follower,
   SlotLine,
   SourceLag,
@@ -56,7 +56,7 @@ export class MysqlTriggers implements ChangeSource {
     return counterOf(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#read(signal, (session) => examineTriggers(session, this.#config.database, tables))
   }
 
@@ -68,12 +68,12 @@ export class MysqlTriggers implements ChangeSource {
     name: string,
     tables: readonly FollowedTable[],
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     refuseForeignName(name)
     this.#stream = name
     return await this.#write(signal, (session) =>
-      beginTriggers(this.#config, name, tables, this.#wait(session, signal, tell)),
+      beginTriggers(this.#config, name, tables, this.#wait(session, signal, report)),
     )
   }
 
@@ -82,11 +82,11 @@ export class MysqlTriggers implements ChangeSource {
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     this.#stream = birth.slot
     return await this.#write(signal, (session) =>
-      renewTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, tell)),
+      renewTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
     )
   }
 
@@ -180,8 +180,8 @@ export class MysqlTriggers implements ChangeSource {
     return this.#config.database
   }
 
-  #wait(session: Session, signal: AbortSignal, tell: (message: string) => void): Wait {
-    return { session, signal, tell, patienceMs: this.#patienceMs }
+  #wait(session: Session, signal: AbortSignal, report: (message: string) => void): Wait {
+    return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
   async #read<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {

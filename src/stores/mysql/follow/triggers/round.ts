@@ -40,10 +40,10 @@ export type NotedTable = {
 const AT_ONCE = 2000
 
 /** Reported notes of a batch, by place of the table. */
-export type ToldRound = ReadonlyMap<number, ToldNotes>
+export type ReportedRound = ReadonlyMap<number, ReportedNotes>
 
 /** The exact numbers of the notes that a batch has reported. */
-class ToldNotes {
+class ReportedNotes {
   /** First and last number of each run without a gap, alternating: notes of one statement have neighbouring numbers. */
   readonly #runs: number[] = []
   #size = 0
@@ -86,11 +86,11 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
  * @returns null if a table could not be read, or was altered after the snapshot: then nothing was reported
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
  */
-export async function* toldRound(
+export async function* reportedRound(
   session: Session,
   tables: readonly NotedTable[],
   { position, at }: { readonly position: LogPosition; readonly at: number },
-): AsyncGenerator<readonly Change[], ToldRound | null> {
+): AsyncGenerator<readonly Change[], ReportedRound | null> {
   const counts = await countNotes(session, tables)
   const other = await held(session, tables, [...counts.keys()])
   if (other === 'later') return null
@@ -98,17 +98,17 @@ export async function* toldRound(
     yield [other]
     return null
   }
-  const told = new Map<number, ToldNotes>()
-  if (counts.size === 0) return told
+  const reported = new Map<number, ReportedNotes>()
+  if (counts.size === 0) return reported
   yield [{ type: 'begin', xid: 0, commit: position, at }]
   const isLarge = [...counts.values()].reduce((sum, count) => sum + count, 0) > MANY
   for (const place of counts.keys()) {
     const one = tables[place]
     if (one === undefined) continue
-    told.set(place, await numbersOf(session, one.log))
+    reported.set(place, await numbersOf(session, one.log))
     yield* changesOf(session, place, one, isLarge)
   }
-  return told
+  return reported
 }
 
 /** @returns number of notes by place, only for tables that have notes */
@@ -163,8 +163,8 @@ async function held(
   return null
 }
 
-async function numbersOf(session: Session, log: TableLog): Promise<ToldNotes> {
-  const told = new ToldNotes()
+async function numbersOf(session: Session, log: TableLog): Promise<ReportedNotes> {
+  const reported = new ReportedNotes()
   const stream = await session.stream(
     `SELECT id FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} ORDER BY id`,
     [],
@@ -172,8 +172,8 @@ async function numbersOf(session: Session, log: TableLog): Promise<ToldNotes> {
   )
   for (;;) {
     const page = await stream.take(NUMBERS_AT_ONCE)
-    if (page.length === 0) return told
-    for (const [id] of page) told.add(Number(id))
+    if (page.length === 0) return reported
+    for (const [id] of page) reported.add(Number(id))
   }
 }
 

@@ -16,14 +16,14 @@ import type { Session } from '../../session.ts'
 import { lockProgress, readFollower } from './follower.ts'
 import { FIRST_NOTE, logOf, progressTable } from './log.ts'
 import { clockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
-import { toldRound, type NotedTable, type ToldRound } from './round.ts'
+import { reportedRound, type NotedTable, type ReportedRound } from './round.ts'
 import { NO_TABLE, shapeOf } from './shape.ts'
 import { TOKEN } from './verify.ts'
 
 /** Lock timeout of a batch for a table, in seconds: the server knows no fractions. */
 const LOCK_SECONDS = 1
 
-type RoundsWish = {
+type RoundsOptions = {
   readonly config: MysqlConfig
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
@@ -33,21 +33,21 @@ type RoundsWish = {
 }
 
 export class MysqlRounds implements Rounds {
-  readonly #wish: RoundsWish
+  readonly request: RoundsOptions
   readonly #noted: readonly NotedTable[]
   #reader: Session
   readonly #writer: Session
 
   /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source has not reported what the target has */
-  static async open(wish: RoundsWish): Promise<MysqlRounds> {
-    const { config, birth, from, signal } = wish
+  static async open(options: RoundsOptions): Promise<MysqlRounds> {
+    const { config, birth, from, signal } = options
     throwIfAborted(signal)
     const reader = await readerOf(config)
     try {
       const writer = await openCopySession(config, 'write')
       try {
         await writer.execute('SET @sluice_forgets = ?', [birth.facts[TOKEN] ?? ''])
-        const rounds = new MysqlRounds(wish, reader, writer)
+        const rounds = new MysqlRounds(options, reader, writer)
         const progress = await readProgress(reader, config.database, birth.slot)
         // A source that has lost reported numbers would use them again.
         if (progress === null || progress.shown < from) throw logsGone('the source is not as the stream has left it')
@@ -62,9 +62,9 @@ export class MysqlRounds implements Rounds {
     }
   }
 
-  private constructor(wish: RoundsWish, reader: Session, writer: Session) {
-    const { birth, tables } = wish
-    this.#wish = wish
+  private constructor(options: RoundsOptions, reader: Session, writer: Session) {
+    const { birth, tables } = options
+    this.request = options
     this.#reader = reader
     this.#writer = writer
     this.#noted = tables.map((table) => ({
@@ -75,7 +75,7 @@ export class MysqlRounds implements Rounds {
   }
 
   async look(): Promise<Look> {
-    const { config, birth } = this.#wish
+    const { config, birth } = this.request
     const progress = await readProgress(this.#reader, config.database, birth.slot)
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
     const { counter, shown } = progress
@@ -85,21 +85,21 @@ export class MysqlRounds implements Rounds {
     return { end: counter, isNoted, idle: counter }
   }
 
-  async *tell(forView: boolean): Telling {
-    const { config, signal } = this.#wish
+  async *report(forView: boolean): Telling {
+    const { config, signal } = this.request
     const session = forView ? await readerOf(config) : this.#reader
     const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
     let isKept = false
     try {
       const begun = await this.#begin(session)
       const { position } = begun
-      const told = yield* toldRound(session, this.#noted, begun)
-      if (told === null) return null
+      const reported = yield* reportedRound(session, this.#noted, begun)
+      if (reported === null) return null
       isKept = forView
       return {
         position,
-        isEmpty: told.size === 0,
-        forget: (upTo) => this.#forget(told, upTo),
+        isEmpty: reported.size === 0,
+        forget: (upTo) => this.#forget(reported, upTo),
         view: () => heldView(config, session),
       }
     } finally {
@@ -111,7 +111,7 @@ export class MysqlRounds implements Rounds {
   }
 
   async guarded<T>(body: () => Promise<T>): Promise<T> {
-    const { config, signal } = this.#wish
+    const { config, signal } = this.request
     try {
       return await interruptible(config, this.#reader, signal, body)
     } catch (error) {
@@ -126,7 +126,7 @@ export class MysqlRounds implements Rounds {
 
   /** Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns with the server's time */
   async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
-    const { config, birth } = this.#wish
+    const { config, birth } = this.request
     const position = await takeNumber(this.#writer, config.database, birth.slot)
     const at = await clockMs(session)
     await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
@@ -146,13 +146,13 @@ export class MysqlRounds implements Rounds {
     return Number(isNoted) === 1
   }
 
-  async #forget(told: ToldRound, upTo: LogPosition): Promise<void> {
-    const { config, birth } = this.#wish
+  async #forget(reported: ReportedRound, upTo: LogPosition): Promise<void> {
+    const { config, birth } = this.request
     const session = this.#writer
     try {
       await lockProgress(session, config.database, birth.slot)
       refuseOtherFollower(birth, await readFollower(session, config.database, birth.slot))
-      for (const [place, notes] of told) {
+      for (const [place, notes] of reported) {
         const log = this.#noted[place]?.log
         if (log === undefined) continue
         for (const piece of notes.pieces())

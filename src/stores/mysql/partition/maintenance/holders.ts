@@ -9,7 +9,7 @@ const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 export type HeldNow = () => Promise<boolean | null>
 
 export async function holdersOf(session: Session, { schema, name }: TableName): Promise<HeldNow> {
-  if (!(await tells(session))) return async () => null
+  if (!(await reports(session))) return async () => null
   return async () => {
     const rows = await asked(
       session,
@@ -21,7 +21,7 @@ export async function holdersOf(session: Session, { schema, name }: TableName): 
   }
 }
 
-async function tells(session: Session): Promise<boolean> {
+async function reports(session: Session): Promise<boolean> {
   const rows = await asked(
     session,
     'SELECT ENABLED, @@performance_schema FROM performance_schema.setup_instruments WHERE NAME = ?',

@@ -22,7 +22,7 @@ import { interruptible, openCopySession } from '../../copy/sessions.ts'
 import { lockName, takeLock } from '../../lock.ts'
 import type { Session } from '../../session.ts'
 import { deniedError } from './denied.ts'
-import { lookAt } from './look.ts'
+import { inspect } from './look.ts'
 import { foreseePartitions, makePartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
@@ -44,7 +44,7 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 
   async look(table: TableName, _sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
-    return await this.#reading(signal, async (session) => (await lookAt(session, table, this.#server))?.ranged ?? null)
+    return await this.#reading(signal, async (session) => (await inspect(session, table, this.#server))?.ranged ?? null)
   }
 
   async zone(signal: AbortSignal): Promise<string | null> {

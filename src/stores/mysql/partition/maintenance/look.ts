@@ -13,7 +13,7 @@ import { rangeMethod, type RangeMethod } from './bounds.ts'
 const LOCK_WAIT = 1205
 
 /** The table as the port has it, and how its bounds are read and written. */
-export type Looked = { readonly ranged: RangedTable; readonly method: RangeMethod }
+export type Inspected = { readonly ranged: RangedTable; readonly method: RangeMethod }
 
 /**
  * A partition `VALUES LESS THAN (MAXVALUE)` is the default partition: it takes all rows from the bound before it on.
@@ -22,7 +22,7 @@ export type Looked = { readonly ranged: RangedTable; readonly method: RangeMetho
  * @returns null for a table that is not partitioned
  * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
  */
-export async function lookAt(session: Session, table: TableName, server: string): Promise<Looked | null> {
+export async function inspect(session: Session, table: TableName, server: string): Promise<Inspected | null> {
   const found = await specOf(session, table, server)
   let rows = await partitionRows(session, found.table)
   if (rows.length === 0) {

@@ -18,7 +18,7 @@ import type {
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
 import type { Session } from '../../session.ts'
-import { lookAt, type Looked } from './look.ts'
+import { inspect, type Inspected } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
 /** Error numbers of names taken or gone, and of bounds that do not increase: another program was faster. */
@@ -46,7 +46,7 @@ export async function makePartitions(
   const foundMade: ComingPartition[] = []
   const notGiven: NotGiven[] = []
   let [longestMs, tries] = [0, 0]
-  const told = (): Made => ({
+  const reported = (): Made => ({
     made,
     foundMade,
     longestMs: Math.ceil(longestMs),
@@ -55,14 +55,14 @@ export async function makePartitions(
     notGiven,
   })
   onStep?.('making', 0n, null)
-  for (const [i, wish] of partitions.entries()) {
+  for (const [i, options] of partitions.entries()) {
     for (;;) {
       throwIfAborted(request.signal)
-      if (signal.aborted) return told()
+      if (signal.aborted) return reported()
       if (!lock.held) throw lockLost(where)
-      const plan = await planFor(sessions.worker, wish, partitions.slice(i), request, server)
+      const plan = await planFor(sessions.worker, options, partitions.slice(i), request, server)
       if (plan.is === 'there') {
-        foundMade.push(wish)
+        foundMade.push(options)
         break
       }
       try {
@@ -71,16 +71,16 @@ export async function makePartitions(
         longestMs = Math.max(longestMs, done.longestMs)
         tries += done.tries
       } catch (error) {
-        if (isStop(error, request)) return told()
+        if (isStop(error, request)) return reported()
         if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
         // Another program changed the partitions: read them again; if it took a name, that is refused then.
         await sleep(50)
         continue
       }
-      made.push({ ...wish, moved: 0n })
+      made.push({ ...options, moved: 0n })
       if (plan.options === null) {
         notGiven.push({
-          partition: wish.name.name,
+          partition: options.name.name,
           what: 'the options of its neighbour',
           why: 'the server does not print them',
         })
@@ -88,7 +88,7 @@ export async function makePartitions(
       break
     }
   }
-  return told()
+  return reported()
 }
 
 /** Checks the first missing partition: each later one begins where it ends. @throws SluiceError TABLE_REFUSED */
@@ -97,33 +97,33 @@ export async function foreseePartitions(
   request: Pick<MakeRequest, 'table' | 'partitions'>,
   server: string,
 ): Promise<void> {
-  for (const [i, wish] of request.partitions.entries()) {
-    const plan = await planFor(worker, wish, request.partitions.slice(i), request, server)
+  for (const [i, options] of request.partitions.entries()) {
+    const plan = await planFor(worker, options, request.partitions.slice(i), request, server)
     if (plan.is === 'made') return await plan.alteration.check()
   }
 }
 
 async function planFor(
   worker: Session,
-  wish: ComingPartition,
+  request: ComingPartition,
   missing: readonly ComingPartition[],
   { table: { table, column } }: Pick<MakeRequest, 'table'>,
   server: string,
 ): Promise<Plan> {
   const where = tableText(table)
-  const looked = await lookAt(worker, table, server)
-  if (looked === null || looked.ranged.column.name !== column.name) {
+  const inspected = await inspect(worker, table, server)
+  if (inspected === null || inspected.ranged.column.name !== column.name) {
     throw refused(where, 'it is partitioned in another way by now', 'run the same command again')
   }
-  const { partitions } = looked.ranged
-  if (partitions.some(({ from, to }) => same(looked, from, wish.from) && same(looked, to, wish.to)))
+  const { partitions } = inspected.ranged
+  if (partitions.some(({ from, to }) => same(inspected, from, request.from) && same(inspected, to, request.to)))
     return { is: 'there' }
   const rest = partitions.find(({ isDefault }) => isDefault)
   const last = partitions.findLast(({ isDefault }) => !isDefault)
-  refuseUnfit(where, wish, looked, last)
+  refuseUnfit(where, request, inspected, last)
   const options = await partitionOptions(worker, table)
   const neighbour = options.get((last ?? rest)?.name.name ?? '') ?? null
-  const declared = (one: ComingPartition): string => declaration(one, looked, neighbour)
+  const declared = (one: ComingPartition): string => declaration(one, inspected, neighbour)
   const named = `ALTER TABLE ${ticked(table)} `
   const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
     is: 'made',
@@ -132,13 +132,13 @@ async function planFor(
   })
   if (rest === undefined)
     return plan(
-      (words) => `${named}${words}ADD PARTITION (${declared(wish)})`,
+      (words) => `${named}${words}ADD PARTITION (${declared(request)})`,
       async () => undefined,
     )
   const restName = tick(rest.name.name)
   const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
-  const divided = (words: string, wishes: readonly ComingPartition[]): string =>
-    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...wishes.map(declared), again].join(', ')})`
+  const divided = (words: string, options: readonly ComingPartition[]): string =>
+    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...options.map(declared), again].join(', ')})`
   // Rows that arrive between this check and the statement are moved by it: nothing is lost, it only takes longer.
   const check = async (): Promise<void> => {
     const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)
@@ -149,22 +149,27 @@ async function planFor(
       `in an hour in which nobody writes: ${divided('', missing)}`,
     )
   }
-  return plan((words) => divided(words, [wish]), check)
+  return plan((words) => divided(words, [request]), check)
 }
 
 /** A partition begins where the one before it ends: there are no gaps, and a skipped range goes to the next one. */
-function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last: RangePartition | undefined): void {
-  const name = wish.name.name
-  const { method } = looked
-  if (method.write(wish.to) === null || (last !== undefined && method.write(wish.from) === null)) {
+function refuseUnfit(
+  where: string,
+  options: ComingPartition,
+  inspected: Inspected,
+  last: RangePartition | undefined,
+): void {
+  const name = options.name.name
+  const { method } = inspected
+  if (method.write(options.to) === null || (last !== undefined && method.write(options.from) === null)) {
     throw refused(
       where,
-      `${method.text} cannot have a partition from ${wish.from} to ${wish.to}`,
+      `${method.text} cannot have a partition from ${options.from} to ${options.to}`,
       'name a calendar with --calendar and --zone whose periods it can have',
     )
   }
   // The server ignores case in partition names.
-  const taken = looked.ranged.partitions.find((one) => one.name.name.toLowerCase() === name.toLowerCase())
+  const taken = inspected.ranged.partitions.find((one) => one.name.name.toLowerCase() === name.toLowerCase())
   if (taken !== undefined) {
     throw refused(
       where,
@@ -172,20 +177,20 @@ function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last:
       'give that one another name (ALTER TABLE … REORGANIZE PARTITION), in an hour in which nobody writes',
     )
   }
-  if (last === undefined || same(looked, last.to, wish.from)) return
+  if (last === undefined || same(inspected, last.to, options.from)) return
   throw refused(
     where,
-    `the partition ${name} from ${wish.from} would overlap: it would hold everything from ${String(last.to)} on, where ${last.name.name} ends`,
+    `the partition ${name} from ${options.from} would overlap: it would hold everything from ${String(last.to)} on, where ${last.name.name} ends`,
     'make the partitions up to there by hand, or name the calendar that the table keeps to with --calendar',
   )
 }
 
-function declaration({ name, to }: ComingPartition, { method }: Looked, options: string | null): string {
+function declaration({ name, to }: ComingPartition, { method }: Inspected, options: string | null): string {
   return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 
 /** Two spellings of one bound are equal. */
-function same({ method }: Looked, a: string | null, b: string | null): boolean {
+function same({ method }: Inspected, a: string | null, b: string | null): boolean {
   return a === b || (a !== null && b !== null && method.write(a) !== null && method.write(a) === method.write(b))
 }
 

@@ -1,6 +1,6 @@
 /** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import { missingTable } from '../../server/relation.ts'
@@ -24,7 +24,7 @@ type Ground = {
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 
-export async function examineTarget(request: ChangeRequest, settings: PostgresSettings): Promise<TargetExam> {
+export async function examineTarget(request: ChangeRequest, settings: PostgresSettings): Promise<TargetPreflight> {
   const session = await CopySession.open(settings, 'read')
   const findings: Findings = { refusals: [], notes: [] }
   try {

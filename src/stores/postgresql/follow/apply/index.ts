@@ -1,5 +1,5 @@
 /** PostgreSQL as the target of changes. */
-import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import { targetError } from '../../server/errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { examineTarget } from './exam.ts'
@@ -14,7 +14,7 @@ export class PostgresApply implements ChangeTarget {
     this.#settings = settings
   }
 
-  async examine(request: ChangeRequest): Promise<TargetExam> {
+  async examine(request: ChangeRequest): Promise<TargetPreflight> {
     try {
       return await examineTarget(request, this.#settings)
     } catch (error) {

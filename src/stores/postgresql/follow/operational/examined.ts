@@ -3,7 +3,7 @@ import type { TableSpec } from '../../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 
 /** A table as the checks meet it. */
-export type Examined = {
+export type Inspected = {
   readonly oid: string
   readonly spec: TableSpec
   readonly sql: string

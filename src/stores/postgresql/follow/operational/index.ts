@@ -3,7 +3,7 @@ import { tableText, type TableName, type TableSpec } from '../../../../model/cop
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { asSluiceError } from '../../../../shared/errors.ts'
-import type { OperationalExam } from '../../../../model/follow/operational-port.ts'
+import type { OperationalPreflight } from '../../../../model/follow/operational-port.ts'
 import { keyColumns } from '../../../common/key-ranges.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
@@ -14,10 +14,10 @@ import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuarded } from '../switch/guard.ts'
 import { constraintsHold, indexesValid, sequencesAhead, triggersFire } from './in-force.ts'
-import type { Examined, Verdict } from './examined.ts'
+import type { Inspected, Verdict } from './examined.ts'
 import { pruningWorks } from './pruning.ts'
 
-type Check = (session: CopySession, table: Examined) => Promise<Verdict>
+type Check = (session: CopySession, table: Inspected) => Promise<Verdict>
 
 /** How long a check waits for a lock. */
 const LOCK_WAIT_MS = 10_000
@@ -35,7 +35,7 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
  * Whether a row can be written: one is updated to itself, found by its key, and the transaction is rolled back.
  * Triggers fire as they would for anybody; what they write is rolled back with the row.
  */
-async function writeLands(session: CopySession, { oid, sql, spec }: Examined): Promise<Verdict> {
+async function writeLands(session: CopySession, { oid, sql, spec }: Inspected): Promise<Verdict> {
   const key = keyColumns(spec)
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
   if (await isGuarded(session, oid))
@@ -65,7 +65,7 @@ async function writeLands(session: CopySession, { oid, sql, spec }: Examined): P
   }
 }
 
-export class PostgresOperational implements OperationalExam {
+export class PostgresOperational implements OperationalPreflight {
   readonly #settings: PostgresSettings
 
   constructor(settings: PostgresSettings) {

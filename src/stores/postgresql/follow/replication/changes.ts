@@ -53,7 +53,7 @@ export class Changes {
   /** The transaction under way is of another origin. */
   #foreign = false
   /** Everything before it was given out. */
-  #told: LogPosition
+  notified: LogPosition
 
   /**
    * @param from transactions whose commit record begins before it are left out
@@ -72,7 +72,7 @@ export class Changes {
     this.#ownOnly = ownOnly
     this.#since = since
     this.#isFramed = isFramed
-    this.#told = from
+    this.notified = from
   }
 
   /** Whether all of the last block was read. */
@@ -150,7 +150,7 @@ export class Changes {
     const kind = block[at]
     if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
     const relation = this.#relations.of(block.readUInt32BE(at + 1))
-    if (relation === null || !('rows' in relation) || !this.#isTold(relation)) return null
+    if (relation === null || !('rows' in relation) || !this.#isReported(relation)) return null
     return relation.rows.frame(block, at, end)
   }
 
@@ -184,7 +184,7 @@ export class Changes {
         if (this.#state === 'between') throw broken('a transaction ends that has not begun')
         if (this.#state === 'within') {
           this.#batch.push(message)
-          if (message.end > this.#told) this.#told = message.end
+          if (message.end > this.notified) this.notified = message.end
         }
         this.#state = 'between'
         this.#foreign = false
@@ -219,14 +219,14 @@ export class Changes {
   #followed(id: number): Relation | null {
     if (this.#state === 'between') throw broken('a change stands outside of a transaction')
     const relation = this.#relations.of(id)
-    if (relation === null || !this.#isTold(relation)) return null
+    if (relation === null || !this.#isReported(relation)) return null
     if ('rows' in relation) return relation
     this.#reshaped.add(relation.table)
     this.#batch.push({ type: 'reshaped', table: relation.table, reason: relation.misfit })
     return relation
   }
 
-  #isTold({ table }: Relation): boolean {
+  #isReported({ table }: Relation): boolean {
     if (this.#state === 'skipping' || this.#foreign) return false
     if (this.#reshaped.size > 0 && this.#reshaped.has(table)) return false
     return this.#commit >= (this.#since[table] ?? 0n)
@@ -234,8 +234,8 @@ export class Changes {
 
   /** A keepalive tells how far the server has come; within a transaction that means nothing. */
   #idle(position: LogPosition): void {
-    if (this.#state !== 'between' || position <= this.#told) return
-    this.#told = position
+    if (this.#state !== 'between' || position <= this.notified) return
+    this.notified = position
     if (this.#batch.at(-1)?.type === 'idle') this.#batch.pop()
     this.#batch.push({ type: 'idle', position })
   }

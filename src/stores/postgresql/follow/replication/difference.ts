@@ -52,12 +52,12 @@ export function untoldNodes(
   const known = new Set(before.nodes.map(({ oid }) => oid))
   const { added } = notedPartitions(before, notes)
   // What was made inside of a partitioned table that was attached later was filled through that one.
-  const told = ({ oid, parent, attached }: Node): boolean => {
+  const reported = ({ oid, parent, attached }: Node): boolean => {
     if (known.has(oid) || added.get(oid) === attached) return true
     const above = parent === null ? undefined : nodes.get(parent)
-    return bornInside.has(oid) && above !== undefined && told(above)
+    return bornInside.has(oid) && above !== undefined && reported(above)
   }
-  return now.nodes.filter((node) => !told(node))
+  return now.nodes.filter((node) => !reported(node))
 }
 
 /** Partitions that went with their rows into noted ones, and those noted ones that have to be there, with the transactions that attached them. */

@@ -8,7 +8,7 @@ import { readShapes, type Node, type TableShape } from './shapes.ts'
 
 const GENERATED_SINCE = 180_000
 
-export type TableExam = {
+export type TablePreflight = {
   readonly refusals: readonly FollowRefusal[]
   /** Columns that name a row of each table; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
@@ -26,16 +26,19 @@ type Found = {
 /** What is in the way of a table, and what to do about it. */
 type Obstacle = Omit<FollowRefusal, 'table'>
 
-export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
-  return await examined(session, tables, 'slot')
+export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TablePreflight> {
+  return await inspected(session, tables, 'slot')
 }
 
 /** The same of tables whose changes are noted by triggers: of replica identities and of generated columns it does not matter. */
-export async function examineNotedTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
-  return await examined(session, tables, 'trigger')
+export async function examineNotedTables(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+): Promise<TablePreflight> {
+  return await inspected(session, tables, 'trigger')
 }
 
-async function examined(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TableExam> {
+async function inspected(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TablePreflight> {
   const found = await findTables(
     session,
     tables.map(({ table }) => table.table),

@@ -1,6 +1,6 @@
 /** Whether a server, a role and tables can be followed: everything that is in the way, at once, before anything is made. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FollowedTable, FollowExam, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
+import type { FollowedTable, FollowPreflight, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { examineTables } from './exam-tables.ts'
@@ -17,7 +17,7 @@ export async function examineSource(
   session: CopySession,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
-): Promise<FollowExam> {
+): Promise<FollowPreflight> {
   const server = await examineServer(session)
   const { refusals, identities } = await examineTables(session, tables)
   const open = await openTransactions(session)

@@ -8,7 +8,7 @@ import type {
   ChangeSource,
   ChangeStream,
   FollowedTable,
-  FollowExam,
+  FollowPreflight,
   Follower,
   SlotLine,
   SourceLag,
@@ -54,7 +54,7 @@ export class PostgresChanges implements ChangeSource {
     return lsnOf(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#read(signal, (session) => examineSource(session, tables, signal))
   }
 
@@ -62,12 +62,12 @@ export class PostgresChanges implements ChangeSource {
     name: string,
     tables: readonly FollowedTable[],
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
     quiet = false,
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginStream(this.#settings, name, tables, { session, signal, tell, patienceMs: this.#patienceMs }, quiet),
+      beginStream(this.#settings, name, tables, { session, signal, tell: report, patienceMs: this.#patienceMs }, quiet),
     )
   }
 
@@ -85,10 +85,10 @@ export class PostgresChanges implements ChangeSource {
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     return this.#write(signal, (session) =>
-      renewTables(birth, tables, applied, { session, signal, tell, patienceMs: this.#patienceMs }),
+      renewTables(birth, tables, applied, { session, signal, tell: report, patienceMs: this.#patienceMs }),
     )
   }
 

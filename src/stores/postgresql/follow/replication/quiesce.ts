@@ -26,7 +26,7 @@ const TRY_MS = 60_000
 export async function quiesced(
   settings: PostgresSettings,
   tables: readonly TableName[],
-  { signal, tell }: Wait,
+  { signal, tell: report }: Wait,
 ): Promise<AsyncDisposable> {
   const session = await CopySession.open(settings, 'write')
   const names = tables.map(tableText).join(', ')
@@ -45,7 +45,7 @@ export async function quiesced(
           [Symbol.asyncDispose]: async () => {
             if (session.alive) await session.rollBack()
             await session.close()
-            tell(
+            report(
               `writers of ${names} waited for ${Math.ceil(performance.now() - since)} ms at most while the slot was made`,
             )
           },

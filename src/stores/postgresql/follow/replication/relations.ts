@@ -131,9 +131,9 @@ export class Relations {
       const type = this.#types.get(typeKey(column)) ?? 'a type that is gone'
       if (type !== planned.native) return `the column ${column.name} is ${type}, and was ${planned.native}`
     }
-    const told = new Map(message.columns.map((column) => [column.name, column]))
+    const reported = new Map(message.columns.map((column) => [column.name, column]))
     for (const column of columns) {
-      if (!told.has(column.name))
+      if (!reported.has(column.name))
         return `the column ${column.name} was dropped or renamed, or is not published any more`
     }
     const renumbered = renumberedIn(this.#noted[place] ?? [], message.columns)

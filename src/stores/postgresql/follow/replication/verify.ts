@@ -21,7 +21,7 @@ const LOOK_MS = 200
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
 /** What this program has seen of the stream. */
-export type Told = {
+export type Reported = {
   /** Transactions by which the stream has told a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
   /** Ends of the log at which something was seen first that only the stream can explain; kept by `verifyStream`. */
@@ -33,7 +33,7 @@ export async function verifyStream(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  told: Told,
+  reported: Reported,
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
@@ -71,7 +71,7 @@ export async function verifyStream(
         continue
       }
       const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
-      const result = await tableDifference(session, followed, before, now, { notes, end, applied, told })
+      const result = await tableDifference(session, followed, before, now, { notes, end, applied, told: reported })
       if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
@@ -127,10 +127,10 @@ export async function tableDifference(
     readonly notes: readonly PartitionNote[]
     readonly end: LogPosition
     readonly applied: LogPosition
-    readonly told: Told
+    readonly told: Reported
   },
 ): Promise<Difference> {
-  const { notes, end, applied, told } = around
+  const { notes, end, applied, told: reported } = around
   // A start plans with the columns that are there now: a noted one that went meanwhile is among none of them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
@@ -138,9 +138,9 @@ export async function tableDifference(
   const asked = [...columns.map((column) => column.name), ...computed, ...gone]
   return difference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
-    truncatedBy: told.truncates.get(tableText(table.table)) ?? new Set(),
+    truncatedBy: reported.truncates.get(tableText(table.table)) ?? new Set(),
     notes,
-    caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
+    caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, reported)),
   })
 }
 
@@ -189,7 +189,7 @@ export function publicationFault(
 }
 
 /** Whether the stream has told everything that was committed when this was seen first. */
-function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: Told): boolean {
+function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: Reported): boolean {
   const first = unclear.get(what)
   if (first === undefined) unclear.set(what, end)
   return applied >= (first ?? end)

@@ -175,12 +175,12 @@ export class WalSender implements AsyncDisposable {
   confirm(position: LogPosition): void {
     if (position < this.#from || position <= this.#confirmed) return
     this.#confirmed = position
-    this.#tell(false)
+    this.report(false)
   }
 
   /** The server tells at once how far it is, and does not wait until it would tell by itself. */
   ask(): void {
-    this.#tell(true)
+    this.report(true)
   }
 
   /** Ends when the server has let go of the slot, or does not answer. Never throws. */
@@ -214,7 +214,7 @@ export class WalSender implements AsyncDisposable {
     // Four in the time after which the server takes the client for dead.
     const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
     this.#timer = setInterval(() => this.#beat(), everyMs).unref()
-    this.#tell(false)
+    this.report(false)
   }
 
   /** @param begun is called when the server has answered that it streams */
@@ -287,7 +287,7 @@ export class WalSender implements AsyncDisposable {
       if (position > this.#received) this.#received = position
     }
     this.#lastIn = null
-    if (this.#asked) this.#tell(false)
+    if (this.#asked) this.report(false)
     this.#asked = false
   }
 
@@ -300,10 +300,10 @@ export class WalSender implements AsyncDisposable {
       return
     }
     // What the server answers shows that it is there, and where its log ends; while nothing is read, answers would only pile up.
-    this.#tell(!this.#paused)
+    this.report(!this.#paused)
   }
 
-  #tell(answer: boolean): void {
+  report(answer: boolean): void {
     if (this.#closed || this.#failure !== null || !this.#socket.writable) return
     const received = this.#received > this.#confirmed ? this.#received : this.#confirmed
     this.#socket.write(statusUpdate({ received, durable: this.#confirmed, answer }))

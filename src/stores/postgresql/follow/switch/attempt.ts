@@ -166,14 +166,14 @@ export class Attempt implements SwitchAttempt {
 }
 
 /** Both names may be exchanged: then each is taken while the other one is free. */
-function renames({ from, to, parked, parkedName }: Sides): readonly string[] {
+function renames({ from, to, parked: oldTable, parkedName: oldTableName }: Sides): readonly string[] {
   const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
-  if (parked !== to.sql) return [rename(from.sql, parkedName), rename(to.sql, from.name)]
+  if (oldTable !== to.sql) return [rename(from.sql, oldTableName), rename(to.sql, from.name)]
   const between = `sluice_switch_${from.oid}`
   return [
     rename(from.sql, between),
     rename(to.sql, from.name),
-    rename(`${quoteName(from.schema)}.${between}`, parkedName),
+    rename(`${quoteName(from.schema)}.${between}`, oldTableName),
   ]
 }
 

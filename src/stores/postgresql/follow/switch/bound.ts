@@ -29,12 +29,12 @@ export async function boundOf(sides: Sides): Promise<readonly Step[]> {
   return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownTo(sides))]
 }
 
-function stepOf(one: Bound, sameKey: boolean, { from, to, parked }: Sides): Step {
+function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: Sides): Step {
   const { kind, name, owned, owner, byKey, definition } = one
   const step = { about: kind === 'row function' ? 'function' : kind, object: name }
   const refuse = (detail: string, hint: string): Step => ({ ...step, verdict: 'refused', detail, hint })
   if (one.isTemporary) {
-    const detail = `a session has it for itself: it goes on with ${parked} until that session ends`
+    const detail = `a session has it for itself: it goes on with ${oldTable} until that session ends`
     return { ...step, verdict: 'left', detail }
   }
   if (kind === 'materialized view') {

@@ -12,12 +12,15 @@ export const TRIGGER = ' sluice_parked'
 /**
  * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
  */
-export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly string[]): readonly string[] {
+export function guardSql(
+  { from, parked: oldTable, parkedName: oldTableName }: Sides,
+  leaves: readonly string[],
+): readonly string[] {
   const name = tableText(from)
   // A partition that came from another parked table has one already, of another function.
-  const tables = [parked, ...leaves].map((sql) => ({ sql, hasOne: true }))
+  const tables = [oldTable, ...leaves].map((sql) => ({ sql, hasOne: true }))
   return guardedSql(from, tables, {
-    says: `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
+    says: `${tableText({ schema: from.schema, name: oldTableName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
     hint: `Write to ${name}. To get this table back under that name: sluice cutover STREAM --revert --to URL.`,
   })
 }

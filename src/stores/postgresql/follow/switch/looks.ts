@@ -17,11 +17,11 @@ import type { Look, Sides, Step } from './sides.ts'
  * In the order in which their statements are to run: sequences belong to the owner of their table, and have their names before they are exchanged.
  * @param codeOf looks at triggers and rules: what becomes of those of the old table depends on whether anything is applied to it
  */
-export function looks(codeOf: Look): readonly Look[] {
+export function inspections(codeOf: Look): readonly Look[] {
   return [shapeOf, columnsOf, securityOf, sequencesOf, namesOf, referencesOf, codeOf, boundOf, publicationsOf]
 }
 
-const LOOKS = looks(ownCodeOf)
+const LOOKS = inspections(ownCodeOf)
 /** These have no statements, and nobody waits for them. */
 const ONLY_TOLD: readonly Look[] = [leftOf, holdersOf]
 

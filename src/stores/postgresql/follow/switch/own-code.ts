@@ -88,7 +88,7 @@ function made({ to, public: name }: Sides, one: Code, other: Code | null): reado
 }
 
 /** Of the parked table: what fires for replicas would do again what it has done on the public one. */
-function silenced({ parked }: Sides, { kind, name, state }: Code): readonly Step[] {
+function silenced({ parked: oldTable }: Sides, { kind, name, state }: Code): readonly Step[] {
   if (state !== 'A' && state !== 'R') return []
   return [
     {
@@ -97,7 +97,7 @@ function silenced({ parked }: Sides, { kind, name, state }: Code): readonly Step
       object: name,
       detail:
         'disabled on the parked table: it fires for replicas, and would do again what it has done on the public one',
-      after: [`ALTER TABLE ${parked} DISABLE ${kind} ${quoteName(name)}`],
+      after: [`ALTER TABLE ${oldTable} DISABLE ${kind} ${quoteName(name)}`],
     },
   ]
 }

@@ -33,7 +33,7 @@ export async function positionsOf(session: CopySession, side: Side): Promise<Sid
  */
 export async function advance(session: CopySession, side: Side, source: SidePositions): Promise<readonly string[]> {
   const others = JSON.parse(source.text) as readonly Position[]
-  const told: string[] = []
+  const reported: string[] = []
   for (const one of await numberings(session, side)) {
     const other = others.find(({ column }) => column === one.column)
     if (other === undefined) continue
@@ -41,9 +41,9 @@ export async function advance(session: CopySession, side: Side, source: SidePosi
     const [row] = await session.ask(
       beyondSql(`${literal(one.oid)}::oid`, one, `${literal(other.last)}::numeric`, cache),
     )
-    told.push(`${one.column}: behind ${row?.[0]}`)
+    reported.push(`${one.column}: behind ${row?.[0]}`)
   }
-  return told
+  return reported
 }
 
 /** Sequences that belong to columns, or that their defaults take numbers from. */

@@ -20,7 +20,7 @@ export async function publicationsOf(sides: Sides): Promise<readonly Step[]> {
 
 function stepOf(
   { name, how, viaRoot, owned, owner, both, columns, filter }: Publication,
-  { from, to, public: table, parked }: Sides,
+  { from, to, public: table, parked: oldTable }: Sides,
 ): Step {
   const step = { about: 'publication', object: name }
   if (how === 'other') {
@@ -51,7 +51,7 @@ function stepOf(
     detail: `it names ${from.sql} by its number: it names the other table from then on, with the same columns and filter; its subscribers go on`,
     after: [
       ...(both ? [`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${table}`] : []),
-      `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${parked}`,
+      `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${oldTable}`,
       `ALTER PUBLICATION ${publication} ADD TABLE ONLY ${table}${list}${filter === null ? '' : ` WHERE (${filter})`}`,
     ],
   }

@@ -104,12 +104,12 @@ function differing({ from, to }: Sides, old: readonly Constraint[], fresh: reado
   ]
 }
 
-function lagging({ name }: Constraint, { parked }: Sides): Step {
+function lagging({ name }: Constraint, { parked: oldTable }: Sides): Step {
   return {
     verdict: 'left',
     about: 'foreign key from it',
     object: name,
-    detail: `${parked} is held to it as well: a row that it refers to can be deleted only once the rows of ${parked} have followed`,
+    detail: `${oldTable} is held to it as well: a row that it refers to can be deleted only once the rows of ${oldTable} have followed`,
   }
 }
 

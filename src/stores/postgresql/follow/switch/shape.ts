@@ -25,7 +25,7 @@ type Role = {
 }
 
 export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
-  const { from, to, parkedName } = sides
+  const { from, to, parkedName: oldTableName } = sides
   const steps: Step[] = []
   const refuse = (about: string, object: string, detail: string, hint: string): void =>
     void steps.push({ verdict: 'refused', about, object, detail, hint })
@@ -36,9 +36,9 @@ export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
     const hint = `ALTER TABLE ${to.sql} SET SCHEMA ${quoteName(from.schema)}, with its partitions`
     refuse('schema', to.schema, `${from.sql} is in another schema`, hint)
   }
-  const name = tableText({ schema: from.schema, name: parkedName })
+  const name = tableText({ schema: from.schema, name: oldTableName })
   if (role.taken !== null) refuse('name', name, `it belongs to something else: ${role.taken}`, 'choose another name')
-  if (parkedName === from.name || parkedName === '' || Buffer.byteLength(parkedName) > MOST_NAME_BYTES) {
+  if (oldTableName === from.name || oldTableName === '' || Buffer.byteLength(oldTableName) > MOST_NAME_BYTES) {
     refuse('name', name, 'the old table cannot have it', `choose another name, of ${MOST_NAME_BYTES} bytes at most`)
   }
   if (!role.create) {
@@ -117,7 +117,7 @@ async function subscriptions({ session, from, to }: Sides): Promise<readonly Ste
   }
 }
 
-function roleSql({ session, from, to, parkedName }: Sides): string {
+function roleSql({ session, from, to, parkedName: oldTableName }: Sides): string {
   const place = `(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(from.schema)})`
   const parameter =
     session.version < 150_000
@@ -128,9 +128,9 @@ function roleSql({ session, from, to, parkedName }: Sides): string {
       'replica', r.rolsuper${parameter}, 'seesAll', r.rolsuper OR r.rolbypassrls,
       'taken', (SELECT pg_catalog.min(x.what) FROM (
         SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 0) AS what FROM pg_catalog.pg_class c
-          WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}::oid, ${to.oid}::oid)
+          WHERE c.relnamespace = ${place} AND c.relname = ${literal(oldTableName)} AND c.oid NOT IN (${from.oid}::oid, ${to.oid}::oid)
         UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 0) FROM pg_catalog.pg_type t
-          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}::oid, ${to.oid}::oid) AND t.typelem = 0::oid) x),
+          WHERE t.typnamespace = ${place} AND t.typname = ${literal(oldTableName)} AND t.typrelid NOT IN (${from.oid}::oid, ${to.oid}::oid) AND t.typelem = 0::oid) x),
       'eventTriggers', (SELECT coalesce(pg_catalog.json_agg(e.evtname ORDER BY e.evtname), '[]') FROM pg_catalog.pg_event_trigger e
         WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'))
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`

@@ -8,7 +8,7 @@ const KEPT_APART = 'what it keeps apart would be kept apart no more'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** What only the database of the target can answer. */
-export type Surroundings = {
+export type Context = {
   /** Roles of the source that there are. */
   readonly roles: ReadonlySet<string>
   /** Tables that foreign keys of the source go to and that there are. */
@@ -18,7 +18,7 @@ export type Surroundings = {
 }
 
 /** @param sql the table that is going to be opened */
-export function sideFindings(from: Facts, to: Facts, sql: string, around: Surroundings): readonly SwitchFinding[] {
+export function sideFindings(from: Facts, to: Facts, sql: string, around: Context): readonly SwitchFinding[] {
   return [
     ...placeFindings(from, to, sql),
     ...columnFindings(from, to, sql),
@@ -128,7 +128,7 @@ function indexFinding(one: IndexFact, to: Facts, sql: string): SwitchFinding {
     : left('unique index', name, `that of the target has more columns: ${wider.what}`)
 }
 
-function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Surroundings): readonly SwitchFinding[] {
+function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Context): readonly SwitchFinding[] {
   const lacking = <T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] =>
     some.filter(({ definition }) => !others.some((other) => other.definition === definition))
   const add = ({ name, definition }: NamedFact): string =>
@@ -172,7 +172,7 @@ function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Sur
   ]
 }
 
-function rightFindings(from: Facts, to: Facts, sql: string, { roles, may }: Surroundings): readonly SwitchFinding[] {
+function rightFindings(from: Facts, to: Facts, sql: string, { roles, may }: Context): readonly SwitchFinding[] {
   const found: SwitchFinding[] = []
   const all = [...from.grants, { role: from.owner, rights: DATA }]
   for (const { role, rights } of all) {

@@ -193,18 +193,18 @@ function changedMeanwhile(reason: string): SluiceError {
 }
 
 /** The session may be gone by now, and the next `begin` would remove it as well. */
-async function removeMade(settings: PostgresSettings, name: string, { tell }: Wait): Promise<void> {
+async function removeMade(settings: PostgresSettings, name: string, { tell: report }: Wait): Promise<void> {
   try {
     const session = await CopySession.open(settings, 'write')
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS)
-      await endTriggers(name, { session, signal, tell, patienceMs: LOCK_MS * 10 })
+      await endTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
     } finally {
       await session.close()
     }
   } catch {
     // What went wrong before says more.
-    tell(
+    report(
       `triggers and logs in schema ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`,
     )
   }

@@ -1,5 +1,5 @@
 /** Whether a server, a role and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
-import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
+import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { examineNotedTables } from '../replication/exam-tables.ts'
 
@@ -8,7 +8,10 @@ const OLDEST = 140_000
 const NOT_TOLD =
   'triggers note rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
 
-export async function examineTriggers(session: CopySession, tables: readonly FollowedTable[]): Promise<FollowExam> {
+export async function examineTriggers(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+): Promise<FollowPreflight> {
   const { refusals, identities } = await examineNotedTables(session, tables)
   return { refusals: [...(await examineServer(session)), ...refusals], notes: [NOT_TOLD], identities, wal: null }
 }

@@ -6,7 +6,7 @@ import type {
   ChangeSource,
   ChangeStream,
   FollowedTable,
-  FollowExam,
+  FollowPreflight,
   Follower,
   SlotLine,
   SourceLag,
@@ -44,7 +44,7 @@ export class PostgresTriggers implements ChangeSource {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
   readonly #readers: number
-  readonly #told = new TruncateNotes()
+  readonly notified = new TruncateNotes()
   readonly #patienceMs: number
   /** Its slots are those of the server, too. */
   readonly #server: PostgresChanges
@@ -66,7 +66,7 @@ export class PostgresTriggers implements ChangeSource {
     return this.#server.position(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#read(signal, (session) => examineTriggers(session, tables))
   }
 
@@ -78,11 +78,11 @@ export class PostgresTriggers implements ChangeSource {
     name: string,
     tables: readonly FollowedTable[],
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginTriggers(this.#settings, name, tables, this.#wait(session, signal, tell)),
+      beginTriggers(this.#settings, name, tables, this.#wait(session, signal, report)),
     )
   }
 
@@ -91,9 +91,9 @@ export class PostgresTriggers implements ChangeSource {
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-    tell: (message: string) => void = () => undefined,
+    report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
-    return this.#write(signal, (session) => renewTriggers(birth, tables, applied, this.#wait(session, signal, tell)))
+    return this.#write(signal, (session) => renewTriggers(birth, tables, applied, this.#wait(session, signal, report)))
   }
 
   async verify(
@@ -108,7 +108,7 @@ export class PostgresTriggers implements ChangeSource {
       return (await insertPosition(session)) + 1n
     })
     return await this.#read(signal, (session) =>
-      verifyTriggers(session, birth, tables, applied, { told: this.#told, end }),
+      verifyTriggers(session, birth, tables, applied, { told: this.notified, end }),
     )
   }
 
@@ -147,7 +147,7 @@ export class PostgresTriggers implements ChangeSource {
   ): Promise<ChangeStream> {
     const names = tables.map(({ table }) => tableText(table.table))
     const onEmptied = (table: number, txid: string): void =>
-      this.#told.note(names[table] ?? '', Number(BigInt(txid) & HALF))
+      this.notified.note(names[table] ?? '', Number(BigInt(txid) & HALF))
     try {
       const rounds = await PostgresRounds.open({
         settings: this.#settings,
@@ -196,8 +196,8 @@ export class PostgresTriggers implements ChangeSource {
     return this.#server.database(signal)
   }
 
-  #wait(session: CopySession, signal: AbortSignal, tell: (message: string) => void): Wait {
-    return { session, signal, tell, patienceMs: this.#patienceMs }
+  #wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): Wait {
+    return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
   async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {

@@ -36,14 +36,14 @@ export type NotedTable = {
 }
 
 /** What a round came to. */
-export type ToldRound = {
+export type ReportedRound = {
   /** As `pg_current_snapshot` prints it: exactly what it shows of the logs was told. */
   readonly snapshot: string
   /** Tables of which something was told, by place. */
   readonly tables: readonly number[]
 }
 
-type Begun = ToldRound & {
+type Begun = ReportedRound & {
   readonly type: 'begun'
   readonly at: number
   /** Whether everything that the snapshot shows is on the source's disk. */
@@ -57,7 +57,7 @@ type Notes = { readonly place: number; readonly count: number; readonly emptiedB
 /** A table that is not what it was. */
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
-type RoundWish = {
+type RoundOptions = {
   /** Has begun no transaction; it is in the round's afterwards, and free of locks. */
   readonly session: CopySession
   readonly tables: readonly NotedTable[]
@@ -74,9 +74,9 @@ type RoundWish = {
  * @returns null where a table was not to be had: nothing was told then
  * @throws SluiceError VALUE_REFUSED, and what the server says; the session has to be destroyed then
  */
-export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Change[], ToldRound | null> {
-  const { session, tables, position, flush, onEmptied } = wish
-  const begun = await opened(wish)
+export async function* reportedRound(options: RoundOptions): AsyncGenerator<readonly Change[], ReportedRound | null> {
+  const { session, tables, position, flush, onEmptied } = options
+  const begun = await opened(options)
   if (begun === null) return null
   if (begun.type === 'reshaped') {
     yield [begun]
@@ -103,7 +103,7 @@ export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Chang
 }
 
 /** Locks, then the snapshot. @returns null where a table is held by others */
-async function opened({ session, tables }: RoundWish): Promise<Begun | Reshaped | null> {
+async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshaped | null> {
   const names = tables.map(({ table }) => tableSql(table.table.table)).join(', ')
   try {
     // Nobody can empty a table between its log and its rows: TRUNCATE does not heed snapshots.

@@ -18,9 +18,9 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { forgetSql, logOf, progressLock } from './log.ts'
 import { notedOf } from './noted-shape.ts'
 import { insertPosition, WRITTEN } from './position.ts'
-import { toldRound, type NotedTable, type ToldRound } from './round.ts'
+import { reportedRound, type NotedTable, type ReportedRound } from './round.ts'
 
-type RoundsWish = {
+type RoundsOptions = {
   readonly settings: PostgresSettings
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
@@ -32,27 +32,27 @@ type RoundsWish = {
 }
 
 export class PostgresRounds implements Rounds {
-  readonly #wish: RoundsWish
+  readonly request: RoundsOptions
   readonly #noted: readonly NotedTable[]
   readonly #reader: CopySession
   readonly #writer: CopySession
 
   /** @throws SluiceError as `connect` does */
-  static async open(wish: RoundsWish): Promise<PostgresRounds> {
-    const { settings, signal } = wish
+  static async open(options: RoundsOptions): Promise<PostgresRounds> {
+    const { settings, signal } = options
     throwIfAborted(signal)
     const reader = await ownSession(settings, 'read')
     try {
-      return new PostgresRounds(wish, reader, await ownSession(settings, 'write'))
+      return new PostgresRounds(options, reader, await ownSession(settings, 'write'))
     } catch (error) {
       reader.destroy()
       throw error
     }
   }
 
-  private constructor(wish: RoundsWish, reader: CopySession, writer: CopySession) {
-    const { birth, tables } = wish
-    this.#wish = wish
+  private constructor(options: RoundsOptions, reader: CopySession, writer: CopySession) {
+    const { birth, tables } = options
+    this.request = options
     this.#reader = reader
     this.#writer = writer
     this.#noted = tables.map((table) => ({
@@ -70,13 +70,13 @@ export class PostgresRounds implements Rounds {
     return { end, isNoted: row?.[0] === 't', idle: written < end ? written : end }
   }
 
-  async *tell(forView: boolean): Telling {
-    const { settings, readers } = this.#wish
+  async *report(forView: boolean): Telling {
+    const { settings, readers } = this.request
     const session = forView ? await ownSession(settings, 'read') : this.#reader
     let isKept = false
     try {
       const position = await insertPosition(session)
-      const round = yield* this.#told(session, position)
+      const round = yield* this.notified(session, position)
       if (round === null) return null
       isKept = forView
       return {
@@ -93,9 +93,9 @@ export class PostgresRounds implements Rounds {
 
   async guarded<T>(body: () => Promise<T>): Promise<T> {
     try {
-      return await underSignal(this.#reader, this.#wish.signal, body)
+      return await underSignal(this.#reader, this.request.signal, body)
     } catch (error) {
-      throw sourceError(error, this.#wish.settings)
+      throw sourceError(error, this.request.settings)
     }
   }
 
@@ -104,14 +104,14 @@ export class PostgresRounds implements Rounds {
     await this.#writer.close()
   }
 
-  #told(session: CopySession, position: LogPosition): AsyncGenerator<readonly Change[], ToldRound | null> {
-    const { onEmptied } = this.#wish
-    return toldRound({ session, tables: this.#noted, position, flush: () => flushLog(this.#writer), onEmptied })
+  notified(session: CopySession, position: LogPosition): AsyncGenerator<readonly Change[], ReportedRound | null> {
+    const { onEmptied } = this.request
+    return reportedRound({ session, tables: this.#noted, position, flush: () => flushLog(this.#writer), onEmptied })
   }
 
-  async #forget({ tables, snapshot }: ToldRound, upTo: LogPosition): Promise<void> {
+  async #forget({ tables, snapshot }: ReportedRound, upTo: LogPosition): Promise<void> {
     const logs = tables.flatMap((place) => this.#noted[place]?.log ?? [])
-    const { birth } = this.#wish
+    const { birth } = this.request
     await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
     try {
       refuseOtherFollower(birth, await readFollower(this.#writer, ['SCHEMA', birth.slot]))

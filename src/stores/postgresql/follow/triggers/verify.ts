@@ -9,7 +9,7 @@ import { lostSql } from '../../partition/maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes } from '../replication/partition-notes.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
-import { otherServer, tableDifference, type Told } from '../replication/verify.ts'
+import { otherServer, tableDifference, type Reported } from '../replication/verify.ts'
 import { logOf, progressSql, writtenNow, type TableLog } from './log.ts'
 import { firingFault, notedOf, notedText, readNoted } from './noted-shape.ts'
 
@@ -21,7 +21,7 @@ export async function verifyTriggers(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  { told, end }: { readonly told: Told; readonly end: LogPosition },
+  { told: reported, end }: { readonly told: Reported; readonly end: LogPosition },
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
@@ -52,7 +52,12 @@ export async function verifyTriggers(
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
       const [before, log] = [befores[at] ?? notedOf(undefined), logs[at]]
       const now = seen.get(oids[at] ?? '0') ?? GONE
-      const result = await tableDifference(session, table, before.shape, now.seen, { notes, end, applied, told })
+      const result = await tableDifference(session, table, before.shape, now.seen, {
+        notes,
+        end,
+        applied,
+        told: reported,
+      })
       if (result.type === 'halted') {
         halt('TABLE_CHANGED', result.reason)
         continue

@@ -22,7 +22,7 @@ import { Patience, type WantedLock } from '../../server/patience.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { dropParked } from './drop.ts'
 import { giveBack, takeAll } from './grants.ts'
-import { lookAtParked } from './look.ts'
+import { inspectParked } from './look.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
@@ -46,11 +46,11 @@ export class PostgresDecommission implements DecommissionStore {
     })
   }
 
-  look(parked: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null> {
+  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null> {
     // With an empty search path the server qualifies every name.
     return this.#read(signal, async (session) => {
       await session.ask(`SET LOCAL search_path TO ''`)
-      return await lookAtParked(session, parked, heir)
+      return await inspectParked(session, oldTable, heir)
     })
   }
 

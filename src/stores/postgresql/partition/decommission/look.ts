@@ -9,7 +9,7 @@ import { dependentsOf, mentioning, silentLosses } from './dependents.ts'
 import { usersNow } from './sessions.ts'
 
 /** The search path must be empty. @returns null if the table does not exist */
-export async function lookAtParked(
+export async function inspectParked(
   session: CopySession,
   table: TableName,
   heir: TableName,

@@ -9,7 +9,7 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { aboutTable, type About } from '../plan/about.ts'
-import { newIndexNames, twinParts, type TwinParts } from '../plan/twin.ts'
+import { newIndexNames, newTableParts, type NewTableParts } from '../plan/twin.ts'
 import type { Held } from '../../follow/switch/held.ts'
 import { sidesOf, type Sides, type Step } from '../../follow/switch/sides.ts'
 import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
@@ -18,13 +18,13 @@ import { exchangeKeys, soundIndexes, wantedIndexes, type Wanted } from './indexe
 import { planFinding, stripped, takeover } from './looks.ts'
 
 /** The new table, as far as it can be created before tables in use are locked. */
-export type Beside = { readonly about: About; readonly parts: TwinParts; readonly wanted: readonly Wanted[] }
+export type Beside = { readonly about: About; readonly parts: NewTableParts; readonly wanted: readonly Wanted[] }
 
 /** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
 export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<Beside> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
-  const parts = await twinParts(about, request.beside, request.partitions)
+  const parts = await newTableParts(about, request.beside, request.partitions)
   await session.askAll(parts.made)
   return { about, parts, wanted }
 }
@@ -107,9 +107,9 @@ function renameDefault(
   { beside }: InPlaceRequest,
   taken: ReadonlySet<string>,
 ): readonly string[] {
-  const wished = suffixed(name, 'default')
-  if (taken.has(wished)) return []
-  return [`ALTER TABLE ${tableSql({ schema, name: suffixed(beside, 'default') })} RENAME TO ${quoteName(wished)}`]
+  const asked = suffixed(name, 'default')
+  if (taken.has(asked)) return []
+  return [`ALTER TABLE ${tableSql({ schema, name: suffixed(beside, 'default') })} RENAME TO ${quoteName(asked)}`]
 }
 
 function freeName(index: string, taken: Set<string>): string {

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type {
   InPlaceRequest,
   InPlaceStatement,
-  InPlaceTold,
+  InPlaceReported,
   Outside,
 } from '../../../../model/partition/in-place-port.ts'
 import { betweenSql } from '../../server/bounds.ts'
@@ -77,21 +77,21 @@ export async function sayBounds(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
   request: InPlaceRequest,
   patience: Patience,
-  tell: InPlaceTold,
+  report: InPlaceReported,
 ): Promise<void> {
   const { session, sql } = about
   const state = await boundsState(about, request)
   const said = `rows have a ${request.planned.column.name}, before ${request.bound}`
-  if (state === 'unchecked' || state === 'valid') tell('check', 'found', said)
+  if (state === 'unchecked' || state === 'valid') report('check', 'found', said)
   else {
     await alone(about, patience, addSql(about, request, state))
-    tell('check', 'done', `${said}: rows that others write are held to it from now on`)
+    report('check', 'done', `${said}: rows that others write are held to it from now on`)
   }
   if (state === 'valid') {
-    tell('validate', 'found', said)
+    report('validate', 'found', said)
     return
   }
-  tell('validate', 'begun', 'the table is read once')
+  report('validate', 'begun', 'the table is read once')
   try {
     await session.ask(validateSql(about))
   } catch (error) {
@@ -99,7 +99,7 @@ export async function sayBounds(
     await dropBounds(about, patience)
     throw outsideRefused(request, await outsideOf(session, sql, request))
   }
-  tell('validate', 'done', `every row is before ${request.bound}`)
+  report('validate', 'done', `every row is before ${request.bound}`)
 }
 
 /** @returns true if the constraint existed */

@@ -11,7 +11,7 @@ import type {
   InPlaceRequest,
   InPlaceStore,
   InPlaceSwitched,
-  InPlaceTold,
+  InPlaceReported,
   Outside,
   SlicePlan,
   SliceRequest,
@@ -94,7 +94,7 @@ export class PostgresInPlace implements InPlaceStore {
     })
   }
 
-  async prepare(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<void> {
+  async prepare(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<void> {
     const { signal } = limits
     const { table } = request.planned.table
     await this.#locked(table, limits, async (session) => {
@@ -103,20 +103,20 @@ export class PostgresInPlace implements InPlaceStore {
         const outside = await outsideOf(session, about.sql, request)
         if (outside.nulls + outside.beyond > 0n) throw outsideRefused(request, outside)
       }
-      await buildIndexes(session, about, await wantedIndexes(about), signal, tell)
+      await buildIndexes(session, about, await wantedIndexes(about), signal, report)
       const waits = patience(session, limits)
       try {
-        await sayBounds(about, request, waits, tell)
+        await sayBounds(about, request, waits, report)
       } catch (error) {
         throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
     })
   }
 
-  attach(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched> {
+  attach(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched> {
     const { table } = request.planned.table
     return this.#locked(table, limits, (session) =>
-      this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+      this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const beside = await makeBeside(session, request)
         await takeTable(session, beside, held, lockTimeoutMs)
         await lastWords(session, held, limits)
@@ -125,9 +125,9 @@ export class PostgresInPlace implements InPlaceStore {
     )
   }
 
-  revert(table: TableName, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched> {
+  revert(table: TableName, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched> {
     return this.#locked(table, limits, (session) =>
-      this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+      this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const side = await sideOf(session, table)
         if (side === null) throw gone(table)
         await takeBack(session, side, held, lockTimeoutMs)
@@ -151,7 +151,7 @@ export class PostgresInPlace implements InPlaceStore {
   slice(
     request: SliceRequest,
     limits: InPlaceLimits,
-    tell: InPlaceTold,
+    report: InPlaceReported,
   ): Promise<InPlaceSwitched & { readonly rows: bigint }> {
     const { table, partition } = request
     return this.#locked(table, limits, async (session) => {
@@ -161,9 +161,9 @@ export class PostgresInPlace implements InPlaceStore {
       } catch (error) {
         throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
-      tell('validate', 'done', `the past may end at ${partition.from}`)
+      report('validate', 'done', `the past may end at ${partition.from}`)
       let rows = 0n
-      const switched = await this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+      const switched = await this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const side = await sideOf(session, table)
         if (side === null) throw gone(table)
         await takeBack(session, side, held, lockTimeoutMs)
@@ -180,8 +180,8 @@ export class PostgresInPlace implements InPlaceStore {
       const side = await sideOf(session, table)
       if (side === null) throw gone(table)
       let cleared = 0
-      const tell: InPlaceTold = () => void cleared++
-      await buildIndexes(session, side, [], limits.signal, tell)
+      const report: InPlaceReported = () => void cleared++
+      await buildIndexes(session, side, [], limits.signal, report)
       if (await dropBounds({ ...side, session }, patience(session, limits))) cleared++
       return cleared
     })
@@ -196,7 +196,7 @@ export class PostgresInPlace implements InPlaceStore {
     session: CopySession,
     table: TableName,
     { budgetMs, triesForMs, signal }: InPlaceLimits,
-    tell: InPlaceTold,
+    report: InPlaceReported,
     attempt: Try,
   ): Promise<InPlaceSwitched> {
     const end = performance.now() + triesForMs
@@ -223,7 +223,7 @@ export class PostgresInPlace implements InPlaceStore {
         if (!session.alive || !(isBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
         why = isBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
-      tell('switch', 'again', `${why}: nothing was changed, and it is tried again`)
+      report('switch', 'again', `${why}: nothing was changed, and it is tried again`)
       if (performance.now() + rest > end) throw late(table, tries, why)
       await restUnder(signal, rest)
     }

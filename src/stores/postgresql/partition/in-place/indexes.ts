@@ -1,6 +1,6 @@
 /** Unique indexes that the new table needs on its past: built while others write, before anything is locked. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import type { InPlaceStatement, InPlaceTold } from '../../../../model/partition/in-place-port.ts'
+import type { InPlaceStatement, InPlaceReported } from '../../../../model/partition/in-place-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -65,26 +65,30 @@ export async function buildIndexes(
   { schema, oid }: Pick<About, 'schema' | 'oid'>,
   wanted: readonly Wanted[],
   signal: AbortSignal,
-  tell: InPlaceTold,
+  report: InPlaceReported,
 ): Promise<void> {
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
     // An index for an index that was dropped since is not needed either.
     if (isSound && names.has(name)) continue
-    tell('index', 'begun', `${name} is dropped: ${isSound ? 'nothing needs it any more' : 'its build was broken off'}`)
+    report(
+      'index',
+      'begun',
+      `${name} is dropped: ${isSound ? 'nothing needs it any more' : 'its build was broken off'}`,
+    )
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
   }
   for (const { name, sql, of, note } of wanted) {
     throwIfAborted(signal)
     const what = `unique index for ${of.name}${note === 'own' ? ', without the time column' : ', with the time column'}`
     if (there.get(name) === true) {
-      tell('index', 'found', what)
+      report('index', 'found', what)
       continue
     }
-    tell('index', 'begun', what)
+    report('index', 'begun', what)
     await session.ask(sql)
-    tell('index', 'done', what)
+    report('index', 'done', what)
   }
 }
 

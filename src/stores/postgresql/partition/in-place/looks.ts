@@ -7,16 +7,16 @@ import { keysOf } from '../plan/keys.ts'
 import { rightsOf } from '../plan/rights.ts'
 import { shapeOf, type Shape } from '../plan/shape.ts'
 import { holdersOf } from '../../follow/switch/holders.ts'
-import { looks } from '../../follow/switch/looks.ts'
+import { inspections } from '../../follow/switch/looks.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
 import type { Sides, Step } from '../../follow/switch/sides.ts'
 
-const LOOKS = looks(sameCode)
+const LOOKS = inspections(sameCode)
 
-/** Steps that move what is bound to the old table to the new one. @param told also those that are only reported */
-export async function takeover(sides: Sides, told: boolean): Promise<readonly Step[]> {
+/** Steps that move what is bound to the old table to the new one. @param reported also those that are only reported */
+export async function takeover(sides: Sides, reported: boolean): Promise<readonly Step[]> {
   const steps: Step[] = []
-  for (const look of [...LOOKS, ...(told ? [holdersOf] : [])]) steps.push(...(await look(sides)))
+  for (const look of [...LOOKS, ...(reported ? [holdersOf] : [])]) steps.push(...(await look(sides)))
   return steps.filter((step) => !isOfCopies(step))
 }
 

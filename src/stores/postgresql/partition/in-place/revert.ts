@@ -53,8 +53,8 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   }
   const past = tableSql(leaf.past)
   await refuseFilled(session, table, leaf)
-  const parked = suffixed(name, `sluice_${leaf.oid}`)
-  const names = { from: { schema, name }, to: leaf.past, parked }
+  const oldTable = suffixed(name, `sluice_${leaf.oid}`)
+  const names = { from: { schema, name }, to: leaf.past, parked: oldTable }
   const before = await sidesOf(session, names)
   // The server checks for rows that refer to a partition before it detaches it.
   const references = (await referencesOf(before)).filter(({ about }) => about === 'foreign key to it')
@@ -70,11 +70,11 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   refuse(table, steps.map(planFinding))
   await session.askAll([
     ...steps.flatMap(({ before: sql = [] }) => sql),
-    `ALTER TABLE ${sides.from.sql} RENAME TO ${quoteName(parked)}`,
+    `ALTER TABLE ${sides.from.sql} RENAME TO ${quoteName(oldTable)}`,
     `ALTER TABLE ${past} RENAME TO ${quoteName(name)}`,
     ...steps.flatMap(({ after = [] }) => after),
     ...references.flatMap(({ after = [] }) => after),
-    `DROP TABLE ${tableSql({ schema, name: parked })}`,
+    `DROP TABLE ${tableSql({ schema, name: oldTable })}`,
   ])
   return [...references, ...steps].filter(({ verdict }) => verdict === 'made').map(planFinding)
 }

@@ -1,14 +1,14 @@
 /** One of the tables that replace a default partition. */
 import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
-import type { Twin } from './twin.ts'
+import type { NewTable } from './twin.ts'
 
 export type AsideTable = {
-  readonly twin: Twin
+  readonly twin: NewTable
   /** SQL: a row of the default partition belongs into it. @param row name of the row in a statement */
   readonly belongs: (row: string) => string
   /** The key decides: all rows with the same key belong into the same table. */
   readonly byKey: boolean
   /** Null for the successor of the default partition. */
-  readonly wish: ComingPartition | null
+  readonly options: ComingPartition | null
   rows: bigint
 }

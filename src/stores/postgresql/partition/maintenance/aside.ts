@@ -58,7 +58,7 @@ export class Aside {
       await this.#apply(last)
       const late = await lateConstraints(
         session,
-        this.tables.map(({ twin }) => twin.table),
+        this.tables.map(({ twin: newTable }) => newTable.table),
       )
       await session.ask(noteSql(this.#log, mirrorSql(this.#log, this.tables, this.#columns, late)))
       const [row] = await session.ask('SELECT pg_catalog.txid_current()')
@@ -117,11 +117,11 @@ export class Aside {
     }
   }
 
-  async #insert({ twin, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
+  async #insert({ twin: newTable, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
     const names = this.#columns.map(quoteName)
     const list = names.map((name) => `d.${name}`).join(', ')
     const rows = await this.#session.run(
-      `INSERT INTO ${tableSql(twin.table.name)} (${names.join(', ')}) SELECT ${list} FROM ONLY ${tableSql(this.#log.of.name)} d ${join}
+      `INSERT INTO ${tableSql(newTable.table.name)} (${names.join(', ')}) SELECT ${list} FROM ONLY ${tableSql(this.#log.of.name)} d ${join}
        WHERE ${condition} AND ${belongs('d')}`,
     )
     return BigInt(rows)

@@ -10,7 +10,7 @@ import { noteAttached } from '../../follow/replication/partition-notes.ts'
 import { asideName, markOf } from './names.ts'
 import type { Patience, WantedLock } from '../../server/patience.ts'
 import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './surroundings.ts'
-import { Twin, type Missing } from './twin.ts'
+import { NewTable, type Missing } from './twin.ts'
 
 /**
  * @returns what it could not be given, and notes to report
@@ -20,23 +20,23 @@ export async function attachNew(
   session: CopySession,
   patience: Patience,
   table: RangedTable,
-  wish: ComingPartition,
+  options: ComingPartition,
 ): Promise<{ readonly missing: readonly Missing[]; readonly notes: readonly string[] }> {
   const of = neighbourOf(table)
   const above = await constraintAbove(session, table)
-  const between = betweenSql(table.column.name, table.column.native, wish)
-  const twin = await patience.again(() =>
-    Twin.begin(session, {
+  const between = betweenSql(table.column.name, table.column.native, options)
+  const newTable = await patience.again(() =>
+    NewTable.begin(session, {
       of,
       parent: table.identity,
-      aside: asideName(wish.name.schema ?? '', table.identity, 0),
-      name: wish.name,
+      aside: asideName(options.name.schema ?? '', table.identity, 0),
+      name: options.name,
       check: above === null ? between : `${between} AND (${above})`,
-      period: { from: wish.from, to: wish.to, column: table.column, of: table.table },
+      period: { from: options.from, to: options.to, column: table.column, of: table.table },
     }),
   )
-  await twin.furnish()
-  const late = await patience.again(() => twin.late())
+  await newTable.furnish()
+  const late = await patience.again(() => newTable.late())
   const parent = { oid: table.identity, name: table.table }
   const rest = defaultOf(table)
   const locks: readonly WantedLock[] = [
@@ -46,20 +46,20 @@ export async function attachNew(
       ? [{ table: known(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
       : []),
   ]
-  const { aside, name } = twin.wish
+  const { aside, name } = newTable.options
   const missing = await patience.run(locks, async () => {
     await session.ask(
       [
         ...late,
         `ALTER TABLE ${tableSql(aside)} RENAME TO ${quoteName(name.name)}`,
-        `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(wish)}`,
+        `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(options)}`,
         `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(markOf(table.identity))}`,
       ].join(';\n'),
     )
     await noteAttached(session, { table: table.identity, from: null, to: await attachedAs(session, [name]) })
-    return giveCloned(session, twin.cloned())
+    return giveCloned(session, newTable.cloned())
   })
-  return { missing: [...twin.missing, ...missing], notes: twin.notes }
+  return { missing: [...newTable.missing, ...missing], notes: newTable.notes }
 }
 
 /** Partitions by their names in this transaction, each with the transaction that attached it. */

@@ -20,7 +20,7 @@ import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { takeHostLock } from './host-lock.ts'
 import { clearLeftOver, leftOverOf } from './left-over.ts'
-import { lookAt } from './look.ts'
+import { inspect } from './look.ts'
 import { foreseePartitions, makePartitions } from './make.ts'
 import { Patience } from '../../server/patience.ts'
 import { countedRows, databaseZone, strayRows } from './stray.ts'
@@ -40,7 +40,7 @@ export class PostgresMaintenance implements MaintenanceStore {
   }
 
   look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
-    return this.#read(signal, (session) => lookAt(session, table, sizes))
+    return this.#read(signal, (session) => inspect(session, table, sizes))
   }
 
   zone(signal: AbortSignal): Promise<string | null> {

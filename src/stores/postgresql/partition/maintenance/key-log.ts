@@ -32,7 +32,7 @@ export type LogNames = {
 }
 
 /** What to note, where, and for how long. */
-type LogWish = LogNames & {
+type LogOptions = LogNames & {
   readonly of: KnownTable
   /** Columns that identify rows and are never NULL. */
   readonly key: readonly KeyColumn[]
@@ -48,7 +48,7 @@ type LogWish = LogNames & {
   readonly owner: string
 }
 
-export type KeyLog = LogWish & {
+export type KeyLog = LogOptions & {
   readonly oid: string
   /** Number of the sequence of notes. */
   readonly counter: string
@@ -115,8 +115,8 @@ export async function beginKeyLog(
  * Creates log, function and triggers, in a transaction that has locked the table against writers. Earlier writers have
  * ended, and every snapshot after the commit shows their rows; later writers are noted.
  */
-export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<KeyLog> {
-  const { table, note, key, of, mark, triggers, owner } = wish
+export async function makeKeyLog(session: CopySession, options: LogOptions): Promise<KeyLog> {
+  const { table, note, key, of, mark, triggers, owner } = options
   const marked = mark === null ? '' : `, CONSTRAINT ${quoteName(mark)} CHECK (log_id IS NOT NULL)`
   await session.ask(
     `CREATE TABLE ${tableSql(table)} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
@@ -129,8 +129,8 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
   // Evaluated for each row: these functions read only caches.
   const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))})::pg_catalog.oid = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
-    AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, wish)}`
-  const log = { ...wish, oid, counter, unchanged, sameNames: await sameNamesSql(session, wish) }
+    AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, options)}`
+  const log = { ...options, oid, counter, unchanged, sameNames: await sameNamesSql(session, options) }
   const [source, name] = [tableSql(of.name), tableSql(note)]
   const [rows, emptied] = triggers
   const calls = `EXECUTE FUNCTION ${name}(${literal(owner)})`
@@ -155,7 +155,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
  * checks the constraint if there is one, because REINDEX CONCURRENTLY replaces the index.
  * @throws Changed
  */
-async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Promise<string> {
+async function sameKeySql(session: CopySession, { of, key, lock }: LogOptions): Promise<string> {
   const [row] = await session.ask(
     `SELECT CASE WHEN ${lock === null} AND k.oid IS NOT NULL
          THEN pg_catalog.format('pg_catalog.pg_get_constraintdef(%s) = %L', k.oid, pg_catalog.pg_get_constraintdef(k.oid))
@@ -173,7 +173,7 @@ async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Pro
 }
 
 /** SQL condition: each key name belongs to the same column as now. Otherwise another column's values would be noted. */
-async function sameNamesSql(session: CopySession, { of, key }: LogWish): Promise<string> {
+async function sameNamesSql(session: CopySession, { of, key }: LogOptions): Promise<string> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('(a.attnum = %s AND a.attname = %L)', a.attnum, a.attname) FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = ${literal(of.oid)}::oid AND a.attname::text = ANY (${literal(arrayText(key.map(({ name }) => name)))}::text[])`,

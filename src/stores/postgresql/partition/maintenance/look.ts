@@ -16,7 +16,7 @@ import { leftOverOf } from './left-over.ts'
  * @returns null if the table is not partitioned
  * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
  */
-export async function lookAt(session: CopySession, table: TableName, sizes: boolean): Promise<RangedTable | null> {
+export async function inspect(session: CopySession, table: TableName, sizes: boolean): Promise<RangedTable | null> {
   const parent = await tableByName(session, table)
   if (parent === null) {
     throw new SluiceError('NO_SUCH_TABLE', missingTable(table), { hint: 'name it as schema.table' })

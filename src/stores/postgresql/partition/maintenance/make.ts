@@ -15,7 +15,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
-import { lookAt, PARTITIONED_ITSELF } from './look.ts'
+import { inspect, PARTITIONED_ITSELF } from './look.ts'
 import { moveDefault, refuseMove } from './move-default.ts'
 import type { Patience } from '../../server/patience.ts'
 import { silentStandbys } from './old-views.ts'
@@ -23,7 +23,7 @@ import { rowRefusal } from './row-refusals.ts'
 import { strayRows } from './stray.ts'
 import { defaultOf, known } from './surroundings.ts'
 import { Changed } from './not-now.ts'
-import { canonicalWishes, stillWanted } from './wanted.ts'
+import { canonicalOptions, stillWanted } from './wanted.ts'
 
 /** Most inspections of the table in one run: others may change it meanwhile. */
 const MOST_LOOKS = 4
@@ -49,7 +49,7 @@ export async function foreseePartitions(
   session: CopySession,
   { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
 ): Promise<void> {
-  const { missing } = await stillWanted(session, table, await canonicalWishes(session, table, partitions))
+  const { missing } = await stillWanted(session, table, await canonicalOptions(session, table, partitions))
   if (missing.length > 0) refuseDivided(table)
   const rest = defaultOf(table)
   if (rest === null || missing.length === 0 || !(await hasToMove(session, table, rest, missing))) return
@@ -73,11 +73,11 @@ class Making {
   }
 
   async run(): Promise<void> {
-    for (let looks = 1; ; looks++) {
+    for (let inspections = 1; ; inspections++) {
       const now = await this.#look()
       await clearLeftOver(this.#session, this.#patience, now.identity)
-      const wishes = await canonicalWishes(this.#session, now, this.#request.partitions)
-      const others = wishes.filter((wish) => !this.#made.some(({ from }) => from === wish.from))
+      const options = await canonicalOptions(this.#session, now, this.#request.partitions)
+      const others = options.filter((request) => !this.#made.some(({ from }) => from === request.from))
       const { missing, there } = await stillWanted(this.#session, now, others)
       this.#there = there
       if (missing.length === 0) return
@@ -85,7 +85,7 @@ class Making {
         await this.#make(now, missing)
         return
       } catch (error) {
-        if (looks === MOST_LOOKS || !this.#session.alive || !isChange(error)) throw error
+        if (inspections === MOST_LOOKS || !this.#session.alive || !isChange(error)) throw error
       }
     }
   }
@@ -105,7 +105,7 @@ class Making {
 
   async #look(): Promise<RangedTable> {
     const { table } = this.#request
-    const now = await lookAt(this.#session, table.table, false)
+    const now = await inspect(this.#session, table.table, false)
     if (now?.identity === table.identity) return now
     throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is another table now`, {
       where: tableText(table.table),
@@ -117,7 +117,7 @@ class Making {
     refuseDivided(now)
     const rest = defaultOf(now)
     if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
-      const work = { table: now, rest, wishes: missing }
+      const work = { table: now, rest, options: missing }
       const moved = await moveDefault(this.#session, this.#patience, this.#request, work).catch((error: unknown) => {
         throw rowRefusal(error, known(rest))
       })
@@ -127,10 +127,10 @@ class Making {
       this.#proved = (this.#proved ?? 0n) + moved.proved
       return
     }
-    for (const wish of missing) {
+    for (const options of missing) {
       this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
-      this.#tell(wish, await attachNew(this.#session, this.#patience, now, wish))
-      this.#made.push({ ...wish, moved: 0n })
+      this.report(options, await attachNew(this.#session, this.#patience, now, options))
+      this.#made.push({ ...options, moved: 0n })
     }
   }
 
@@ -142,8 +142,8 @@ class Making {
     ]
   }
 
-  #tell(wish: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
-    for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
+  report(options: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
+    for (const one of missing) this.#notGiven.push({ partition: options.name.name, ...one })
     this.#notes.push(...notes)
   }
 }

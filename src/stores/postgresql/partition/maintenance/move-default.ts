@@ -25,12 +25,12 @@ import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
 import { asideName } from './names.ts'
 import { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
-import { proveAside } from './proof.ts'
+import { proveQuarantined } from './proof.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, known, neighbourOf } from './surroundings.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
-import { Twin, type Missing, type TwinWish } from './twin.ts'
+import { NewTable, type Missing, type NewTableOptions } from './twin.ts'
 
 /** Switches over after a round with at most this many notes that took at most `QUICK_MS`. */
 const FEW = 500
@@ -54,8 +54,8 @@ export async function moveDefault(
   {
     table,
     rest,
-    wishes,
-  }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
+    options,
+  }: { readonly table: RangedTable; readonly rest: RangePartition; readonly options: readonly ComingPartition[] },
 ): Promise<Moved> {
   // Before the switch a stop cancels the running statement, and what was created is removed.
   const { stop = NEVER.stop } = request
@@ -66,12 +66,12 @@ export async function moveDefault(
   const log = await patience.run(locks, () => beginKeyLog(session, known(rest), key, table.identity))
   const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
 
-  const aside = await dropping(() => begun(session, patience, { table, rest, wishes, spec, log }))
+  const aside = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
   const late: string[] = []
   await dropping(async () => {
     await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
-    for (const { twin } of aside.tables) await twin.furnish()
-    for (const { twin } of aside.tables) await session.ask(`ANALYZE ${tableSql(twin.table.name)}`)
+    for (const { twin: newTable } of aside.tables) await newTable.furnish()
+    for (const { twin: partitioned } of aside.tables) await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
     for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
   })
   const end = performance.now() + request.budgetMs
@@ -80,7 +80,7 @@ export async function moveDefault(
       const { proved, views } = await dropping(async () => {
         await followed(patience, aside, request)
         const since = await patience.run(locks, () => aside.mirror())
-        const compared = await patience.again(() => proveAside(session, spec, log, aside))
+        const compared = await patience.again(() => proveQuarantined(session, spec, log, aside))
         const others = await OldViews.since(session, since, table.table)
         await others.ended(request)
         return { proved: compared, views: others }
@@ -140,13 +140,15 @@ function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
 function moved({ tables }: Aside, proved: bigint, cloned: readonly Missing[]): Moved {
   const [first] = tables
   return {
-    made: tables.flatMap(({ wish, rows }) => (wish === null ? [] : [{ ...wish, moved: rows }])),
+    made: tables.flatMap(({ options: request, rows }) => (request === null ? [] : [{ ...request, moved: rows }])),
     proved,
     notGiven: [
-      ...tables.flatMap(({ twin }) => twin.missing.map((one) => ({ partition: twin.wish.name.name, ...one }))),
-      ...cloned.map((one) => ({ partition: first?.twin.wish.name.name ?? '', ...one })),
+      ...tables.flatMap(({ twin: newTable }) =>
+        newTable.missing.map((one) => ({ partition: newTable.options.name.name, ...one })),
+      ),
+      ...cloned.map((one) => ({ partition: first?.twin.options.name.name ?? '', ...one })),
     ],
-    notes: tables.flatMap(({ twin }) => twin.notes),
+    notes: tables.flatMap(({ twin: newTable }) => newTable.notes),
   }
 }
 
@@ -170,13 +172,13 @@ async function begun(
   {
     table,
     rest,
-    wishes,
+    options,
     spec,
     log,
   }: {
     readonly table: RangedTable
     readonly rest: RangePartition
-    readonly wishes: readonly ComingPartition[]
+    readonly options: readonly ComingPartition[]
     readonly spec: TableSpec
     readonly log: KeyLog
   },
@@ -190,23 +192,30 @@ async function begun(
     place: number | 'rest',
     into: ComingPartition['name'],
     check: string,
-    period?: TwinWish['period'],
-  ): Promise<Twin> => {
+    period?: NewTableOptions['period'],
+  ): Promise<NewTable> => {
     const asideAs = asideName(into.schema ?? '', parent, place)
-    const wish = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
-    return patience.again(() => Twin.begin(session, wish))
+    const request = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
+    return patience.again(() => NewTable.begin(session, request))
   }
   const tables: AsideTable[] = []
   const byKey = log.key.some((column) => column.name === name)
-  for (const [i, wish] of wishes.entries()) {
+  for (const [i, wish] of options.entries()) {
     const period = { from: wish.from, to: wish.to, column: table.column, of: table.table }
-    const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
-    tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), byKey, rows: 0n })
+    const newTable = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
+    tables.push({
+      twin: newTable,
+      options: wish,
+      belongs: (row) => betweenSql(name, native, wish, row),
+      byKey,
+      rows: 0n,
+    })
   }
-  const covered = await merged(session, table, wishes)
-  const within = (row: string): string => wishes.map((wish) => `(${betweenSql(name, native, wish, row)})`).join(' OR ')
-  const twin = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
-  tables.push({ twin, wish: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
+  const covered = await merged(session, table, options)
+  const within = (row: string): string =>
+    options.map((request) => `(${betweenSql(name, native, request, row)})`).join(' OR ')
+  const partitioned = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
+  tables.push({ twin: partitioned, options: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
   const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
   return new Aside(session, log, columns, tables)
 }
@@ -215,9 +224,9 @@ async function begun(
 async function merged(
   session: CopySession,
   table: RangedTable,
-  wishes: readonly ComingPartition[],
+  options: readonly ComingPartition[],
 ): Promise<readonly Bounds[]> {
-  const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...wishes]
+  const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...options]
   const sorted = await inOrder(
     session,
     all.map(({ from, to }) => ({ bounds: { from, to } })),

@@ -41,17 +41,17 @@ export class OldViews {
   readonly #since: bigint
   readonly #table: TableName
   /** True if the server shows this role the snapshots of other sessions. */
-  readonly #told: boolean
+  readonly notified: boolean
   /** If snapshots cannot be distinguished, those of transactions that began before this server time are suspect. */
   #before = '-infinity'
   /** All transactions that ran, for a role that may not see their snapshots. */
   #running: readonly string[] = []
 
-  private constructor(session: CopySession, since: bigint, table: TableName, told: boolean) {
+  private constructor(session: CopySession, since: bigint, table: TableName, reported: boolean) {
     this.#session = session
     this.#since = since
     this.#table = table
-    this.#told = told
+    this.notified = reported
   }
 
   /** @param since number of a committed transaction */
@@ -67,7 +67,7 @@ export class OldViews {
       await this.#begin()
       for (;;) {
         const views = await this.#look()
-        if (views.length === 0 && this.#told) return
+        if (views.length === 0 && this.notified) return
         const suspect = views.find((view) => view.suspect)
         if (suspect === undefined) break
         if (performance.now() > end || signal.aborted) throw this.#kept(suspect)
@@ -83,7 +83,7 @@ export class OldViews {
   }
 
   async #begin(): Promise<void> {
-    if (this.#told) {
+    if (this.notified) {
       const [row] = await this.#session.ask('SELECT pg_catalog.clock_timestamp()')
       this.#before = row?.[0] ?? ''
       return
@@ -97,7 +97,7 @@ export class OldViews {
 
   async #look(): Promise<readonly View[]> {
     const rows = await this.#session.ask(
-      `${this.#told ? this.#viewsSql() : this.#runningSql()} UNION ALL ${this.#slotsSql()} ORDER BY 2 DESC`,
+      `${this.notified ? this.#viewsSql() : this.#runningSql()} UNION ALL ${this.#slotsSql()} ORDER BY 2 DESC`,
     )
     return rows.map(([of, suspect]) => ({ of: of ?? '', suspect: suspect === 't' }))
   }

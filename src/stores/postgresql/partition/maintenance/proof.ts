@@ -18,7 +18,12 @@ import { staleGenerated } from './row-refusals.ts'
  * @returns how many rows were compared
  * @throws SluiceError PROOF_FAILED; NotNow if all rows were truncated meanwhile, so nothing can be compared
  */
-export async function proveAside(session: CopySession, spec: TableSpec, log: KeyLog, aside: Aside): Promise<bigint> {
+export async function proveQuarantined(
+  session: CopySession,
+  spec: TableSpec,
+  log: KeyLog,
+  aside: Aside,
+): Promise<bigint> {
   try {
     // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
     await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', lockedSql(log))
@@ -31,8 +36,8 @@ export async function proveAside(session: CopySession, spec: TableSpec, log: Key
       digestRows(session, { columns, from: `ONLY ${tableSql(name)} AS d`, condition: settled, table: tableText(name) })
     const before = await digestOf(log.of)
     let [rows, sum] = [0n, 0n]
-    for (const { twin } of aside.tables) {
-      const part = await digestOf(twin.table)
+    for (const { twin: newTable } of aside.tables) {
+      const part = await digestOf(newTable.table)
       rows += part.rows
       sum += BigInt(`0x${part.sum}`)
     }

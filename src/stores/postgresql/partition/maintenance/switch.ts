@@ -17,7 +17,7 @@ import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
 import { referencedLocks } from './surroundings.ts'
-import type { Missing, Twin } from './twin.ts'
+import type { Missing, NewTable } from './twin.ts'
 
 export type SwitchPlan = {
   readonly table: RangedTable
@@ -44,7 +44,7 @@ export async function switchOver(
   const parent = { oid: table.identity, name: table.table }
   const mark = quoteName(markOf(table.identity))
   const old = asideName(rest.name.schema ?? '', table.identity, 'old')
-  const successor = aside.tables.find(({ wish }) => wish === null)?.twin
+  const successor = aside.tables.find(({ options: request }) => request === null)?.twin
   if (successor === undefined) throw new Error('no successor of the default partition')
   const statements = [
     ...late,
@@ -55,16 +55,18 @@ export async function switchOver(
     ...(await exchanged(session, rest, successor)),
     ...(await sequencesTo(session, rest, successor)),
     renamed(rest.name, old),
-    ...aside.tables.map(({ twin }) => renamed(twin.wish.aside, twin.wish.name)),
-    ...aside.tables.map(({ twin, wish }) => {
-      const bounds = wish === null ? 'DEFAULT' : boundsSql(wish)
-      return `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${tableSql(twin.wish.name)} ${bounds}`
+    ...aside.tables.map(({ twin: newTable }) => renamed(newTable.options.aside, newTable.options.name)),
+    ...aside.tables.map(({ twin: newTable, options: request }) => {
+      const bounds = request === null ? 'DEFAULT' : boundsSql(request)
+      return `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${tableSql(newTable.options.name)} ${bounds}`
     }),
-    ...aside.tables.map(({ twin }) => `ALTER TABLE ${tableSql(twin.wish.name)} DROP CONSTRAINT ${mark}`),
+    ...aside.tables.map(
+      ({ twin: newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`,
+    ),
   ].join(';\n')
   // Fail before others have to wait.
   if (await isNoted(session, log)) throw behind()
-  const cloned = aside.tables.flatMap(({ twin }) => twin.cloned())
+  const cloned = aside.tables.flatMap(({ twin: newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
@@ -75,7 +77,7 @@ export async function switchOver(
       await session.ask(statements)
       const to = await attachedAs(
         session,
-        aside.tables.map(({ twin }) => twin.wish.name),
+        aside.tables.map(({ twin: newTable }) => newTable.options.name),
       )
       await noteAttached(session, { table: table.identity, from: rest.oid, to })
       return giveCloned(session, cloned)
@@ -111,7 +113,7 @@ function renamed(from: TableName, to: TableName): string {
 }
 
 /** Names of indexes and statistics objects, and so of constraints: the successor gets those of the old one. */
-async function exchanged(session: CopySession, of: KnownTable, { names }: Twin): Promise<readonly string[]> {
+async function exchanged(session: CopySession, of: KnownTable, { names }: NewTable): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, 'INDEX' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = ${literal(of.oid)}::oid AND i.indisvalid
@@ -130,9 +132,13 @@ async function exchanged(session: CopySession, of: KnownTable, { names }: Twin):
 }
 
 /** Sequences that DROP would remove with the old table. */
-async function sequencesTo(session: CopySession, of: KnownTable, { wish }: Twin): Promise<readonly string[]> {
+async function sequencesTo(
+  session: CopySession,
+  of: KnownTable,
+  { options: request }: NewTable,
+): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(wish.aside))}, a.attname)
+    `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(request.aside))}, a.attname)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid

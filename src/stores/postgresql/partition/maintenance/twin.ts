@@ -27,7 +27,7 @@ type Own = { readonly what: string; readonly sql: string; readonly place: number
 /** Something that the new table could not be given, and the server's reason. */
 export type Missing = { readonly what: string; readonly why: string; readonly hint?: string }
 
-export type TwinWish = {
+export type NewTableOptions = {
   /** The model table: a partition, or the partitioned table itself. */
   readonly of: KnownTable
   /** Number of the partitioned table. */
@@ -43,12 +43,12 @@ export type TwinWish = {
 }
 
 /** Created in three steps, so that rows can be written in between. */
-export class Twin {
+export class NewTable {
   readonly table: KnownTable
   readonly missing: Missing[] = []
   /** Notes for the user that need no action. */
   readonly notes: string[] = []
-  readonly wish: TwinWish
+  readonly options: NewTableOptions
   readonly #session: CopySession
   readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
   /** Names of its indexes, by the numbers of the model's. */
@@ -56,21 +56,21 @@ export class Twin {
 
   private constructor(
     session: CopySession,
-    wish: TwinWish,
+    options: NewTableOptions,
     table: KnownTable,
     names: ReadonlyMap<string, string>,
     statements: readonly { readonly stage: string; readonly own: Own }[],
   ) {
     this.#session = session
-    this.wish = wish
+    this.options = options
     this.table = table
     this.names = names
     this.#statements = statements
   }
 
   /** Without rows, indexes, triggers and the like; columns are stored as in the model. */
-  static async begin(session: CopySession, wish: TwinWish): Promise<Twin> {
-    const { of, parent, aside, name, check } = wish
+  static async begin(session: CopySession, options: NewTableOptions): Promise<NewTable> {
+    const { of, parent, aside, name, check } = options
     const names = await freshNames(session, of, name)
     const isParent = of.oid === parent
     const [unlogged] = await session.ask(
@@ -81,7 +81,7 @@ export class Twin {
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
     const table = await made(session, aside, create, !isParent)
-    const left = isParent || wish.period === undefined ? [] : await leftOut(session, wish, wish.period, table)
+    const left = isParent || options.period === undefined ? [] : await leftOut(session, options, options.period, table)
     const without = new Set(
       left.flatMap(({ name: one }) => [`the constraint ${one}`, `the comment on the constraint ${one}`]),
     )
@@ -93,10 +93,10 @@ export class Twin {
         return []
       return [{ stage: stage ?? '', own }]
     })
-    const twin = new Twin(session, wish, table, names, statements)
-    if (!isParent && wish.period !== undefined) await twin.#tellOwn(left)
-    for (const { stage, own } of statements) if (stage === 'empty') await twin.#give(own)
-    return twin
+    const newTable = new NewTable(session, options, table, names, statements)
+    if (!isParent && options.period !== undefined) await newTable.reportOwn(left)
+    for (const { stage, own } of statements) if (stage === 'empty') await newTable.#give(own)
+    return newTable
   }
 
   /** Indexes, statistics, rights and comments: all that is harmless while no other session uses it. */
@@ -136,7 +136,7 @@ export class Twin {
 
   /** Statements on triggers that the attachment creates, for the table under its final name. */
   cloned(): readonly string[] {
-    const { aside, name } = this.wish
+    const { aside, name } = this.options
     return this.#statements
       .filter(({ stage }) => stage === 'cloned')
       .map(({ own }) => own.sql.replace(` ${tableSql(aside)} `, () => ` ${tableSql(name)} `))
@@ -151,8 +151,8 @@ export class Twin {
     }
   }
 
-  async #tellOwn(left: readonly LeftOut[]): Promise<void> {
-    const { of, name } = this.wish
+  async reportOwn(left: readonly LeftOut[]): Promise<void> {
+    const { of, name } = this.options
     for (const { name: one, why, hint } of left) {
       if (hint === null) this.notes.push(`${tableText(name)} has not the constraint ${one}: ${why}`)
       else this.missing.push({ what: `the constraint ${one}`, why, hint })
@@ -167,7 +167,7 @@ export class Twin {
 
   /** Reports properties of a table that no statement here can create. */
   async #nameUngiven(): Promise<void> {
-    const { of, parent } = this.wish
+    const { of, parent } = this.options
     if (of.oid === parent) return
     const rows = await this.#session.ask(
       `SELECT 'the publication ' || p.pubname::text, 'it lists ' || ${literal(of.name.name)} || ' by itself: ALTER PUBLICATION ' || pg_catalog.quote_ident(p.pubname) || ' ADD TABLE'
@@ -198,8 +198,8 @@ async function made(session: CopySession, name: TableName, sql: string, closed: 
 
 function leftOut(
   session: CopySession,
-  { of, parent }: TwinWish,
-  period: NonNullable<TwinWish['period']>,
+  { of, parent }: NewTableOptions,
+  period: NonNullable<NewTableOptions['period']>,
   aside: KnownTable,
 ): Promise<readonly LeftOut[]> {
   return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
@@ -228,9 +228,9 @@ async function freshNames(
   for (const [oid, old = ''] of rows) {
     // Names by servers and users usually begin with the table's name.
     const own = old ?? ''
-    const wish = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
-    let fresh = Buffer.byteLength(wish) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : wish
-    for (let count = 1; taken.has(fresh); count++) fresh = suffixed(wish, String(count))
+    const options = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
+    let fresh = Buffer.byteLength(options) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : options
+    for (let count = 1; taken.has(fresh); count++) fresh = suffixed(options, String(count))
     taken.add(fresh)
     names.set(oid ?? '', fresh)
   }

@@ -13,61 +13,61 @@ export type Wanted = {
 
 /**
  * @param now current state of the table
- * @param wishes with bounds as the server prints them
+ * @param options with bounds as the server prints them
  * @throws SluiceError TABLE_REFUSED if another partition overlaps the bounds, or another table has the name
  */
 export async function stillWanted(
   session: CopySession,
   now: RangedTable,
-  wishes: readonly ComingPartition[],
+  options: readonly ComingPartition[],
 ): Promise<Wanted> {
   const bounded = now.partitions.filter(({ isDefault }) => !isDefault)
   const there = new Set<ComingPartition>()
-  for (const [wish, partition] of await meetings(session, now, wishes, bounded)) {
-    if (wish.from === partition.from && wish.to === partition.to) there.add(wish)
-    else throw overlapping(now, wish, partition)
+  for (const [request, partition] of await meetings(session, now, options, bounded)) {
+    if (request.from === partition.from && request.to === partition.to) there.add(request)
+    else throw overlapping(now, request, partition)
   }
-  const missing = wishes.filter((wish) => !there.has(wish))
+  const missing = options.filter((wish) => !there.has(wish))
   for (const wish of missing) await refuseTaken(session, wish, bounded)
   return { missing, there: [...there] }
 }
 
 /** With bounds as the server prints them; the schema defaults to the table's. */
-export async function canonicalWishes(
+export async function canonicalOptions(
   session: CopySession,
   { table, column }: RangedTable,
-  wishes: readonly ComingPartition[],
+  options: readonly ComingPartition[],
 ): Promise<readonly ComingPartition[]> {
-  if (wishes.length === 0) return []
-  const values = wishes.map(({ from, to }, i) => `(${i}, ${literal(from)}, ${literal(to)})`)
+  if (options.length === 0) return []
+  const values = options.map(({ from, to }, i) => `(${i}, ${literal(from)}, ${literal(to)})`)
   const text = (bound: string): string => `CAST(${bound} AS ${column.native})::text`
   const rows = await session.ask(
     `SELECT ${text('low')}, ${text('high')} FROM (VALUES ${values.join(', ')}) AS v (n, low, high) ORDER BY n`,
   )
-  return wishes.map((wish, i) => ({
-    name: { schema: wish.name.schema ?? table.schema ?? 'public', name: wish.name.name },
-    from: rows[i]?.[0] ?? wish.from,
-    to: rows[i]?.[1] ?? wish.to,
+  return options.map((request, i) => ({
+    name: { schema: request.name.schema ?? table.schema ?? 'public', name: request.name.name },
+    from: rows[i]?.[0] ?? request.from,
+    to: rows[i]?.[1] ?? request.to,
   }))
 }
 
 async function meetings(
   session: CopySession,
   { column: { native } }: RangedTable,
-  wishes: readonly ComingPartition[],
+  options: readonly ComingPartition[],
   partitions: readonly RangePartition[],
 ): Promise<readonly (readonly [ComingPartition, RangePartition])[]> {
-  if (wishes.length === 0 || partitions.length === 0) return []
+  if (options.length === 0 || partitions.length === 0) return []
   const bound = (text: string | null): string => `CAST(${text === null ? 'NULL' : literal(text)} AS ${native})`
   const list = (all: readonly { readonly from: string | null; readonly to: string | null }[]): string =>
     all.map(({ from, to }, i) => `(${i}, ${bound(from)}, ${bound(to)})`).join(', ')
   const rows = await session.ask(
-    `SELECT w.n, p.n FROM (VALUES ${list(wishes)}) AS w (n, low, high) JOIN (VALUES ${list(partitions)}) AS p (n, low, high)
+    `SELECT w.n, p.n FROM (VALUES ${list(options)}) AS w (n, low, high) JOIN (VALUES ${list(partitions)}) AS p (n, low, high)
        ON (p.low IS NULL OR p.low < w.high) AND (p.high IS NULL OR p.high > w.low) ORDER BY 1, 2`,
   )
   return rows.flatMap(([w, p]): readonly (readonly [ComingPartition, RangePartition])[] => {
-    const [wish, partition] = [wishes[Number(w)], partitions[Number(p)]]
-    return wish === undefined || partition === undefined ? [] : [[wish, partition]]
+    const [request, partition] = [options[Number(w)], partitions[Number(p)]]
+    return request === undefined || partition === undefined ? [] : [[request, partition]]
   })
 }
 
@@ -101,11 +101,11 @@ function sameName(a: TableName, b: TableName): boolean {
   return a.schema === b.schema && a.name === b.name
 }
 
-function overlapping({ table }: RangedTable, wish: ComingPartition, partition: RangePartition): SluiceError {
+function overlapping({ table }: RangedTable, options: ComingPartition, partition: RangePartition): SluiceError {
   const { from, to } = partition
-  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} holds a part of ${tableText(wish.name)}`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} holds a part of ${tableText(options.name)}`, {
     where: tableText(table),
-    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; wanted is from ${wish.from} to ${wish.to}`,
+    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; wanted is from ${options.from} to ${options.to}`,
     hint: 'detach it, or take a calendar whose periods end where it does',
   })
 }

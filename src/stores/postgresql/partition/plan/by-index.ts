@@ -7,7 +7,7 @@ import type { About } from './about.ts'
 const MOST = 200_000
 
 /** @returns null if the planner would scan the table, or read more than this many rows of an index */
-export async function lookedUp(
+export async function inspectedUp(
   session: CopySession,
   sql: string,
   condition: string,

@@ -9,8 +9,8 @@ import type {
   PlannedTable,
   Rehearsal,
   Spread,
-  TwinPartition,
-  TwinStatements,
+  NewTablePartition,
+  NewTableStatements,
   Years,
 } from '../../../../model/partition/plan-port.ts'
 import type { Pool } from '../../../common/pool.ts'
@@ -32,7 +32,7 @@ import { shapeOf } from './shape.ts'
 import { spreadOf, yearsOf } from './spread.ts'
 import { storageOf } from './storage.ts'
 import { streamsOf } from './streams.ts'
-import { takenNames, twinStatements } from './twin.ts'
+import { takenNames, newTableStatements } from './twin.ts'
 
 const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
 
@@ -71,14 +71,14 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     return this.#look(signal, async (session) => takenNames(await aboutTable(session, planned, false), tables))
   }
 
-  twin(
+  newTable(
     planned: PlannedTable,
     name: string,
-    partitions: readonly TwinPartition[],
+    partitions: readonly NewTablePartition[],
     signal: AbortSignal,
-  ): Promise<TwinStatements> {
+  ): Promise<NewTableStatements> {
     return this.#look(signal, async (session) =>
-      twinStatements(await aboutTable(session, planned, false), name, partitions),
+      newTableStatements(await aboutTable(session, planned, false), name, partitions),
     )
   }
 
@@ -86,7 +86,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
   }
 
-  async rehearse(statements: TwinStatements, signal: AbortSignal): Promise<Rehearsal> {
+  async rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal> {
     throwIfAborted(signal)
     const session = await CopySession.open(this.#settings, 'write')
     try {

@@ -1,5 +1,5 @@
 /** Runs the statements of a new table in its future database, and rolls them back. */
-import type { Rehearsal, TwinStatements } from '../../../../model/partition/plan-port.ts'
+import type { Rehearsal, NewTableStatements } from '../../../../model/partition/plan-port.ts'
 import { isBusy } from '../../server/locks.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -9,7 +9,7 @@ import { literal } from '../../server/sql.ts'
 const LOCK_WAIT_MS = 300
 
 /** @throws errors of the connection */
-export async function rehearsed(session: CopySession, { all, late, types }: TwinStatements): Promise<Rehearsal> {
+export async function rehearsed(session: CopySession, { all, late, types }: NewTableStatements): Promise<Rehearsal> {
   await session.begin('', `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`)
   try {
     const missing: string[] = []

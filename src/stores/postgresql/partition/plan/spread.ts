@@ -11,7 +11,7 @@ import type {
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { byIndex, lookedUp } from './by-index.ts'
+import { byIndex, inspectedUp } from './by-index.ts'
 
 /** Blocks of 8 kB sampled from a larger table: 64 MB. */
 const BLOCKS = 8192
@@ -61,14 +61,14 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
   for (const year of await yearsByIndex(session, planned)) if (!years.has(year)) years.set(year, { rows: 1n, off: 0n })
   const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
   for (const [year] of poor.slice(0, LOOKED_UP)) {
-    const count = await lookedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
+    const count = await inspectedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
     if (count === null) break
     years.set(year, count)
   }
-  nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
+  nulls = (await inspectedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
   const [low, high] = edges(planned, null, null)
-  const before = await lookedUp(session, sql, `${by} < ${low}`)
-  const behind = await lookedUp(session, sql, `${by} >= ${high}`)
+  const before = await inspectedUp(session, sql, `${by} < ${low}`)
+  const behind = await inspectedUp(session, sql, `${by} >= ${high}`)
   if (before !== null && behind !== null) outside = { rows: before.rows + behind.rows, off: null }
   return { years, nulls, outside, sampled: reading.sampled }
 }
@@ -114,7 +114,7 @@ export async function spreadOf(
     const [, sum, squares] = found.get(at + 1) ?? []
     return sum == null ? { rows: 0n, off: reading.sampled === null ? null : 0n } : counted(sum, squares, reading)
   })
-  if (reading.sampled !== null) await mend(counts, session, planned, bounds)
+  if (reading.sampled !== null) await repair(counts, session, planned, bounds)
   const buckets = counts.map((count, at): Bucket => {
     const [, sum, , bytes] = found.get(at + 1) ?? []
     const each = Number(sum ?? 0) === 0 ? usual : Number(bytes) / Number(sum)
@@ -124,7 +124,7 @@ export async function spreadOf(
 }
 
 /** Replaces poor estimates by counts from an index, the smallest first. */
-async function mend(
+async function repair(
   counts: Counted[],
   session: CopySession,
   planned: PlannedTable,
@@ -137,7 +137,7 @@ async function mend(
   let left = LOOKED_UP_ROWS
   for (const { at } of poor.slice(0, LOOKED_UP)) {
     const condition = between(planned, bounds[at] ?? '', bounds[at + 1] ?? '')
-    const count = await lookedUp(session, tableSql(planned.table.table), condition, left)
+    const count = await inspectedUp(session, tableSql(planned.table.table), condition, left)
     if (count === null) return
     counts[at] = count
     left -= Number(count.rows)

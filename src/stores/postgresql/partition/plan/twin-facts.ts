@@ -2,7 +2,7 @@
 import { notOwnSql } from '../../server/marks.ts'
 import type { About } from './about.ts'
 
-export type TwinColumn = {
+export type NewTableColumn = {
   readonly name: string
   readonly type: string
   readonly collation: string | null
@@ -10,7 +10,7 @@ export type TwinColumn = {
   readonly generated: string | null
   readonly stored: boolean
   readonly identity: string
-  readonly sequence: TwinSequence | null
+  readonly sequence: NewTableSequence | null
   readonly default: string | null
   readonly notNull: boolean
   /** Name of the NOT NULL constraint, if the server has one. */
@@ -21,7 +21,7 @@ export type TwinColumn = {
   readonly options: Readonly<Record<string, string>> | null
 }
 
-export type TwinSequence = {
+export type NewTableSequence = {
   readonly name: string
   readonly type: string
   readonly start: string
@@ -58,7 +58,7 @@ export function columnsSql({ oid, session }: About): string {
     WHERE c.oid = ${oid}::oid ORDER BY a.attnum`
 }
 
-export type TwinIndex = {
+export type NewTableIndex = {
   readonly name: string
   /** Definition from the method's name on; null for a constraint. */
   readonly tail: string | null
@@ -98,7 +98,7 @@ export function indexesSql({ oid, attnum }: About): string {
     WHERE i.indrelid = ${oid}::oid AND i.indisvalid AND i.indisready AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
-export type TwinTable = {
+export type NewTable = {
   readonly owner: string
   readonly isMine: boolean
   readonly space: string | null
@@ -131,7 +131,7 @@ export function constraintsSql({ oid }: About): string {
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype IN ('c', 'f') AND k.conparentid = 0::oid AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.contype, k.conname`
 }
 
-export type TwinStatistics = {
+export type NewTableStatistics = {
   readonly schema: string
   readonly name: string
   /** Definition after its name, up to the table. */

@@ -1,5 +1,5 @@
 /** Statements that create the new table. They do not refer to the old one, so they run wherever its types exist. */
-import type { TwinPartition, TwinStatements } from '../../../../model/partition/plan-port.ts'
+import type { NewTablePartition, NewTableStatements } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { suffixed } from '../../archive/move.ts'
@@ -13,11 +13,11 @@ import {
   restSql,
   statisticsSql,
   tableSqlOf,
-  type TwinColumn,
-  type TwinIndex,
-  type TwinSequence,
-  type TwinStatistics,
-  type TwinTable,
+  type NewTableColumn,
+  type NewTableIndex,
+  type NewTableSequence,
+  type NewTableStatistics,
+  type NewTable,
 } from './twin-facts.ts'
 
 type Constraint = {
@@ -31,7 +31,7 @@ type Constraint = {
 const MARK = 'p'
 
 /** In execution order. */
-export type TwinParts = {
+export type NewTableParts = {
   readonly made: readonly string[]
   /** Indexes of `made` for unique and exclusion keys other than the primary key. */
   readonly secondary: readonly string[]
@@ -43,26 +43,30 @@ export type TwinParts = {
 }
 
 /** @throws errors of the server */
-export async function twinStatements(
+export async function newTableStatements(
   about: About,
   name: string,
-  partitions: readonly TwinPartition[],
-): Promise<TwinStatements> {
-  const { made, secondary, references, rest, types } = await twinParts(about, name, partitions)
+  partitions: readonly NewTablePartition[],
+): Promise<NewTableStatements> {
+  const { made, secondary, references, rest, types } = await newTableParts(about, name, partitions)
   return { all: [...made, ...references, ...rest], late: [...secondary, ...references], types }
 }
 
 /** @throws errors of the server */
-export async function twinParts(about: About, name: string, partitions: readonly TwinPartition[]): Promise<TwinParts> {
+export async function newTableParts(
+  about: About,
+  name: string,
+  partitions: readonly NewTablePartition[],
+): Promise<NewTableParts> {
   const { schema } = about
   const target = tableSql({ schema, name })
-  const [table] = await objects<TwinTable>(about, tableSqlOf(about))
+  const [table] = await objects<NewTable>(about, tableSqlOf(about))
   if (table === undefined) return { made: [], secondary: [], references: [], rest: [], types: [] }
-  const columns = await objects<TwinColumn>(about, columnsSql(about))
+  const columns = await objects<NewTableColumn>(about, columnsSql(about))
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
-  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
-  const statistics = await objects<TwinStatistics>(about, statisticsSql(about))
+  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const statistics = await objects<NewTableStatistics>(about, statisticsSql(about))
   const tables = [name, suffixed(name, 'default'), ...partitions.map((one) => one.name)]
   const indexNames = ownNames(indexes, tables)
   const statisticsNames = ownNames(statistics, [])
@@ -75,7 +79,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
   ]
   const revoked = (await about.session.ask(defaultRolesSql(about))).map(([role]) => role ?? '')
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
-  const indexed = (some: readonly TwinIndex[]): readonly string[] =>
+  const indexed = (some: readonly NewTableIndex[]): readonly string[] =>
     some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
   // Without a primary key rows are found by one of the others.
   const hasPrimary = indexes.some(({ primary }) => primary)
@@ -122,11 +126,11 @@ export async function twinParts(about: About, name: string, partitions: readonly
  * @param tables the new table, and its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
-  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   const own = [...tables, suffixed(target, 'default')]
   const names = [...own, ...ownNames(indexes, own).values()]
-  const statistics = [...ownNames(await objects<TwinStatistics>(about, statisticsSql(about)), []).values()]
+  const statistics = [...ownNames(await objects<NewTableStatistics>(about, statisticsSql(about)), []).values()]
   const rows = await about.session.ask(
     `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
@@ -138,7 +142,7 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
 
 /** New index names by the old ones. @param tables the new table, and its partitions */
 export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
@@ -164,7 +168,7 @@ export async function checksOf(about: About): Promise<readonly string[]> {
 
 /** Functions that make the index definitions for a table with the same columns. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
-  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter(
+  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter(
     (one) => isTaken(one, about) && !one.exclusion,
   )
   return indexes.map(
@@ -176,20 +180,20 @@ export async function indexTails(about: About): Promise<readonly ((target: strin
 }
 
 /** Temporal keys are left out: the server would refuse them. */
-function isTaken({ period, exclusion, wide }: TwinIndex, { session }: About): boolean {
+function isTaken({ period, exclusion, wide }: NewTableIndex, { session }: About): boolean {
   return !period && (!exclusion || (wide && session.version >= 170_000))
 }
 
-function widened(definition: string, { unique, wide }: TwinIndex, { by }: About): string {
+function widened(definition: string, { unique, wide }: NewTableIndex, { by }: About): string {
   return unique && !wide ? withColumn(definition, by) : definition
 }
 
 function createSql(
   target: string,
-  columns: readonly TwinColumn[],
+  columns: readonly NewTableColumn[],
   checks: readonly Constraint[],
   { by }: About,
-  { space }: TwinTable,
+  { space }: NewTable,
 ): string {
   const lines = [
     ...columns.map(columnSql),
@@ -209,7 +213,7 @@ function columnSql({
   default: own,
   notNull,
   notNullName,
-}: TwinColumn): string {
+}: NewTableColumn): string {
   const parts = [`${quoteName(name)} ${type}`]
   if (collation !== null) parts.push(`COLLATE ${collation}`)
   if (generated !== null) parts.push(`GENERATED ALWAYS AS (${generated}) ${stored ? 'STORED' : 'VIRTUAL'}`)
@@ -222,16 +226,16 @@ function columnSql({
   return parts.join(' ')
 }
 
-function sequenceSql(sequence: TwinSequence): string {
+function sequenceSql(sequence: NewTableSequence): string {
   return `CREATE SEQUENCE IF NOT EXISTS ${sequence.name} AS ${sequence.type} ${sequenceOptions(sequence)}`
 }
 
-function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: TwinSequence): string {
+function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: NewTableSequence): string {
   return `START ${start} INCREMENT ${increment} MINVALUE ${minimum} MAXVALUE ${maximum} CACHE ${cache}${cycle ? ' CYCLE' : ''}`
 }
 
 /** Before the partitions are created, which inherit it from their parent. */
-function columnStorage(target: string, { name, storage, compression }: TwinColumn): readonly string[] {
+function columnStorage(target: string, { name, storage, compression }: NewTableColumn): readonly string[] {
   const alter = `ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)}`
   return [
     ...(storage === null ? [] : [`${alter} SET STORAGE ${storage}`]),
@@ -243,7 +247,7 @@ function columnStorage(target: string, { name, storage, compression }: TwinColum
 function columnStatistics(
   target: string,
   leaves: readonly string[],
-  { name, target: statistics, options }: TwinColumn,
+  { name, target: statistics, options }: NewTableColumn,
 ): readonly string[] {
   const set = (table: string, given: Readonly<Record<string, string>>): string =>
     `ALTER TABLE ${table} ALTER COLUMN ${quoteName(name)} SET (${Object.entries(given)
@@ -262,7 +266,7 @@ function columnStatistics(
 
 function statisticsStatements(
   target: string,
-  { schema, body, target: statistics, comment }: TwinStatistics,
+  { schema, body, target: statistics, comment }: NewTableStatistics,
   name: string,
 ): readonly string[] {
   const own = tableSql({ schema, name })
@@ -273,13 +277,13 @@ function statisticsStatements(
   ]
 }
 
-function leafSql(leaf: string, bounds: string, target: string, { unlogged, method, options }: TwinTable): string {
+function leafSql(leaf: string, bounds: string, target: string, { unlogged, method, options }: NewTable): string {
   const using = method === null ? '' : ` USING ${quoteName(method)}`
   const kept = options === null ? '' : ` WITH (${options})`
   return `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${leaf} PARTITION OF ${target} ${bounds}${using}${kept}`
 }
 
-function indexStatements(target: string, index: TwinIndex, about: About, name: string): readonly string[] {
+function indexStatements(target: string, index: NewTableIndex, about: About, name: string): readonly string[] {
   const place = index.space === null ? '' : ` TABLESPACE ${quoteName(index.space)}`
   const kept = `${index.options === null ? '' : ` WITH (${index.options})`}${place === '' ? '' : ` USING INDEX${place}`}`
   const made =

@@ -1,7 +1,7 @@
 /** Preflight checks of a SQLite target: what refuses changes, or gives them another meaning. Reads only. */
 import type Database from 'better-sqlite3'
-import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
-import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
 import { collationsOf } from '../../copy/keys.ts'
@@ -9,7 +9,7 @@ import { columnsOf } from '../../copy/shape.ts'
 
 const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
-export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetExam {
+export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetPreflight {
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
   // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
@@ -20,14 +20,14 @@ export function examineTarget(connection: Database.Database, request: ChangeRequ
     })
   }
   for (const table of request.tables) {
-    const told = examinedTable(table, lookAt(connection, table), request.fireTriggers, RULES)
-    refusals.push(...told.refusals)
-    notes.push(...told.notes)
+    const reported = inspectedTable(table, inspect(connection, table), request.fireTriggers, RULES)
+    refusals.push(...reported.refusals)
+    notes.push(...reported.notes)
   }
   return { refusals, notes }
 }
 
-function lookAt(connection: Database.Database, { table }: ChangeTable): TableLook {
+function inspect(connection: Database.Database, { table }: ChangeTable): TableLook {
   const { name } = table.table
   const all = (sql: string, ...parameters: readonly string[]): readonly SqlRow[] =>
     connection

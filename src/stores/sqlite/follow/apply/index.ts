@@ -3,7 +3,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
 import type { Statement } from '../../../../model/copy/port.ts'
-import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
+import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import { rowRefused, tableRefused } from '../../../common/refusals.ts'
 import type { Turn } from '../../../../model/run/turn.ts'
 import { beginWrite, rollback } from '../../copy/connection.ts'
@@ -25,7 +25,7 @@ export class SqliteApply implements ChangeTarget {
     this.#parts = parts
   }
 
-  async examine(request: ChangeRequest): Promise<TargetExam> {
+  async examine(request: ChangeRequest): Promise<TargetPreflight> {
     const { reader, label } = this.#parts
     try {
       return examineTarget(reader(), request)

@@ -124,8 +124,8 @@ export class ChangedRows {
     const there = found.raw(true).safeIntegers(true).get(this.#boundKey(base)) as SqlRow | undefined
     if (there === undefined) return null
     return this.#written.map(({ at, inIdentity, name }, place) => {
-      const told = put.row[at]
-      const cell = told === undefined && inIdentity ? put.key[this.#request.identity.indexOf(name)] : told
+      const reported = put.row[at]
+      const cell = reported === undefined && inIdentity ? put.key[this.#request.identity.indexOf(name)] : reported
       return cell === undefined ? (there[place] as SqlValue) : this.#value(cell, place, put.key)
     })
   }

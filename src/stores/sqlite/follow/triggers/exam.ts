@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
+import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { uniquesOf } from './conflicts.ts'
 
@@ -17,7 +17,7 @@ export function examineTriggers(
   connection: Database.Database,
   file: string,
   tables: readonly FollowedTable[],
-): FollowExam {
+): FollowPreflight {
   const found = tables.map((table) => tableRefusals(connection, table))
   return {
     refusals: [...fileRefusals(connection, file), ...found.flat()],

@@ -9,7 +9,7 @@ import type {
   ChangeSource,
   ChangeStream,
   FollowedTable,
-  FollowExam,
+  FollowPreflight,
   Follower,
   SlotLine,
   SourceLag,
@@ -54,7 +54,7 @@ export class SqliteTriggers implements ChangeSource {
     return counterOf(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#read(signal, (one) => examineTriggers(one, this.#file, tables))
   }
 

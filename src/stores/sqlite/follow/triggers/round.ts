@@ -37,7 +37,7 @@ export function notesIn(reader: Database.Database, tables: readonly NotedTable[]
  * @returns true if the whole batch was reported; false if a table has changed, which the last change reports
  * @throws SluiceError VALUE_REFUSED; the driver's errors
  */
-export async function* toldRound(
+export async function* reportedRound(
   reader: Database.Database,
   tables: readonly NotedTable[],
   { noted, position, at }: { readonly noted: readonly Notes[]; readonly position: LogPosition; readonly at: number },

@@ -15,13 +15,13 @@ import { openReader } from '../../reader.ts'
 import { counted, openNoter, written } from './counter.ts'
 import { readFollower } from './follower.ts'
 import { logTable, numberOf, progressTable } from './log.ts'
-import { notesIn, toldRound, type NotedTable, type Notes } from './round.ts'
+import { notesIn, reportedRound, type NotedTable, type Notes } from './round.ts'
 import { notedFault, notedText } from './shape.ts'
 
 /** Notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
 
-export type RoundsWish = {
+export type RoundsOptions = {
   readonly file: string
   readonly label: string
   readonly birth: StreamBirth
@@ -37,7 +37,7 @@ type Opened = { readonly position: LogPosition; readonly at: number; readonly no
 type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
 
 export class SqliteRounds implements Rounds {
-  readonly #wish: RoundsWish
+  readonly request: RoundsOptions
   readonly #tables: readonly NotedTable[]
   readonly #reader: Database.Database
   readonly #writer: Database.Database
@@ -45,9 +45,9 @@ export class SqliteRounds implements Rounds {
   #schema: unknown = null
 
   /** @throws the driver's errors */
-  constructor(wish: RoundsWish) {
-    const { file, birth, tables } = wish
-    this.#wish = wish
+  constructor(options: RoundsOptions) {
+    const { file, birth, tables } = options
+    this.request = options
     this.#tables = tables.map((table) => {
       const number = numberOf(birth, table.table.table)
       return { table, number, log: logTable(birth.slot, number) }
@@ -63,7 +63,7 @@ export class SqliteRounds implements Rounds {
 
   async look(): Promise<Look> {
     const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
-    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(progressTable(this.#wish.birth.slot))}`
+    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(progressTable(this.request.birth.slot))}`
     try {
       const row = this.#reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint, bigint] | undefined
       if (row !== undefined) return { end: row[0], isNoted: row[1] === 1n, idle: row[0] }
@@ -74,8 +74,8 @@ export class SqliteRounds implements Rounds {
     return { end: 0n, isNoted: true, idle: 0n }
   }
 
-  async *tell(forView: boolean): Telling {
-    const { file, label, signal } = this.#wish
+  async *report(forView: boolean): Telling {
+    const { file, label, signal } = this.request
     const reader = forView ? openReader(file) : this.#reader
     let isKept = false
     try {
@@ -85,7 +85,7 @@ export class SqliteRounds implements Rounds {
         return null
       }
       const { position, noted } = opened
-      if (!(yield* toldRound(reader, this.#tables, opened, signal))) return null
+      if (!(yield* reportedRound(reader, this.#tables, opened, signal))) return null
       isKept = forView
       return {
         position,
@@ -100,11 +100,11 @@ export class SqliteRounds implements Rounds {
   }
 
   async guarded<T>(body: () => Promise<T>): Promise<T> {
-    throwIfAborted(this.#wish.signal)
+    throwIfAborted(this.request.signal)
     try {
       return await body()
     } catch (error) {
-      throw copyError(error, this.#wish.label, 'source')
+      throw copyError(error, this.request.label, 'source')
     }
   }
 
@@ -115,7 +115,7 @@ export class SqliteRounds implements Rounds {
 
   /** Takes the snapshot and its number under the write lock, see `counter.ts`. Without notes, writes nothing. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
-    const { birth, signal } = this.#wish
+    const { birth, signal } = this.request
     await beginWrite(this.#writer, signal)
     const at = Date.now()
     try {
@@ -135,7 +135,7 @@ export class SqliteRounds implements Rounds {
 
   /** The first table of which a change may not have been noted, or which cannot be read as planned. */
   #firstOther(reader: Database.Database): Reshaped | null {
-    const { birth } = this.#wish
+    const { birth } = this.request
     const version = reader.pragma('main.schema_version', { simple: true })
     if (version === this.#schema) return null
     for (const [place, { table, number }] of this.#tables.entries()) {
@@ -156,7 +156,7 @@ export class SqliteRounds implements Rounds {
    * again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
-    const progress = quote(progressTable(this.#wish.birth.slot))
+    const progress = quote(progressTable(this.request.birth.slot))
     const begin = this.#writer.prepare(
       `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
     )
@@ -171,7 +171,7 @@ export class SqliteRounds implements Rounds {
         const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
         for (let removed = TAKEN; removed === TAKEN;) {
           removed = await written(this.#writer, () => {
-            refuseOtherFollower(this.#wish.birth, readFollower(this.#writer, this.#wish.birth.slot))
+            refuseOtherFollower(this.request.birth, readFollower(this.#writer, this.request.birth.slot))
             begin.run(upTo)
             const { changes } = remove.run(last)
             if (changes < TAKEN) removeLast.run(last)
