@@ -18,7 +18,7 @@ import type {
   FileSort,
 } from '../model/lake/answers.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
-import type { TableRequest } from '../model/run/table-wish.ts'
+import type { TableRequest } from '../model/run/table-request.ts'
 import type { Asking } from './ask/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'

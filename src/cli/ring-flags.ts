@@ -1,9 +1,9 @@
 /** Flags for token rings, Cassandra, and tracking of the Cassandra Data Migrator; for `copy` and `diff`. */
-import type { CassandraOptions, RingOptions, TrackOptions } from '../engine/copy/operations/copy/wishes.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
-import type { CdmOptions } from './cdm/wishes.ts'
+import type { CdmOptions } from './cdm/options.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG */
 export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions | undefined {

@@ -7,7 +7,7 @@ import type { Block, SubjectColumn, Tell } from './block.ts'
 import { typeMap } from './copy-listings.ts'
 import { objectReported, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
-import { tableSteered } from './wish-lines.ts'
+import { tableSteered } from './steering-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>

@@ -18,7 +18,7 @@ import { decommissionBlocks } from './decommission-lines.ts'
 import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './script-lines.ts'
-import { runSteered } from './wish-lines.ts'
+import { runSteered } from './steering-lines.ts'
 import { workerLines } from './worker-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>

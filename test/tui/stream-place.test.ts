@@ -1,6 +1,6 @@
 /** A run over a stream is named by its target, as the command line does not say its source; a pause says nothing of chunks. */
 import { expect, test } from 'vitest'
-import { runSteered } from '../../src/render/wish-lines.ts'
+import { runSteered } from '../../src/render/steering-lines.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import { openApp } from './support/app.ts'
 

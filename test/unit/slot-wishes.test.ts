@@ -1,12 +1,12 @@
 /** What a slot is told of wishes: each once, shared out, and so that it stands as the queue says, in whatever order people have said it. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NOTHING_TOLD, optionsSince, type Reported } from '../../src/app/share/slot-wishes.ts'
+import { NOTHING_TOLD, optionsSince, type Reported } from '../../src/app/share/slot-requests.ts'
 import { isOfNobody } from '../../src/app/share/steered-tables.ts'
 import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
 import type { DistributedRun, RunRequests } from '../../src/model/share/distributed.ts'
-import { ordersAfter, tableOptions, type TableOrders, type TableRequest } from '../../src/model/run/table-wish.ts'
+import { ordersAfter, tableOptions, type TableOrders, type TableRequest } from '../../src/model/run/table-request.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const NONE: TableOrders = { holds: [], retries: [] }

@@ -1,6 +1,6 @@
 /** What a text names becomes a command that can be pasted: in the words of the run, without passwords. */
 import { describe, expect, test } from 'vitest'
-import { reported } from '../../src/app/whole-commands/told.ts'
+import { reported } from '../../src/app/whole-commands/reported.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 
 const COPY =

@@ -4,7 +4,7 @@ import { openLakeStore } from '../../engine/run/registry.ts'
 import { fail, failed, ok, type Verdict } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
 import type { LakeDeclaration } from '../../stores/declaration.ts'
-import type { Target } from '../../stores/common/exam-port.ts'
+import type { Target } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 import { examineNetwork } from './network.ts'
 

@@ -1,7 +1,7 @@
 /** Checks the catalog's database, from address to settings. A failure skips checks that would fail for its reason. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import type { ServerPreflight } from '../../stores/common/exam-port.ts'
+import type { ServerPreflight } from '../../stores/common/preflight-port.ts'
 import { parseCatalogUrl, type CatalogUrl } from '../../engine/run/catalog-url.ts'
 import { openCatalogDatabase } from '../../engine/run/registry.ts'
 import { systemOf } from '../../engine/run/systems.ts'

@@ -2,7 +2,7 @@
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { fail, failed, type Verdict } from '../../model/run/verdict.ts'
-import { CHECK_MS, type Checks, type Outcome } from '../../stores/common/exam-port.ts'
+import { CHECK_MS, type Checks, type Outcome } from '../../stores/common/preflight-port.ts'
 
 export class Examination implements Checks {
   readonly counts = { ok: 0, warn: 0, fail: 0 }

@@ -8,7 +8,7 @@ import { lakeOf, openLake, openLakeStore } from '../../engine/run/registry.ts'
 import { examineBucket } from './bucket.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
-import { CHECK_MS } from '../../stores/common/exam-port.ts'
+import { CHECK_MS } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 
 const AREA = 'lake'

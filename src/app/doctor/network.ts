@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { fail, ok } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
-import type { Target } from '../../stores/common/exam-port.ts'
+import type { Target } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 
 /** @returns true if a login can be tried */

@@ -6,7 +6,7 @@ import { isoTime, systemClock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
-import type { TableRequest } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-request.ts'
 import type { JoinedRun, RunAbout } from '../workbench.ts'
 import { noSuchRun, refuseStranger } from '../../engine/run/socket-folder.ts'
 

@@ -23,7 +23,7 @@ import {
   type AlertSinks,
   type SentAlert,
 } from '../../engine/run/alerts/sinks.ts'
-import { alertOptionsOf } from '../alerts/wish.ts'
+import { alertOptionsOf } from '../alerts/options.ts'
 import { subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { Whole } from '../whole-commands/whole.ts'

@@ -1,6 +1,6 @@
 /** Steering requests for a shared run: recorded in its row, and applied by its workers. */
 import type { DistributedRun, RunRequests } from '../../model/share/distributed.ts'
-import type { TableRequest } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-request.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 import { openQueue } from './queues.ts'

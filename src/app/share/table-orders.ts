@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { namePattern } from '../../shared/name-pattern.ts'
 import type { DistributedRun, RunRequests } from '../../model/share/distributed.ts'
-import type { TableHold, TableRequest } from '../../model/run/table-wish.ts'
+import type { TableHold, TableRequest } from '../../model/run/table-request.ts'
 import type { SteeredTables } from '../../model/share/queue-port.ts'
 import { refusedForStream, refusedWorkers } from '../../engine/follow/stream/refusals.ts'
 import { commandNameOf } from '../operations/facts.ts'

@@ -81,7 +81,7 @@ export async function namesNow(
       : await witnessed(store, identities, archives, signal)
   const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
   if (renamed.length === 0) return names
-  const oldTable = new Set(
+  const oldTables = new Set(
     (await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable: oldTable }) => oldTable),
   )
   for (const [before, now] of renamed) if (!oldTable.has(tableText(now))) names.set(before, now)

@@ -1,6 +1,6 @@
 /** `--settings` and `--preset`: a copy with the settings of the parallel script for Cassandra. */
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
-import type { ScriptOptions } from '../../engine/copy/operations/copy/wishes.ts'
+import type { ScriptOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'

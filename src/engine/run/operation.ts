@@ -3,7 +3,7 @@ import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
-import type { TableRequest } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-request.ts'
 
 /** @property shared the run is shared by several programs: one without this table leaves it to the others */
 export type TableSteering = TableRequest & { readonly shared?: true }

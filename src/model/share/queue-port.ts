@@ -18,7 +18,7 @@ import type {
   Rested,
 } from './distributed.ts'
 import type { Event } from '../run/event.ts'
-import type { TableRequest } from '../run/table-wish.ts'
+import type { TableRequest } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
 import type { ScheduleBook } from './schedule-port.ts'

@@ -1,5 +1,5 @@
 /** Events of workers and shared runs. */
-import type { Held } from '../run/table-wish.ts'
+import type { Held } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { DistributedStatus, SlotState } from './distributed.ts'
 import type { Dec } from '../run/dec.ts'

@@ -10,7 +10,7 @@ import { listed } from '../listed.ts'
 import { entryOf, isRestored, partsOf } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
-import type { InspectedTable, PartitionedCopy, Phase } from './looked.ts'
+import type { InspectedTable, PartitionedCopy, Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
 const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([

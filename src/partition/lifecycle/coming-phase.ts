@@ -8,7 +8,7 @@ import { comingOf, maintenanceOf, type Standing } from '../standing.ts'
 import { nowFor } from '../state.ts'
 import { strayOf } from '../stray.ts'
 import { ofTable } from './commands.ts'
-import type { InspectedTable, PartitionedCopy, Phase } from './looked.ts'
+import type { InspectedTable, PartitionedCopy, Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** Default partitions up to this size are counted. */

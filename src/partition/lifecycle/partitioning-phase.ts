@@ -4,7 +4,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
 import { ofStream, ofTable } from './commands.ts'
-import { isSwitched, type InspectedTable, type Phase } from './looked.ts'
+import { isSwitched, type InspectedTable, type Phase } from './inspected.ts'
 import type { StreamStanding } from './stream-standing.ts'
 
 export async function partitioningPhase(inspected: InspectedTable): Promise<Phase> {

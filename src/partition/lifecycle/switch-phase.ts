@@ -4,7 +4,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { standingOf } from '../decommission/decommission-ledger.ts'
 import { ofBackStream, ofStream, ofTable } from './commands.ts'
-import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './looked.ts'
+import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** @param before phase I */

@@ -13,5 +13,5 @@ export const cassandra: SystemDeclaration = {
     open: async ({ url }, options) => (await import('./copy/index.ts')).openCassandraCopy(url, options),
   },
   unasked: 'a node has no session that only reads, so that nothing but sluice would keep a statement from writing',
-  examine: async (checks, url, clock) => (await import('./exam.ts')).examineCassandra(checks, url, clock),
+  examine: async (checks, url, clock) => (await import('./preflight.ts')).examineCassandra(checks, url, clock),
 }

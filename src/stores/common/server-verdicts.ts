@@ -1,6 +1,6 @@
 /** Doctor's verdicts on a server's encryption and connections, for any system. */
 import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
-import type { ServerOptions } from './exam-port.ts'
+import type { ServerOptions } from './preflight-port.ts'
 
 /** @param cipher the server's report on this connection; null for plain text */
 export function tlsVerdict(

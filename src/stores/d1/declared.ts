@@ -12,5 +12,5 @@ export const d1: SystemDeclaration = {
   },
   unasked:
     'its API runs whatever it is sent: it has no session that only reads, so that nothing but sluice would keep a statement from writing',
-  examine: async (checks, url) => (await import('./exam.ts')).examineD1(checks, url),
+  examine: async (checks, url) => (await import('./preflight.ts')).examineD1(checks, url),
 }

@@ -10,7 +10,7 @@ export const mysql: SystemDeclaration = {
     schema: { instead: 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database' },
     open: async (place, mode, { route, patienceMs }) =>
       (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route, patienceMs }),
-    server: async (url) => (await import('./exam.ts')).mysqlPreflight(url),
+    server: async (url) => (await import('./preflight.ts')).mysqlPreflight(url),
   },
   copies: {
     atomic: 'chunk',

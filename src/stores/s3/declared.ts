@@ -6,5 +6,5 @@ export const s3: LakeDeclaration = {
   openLog: async (path, options) => (await import('./index.ts')).openS3Log(path, options),
   openLake: async (path) => (await import('./index.ts')).openS3Lake(path),
   openWriter: async (path) => (await import('./log-writer.ts')).openS3LogWriter(path),
-  credentials: async (path) => (await import('./exam.ts')).s3Credentials(path),
+  credentials: async (path) => (await import('./preflight.ts')).s3Credentials(path),
 }

@@ -1,5 +1,5 @@
 /** Commands that start an operation or open a text: import, validate, compare, roll back, commits and files. */
-import type { TableRequest } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-request.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { type MachineRun } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'

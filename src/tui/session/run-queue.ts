@@ -1,5 +1,5 @@
 /** The active run and those waiting. */
-import type { TableRequest } from '../../model/run/table-wish.ts'
+import type { TableRequest } from '../../model/run/table-request.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'

@@ -12,7 +12,7 @@ import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-chan
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
-import type { TableOptions } from '../plan/table-wishes.ts'
+import type { TableOptions } from '../plan/table-options.ts'
 import type { Difference } from './difference.ts'
 import { CopiedPart } from './copied-part.ts'
 

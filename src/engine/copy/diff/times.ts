@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
-import type { CassandraOptions } from '../operations/copy/wishes.ts'
+import type { CassandraOptions } from '../operations/copy/option-types.ts'
 
 /** A row with the write times and TTLs of its values, where both systems keep them. */
 export type Timed = { readonly row: Row; readonly stamp: Stamp | null }

@@ -7,7 +7,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { pairTypes } from './pair-types.ts'
-import type { TableOptions } from './table-wishes.ts'
+import type { TableOptions } from './table-options.ts'
 
 /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG */
 export function planColumn(

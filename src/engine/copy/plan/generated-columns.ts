@@ -4,7 +4,7 @@ import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { columnCalled } from './column-plans.ts'
 import { pairTypes } from './pair-types.ts'
-import type { TableOptions } from './table-wishes.ts'
+import type { TableOptions } from './table-options.ts'
 
 /** @property sameWords whether the servers of both sides print expressions alike */
 export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }

@@ -1,7 +1,7 @@
 /** Definition of a table that is created in the target. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import type { TableOptions } from './table-wishes.ts'
+import type { TableOptions } from './table-options.ts'
 
 /** @param chosen columns of the source to copy */
 export function newTable(

@@ -20,7 +20,7 @@ import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
-import type { TableOptions } from './table-wishes.ts'
+import type { TableOptions } from './table-options.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec

@@ -12,7 +12,7 @@ import {
 } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent } from '../../../model/copy/port.ts'
-import type { RingOptions } from '../operations/copy/wishes.ts'
+import type { RingOptions } from '../operations/copy/option-types.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 /** The Cassandra Data Migrator's target size of a range. */

@@ -11,7 +11,7 @@ import { newTable, settingsLeft } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
 import { timedCollections } from './rows-left.ts'
 import { noRange, sortAlike } from './sorts-alike.ts'
-import type { TableOptions, Verify } from './table-wishes.ts'
+import type { TableOptions, Verify } from './table-options.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
 
 const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [

@@ -17,7 +17,7 @@ import { Cover } from '../plan/covered.ts'
 import { cutRing } from './cut-ring.ts'
 import { gapsOfPeriods } from '../plan/period-cut.ts'
 import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
-import type { TableOptions } from '../plan/table-wishes.ts'
+import type { TableOptions } from '../plan/table-options.ts'
 
 /** Tables up to this many rows are counted; for larger ones the system's estimate is used. */
 export const COUNT_UP_TO = 5_000_000n

@@ -3,10 +3,10 @@
  * counts. Workers check them before they claim a chunk, and while they have one.
  */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Held } from '../../../model/run/table-wish.ts'
+import type { Held } from '../../../model/run/table-request.ts'
 import type { RunControl, TableSteering, SteeringRequest } from '../../run/operation.ts'
 
-export type { Held } from '../../../model/run/table-wish.ts'
+export type { Held } from '../../../model/run/table-request.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {

@@ -1,7 +1,7 @@
 /** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import type { FollowingParts, Sides } from '../stream/exam.ts'
+import type { FollowingParts, Sides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'

@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { refuse } from '../stream/exam.ts'
+import { refuse } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 
 /**

@@ -6,7 +6,7 @@ import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/fo
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { streamName } from '../stream/end-stream.ts'
-import { refuse, sidesOf } from '../stream/exam.ts'
+import { refuse, sidesOf } from '../stream/preflight.ts'
 import { followTable, keyOf, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 

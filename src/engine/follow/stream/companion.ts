@@ -21,8 +21,8 @@ function streamOf(within: Within | undefined): Companion {
     saysLeftBehind: within !== undefined,
     refuse: ({ to }) => refuseTargetUrl(to),
     asked: async (operation, from, to) =>
-      (await import('./wished-stream.ts')).wishedStream(operation, from.identity, to),
-    examine: async (parts) => (await import('./exam.ts')).planFollowing(parts),
+      (await import('./wanted-stream.ts')).wishedStream(operation, from.identity, to),
+    examine: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
     open: async (parts) =>
       (await import('./following.ts')).Following.open({ ...parts, ...(within === undefined ? {} : { within }) }),
     lanesRefusal,

@@ -7,13 +7,13 @@ import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Cdc, FollowedTable } from '../../../model/follow/port.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import type { FollowingParts, Sides } from './exam.ts'
+import type { FollowingParts, Sides } from './preflight.ts'
 import { keyOf, sourceOf, type FollowTable } from './followed-table.ts'
 import { haltStream, notThere, reportedHalt } from './halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed, streamsOf, type StreamLedger } from '../../copy/ledger/streams.ts'
 import type { WantedStream } from '../../copy/companion.ts'
-import { followedTables } from './wished-stream.ts'
+import { followedTables } from './wanted-stream.ts'
 
 /**
  * @param asked the stream that the same command began

@@ -14,7 +14,7 @@ import { resynced, tablesAnew } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
-import { inspected, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import { inspected, sidesOf, type FollowingParts, type Sides } from './preflight.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
 import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
@@ -23,7 +23,7 @@ import { refusePlans, reportOthers, withTargetColumns } from './planned-tables.t
 import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
 import { refuseGap, retireBefore } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
-import { optionsOf, withFiring } from './wished-stream.ts'
+import { optionsOf, withFiring } from './wanted-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 

@@ -5,7 +5,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { systemOf } from '../../run/systems.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import type { TableRequest } from '../../../model/run/table-wish.ts'
+import type { TableRequest } from '../../../model/run/table-request.ts'
 import type { SteeringRequest } from '../../run/operation.ts'
 
 /** Steering requests that a run refuses while it applies a stream. @param to the target */

@@ -33,11 +33,11 @@ import type { TableRun } from '../../copy/table/table-run.ts'
 import { reportedThrottle } from '../../copy/workers/throttle-events.ts'
 import { askingOnce, Views } from '../../copy/source-views.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { sidesOf } from '../stream/exam.ts'
+import { sidesOf } from '../stream/preflight.ts'
 import { cdcOf } from '../stream/known-stream.ts'
 import { streamKnown } from '../stream/named-stream.ts'
 import { StreamLedger, streamFence } from '../../copy/ledger/streams.ts'
-import { followedTables } from '../stream/wished-stream.ts'
+import { followedTables } from '../stream/wanted-stream.ts'
 import { SharedCopies, type SharedCopy } from './shared-copies.ts'
 
 /** Upper limit of a later steering request for workers. */

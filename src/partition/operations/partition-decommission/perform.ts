@@ -18,7 +18,7 @@ import {
 } from '../../decommission/decommission-ledger.ts'
 import { examine, type Inspected } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
-import { knowsParked, parkedSwitch } from '../../decommission/parked-switch.ts'
+import { knowsParked, parkedSwitch } from '../../decommission/old-table-switch.ts'
 import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'

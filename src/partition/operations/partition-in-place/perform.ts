@@ -18,7 +18,7 @@ import type { PartitionPlanStore, PlanFinding } from '../../../model/partition/p
 import { openExisting } from '../../../engine/copy/open-stores.ts'
 import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceAsked } from '../../in-place-plan.ts'
 import { phaseFindings } from '../../in-place-phases.ts'
-import { oneTable } from '../../twin-plan.ts'
+import { oneTable } from '../../new-table-plan.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionInPlace as declared, PartitionInPlaceOperation } from './declaration.ts'
 

@@ -8,7 +8,7 @@ import { onSide } from '../../../engine/copy/sides.ts'
 import { emitForecast } from '../../forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../filled-periods.ts'
 import { measured, type Rate } from '../../rate.ts'
-import { copyFindings } from '../../twin-plan.ts'
+import { copyFindings } from '../../new-table-plan.ts'
 import {
   nameOf,
   placed,
@@ -18,7 +18,7 @@ import {
   unfollowable,
   type Fit,
   type NewTablePlace,
-} from '../../twin-place.ts'
+} from '../../new-table-place.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionPlan as declared, PartitionPlanOperation } from './declaration.ts'
 

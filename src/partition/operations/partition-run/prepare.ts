@@ -9,7 +9,7 @@ import { onSide } from '../../../engine/copy/sides.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst } from '../../period-marks.ts'
 import type { PlanSource } from '../../planned-table.ts'
-import { indexStatement, type NewTablePlan } from '../../twin-plan.ts'
+import { indexStatement, type NewTablePlan } from '../../new-table-plan.ts'
 import {
   nameOf,
   notPartitioned,
@@ -21,7 +21,7 @@ import {
   unfollowable,
   type Fit,
   type NewTablePlace,
-} from '../../twin-place.ts'
+} from '../../new-table-place.ts'
 import type { partitionRun, PartitionRunOperation } from './declaration.ts'
 
 export type PartitionRun = RunOf<typeof partitionRun>

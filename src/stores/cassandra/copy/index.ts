@@ -36,7 +36,7 @@ import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
 import { refuseUncreatable } from './ddl.ts'
 import { CassandraTarget } from './target.ts'
-import type { WriteOptions } from './write-wish.ts'
+import type { WriteOptions } from './write-options.ts'
 import { declareCql } from './types.ts'
 
 /** Options of a run for Cassandra besides its URL. */

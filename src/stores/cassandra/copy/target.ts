@@ -16,7 +16,7 @@ import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { shapeOf } from './shape.ts'
 import { sourceError } from './source-errors.ts'
-import type { WriteOptions } from './write-wish.ts'
+import type { WriteOptions } from './write-options.ts'
 import { CassandraChunkWriter } from './writer.ts'
 
 export class CassandraTarget implements CopyTarget {

@@ -32,7 +32,7 @@ import { Sender } from './sender.ts'
 import type { TableShape } from './shape.ts'
 import { Stamping } from './stamps.ts'
 import { Statements } from './statements.ts'
-import type { WriteOptions } from './write-wish.ts'
+import type { WriteOptions } from './write-options.ts'
 
 export type WriterParts = {
   readonly link: CassandraLink

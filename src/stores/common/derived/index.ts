@@ -4,10 +4,10 @@ import { forwarded, present } from '../around.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import { derivedTable } from './tables.ts'
 import { derivedSource } from './view.ts'
-import { changesNothing, type Derivation } from './wish.ts'
+import { changesNothing, type Derivation } from './derivation.ts'
 
 export { derivedTable } from './tables.ts'
-export type { Derivation } from './wish.ts'
+export type { Derivation } from './derivation.ts'
 
 /** Returns the store itself if nothing is derived. @throws (on `tables`) SluiceError BAD_FLAG, UNSUPPORTED_TYPE */
 export function derivedStore(store: CopyStore, options: Derivation): CopyStore {

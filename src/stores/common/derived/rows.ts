@@ -6,7 +6,7 @@ import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import { entriesOf } from './entries.ts'
-import type { Derivation } from './wish.ts'
+import type { Derivation } from './derivation.ts'
 
 /** Origin of a column's cell. */
 type Place =

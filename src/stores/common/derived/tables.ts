@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { columnTypeOf, cqlText, parseCql } from '../../cassandra/copy/types.ts'
-import { addsNothing, type Derivation } from './wish.ts'
+import { addsNothing, type Derivation } from './derivation.ts'
 
 const TEXT: ColumnType = { kind: 'text' }
 

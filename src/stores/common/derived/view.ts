@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { forwarded, present } from '../around.ts'
 import type { BatchSize, Extent, ReadColumn, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { rowPlan } from './rows.ts'
-import type { Derivation } from './wish.ts'
+import type { Derivation } from './derivation.ts'
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 

@@ -2,7 +2,7 @@
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
 import type { DistributedRun, QueueStand, RunRequests, Slot, WorkerRow } from '../../../model/share/distributed.ts'
-import { ordersAfter, type TableRequest } from '../../../model/run/table-wish.ts'
+import { ordersAfter, type TableRequest } from '../../../model/run/table-request.ts'
 import type {
   AlertBook,
   QueuedRun,

@@ -10,7 +10,7 @@ export const postgresql: SystemDeclaration = {
     schema: true,
     open: async (place, mode, { route, patienceMs, rightsOnly }) =>
       (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs, rightsOnly }),
-    server: async (url) => (await import('./exam.ts')).postgresqlPreflight(url),
+    server: async (url) => (await import('./preflight.ts')).postgresqlPreflight(url),
   },
   queue: async (url, mode, slots) => (await import('../queue/queue.ts')).openPostgresQueue(url, mode, slots),
   queueRights: async (url) => (await import('../queue/rights.ts')).openPostgresQueueRights(url),

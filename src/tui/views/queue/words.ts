@@ -1,7 +1,7 @@
 /** Texts shared by the queue screens: ages, states, and steering requests. */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { RunRequests, Slot } from '../../../model/share/distributed.ts'
-import type { TableHold } from '../../../model/run/table-wish.ts'
+import type { TableHold } from '../../../model/run/table-request.ts'
 import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
 import { age, count, plural, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'

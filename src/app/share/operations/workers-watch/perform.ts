@@ -3,7 +3,7 @@ import { LOST_AFTER_MS } from '../../../../model/share/distributed.ts'
 import { restUnder } from '../../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
 import { openQueue } from '../../queues.ts'
-import { standReported } from '../../stand-told.ts'
+import { standReported } from '../../queue-status.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workersWatch as declared, WorkersWatchOperation } from './declaration.ts'
 

@@ -2,7 +2,7 @@
 import { mergedTokens, remainingTokens, type TokenRange } from '../../../../model/copy/ring.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RunType, TrackedRange, TrackedRun, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
-import type { TrackOptions } from '../../operations/copy/wishes.ts'
+import type { TrackOptions } from '../../operations/copy/option-types.ts'
 import { failedRanges } from './run-info.ts'
 
 const PENDING: ReadonlySet<TrackStatus> = new Set(['NOT_STARTED', 'STARTED', 'FAIL', 'DIFF'])

@@ -1,6 +1,6 @@
 /** Stage of a copy that shows its plan, and creates and divides its tables. */
 import type { FollowedStream } from '../../companion.ts'
-import { ReportedRuns } from '../../compat/cdm/told-runs.ts'
+import { ReportedRuns } from '../../compat/cdm/reported-runs.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { objectWork } from '../../objects/build-objects.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'

@@ -1,7 +1,7 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import type { CodecOptions } from '../../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
-import type { CassandraOptions, RingOptions, TrackOptions } from '../copy/wishes.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../copy/option-types.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'

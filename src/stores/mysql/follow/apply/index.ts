@@ -4,7 +4,7 @@ import type { MysqlConfig } from '../../config.ts'
 import { targetError } from '../../copy/errors.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import type { Session } from '../../session.ts'
-import { examineTarget } from './exam.ts'
+import { examineTarget } from './preflight.ts'
 import { openChangeWriter } from './writer.ts'
 
 export class MysqlApply implements ChangeTarget {

@@ -11,7 +11,7 @@ import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import { patiently, PATIENCE_MS, waitUntil, type Wait } from './busy.ts'
-import { keyIndexOf, preparedTransactions } from './exam.ts'
+import { keyIndexOf, preparedTransactions } from './preflight.ts'
 import {
   isOurs,
   keyColumns,

@@ -137,8 +137,8 @@ async function planFor(
     )
   const restName = tick(rest.name.name)
   const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
-  const divided = (words: string, options: readonly ComingPartition[]): string =>
-    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...options.map(declared), again].join(', ')})`
+  const divided = (words: string, requests: readonly ComingPartition[]): string =>
+    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...requests.map(declared), again].join(', ')})`
   // Rows that arrive between this check and the statement are moved by it: nothing is lost, it only takes longer.
   const check = async (): Promise<void> => {
     const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)

@@ -2,7 +2,7 @@
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import { targetError } from '../../server/errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { examineTarget } from './exam.ts'
+import { examineTarget } from './preflight.ts'
 import { openApplySession } from './session.ts'
 import { PostgresChangeWriter } from './writer.ts'
 

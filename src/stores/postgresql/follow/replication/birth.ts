@@ -5,7 +5,7 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import { originOf } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { findTables } from './exam-tables.ts'
+import { findTables } from './preflight-tables.ts'
 import { createPublication, needsGenerated, dropPublication, findPublication, memberFact } from './publication.ts'
 import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
 import { QUIET_MS, quiesced } from './quiesce.ts'

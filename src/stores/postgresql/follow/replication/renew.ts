@@ -6,7 +6,7 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import type { CopySession } from '../../server/session.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { notedNow } from './birth.ts'
-import { findTables } from './exam-tables.ts'
+import { findTables } from './preflight-tables.ts'
 import { fence, lsnText } from '../../server/lsn.ts'
 import { findPublication, isWhole, memberFact, publishAgain } from './publication.ts'
 import { waitForOpen } from './slot.ts'

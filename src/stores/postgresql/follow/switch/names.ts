@@ -3,7 +3,7 @@ import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
-import { exclusionSql, indexTailSql } from '../../partition/plan/twin-facts.ts'
+import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import { makeUnique, partitionColumnSql } from './lacking-index.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
 

@@ -2,7 +2,7 @@
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
-import { exclusionSql, indexTailSql } from '../../partition/plan/twin-facts.ts'
+import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import { objects, type Side } from './sides.ts'
 
 export type ColumnFact = {

@@ -9,13 +9,13 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { aboutTable, type About } from '../plan/about.ts'
-import { newIndexNames, newTableParts, type NewTableParts } from '../plan/twin.ts'
+import { newIndexNames, newTableParts, type NewTableParts } from '../plan/new-table.ts'
 import type { Held } from '../../follow/switch/held.ts'
 import { sidesOf, type Sides, type Step } from '../../follow/switch/sides.ts'
 import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { boundsState, dropBoundsSql } from './bounds.ts'
 import { exchangeKeys, soundIndexes, wantedIndexes, type Wanted } from './indexes.ts'
-import { planFinding, stripped, takeover } from './looks.ts'
+import { planFinding, stripped, takeover } from './inspections.ts'
 
 /** The new table, as far as it can be created before tables in use are locked. */
 export type Beside = { readonly about: About; readonly parts: NewTableParts; readonly wanted: readonly Wanted[] }

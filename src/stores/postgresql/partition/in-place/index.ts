@@ -35,7 +35,7 @@ import { quoteName } from '../../server/connect.ts'
 import { attachPast, makeBeside, sidesIn, switchStatements, takeTable } from './attempt.ts'
 import { boundsState, boundsStatements, dropBounds, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
 import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
-import { beforeFindings, planFinding, takeover } from './looks.ts'
+import { beforeFindings, planFinding, takeover } from './inspections.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 

@@ -6,7 +6,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { objects, type About } from '../plan/about.ts'
 import { withColumn, withPlace } from '../plan/list-text.ts'
-import { indexTailSql } from '../plan/twin-facts.ts'
+import { indexTailSql } from '../plan/new-table-facts.ts'
 import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
 
 /** A unique index of the table without the time column. */

@@ -13,7 +13,7 @@ import { referencesOf } from '../../follow/switch/references.ts'
 import { sideOf, sidesOf, type Side } from '../../follow/switch/sides.ts'
 import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { refusal } from './attempt.ts'
-import { planFinding, takeover } from './looks.ts'
+import { planFinding, takeover } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
 
 export type Leaf = InPlaceDone & { readonly oid: string }

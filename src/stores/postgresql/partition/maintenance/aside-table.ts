@@ -1,6 +1,6 @@
 /** One of the tables that replace a default partition. */
 import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
-import type { NewTable } from './twin.ts'
+import type { NewTable } from './new-table.ts'
 
 export type AsideTable = {
   readonly twin: NewTable

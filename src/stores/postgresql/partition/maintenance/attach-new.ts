@@ -9,8 +9,8 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { noteAttached } from '../../follow/replication/partition-notes.ts'
 import { asideName, markOf } from './names.ts'
 import type { Patience, WantedLock } from '../../server/patience.ts'
-import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './surroundings.ts'
-import { NewTable, type Missing } from './twin.ts'
+import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './dependencies.ts'
+import { NewTable, type Missing } from './new-table.ts'
 
 /**
  * @returns what it could not be given, and notes to report

@@ -21,7 +21,7 @@ import type { Patience } from '../../server/patience.ts'
 import { silentStandbys } from './old-views.ts'
 import { rowRefusal } from './row-refusals.ts'
 import { strayRows } from './stray.ts'
-import { defaultOf, known } from './surroundings.ts'
+import { defaultOf, known } from './dependencies.ts'
 import { Changed } from './not-now.ts'
 import { canonicalOptions, stillWanted } from './wanted.ts'
 

@@ -27,10 +27,10 @@ import { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
 import { proveQuarantined } from './proof.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
-import { constraintAbove, known, neighbourOf } from './surroundings.ts'
+import { constraintAbove, known, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
-import { NewTable, type Missing, type NewTableOptions } from './twin.ts'
+import { NewTable, type Missing, type NewTableOptions } from './new-table.ts'
 
 /** Switches over after a round with at most this many notes that took at most `QUICK_MS`. */
 const FEW = 500

@@ -16,8 +16,8 @@ import { asideName, markOf } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
-import { referencedLocks } from './surroundings.ts'
-import type { Missing, NewTable } from './twin.ts'
+import { referencedLocks } from './dependencies.ts'
+import type { Missing, NewTable } from './new-table.ts'
 
 export type SwitchPlan = {
   readonly table: RangedTable

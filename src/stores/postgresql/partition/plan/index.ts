@@ -32,7 +32,7 @@ import { shapeOf } from './shape.ts'
 import { spreadOf, yearsOf } from './spread.ts'
 import { storageOf } from './storage.ts'
 import { streamsOf } from './streams.ts'
-import { takenNames, newTableStatements } from './twin.ts'
+import { takenNames, newTableStatements } from './new-table.ts'
 
 const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
 

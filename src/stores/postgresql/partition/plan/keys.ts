@@ -3,7 +3,7 @@ import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { type About, listed, objects } from './about.ts'
-import { indexTailSql } from './twin-facts.ts'
+import { indexTailSql } from './new-table-facts.ts'
 import { conflictUsers } from './upserts.ts'
 
 type Unique = {

@@ -9,7 +9,7 @@ import type { CopySession } from '../../server/session.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { aboutTable } from './about.ts'
 import { rowBytes } from './spread.ts'
-import { checksOf, indexTails } from './twin.ts'
+import { checksOf, indexTails } from './new-table.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
 /** Most rows and bytes of one COPY, and bytes of a worker: a row may be a gigabyte. */

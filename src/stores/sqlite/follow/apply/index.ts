@@ -8,7 +8,7 @@ import { rowRefused, tableRefused } from '../../../common/refusals.ts'
 import type { Turn } from '../../../../model/run/turn.ts'
 import { beginWrite, rollback } from '../../copy/connection.ts'
 import { copyError, isRowError } from '../../copy/errors.ts'
-import { examineTarget } from './exam.ts'
+import { examineTarget } from './preflight.ts'
 import { ChangedRows } from './rows.ts'
 
 export type SqliteApplyParts = {

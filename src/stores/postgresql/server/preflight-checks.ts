@@ -2,7 +2,7 @@
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../../model/run/verdict.ts'
 import { sizeText } from '../../../shared/figures.ts'
-import type { ServerCheck } from '../../common/exam-port.ts'
+import type { ServerCheck } from '../../common/preflight-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { connectionsVerdict, tlsVerdict } from '../../common/server-verdicts.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'

@@ -1,6 +1,6 @@
 /** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
 import type { RunRequests } from '../../model/share/distributed.ts'
-import { isSame, type TableHold, type TableRetry } from '../../model/run/table-wish.ts'
+import { isSame, type TableHold, type TableRetry } from '../../model/run/table-request.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 
 /** @property among number of tasks that share the numbers */

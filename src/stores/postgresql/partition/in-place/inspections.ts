@@ -7,7 +7,7 @@ import { keysOf } from '../plan/keys.ts'
 import { rightsOf } from '../plan/rights.ts'
 import { shapeOf, type Shape } from '../plan/shape.ts'
 import { holdersOf } from '../../follow/switch/holders.ts'
-import { inspections } from '../../follow/switch/looks.ts'
+import { inspections } from '../../follow/switch/inspections.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
 import type { Sides, Step } from '../../follow/switch/sides.ts'
 

@@ -17,7 +17,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { parquetRows } from '../../run/registry.ts'
 import { compareCheckpoint } from './compare-checkpoint.ts'
-import type { SpellingCheck } from './look-at-spellings.ts'
+import type { SpellingCheck } from './inspect-spellings.ts'
 import type { FsckProgress } from './progress.ts'
 import type { Subject } from './subject.ts'
 

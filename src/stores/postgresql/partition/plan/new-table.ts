@@ -18,7 +18,7 @@ import {
   type NewTableSequence,
   type NewTableStatistics,
   type NewTable,
-} from './twin-facts.ts'
+} from './new-table-facts.ts'
 
 type Constraint = {
   readonly kind: string

@@ -1,7 +1,7 @@
 /** Whether a server, a role and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
-import { examineNotedTables } from '../replication/exam-tables.ts'
+import { examineNotedTables } from '../replication/preflight-tables.ts'
 
 const OLDEST = 140_000
 

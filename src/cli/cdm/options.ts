@@ -1,6 +1,6 @@
 /** Options of a copy or a diff from properties of the Cassandra Data Migrator. */
 import type { CodecOptions } from '../../model/copy/codec.ts'
-import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/wishes.ts'
+import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import { given } from '../arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'

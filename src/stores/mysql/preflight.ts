@@ -1,8 +1,8 @@
 /** Preflight checks of a MySQL or MariaDB server for `doctor`. */
-import type { ServerPreflight, Target } from '../common/exam-port.ts'
+import type { ServerPreflight, Target } from '../common/preflight-port.ts'
 import { isLocalHost } from '../common/tls.ts'
 import { mysqlConfig } from './config.ts'
-import { mysqlChecks } from './exam-checks.ts'
+import { mysqlChecks } from './preflight-checks.ts'
 
 /** @throws SluiceError BAD_CONFIG */
 export function mysqlPreflight(url: string): ServerPreflight {

@@ -5,7 +5,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import { ok, type Verdict } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
-import type { Checks } from '../common/exam-port.ts'
+import type { Checks } from '../common/preflight-port.ts'
 import { cassandraSettings } from './config.ts'
 import { connectCassandra, type CassandraLink } from './connect.ts'
 import { cassandraError } from './errors.ts'
@@ -19,7 +19,7 @@ import {
   ringVerdict,
   roundTripVerdict,
   schemaVerdict,
-} from './exam-checks.ts'
+} from './preflight-checks.ts'
 
 const AREA = 'database'
 

@@ -1,7 +1,7 @@
 /** Doctor's checks of a D1 database as a target: whether it answers, and gives the guarantees that copies need. */
 import { fail, ok } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
-import type { Checks } from '../common/exam-port.ts'
+import type { Checks } from '../common/preflight-port.ts'
 import { openD1Copy, type D1CopyStore } from './copy/index.ts'
 import { d1Settings } from './settings.ts'
 

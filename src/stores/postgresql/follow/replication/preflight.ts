@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FollowedTable, FollowPreflight, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { examineTables } from './exam-tables.ts'
+import { examineTables } from './preflight-tables.ts'
 import { openTransactions } from '../../server/waiting.ts'
 
 const OLDEST = 140_000

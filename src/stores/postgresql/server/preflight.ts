@@ -1,7 +1,7 @@
 /** Preflight checks of `doctor` for a PostgreSQL server. */
-import type { ServerPreflight, Target } from '../../common/exam-port.ts'
+import type { ServerPreflight, Target } from '../../common/preflight-port.ts'
 import { isLocalHost } from '../../common/tls.ts'
-import { postgresqlChecks } from './exam-checks.ts'
+import { postgresqlChecks } from './preflight-checks.ts'
 import { postgresSettings } from './settings.ts'
 
 /** @throws SluiceError BAD_CONFIG */

@@ -1,7 +1,7 @@
 /** Doctor's checks of a bucket: which credentials are used, and where requests go. */
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Target } from '../common/exam-port.ts'
+import type { Target } from '../common/preflight-port.ts'
 import { findCredentials } from './credentials.ts'
 import { leadsOn } from './credentials-sdk.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'

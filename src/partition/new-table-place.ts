@@ -10,7 +10,7 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import { partitionName } from './planned-periods.ts'
 import type { PlanSource } from './planned-table.ts'
-import { isLate, planNewTable, takenFindings, type NewTablePlan, type NewTableOptions } from './twin-plan.ts'
+import { isLate, planNewTable, takenFindings, type NewTablePlan, type NewTableOptions } from './new-table-plan.ts'
 
 export type NewTablePlace = {
   readonly source: PlanSource
