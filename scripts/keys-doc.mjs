@@ -2,4 +2,4 @@
 import { writeFileSync } from 'node:fs'
 import { keysDoc } from '../dist/tui/keymap/keys-doc.js'
 
-writeFileSync(new URL('../docs/KEYS', import.meta.url), keysDoc())
+writeFileSync(new URL('../docs/KEYS.md', import.meta.url), keysDoc())

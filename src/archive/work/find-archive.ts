@@ -84,7 +84,7 @@ export async function namesNow(
   const oldTables = new Set(
     (await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable: oldTable }) => oldTable),
   )
-  for (const [before, now] of renamed) if (!oldTable.has(tableText(now))) names.set(before, now)
+  for (const [before, now] of renamed) if (!oldTables.has(tableText(now))) names.set(before, now)
   return names
 }
 
