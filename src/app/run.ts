@@ -1,6 +1,5 @@
 /** Runs an operation: numbers and timestamps its events, records it in the catalog, always ends with `run.finished`. */
-import { isoTime } from '../shared/clock.ts'
-import type { Clock } from '../shared/clock.ts'
+import { isoTime, type Clock } from '../shared/clock.ts'
 import { exitOfStop, type Interrupt } from '../shared/abort.ts'
 import { asSluiceError, EXIT_OF_KIND, SluiceError } from '../shared/errors.ts'
 import { newOwner, type Owner } from '../shared/owner.ts'
@@ -15,7 +14,6 @@ import type { RunAlerts } from './alerts/run-alerts.ts'
 import { alertOptionsOf } from './alerts/options.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
-import { unlessStuck } from '../engine/run/abandoned.ts'
 import { newRunId, operatorRun } from '../engine/run/run-id.ts'
 import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
@@ -270,4 +268,31 @@ async function perform(operation: Operation, run: Run<EventType>): Promise<Endin
     load: () => Promise<(operation: Operation, run: Run<EventType>) => Promise<Ending>>
   }
   return (await load())(operation, run)
+}
+
+/** Dropped work that does not end: a hanging server must not keep a run from reporting its end. */
+
+/** How long dropped work is waited for, ms: ten seconds after its abort the program is killed, and reports nothing. */
+const DROPPED_MS = 7000
+
+/**
+ * @param abort of the run @throws what the work throws, or the abort's reason if the work has not ended `patienceMs`
+ * after the abort
+ */
+export async function unlessStuck<T>(work: Promise<T>, abort: AbortSignal, patienceMs = DROPPED_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  let begin = (): void => undefined
+  const late = new Promise<never>((_, reject) => {
+    begin = () => {
+      timer = setTimeout(() => reject(abort.reason as Error), patienceMs)
+    }
+  })
+  if (abort.aborted) begin()
+  else abort.addEventListener('abort', begin, { once: true })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    abort.removeEventListener('abort', begin)
+  }
 }

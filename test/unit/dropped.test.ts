@@ -1,6 +1,6 @@
 /** Work that was dropped and does not end is given up; any other is waited for. */
 import { expect, it } from 'vitest'
-import { unlessStuck } from '../../src/engine/run/abandoned.ts'
+import { unlessStuck } from '../../src/app/run.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const never = new Promise<string>(() => undefined)

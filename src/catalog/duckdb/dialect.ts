@@ -3,12 +3,9 @@
  * their minima and maxima, and an ART index must fit into memory and would double the load time.
  */
 import { literal } from '../../shared/sql-text.ts'
+import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
-import { sql as rangesAndViews } from './002-ranges-views.ts'
-import { sql as fsck } from './003-fsck.ts'
-import { sql as statusTimes } from './004-status-times.ts'
-import { owners } from './005-lease-owners.ts'
 
 const relations = catalogSql({
   text: 'VARCHAR',
@@ -26,13 +23,7 @@ const relations = catalogSql({
   .replace(/(CREATE TABLE IF NOT EXISTS delta_(?:actions|commits|partitions) [^;]*?), PRIMARY KEY \([^)]*\)/gs, '$1')
 
 export const duckdbDialect: CatalogDialect = {
-  migrations: [
-    { version: 1, name: 'catalog', sql: relations, breaking: true },
-    { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
-    { version: 3, name: 'fsck', sql: fsck, breaking: false },
-    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
-    owners,
-  ],
+  migrations: [{ version: 1, name: 'catalog', sql: relations, breaking: true }, ...laterMigrations],
   transactionalDdl: true,
   numbering: 'table',
   files: { kind: 'shared', indexes: [] },

@@ -1,13 +1,10 @@
 /** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after a kill. */
 import { isoTime } from '../../shared/clock.ts'
 import { literal } from '../../shared/sql-text.ts'
+import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { catalogSql } from '../relations-sql.ts'
-import { sql as rangesAndViews } from './002-ranges-views.ts'
-import { sql as fsck } from './003-fsck.ts'
-import { sql as statusTimes } from './004-status-times.ts'
-import { owners } from './005-lease-owners.ts'
 import { mysqlGrants } from './grants.ts'
 import { mysqlRights } from './rights.ts'
 
@@ -55,13 +52,7 @@ const RELATIONS = [
 export const mysqlDialect: CatalogDialect = {
   grants: mysqlGrants,
   rights: mysqlRights,
-  migrations: [
-    { version: 1, name: 'catalog', sql: relations, breaking: true },
-    { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
-    { version: 3, name: 'fsck', sql: fsck, breaking: false },
-    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true },
-    owners,
-  ],
+  migrations: [{ version: 1, name: 'catalog', sql: relations, breaking: true }, ...laterMigrations],
   transactionalDdl: false,
   tableEnd: END,
   numbering: 'table',

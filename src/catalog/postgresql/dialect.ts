@@ -1,12 +1,9 @@
 /** The catalog in PostgreSQL. */
 import { literal } from '../../shared/sql-text.ts'
+import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { filePartitions } from './file-partitions.ts'
-import { sql as rangesAndViews } from './002-ranges-views.ts'
-import { sql as fsck } from './003-fsck.ts'
-import { blockers, sql as statusTimes } from './004-status-times.ts'
-import { owners } from './005-lease-owners.ts'
 import { functions } from './006-functions.ts'
 import { postgresqlGrants } from './grants.ts'
 import { postgresqlRights } from './rights.ts'
@@ -36,10 +33,7 @@ export const postgresqlDialect: CatalogDialect = {
   rights: postgresqlRights,
   migrations: [
     { version: 1, name: 'catalog', sql: relations + filePartitions, breaking: true },
-    { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
-    { version: 3, name: 'fsck', sql: fsck, breaking: false },
-    { version: 4, name: 'times of imports', sql: statusTimes, breaking: true, blockers },
-    owners,
+    ...laterMigrations,
     functions,
   ],
   transactionalDdl: true,

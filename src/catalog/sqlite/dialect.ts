@@ -1,17 +1,10 @@
 import { literal } from '../../shared/sql-text.ts'
+import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { fileIndexes, sql } from './001-catalog.ts'
-import { sql as rangesAndViews } from './002-ranges-views.ts'
-import { sql as fsck } from './003-fsck.ts'
-import { owners } from './005-lease-owners.ts'
 
 export const sqliteDialect: CatalogDialect = {
-  migrations: [
-    { version: 1, name: 'catalog', sql, breaking: true },
-    { version: 2, name: 'ranges and views', sql: rangesAndViews, breaking: true },
-    { version: 3, name: 'fsck', sql: fsck, breaking: false },
-    owners,
-  ],
+  migrations: [{ version: 1, name: 'catalog', sql, breaking: true }, ...laterMigrations],
   transactionalDdl: true,
   // The row id is the key: the smallest and fastest.
   numbering: 'database',

@@ -6,9 +6,12 @@ import type { Ending } from '../../../engine/run/run-context.ts'
 import { openSource } from '../../work/each-table.ts'
 import { agree } from './agree.ts'
 import type { ArchiveOperation } from './declaration.ts'
-import { plan, type ArchiveRun } from './plan.ts'
-import { work } from './run.ts'
+import { plan, type ArchiveRun, type Planned } from './plan.ts'
 import { show } from './show.ts'
+import type { Outcome } from '../../work/advance-all.ts'
+import { endOfArchive } from '../../work/outcome.ts'
+import { renewWitness } from '../../work/witness.ts'
+import { archiveTable } from './table.ts'
 
 /**
  * Runs the stages; each uses the result of the one before.
@@ -31,4 +34,23 @@ function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation):
       hint: `say it twice, for one table: --table ${name} --drop --confirm=${name}`,
     })
   }
+}
+
+/** @throws SluiceError if the whole run cannot continue; the error of a partition is in its outcome */
+async function work({ operation, run, plans, refused }: Planned): Promise<Ending> {
+  const outcomes: Outcome[] = []
+  for (const plan of plans) {
+    if (run.interrupt.stop.aborted) break
+    if (plan.fresh && plan.timeless !== null) continue
+    try {
+      outcomes.push(...(await archiveTable(plan, { operation, run })))
+      await renewWitness(plan.opened, plan.table, plan.archived, run)
+    } catch (thrown) {
+      refused.add(plan.table, thrown)
+    }
+  }
+  const { proof, ...ending } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const error = ending.error ?? refused.first
+  if (error !== undefined) return { ...ending, error }
+  return { ...ending, ...(proof === undefined ? {} : { proof }) }
 }

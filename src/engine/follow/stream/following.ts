@@ -6,13 +6,12 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement, CopyStore } from '../../../model/copy/port.ts'
 import type { FollowedStream } from '../../copy/companion.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
 import type { Context } from '../../copy/table/copy-context.ts'
 import type { Ending } from '../../run/run-context.ts'
-import { buildReached } from './build-reached.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { copiedPart, type CopiedPart } from '../compare/copied-part.ts'
 import { divideLanes } from '../apply/divide.ts'
@@ -26,6 +25,8 @@ import { TableStates } from '../progress/table-states.ts'
 import { endingOf } from './stream-ending.ts'
 import type { SharedProof } from '../together/compare-together.ts'
 import { whileShared } from '../together/shared-copies.ts'
+import { buildThese } from '../../copy/objects/build-objects.ts'
+import type { FollowTable } from './followed-table.ts'
 
 export class Following implements FollowedStream {
   readonly #open: OpenStream
@@ -240,4 +241,33 @@ export class Following implements FollowedStream {
     await this.#open.ledger.release(this.#open.stream).catch(() => undefined)
     await this.#open.alerting.sent()
   }
+}
+
+/** @param reached tables about to become live; foreign keys need both tables @returns errors of objects not built */
+async function buildReached(
+  reached: readonly FollowTable[],
+  all: readonly FollowTable[],
+  states: TableStates,
+  around: Context & { readonly store: CopyStore },
+): Promise<readonly SluiceError[]> {
+  if (around.objects === undefined) return []
+  const errors: SluiceError[] = []
+  const context = ({ name, key, plan }: FollowTable): Parameters<typeof buildThese>[0] => ({
+    name,
+    key,
+    plan,
+    store: around.store,
+    signal: around.run.interrupt.abort,
+    emit: around.run.emit,
+  })
+  for (const table of reached)
+    errors.push(...(await buildThese(context(table), around, ({ kind }) => kind !== 'foreign key')).errors)
+  const live = all.filter((table, at) => reached.includes(table) || states.list[at] === 'live')
+  const whole = new Set(live.map(({ plan }) => tableText(plan.target.table)))
+  for (const table of live) {
+    const isBetween = (object: Parameters<Parameters<typeof buildThese>[2]>[0]): boolean =>
+      object.kind === 'foreign key' && whole.has(tableText(object.to.table))
+    errors.push(...(await buildThese(context(table), around, isBetween)).errors)
+  }
+  return errors
 }

@@ -1,19 +1,19 @@
 /** Checks what older versions refer to: files that VACUUM keeps or may delete, and change data. */
 import { readLog } from '../../../delta/commit-lines.ts'
-import type { ActionKind } from '../../../delta/actions.ts'
+import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
 import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
-import { InCommitTimes } from '../../../delta/fsck/in-commit-times.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
-import { inCommitRule } from '../../../delta/timestamps.ts'
+import { inCommitRule, inCommitTimeOf, type InCommitRule } from '../../../delta/timestamps.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { SpellingCheck } from './inspect-spellings.ts'
 import type { Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
+import { isoTime } from '../../../shared/clock.ts'
 
 const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
   ...(['add', 'remove', 'cdc'] as const),
@@ -155,4 +155,27 @@ type FileAction = {
 function fileOf({ path, size, deletionVector }: FileAction): FsckFile {
   const vector = deletionVector ?? null
   return { path, size: size ?? 0, modificationTime: 0, stats: null, vector, partitionValues: {}, baseRowId: null }
+}
+
+class InCommitTimes {
+  readonly findings: Finding[] = []
+  readonly #rule: InCommitRule
+  #last: { readonly version: number; readonly time: number } | null = null
+
+  /** @param rule of the newest version */
+  constructor(rule: InCommitRule) {
+    this.#rule = rule
+  }
+
+  /** Call in the order of the versions. @param path of the commit's file */
+  take(version: number, path: string, commitInfo: CommitInfoAction): void {
+    const time = inCommitTimeOf(commitInfo)
+    if (this.#rule === null || version < this.#rule.fromVersion || time === null) return
+    const before = this.#last
+    this.#last = { version, time }
+    if (before === null || time > before.time) return
+    const detail = `its in-commit timestamp is not above that of version ${before.version}`
+    const [log, found] = [isoTime(before.time), isoTime(time)]
+    this.findings.push({ level: 'finding', kind: 'in-commit-times', path, log, found, detail })
+  }
 }

@@ -1,6 +1,5 @@
 /** Plans an import from listings and cheap reads only. Writes nothing and creates no catalog. */
 import { createHash } from 'node:crypto'
-import { refuseImport } from '../../../catalog/import/foreseen.ts'
 import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
 import { listLog, type CommitFile } from '../../../delta/listing.ts'
 import { LOG_FOLDER } from '../../../delta/log-path.ts'
@@ -15,6 +14,9 @@ import type { Run } from '../../run/run-context.ts'
 import { inOrder, lanesAt } from '../in-order.ts'
 import { catalogIfThere } from '../table-source.ts'
 import { defaultTableId } from '../table-id.ts'
+import { keysFrom } from '../../../catalog/import/moved.ts'
+import type { ImportOptions } from '../../../catalog/import/options.ts'
+import { soundStart } from '../../../catalog/import/sound-start.ts'
 
 export type PlanTarget = {
   readonly name: string
@@ -233,4 +235,21 @@ async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal:
     }
   }
   return lines === 0 ? LINE_BYTES : bytes / lines
+}
+
+type Foreseen = Pick<ImportOptions, 'database' | 'log' | 'parquet' | 'tableId' | 'moved' | 'interrupt'>
+
+/**
+ * Read-only; notes are left to the import.
+ * @throws SluiceError as `soundStart` and `followLog`: TABLE_ID_TAKEN, NO_SUCH_TABLE, LOG_REWRITTEN, LOG_GAP …
+ */
+export async function refuseImport(options: Foreseen): Promise<void> {
+  const { database, log, interrupt, moved } = options
+  const signal = interrupt.abort
+  const { start } = await soundStart(
+    (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
+    { ...options, signal, onNote: () => undefined },
+  )
+  const before = start.kind === 'fresh' ? undefined : start.head?.location
+  if (moved === true && before !== undefined) await database.read((reader) => keysFrom(reader, options, before))
 }

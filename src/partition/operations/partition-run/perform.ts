@@ -8,11 +8,11 @@ import type { CopyOperation } from '../../../engine/copy/operations/copy/declara
 import { chosenSlices, type ChosenSlices } from '../../period-marks.ts'
 import { Pace } from '../../pace.ts'
 import type { NewTablePlan } from '../../new-table-plan.ts'
-import type { Ending } from '../../../engine/run/run-context.ts'
+import type { Ending, Run } from '../../../engine/run/run-context.ts'
 import { copyAndFollow } from '../../../engine/follow/stream/companion.ts'
 import type { PartitionRunOperation } from './declaration.ts'
 import { prepare, type PartitionRun } from './prepare.ts'
-import { windowed } from './window.ts'
+import type { Interrupt } from '../../../shared/abort.ts'
 
 /** Limit of quarantined rows before the table fails. */
 const MOST_ASIDE = 1000
@@ -156,4 +156,40 @@ function withNext(ending: Ending, stream: string | null, to: string): Ending {
   if (ending.totals['live'] !== '1') return ending
   const end = `--to ${shellQuote(redactUrl(to))}`
   return { ...ending, next: `sluice sign-off ${stream} ${end}` }
+}
+
+type Window = {
+  readonly interrupt: Interrupt
+  /** Ms since the epoch; null without a window. */
+  readonly endsAt: number | null
+  /** True if the window has ended, and the copy with it. */
+  readonly hasEnded: boolean
+  /** Error of a copy that the window ends. */
+  readonly reason: SluiceError
+  /** Cancels the window, because the copy is complete. */
+  over(): void
+}
+
+/** Limit of setTimeout. */
+const LONGEST_MS = 2_147_483_647
+
+/** @param windowMs from now on */
+function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
+  const reason = new SluiceError('DEADLINE', 'the window (--window) is over', {
+    hint: 'the same command goes on where it stopped',
+  })
+  if (windowMs === undefined || windowMs > LONGEST_MS)
+    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, reason, over: () => undefined }
+  const end = new AbortController()
+  const timer = setTimeout(() => end.abort(reason), windowMs)
+  timer.unref()
+  return {
+    interrupt: { abort: run.interrupt.abort, stop: AbortSignal.any([run.interrupt.stop, end.signal]) },
+    endsAt: run.clock.now() + windowMs,
+    get hasEnded() {
+      return end.signal.aborted
+    },
+    reason,
+    over: () => clearTimeout(timer),
+  }
 }

@@ -1,7 +1,12 @@
 /** Periods of time in the SQL of PostgreSQL. */
-import type { Column } from '../../../model/copy/column-type.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { TimeExtent } from '../../../model/copy/port.ts'
+import { missingTable, Relations } from '../server/relation.ts'
+import type { CopySession, TextRow } from '../server/session.ts'
+import { fromSql } from '../server/sql.ts'
 
 /** As `CopyStore.timeCondition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
@@ -20,4 +25,33 @@ export function timeCondition({ name, type }: Column, from: string | null, to: s
     default:
       return null
   }
+}
+
+/** For dates and for times in the session's zone. */
+const FIRST = "'0001-01-01'"
+
+/**
+ * Uses an index if there is one; counts NULLs if the column may hold them. Days before the year 1 are counted, but are
+ * no limit.
+ * @throws SluiceError SOURCE_GONE; errors of the server
+ */
+export async function timeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
+  const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
+  const relation = await new Relations().of(table.table, ask)
+  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  const from = fromSql(relation)
+  const name = quoteName(column.name)
+  const zone = column.type.kind === 'timestamp' && column.type.zone
+  const text = (end: string): string => (zone ? `(${end} AT TIME ZONE 'UTC')::text` : `${end}::text`)
+  const ends = `SELECT ${text(`pg_catalog.min(${name})`)}, ${text(`pg_catalog.max(${name})`)} FROM ${from}`
+  let [[low = null, high = null] = []] = await ask(ends)
+  let unreal = 0n
+  if (low?.endsWith('BC') === true || low === '-infinity') {
+    const [[count] = []] = await ask(`SELECT count(*) FROM ${from} WHERE ${name} < ${FIRST}`)
+    unreal = BigInt(count ?? 0)
+    ;[[low = null, high = null] = []] = await ask(`${ends} WHERE ${name} >= ${FIRST}`)
+  }
+  const [[nulls] = []] = column.nullable ? await ask(`SELECT count(*) FROM ${from} WHERE ${name} IS NULL`) : []
+  const extent = { low, high, nulls: BigInt(nulls ?? 0) }
+  return unreal === 0n ? extent : { ...extent, unreal }
 }

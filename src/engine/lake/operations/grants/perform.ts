@@ -1,14 +1,14 @@
 /** `grants`: prints the least rights that a login needs on a catalog as SQL; `--apply` also grants them. */
-import type { GrantPlan } from '../../../../catalog/grant-plan.ts'
+import type { GrantPlan, GrantOptions } from '../../../../catalog/grant-plan.ts'
 import { dialectOf } from '../../../../catalog/dialect.ts'
-import { fileHasNoRoles, grantPlan } from '../../../../catalog/grants.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { REPEATABLE, type SqlDatabase } from '../../../../model/run/sql-port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlReader } from '../../../../model/run/sql-port.ts'
 import { parseCatalogUrl } from '../../../run/catalog-url.ts'
 import { openCatalogDatabase } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { grants as declared, GrantsOperation } from './declaration.ts'
+import { relationNames } from '../../../../catalog/relation-names.ts'
 
 type GrantsRun = RunOf<typeof declared>
 
@@ -59,4 +59,22 @@ async function grant(database: SqlDatabase, plan: GrantPlan, report: (sql: strin
     }
     for (const sql of group) report(sql)
   }
+}
+
+/** @throws SluiceError BAD_FLAG for an unknown role, NOT_A_CATALOG without a catalog, UNSUPPORTED_URL for a file */
+async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<GrantPlan> {
+  const dialect = dialectOf(reader)
+  if (dialect.grants === undefined)
+    throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${reader.dialect} has no roles`)
+  return await dialect.grants(reader, options, relationNames(dialect))
+}
+
+/** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */
+function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
+  return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
+    reason: 'whoever may read or write the file may read or write the catalog',
+    hint:
+      'set the permissions of the file: chown OWNER:GROUP FILE, then chmod 640 FILE for a group that reads or 660 for one that imports' +
+      (beside === undefined ? '' : `; who reads or imports needs ${beside}`),
+  })
 }

@@ -1,4 +1,0 @@
-/** Migration 3 of this dialect. */
-import { fsckFindings } from '../migration-3.ts'
-
-export const sql = fsckFindings({ text: 'TEXT', key: 'TEXT', bigint: 'INTEGER', end: '' })
