@@ -97,7 +97,6 @@ export const CI_EACH_DAY = [
   'test/real/archive-log.test.ts',
   'test/real/archive-query-bytes.test.ts',
   'test/real/archive-query.test.ts',
-  'test/real/archive-restore.test.ts',
   'test/real/archive-told.test.ts',
   'test/real/cassandra-codecs.test.ts',
   'test/real/cassandra-objects.test.ts',
@@ -135,6 +134,14 @@ export const CI_EACH_DAY = [
  * SLUICE_TEST_CI, since all of it takes longer than CI may; all of it runs with SLUICE_TEST_CI=all, and `npm test` says that it was left out.
  */
 export const LONGEST = [
+  'test/judges/archives.test.ts',
+  'test/real/archive-restore.test.ts',
+  'test/real/diff-one-key.test.ts',
+  'test/real/keys-beyond.test.ts',
+  'test/real/null-keys.test.ts',
+  'test/fault/outward-paths.test.ts',
+  'test/real/cassandra-names.test.ts',
+  'test/real/copy-runs.test.ts',
   'test/real/set-back-queue.test.ts',
   'test/real/workers.test.ts',
   'test/fault/lifecycle-guide.test.ts',

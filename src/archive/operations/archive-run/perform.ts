@@ -39,14 +39,14 @@ function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation):
 /** @throws SluiceError if the whole run cannot continue; the error of a partition is in its outcome */
 async function work({ operation, run, plans, refused }: Planned): Promise<Ending> {
   const outcomes: Outcome[] = []
-  for (const plan of plans) {
+  for (const one of plans) {
     if (run.interrupt.stop.aborted) break
-    if (plan.fresh && plan.timeless !== null) continue
+    if (one.fresh && one.timeless !== null) continue
     try {
-      outcomes.push(...(await archiveTable(plan, { operation, run })))
-      await renewWitness(plan.opened, plan.table, plan.archived, run)
+      outcomes.push(...(await archiveTable(one, { operation, run })))
+      await renewWitness(one.opened, one.table, one.archived, run)
     } catch (thrown) {
-      refused.add(plan.table, thrown)
+      refused.add(one.table, thrown)
     }
   }
   const { proof, ...ending } = endOfArchive(outcomes, run.interrupt.stop.aborted)
