@@ -1,4 +1,4 @@
-/** What ARCHITECTURE and the recipes say of files is so: paths and names exist, and a recipe names every place of its example. */
+/** Documents for contributors: paths and names exist, recipes name every place of their example, and words are those of the glossary. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -88,5 +88,51 @@ describe('a recipe', () => {
 
   test('names no path that is not there', () => {
     expect(pathsOf(recipes).filter((one) => !fs.existsSync(path.join(ROOT, one)))).toEqual([])
+  })
+})
+
+/** Guides that still use words of before. A page that is rewritten leaves this list. */
+const WITH_OLD_WORDS: ReadonlySet<string> = new Set([])
+/** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
+const RIGHT_IN: Readonly<Record<string, readonly string[]>> = { 'docs/dev/set-back.md': ['anew'] }
+
+/** @returns words of sentences; code, addresses of links and headings (which are anchors) have words of their own */
+function wordsOf(text: string): readonly string[] {
+  const sentences = text
+    .replaceAll(/^```.*?^```/gms, '')
+    .replaceAll(/^#+ .*$/gm, '')
+    .replaceAll(/`[^`\n]*`/g, '')
+    .replaceAll(/\]\([^)]*\)/g, ']')
+  return sentences.toLowerCase().match(/[a-z]+/g) ?? []
+}
+
+describe('docs/reference/GLOSSARY.md', () => {
+  const GLOSSARY = 'docs/reference/GLOSSARY.md'
+  const rows = [...read(GLOSSARY).matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\| ([^|]*?) *\|$/gm)]
+    .map(([, word = '', meaning = '', old = '']) => ({ word, meaning, old: old.split(', ').filter(Boolean) }))
+    .filter(({ word }) => word !== 'word' && !word.startsWith('--'))
+  const old = new Set(rows.flatMap((row) => row.old))
+  const files = fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+  const pages = [
+    ...files.filter((file) => file.endsWith('.md')).map((file) => `docs/${file.replaceAll(path.sep, '/')}`),
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+  ].filter((page) => page !== GLOSSARY)
+  const oldWordsOf = (page: string): readonly string[] =>
+    wordsOf(read(page)).filter((word) => old.has(word) && RIGHT_IN[page]?.includes(word) !== true)
+
+  test('gives each word a sentence, and names the words that are not used any more', () => {
+    expect(rows.length).toBeGreaterThan(50)
+    expect(old.size).toBeGreaterThan(15)
+    expect(rows.filter(({ meaning }) => !meaning.endsWith('.'))).toEqual([])
+  })
+
+  test.each(pages.filter((page) => !WITH_OLD_WORDS.has(page)))('%s uses none of those', (page) => {
+    expect([...new Set(oldWordsOf(page))]).toEqual([])
+  })
+
+  test('pages with words of before are there, and still have some', () => {
+    expect([...WITH_OLD_WORDS].filter((page) => !pages.includes(page) || oldWordsOf(page).length === 0)).toEqual([])
   })
 })
