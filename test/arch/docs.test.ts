@@ -92,7 +92,21 @@ describe('a recipe', () => {
 })
 
 /** Guides that still use words of before. A page that is rewritten leaves this list. */
-const WITH_OLD_WORDS: ReadonlySet<string> = new Set([])
+const WITH_OLD_WORDS: ReadonlySet<string> = new Set([
+  'docs/ALERTS.md',
+  'docs/ARCHIVE.md',
+  'docs/CASSANDRA.md',
+  'docs/DATABASES.md',
+  'docs/EVENTS.md',
+  'docs/EXIT-CODES.md',
+  'docs/LEDGER.md',
+  'docs/METRICS.md',
+  'docs/PARTITIONS.md',
+  'docs/RESUMABLE-MIGRATION.md',
+  'docs/SCHEDULES.md',
+  'docs/SECURITY.md',
+  'docs/WORKERS.md',
+])
 /** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
 const RIGHT_IN: Readonly<Record<string, readonly string[]>> = { 'docs/dev/set-back.md': ['anew'] }
 
