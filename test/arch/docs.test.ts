@@ -105,7 +105,6 @@ const WITH_OLD_WORDS: ReadonlySet<string> = new Set([
   'docs/RESUMABLE-MIGRATION.md',
   'docs/SCHEDULES.md',
   'docs/SECURITY.md',
-  'docs/WORKERS.md',
 ])
 /** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
 const RIGHT_IN: Readonly<Record<string, readonly string[]>> = { 'docs/dev/set-back.md': ['anew'] }
