@@ -101,7 +101,6 @@ const WITH_OLD_WORDS: ReadonlySet<string> = new Set([
   'docs/EXIT-CODES.md',
   'docs/LEDGER.md',
   'docs/METRICS.md',
-  'docs/PARTITIONS.md',
   'docs/RESUMABLE-MIGRATION.md',
   'docs/SCHEDULES.md',
   'docs/SECURITY.md',
