@@ -94,7 +94,6 @@ describe('a recipe', () => {
 /** Guides that still use words of before. A page that is rewritten leaves this list. */
 const WITH_OLD_WORDS: ReadonlySet<string> = new Set([
   'docs/ALERTS.md',
-  'docs/ARCHIVE.md',
   'docs/CASSANDRA.md',
   'docs/DATABASES.md',
   'docs/EVENTS.md',
@@ -106,7 +105,11 @@ const WITH_OLD_WORDS: ReadonlySet<string> = new Set([
   'docs/SECURITY.md',
 ])
 /** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
-const RIGHT_IN: Readonly<Record<string, readonly string[]>> = { 'docs/dev/set-back.md': ['anew'] }
+const RIGHT_IN: Readonly<Record<string, readonly string[]>> = {
+  'docs/dev/set-back.md': ['anew'],
+  // The verdict of a finding that could not be made.
+  'docs/PARTITIONS.md': ['looked'],
+}
 
 /** @returns words of sentences; code, addresses of links and headings (which are anchors) have words of their own */
 function wordsOf(text: string): readonly string[] {
