@@ -1,4 +1,4 @@
-/** What ARCHITECTURE and the recipes say of files is so: paths and names exist, and a recipe names every place of its example. */
+/** Documents for contributors: paths and names exist, recipes name every place of their example, and words are those of the glossary. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -88,5 +88,51 @@ describe('a recipe', () => {
 
   test('names no path that is not there', () => {
     expect(pathsOf(recipes).filter((one) => !fs.existsSync(path.join(ROOT, one)))).toEqual([])
+  })
+})
+
+/** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
+const RIGHT_IN: Readonly<Record<string, readonly string[]>> = {
+  'docs/dev/set-back.md': ['anew'],
+  // The verdict of a finding that could not be made.
+  'docs/PARTITIONS.md': ['looked'],
+  // A state of the metric `sluice_queue_workers`, in a table that is made from the program.
+  'docs/METRICS.md': ['lives'],
+}
+
+/** @returns words of sentences; code, addresses of links and headings (which are anchors) have words of their own */
+function wordsOf(text: string): readonly string[] {
+  const sentences = text
+    .replaceAll(/^```.*?^```/gms, '')
+    .replaceAll(/^#+ .*$/gm, '')
+    .replaceAll(/`[^`\n]*`/g, '')
+    .replaceAll(/\]\([^)]*\)/g, ']')
+  return sentences.toLowerCase().match(/[a-z_]+/g) ?? []
+}
+
+describe('docs/reference/GLOSSARY.md', () => {
+  const GLOSSARY = 'docs/reference/GLOSSARY.md'
+  const rows = [...read(GLOSSARY).matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\| ([^|]*?) *\|$/gm)]
+    .map(([, word = '', meaning = '', old = '']) => ({ word, meaning, old: old.split(', ').filter(Boolean) }))
+    .filter(({ word }) => word !== 'word' && !word.startsWith('--'))
+  const old = new Set(rows.flatMap((row) => row.old))
+  const files = fs.readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+  const pages = [
+    ...files.filter((file) => file.endsWith('.md')).map((file) => `docs/${file.replaceAll(path.sep, '/')}`),
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+  ].filter((page) => page !== GLOSSARY)
+  const oldWordsOf = (page: string): readonly string[] =>
+    wordsOf(read(page)).filter((word) => old.has(word) && RIGHT_IN[page]?.includes(word) !== true)
+
+  test('gives each word a sentence, and names the words that are not used any more', () => {
+    expect(rows.length).toBeGreaterThan(50)
+    expect(old.size).toBeGreaterThan(15)
+    expect(rows.filter(({ meaning }) => !meaning.endsWith('.'))).toEqual([])
+  })
+
+  test.each(pages)('%s uses none of those', (page) => {
+    expect([...new Set(oldWordsOf(page))]).toEqual([])
   })
 })

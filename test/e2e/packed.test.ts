@@ -71,13 +71,16 @@ it('holds the program, its documents, its lake and its manual, and nothing of th
   expect(files).toEqual(expect.arrayContaining(['dist/cli/bin.js', 'LICENSE', 'README.md', 'package.json']))
   expect(files.some((file) => file.startsWith('fixtures/lake/'))).toBe(true)
   expect(files.filter((file) => /^(?:test|src|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
-  const { man, bin, exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
+  const { man, bin, exports, main } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
     readonly man: readonly string[]
     readonly bin: Readonly<Record<string, string>>
     readonly exports: Readonly<Record<string, string>>
+    readonly main?: string
   }
   for (const file of [...man, ...Object.values(bin), ...Object.values(exports)])
     expect(existsSync(join(home, file)), file).toBe(true)
+  // An import of the package must not start the program.
+  expect(main).toBeUndefined()
 })
 
 it('runs where it was installed, and names itself as the shell does', () => {
