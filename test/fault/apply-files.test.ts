@@ -8,10 +8,10 @@ import Database from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase, Closing } from '../../src/model/run/ledger-port.ts'
 import { openDuckdbCopy } from '../../src/stores/duckdb/copy/index.ts'
 import type { ChangeRequest, ChangeTable, ChangeTarget } from '../../src/model/follow/port.ts'
-import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-apply-'))

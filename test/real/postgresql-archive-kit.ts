@@ -8,7 +8,9 @@ import type {
   PartitionStore,
   StepEnd,
 } from '../../src/model/archive/port.ts'
-import type { Closing, CopyStore, ReadColumn } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ReadColumn } from '../../src/model/copy/read-column.ts'
 import { request, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
 /** Closes a row of `ledger` for the owner with a fence. */

@@ -1,6 +1,7 @@
 /** Two tables of PostgreSQL that change places, in a few words. */
 import type { TableName } from '../../src/model/copy/column-type.ts'
-import type { Closing, CopyStore } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SwitchAttempt, SwitchFinding, SwitchRequest, SwitchStore } from '../../src/model/follow/switch-port.ts'
 import { SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 

@@ -2,7 +2,7 @@
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { NumberedName } from '../../model/archive/port.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { equalDigests } from '../../model/copy/rows.ts'

@@ -24,7 +24,8 @@ import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import {
   archivedPartitions,
   awayPartitions,

@@ -1,7 +1,8 @@
 /** Finds the table of a partition, attached or detached. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'

@@ -6,7 +6,8 @@ import type { LedgerName } from '../log/ledger-name.ts'
 import { placeOfUrl, redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 
 /** Names of facts, for messages. */
 const FACTS: Readonly<Record<string, string>> = {

@@ -1,5 +1,7 @@
 /** Ledgers of one database: that of the URL or login, and those of other logins in the first search_path schemas. */
-import type { CopyStore, LedgerDatabase, LedgerPlace } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
+import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
 
 /** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
 export type Place = {

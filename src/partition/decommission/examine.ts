@@ -1,7 +1,8 @@
 /** All findings of an old table before its removal. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { DecommissionFinding, DecommissionStore, TableUse } from '../../model/partition/decommission-port.ts'
 import { allLedgers, DAMAGED_HINT, schemaText, type Unread } from '../../engine/copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'

@@ -1,6 +1,6 @@
 /** Runs and plans in the ledger: one row per run, and one per target table that a copy fills. */
 import { asSluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ownerValues } from '../../../stores/common/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'

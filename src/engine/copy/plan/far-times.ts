@@ -2,7 +2,8 @@
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { keyColumns } from '../../../stores/common/key-ranges.ts'
 import { findingByKey } from './sorts-alike.ts'
 

@@ -1,6 +1,7 @@
 /** State before a cutover: the ledger, the streams of the family, and the one in use. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
 import type { SwitchStore } from '../../../model/follow/switch-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'

@@ -5,7 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, Origin } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { Origin } from '../../../model/copy/identification-port.ts'
 import { addressOf } from '../../../stores/common/address.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'

@@ -6,7 +6,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { FollowedStream } from '../../copy/companion.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'

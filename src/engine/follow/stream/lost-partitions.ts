@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'

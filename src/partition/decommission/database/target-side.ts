@@ -1,7 +1,8 @@
 /** Current state of the tables that rows moved to. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
 

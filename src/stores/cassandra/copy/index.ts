@@ -2,17 +2,14 @@
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  LedgerDatabase,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { Origin, TableMark } from '../../../model/copy/identification-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import { timeCondition } from '../archive/time.ts'
 import { timeExtent } from '../archive/time-extent.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -1,7 +1,8 @@
 /** A source whose tables get additional columns: constants, and the entries of a map, one row per entry. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { forwarded, present } from '../around.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { derivedTable } from './tables.ts'
 import { derivedSource } from './view.ts'
 import { changesNothing, type Derivation } from './derivation.ts'

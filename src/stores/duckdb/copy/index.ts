@@ -3,15 +3,12 @@ import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  LedgerDatabase,
-  ObjectStore,
-  SourceView,
-  StoreAbilities,
-} from '../../../model/copy/port.ts'
+import type { CopyStore, DeclaredColumn } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import { Turn } from '../../../model/run/turn.ts'

@@ -1,20 +1,15 @@
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  LedgerDatabase,
-  Losable,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  ColumnValues,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
+import type { CopyStore, DeclaredColumn } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { Losable } from '../../../model/copy/durability-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { Origin, TableMark } from '../../../model/copy/identification-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
+import type { ColumnValues, TimeExtent } from '../../../model/archive/values-port.ts'
 import { MysqlApply } from '../follow/apply/index.ts'
 import { rowCondition } from '../archive/row-condition.ts'
 import { timeCondition } from '../archive/time.ts'

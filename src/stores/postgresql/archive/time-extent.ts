@@ -1,7 +1,7 @@
 /** Smallest and largest time of a table's rows. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { TimeExtent } from '../../../model/copy/port.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import { quoteName } from '../server/connect.ts'
 import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'

@@ -13,22 +13,16 @@ import type {
   RowTriggers,
   TableIdentities,
 } from '../../../model/archive/port.ts'
-import type {
-  LedgerPlace,
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  DeclareOptions,
-  LedgerDatabase,
-  Losable,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  ColumnValues,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
+import type { LedgerPlace } from '../../../model/copy/ledgers-port.ts'
+import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { Losable } from '../../../model/copy/durability-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { Origin, TableMark } from '../../../model/copy/identification-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
+import type { ColumnValues, TimeExtent } from '../../../model/archive/values-port.ts'
 import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
 import { rowCondition } from '../archive/row-condition.ts'
 import { timeCondition } from '../archive/time.ts'
@@ -37,7 +31,7 @@ import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
 import { rowTriggersOf } from '../archive/row-triggers.ts'
 import { columnValues } from '../archive/column-values.ts'
 import { timeExtent } from '../archive/time-extent.ts'
-import type { ChangeTarget } from '../../../model/follow/port.ts'
+import type { ChangeTarget, Cdc, ChangeSource } from '../../../model/follow/port.ts'
 import type { OperationalPreflight } from '../../../model/follow/operational-port.ts'
 import { PostgresOperational } from '../follow/operational/index.ts'
 import type { InPlaceStore } from '../../../model/partition/in-place-port.ts'
@@ -49,7 +43,6 @@ import { PostgresApply } from '../follow/apply/index.ts'
 import { PostgresPartitionPlan } from '../partition/plan/index.ts'
 import { PostgresPartitions } from '../archive/partitions.ts'
 import { Steps } from '../archive/steps.ts'
-import type { Cdc, ChangeSource } from '../../../model/follow/port.ts'
 import type { DecommissionStore } from '../../../model/partition/decommission-port.ts'
 import { PostgresDecommission } from '../partition/decommission/index.ts'
 import { PostgresInPlace } from '../partition/in-place/index.ts'

@@ -7,20 +7,14 @@ import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { SqliteBeside } from './beside.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  DeclareOptions,
-  LedgerDatabase,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  ColumnValues,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
+import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { Origin, TableMark } from '../../../model/copy/identification-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
+import type { ColumnValues, TimeExtent } from '../../../model/archive/values-port.ts'
 import { rowCondition } from '../archive/row-condition.ts'
 import { timeCondition } from '../archive/time.ts'
 import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../../model/archive/port.ts'

@@ -1,7 +1,8 @@
 /** Both databases of a cutover: the stream reads from the closed one, and its ledger is in the opened one. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
-import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
