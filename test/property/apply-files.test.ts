@@ -100,7 +100,7 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
         if (spec === undefined) throw new Error(`${name} is not there`)
         const columns = spec.columns.map((column) => ({ name: column.name, as: column.type, column }))
         const table: ChangeTable = { table: spec, columns, identity: ['id'] }
-        await using writer = await store.changeTarget!().open({ tables: [table], fireTriggers: false, signal })
+        await using writer = await store.offers.changeTarget!.open({ tables: [table], fireTriggers: false, signal })
         const others = Array.from({ length: crowd }, (_, n): Put => {
           const row: Row = [String(1000 + n), 'x', String(1000 + n), '2024-01-01']
           return { row, key: row.slice(0, 1), base: null }
@@ -160,7 +160,7 @@ describe('a table of SQLite', () => {
     if (spec === undefined) throw new Error('exchanged is not there')
     const columns = spec.columns.map((column) => ({ name: column.name, as: column.type, column }))
     const tables: readonly ChangeTable[] = [{ table: spec, columns, identity: ['id'] }]
-    await using writer = await store.changeTarget!().open({ tables, fireTriggers: false, signal })
+    await using writer = await store.offers.changeTarget!.open({ tables, fireTriggers: false, signal })
     const applied = async (id: string): Promise<void> => {
       await writer.apply(0, { puts: [{ row: [id, 'v', 'w'], key: [id], base: null }], gone: [] })
       expect(await writer.commit(CLOSING)).toBe('committed')

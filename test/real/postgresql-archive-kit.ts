@@ -59,7 +59,7 @@ export function archivedColumns(table: TableSpec): readonly ReadColumn[] {
 }
 
 export function storeOf(store: CopyStore): PartitionStore {
-  const partitions = store.partitions?.()
+  const partitions = store.offers.partitions
   if (partitions === undefined) throw new Error('no partitions')
   return partitions
 }

@@ -15,7 +15,7 @@ export const NOTHING: Closing = {
 }
 
 export function switchesOf(store: CopyStore): SwitchStore {
-  const switches = store.switches?.()
+  const switches = store.offers.switches
   if (switches === undefined) throw new Error('no tables of this store change places')
   return switches
 }
@@ -33,7 +33,7 @@ export async function makeNewTable(
 ): Promise<void> {
   const table = await tableNamed(store, `${schema ?? 'public'}.${name}`)
   const column = table.columns.find((one) => one.name === by)
-  const plan = store.partitionPlan?.()
+  const plan = store.offers.partitionPlan
   if (column === undefined || plan === undefined) throw new Error(`nothing partitions ${name} by ${by}`)
   const partitions = years.map((year) => ({
     name: `${newTable}_${year}`,

@@ -136,12 +136,12 @@ export function sourceTest(
   table: TableSpec,
   test: RowTest,
 ): string {
-  const where = store.rowCondition?.(table.columns, test) ?? null
+  const where = store.offers.rowValues?.condition(table.columns, test) ?? null
   if (where !== null) return where
   throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} that are meant cannot be told in its database`, {
     where: store.label,
     reason:
-      store.rowCondition === undefined
+      store.offers.rowValues === undefined
         ? 'this system removes no rows within a transaction'
         : 'it compares a column of the condition in another way than Parquet files do',
     hint: 'name rows by columns of whole numbers, texts or dates',

@@ -22,7 +22,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
   const unclear = new Map<string, Finding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
   const { store, table, interrupt } = context
-  const partitions = store.partitions?.()
+  const partitions = store.offers.partitions
   if (partitions === undefined) return { record, unclear }
   const natives = (await partitions.list(table, interrupt.abort))?.partitions ?? []
   const numberOf = async (one: ArchivedPartition): Promise<string | null> => {

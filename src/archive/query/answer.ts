@@ -346,6 +346,6 @@ async function rangeColumn(
 ): Promise<QueryColumn | null> {
   // Values are not ranges: all files are opened, and their statistics skip rows.
   if (record !== null && isByValue(record)) return null
-  const name = record?.timeColumn ?? (await store.partitions?.().list(table, signal))?.by
+  const name = record?.timeColumn ?? (await store.offers.partitions?.list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null
 }

@@ -186,7 +186,7 @@ function pushed(
   const from = least === null ? null : textOf(least - unitsOfDay(stored), stored)
   const to = most === null ? null : textOf(most + 1n + unitsOfDay(stored), stored)
   if (from === null && to === null) return []
-  const condition = store.timeCondition?.(spec, from, to) ?? null
+  const condition = store.offers.times?.condition(spec, from, to) ?? null
   return condition === null ? [] : [condition]
 }
 

@@ -14,7 +14,7 @@ type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 
 
 /** A ledger that may count on files, and its name of the table. */
 export type CountingLedger = {
-  readonly store: Pick<CopyStore, 'flushed'>
+  readonly store: Pick<CopyStore, 'offers'>
   readonly database: LedgerDatabase
   readonly table: TableName
 }
@@ -69,7 +69,7 @@ export class Destroyer {
     for (const { store, database, table } of this.#ledgers) {
       const record = await readArchive(database, table)
       for (const path of onlyCopies(record?.partitions ?? []).keys()) counted.set(path, 'a ledger')
-      await store.flushed?.(interrupt.abort)
+      await store.offers.durability?.flushed(interrupt.abort)
     }
     this.#counted = counted
   }

@@ -191,7 +191,7 @@ async function warnOfDangling(
   { label }: ArchivedPartition,
   { table, where }: Place,
 ): Promise<void> {
-  const found = (await store.referrers?.().dangling?.(table.table, where, interrupt.abort)) ?? []
+  const found = (await store.offers.referrers?.dangling?.(table.table, where, interrupt.abort)) ?? []
   for (const { columns, to, rows } of found) {
     emit({
       type: 'log',

@@ -79,7 +79,7 @@ export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {
-  return (await store.origin?.(interrupt.abort)) ?? {}
+  return (await store.offers.identification?.origin(interrupt.abort)) ?? {}
 }
 
 /** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */

@@ -229,7 +229,7 @@ export async function renewWitness(
   archived: ArchivedTable,
   { emit, interrupt }: Run<'log'>,
 ): Promise<void> {
-  const identities = store.identities?.()
+  const identities = store.offers.identities
   if (identities?.by !== 'mark') return
   try {
     await noteWitness(database, archived.table, await witnessOf(store, identities, table, interrupt.abort))

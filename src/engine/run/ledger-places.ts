@@ -32,7 +32,7 @@ export class LedgerPlaces implements AsyncDisposable {
   async #at(schema: string): Promise<Place> {
     const known = this.#others.get(schema)
     if (known !== undefined) return known
-    const store = await this.own.store.withSchema?.(schema)
+    const store = await this.own.store.offers.otherLedgers?.open(schema)
     if (store === undefined) throw new Error('a store with ledgers in schemas opens none of them')
     try {
       const place = { where: `that of schema ${schema}`, schema, store, database: this.#opened(await store.ledger()) }

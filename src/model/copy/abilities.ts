@@ -51,6 +51,6 @@ export type StoreAbilities = {
    * key. It counts up only. Absent if sequences are objects, or if there are none.
    */
   readonly numbering?: 'first of key' | 'whole key'
-  /** `single`: only one condition as `timeCondition` writes it, no combinations. Otherwise any SQL condition. */
+  /** `single`: only one condition as `Times.condition` writes it, no combinations. Otherwise any SQL condition. */
   readonly conditions?: 'single'
 }

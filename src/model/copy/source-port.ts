@@ -73,7 +73,7 @@ export type Extent = {
 /** A view of a source, in one snapshot if it has them. Several requests may run at the same time. */
 export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
-  /** Handle for `CopyStore.joined` of another program, valid while the view is open; absent if it cannot be shared. */
+  /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if it cannot be shared. */
   readonly exported?: string
   /** True while it can be read, for stores that know: a failed statement does not end it. */
   readonly stands?: (() => boolean) | undefined
@@ -102,4 +102,13 @@ export interface SourceView extends AsyncDisposable {
   last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
   /** Largest clock difference between its servers and this machine, ms; only for systems whose values expire. */
   readonly clockApartMs?: (() => Promise<number>) | undefined
+}
+
+export interface SharedViews {
+  /**
+   * Opens a view exported by another program.
+   * @param exported `SourceView.exported` of that view
+   * @throws SluiceError CONNECTION_LOST if the view was closed; CONNECT_FAILED …
+   */
+  joined(exported: string, signal: AbortSignal): Promise<SourceView>
 }

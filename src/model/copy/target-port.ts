@@ -94,3 +94,11 @@ export interface ChunkWriter extends AsyncDisposable {
    */
   commit(closing: Closing): Promise<'committed' | 'fenced'>
 }
+
+export interface TableOptions {
+  /** Splits options of a table of the same system into those that this one accepts, and non-default ones that it does not. */
+  fitted(settings: Readonly<Record<string, string>>): {
+    readonly kept: Readonly<Record<string, string>>
+    readonly left: readonly string[]
+  }
+}

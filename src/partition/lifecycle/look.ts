@@ -176,7 +176,7 @@ async function partitionsOf(
   { entry, archive }: { readonly entry: LifecycleEntry; readonly archive: ArchiveRecord | null },
   signal: AbortSignal,
 ): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   if (maintenance === undefined) return { standing: null, odd: null }
   try {
     const { calendar, epoch } = entry

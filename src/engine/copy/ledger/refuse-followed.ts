@@ -40,7 +40,7 @@ export async function refuseFollowed(
   keys: readonly TableKey[],
   instead: Instead = WRITE,
 ): Promise<void> {
-  if (to.changeTarget === undefined) return
+  if (to.offers.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
   refuseStreams(await streamsInto(to, ledger, [...each.values()]), [...each.values()], instead)
 }

@@ -127,7 +127,7 @@ export class RunLedger {
     ])
   }
 
-  /** `CopyStore.mark` of the target table at its last check; null if none is recorded. */
+  /** `Identification.mark` of the target table at its last check; null if none is recorded. */
   async targetMark(key: TableKey): Promise<string | null> {
     const [row] = await this.#database.all(
       'SELECT target_mark FROM migration_plans WHERE schema_name = ? AND table_name = ?',

@@ -63,7 +63,7 @@ async function farValue(
     [null, FIRST],
     [BEYOND, null],
   ] as const) {
-    const outside = from.timeCondition?.(column, low, high) ?? null
+    const outside = from.offers.times?.condition(column, low, high) ?? null
     if (outside === null) continue
     // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
     const condition = where === undefined ? outside : `(${where}\n) AND ${outside}`

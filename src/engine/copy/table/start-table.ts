@@ -1,4 +1,5 @@
 /** Prepares a table so that workers can claim its chunks. */
+import { canFollow } from '../../../model/copy/offers.ts'
 import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -109,8 +110,7 @@ function contextOf(
   const key = tableKeyOf(targetName)
   const ledger = new ChunkLedger(database, key, owner)
   if (around.fence !== undefined) ledger.claims.under(around.fence)
-  else if (from.changeSource !== undefined && to.changeTarget !== undefined)
-    ledger.claims.askBehind(() => refuseFollowedSince(database, key))
+  else if (canFollow(from, to)) ledger.claims.askBehind(() => refuseFollowedSince(database, key))
   return {
     name,
     plan,
@@ -322,7 +322,7 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const { from, to } = planned
   const found = await tableAt(one.targetName, to, signal)
   if (found === null) return context
-  const detailed = (await to.beside?.().detailed(found, signal)) ?? found
+  const detailed = await to.beside().detailed(found, signal)
   const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)
   return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
 }

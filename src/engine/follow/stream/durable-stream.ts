@@ -13,11 +13,11 @@ import { StreamBehind } from './stream-behind.ts'
  */
 export function durably(
   stream: ChangeStream,
-  target: Pick<CopyStore, 'flushed'>,
+  target: Pick<CopyStore, 'offers'>,
   signal: AbortSignal,
 ): ChangeStream & AsyncDisposable {
-  if (target.flushed === undefined) return stream
-  const flush = async (): Promise<void> => target.flushed?.(signal)
+  if (target.offers.durability === undefined) return stream
+  const flush = async (): Promise<void> => target.offers.durability?.flushed(signal)
   return reportsSnapshots(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
 }
 

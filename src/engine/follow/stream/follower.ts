@@ -28,7 +28,7 @@ const FILE = ['file', 'made'] as const
 type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
 
 type Target = Pick<Follower, 'address' | 'origin'>
-type To = Pick<CopyStore, 'label' | 'origin' | 'started'>
+type To = Pick<CopyStore, 'label' | 'offers'>
 type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
 /** @returns `other`: the recorded target if it is not this one; `noted`: the recorded target; `now`: this one */
@@ -121,8 +121,8 @@ export async function noteFollower(
 }
 
 async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
-  const origin = (await to.origin?.(signal)) ?? {}
-  const started = (await to.started?.(signal)) ?? null
+  const origin = (await to.offers.identification?.origin(signal)) ?? {}
+  const started = (await to.offers.identification?.started(signal)) ?? null
   return { address: addressOf(to.label), origin: started === null ? origin : { ...origin, started } }
 }
 

@@ -22,7 +22,7 @@ export async function refuseLostPartitions(
   }: { readonly database: LedgerDatabase; readonly owner: Owner; readonly signal: AbortSignal },
 ): Promise<void> {
   const { periods } = JSON.parse(wishes) as Pick<CopyOperation, 'periods'>
-  const maintenance = to.maintenance?.()
+  const maintenance = to.offers.maintenance
   if (periods === undefined || one === undefined || maintenance === undefined || one.plan?.create !== false) return
   const { table } = one.plan.target
   const found = await maintenance.look(table, false, signal)

@@ -37,7 +37,7 @@ export async function refuseOtherTarget(
   const emptied: (readonly [target: string, source: string])[] = []
   for (const { name, key, plan, target, isCopied } of tables) {
     const known = isCopied ? null : await runs.targetMark(key)
-    const mark = isCopied ? null : ((await to.mark?.(plan.target.table, signal)) ?? null)
+    const mark = isCopied ? null : ((await to.offers.identification?.mark(plan.target.table, signal)) ?? null)
     const table = tableText(plan.target.table)
     if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
       throw missing(

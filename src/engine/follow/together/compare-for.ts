@@ -98,10 +98,11 @@ async function joined(
   { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
   signal: AbortSignal,
 ): Promise<{ readonly source: SourceView; readonly target: SourceView }> {
-  if (from.joined === undefined || to.joined === undefined) throw new Error('a store hands no looks on')
-  const source = await from.joined(sourceSnapshot, signal)
+  if (from.offers.sharedViews === undefined || to.offers.sharedViews === undefined)
+    throw new Error('a store hands no looks on')
+  const source = await from.offers.sharedViews.joined(sourceSnapshot, signal)
   try {
-    return { source, target: await to.joined(targetSnapshot, signal) }
+    return { source, target: await to.offers.sharedViews.joined(targetSnapshot, signal) }
   } catch (error) {
     await source[Symbol.asyncDispose]()
     throw error

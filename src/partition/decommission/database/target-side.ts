@@ -27,7 +27,7 @@ export class TargetSide implements AsyncDisposable {
   async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {
-      const mark = (await this.#to.mark?.(table, this.#signal)) ?? null
+      const mark = (await this.#to.offers.identification?.mark(table, this.#signal)) ?? null
       // The name may be a pattern that also matches others.
       const spec = (await this.#to.tables(tableText(table), this.#signal)).find((one) => {
         const key = tableKeyOf(one.table)

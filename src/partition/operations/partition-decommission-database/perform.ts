@@ -54,7 +54,7 @@ const ONE: Ending = { totals: { steps: '1' } }
 
 type Going = {
   /** The database that its tables moved to, with the ledger. */
-  readonly to: Pick<CopyStore, 'flushed'>
+  readonly to: Pick<CopyStore, 'offers'>
   readonly steps: Pick<DatabaseSteps, 'of'>
   readonly identity: string
   readonly name: string
@@ -197,7 +197,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
  */
 export async function requireDropping({ to, steps, identity, name }: Going, signal: AbortSignal): Promise<void> {
   if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw quicker(name)
-  await to.flushed?.(signal)
+  await to.offers.durability?.flushed(signal)
 }
 
 /** Idempotent. */

@@ -236,7 +236,7 @@ async function tablesOf(
 }
 
 function decommissionOf(store: CopyStore): DecommissionStore {
-  const decommission = store.decommission?.()
+  const decommission = store.offers.decommission
   if (decommission !== undefined) return decommission
   throw new SluiceError('UNSUPPORTED_URL', `no switch parks tables in ${store.system}`, {
     where: store.label,

@@ -142,6 +142,7 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
 class D1Store implements D1CopyStore {
   readonly system = 'd1'
   readonly can = CAN
+  readonly offers = {}
   readonly schema = null
   readonly label: string
   readonly identity: string

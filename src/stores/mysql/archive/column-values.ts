@@ -6,7 +6,7 @@ import type { Session } from '../session.ts'
 import { memberText } from '../copy/cells.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 
-/** See `CopyStore.columnValues`. Enums are texts. @throws errors of the server */
+/** See `RowValues.values`. Enums are texts. @throws errors of the server */
 export async function columnValues(
   session: Session,
   table: TableSpec,

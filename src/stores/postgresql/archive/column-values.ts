@@ -8,7 +8,7 @@ import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { fromSql } from '../server/sql.ts'
 
-/** As `CopyStore.columnValues`. Enums are texts. @throws SluiceError SOURCE_GONE; errors of the server */
+/** As `RowValues.values`. Enums are texts. @throws SluiceError SOURCE_GONE; errors of the server */
 export async function columnValues(
   session: CopySession,
   table: TableSpec,

@@ -3,7 +3,7 @@ import type { Column } from '../../../model/copy/column-type.ts'
 import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 
-/** As `CopyStore.timeCondition`. */
+/** As `Times.condition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quoteName(name)
   switch (type.kind) {

@@ -12,7 +12,7 @@ import { hops } from './hops.ts'
 /** Rows between two pauses for other work. */
 const STRETCH = 20_000
 
-/** See `CopyStore.columnValues`. @param connection within a read transaction */
+/** See `RowValues.values`. @param connection within a read transaction */
 export async function columnValues(
   connection: Database.Database,
   table: TableSpec,

@@ -128,7 +128,7 @@ async function concluded(
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
-      from.switchSide === undefined || to.switchSide === undefined
+      from.offers.switchSide === undefined || to.offers.switchSide === undefined
         ? check
         : movedByCutover(check, from.identity === to.identity),
     ),
@@ -259,7 +259,7 @@ async function targetChecks(
   tables: PlannedCopy['tables'],
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const preflight = to.operational?.()
+  const preflight = to.offers.operational
   const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
   if (preflight === undefined)
     return specs.map(({ table }): SignOffCheck => ({
