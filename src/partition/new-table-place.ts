@@ -25,7 +25,7 @@ export type Fit = NewTablePlan & { readonly twin: NonNullable<NewTablePlan['twin
 
 /** @throws SluiceError UNSUPPORTED_URL */
 export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): NewTablePlace {
-  const [plan, maker] = [from.partitionPlan?.(), target.partitionPlan?.()]
+  const [plan, maker] = [from.offers.partitionPlan, target.offers.partitionPlan]
   if (plan === undefined || maker === undefined) {
     const { system, label } = plan === undefined ? from : target
     throw new SluiceError('UNSUPPORTED_URL', `${system} has no tables that sluice partitions while they are used`, {
@@ -79,7 +79,7 @@ export async function newTableThere({ source, target }: NewTablePlace, about: Fi
 
 /** Why no table of the source can be replicated; null if tables can. */
 export async function unfollowable({ source: { store, signal } }: NewTablePlace): Promise<PlanFinding | null> {
-  const preflight = await store.changeSource?.('slot')?.examine([], signal)
+  const preflight = await store.offers.slotChanges?.().examine([], signal)
   const first = preflight?.refusals.find(({ table }) => table === undefined)
   if (first === undefined) return null
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
@@ -137,7 +137,7 @@ function refusal({ target }: NewTablePlace, about: Fit, reason: string): PlanFin
 
 /** @returns null if there is no table of that name. @throws SluiceError TABLE_REFUSED if it is not partitioned */
 export async function rangedAt(store: CopyStore, name: TableName, signal: AbortSignal): Promise<RangedTable | null> {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   if (maintenance === undefined) return null
   try {
     const found = await onSide('target', () => maintenance.look(name, false, signal))

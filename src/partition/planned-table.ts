@@ -29,7 +29,7 @@ export async function plannedTable(
   column: Column,
   { epoch, exact }: PlanOptions,
 ): Promise<{ readonly planned: PlannedTable; readonly years: Years }> {
-  if ((store.timeCondition?.(column, null, null) ?? null) === null) {
+  if ((store.offers.times?.condition(column, null, null) ?? null) === null) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${column.name} says no time: it is ${column.native}`, {
       hint: 'name a column of dates, times or epoch numbers with --by',
     })

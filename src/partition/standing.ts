@@ -47,7 +47,7 @@ export function comingOf(
 
 /** Partition maintenance of a store. @throws SluiceError UNSUPPORTED_URL for a system without supported partitions */
 export function maintenanceOf(store: CopyStore): MaintenanceStore {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   if (maintenance !== undefined) return maintenance
   throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no partitions by ranges of time that could be kept`, {
     where: store.label,

@@ -1,6 +1,6 @@
 /**
  * Declaration of a system: its URLs, and what it can open. It imports no driver; code is loaded on demand. Properties
- * of an open database are in `StoreAbilities` and in the store itself.
+ * of an open database are in `StoreAbilities`.
  */
 import type { LakeStore } from '../model/lake/lake-store.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -8,6 +8,7 @@ import type { LogWriter } from '../model/lake/log-writer.ts'
 import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { CassandraCopyRequest } from './cassandra/copy/index.ts'
+import type { Capability } from '../model/copy/offers.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { OpenedAgain } from './common/opened-again.ts'
 import type { Checks, ServerPreflight, Target } from './common/preflight-port.ts'
@@ -130,6 +131,8 @@ export type CopyOptions = {
 export type CopyDeclaration = {
   /** As in `StoreAbilities.atomic` of its stores. */
   readonly atomic: 'chunk' | 'batch' | 'row'
+  /** Names in `CopyStore.offers` of its stores. */
+  readonly offers: readonly Capability[]
   /** A batch consists of rows of one partition, and is not the unit sent to the target. */
   readonly batchesByPartition?: true
   /** Systems for which it can hold the tables of the Cassandra Data Migrator, as people write them. */

@@ -126,7 +126,7 @@ async function changes(system, file, { size, total, rates }) {
     })
   /** @param {(writer: any) => Promise<void>} body */
   const session = async (body) => {
-    const writer = await store.changeTarget().open(request)
+    const writer = await store.offers.changeTarget.open(request)
     await body(writer)
     await writer[Symbol.asyncDispose]()
   }

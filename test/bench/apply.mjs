@@ -99,7 +99,7 @@ async function changes(store, client, name, { size, total, rates }) {
   const [table] = await store.tables(name, NEVER)
   const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
   const request = { tables: [{ table, columns, identity: ['id'] }], fireTriggers: false, signal: NEVER }
-  const writer = await store.changeTarget().open(request)
+  const writer = await store.offers.changeTarget.open(request)
   /** @param {(id: number) => object} put @param {boolean} [gone] */
   const each = (put, gone) =>
     timed(total, async () => {

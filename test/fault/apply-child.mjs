@@ -28,9 +28,11 @@ const { openPostgresCopy } = await import('../../dist/stores/postgresql/copy/ind
 const store = await openPostgresCopy(url)
 const [table] = await store.tables('rows', signal)
 const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
-const writer = await store
-  .changeTarget()
-  .open({ tables: [{ table, columns, identity: ['id'] }], fireTriggers: false, signal })
+const writer = await store.offers.changeTarget.open({
+  tables: [{ table, columns, identity: ['id'] }],
+  fireTriggers: false,
+  signal,
+})
 /** @param {number} from @param {number} to */
 const closing = (from, to) => ({
   statements: [{ sql: 'UPDATE position SET at = ? WHERE at = ?', parameters: [to, from] }],

@@ -47,7 +47,7 @@ const ledger = await store.ledger()
 const [table] = await store.tables('rows', signal)
 const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
 const tables = [{ table, columns, identity: ['id'] }]
-const writer = await store.changeTarget().open({ tables, fireTriggers: false, signal })
+const writer = await store.offers.changeTarget.open({ tables, fireTriggers: false, signal })
 /** @param {number} id @param {number} n */
 const put = (id, n) => ({ row: [String(id), String(n)], key: [String(id)], base: null })
 

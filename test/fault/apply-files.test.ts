@@ -8,10 +8,10 @@ import Database from 'better-sqlite3'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase, Closing } from '../../src/model/run/ledger-port.ts'
 import { openDuckdbCopy } from '../../src/stores/duckdb/copy/index.ts'
 import type { ChangeRequest, ChangeTable, ChangeTarget } from '../../src/model/follow/port.ts'
-import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-apply-'))
@@ -34,7 +34,7 @@ async function targetOf(system: System, ...statements: readonly string[]): Promi
   const options = { mode: 'write', label: `${system}:///test` } as const
   const store = await (system === 'sqlite' ? openSqliteCopy(file, options) : openDuckdbCopy(file, options))
   const ledger = await store.ledger()
-  const changes = store.changeTarget?.()
+  const changes = store.offers.changeTarget
   if (changes === undefined) throw new Error('takes no changes')
   await ledger.batch(['CREATE TABLE place (n INTEGER)', 'INSERT INTO place VALUES (0)', ...statements].map(bare))
   const close = async (): Promise<void> => {
@@ -130,8 +130,8 @@ describe('what keeps changes out of a file', () => {
   test('a view where a table would be made is told before anything is', async () => {
     await using target = await targetOf('sqlite', 'CREATE VIEW v AS SELECT 1 AS id')
     const table = { table: { name: 'V' }, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
-    await expect(target.store.refuseUncreatable?.(table, signal)).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
-    await target.store.refuseUncreatable?.({ ...table, table: { name: 'w' } }, signal)
+    await expect(target.store.refuseUncreatable(table, signal)).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+    await target.store.refuseUncreatable({ ...table, table: { name: 'w' } }, signal)
   })
 })
 

@@ -97,7 +97,7 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
     const url = server.url().replace(`:${server.port}/`, `:${proxy.port}/`)
     const store = await openPostgresCopy(`${url}?response_timeout=1&connect_timeout=2&retry_seconds=20`)
     const table = await changeTable(store, 'rows', ['id'])
-    const writer = await store.changeTarget?.().open(requestOf([table]))
+    const writer = await store.offers.changeTarget?.open(requestOf([table]))
     if (writer === undefined) throw new Error('no changes')
     return {
       writer,

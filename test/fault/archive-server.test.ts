@@ -291,7 +291,7 @@ describe.skipIf(MARIADB_MISSING !== '')(
           await using store = await openCopyStore(url, { mode: 'write' })
           await place.sql(`INSERT INTO bookings VALUES (${900_000 + i}, '2090-05-05 00:00:00', 'x', 1)`)
           const committed = await lsn('current')
-          await store.flushed?.(NEVER.abort)
+          await store.offers.durability?.flushed(NEVER.abort)
           expect(await lsn('flushed')).toBeGreaterThanOrEqual(committed)
         }
         await server.kill9()

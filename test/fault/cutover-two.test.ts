@@ -182,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
           says: 'it is closed: its rows follow',
           hint: 'wait',
         }
-        await store.switchSide?.().close({ ...names, ...limits }, () => undefined, AbortSignal.timeout(10_000))
+        await store.offers.switchSide?.close({ ...names, ...limits }, () => undefined, AbortSignal.timeout(10_000))
       }
       await close(token)
       expect([await isOpen(source), await statuses(stage)]).toEqual([false, ['closing']])

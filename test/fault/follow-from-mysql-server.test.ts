@@ -34,7 +34,7 @@ async function staged(one: MariadbServer): Promise<Staged> {
 }
 
 function triggersOf(store: CopyStore): ChangeSource {
-  const source = store.changeSource?.('trigger')
+  const source = store.offers.triggerChanges?.()
   if (source === undefined) throw new Error('tells no changes')
   return source
 }

@@ -1,7 +1,7 @@
 /** A program that stands still, or is cut off, in the middle of a transaction of the ledger: what it has locked goes to others before their patience ends. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { FROZEN_LEDGER_MS } from '../../src/model/run/ledger-port.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb } from '../support/servers/mariadb.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'

@@ -33,7 +33,7 @@ prototype.query = function (config, ...rest) {
 
 const { openPostgresCopy } = await import('../../dist/stores/postgresql/copy/index.js')
 const store = await openPostgresCopy(url)
-const maintenance = store.maintenance()
+const maintenance = store.offers.maintenance
 const { signal } = new AbortController()
 const made = await maintenance.make({
   table: await maintenance.look(table, false, signal),

@@ -7,10 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Put } from '../../src/model/copy/change.ts'
 import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, LedgerDatabase, SourceView } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase, Closing } from '../../src/model/run/ledger-port.ts'
+import type { SourceView } from '../../src/model/copy/source-port.ts'
 import { openDuckdbCopy } from '../../src/stores/duckdb/copy/index.ts'
 import type { ChangeTable } from '../../src/model/follow/port.ts'
-import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { batches, batchOf, isUnique, reference, uniqueShift, type Model } from '../support/apply-twin.ts'
 
@@ -99,7 +100,7 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
         if (spec === undefined) throw new Error(`${name} is not there`)
         const columns = spec.columns.map((column) => ({ name: column.name, as: column.type, column }))
         const table: ChangeTable = { table: spec, columns, identity: ['id'] }
-        await using writer = await store.changeTarget!().open({ tables: [table], fireTriggers: false, signal })
+        await using writer = await store.offers.changeTarget!.open({ tables: [table], fireTriggers: false, signal })
         const others = Array.from({ length: crowd }, (_, n): Put => {
           const row: Row = [String(1000 + n), 'x', String(1000 + n), '2024-01-01']
           return { row, key: row.slice(0, 1), base: null }
@@ -159,7 +160,7 @@ describe('a table of SQLite', () => {
     if (spec === undefined) throw new Error('exchanged is not there')
     const columns = spec.columns.map((column) => ({ name: column.name, as: column.type, column }))
     const tables: readonly ChangeTable[] = [{ table: spec, columns, identity: ['id'] }]
-    await using writer = await store.changeTarget!().open({ tables, fireTriggers: false, signal })
+    await using writer = await store.offers.changeTarget!.open({ tables, fireTriggers: false, signal })
     const applied = async (id: string): Promise<void> => {
       await writer.apply(0, { puts: [{ row: [id, 'v', 'w'], key: [id], base: null }], gone: [] })
       expect(await writer.commit(CLOSING)).toBe('committed')

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { ledgerDialect } from '../../src/stores/ledger-dialect.ts'
 import { packEntry, unpackEntry, type EntryBatch } from '../../src/stores/cassandra/ledger/entry.ts'
 import { Replica } from '../../src/stores/cassandra/ledger/replica.ts'
-import type { Statement } from '../../src/model/copy/port.ts'
+import type { Statement } from '../../src/model/run/ledger-port.ts'
 import type { SqlValue } from '../../src/model/run/sql-port.ts'
 
 const { now, types } = ledgerDialect('sqlite')

@@ -8,7 +8,8 @@ import { readArchive } from '../../src/archive/ledger/record.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { CopyStore, LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 
 const TABLE = { name: 'bookings' }
 const OWNER = { ...newOwner('here'), runId: 1n }

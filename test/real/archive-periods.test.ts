@@ -62,9 +62,9 @@ describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
     const [table] = await store.tables('t', NEVER)
     const column = table?.columns.find(({ name }) => name === 'day')
     if (table === undefined || column === undefined) throw new Error('no table')
-    const periods = store.periods?.() as PeriodStore
+    const periods = store.offers.periods as PeriodStore
     const conditions = ['2019', '2020', '2021'].map(
-      (year) => store.timeCondition?.(column, `${year}-01-01`, `${Number(year) + 1}-01-01`) ?? '',
+      (year) => store.offers.times?.condition(column, `${year}-01-01`, `${Number(year) + 1}-01-01`) ?? '',
     )
     const wanted = [0n, 100n, 100n]
     expect(await periods.effort(table, conditions, NEVER)).toMatchObject({ by: 'scan', rows: 400n })

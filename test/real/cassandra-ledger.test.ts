@@ -12,7 +12,7 @@ import { hasLedger, LEDGER_VERSION, prepareLedger } from '../../src/engine/copy/
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
 import { openCqlLedger, type LedgerOptions } from '../../src/stores/cassandra/ledger/index.ts'
 import { connectCassandra } from '../../src/stores/cassandra/connect.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_OWN, startOwn } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { SluiceError } from '../../src/shared/errors.ts'

@@ -106,7 +106,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     await source.cql('CREATE TABLE t (a int PRIMARY KEY, b int)')
     const [table] = await store.tables(`${source.name}.t`, NEVER)
     if (table === undefined) throw new Error('no table')
-    const { kept = {} } = store.fittedSettings?.(table.settings ?? {}) ?? {}
+    const { kept = {} } = store.offers.tableOptions?.fitted(table.settings ?? {}) ?? {}
     const settings = { ...kept, compaction: "{'class': 'NoSuchStrategy'}", gc_grace_seconds: '77' }
     const made = { ...table, table: { schema: target.name, name: 't' }, settings }
     const maker = store.target()

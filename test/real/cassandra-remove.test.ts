@@ -8,7 +8,8 @@ import { removeRows } from '../../src/stores/cassandra/archive/remove.ts'
 import { Flow } from '../../src/stores/cassandra/copy/flow.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
-import type { Closing, CopyStore } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { columnsOf, cutAll, readAll, refused, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
 
@@ -50,7 +51,7 @@ async function bookings(name: string, more = ''): Promise<TableSpec> {
 
 function springOf(table: TableSpec): string {
   const at = table.columns.find(({ name }) => name === 'at')
-  return at === undefined ? '' : (store.timeCondition!(at, '2024-04-01', '2024-07-01') ?? '')
+  return at === undefined ? '' : (store.offers.times!.condition(at, '2024-04-01', '2024-07-01') ?? '')
 }
 
 async function step(fence = 1): Promise<Closing & { status(): Promise<unknown> }> {
@@ -258,7 +259,7 @@ describe('periods of time in Cassandra', () => {
       `INSERT INTO timed (p, c, "Epoch") VALUES (99, 9002, 7)`,
     )
     const column = (name: string) => table.columns.find((one) => one.name === name)!
-    const spring = store.timeCondition!(column('at'), '2024-04-01', '2024-07-01')
+    const spring = store.offers.times!.condition(column('at'), '2024-04-01', '2024-07-01')
     expect(spring).toBe(`"at" >= ${APRIL} AND "at" < ${Date.UTC(2024, 6, 1)}`)
     const wanted = await idsOf('timed', inSpring)
     await using view = await store.source(SIGNAL)
@@ -285,17 +286,21 @@ describe('periods of time in Cassandra', () => {
     expect(await readAll(view, some)).toEqual([['99']])
 
     const count = async (where: string | null) => (await view.digest({ ...request, where }, SIGNAL)).rows
-    expect(await count(store.timeCondition!(column('Epoch'), '5', '7'))).toBe(1n)
-    expect(await count(store.timeCondition!(column('Epoch'), null, '5'))).toBe(1n)
-    expect(await count(store.timeCondition!(column('Epoch'), null, null))).toBe(3n)
-    expect(await count(store.timeCondition!(column('c'), '9000', null))).toBe(3n)
-    expect(await count(store.timeCondition!(column('p'), '99', null))).toBe(3n)
-    expect(store.timeCondition!(column('note'), null, null)).toBe(null)
-    expect(await store.timeExtent!(table, column('at'), SIGNAL)).toEqual({
+    expect(await count(store.offers.times!.condition(column('Epoch'), '5', '7'))).toBe(1n)
+    expect(await count(store.offers.times!.condition(column('Epoch'), null, '5'))).toBe(1n)
+    expect(await count(store.offers.times!.condition(column('Epoch'), null, null))).toBe(3n)
+    expect(await count(store.offers.times!.condition(column('c'), '9000', null))).toBe(3n)
+    expect(await count(store.offers.times!.condition(column('p'), '99', null))).toBe(3n)
+    expect(store.offers.times!.condition(column('note'), null, null)).toBe(null)
+    expect(await store.offers.timeExtents!.of(table, column('at'), SIGNAL)).toEqual({
       low: '2024-01-01 00:00:00',
       high: expect.stringMatching(/^2024-12-3/) as string,
       nulls: 1n,
     })
-    expect(await store.timeExtent!(table, column('Epoch'), SIGNAL)).toEqual({ low: '4', high: '7', nulls: 250n })
+    expect(await store.offers.timeExtents!.of(table, column('Epoch'), SIGNAL)).toEqual({
+      low: '4',
+      high: '7',
+      nulls: 250n,
+    })
   })
 })

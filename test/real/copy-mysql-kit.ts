@@ -4,14 +4,10 @@ import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Digest, Row } from '../../src/model/copy/rows.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type {
-  ChunkRequest,
-  Closing,
-  CopyStore,
-  LedgerDatabase,
-  RowRequest,
-  SourceView,
-} from '../../src/model/copy/port.ts'
+import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
+import type { Closing, LedgerDatabase } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts'
 
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 500, bytes: 2 ** 20 }

@@ -4,15 +4,12 @@ import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Digest, Row } from '../../src/model/copy/rows.ts'
-import type {
-  ChunkRequest,
-  Closing,
-  CopyStore,
-  ReadColumn,
-  RowRequest,
-  SourceView,
-  WriteColumn,
-} from '../../src/model/copy/port.ts'
+import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ReadColumn } from '../../src/model/copy/read-column.ts'
+import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts'
+import type { WriteColumn } from '../../src/model/copy/write-column.ts'
 
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 1000, bytes: 1024 * 1024 }

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import type { CopyStore, SourceView } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { SourceView } from '../../src/model/copy/source-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canonicalJson, cellText, normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { FrameFormat, Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, ReadColumn, RowRequest, SourceView } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ReadColumn } from '../../src/model/copy/read-column.ts'
+import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -9,7 +9,7 @@ import type { DecommissionFindingEvent } from '../../src/model/partition/events.
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, postgresAt, type Place } from '../support/copy-systems.ts'
 import { psql } from './copy-postgresql-kit.ts'
-import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Durability } from '../../src/model/copy/durability-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { makeNewTable, ours, request, turn } from './switch-kit.ts'
 import {
@@ -227,7 +227,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     await asOwner(`UPDATE ${PARKED_SQL} SET "no te" = 'late' WHERE "Id" = 7`)
     await perform(retire(place))
     await using target = await openCopyStore(old.url, { mode: 'read' })
-    const flushed = vi.spyOn(Object.getPrototypeOf(target) as Required<CopyStore>, 'flushed')
+    const flushed = vi.spyOn(Object.getPrototypeOf(target.offers.durability) as Durability, 'flushed')
     const early = await perform(retire(place, { archive: old.url, graceMs: 9 * DAY }))
     expect(early.finished.error).toBeUndefined()
     expect(flushed).toHaveBeenCalledOnce()

@@ -12,7 +12,7 @@ import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
 import { Views } from '../../src/engine/copy/source-views.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type { SourceView } from '../../src/model/copy/port.ts'
+import type { SourceView } from '../../src/model/copy/source-port.ts'
 import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 
 let folder = ''

@@ -8,7 +8,7 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { DatabaseSteps } from '../../src/partition/decommission/database/steps.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { NEVER } from '../../src/shared/abort.ts'
-import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Durability } from '../../src/model/copy/durability-port.ts'
 import { requireDropping } from '../../src/partition/operations/partition-decommission-database/perform.ts'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { CopySession } from '../../src/stores/postgresql/server/session.ts'
@@ -23,10 +23,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** What the real store is asked while `body` runs, with what could be seen from outside at each time. */
 async function flushes(url: string, seen: () => number, body: () => Promise<void>): Promise<readonly number[]> {
   await using store = await openCopyStore(url, { mode: 'read' })
-  const prototype = Object.getPrototypeOf(store) as Required<Pick<CopyStore, 'flushed'>>
+  const prototype = Object.getPrototypeOf(store.offers.durability) as Durability
   const flushed = prototype.flushed
   const at: number[] = []
-  const spy = vi.spyOn(prototype, 'flushed').mockImplementation(async function (this: CopyStore, signal) {
+  const spy = vi.spyOn(prototype, 'flushed').mockImplementation(async function (this: Durability, signal) {
     await flushed.call(this, signal)
     at.push(seen())
   })
@@ -164,7 +164,7 @@ test.skipIf(mysqlMissing !== '')(`engines of MySQL whose rows are no copy ${mysq
     ...engines.map((engine) => `CREATE TABLE ${engine.toLowerCase()} (id int NOT NULL) ENGINE = ${engine}`),
   )
   await using store = await openCopyStore(place.url, { mode: 'read' })
-  const found = await store.losable?.(
+  const found = await store.offers.losable?.among(
     engines.map((engine) => ({ name: engine.toLowerCase() })),
     NEVER.abort,
   )

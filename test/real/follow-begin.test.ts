@@ -186,7 +186,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
   })
 
   test('triggers wait for those who have the table, and name no others', async () => {
-    const triggers = store.changeSource?.('trigger')
+    const triggers = store.offers.triggerChanges?.()
     const [holder, other] = [await psql(server.url('begun')), await psql(server.url('begun'))]
     await holder.run("SET application_name TO 'holder'; BEGIN; INSERT INTO parts VALUES (71)")
     await other.run("SET application_name TO 'reader'; BEGIN; INSERT INTO plain VALUES (72, 'x'); SELECT * FROM parts")

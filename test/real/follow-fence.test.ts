@@ -18,7 +18,7 @@ import { takeStream } from '../../src/engine/follow/stream/take-stream.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
 
 const KEY = { schema: 's', name: 't' }

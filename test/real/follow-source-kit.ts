@@ -12,7 +12,7 @@ export const LOGICAL = [
 ]
 
 export function changesOf(store: CopyStore): ChangeSource {
-  const source = store.changeSource?.()
+  const source = store.offers.slotChanges?.()
   if (source === undefined) throw new Error(`${store.label} tells no changes`)
   return source
 }

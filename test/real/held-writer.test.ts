@@ -1,7 +1,8 @@
 /** What would wait for a chunk that it holds itself, in the two systems with one writer, and what may not be mistaken for it. */
 import { expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { ChunkRequest, CopyStore } from '../../src/model/copy/port.ts'
+import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { withWriter } from '../../src/stores/common/with-writer.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 

@@ -135,12 +135,12 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     }
     const work = async <T>(body: (inPlace: InPlaceStore, store: CopyStore) => Promise<T>): Promise<T> => {
       await using store = await openPostgresCopy(place.url)
-      const able = store.inPlace?.()
+      const able = store.offers.inPlace
       if (able === undefined) throw new Error('this store partitions nothing in place')
       return await body(able, store)
     }
     const request = await work(async (able, store) => {
-      const plan = store.partitionPlan?.()
+      const plan = store.offers.partitionPlan
       if (plan === undefined) throw new Error('this store plans nothing')
       const table = await tableNamed(store, `public.${TABLE}`)
       const options = { by: 'At', calendar: {} }

@@ -8,7 +8,7 @@ import { readArchive, type ArchivedPartition } from '../../src/archive/ledger/re
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { newOwner, type Owner } from '../../src/shared/owner.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
 import { LEASE_CASES, NOBODYS_PID } from '../support/lease-owners.ts'
 

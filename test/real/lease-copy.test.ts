@@ -13,7 +13,7 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { reclaimDead, reclaimExpired } from '../../src/engine/copy/workers/reclaim.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
 import { LEASE_CASES, NOBODYS_PID } from '../support/lease-owners.ts'
 

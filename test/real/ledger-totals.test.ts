@@ -16,7 +16,7 @@ import { Standing } from '../../src/engine/copy/table/chunk-sums.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { LedgerDatabase } from '../../src/model/copy/port.ts'
+import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const

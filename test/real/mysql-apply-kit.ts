@@ -17,7 +17,7 @@ export async function makeTarget(...sql: readonly string[]): Promise<Target> {
 
 export async function changesOf(url: string): Promise<Pick<Target, 'store' | 'changes'>> {
   const store = await openMysqlCopy(url)
-  const changes = store.changeTarget?.()
+  const changes = store.offers.changeTarget
   if (changes === undefined) throw new Error('MySQL takes no changes')
   return { store, changes }
 }

@@ -363,7 +363,7 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
     const table = await tableOf(store, name)
     await using view = await store.source(SIGNAL)
     const found = async (op: '=' | '<' | '>=', value: string): Promise<readonly unknown[]> => {
-      const where = store.rowCondition!(table.columns, { kind: 'compare', column: 'y', op, value })
+      const where = store.offers.rowValues!.condition(table.columns, { kind: 'compare', column: 'y', op, value })
       return (await readAll(view, rowsOf(table, { where }))).map(([id]) => id)
     }
     expect({
@@ -388,8 +388,8 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
     await using view = await store.source(SIGNAL)
     const conditions = columnsOf(table).map(({ column }) =>
       column.type.kind === 'int'
-        ? store.timeCondition!(column, '5', '7')
-        : store.timeCondition!(column, '2024-04-01', '2024-07-01 00:00:00'),
+        ? store.offers.times!.condition(column, '5', '7')
+        : store.offers.times!.condition(column, '2024-04-01', '2024-07-01 00:00:00'),
     )
     expect(conditions[5]).toBe(null)
     for (const where of conditions.slice(1, 5)) {
@@ -406,7 +406,7 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
     const extents = await Promise.all(
       columnsOf(table)
         .slice(1, 5)
-        .map(({ column }) => store.timeExtent!(table, column, SIGNAL)),
+        .map(({ column }) => store.offers.timeExtents!.of(table, column, SIGNAL)),
     )
     expect(extents).toEqual([
       { low: '2024-03-31', high: '2024-07-01', nulls: 1n },
@@ -414,6 +414,6 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
       { low: '2024-03-31 23:59:59.999', high: '2024-07-01 00:00:00', nulls: 1n },
       { low: '3', high: '7', nulls: 0n },
     ])
-    expect(await store.comments!(table, SIGNAL)).toEqual({ n: 'epoch, in "s"' })
+    expect(await store.offers.columnFacts!.comments(table, SIGNAL)).toEqual({ n: 'epoch, in "s"' })
   })
 })

@@ -34,7 +34,7 @@ async function followedAs(one: CopyStore, ...names: readonly string[]): Promise<
 }
 
 function triggersOf(one: CopyStore): ChangeSource {
-  const found = one.changeSource?.('trigger')
+  const found = one.offers.triggerChanges?.()
   if (found === undefined) throw new Error(`${one.label} tells no changes`)
   return found
 }
@@ -253,7 +253,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
     expect(await halted()).toEqual([])
     await place.sql('CREATE TRIGGER theirs BEFORE UPDATE ON g FOR EACH ROW SET NEW.v = 1')
-    const behind = await store.beside?.().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
+    const behind = await store.beside().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
     expect(JSON.stringify(behind)).toMatch(/theirs/)
     expect(JSON.stringify(behind)).not.toMatch(/sluice/)
   })

@@ -4,7 +4,7 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 import { SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 
 export function maintenanceOf(store: CopyStore): MaintenanceStore {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   if (maintenance === undefined) throw new Error('this store makes no partitions')
   return maintenance
 }

@@ -50,7 +50,7 @@ afterAll(async () => {
 })
 
 function kept(of: CopyStore): MaintenanceStore {
-  const found = of.maintenance?.()
+  const found = of.offers.maintenance
   if (found === undefined) throw new Error('nothing is maintained here')
   return found
 }

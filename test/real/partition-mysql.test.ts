@@ -24,7 +24,7 @@ beforeAll(async () => {
   await server.sql('DROP DATABASE IF EXISTS sluice_partitions')
   await server.createDatabase('sluice_partitions')
   store = await openMysqlCopy(server.url('sluice_partitions'))
-  const opened = store.maintenance?.()
+  const opened = store.offers.maintenance
   if (opened === undefined) throw new Error('nothing is maintained here')
   maintenance = opened
   other = await createConnection({ uri: server.url('sluice_partitions') })
@@ -428,7 +428,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       'GRANT SELECT ON sluice_partitions.* TO reader',
     )
     await using theirs = await openMysqlCopy(server.url('sluice_partitions', 'reader', 'r'))
-    const store2 = theirs.maintenance?.()
+    const store2 = theirs.offers.maintenance
     const table = await store2?.look({ name: 'guarded' }, false, SIGNAL)
     if (store2 === undefined || table == null) throw new Error('not looked at')
     const error = await refused(

@@ -78,12 +78,12 @@ describe.skipIf(!POSTGRES_OWN)(
     test('no look at a table, its keys, indexes and rows takes one', async () => {
       await using store = await openPostgresCopy(server.url('planted'))
       const tables = await store.tables('public.*', SIGNAL)
-      const checks = await store.operational?.().check(tables, SIGNAL)
+      const checks = await store.offers.operational?.check(tables, SIGNAL)
       const sound = checks?.filter(({ table }) => table === 'public.names' || table === 'public.hot')
       expect(sound?.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(4)
       expect(sound?.filter(({ outcome }) => outcome === 'failed')).toEqual([])
       for (const table of tables) await store.objects().list(table, SIGNAL)
-      await store.rowTriggers?.({ schema: 'public', name: 'names' }, SIGNAL)
+      await store.offers.rowTriggers?.list({ schema: 'public', name: 'names' }, SIGNAL)
 
       const lost = tables.find(({ table }) => table.name === 'lost')
       if (lost === undefined) throw new Error('there is no table public.lost')

@@ -21,7 +21,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     url.username = role
     url.password = 'weak'
     const store = await openPostgresCopy(url.href)
-    const changes = store.changeTarget?.()
+    const changes = store.offers.changeTarget
     if (changes === undefined) throw new Error('PostgreSQL takes no changes')
     weak = { place: target.place, store, changes }
   })

@@ -15,7 +15,7 @@ export async function makeTarget(sql: string): Promise<Target> {
   const place = await makePlace('postgresql', '')
   await place.sql('CREATE TABLE fence (owner text PRIMARY KEY, n int)', "INSERT INTO fence VALUES ('me', 0)", sql)
   const store = await openPostgresCopy(place.url)
-  const changes = store.changeTarget?.()
+  const changes = store.offers.changeTarget
   if (changes === undefined) throw new Error('PostgreSQL takes no changes')
   return { place, store, changes }
 }

@@ -8,7 +8,9 @@ import type {
   PartitionStore,
   StepEnd,
 } from '../../src/model/archive/port.ts'
-import type { Closing, CopyStore, ReadColumn } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ReadColumn } from '../../src/model/copy/read-column.ts'
 import { request, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
 /** Closes a row of `ledger` for the owner with a fence. */
@@ -57,7 +59,7 @@ export function archivedColumns(table: TableSpec): readonly ReadColumn[] {
 }
 
 export function storeOf(store: CopyStore): PartitionStore {
-  const partitions = store.partitions?.()
+  const partitions = store.offers.partitions
   if (partitions === undefined) throw new Error('no partitions')
   return partitions
 }

@@ -587,7 +587,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     await direct.run(
       `COMMENT ON COLUMN bookings.note IS 'what "they" said'; COMMENT ON TABLE bookings IS 'all of them'; COMMENT ON COLUMN bookings.raw IS E'\\n'`,
     )
-    expect(await store.comments?.(await tableNamed(store, 'bookings'), SIGNAL)).toEqual({
+    expect(await store.offers.columnFacts?.comments(await tableNamed(store, 'bookings'), SIGNAL)).toEqual({
       note: 'what "they" said',
       raw: '\n',
     })

@@ -41,7 +41,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`periods in PostgreSQL ${POSTGRES_MISSING}`
     const table = await tableNamed(store, 't')
     await using view = await store.source(SIGNAL)
     const ids = async (at: number, from: string | null, to: string | null): Promise<string> => {
-      const where = store.timeCondition!(table.columns[at]!, from, to)
+      const where = store.offers.times!.condition(table.columns[at]!, from, to)
       const rows = await readAll(view, request(table, { where }))
       expect((await view.extent(table, where, true)).rows).toBe(BigInt(rows.length))
       expect((await view.digest(request(table, { where, range: { by: 'all' }, ordered: false }), SIGNAL)).rows).toBe(
@@ -58,14 +58,16 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`periods in PostgreSQL ${POSTGRES_MISSING}`
     expect(await ids(2, '2024-03-31 23:59:59.999999', '2024-06-30 23:59:59.5')).toBe('1 2')
     expect(await ids(1, '2024-03-31 00:00:01', null)).toBe('2 3 4')
     expect(await ids(4, '5', '7')).toBe('2 3')
-    expect(store.timeCondition!(table.columns[5]!, null, null)).toBe(null)
-    expect(() => store.timeCondition!(table.columns[4]!, `1; DROP TABLE t`, null)).toThrow('whole number')
-    expect(() => store.timeCondition!(table.columns[1]!, `2024-01-01'`, null)).toThrow('moment')
+    expect(store.offers.times!.condition(table.columns[5]!, null, null)).toBe(null)
+    expect(() => store.offers.times!.condition(table.columns[4]!, `1; DROP TABLE t`, null)).toThrow('whole number')
+    expect(() => store.offers.times!.condition(table.columns[1]!, `2024-01-01'`, null)).toThrow('moment')
   })
 
   test('reach from the smallest to the largest value', async () => {
     const table = await tableNamed(store, 't')
-    const extents = await Promise.all([1, 2, 3, 4].map((at) => store.timeExtent!(table, table.columns[at]!, SIGNAL)))
+    const extents = await Promise.all(
+      [1, 2, 3, 4].map((at) => store.offers.timeExtents!.of(table, table.columns[at]!, SIGNAL)),
+    )
     expect(extents).toEqual([
       // Days before the year 1 belong to no period, and are counted.
       { low: '2024-03-31', high: '2024-07-01', nulls: 1n, unreal: 1n },

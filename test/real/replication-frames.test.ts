@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
   })
 
   function writing(table: ChangeTable): Promise<ChangeWriter> {
-    const changes = store.changeTarget?.()
+    const changes = store.offers.changeTarget
     if (changes === undefined) throw new Error('PostgreSQL takes no changes')
     return changes.open(requestOf([table]))
   }

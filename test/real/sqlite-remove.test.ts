@@ -10,7 +10,8 @@ import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import type { Digest } from '../../src/model/copy/rows.ts'
 import type { RemoveRequest, StepEnd } from '../../src/model/archive/port.ts'
-import type { Closing, CopyStore } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { NEVER, onlyTable, readAll } from '../support/copy-zoo.ts'
 import { refused } from './copy-mysql-kit.ts'
@@ -101,8 +102,8 @@ describe('a row that refers to a removed one keeps it, by the collation and affi
     expect(rows(file)).toBe(1)
     await using store = await file.open()
     const table = await onlyTable(store, 't')
-    for (const referrer of await store.referrers!().list(table.table, NEVER)) {
-      const found = await store.referrers!().referringRow(table.table, referrer, null, 1000, NEVER)
+    for (const referrer of await store.offers.referrers!.list(table.table, NEVER)) {
+      const found = await store.offers.referrers!.referringRow(table.table, referrer, null, 1000, NEVER)
       expect(found === null).toBe(referrer.own)
     }
   })
@@ -257,7 +258,7 @@ describe('periods of time', () => {
     await using store = await file.open()
     const table = await onlyTable(store, name)
     const found = table.columns.find((one) => one.name === column)!
-    const where = store.timeCondition!(found, from, to)
+    const where = store.offers.times!.condition(found, from, to)
     if (where === null) return { ids: null, extent: null }
     await using view = await store.source(NEVER)
     const request = { ...readAll(table), where, ordered: true }
@@ -273,7 +274,7 @@ describe('periods of time', () => {
     )
     return {
       ids: ids.join(' '),
-      extent: await store.timeExtent!(table, found, NEVER).catch((error: unknown) => String(error)),
+      extent: await store.offers.timeExtents!.of(table, found, NEVER).catch((error: unknown) => String(error)),
     }
   }
 

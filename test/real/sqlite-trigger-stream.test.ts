@@ -8,7 +8,8 @@ import type { Change } from '../../src/model/copy/change.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
-import type { CopyStore, SourceView } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { SourceView } from '../../src/model/copy/source-port.ts'
 import type { MomentStream } from '../../src/model/follow/moment-port.ts'
 import { randomOf, SQLITE_NAMES, SQLITE_TABLES, writeSome } from '../support/sqlite-writer.ts'
 
@@ -34,7 +35,7 @@ async function sitOf(statements: readonly string[], mode = 'wal'): Promise<Sit> 
   db.pragma(`journal_mode = ${mode}`)
   for (const one of statements) db.exec(one)
   const store = await openCopyStore(`sqlite:///${file}`, { mode: 'read' })
-  const source = store.changeSource?.('trigger')
+  const source = store.offers.triggerChanges?.()
   if (source === undefined) throw new Error('a file tells changes')
   const tables = async (names: readonly string[]): Promise<readonly FollowedTable[]> => {
     const found: FollowedTable[] = []
@@ -197,7 +198,7 @@ describe('what is in the way of following a SQLite file', () => {
     expect(view.point.view).not.toBe('')
     sit.db.pragma('busy_timeout = 0')
     expect(() => sit.db.exec(`INSERT INTO fine VALUES ('y', '')`)).toThrow(/locked/)
-    expect(sit.store.changeSource?.()).toBeUndefined()
+    expect(sit.store.offers.slotChanges?.()).toBeUndefined()
   })
 
   test('a row without a key that is written later halts its table, and one that is gone again does not', async () => {
@@ -294,7 +295,7 @@ describe('what is told', () => {
       const tables = await sit.tables(['t'])
       const birth = await began(sit, tables)
       const other = await openCopyStore(`sqlite:///${sit.file}`, { mode: 'read' })
-      const second = other.changeSource?.('trigger')
+      const second = other.offers.triggerChanges?.()
       const ours = await second?.begin('sluice_8', tables, SIGNAL)
       sit.db.exec(
         `WITH RECURSIVE s (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < 30000) INSERT INTO t SELECT value + 10, 'u' || value, 0 FROM s; UPDATE t SET u = 'u' || (id - 9) || '.' WHERE id > 10; UPDATE t SET u = 'u' || (id - 9) WHERE id > 10`,

@@ -1,6 +1,7 @@
 /** Two tables of PostgreSQL that change places, in a few words. */
 import type { TableName } from '../../src/model/copy/column-type.ts'
-import type { Closing, CopyStore } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SwitchAttempt, SwitchFinding, SwitchRequest, SwitchStore } from '../../src/model/follow/switch-port.ts'
 import { SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
@@ -14,7 +15,7 @@ export const NOTHING: Closing = {
 }
 
 export function switchesOf(store: CopyStore): SwitchStore {
-  const switches = store.switches?.()
+  const switches = store.offers.switches
   if (switches === undefined) throw new Error('no tables of this store change places')
   return switches
 }
@@ -32,7 +33,7 @@ export async function makeNewTable(
 ): Promise<void> {
   const table = await tableNamed(store, `${schema ?? 'public'}.${name}`)
   const column = table.columns.find((one) => one.name === by)
-  const plan = store.partitionPlan?.()
+  const plan = store.offers.partitionPlan
   if (column === undefined || plan === undefined) throw new Error(`nothing partitions ${name} by ${by}`)
   const partitions = years.map((year) => ({
     name: `${newTable}_${year}`,

@@ -32,7 +32,7 @@ const TABLES = `
 const LOG = `${NAME}.keys_`
 
 function triggersOf(one: CopyStore): ChangeSource {
-  const found = one.changeSource?.('trigger')
+  const found = one.offers.triggerChanges?.()
   if (found === undefined) throw new Error(`${one.label} tells no changes`)
   return found
 }

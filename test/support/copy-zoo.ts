@@ -1,7 +1,9 @@
 /** Values that copies go wrong on, a column a type: what is declared, written, read back and proved has to be the same cells. */
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, RowRequest, WriteColumn } from '../../src/model/copy/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { RowRequest } from '../../src/model/copy/source-port.ts'
+import type { WriteColumn } from '../../src/model/copy/write-column.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 
 const HUNDRED = '1234567890'.repeat(10)

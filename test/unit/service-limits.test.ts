@@ -1,7 +1,7 @@
 /** What a plan says of a service that limits its users. */
 import { expect, test } from 'vitest'
 import { quotaNotes, serviceLimits } from '../../src/engine/copy/plan/service-limits.ts'
-import type { StoreAbilities } from '../../src/model/copy/port.ts'
+import type { StoreAbilities } from '../../src/model/copy/abilities.ts'
 
 const free: StoreAbilities = {
   atomic: 'batch',

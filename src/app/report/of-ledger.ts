@@ -1,5 +1,5 @@
 /** Data of one run in the ledger of a target. Read-only; older ledgers are read unchanged. */
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import type { ProcessIdentity } from '../../shared/owner.ts'

@@ -1,6 +1,6 @@
 /** Access to the ledger of a shared run for its workers, independent of the tasks. */
 import type { WatchedRun } from '../../model/share/distributed.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { hasLedger } from '../../engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'

@@ -50,7 +50,7 @@ export async function planElsewhere(
       acceptLossy: [],
       verify: 'chunk',
     })
-    if (plan.create) await to.refuseUncreatable?.(plan.target, interrupt.abort)
+    if (plan.create) await to.refuseUncreatable(plan.target, interrupt.abort)
     const columns = plan.columns.map((column) => ({ ...column, as: travels(column, shape, same) }))
     return { table: plan.target, create: plan.create, columns, shape, computed }
   } catch (thrown) {
@@ -66,7 +66,7 @@ export async function refuseOtherMeaning(
   { columns, shape }: Planned,
   signal: AbortSignal,
 ): Promise<void> {
-  const noted = (await to.columnNumbers?.(table, signal)) ?? null
+  const noted = (await to.offers.columnFacts?.numbers(table, signal)) ?? null
   for (const { from, to: name } of columns) {
     const physical = shape.find((one) => one.name === from)?.file.physical
     const declared = noted?.declared.get(name) ?? []

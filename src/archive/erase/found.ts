@@ -5,7 +5,8 @@ import { renamedTest, type RowTest } from '../../model/archive/row-test.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { ReadColumn, SourceView } from '../../model/copy/port.ts'
+import type { ReadColumn } from '../../model/copy/read-column.ts'
+import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
@@ -135,12 +136,12 @@ export function sourceTest(
   table: TableSpec,
   test: RowTest,
 ): string {
-  const where = store.rowCondition?.(table.columns, test) ?? null
+  const where = store.offers.rowValues?.condition(table.columns, test) ?? null
   if (where !== null) return where
   throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} that are meant cannot be told in its database`, {
     where: store.label,
     reason:
-      store.rowCondition === undefined
+      store.offers.rowValues === undefined
         ? 'this system removes no rows within a transaction'
         : 'it compares a column of the condition in another way than Parquet files do',
     hint: 'name rows by columns of whole numbers, texts or dates',

@@ -1,5 +1,5 @@
 /** Decides whether table identities in a ledger are valid in a database. */
-import type { Origin } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 
 /**
  * True if the two databases differ: table identities are valid only in the database that assigned them. A fact that one

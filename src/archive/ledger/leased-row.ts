@@ -1,7 +1,7 @@
 /** Rows of the archive ledger that one program works on at a time, under a lease by the clock of the database. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'

@@ -1,6 +1,7 @@
 /** Writes a table and its partitions into a ledger that lost them, or never had them. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
-import type { LedgerDatabase, Origin, Statement } from '../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { filesText } from './cells.ts'
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'

@@ -8,7 +8,7 @@
  * `migration_archive_ledger` holds their version.
  */
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { changeTable, makeLate } from '../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'

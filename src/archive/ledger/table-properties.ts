@@ -1,7 +1,7 @@
 /** Reads the facts that an archive stores about itself, so that none is in the ledger alone. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import { textOf } from './cells.ts'

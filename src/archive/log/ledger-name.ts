@@ -3,7 +3,7 @@
  * which checkpoints and erasures preserve.
  */
 import { createHash } from 'node:crypto'
-import type { Origin } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 
 /** Name of one ledger in the log of one archive. */
 export type LedgerName = {

@@ -1,4 +1,5 @@
 /** Refuses tables that a stream reads from or writes into: their rows may neither be archived nor restored. */
+import { changesBy } from '../../model/copy/offers.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
@@ -39,7 +40,7 @@ async function followedError(
   signal: AbortSignal,
 ): Promise<SluiceError | null> {
   const name = tableText(table)
-  const isTarget = store.changeTarget !== undefined
+  const isTarget = store.offers.changeTarget !== undefined
   const [into] = isTarget ? await streamsInto(store, { database, signal }, [tableKeyOf(table)]) : []
   if (into !== undefined) {
     return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
@@ -49,7 +50,7 @@ async function followedError(
     })
   }
   for (const cdc of ['slot', 'trigger'] as const) {
-    const source = store.changeSource?.(cdc)
+    const source = changesBy(cdc, store)
     const [out] = (await source?.streamsOf?.(table, signal)) ?? []
     if (out !== undefined) return readFrom(store, name, out, source?.endByHand?.(out))
   }

@@ -2,7 +2,7 @@
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/run/event.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { textOf } from '../ledger/cells.ts'
 import { ledgerColumns } from '../ledger/schema.ts'

@@ -25,7 +25,7 @@ export async function missingPartitions(
   // Where the table is divided in another way by now, their rows may stand in whatever it has.
   if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
   const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
-  const isNumbered = !isElsewhere(record.origin, (await store.origin?.(signal)) ?? {})
+  const isNumbered = !isElsewhere(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
   return new NativeParts(counting, natives.partitions).missing(natives.partitions, kind, isNumbered)
 }
 

@@ -44,7 +44,7 @@ export async function newArchive(
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
     stored: await laidOut(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
-    origin: (await store.origin?.(signal)) ?? null,
+    origin: (await store.offers.identification?.origin(signal)) ?? null,
     ...UNNOTED,
   }
 }
@@ -65,8 +65,8 @@ export async function laidOut(
   timeColumn: string | null,
   signal: AbortSignal,
 ): Promise<StoredTable> {
-  const comments = (await store.comments?.(table, signal)) ?? {}
-  const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+  const comments = (await store.offers.columnFacts?.comments(table, signal)) ?? {}
+  const numbers = (await store.offers.columnFacts?.numbers(table, signal)) ?? null
   return withNumbers(
     storedTable(await withExpressions(store, table, signal), {
       asText,
@@ -81,7 +81,7 @@ export async function laidOut(
 /** The table with the expressions of its generated columns, if its system reports them. */
 export async function withExpressions(store: CopyStore, table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
   const computes = table.columns.some(({ generated }) => generated === true)
-  return (computes ? await store.beside?.().detailed(table, signal) : undefined) ?? table
+  return computes ? await store.beside().detailed(table, signal) : table
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {

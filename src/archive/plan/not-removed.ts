@@ -57,7 +57,7 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
   }
   const isAway = state !== 'PUBLISHED' || away
   const found = isAway
-    ? await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+    ? await store.offers.partitions?.detached(native.table, native.identity, interrupt.abort)
     : await partitionNow(context, native)
   if (found == null) return null
   await using view = await store.source(interrupt.abort)

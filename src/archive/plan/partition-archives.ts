@@ -49,7 +49,7 @@ export async function refuseTwoArchives(
       hint: `bring them back, then archive ${name}: ${restoreOf(first)}; or go on with each partition by itself`,
     })
   }
-  const partitions = sought.store.partitions?.()
+  const partitions = sought.store.offers.partitions
   const above = (await partitions?.kin(table, [], abort))?.above ?? []
   if (above.length === 0 || ((await partitions?.inheritance(table, abort))?.parents ?? []).length > 0) return
   const [archived] = isNew ? await published(sought, above, abort) : []
@@ -72,7 +72,7 @@ export async function notErased(sought: Sought, table: TableSpec, signal: AbortS
 
 /** Archives of partitions at any depth. Inheritance children are separate tables. */
 async function archivesBelow(sought: Sought, table: TableName, signal: AbortSignal): Promise<readonly OwnArchive[]> {
-  const partitions = sought.store.partitions?.()
+  const partitions = sought.store.offers.partitions
   const { below } = (await partitions?.kin(table, [], signal)) ?? { below: [] }
   if (below.length === 0 || ((await partitions?.inheritance(table, signal))?.heirs ?? []).length > 0) return []
   return published(sought, below, signal)

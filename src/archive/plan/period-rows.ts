@@ -91,7 +91,7 @@ function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
 
 /** Late rows of a removed partition are in the default partition; null if the table has none. */
 async function defaultOf({ store, table, signal }: Source, { calendar }: ArchiveRecord): Promise<Periods | null> {
-  const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
+  const listed = table.columns.length === 0 ? null : ((await store.offers.partitions?.list(table, signal)) ?? null)
   const rest = listed?.partitions.find(({ isDefault }) => isDefault)
   if (listed === null || rest === undefined || rest.table.columns.length === 0) return null
   const cut = { timeColumn: listed.by, calendar }
@@ -161,13 +161,13 @@ async function effortOf(
 ): Promise<Effort> {
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
   // Without a planner each period costs a scan of the table.
-  if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
+  if (store.offers.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
   // Values have no ranges to merge: too many of them are counted by a scan of the table.
   if (isByValue(cut) && periods.length > MOST_SPANS) return { by: 'scan', rows: table.rows }
   const spans = isByValue(cut)
     ? periods.map(({ condition }) => condition)
     : spansOf(periods.map(({ partition }) => partition)).flatMap((span) => cutCondition(store, table, cut, span) ?? [])
-  const effort = await store.periods().effort(table, spans, signal)
+  const effort = await store.offers.periods.effort(table, spans, signal)
   return effort.by === 'index' && effort.rows === null ? { ...effort, rows: expected } : effort
 }
 
@@ -202,7 +202,7 @@ async function countsOf(
   { by }: Effort,
 ): Promise<readonly (bigint | null)[]> {
   const conditions = periods.map(({ condition }) => condition)
-  if (store.periods !== undefined) return store.periods().counts(table, conditions, by, signal)
+  if (store.offers.periods !== undefined) return store.offers.periods.counts(table, conditions, by, signal)
   await using view = await store.source(signal)
   const counts: (bigint | null)[] = []
   for (const condition of conditions) {

@@ -40,7 +40,7 @@ async function withGoing(
   if (!isGoing || place === null || place.native !== null) return one
   const condition = cutCondition(store, table, archived, place)
   if (condition === null) return one
-  const again = (await store.periods?.().givesAgain?.(table, condition, signal)) ?? null
+  const again = (await store.offers.periods?.givesAgain?.(table, condition, signal)) ?? null
   const notes = [
     heldText(await referred.look(table.table, condition, signal)),
     again === null

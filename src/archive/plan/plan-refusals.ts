@@ -137,7 +137,7 @@ export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperatio
 
 /** @throws SluiceError UNSUPPORTED_URL where rows cannot be removed from this system */
 export function requireRemoval(store: CopyStore): void {
-  if (store.target().remove !== undefined && store.timeCondition !== undefined) return
+  if (store.target().remove !== undefined && store.offers.times !== undefined) return
   throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
 }
 
@@ -178,7 +178,7 @@ export async function refuseHeirs(
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  const inheritance = await store.partitions?.().inheritance(table, interrupt.abort)
+  const inheritance = await store.offers.partitions?.inheritance(table, interrupt.abort)
   if (inheritance === undefined) return
   const { heirs, parents } = inheritance
   const name = tableText(table)

@@ -10,7 +10,8 @@ import { isAsText, type ColumnChange } from '../types/index.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartitions, PartitionTable } from '../../model/archive/port.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../model/calendar/calendar.ts'
@@ -148,7 +149,7 @@ export async function nativesFor(
   record: Pick<ArchivedTable, 'timeColumn' | 'calendar'> | null,
   signal: AbortSignal,
 ): Promise<NativePartitions | null> {
-  const natives = (await store.partitions?.().list(table, signal)) ?? null
+  const natives = (await store.offers.partitions?.list(table, signal)) ?? null
   return natives === null || record === null || isCutBy(record, natives.by) ? natives : null
 }
 
@@ -161,10 +162,10 @@ export async function nativeNow(
 ): Promise<PartitionTable | null> {
   if (native === null) return null
   if (away) {
-    const found = await store.partitions?.().detached(native.table, native.identity, signal)
+    const found = await store.offers.partitions?.detached(native.table, native.identity, signal)
     return found == null ? null : { table: found, identity: native.identity }
   }
-  const natives = await store.partitions?.().list(table, signal)
+  const natives = await store.offers.partitions?.list(table, signal)
   return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
 }
 
@@ -242,7 +243,7 @@ async function defaultText(
   if (rest === undefined) return null
   const name = tableText(rest.table.table)
   // The planner estimates by pages, which also works for a table that was never analyzed.
-  const about = (await store.periods?.().effort(rest.table, ['true'], signal))?.rows ?? rest.rows
+  const about = (await store.offers.periods?.effort(rest.table, ['true'], signal))?.rows ?? rest.rows
   if (about > COUNTED_AT_ONCE) {
     return `the default partition ${name} holds about ${about} rows, which no run archives; they were not looked at`
   }
@@ -250,7 +251,8 @@ async function defaultText(
   const { rows } = await view.extent(rest.table, null, true)
   if (rows === 0n) return null
   const column = rest.table.columns.find((one) => one.name === by)
-  const nulls = column === undefined ? 0n : ((await store.timeExtent?.(rest.table, column, signal))?.nulls ?? 0n)
+  const nulls =
+    column === undefined ? 0n : ((await store.offers.timeExtents?.of(rest.table, column, signal))?.nulls ?? 0n)
   const without = nulls === 0n ? '' : ` (${nulls} of them without a value in ${by})`
   return `the default partition ${name} holds ${countText(rows, 'row')}${without}, which no run archives`
 }

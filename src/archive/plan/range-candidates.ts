@@ -37,7 +37,7 @@ export async function rangeCandidates(
     })
   }
   const column = columnNamed(table, timeColumn)
-  const extent = await store.timeExtent?.(table, column, signal)
+  const extent = await store.offers.timeExtents?.of(table, column, signal)
   const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
   const { calendar, asked, until, epoch } = wanted
   const bounds = await ownBounds(store, table, column, signal)
@@ -55,7 +55,7 @@ export async function rangeCandidates(
   const counted = async (first: Period, last: Period): Promise<bigint> => {
     const { from } = boundsFor(calendar, first, kind)
     const { to } = boundsFor(calendar, last, kind)
-    const condition = store.timeCondition?.(column, from, to) ?? null
+    const condition = store.offers.times?.condition(column, from, to) ?? null
     if (condition === null) {
       throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, {
         hint: 'name another column with --by, or make each value a partition with --by-value',
@@ -103,7 +103,7 @@ async function ownBounds(
 ): Promise<readonly (string | null)[]> {
   if (type.kind !== 'int') return []
   try {
-    const ranged = await store.maintenance?.().look(table, false, signal)
+    const ranged = await store.offers.maintenance?.look(table, false, signal)
     return ranged?.column.name === name ? ranged.partitions.flatMap(({ from, to }) => [from, to]) : []
   } catch (thrown) {
     if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown

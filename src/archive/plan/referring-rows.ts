@@ -30,7 +30,7 @@ export class Referred {
 
   /** @throws SluiceError CONNECTION_LOST … */
   static async of(store: CopyStore, table: TableName, signal: AbortSignal): Promise<Referred> {
-    return new Referred(store, (await store.referrers?.().list(table, signal)) ?? [])
+    return new Referred(store, (await store.offers.referrers?.list(table, signal)) ?? [])
   }
 
   /**
@@ -57,7 +57,7 @@ export class Referred {
     if (this.#leftMs <= 0)
       return { unknown: `looking for such rows took ${ALL_LOOKS_MS / 1000} s for partitions before` }
     const since = performance.now()
-    const store = this.#store.referrers?.()
+    const store = this.#store.offers.referrers
     const budgetMs = Math.min(LOOK_MS, this.#leftMs)
     const found = (await store?.referringRow(table, referrer, condition, budgetMs, signal)) ?? null
     this.#leftMs -= performance.now() - since

@@ -2,7 +2,7 @@
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { NumberedName } from '../../model/archive/port.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { equalDigests } from '../../model/copy/rows.ts'
@@ -22,7 +22,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
   const unclear = new Map<string, Finding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
   const { store, table, interrupt } = context
-  const partitions = store.partitions?.()
+  const partitions = store.offers.partitions
   if (partitions === undefined) return { record, unclear }
   const natives = (await partitions.list(table, interrupt.abort))?.partitions ?? []
   const numberOf = async (one: ArchivedPartition): Promise<string | null> => {

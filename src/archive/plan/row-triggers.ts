@@ -10,7 +10,7 @@ export async function reportLosable(
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  for (const { what, remedy } of (await store.losable?.([table], interrupt.abort)) ?? []) {
+  for (const { what, remedy } of (await store.offers.losable?.among([table], interrupt.abort)) ?? []) {
     const message = `${what}: a crash of the server may take its rows away before they are archived, and a restore into it is refused`
     emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} ends that` })
   }
@@ -26,7 +26,7 @@ export async function refuseTriggers(
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  const found = await store.rowTriggers?.(table, interrupt.abort)
+  const found = await store.offers.rowTriggers?.list(table, interrupt.abort)
   if (found === undefined) return
   const { changing, firing, quiet, remedy, history, unread } = found
   const name = tableText(table)
@@ -67,7 +67,7 @@ export async function reportErased(
     firing = [],
     quiet = false,
     history,
-  } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
   const name = tableText(table)
   if (history !== undefined) {
     throw new SluiceError('TABLE_REFUSED', `${name} keeps rows that are deleted, which an erasure does not reach`, {
@@ -89,7 +89,7 @@ export async function reportTriggers(
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  const { changing = [], firing = [] } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  const { changing = [], firing = [] } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
   if (changing.length + firing.length === 0) return
   const change =
     changing.length === 0 ? '' : '; a row that one of them changes or keeps out ends the restore, and nothing stays'

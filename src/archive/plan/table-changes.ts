@@ -37,12 +37,12 @@ export async function presentArchive(
 ): Promise<PresentArchive> {
   if (table.columns.length === 0) return { record, changes: [], unsure: null }
   const { stored, changes, unsure } = evolved(await withExpressions(store, table, signal), record.stored, {
-    numbers: (await store.columnNumbers?.(table, signal)) ?? null,
+    numbers: (await store.offers.columnFacts?.numbers(table, signal)) ?? null,
     ...saidOf(words, table, record),
     asText: words.asText ?? [],
     isLoose: store.can.looseTypes === true,
     widen: words.widen === true,
-    comments: (await store.comments?.(table, signal)) ?? {},
+    comments: (await store.offers.columnFacts?.comments(table, signal)) ?? {},
   })
   const moved = changes.find((change) => change.kind === 'renamed' && change.from === record.timeColumn)
   const timeColumn = moved === undefined ? record.timeColumn : moved.column.name
@@ -64,7 +64,7 @@ export async function seenArchive(
   } catch (thrown) {
     // A column that a run would refuse must not prevent reading the archive.
     if (!(thrown instanceof SluiceError) || !READ_ALL_THE_SAME.has(thrown.code)) throw thrown
-    const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+    const numbers = (await store.offers.columnFacts?.numbers(table, signal)) ?? null
     return { record, changes: [], unsure: unsureOf(table, record.stored, numbers) }
   }
 }

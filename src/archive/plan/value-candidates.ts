@@ -4,7 +4,8 @@ import type { ArchiveRecord } from '../ledger/record.ts'
 import { normalizer } from '../../model/copy/canonical.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { ColumnValue, CopyStore } from '../../model/copy/port.ts'
+import type { ColumnValue } from '../../model/archive/values-port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
 import { isAsked, type Asked } from '../work/named-partitions.ts'
 import type { Candidate } from './candidate.ts'
 import { lateText, partFor } from './further-part.ts'
@@ -64,13 +65,13 @@ async function namedValues(
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<readonly NamedValue[]> {
   const where = `${tableText(table.table)}.${column.name}`
-  if (store.columnValues === undefined) {
+  if (store.offers.rowValues === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are archived by time only`, {
       where: store.label,
       hint: 'name a column of times with --by in place of --by-value',
     })
   }
-  const found = await store.columnValues(table, column, MOST_VALUES, signal)
+  const found = await store.offers.rowValues.values(table, column, MOST_VALUES, signal)
   if (found === null) {
     throw new SluiceError('BAD_FLAG', `values of ${where} make no partitions: it is ${column.native}`, {
       where,

@@ -17,7 +17,7 @@ async function mistakenIn(
   const detached = record.partitions.filter(({ state, native }) => state === 'DETACHED' && native !== null)
   if (table.columns.length === 0 || detached.length === 0) return []
   try {
-    const natives = (await store.partitions?.().list(table, signal)) ?? null
+    const natives = (await store.offers.partitions?.list(table, signal)) ?? null
     const kind = natives === null ? null : nativeKind(table, natives, record)
     const by = table.columns.find(({ name }) => name === natives?.by)
     return detached.filter((one) => isMistaken(one, by, kind))
@@ -34,7 +34,7 @@ export async function mistakenOf(
   signal: AbortSignal,
 ): Promise<readonly { readonly message: string; readonly hint: string }[]> {
   await using opened = await openSource(url, false)
-  if (opened.store.partitions === undefined) return []
+  if (opened.store.offers.partitions === undefined) return []
   const texts = []
   for (const { name, record } of await recordsOf(opened, [], signal)) {
     const text = await mistakenText(opened.store, await tableNow(opened, name, signal), record, signal)

@@ -24,7 +24,8 @@ import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import {
   archivedPartitions,
   awayPartitions,
@@ -345,6 +346,6 @@ async function rangeColumn(
 ): Promise<QueryColumn | null> {
   // Values are not ranges: all files are opened, and their statistics skip rows.
   if (record !== null && isByValue(record)) return null
-  const name = record?.timeColumn ?? (await store.partitions?.().list(table, signal))?.by
+  const name = record?.timeColumn ?? (await store.offers.partitions?.list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null
 }

@@ -21,7 +21,8 @@ export async function awayTables(
   const tables: AwayTable[] = []
   for (const partition of awayPartitions(record).filter(wanted)) {
     const { native } = partition
-    const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
+    const table =
+      native === null ? null : await store.offers.partitions?.detached(native.table, native.identity, signal)
     if (table == null) throw goneAway(record, partition)
     tables.push(awayTable(record, partition, table))
   }
@@ -57,7 +58,7 @@ export async function standingsOf(
     const { native } = partition
     if (record === null || native === null) continue
     const request = { parent, partition: native.table, identity: native.identity }
-    const stands = await store.partitions?.().leaving(request, signal)
+    const stands = await store.offers.partitions?.leaving(request, signal)
     if (stands !== undefined) leaving.push({ partition, ...stands })
   }
   return {

@@ -7,7 +7,8 @@ import type { ArchiveQuery, Excepted, Interval, QueryColumn } from '../../model/
 import { wireLine, wirePieces } from '../../model/archive/wire.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, RowRequest, SourceView } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import { archivedPartitions } from './archived-part.ts'
 import { isKnown, sharesRows, type SharedPartition } from './shared-partitions.ts'
 import { textOf, unitsOfDay } from './units.ts'
@@ -185,7 +186,7 @@ function pushed(
   const from = least === null ? null : textOf(least - unitsOfDay(stored), stored)
   const to = most === null ? null : textOf(most + 1n + unitsOfDay(stored), stored)
   if (from === null && to === null) return []
-  const condition = store.timeCondition?.(spec, from, to) ?? null
+  const condition = store.offers.times?.condition(spec, from, to) ?? null
   return condition === null ? [] : [condition]
 }
 

@@ -59,7 +59,7 @@ export async function rebuildLedger(
   const { abort } = run.interrupt
   const { store, database } = opened
   const found = await archiveAt(options.to, table, opened, run)
-  const natives = (await store.partitions?.().list(table, abort)) ?? null
+  const natives = (await store.offers.partitions?.list(table, abort)) ?? null
   const look = (state: LogState): Promise<SaidArchive> =>
     saidArchive(table, { ...found, state }, options, natives, { store, signal: abort })
   const first = await look(found.state)

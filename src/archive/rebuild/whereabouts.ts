@@ -184,7 +184,7 @@ async function rowsInParent(
   { from, to }: ArchivedPartition,
   { by }: NativePartitions,
 ): Promise<bigint> {
-  const condition = store.timeCondition?.(columnNamed(table, by), from, to) ?? null
+  const condition = store.offers.times?.condition(columnNamed(table, by), from, to) ?? null
   if (condition === null) throw new Error(`the column ${by} is no time`)
   await using view = await store.source(interrupt.abort)
   return (await view.extent(table, condition, true)).rows

@@ -75,7 +75,7 @@ async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Prom
     target: store.target(),
     table,
     columns: sharedColumns(shared),
-    pastTriggers: (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true,
+    pastTriggers: (await store.offers.rowTriggers?.list(table.table, interrupt.abort))?.quiet === true,
     signal: interrupt.abort,
   }
 }

@@ -5,7 +5,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { isByValue } from '../ledger/by-value.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 
-type Cutting = Pick<CopyStore, 'timeCondition' | 'rowCondition'>
+type Cutting = Pick<CopyStore, 'offers'>
 
 /**
  * @param cut the partitioning column, and whether by time or by value
@@ -20,12 +20,14 @@ export function cutCondition(
 ): string | null {
   const column = columns.find(({ name }) => name === cut.timeColumn)
   if (column === undefined) return null
-  return isByValue(cut) ? valueCondition(store, column, from) : (store.timeCondition?.(column, from, to) ?? null)
+  return isByValue(cut)
+    ? valueCondition(store, column, from)
+    : (store.offers.times?.condition(column, from, to) ?? null)
 }
 
 /** True for exactly the rows with this value, byte by byte. @param value canonical text; null is NULL */
 export function valueCondition(store: Cutting, column: Column, value: string | null): string | null {
   const test: RowTest =
     value === null ? { kind: 'null', column: column.name } : { kind: 'compare', column: column.name, op: '=', value }
-  return store.rowCondition?.([column], test) ?? null
+  return store.offers.rowValues?.condition([column], test) ?? null
 }

@@ -3,7 +3,8 @@ import type { LogWriter } from '../../model/lake/log-writer.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { onlyCopies, readArchive } from '../ledger/record.ts'
 import type { NamedLedger } from '../log/ledger-name.ts'
@@ -13,7 +14,7 @@ type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 
 
 /** A ledger that may count on files, and its name of the table. */
 export type CountingLedger = {
-  readonly store: Pick<CopyStore, 'flushed'>
+  readonly store: Pick<CopyStore, 'offers'>
   readonly database: LedgerDatabase
   readonly table: TableName
 }
@@ -68,7 +69,7 @@ export class Destroyer {
     for (const { store, database, table } of this.#ledgers) {
       const record = await readArchive(database, table)
       for (const path of onlyCopies(record?.partitions ?? []).keys()) counted.set(path, 'a ledger')
-      await store.flushed?.(interrupt.abort)
+      await store.offers.durability?.flushed(interrupt.abort)
     }
     this.#counted = counted
   }

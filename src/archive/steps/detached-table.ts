@@ -1,7 +1,9 @@
 /** Finds the table of a partition, attached or detached. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import type { PartitionStore } from '../../model/archive/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
@@ -32,7 +34,7 @@ export async function partitionsNow({
   table,
   interrupt,
 }: ArchiveContext): Promise<ReadonlyMap<string, TableSpec>> {
-  const found = await store.partitions?.().list(table, interrupt.abort)
+  const found = await store.offers.partitions?.list(table, interrupt.abort)
   return new Map((found?.partitions ?? []).map((one) => [one.identity, one.table]))
 }
 
@@ -57,9 +59,9 @@ export async function attachedNow(
     native !== null && (away || state === 'DETACHED') ? [{ label, ...native, from, to }] : [],
   )
   if (out.length === 0) return new Map()
-  const numbered = !isElsewhere(origin, (await store.origin?.(signal)) ?? {})
+  const numbered = !isElsewhere(origin, (await store.offers.identification?.origin(signal)) ?? {})
   const left = out.map((one) => ({ ...one, numbered }))
-  const found = (await store.partitions?.().attached(parent, left, signal)) ?? new Map<string, TableName>()
+  const found = (await store.offers.partitions?.attached(parent, left, signal)) ?? new Map<string, TableName>()
   return new Map(
     out.flatMap(({ label, identity }) => {
       const table = found.get(identity)
@@ -77,8 +79,8 @@ export async function movedNow(context: ArchiveContext, partition: ArchivedParti
   return moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
 }
 
-export function partitionsOf({ store }: ArchiveContext): NonNullable<ReturnType<NonNullable<typeof store.partitions>>> {
-  const partitions = store.partitions?.()
+export function partitionsOf({ store }: ArchiveContext): PartitionStore {
+  const partitions = store.offers.partitions
   if (partitions === undefined) throw new Error('the store has no partitions')
   return partitions
 }

@@ -4,7 +4,8 @@ import { keyPart } from '../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { sizeText } from '../../shared/figures.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, RowRequest } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { RowRequest } from '../../model/copy/source-port.ts'
 import type { ArchiveContext } from './context.ts'
 
 /** Largest value for every system, bytes: its hexadecimal digits fit into a Node string with the rest of the row. */

@@ -15,8 +15,8 @@ export async function losableRefusal(
   partition: ArchivedPartition,
 ): Promise<SluiceError | null> {
   const { name, store, interrupt } = context
-  if (store.losable === undefined) return null
-  const [found] = await store.losable(await placesOf(context, partition), interrupt.abort)
+  if (store.offers.losable === undefined) return null
+  const [found] = await store.offers.losable.among(await placesOf(context, partition), interrupt.abort)
   if (found === undefined) return null
   const { label } = partition
   return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may take the rows of ${label} away`, {

@@ -1,7 +1,7 @@
 /** Rows with NULL in a key column: the key does not identify them, so they cannot be archived. */
 import { keyMayBeNull, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { RowRequest, SourceView } from '../../model/copy/port.ts'
+import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import { countText } from '../../shared/figures.ts'
 
 /** @returns number of rows of a request without a key @throws as `SourceView.digest` */

@@ -2,7 +2,8 @@
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
-import type { CopyTarget, WriteColumn } from '../../model/copy/port.ts'
+import type { CopyTarget } from '../../model/copy/target-port.ts'
+import type { WriteColumn } from '../../model/copy/write-column.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
 import type { SharedColumn } from '../types/fit.ts'
 

@@ -2,7 +2,7 @@
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SourceView } from '../../model/copy/port.ts'
+import type { SourceView } from '../../model/copy/source-port.ts'
 import { otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'

@@ -1,6 +1,6 @@
 /** The digest of a partition as computed by the source, within a rate limit. */
 import type { Digest } from '../../model/copy/rows.ts'
-import type { RowRequest, SourceView } from '../../model/copy/port.ts'
+import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { added, NO_ROWS } from '../../model/copy/row-hash.ts'
 import type { ArchiveContext } from './context.ts'

@@ -59,7 +59,7 @@ export async function retractFiles(
 ): Promise<void> {
   const log = await context.log()
   // Flush first: a crash must not lose the state in ledger and source after the log has removed the files.
-  await context.store.flushed?.(context.interrupt.abort)
+  await context.store.offers.durability?.flushed(context.interrupt.abort)
   await log.retract(
     {
       partition: partition.label,

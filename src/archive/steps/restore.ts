@@ -3,7 +3,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { Closing } from '../../model/copy/port.ts'
+import type { Closing } from '../../model/run/ledger-port.ts'
 import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
@@ -191,7 +191,7 @@ async function warnOfDangling(
   { label }: ArchivedPartition,
   { table, where }: Place,
 ): Promise<void> {
-  const found = (await store.referrers?.().dangling?.(table.table, where, interrupt.abort)) ?? []
+  const found = (await store.offers.referrers?.dangling?.(table.table, where, interrupt.abort)) ?? []
   for (const { columns, to, rows } of found) {
     emit({
       type: 'log',

@@ -1,7 +1,7 @@
 /** Steps after PUBLISHED: the archive begins to count for a partition, and in the end the source removes its rows. */
 import { equalDigests } from '../../model/copy/rows.ts'
 import type { PartitionRequest } from '../../model/archive/port.ts'
-import type { Closing } from '../../model/copy/port.ts'
+import type { Closing } from '../../model/run/ledger-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { movedNow, partitionsOf } from './detached-table.ts'

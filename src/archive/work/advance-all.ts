@@ -7,7 +7,7 @@ import { readArchive, readDetached, readPartition, readParts, type ArchivedParti
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted } from '../../shared/guide-errors.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { whilePaused } from '../../engine/run/pause.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'

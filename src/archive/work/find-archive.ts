@@ -55,7 +55,7 @@ export async function findArchive(
     if (tableText(now) === called) return { ...own, other }
     other = { archived: own.record, now }
   }
-  if (store.identities === undefined) return { ...own, other }
+  if (store.offers.identities === undefined) return { ...own, other }
   const all = await ledgers.tables(signal)
   const names = await namesNow(sought, all, signal)
   const renamed = all.find((one) => tableText(names.get(tableText(one.table)) ?? one.table) === called)
@@ -73,7 +73,7 @@ export async function namesNow(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TableName>> {
   const names = new Map(archives.map(({ table }) => [tableText(table), table]))
-  const identities = store.identities?.()
+  const identities = store.offers.identities
   if (identities === undefined) return names
   const known =
     identities.by === 'number'
@@ -101,7 +101,7 @@ async function numbered(
 ): Promise<ReadonlyMap<string, TableName>> {
   const asked = archives.flatMap(({ stored }) => stored.numbersOf ?? [])
   const there = asked.length === 0 ? new Map<string, NumberedTable>() : await numbers.tables(asked, signal)
-  const here = there.size === 0 ? {} : ((await store.origin?.(signal)) ?? {})
+  const here = there.size === 0 ? {} : ((await store.offers.identification?.origin(signal)) ?? {})
   const found = new Map<string, TableName>()
   for (const one of archives) {
     const table = there.get(one.stored.numbersOf ?? '')
@@ -121,7 +121,7 @@ export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, 
   const [old, name] = [tableText(table), tableText(now)]
   // A number is never that of a copy, but a witness may be: the hint must not lead to dropping a live table.
   const otherwise =
-    store.identities?.().by === 'number'
+    store.offers.identities?.by === 'number'
       ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
       : `where ${name} is a copy that was made of it, once a column of the key of ${name} has another name`
   return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
@@ -143,7 +143,7 @@ export async function refusePerhapsRenamed(
   const all = await ledgers.tables(signal)
   const names = await namesNow({ store, ledgers }, all, signal)
   for (const one of all) {
-    const isNumbered = store.identities?.().by === 'number' && one.stored.numbersOf !== undefined
+    const isNumbered = store.offers.identities?.by === 'number' && one.stored.numbersOf !== undefined
     const isReported = isNumbered || names.get(tableText(one.table)) !== one.table
     if (isReported || (await store.tables(tableText(one.table), signal)).length > 0) continue
     const has = isAlike(one, table) ? 'all of its columns' : 'rows that it had'

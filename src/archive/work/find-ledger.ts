@@ -4,7 +4,8 @@ import { prepareArchiveLedger, refuseNewer } from '../ledger/schema.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
 import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
 
@@ -81,18 +82,18 @@ export class Ledgers implements AsyncDisposable {
 
   /** Ledgers that this login can read, its own first. */
   async all(signal: AbortSignal): Promise<readonly LedgerDatabase[]> {
-    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    const others = (await this.#store.offers.otherLedgers?.list('archive', null, signal)) ?? []
     return (await this.#places.readable(others)).map(({ database }) => database)
   }
 
   /** Schemas with a ledger that this login cannot read. */
   async unread(signal: AbortSignal): Promise<readonly string[]> {
-    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    const others = (await this.#store.offers.otherLedgers?.list('archive', null, signal)) ?? []
     return others.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema]))
   }
 
   async #naming(table: TableName, signal: AbortSignal): Promise<Opened> {
-    const others = (await this.#store.otherLedgers?.('archive', table, signal)) ?? []
+    const others = (await this.#store.offers.otherLedgers?.list('archive', table, signal)) ?? []
     if (others.length === 0) return this.#places.own
     const named: (Place & { readonly isUnpublished: boolean })[] = []
     for (const place of await this.#places.readable(others)) {

@@ -6,7 +6,8 @@ import type { LedgerName } from '../log/ledger-name.ts'
 import { placeOfUrl, redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 
 /** Names of facts, for messages. */
 const FACTS: Readonly<Record<string, string>> = {
@@ -78,7 +79,7 @@ export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {
-  return (await store.origin?.(interrupt.abort)) ?? {}
+  return (await store.offers.identification?.origin(interrupt.abort)) ?? {}
 }
 
 /** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */

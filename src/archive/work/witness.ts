@@ -11,7 +11,9 @@ import type { Row } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { TableIdentities } from '../../model/archive/port.ts'
-import type { CopyStore, LedgerDatabase, SourceView } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
+import type { SourceView } from '../../model/copy/source-port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { Opened } from './find-ledger.ts'
@@ -227,7 +229,7 @@ export async function renewWitness(
   archived: ArchivedTable,
   { emit, interrupt }: Run<'log'>,
 ): Promise<void> {
-  const identities = store.identities?.()
+  const identities = store.offers.identities
   if (identities?.by !== 'mark') return
   try {
     await noteWitness(database, archived.table, await witnessOf(store, identities, table, interrupt.abort))

@@ -1,6 +1,7 @@
 /** Interface of the replication stream of a copy. The copy gets it at its start and depends on no stream code. */
 import type { LogPosition } from '../../model/copy/change.ts'
-import type { CopyStore, LedgerDatabase, Statement } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../run/run-context.ts'
 import type { CopyEvent, CopyRun } from './copy-run.ts'

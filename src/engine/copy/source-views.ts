@@ -1,6 +1,7 @@
 /** The view of the source that all readers share. If it is lost with its server, a new one replaces it. */
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, SourceView } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { SourceView } from '../../model/copy/source-port.ts'
 import { isPressure } from './workers/failure.ts'
 
 export class Views implements AsyncDisposable {

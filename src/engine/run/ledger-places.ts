@@ -1,5 +1,7 @@
 /** Ledgers of one database: that of the URL or login, and those of other logins in the first search_path schemas. */
-import type { CopyStore, LedgerDatabase, LedgerPlace } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
+import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
 
 /** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
 export type Place = {
@@ -30,7 +32,7 @@ export class LedgerPlaces implements AsyncDisposable {
   async #at(schema: string): Promise<Place> {
     const known = this.#others.get(schema)
     if (known !== undefined) return known
-    const store = await this.own.store.withSchema?.(schema)
+    const store = await this.own.store.offers.otherLedgers?.open(schema)
     if (store === undefined) throw new Error('a store with ledgers in schemas opens none of them')
     try {
       const place = { where: `that of schema ${schema}`, schema, store, database: this.#opened(await store.ledger()) }

@@ -129,6 +129,11 @@ export type RowTriggers = {
   readonly history?: { readonly by: string; readonly remedy: string }
 }
 
+export interface RowTriggerStore {
+  /** Those that fire on INSERT or DELETE of a plain table. */
+  list(table: TableName, signal: AbortSignal): Promise<RowTriggers>
+}
+
 /** Table inheritance: rows of `above` include those of the table; rows of the table include those of `below`. */
 export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
 
@@ -245,7 +250,7 @@ export type Effort = {
   readonly rows: bigint | null
 }
 
-/** Row counts of periods, for stores whose conditions are SQL. Conditions are those of `CopyStore.timeCondition`. */
+/** Row counts of periods, for stores whose conditions are SQL. Conditions are those of `Times.condition`. */
 export interface PeriodStore {
   /** Cost of finding the rows that match any of the conditions. Reads no rows. */
   effort(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<Effort>
@@ -334,7 +339,7 @@ export type NumberedTable = { readonly table: TableName; readonly numbers: Reado
 export type TableIdentities =
   | {
       readonly by: 'number'
-      /** Current names of tables, by identities of `CopyStore.columnNumbers`. Without missing tables and partitions. */
+      /** Current names of tables, by identities of `ColumnFacts.numbers`. Without missing tables and partitions. */
       tables(identities: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, NumberedTable>>
     }
   | {

@@ -1,5 +1,5 @@
 /** Sampled distribution of a table's rows on its token ring. */
-import type { RingSpec } from './column-type.ts'
+import type { RingSpec, TableSpec } from './column-type.ts'
 import type { TokenRange } from './ring.ts'
 
 export type RingLook = {
@@ -53,6 +53,11 @@ export type RingPicture = {
   /** Sorted by address; empty if the driver does not know the ring. */
   readonly hosts: readonly RingHost[]
   readonly fullest: FullPartition | null
+}
+
+export interface TokenRing {
+  /** Sampled distribution of a table's rows on its ring. @throws SluiceError NO_RING if it has none */
+  sample(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
 }
 
 /** Fraction of `range` that lies in `within`, 0 to 1. */

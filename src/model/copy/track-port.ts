@@ -2,6 +2,7 @@
  * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator keeps in the target: its users query them,
  * and it reads them when it resumes a run. The authoritative record of a copy is the ledger.
  */
+import type { LedgerDatabase } from '../run/ledger-port.ts'
 
 export type TrackStatus = 'NOT_STARTED' | 'STARTED' | 'PASS' | 'FAIL' | 'DIFF' | 'DIFF_CORRECTED' | 'ENDED'
 export type RunType = 'MIGRATE' | 'VALIDATE'
@@ -42,6 +43,11 @@ export interface TrackStore {
   ranges(table: string, runId: bigint): Promise<readonly TrackedRange[]>
   putRun(run: TrackedRun): Promise<void>
   putRanges(table: string, runId: bigint, ranges: readonly TrackedRange[]): Promise<void>
+}
+
+export interface Tracks {
+  /** The tables of one schema. @param ledger of the same store: some systems write through it */
+  open(schema: string, ledger: LedgerDatabase): TrackStore
 }
 
 const STATUSES: readonly TrackStatus[] = ['NOT_STARTED', 'STARTED', 'PASS', 'FAIL', 'DIFF', 'DIFF_CORRECTED', 'ENDED']

@@ -1,6 +1,6 @@
 /** A stream of changes that is read from snapshots: it can stop at a snapshot of the source and return a view of it. */
 import type { Change } from '../copy/change.ts'
-import type { SourceView } from '../copy/port.ts'
+import type { SourceView } from '../copy/source-port.ts'
 import type { ChangeStream } from './port.ts'
 
 export interface MomentStream extends ChangeStream {

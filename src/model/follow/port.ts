@@ -88,7 +88,7 @@ export type Follower = {
   readonly address: string
   /** Further addresses of this server in shared runs. Absent in records of older programs. */
   readonly addresses?: readonly string[]
-  /** Origin of the target (`CopyStore.origin`), and `started`: the start time of its server. */
+  /** Origin of the target (`Identification.origin`), and `started`: the start time of its server. */
   readonly origin: Readonly<Record<string, string>>
 }
 

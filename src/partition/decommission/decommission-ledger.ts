@@ -1,7 +1,7 @@
 /** Ledger rows of the steps that retire an old table: one per step, those of a cutover ordered by `step_no`. */
 import { randomUUID } from 'node:crypto'
 import type { TableUse } from '../../model/partition/decommission-port.ts'
-import type { LedgerDatabase, Statement } from '../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'

@@ -1,7 +1,9 @@
 /** All findings of an old table before its removal. */
+import { changesBy } from '../../model/copy/offers.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { DecommissionFinding, DecommissionStore, TableUse } from '../../model/partition/decommission-port.ts'
 import { allLedgers, DAMAGED_HINT, schemaText, type Unread } from '../../engine/copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
@@ -76,7 +78,7 @@ async function otherStreams(
   }
   for (const one of ledgers.unread) found.push(unreadLedger(one))
   for (const cdc of ['slot', 'trigger'] as const) {
-    const source = copies.changeSource?.(cdc)
+    const source = changesBy(cdc, copies)
     for (const out of (await source?.streamsOf?.(oldTable, signal)) ?? []) {
       found.push({
         verdict: 'refused',

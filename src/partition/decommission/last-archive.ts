@@ -56,7 +56,7 @@ export async function lastArchive(
   }
   // The drop relies on the copy, so a crash of the target must not lose it.
   await using target = await openCopyStore(to, { mode: 'read' })
-  await target.flushed?.(signal)
+  await target.offers.durability?.flushed(signal)
   return { to: redactUrl(to), rows: String(rows), sum }
 }
 

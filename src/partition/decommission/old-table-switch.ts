@@ -2,7 +2,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 
 /**

@@ -2,7 +2,8 @@
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { tablesOf } from '../../archive/work/each-table.ts'
 import type { Owner } from '../../engine/copy/ledger/owner.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
@@ -175,7 +176,7 @@ async function partitionsOf(
   { entry, archive }: { readonly entry: LifecycleEntry; readonly archive: ArchiveRecord | null },
   signal: AbortSignal,
 ): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   if (maintenance === undefined) return { standing: null, odd: null }
   try {
     const { calendar, epoch } = entry

@@ -1,5 +1,6 @@
 /** Databases of a table's config entry, each opened once and read-only. */
-import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { Ledgers } from '../../archive/work/find-ledger.ts'
 import { openSourceStore } from '../../engine/copy/open-stores.ts'
 

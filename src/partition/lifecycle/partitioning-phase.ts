@@ -1,4 +1,5 @@
 /** Phase I: an unpartitioned table is copied into a partitioned one and replicated until a sign-off. */
+import { changesBy } from '../../model/copy/offers.ts'
 import { dec } from '../../model/run/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -19,7 +20,7 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
   if (entry.by === undefined) {
     return { state: 'not asked for', detail: 'the table has no partitions, and its entry has no by' }
   }
-  if (store.partitionPlan === undefined) {
+  if (store.offers.partitionPlan === undefined) {
     return { state: 'not asked for', detail: `sluice makes no partitioned tables of ${store.system}` }
   }
   const ended = stream === null || stream.endedMs === null ? '' : `; a stream ended ${isoTime(stream.endedMs)}`
@@ -28,7 +29,9 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
     detail: `the table has no partitions yet${ended}`,
     next: ofTable('partition run', entry),
     // Another database always needs a copy.
-    ...(store.inPlace === undefined || entry.to !== undefined ? {} : { also: [ofTable('partition in-place', entry)] }),
+    ...(store.offers.inPlace === undefined || entry.to !== undefined
+      ? {}
+      : { also: [ofTable('partition in-place', entry)] }),
   }
 }
 
@@ -123,7 +126,7 @@ async function lagOf(
   { row, lane }: StreamStanding,
 ): Promise<Pick<Phase, 'lagBytes'>> {
   if (row.status === 'ended' || row.birth === null || lane === null) return {}
-  const changes = store.changeSource?.(cdcOf(row, undefined))
+  const changes = changesBy(cdcOf(row, undefined), store)
   if (changes === undefined) return {}
   try {
     const { now, waiting } = await changes.lag(row.birth, run.interrupt.abort)

@@ -1,7 +1,7 @@
 /** State of a stream's copy of a table, from the ledger of its target. Read-only. */
 import type { PeriodOptions } from '../../model/copy/period-marks.ts'
 import { positionOf } from '../../model/copy/position.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { hasLedger } from '../../engine/copy/ledger/schema.ts'

@@ -1,4 +1,17 @@
+import type { Capability, Offered } from '../../model/copy/offers.ts'
 import type { SystemDeclaration } from '../declaration.ts'
+
+const OFFERS = [
+  'tableOptions',
+  'durability',
+  'tracks',
+  'ring',
+  'identification',
+  'times',
+  'timeExtents',
+] as const satisfies readonly Capability[]
+
+export type CassandraOffers = Offered<typeof OFFERS>
 
 export const cassandra: SystemDeclaration = {
   name: 'cassandra',
@@ -8,6 +21,7 @@ export const cassandra: SystemDeclaration = {
   family: 'cassandra',
   copies: {
     atomic: 'row',
+    offers: OFFERS,
     batchesByPartition: true,
     tracks: ['Cassandra', 'YugabyteDB'],
     open: async ({ url }, options) => (await import('./copy/index.ts')).openCassandraCopy(url, options),

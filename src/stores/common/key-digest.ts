@@ -5,7 +5,7 @@ import { cellOfText, keyParts } from '../../model/copy/key-text.ts'
 import type { Range } from '../../model/copy/range.ts'
 import { keyPart, type RowKey } from '../../model/copy/row-key.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import type { WriteColumn } from '../../model/copy/port.ts'
+import type { WriteColumn } from '../../model/copy/write-column.ts'
 import { keyColumns } from './key-ranges.ts'
 
 const KEYS_AT_ONCE = 200

@@ -1,5 +1,5 @@
 /** Ledger tables that are created at their first use, also in an older ledger, and by several programs at once. */
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { refuseForeignTables } from './ledger-tables.ts'
 import { ownTable } from './own-tables.ts'
 

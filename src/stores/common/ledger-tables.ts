@@ -1,7 +1,7 @@
 /** Distinguishes the ledger's tables from a user's table of the same name. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../ledger-dialect.ts'
 import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from './own-tables.ts'
 

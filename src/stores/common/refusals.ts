@@ -2,7 +2,7 @@
 import { hexDigits } from '../../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { ChunkRequest } from '../../model/copy/port.ts'
+import type { ChunkRequest } from '../../model/copy/target-port.ts'
 
 export type Refused = {
   /** Display name: `SQLite`. */

@@ -1,6 +1,6 @@
 /** Regroups rows from the slices of a database into the batches that the reader asked for. */
 import type { Row } from '../../model/copy/rows.ts'
-import type { BatchSize, RowBatch } from '../../model/copy/port.ts'
+import type { BatchSize, RowBatch } from '../../model/copy/source-port.ts'
 
 export async function* regrouped(slices: AsyncIterable<RowBatch>, size: BatchSize): AsyncGenerator<RowBatch> {
   let rows: readonly Row[] = []

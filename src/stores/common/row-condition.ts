@@ -15,7 +15,7 @@ export type ComparisonWords = {
   readonly compare: (name: string, column: Column, op: Comparison, value: string) => string | null
 }
 
-/** As `CopyStore.rowCondition`. */
+/** As `RowValues.condition`. */
 export function conditionSql(columns: readonly Column[], test: RowTest, words: ComparisonWords): string | null {
   let isKnown = true
   const sql = testSql(test, (one) => {

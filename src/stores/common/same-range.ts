@@ -1,6 +1,6 @@
 /** Whether a key range of the source holds the same rows in a target that sorts by its own rules. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
-import type { ChunkRequest } from '../../model/copy/port.ts'
+import type { ChunkRequest } from '../../model/copy/target-port.ts'
 import { keyColumns } from './key-ranges.ts'
 
 /** Kinds that sort the same in every system. Texts sort by collation elsewhere. */

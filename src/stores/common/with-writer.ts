@@ -1,4 +1,4 @@
-import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../model/copy/port.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../model/copy/target-port.ts'
 
 /**
  * Opens the writer of a chunk while the body runs; writers are opened only here. If the store has one writer, a batch

@@ -8,6 +8,7 @@ export const d1: SystemDeclaration = {
   family: 'sqlite',
   copies: {
     atomic: 'batch',
+    offers: [],
     open: async ({ url }, options) => (await import('./copy/index.ts')).openD1Copy(url, options),
   },
   unasked:

@@ -1,4 +1,9 @@
+import type { Capability, Offered } from '../../model/copy/offers.ts'
 import { fileOf, type SystemDeclaration } from '../declaration.ts'
+
+const OFFERS = ['times', 'changeTarget'] as const satisfies readonly Capability[]
+
+export type DuckdbOffers = Offered<typeof OFFERS>
 
 export const duckdb: SystemDeclaration = {
   name: 'duckdb',
@@ -19,6 +24,7 @@ export const duckdb: SystemDeclaration = {
   },
   copies: {
     atomic: 'chunk',
+    offers: OFFERS,
     open: async (place, { mode }) =>
       (await import('./copy/index.ts')).openDuckdbCopy(fileOf(place), {
         mode: mode === 'write' ? mode : 'read',

@@ -1,4 +1,24 @@
+import type { Capability, Offered } from '../../model/copy/offers.ts'
 import { urlOf, type SystemDeclaration } from '../declaration.ts'
+
+const OFFERS = [
+  'durability',
+  'losable',
+  'identification',
+  'identities',
+  'columnFacts',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'maintenance',
+  'triggerChanges',
+  'changeTarget',
+] as const satisfies readonly Capability[]
+
+export type MysqlOffers = Offered<typeof OFFERS>
 
 export const mysql: SystemDeclaration = {
   name: 'mysql',
@@ -14,6 +34,7 @@ export const mysql: SystemDeclaration = {
   },
   copies: {
     atomic: 'chunk',
+    offers: OFFERS,
     identity: ['server', 'name of the database'],
     open: async ({ url }, { lockWaitMs }) => (await import('./copy/index.ts')).openMysqlCopy(url, lockWaitMs),
   },

@@ -1,4 +1,21 @@
+import type { Capability, Offered } from '../../model/copy/offers.ts'
 import { fileOf, type SystemDeclaration } from '../declaration.ts'
+
+const OFFERS = [
+  'durability',
+  'identification',
+  'identities',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'triggerChanges',
+  'changeTarget',
+] as const satisfies readonly Capability[]
+
+export type SqliteOffers = Offered<typeof OFFERS>
 
 export const sqlite: SystemDeclaration = {
   name: 'sqlite',
@@ -17,6 +34,7 @@ export const sqlite: SystemDeclaration = {
   },
   copies: {
     atomic: 'chunk',
+    offers: OFFERS,
     open: async (place, { mode }) =>
       (await import('./copy/index.ts')).openSqliteCopy(fileOf(place), {
         mode: mode === 'write' ? mode : 'read',

@@ -2,14 +2,11 @@
 import { inject } from 'vitest'
 import type { Column, ColumnType, TableSpec } from '../../../src/model/copy/column-type.ts'
 import type { Cell, Row } from '../../../src/model/copy/rows.ts'
-import type {
-  BatchStep,
-  ChunkRequest,
-  Closing,
-  CopyStore,
-  ReadColumn,
-  SourceView,
-} from '../../../src/model/copy/port.ts'
+import type { BatchStep, Closing } from '../../../src/model/run/ledger-port.ts'
+import type { ChunkRequest } from '../../../src/model/copy/target-port.ts'
+import type { CopyStore } from '../../../src/model/copy/port.ts'
+import type { ReadColumn } from '../../../src/model/copy/read-column.ts'
+import type { SourceView } from '../../../src/model/copy/source-port.ts'
 import { RequestBudget } from '../../../src/stores/d1/budget.ts'
 import { openD1Copy, type D1CopyOptions, type D1CopyStore } from '../../../src/stores/d1/copy/index.ts'
 import type { Answer } from '../../setup/servers.ts'

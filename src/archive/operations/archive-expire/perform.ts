@@ -116,7 +116,7 @@ async function kindOf(
   signal: AbortSignal,
 ): Promise<ValueKind> {
   const { timeColumn, partitions } = record
-  const natives = timeColumn === null ? await store.partitions?.().list(table, signal) : null
+  const natives = timeColumn === null ? await store.offers.partitions?.list(table, signal) : null
   const by = timeColumn ?? natives?.by
   if (by !== undefined) {
     const kind =

@@ -56,7 +56,7 @@ async function planTable(table: TableSpec, { operation, run, source }: Begun): P
   const planned = await planArchive(table, operation, { ...aroundOf(opened, run), name })
   if (takesRows(planned)) await refuseTriggers(table, source.store, run)
   if (operation.detach && planned.isNative && planned.partitions.some((one) => moves(one) && one.status !== 'drop'))
-    await source.store.partitions?.().requireRights(table.table, signal)
+    await source.store.offers.partitions?.requireRights(table.table, signal)
   if (planned.unsure !== null && !operation.dryRun) throw planned.unsure
   return { ...planned, opened }
 }

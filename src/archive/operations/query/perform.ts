@@ -46,7 +46,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
             type: 'log',
             level: 'note',
             table: sources.table,
-            message: renamed(formerName, store.identities?.().by),
+            message: renamed(formerName, store.offers.identities?.by),
           })
         for (const message of said.otherwise) run.emit({ type: 'log', level: 'note', table: sources.table, message })
         for (const message of said.unsettled) run.emit({ type: 'log', level: 'warn', table: sources.table, message })

@@ -92,7 +92,7 @@ async function cameToDefault(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,
   { label, native, from, to }: Pick<ArchivedPartition, 'label' | 'native' | 'from' | 'to'>,
 ): Promise<{ readonly message: string; readonly hint: string } | null> {
-  const partitions = store.partitions?.()
+  const partitions = store.offers.partitions
   if (native !== null || partitions === undefined || isByValue(archived)) return null
   try {
     const found = await partitions.list(table, interrupt.abort)

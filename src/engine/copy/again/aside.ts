@@ -1,6 +1,6 @@
 /** Rows of a chunk that a comparison could not write or read. They replace the chunk's earlier quarantine entries. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { TableContext } from '../table/context.ts'
 import { numbered, quarantineStatement, replayedChunk, type RefusedRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'

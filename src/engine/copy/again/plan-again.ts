@@ -1,7 +1,7 @@
 /** Sentences for the printed plan: what `--again` is going to do. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { hasLedger } from '../ledger/schema.ts'

@@ -1,6 +1,6 @@
 /** The run's view of the source, for callers that dispose of the view they get: dispose does nothing here. */
 import { forwarded, present } from '../../../stores/common/around.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 
 export function sharedView(view: SourceView): SourceView {
   return {

@@ -4,7 +4,9 @@ import type { Range } from '../../../model/copy/range.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkWriter, ReadColumn, SourceView } from '../../../model/copy/port.ts'
+import type { ChunkWriter } from '../../../model/copy/target-port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { comparedColumns, keyPositions, readColumns, writeColumns } from '../table/context.ts'
 
 /** Digest of the rows of one chunk with their generated columns. */

@@ -2,7 +2,7 @@
 import { isCut } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
-import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 

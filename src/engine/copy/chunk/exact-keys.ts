@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { mayMerge } from '../plan/sorts-alike.ts'
 import { keyPositions } from '../table/context.ts'
 

@@ -2,7 +2,7 @@
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
-import type { RowBatch } from '../../../model/copy/port.ts'
+import type { RowBatch } from '../../../model/copy/source-port.ts'
 
 /** Servers count in whole seconds, and their clocks may differ. */
 const APART_MS = 2000

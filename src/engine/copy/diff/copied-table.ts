@@ -3,7 +3,7 @@
  * updates the counts that later runs of that copy expect.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf, type Owner, type TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'

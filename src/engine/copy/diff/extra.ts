@@ -1,6 +1,6 @@
 /** Rows that only the target has. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
-import type { BatchSize, RowRequest } from '../../../model/copy/port.ts'
+import type { BatchSize, RowRequest } from '../../../model/copy/source-port.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'

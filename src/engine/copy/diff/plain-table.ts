@@ -1,7 +1,7 @@
 /** Compares a table without a token ring: ranges with equal checksums are done; differences are settled at the end. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
-import type { Extent } from '../../../model/copy/port.ts'
+import type { Extent } from '../../../model/copy/source-port.ts'
 import type { DiffOperation } from '../operations/diff/declaration.ts'
 import type { DiffRun } from './diff-run.ts'
 import { compareRange, equalRows, type Found } from './compare.ts'

@@ -35,7 +35,7 @@ export async function trackDiff(
     reportRun(operation, name, ring, all.length, run, {})
     return { record: new Counted(name, null, run), ranges: all }
   }
-  if (to.track === undefined) {
+  if (to.offers.tracks === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${to.system}`, {
       where: to.label,
       hint: `leave --track-run out; or compare with ${trackingTitles()}`,
@@ -43,7 +43,7 @@ export async function trackDiff(
   }
   if (source.ring?.partitioner === 'random')
     throw new SluiceError('NO_RING', `${name} has tokens that no bigint holds`, { hint: 'leave --track-run out' })
-  const store = to.track(targetName.schema ?? to.schema ?? '', database)
+  const store = to.offers.tracks.open(targetName.schema ?? to.schema ?? '', database)
   await store.prepare()
   const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', options)
   const say = (message: string, hint?: string): void =>

@@ -1,6 +1,6 @@
 /** Differences that the owner of the data accepted, in the ledger: by which actor, when, and how many rows. */
 import { randomUUID } from 'node:crypto'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'

@@ -1,6 +1,6 @@
 /** Repairs of an unfinished run are assigned to the run that resumes it, so that one `diff --undo` reverts both. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'

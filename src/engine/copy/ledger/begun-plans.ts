@@ -1,6 +1,6 @@
 /** Copies that were started, as the ledger has them. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { tableKeyOf } from './owner.ts'
 
 export type BegunPlans = {

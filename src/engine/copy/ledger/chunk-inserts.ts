@@ -1,5 +1,5 @@
 /** INSERT statements for new chunks in the database's fastest form: a table may have a million chunks. */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { StoredRange } from './keys.ts'
 import type { TableKey } from './owner.ts'

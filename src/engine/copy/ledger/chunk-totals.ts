@@ -5,7 +5,7 @@
 import type { Range } from '../../../model/copy/range.ts'
 import type { ChunkStretch, ChunkSums } from '../../../model/copy/summary-events.ts'
 import { dec } from '../../../model/run/dec.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'

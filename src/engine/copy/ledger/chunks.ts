@@ -1,5 +1,5 @@
 /** Chunks of one table in the ledger: insert, divide, move to the history, reopen. */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ChunkClaims } from './claims.ts'

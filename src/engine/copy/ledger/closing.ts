@@ -4,7 +4,7 @@
  */
 import type { Claim, ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
-import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { errorText } from './error-text.ts'
 import type { Owner } from './owner.ts'

@@ -94,7 +94,7 @@ const RUN_COLUMNS: Columns = {
 export const LATE_PLAN_COLUMNS: Columns = {
   // Rows in the target table minus source rows read, if only the whole table can be counted. NULL is unknown.
   surplus: 'integer',
-  // `CopyStore.mark` of the target table; NULL if unknown.
+  // `Identification.mark` of the target table; NULL if unknown.
   target_mark: 'text',
 }
 

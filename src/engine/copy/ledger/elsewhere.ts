@@ -6,7 +6,8 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { LedgerPlaces, type Place } from '../../run/ledger-places.ts'
 import type { Run } from '../../run/run-context.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
@@ -37,7 +38,7 @@ export async function beginLedger(
   database: LedgerDatabase,
   signal: AbortSignal,
 ): Promise<void> {
-  const areOthers = ((await to.otherLedgers?.('copy', null, signal)) ?? []).length > 0
+  const areOthers = ((await to.offers.otherLedgers?.list('copy', null, signal)) ?? []).length > 0
   await using places = new LedgerPlaces(to, database, (ledger) => ledger)
   for (const { plan, targetName: name } of areOthers ? tables : []) {
     const knows = knowsTable(name)
@@ -122,7 +123,7 @@ async function knowing(
   knows: Knows,
   signal: AbortSignal,
 ): Promise<{ readonly others: readonly Place[]; readonly unread: readonly Unread[] }> {
-  const all = (await places.own.store.otherLedgers?.('copy', table, signal)) ?? []
+  const all = (await places.own.store.offers.otherLedgers?.list('copy', table, signal)) ?? []
   const others: Place[] = []
   const unread: Unread[] = all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [{ schema, damage: null }]))
   for (const place of (await places.readable(all)).slice(1)) {

@@ -1,5 +1,5 @@
 /** Runs whose processes ended without recording it: readers see them as killed, and the next writer records that. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'

@@ -1,6 +1,6 @@
 /** Checks that a ledger knows a named run or table: a wrong name must not be taken for "nothing is waiting". */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 
 /** The requested names; null for all. */
 type Asked = { readonly runId: bigint | null; readonly table: string | null }

@@ -1,5 +1,5 @@
 /** Tables of the ledger that only some runs need. They are created at first use, also in older ledgers. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { makeLate } from '../../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 

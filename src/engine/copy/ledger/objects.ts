@@ -1,6 +1,6 @@
 /** Indexes and constraints that copies created, for people to read. What exists is queried from the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { errorText } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

@@ -1,6 +1,6 @@
 /** Runs statements exactly once on servers that may run a batch again after a lost reply. */
 import { randomUUID } from 'node:crypto'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 /**

@@ -3,7 +3,7 @@
  * changes nothing when it resumes.
  */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'

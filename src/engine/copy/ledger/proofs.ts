@@ -1,7 +1,7 @@
 /** Proofs of chunks that were written earlier: by another program, or compared again. */
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'

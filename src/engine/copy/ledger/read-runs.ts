@@ -1,5 +1,5 @@
 /** Copies into a database as its ledger has them, for read-only commands. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
 import { KILLED, KILLED_DETAIL, lastChunkOf, lastHeardOf, lifeOf, rowsOf, SILENT_DETAIL } from './killed-runs.ts'

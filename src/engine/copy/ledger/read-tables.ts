@@ -1,5 +1,5 @@
 /** Ledger records per table of its database: its copy, what of it is proved, its stream. For read-only commands. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { CLOSED } from './stored-chunk.ts'

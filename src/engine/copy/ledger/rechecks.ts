@@ -1,6 +1,6 @@
 /** Rows written at a lower consistency level than requested, until they are found, or written again, at that level. */
 import { createHash } from 'node:crypto'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'

@@ -1,7 +1,8 @@
 /** Refuses writes into tables of a stream by any process but the stream's own run, which would not know of them. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableKey } from './owner.ts'
 import { streamsInto } from './streams-into.ts'
 import type { StreamRow } from './stream-row.ts'
@@ -39,7 +40,7 @@ export async function refuseFollowed(
   keys: readonly TableKey[],
   instead: Instead = WRITE,
 ): Promise<void> {
-  if (to.changeTarget === undefined) return
+  if (to.offers.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
   refuseStreams(await streamsInto(to, ledger, [...each.values()]), [...each.values()], instead)
 }

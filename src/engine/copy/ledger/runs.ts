@@ -1,6 +1,6 @@
 /** Runs and plans in the ledger: one row per run, and one per target table that a copy fills. */
 import { asSluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ownerValues } from '../../../stores/common/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
@@ -127,7 +127,7 @@ export class RunLedger {
     ])
   }
 
-  /** `CopyStore.mark` of the target table at its last check; null if none is recorded. */
+  /** `Identification.mark` of the target table at its last check; null if none is recorded. */
   async targetMark(key: TableKey): Promise<string | null> {
     const [row] = await this.#database.all(
       'SELECT target_mark FROM migration_plans WHERE schema_name = ? AND table_name = ?',

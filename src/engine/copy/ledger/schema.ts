@@ -2,7 +2,7 @@
  * Tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and
  * has one row per current chunk. Divided chunks and chunks of earlier copies move to `migration_chunk_history`.
  */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'

@@ -2,7 +2,7 @@
  * What a shared run has already restarted (`--restart`, `--resync`) or confirmed (`--moved`). Each execution of each
  * task gets the original options: without these notes each would restart again and empty what an earlier one copied.
  */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'

@@ -1,5 +1,5 @@
 /** State of a table that tasks of a run share: its start, and whether one task has counted the earlier chunks. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import { makeLateTable } from './late-tables.ts'

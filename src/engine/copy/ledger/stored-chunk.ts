@@ -2,7 +2,7 @@
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { holderOf, type Holder } from '../../../stores/common/lease/columns.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { Owner } from './owner.ts'

@@ -1,5 +1,6 @@
 /** Streams that write into a table, in any ledger of its database. */
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { knowingLedgers } from './elsewhere.ts'
 import type { TableKey } from './owner.ts'
 import { streamsOf } from './streams.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import {
   endedHolder,

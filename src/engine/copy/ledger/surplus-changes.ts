@@ -3,7 +3,7 @@
  * too, so that a count finds again what it would have found before.
  */
 import { randomUUID } from 'node:crypto'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { makeLateTable } from './late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'

@@ -1,7 +1,7 @@
 /** Ledger wrapper: calls fail with its reason 3 s after an abort, or once one takes 10 s after a stop. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 
 /** Time for the ledger after an abort, for all calls together: leases not released by then expire by themselves. */
 const GRACE_MS = 3000

@@ -1,7 +1,7 @@
 /** Counts rows of ranges on one side, by the store's own way or by reading keys. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { areStamped } from '../diff/sides.ts'
 
 /** Rows and bytes per read if a store cannot count. */

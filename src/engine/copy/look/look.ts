@@ -5,7 +5,7 @@
  */
 import type { Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { TableContext } from '../table/context.ts'
 import { sourceRequest, targetRequest, targetRange } from '../diff/sides.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'

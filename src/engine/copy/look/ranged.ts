@@ -1,6 +1,6 @@
 /** True if the rows of a chunk can be counted in the target by the chunk's own range. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { StoreAbilities } from '../../../model/copy/port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 
 /** Decimals stored as text in one of the two systems sort differently there. */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { signatureOf, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableContext } from '../table/context.ts'
 import type { Owner } from '../ledger/owner.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'

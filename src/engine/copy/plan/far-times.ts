@@ -2,7 +2,8 @@
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { keyColumns } from '../../../stores/common/key-ranges.ts'
 import { findingByKey } from './sorts-alike.ts'
 
@@ -62,7 +63,7 @@ async function farValue(
     [null, FIRST],
     [BEYOND, null],
   ] as const) {
-    const outside = from.timeCondition?.(column, low, high) ?? null
+    const outside = from.offers.times?.condition(column, low, high) ?? null
     if (outside === null) continue
     // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
     const condition = where === undefined ? outside : `(${where}\n) AND ${outside}`

@@ -3,7 +3,8 @@ import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
-import type { CopyStore, StoreAbilities } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
 import { rowsLeft } from './rows-left.ts'
@@ -33,7 +34,7 @@ export async function planLeftBehind(
       const rest = withoutCarried(entry, plan, there, carried)
       // Not reported between different systems: the other one enforces types anyway, and has no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
-      const isSwitchable = to.switches !== undefined && from.identity === to.identity
+      const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
     }
     found.push(...rowsLeft(plan), ...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
@@ -78,7 +79,7 @@ function within(entry: LeftBehind): LeftBehind {
 }
 
 async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
-  return (await store.beside?.().left(scope, signal)) ?? []
+  return await store.beside().left(scope, signal)
 }
 
 /** @param there what the target's table has @returns null if nothing of it is left behind */
@@ -108,8 +109,8 @@ const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 type Carried = (collation: string) => boolean
 
 async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
-  const beside = to.beside?.()
-  if (beside?.collations === undefined) return () => true
+  const beside = to.beside()
+  if (beside.collations === undefined) return () => true
   const wanted = plans.flatMap(({ create, columns }) =>
     create ? columns.flatMap(({ target }) => target.collation ?? []) : [],
   )

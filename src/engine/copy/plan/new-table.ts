@@ -31,8 +31,8 @@ export function newTable(
     bytes: 0n,
     ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),
     ...(sameSystem && source.options !== undefined ? { options: source.options } : {}),
-    ...(sameSystem && source.settings !== undefined && to.fittedSettings !== undefined
-      ? { settings: to.fittedSettings(source.settings).kept }
+    ...(sameSystem && source.settings !== undefined && to.offers.tableOptions !== undefined
+      ? { settings: to.offers.tableOptions.fitted(source.settings).kept }
       : {}),
     ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
     // The created table is on a ring as its source is; whether on the same ring, only the target knows.
@@ -94,6 +94,6 @@ export function settingsLeft(
 ): { readonly settingsLeft?: readonly string[] } {
   // An existing table keeps the settings of its owner.
   if (found !== null || !sameSystem || settings === undefined) return {}
-  const left = to.fittedSettings?.(settings).left ?? []
+  const left = to.offers.tableOptions?.fitted(settings).left ?? []
   return left.length === 0 ? {} : { settingsLeft: left }
 }

@@ -3,7 +3,8 @@ import { tableText, type TableName, type TableSpec } from '../../../model/copy/c
 import { wholeKey } from '../../../stores/common/key-ranges.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, Extent } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { Extent } from '../../../model/copy/source-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { noSuchTable } from './no-such-table.ts'
 import { onSide } from '../sides.ts'
@@ -139,8 +140,7 @@ function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore
 /** The table with its sequences, the expressions of its generated columns, and its creation options. */
 async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner): Promise<TableSpec> {
   const { again, signal } = planner
-  const beside = from.beside?.()
-  if (beside === undefined) return table
+  const beside = from.beside()
   const detailed = await again(() => onSide('source', () => beside.detailed(table, signal)))
   return await withSequences(detailed, from, 'source', planner)
 }
@@ -153,11 +153,10 @@ async function detailedTarget(
   planner: Planner,
 ): Promise<TableSpec> {
   const { again, signal } = planner
-  const beside = to.beside?.()
+  const beside = to.beside()
   const computes = source.columns.some(({ expression }) => expression !== undefined)
   const numbers = source.columns.some(({ sequence }) => sequence !== undefined)
-  const table =
-    beside !== undefined && computes ? await again(() => onSide('target', () => beside.detailed(found, signal))) : found
+  const table = computes ? await again(() => onSide('target', () => beside.detailed(found, signal))) : found
   return numbers ? await withSequences(table, to, 'target', planner) : table
 }
 
@@ -167,9 +166,9 @@ async function withSequences(
   side: 'source' | 'target',
   { again, signal }: Planner,
 ): Promise<TableSpec> {
-  const beside = store.beside?.()
+  const beside = store.beside()
   const mayBe = table.columns.some(({ identity, hasDefault }) => identity === true || hasDefault === true)
-  if (beside === undefined || !mayBe) return table
+  if (!mayBe) return table
   const sequences = await again(() => onSide(side, () => beside.sequences(table, signal)))
   const columns = table.columns.map((column) => {
     const sequence = sequences.find((one) => one.column === column.name)
@@ -213,7 +212,7 @@ async function planOne(
     const planned = planTable(from, to, sized, there, targetName, options)
     const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
-    if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
+    if (plan.create) await again(() => to.refuseUncreatable(plan.target, signal))
     // Rows per range of a ring: an average.
     const part = ring === null ? extent : extentOfPart(extent, ring)
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }

@@ -1,5 +1,6 @@
 /** Plan of a copy whose stream exists, or is checked before it is created. */
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
 import { Views } from '../source-views.ts'

@@ -11,7 +11,7 @@ import {
   type TokenRange,
 } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Extent } from '../../../model/copy/port.ts'
+import type { Extent } from '../../../model/copy/source-port.ts'
 import type { RingOptions } from '../operations/copy/option-types.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 

@@ -1,7 +1,7 @@
 /** Effects of a service's limits on a copy: requests, their duration, and the quotas of its price plans. */
 import { grouped, sizeText } from '../../../shared/figures.ts'
 import { dec, type CopyPlanLine } from '../../../model/run/event.ts'
-import type { StoreAbilities } from '../../../model/copy/port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 
 const REQUEST_BYTES = 4n * 1024n * 1024n
 /** Share of the service's limit that a copy uses: other programs may use the same token. */

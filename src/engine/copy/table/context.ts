@@ -4,17 +4,12 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import type {
-  BatchSize,
-  ChunkRequest,
-  ChunkWriter,
-  CopyStore,
-  CopyTarget,
-  LedgerDatabase,
-  ReadColumn,
-  SourceView,
-  WriteColumn,
-} from '../../../model/copy/port.ts'
+import type { BatchSize, SourceView } from '../../../model/copy/source-port.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { ComputedRows } from '../chunk/computed-rows.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import type { Owner, TableKey } from '../ledger/owner.ts'

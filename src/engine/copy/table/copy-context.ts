@@ -1,6 +1,7 @@
 /** Context shared by all tables of a run. */
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
-import type { CopyStore, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { CopyRun } from '../copy-run.ts'
 import type { Owner } from '../ledger/owner.ts'

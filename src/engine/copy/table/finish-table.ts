@@ -120,7 +120,7 @@ async function finishTarget(
 ): Promise<readonly string[]> {
   const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
   const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
-  const beside = numbered ? from.beside?.() : undefined
+  const beside = numbered ? from.beside() : undefined
   const found = beside === undefined ? [] : await onSide('source', () => beside.sequences(plan.source, signal))
   const copied = found.flatMap((sequence) => {
     const column = plan.columns.find((one) => one.from === sequence.column)?.to

@@ -42,7 +42,8 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
 /** True if the table that the ledger's rows went into is gone, or another table has its name. */
 async function isOtherTarget({ plan, store, key, signal }: TableContext, runs: RunLedger): Promise<boolean> {
   if (plan.create) return true
-  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  const mark =
+    (await onSide('target', async () => store.offers.identification?.mark(plan.target.table, signal))) ?? null
   const noted = await runs.targetMark(key)
   return mark !== null && mark.lasting && noted !== null && noted !== mark.text
 }

@@ -20,7 +20,8 @@ export type Before = {
  */
 export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context
-  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  const mark =
+    (await onSide('target', async () => store.offers.identification?.mark(plan.target.table, signal))) ?? null
   if (mark === null) return
   const known = await runs.targetMark(key)
   if (known === mark.text) return
@@ -50,7 +51,8 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
 
 /** Records the table's mark at the end of a run, if the run's own indexes and statistics change it. */
 export async function noteTarget({ key, plan, store, signal }: TableContext, runs: RunLedger): Promise<void> {
-  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  const mark =
+    (await onSide('target', async () => store.offers.identification?.mark(plan.target.table, signal))) ?? null
   if (mark !== null && !mark.lasting && (await runs.targetMark(key)) !== null) await runs.noteTargetMark(key, mark.text)
 }
 

@@ -1,4 +1,5 @@
 /** Prepares a table so that workers can claim its chunks. */
+import { canFollow } from '../../../model/copy/offers.ts'
 import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,7 +7,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { TimeSpan } from '../../../model/copy/period-marks.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { againWork } from '../again/again-work.ts'
 import { inspect, type TableContext } from './context.ts'
@@ -109,8 +110,7 @@ function contextOf(
   const key = tableKeyOf(targetName)
   const ledger = new ChunkLedger(database, key, owner)
   if (around.fence !== undefined) ledger.claims.under(around.fence)
-  else if (from.changeSource !== undefined && to.changeTarget !== undefined)
-    ledger.claims.askBehind(() => refuseFollowedSince(database, key))
+  else if (canFollow(from, to)) ledger.claims.askBehind(() => refuseFollowedSince(database, key))
   return {
     name,
     plan,
@@ -322,7 +322,7 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const { from, to } = planned
   const found = await tableAt(one.targetName, to, signal)
   if (found === null) return context
-  const detailed = (await to.beside?.().detailed(found, signal)) ?? found
+  const detailed = await to.beside().detailed(found, signal)
   const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)
   return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
 }

@@ -1,5 +1,5 @@
 /** Heartbeat of a copy in the ledger: keeps its leases. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { renewal } from '../ledger/claims.ts'
 import { LEASE_MS, type Owner } from '../ledger/owner.ts'

@@ -1,5 +1,5 @@
 /** Frees chunks whose owners are gone. Their server sessions are ended first, so that these can commit nothing. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
 import { handOver } from '../../../stores/common/lease/hand-over.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'

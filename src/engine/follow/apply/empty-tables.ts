@@ -1,6 +1,6 @@
 /** Empties target tables without firing triggers and foreign keys: rows of other tables that refer to them stay. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { refuse } from '../stream/preflight.ts'

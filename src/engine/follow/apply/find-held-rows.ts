@@ -1,6 +1,6 @@
 /** Checks which target tables hold rows: with it the next start detects tables that another program has emptied. */
 import { EVERY_KEY } from '../../../model/copy/range.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'
 import type { Lanes } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'

@@ -1,7 +1,7 @@
 /** Dependencies of a lane. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { HeldLane } from '../ledger/position.ts'

@@ -5,7 +5,7 @@
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { Lane } from './lane.ts'
 import { joinedLanes, type LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { Positions } from '../../copy/ledger/streams.ts'

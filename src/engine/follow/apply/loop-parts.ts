@@ -1,6 +1,6 @@
 /** Dependencies of a replication stream's loop, its goal and its end. */
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
 import type { Steering } from '../../copy/workers/steering.ts'

@@ -1,7 +1,7 @@
 /** Opens a session of the target for each lane of a stream. */
 import type { Clock } from '../../../shared/clock.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget, ChangeWriter } from '../../../model/follow/port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { Lane } from './lane.ts'

@@ -1,8 +1,10 @@
 /** Compares rows that a command named, and nominates those that differ: the stream's lane then reads them again. */
+import { changesBy } from '../../../model/copy/offers.ts'
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { Difference } from '../../copy/diff/difference.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
@@ -91,7 +93,7 @@ export async function tableByHand(
   options: HandOptions,
 ): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
-  const changes = from.changeSource?.(cdcOf(stream, undefined))
+  const changes = changesBy(cdcOf(stream, undefined), from)
   if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
   const stored = await ledger.tables(stream.id, changes)
   const again = <T>(body: () => Promise<T>): Promise<T> =>

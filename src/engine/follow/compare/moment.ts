@@ -4,7 +4,8 @@
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { bytesOf, isRow, MOST_BYTES } from '../apply/change-bytes.ts'

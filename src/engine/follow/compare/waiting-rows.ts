@@ -1,5 +1,5 @@
 /** Rows of live tables that wait to be read again: a command named them, or a comparison found them to differ. */
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { Lanes } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'

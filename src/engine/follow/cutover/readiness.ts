@@ -1,7 +1,8 @@
 /** Requirements of a cutover that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
 import type { SwitchFinding, SwitchRequest } from '../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../operations/cutover/declaration.ts'

@@ -1,6 +1,7 @@
 /** State before a cutover: the ledger, the streams of the family, and the one in use. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
 import type { SwitchStore } from '../../../model/follow/switch-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -73,8 +74,8 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
       'cutover works within one database so far: copy the table into the database that it stands in',
     )
   }
-  const switches = store.switches?.()
-  const changes = store.changeSource?.('slot')
+  const switches = store.offers.switches
+  const changes = store.offers.slotChanges?.()
   if (switches === undefined || changes === undefined)
     throw no(
       `tables of ${store.system} do not change places`,
@@ -99,7 +100,7 @@ export async function finishSwitch(
 ): Promise<void> {
   const ledger = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const left = (await ledger.all()).find(({ reverse, status }) => reverse === stream && status === 'switched')
-  const changes = store.changeSource?.('slot')
+  const changes = store.offers.slotChanges?.()
   if (left === undefined || changes === undefined) return
   const name = await cleanUp({ ledger, database }, { changes }, left, run)
   run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the stream before are removed` })

@@ -1,5 +1,5 @@
 /** Error for a stream that has ended: a cutover may have ended it, and another stream continues with its tables. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'

@@ -1,5 +1,5 @@
 /** Writes cutovers to the ledger, one row each. The last step updates the streams in the switching transaction. */
-import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'

@@ -2,7 +2,7 @@
  * Evaluates the alerts of a stream before it applies changes: while its slot is created, and while its tables are
  * copied. The slot already retains log at the source, and connections can be lost.
  */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource, SourceLag, StreamBirth } from '../../../model/follow/port.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'

@@ -19,8 +19,8 @@ export async function scopeOf(
   if (partition === undefined) return { scope, tables }
   for (const one of tables) {
     const { from, to } = planned
-    const source = await from.operational?.().partition(one.source.table, partition, signal)
-    const target = await to.operational?.().partition(one.targetName, partition, signal)
+    const source = await from.offers.operational?.partition(one.source.table, partition, signal)
+    const target = await to.offers.operational?.partition(one.targetName, partition, signal)
     if (source == null && target == null) continue
     if (source != null && target != null)
       return { scope: { tables: [tableText(one.source.table)], partition: { source, target } }, tables: [one] }

@@ -1,6 +1,7 @@
 /** A stream whose source discards nothing before the target has it on disk. */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
@@ -12,11 +13,11 @@ import { StreamBehind } from './stream-behind.ts'
  */
 export function durably(
   stream: ChangeStream,
-  target: Pick<CopyStore, 'flushed'>,
+  target: Pick<CopyStore, 'offers'>,
   signal: AbortSignal,
 ): ChangeStream & AsyncDisposable {
-  if (target.flushed === undefined) return stream
-  const flush = async (): Promise<void> => target.flushed?.(signal)
+  if (target.offers.durability === undefined) return stream
+  const flush = async (): Promise<void> => target.offers.durability?.flushed(signal)
   return reportsSnapshots(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
 }
 

@@ -1,4 +1,5 @@
 /** Ends a stream: removes all of it from the source, and releases its tables. */
+import { changesBy } from '../../../model/copy/offers.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -40,7 +41,7 @@ export async function endStream(
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
-  const changes = source.changeSource?.(cdc)
+  const changes = changesBy(cdc, source)
   const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
   const isAsked = !isMoved && birth !== null && changes !== undefined
   const other = isAsked ? (await notedFollower(birth, changes, to, run)).other : null
@@ -91,12 +92,12 @@ export async function refuseSwitching(
 async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedger, run: CopyRun): Promise<void> {
   const switches = new SwitchLedger(ledger.database, { ...run.owner, runId: BigInt(run.runId) })
   const { turns, preparing, newest } = familyOf(await switches.all(), stream)
-  const changes = store.changeSource?.('slot')
+  const changes = store.offers.slotChanges?.()
   if (newest !== stream || preparing.length === 0 || changes === undefined) return
   const { abort: signal } = run.interrupt
   // From the second turn on the table is the old table, and its guard stays.
   if (turns.length === 0)
-    for (const { key } of await ledger.tables(stream, changes)) await store.switches?.().unguard(key, signal)
+    for (const { key } of await ledger.tables(stream, changes)) await store.offers.switches?.unguard(key, signal)
   for (const { id, reverse } of preparing) {
     const name = streamName(reverse)
     await changes.end(name, signal)

@@ -5,7 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, Origin } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { Origin } from '../../../model/copy/identification-port.ts'
 import { addressOf } from '../../../stores/common/address.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -27,7 +28,7 @@ const FILE = ['file', 'made'] as const
 type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
 
 type Target = Pick<Follower, 'address' | 'origin'>
-type To = Pick<CopyStore, 'label' | 'origin' | 'started'>
+type To = Pick<CopyStore, 'label' | 'offers'>
 type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
 /** @returns `other`: the recorded target if it is not this one; `noted`: the recorded target; `now`: this one */
@@ -120,8 +121,8 @@ export async function noteFollower(
 }
 
 async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
-  const origin = (await to.origin?.(signal)) ?? {}
-  const started = (await to.started?.(signal)) ?? null
+  const origin = (await to.offers.identification?.origin(signal)) ?? {}
+  const started = (await to.offers.identification?.started(signal)) ?? null
   return { address: addressOf(to.label), origin: started === null ? origin : { ...origin, started } }
 }
 

@@ -1,6 +1,6 @@
 /** A stream that checks the source before it returns a TRUNCATE. */
 import type { Change } from '../../../model/copy/change.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'

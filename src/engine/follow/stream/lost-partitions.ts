@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
@@ -22,7 +22,7 @@ export async function refuseLostPartitions(
   }: { readonly database: LedgerDatabase; readonly owner: Owner; readonly signal: AbortSignal },
 ): Promise<void> {
   const { periods } = JSON.parse(wishes) as Pick<CopyOperation, 'periods'>
-  const maintenance = to.maintenance?.()
+  const maintenance = to.offers.maintenance
   if (periods === undefined || one === undefined || maintenance === undefined || one.plan?.create !== false) return
   const { table } = one.plan.target
   const found = await maintenance.look(table, false, signal)

@@ -1,6 +1,6 @@
 /** Finds a stream that a command names, and the copy that began it. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed } from '../../copy/ledger/streams.ts'

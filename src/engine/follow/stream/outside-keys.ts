@@ -51,7 +51,7 @@ export async function outsideChecks(
   followed: readonly TableName[],
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  if (to.referrers === undefined) return []
+  if (to.offers.referrers === undefined) return []
   const checks: SignOffCheck[] = []
   for (const table of tables) {
     const head = { check: 'foreign keys of tables that are not followed', table: tableText(table) }
@@ -81,7 +81,7 @@ async function outsideKeys(
   followed: readonly TableName[],
   signal: AbortSignal,
 ): Promise<readonly OutsideKey[]> {
-  const store = to.referrers?.()
+  const store = to.offers.referrers
   if (store === undefined) return []
   const name = (one: TableName): string => JSON.stringify([one.schema ?? to.schema, one.name])
   const own = new Set(followed.map(name))
@@ -95,7 +95,7 @@ async function orphansOf(
   budgetMs: number,
   signal: AbortSignal,
 ): Promise<Orphans> {
-  const store = budgetMs === 0 ? undefined : to.referrers?.()
+  const store = budgetMs === 0 ? undefined : to.offers.referrers
   if (store === undefined) return { unknown: 'those of other keys took the time there is' }
   return await onSide('target', () => store.orphans(table, key, budgetMs, signal))
 }

@@ -35,7 +35,7 @@ export async function partitionWhere(
   const others = listed.partitions.filter(({ isDefault }) => !isDefault)
   const condition = (store: CopyStore, of: Column): string => {
     const between = ({ from: low, to: high }: Pick<NativePartition, 'from' | 'to'>): string => {
-      const sql = store.timeCondition?.(of, low, high) ?? null
+      const sql = store.offers.times?.condition(of, low, high) ?? null
       if (sql === null) {
         throw notByPartition(table, `${of.name} is neither a time nor a whole number in ${store.label}`)
       }
@@ -59,7 +59,7 @@ async function partitionsOf(
   signal: AbortSignal,
 ): Promise<Listed | null> {
   try {
-    const listed = await store.partitions?.().list(of, signal)
+    const listed = await store.offers.partitions?.list(of, signal)
     return listed == null ? null : { ...listed, of }
   } catch (thrown) {
     const error = asSluiceError(thrown)

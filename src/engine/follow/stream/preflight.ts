@@ -1,4 +1,5 @@
 /** Checks both sides before anything is created: whether changes can be replicated, and obstacles of each table. */
+import { changesBy } from '../../../model/copy/offers.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
@@ -23,9 +24,9 @@ export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTar
 
 /** @throws SluiceError NOT_FOLLOWABLE */
 export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
-  const changes = from.changeSource?.(cdc)
-  const target = to.changeTarget?.()
-  if (changes === undefined && from.changeSource?.('trigger') !== undefined) {
+  const changes = changesBy(cdc, from)
+  const target = to.offers.changeTarget
+  if (changes === undefined && from.offers.triggerChanges !== undefined) {
     throw new SluiceError(
       'NOT_FOLLOWABLE',
       `${from.system} has no replication slots, by which its changes could be followed`,
@@ -63,7 +64,7 @@ export async function inspected(
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
   const preflight = await changes.examine(plans.map(sourceOf), signal)
-  const hasOther = (operation.follow?.cdc ?? 'slot') === 'slot' && planned.from.changeSource?.('trigger') !== undefined
+  const hasOther = (operation.follow?.cdc ?? 'slot') === 'slot' && planned.from.offers.triggerChanges !== undefined
   const otherwise = hasOther ? '; or --cdc trigger, which needs no replication slot' : ''
   refuse(
     preflight.refusals

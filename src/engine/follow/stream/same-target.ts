@@ -1,7 +1,8 @@
 /** Checks that the tables of the target are still those to which the stream's position applies. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
@@ -36,7 +37,7 @@ export async function refuseOtherTarget(
   const emptied: (readonly [target: string, source: string])[] = []
   for (const { name, key, plan, target, isCopied } of tables) {
     const known = isCopied ? null : await runs.targetMark(key)
-    const mark = isCopied ? null : ((await to.mark?.(plan.target.table, signal)) ?? null)
+    const mark = isCopied ? null : ((await to.offers.identification?.mark(plan.target.table, signal)) ?? null)
     const table = tableText(plan.target.table)
     if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
       throw missing(

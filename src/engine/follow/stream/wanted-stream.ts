@@ -3,7 +3,8 @@
  * the command's patterns match now. A table dropped or renamed at the source halts the stream; a new one is not
  * replicated.
  */
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { Cdc } from '../../../model/follow/port.ts'
 import type { WantedStream } from '../../copy/companion.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'

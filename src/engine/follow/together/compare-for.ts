@@ -4,7 +4,8 @@ import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../shared/errors.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { SEGMENT_ROWS } from '../../copy/diff/segments.ts'
@@ -97,10 +98,11 @@ async function joined(
   { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
   signal: AbortSignal,
 ): Promise<{ readonly source: SourceView; readonly target: SourceView }> {
-  if (from.joined === undefined || to.joined === undefined) throw new Error('a store hands no looks on')
-  const source = await from.joined(sourceSnapshot, signal)
+  if (from.offers.sharedViews === undefined || to.offers.sharedViews === undefined)
+    throw new Error('a store hands no looks on')
+  const source = await from.offers.sharedViews.joined(sourceSnapshot, signal)
   try {
-    return { source, target: await to.joined(targetSnapshot, signal) }
+    return { source, target: await to.offers.sharedViews.joined(targetSnapshot, signal) }
   } catch (error) {
     await source[Symbol.asyncDispose]()
     throw error

@@ -4,7 +4,7 @@
  * without any of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments } from '../../copy/diff/segments.ts'

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

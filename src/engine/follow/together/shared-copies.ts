@@ -1,5 +1,5 @@
 /** First copies that several programs share: while the stream's owner copies, others of its run may take chunks. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

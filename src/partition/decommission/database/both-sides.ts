@@ -2,7 +2,7 @@
 import { isoTime } from '../../../shared/clock.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import type { ContainedTable, DatabaseInside } from '../../../model/partition/retirement-port.ts'
 import { lastProof, type LastProof } from './last-proof.ts'

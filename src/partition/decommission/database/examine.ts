@@ -1,6 +1,7 @@
 /** All findings of a database before its removal. */
 import { isoTime } from '../../../shared/clock.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import type {
   Contents,

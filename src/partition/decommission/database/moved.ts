@@ -1,5 +1,5 @@
 /** Tables of a database that moved to another one, according to the ledger there. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ContainedTable } from '../../../model/partition/retirement-port.ts'

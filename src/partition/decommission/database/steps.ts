@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { DatabaseUse } from '../../../model/partition/retirement-port.ts'

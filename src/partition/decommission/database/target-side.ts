@@ -1,7 +1,8 @@
 /** Current state of the tables that rows moved to. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
 
@@ -26,7 +27,7 @@ export class TargetSide implements AsyncDisposable {
   async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {
-      const mark = (await this.#to.mark?.(table, this.#signal)) ?? null
+      const mark = (await this.#to.offers.identification?.mark(table, this.#signal)) ?? null
       // The name may be a pattern that also matches others.
       const spec = (await this.#to.tables(tableText(table), this.#signal)).find((one) => {
         const key = tableKeyOf(one.table)

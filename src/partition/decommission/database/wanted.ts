@@ -1,5 +1,5 @@
 /** Streams, cutovers and archives that still need a database, according to the ledgers of both sides. */
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { schemaText } from '../../../engine/copy/ledger/elsewhere.ts'

@@ -67,7 +67,7 @@ async function partitions(
   { calendar, epoch }: LifecycleInitOperation,
   signal: AbortSignal,
 ): Promise<Standing | null> {
-  const maintenance = store.maintenance?.()
+  const maintenance = store.offers.maintenance
   const archived = async () => await recordOf(store, spec, signal)
   return maintenance === undefined
     ? null
@@ -102,14 +102,14 @@ async function plain(
   signal: AbortSignal,
 ): Promise<Found> {
   if (by === undefined) {
-    const times = table.columns.filter((column) => (store.timeCondition?.(column, null, null) ?? null) !== null)
+    const times = table.columns.filter((column) => (store.offers.times?.condition(column, null, null) ?? null) !== null)
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not partitioned, so --by has to name a column`, {
       hint: times.length === 0 ? 'it has no column of times' : `such as --by ${times[0]?.name ?? ''}`,
     })
   }
   const column = columnNamed(table, by)
   const spec: CalendarSpec = { ...DEFAULT_CALENDAR, ...calendar }
-  const plan = store.partitionPlan?.()
+  const plan = store.offers.partitionPlan
   const size = `about ${table.rows} rows, ${table.bytes} bytes`
   if (plan === undefined) {
     const record = epoch === undefined ? await archivedAs(store, table, column, signal) : null

@@ -3,7 +3,8 @@ import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import type { DatabaseRetirement } from '../../../model/partition/retirement-port.ts'
 import { Ledgers } from '../../../archive/work/find-ledger.ts'
@@ -53,7 +54,7 @@ const ONE: Ending = { totals: { steps: '1' } }
 
 type Going = {
   /** The database that its tables moved to, with the ledger. */
-  readonly to: Pick<CopyStore, 'flushed'>
+  readonly to: Pick<CopyStore, 'offers'>
   readonly steps: Pick<DatabaseSteps, 'of'>
   readonly identity: string
   readonly name: string
@@ -196,7 +197,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
  */
 export async function requireDropping({ to, steps, identity, name }: Going, signal: AbortSignal): Promise<void> {
   if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw quicker(name)
-  await to.flushed?.(signal)
+  await to.offers.durability?.flushed(signal)
 }
 
 /** Idempotent. */

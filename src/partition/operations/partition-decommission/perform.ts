@@ -4,7 +4,8 @@ import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionStep, DecommissionStore } from '../../../model/partition/decommission-port.ts'
 import { refuseKnownElsewhere } from '../../../engine/copy/ledger/elsewhere.ts'
 import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
@@ -235,7 +236,7 @@ async function tablesOf(
 }
 
 function decommissionOf(store: CopyStore): DecommissionStore {
-  const decommission = store.decommission?.()
+  const decommission = store.offers.decommission
   if (decommission !== undefined) return decommission
   throw new SluiceError('UNSUPPORTED_URL', `no switch parks tables in ${store.system}`, {
     where: store.label,

@@ -44,7 +44,7 @@ type Able = {
 export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const signal = run.interrupt.abort
   await using store = await openExisting(operation.from)
-  const [inPlace, plan] = [store.inPlace?.(), store.partitionPlan?.()]
+  const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
   if (inPlace === undefined || plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no tables that sluice partitions in place`, {
       where: store.label,
@@ -104,7 +104,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
 /** An earlier run has partitioned the table. */
 async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { name, table, store, limits, tell: report } = able
-  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)
   if (ranged != null && ranged.column.name !== operation.by) {
     throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}`, {
       where: store.label,
@@ -197,7 +197,7 @@ async function sliced(
 
 /** True if a partition has these bounds. */
 async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
-  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)
   return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
 }
 

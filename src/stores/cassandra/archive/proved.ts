@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { keyText } from '../../../model/copy/key-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { RemoveRequest } from '../../../model/archive/port.ts'
-import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { fence } from '../copy/closing.ts'
 
 /** Created at its first use. */

@@ -1,6 +1,6 @@
 /** Removes one row, but nothing that was written after it was read. */
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'

@@ -1,6 +1,7 @@
 /** Smallest and largest timestamp of a table: read row by row, because no release finds the ends of a column. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import type { SourceView, TimeExtent } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import { compareTimes } from '../../common/time-bounds.ts'
 
 const SIZE = { rows: 5000, bytes: 2 ** 20 }

@@ -9,7 +9,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { betweenBounds, compareTimes, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { momentText, msOf } from '../copy/moments.ts'
 
-/** As `CopyStore.timeCondition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
+/** As `Times.condition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
 export function timeCondition({ name, type, native }: Column, from: string | null, to: string | null): string | null {
   const column = quotedName(name)
   if (native === 'counter') return null

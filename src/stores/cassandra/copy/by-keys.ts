@@ -1,7 +1,7 @@
 /** Reads rows of the target one by one, by their keys. */
 import type { types } from 'cassandra-driver'
 import type { Row } from '../../../model/copy/rows.ts'
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
 import { decoderOf } from './decode.ts'

@@ -1,5 +1,5 @@
 /** Closes a chunk in the ledger, which is another database: the rows are already written, and cannot be rolled back. */
-import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 
 /** Fails its batch if `guard` gives no row: the ledger rolls back a transaction only after an error. */
 export function fence({ sql, parameters }: Statement): Statement {

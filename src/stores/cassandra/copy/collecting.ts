@@ -2,7 +2,7 @@
  * Collections whose elements are separate cells. Written again with the same time, lists hold everything twice, and
  * other collections keep elements that the source has removed meanwhile; so the target's value is read first.
  */
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { decoderOf } from './decode.ts'
 import type { KeyReader } from './by-keys.ts'

@@ -1,20 +1,12 @@
 /** Apache Cassandra and YCQL as source and target of copies. */
-import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { RingLook, RingPicture } from '../../../model/copy/ring-picture.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  LedgerDatabase,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
-import { timeCondition } from '../archive/time.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
@@ -22,17 +14,13 @@ import { cassandraError } from '../errors.ts'
 import { failureOf, type RetryHeard } from '../failure.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import { untilSynced } from '../flushed.ts'
 import { openCqlLedger } from '../ledger/index.ts'
-import { CqlTrack } from '../track.ts'
-import type { TrackStore } from '../../../model/copy/track-port.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { CassandraBeside } from './beside.ts'
+import { cassandraOffers } from './offers.ts'
+import type { CassandraOffers } from '../declared.ts'
 import { CassandraObjects } from './objects.ts'
-import { ringPicture } from './ring-sample.ts'
 import { CassandraSource } from './source.ts'
-import { tableId } from './schema-look.ts'
-import { settingsFor, type TableSettings } from './table-settings.ts'
 import { tablesOf } from './tables.ts'
 import { refuseUncreatable } from './ddl.ts'
 import { CassandraTarget } from './target.ts'
@@ -102,6 +90,7 @@ function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['on
 class CassandraStore implements CopyStore {
   readonly system = 'cassandra'
   readonly can: StoreAbilities
+  readonly offers: CassandraOffers
   readonly label: string
   readonly identity: string
   readonly schema: string | null
@@ -126,6 +115,7 @@ class CassandraStore implements CopyStore {
     this.label = label
     this.schema = keyspace
     this.identity = `cassandra:${link.cluster}/${keyspace ?? ''}`
+    this.offers = cassandraOffers({ link, keyspace: () => this.#keyspace(), source: (under) => this.source(under) })
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -136,32 +126,8 @@ class CassandraStore implements CopyStore {
     }
   }
 
-  /** Tables of a keyspace that was restored elsewhere have other ids, unless its schema names the old ones. */
-  async origin(): Promise<Origin> {
-    try {
-      const keyspace = this.#keyspace()
-      const ledger = await tableId(this.#link, { schema: keyspace, name: 'sluice_ledger_head' })
-      return { cluster: this.#link.cluster, keyspace, ...(ledger === null ? {} : { ledger }) }
-    } catch (error) {
-      throw cassandraError(error, this.#link.settings, 'read')
-    }
-  }
-
-  async mark(table: TableName): Promise<TableMark | null> {
-    try {
-      const id = await tableId(this.#link, table)
-      return id === null ? null : { text: id, lasting: true }
-    } catch (error) {
-      throw cassandraError(error, this.#link.settings, 'read')
-    }
-  }
-
   declare(type: ColumnType, inKey?: boolean): { readonly native: string; readonly type: ColumnType } {
     return declareCql(type, inKey, this.#link.release)
-  }
-
-  fittedSettings(settings: TableSettings): { readonly kept: TableSettings; readonly left: readonly string[] } {
-    return settingsFor(settings, this.#link.release, this.#link.partitioner === 'ycql')
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
@@ -190,27 +156,6 @@ class CassandraStore implements CopyStore {
   ledger(): Promise<LedgerDatabase> {
     this.#ledger ??= this.#openLedger()
     return this.#ledger
-  }
-
-  track(schema: string): TrackStore {
-    return new CqlTrack(this.#link, schema)
-  }
-
-  async tokenSample(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture> {
-    return ringPicture(this.#link, table, look, signal)
-  }
-
-  flushed(signal: AbortSignal): Promise<void> {
-    return untilSynced(this.#link, signal)
-  }
-
-  timeCondition(column: Column, from: string | null, to: string | null): string | null {
-    return timeCondition(column, from, to)
-  }
-
-  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
-    await using view = await this.source(signal)
-    return await timeExtent(view, table, column, signal)
   }
 
   #openLedger(): Promise<LedgerDatabase> {

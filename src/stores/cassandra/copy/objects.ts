@@ -6,7 +6,7 @@ import type { IndexObject, SchemaObject } from '../../../model/copy/schema-objec
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { ObjectStore } from '../../../model/copy/port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { asObjectError, objectFailed } from '../../common/object-names.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'

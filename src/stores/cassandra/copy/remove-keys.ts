@@ -1,5 +1,5 @@
 /** Removes rows by their keys, with the time of their latest value, so that later writes are not hidden. */
-import type { ChunkRequest } from '../../../model/copy/port.ts'
+import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
 import { tableName } from './names.ts'

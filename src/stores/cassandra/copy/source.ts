@@ -6,7 +6,7 @@ import { rangeOfTokens, RINGS, splitTokens, tokenCount, tokensOfRange } from '..
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime, systemClock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { CassandraLink } from '../connect.ts'
 import { clockSkew } from '../look.ts'

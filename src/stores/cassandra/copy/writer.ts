@@ -6,14 +6,8 @@ import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type {
-  BatchStep,
-  ChunkRequest,
-  ChunkWriter,
-  Closing,
-  DigestRequest,
-  LedgerDatabase,
-} from '../../../model/copy/port.ts'
+import type { BatchStep, Closing, LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { ONE } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'

@@ -8,7 +8,7 @@
 import { types } from 'cassandra-driver'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { copyError } from '../../sqlite/copy/errors.ts'
 import type { CassandraLink } from '../connect.ts'

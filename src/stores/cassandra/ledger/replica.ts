@@ -6,7 +6,7 @@
  */
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Entry, EntryBatch } from './entry.ts'
 

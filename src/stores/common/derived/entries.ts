@@ -5,7 +5,7 @@ import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { jsonText, parseJson, type Json } from '../../../model/lake/json-tree.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 
 export type Entry = { readonly key: Cell; readonly value: Cell }
 

@@ -1,7 +1,10 @@
 /** A source whose tables get additional columns: constants, and the entries of a map, one row per entry. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import { forwarded, present } from '../around.ts'
-import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { ColumnFacts } from '../../../model/archive/values-port.ts'
+import type { Offers } from '../../../model/copy/offers.ts'
+import { present } from '../around.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { derivedTable } from './tables.ts'
 import { derivedSource } from './view.ts'
 import { changesNothing, type Derivation } from './derivation.ts'
@@ -15,8 +18,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
   const bases = new Map<string, TableSpec>()
   const { system } = store
   const below = (table: TableSpec): TableSpec => bases.get(tableText(table.table)) ?? table
-  const sample = store.tokenSample?.bind(store)
-  const comments = store.comments?.bind(store)
+  const { tableOptions, tracks, ring, identification, columnFacts } = store.offers
   return {
     system,
     label: store.label,
@@ -36,45 +38,49 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
     target: () => store.target(),
     objects: () => store.objects(),
     ledger: () => store.ledger(),
-    ...present<CopyStore>({
+    refuseUncreatable: (table, signal) => store.refuseUncreatable(table, signal),
+    beside: () => store.beside(),
+    ...(store.namesSchema === undefined ? {} : { namesSchema: store.namesSchema }),
+    offers: present<Offers>({
+      tableOptions: tableOptions ?? null,
+      tracks: tracks ?? null,
+      ring: ring === undefined ? null : { sample: (table, look, signal) => ring.sample(below(table), look, signal) },
+      identification: identification ?? null,
+      columnFacts: columnFacts === undefined ? null : commentsOnly(columnFacts, below),
       // Derived rows cannot be replicated by a stream.
-      joined: null,
-      namesSchema: store.namesSchema ?? null,
-      fittedSettings: forwarded(store, 'fittedSettings'),
-      refuseUncreatable: forwarded(store, 'refuseUncreatable'),
-      beside: forwarded(store, 'beside'),
-      track: forwarded(store, 'track'),
-      tokenSample: sample === undefined ? null : (table, look, signal) => sample(below(table), look, signal),
-      mark: forwarded(store, 'mark'),
-      origin: forwarded(store, 'origin'),
-      started: forwarded(store, 'started'),
-      comments: comments === undefined ? null : (table, signal) => comments(below(table), signal),
+      sharedViews: null,
+      slotChanges: null,
+      triggerChanges: null,
+      changeTarget: null,
       // An archive holds the rows of a table unchanged: a table with derived rows has none.
-      columnNumbers: null,
       identities: null,
       otherLedgers: null,
-      withSchema: null,
       partitions: null,
       partitionPlan: null,
-      timeCondition: null,
-      timeExtent: null,
-      columnValues: null,
-      rowCondition: null,
+      times: null,
+      timeExtents: null,
+      rowValues: null,
       periods: null,
       referrers: null,
       rowTriggers: null,
       losable: null,
-      flushed: null,
+      durability: null,
       maintenance: null,
       inPlace: null,
       decommission: null,
-      changeSource: null,
-      changeTarget: null,
       switches: null,
       switchSide: null,
       operational: null,
     }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** Columns of a table with derived ones have no numbers that an archive could keep. */
+function commentsOnly(facts: ColumnFacts, below: (table: TableSpec) => TableSpec): ColumnFacts {
+  return {
+    numbers: () => Promise.resolve(null),
+    comments: (table, signal) => facts.comments(below(table), signal),
   }
 }
 

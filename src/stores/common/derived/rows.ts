@@ -4,7 +4,7 @@ import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { converter } from '../../../model/copy/convert.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { entriesOf } from './entries.ts'
 import type { Derivation } from './derivation.ts'
 

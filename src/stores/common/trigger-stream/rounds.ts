@@ -4,7 +4,7 @@
  * were deleted, gives the same result.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 
 /** State between two rounds. */
 export type Look = {

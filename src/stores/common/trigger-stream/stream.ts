@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
-import type { SourceView } from '../../../model/copy/port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { MomentStream } from '../../../model/follow/moment-port.ts'
 import type { Round, Rounds, Telling } from './rounds.ts'
 

@@ -1,5 +1,5 @@
 /** Checks texts that came with U+FFFD: either it is stored so, or it replaces bytes that are not valid UTF-8. */
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Row, D1Statement } from '../client.ts'
 

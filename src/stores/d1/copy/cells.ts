@@ -2,7 +2,7 @@
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'

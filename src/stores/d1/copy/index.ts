@@ -2,16 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  DeclareOptions,
-  LedgerDatabase,
-  ObjectStore,
-  SourceView,
-  StoreAbilities,
-} from '../../../model/copy/port.ts'
+import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { redactText } from '../../../shared/redact.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
@@ -146,6 +142,7 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
 class D1Store implements D1CopyStore {
   readonly system = 'd1'
   readonly can = CAN
+  readonly offers = {}
   readonly schema = null
   readonly label: string
   readonly identity: string

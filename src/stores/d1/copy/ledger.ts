@@ -1,5 +1,5 @@
 /** The ledger of a copy, in the target database. */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client, D1Result } from '../client.ts'
 import { d1Error } from '../errors.ts'

@@ -1,7 +1,7 @@
 /** Indexes of a D1 database. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { ObjectStore } from '../../../model/copy/port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { asObjectError } from '../../common/object-names.ts'
 import {
   createIndex,

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { KeyDialect } from '../../common/key-ranges.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Result, D1Row, D1Statement, D1Value } from '../client.ts'

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { RowRequest } from '../../../model/copy/port.ts'
+import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { partsOf } from '../../common/key-parts.ts'
 import type { D1Client } from '../client.ts'
 import { pagesOf, type PageRequest } from './pages.ts'

@@ -6,7 +6,14 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type {
+  BatchSize,
+  CountRequest,
+  Extent,
+  RowBatch,
+  RowRequest,
+  SourceView,
+} from '../../../model/copy/source-port.ts'
 import { cutByKey, keySpan, lastKey, rangeCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client } from '../client.ts'

@@ -1,6 +1,6 @@
 /** Batches that run exactly once: the first statement fails if another worker owns the chunk, or if it has run. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../../model/copy/port.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'

@@ -1,7 +1,7 @@
 /** A D1 database as the target of a copy. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/port.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { detailQueries, optionsOf } from '../../common/sqlite-dialect/beside-list.ts'
 import { createTable, quote } from '../../common/sqlite-dialect/ddl.ts'

@@ -1,24 +1,20 @@
 /** DuckDB files as sources and targets of copies. */
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  LedgerDatabase,
-  ObjectStore,
-  SourceView,
-  StoreAbilities,
-} from '../../../model/copy/port.ts'
+import type { CopyStore, DeclaredColumn } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import type { ChangeTarget } from '../../../model/follow/port.ts'
 import { Turn } from '../../../model/run/turn.ts'
-import { quotedName } from '../../../shared/sql-text.ts'
-import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { DuckdbApply } from '../follow/apply/index.ts'
 import { OpenFile } from '../open-file.ts'
+import type { DuckdbOffers } from '../declared.ts'
+import { timeCondition } from '../archive/time.ts'
 import { DuckdbBeside } from './beside.ts'
 import { copyError, type Side } from '../errors.ts'
 import { tablesOf } from './introspect.ts'
@@ -26,7 +22,6 @@ import { DuckdbLedger } from './ledger.ts'
 import { DuckdbObjects } from './objects.ts'
 import { CopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
-import { duckText } from './spell.ts'
 import { createTable, DuckdbTarget } from './target.ts'
 import { declareType } from './types.ts'
 
@@ -96,6 +91,7 @@ class DuckdbCopy implements CopyStore {
   readonly label: string
   readonly identity: string
   readonly can = ABILITIES
+  readonly offers: DuckdbOffers
   readonly schema = 'main'
   readonly #parts: Parts
   readonly #reader: CopySession
@@ -107,6 +103,11 @@ class DuckdbCopy implements CopyStore {
     this.label = parts.label
     this.#reader = reader
     this.#writer = writer
+    const { label } = parts
+    this.offers = {
+      times: { condition: timeCondition },
+      changeTarget: new DuckdbApply({ reader, writer, turn: this.#turn, objects: this.objects(), label }),
+    }
     const { dev, ino } = statSync(parts.path, { bigint: true })
     this.identity = `duckdb ${dev}:${ino}`
   }
@@ -135,10 +136,6 @@ class DuckdbCopy implements CopyStore {
     }
   }
 
-  timeCondition(column: Column, from: string | null, to: string | null): string | null {
-    return timeCondition(column, from, to)
-  }
-
   target(): CopyTarget {
     return new DuckdbTarget(this.#writer, this.#turn, this.label)
   }
@@ -149,16 +146,6 @@ class DuckdbCopy implements CopyStore {
 
   objects(): ObjectStore {
     return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
-  }
-
-  changeTarget(): ChangeTarget {
-    return new DuckdbApply({
-      reader: this.#reader,
-      writer: this.#writer,
-      turn: this.#turn,
-      objects: this.objects(),
-      label: this.label,
-    })
   }
 
   beside(): BesideStore {
@@ -176,42 +163,4 @@ class DuckdbCopy implements CopyStore {
     this.#writer?.close()
     await this.#parts.database.close()
   }
-}
-
-/** As `CopyStore.timeCondition`, in the SQL of DuckDB. */
-function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
-  const column = quotedName(name)
-  switch (type.kind) {
-    case 'date':
-      return betweenBounds(column, from, to, (bound) => `DATE '${duckText(type, dayBound(bound))}'`)
-    case 'timestamp': {
-      if (type.digits > 6) return withinNanoseconds(column, from, to)
-      const native = type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP'
-      return betweenBounds(column, from, to, (bound) => `${native} '${duckText(type, momentBound(bound))}'`)
-    }
-    case 'int':
-      return betweenBounds(column, from, to, wholeBound)
-    default:
-      return null
-  }
-}
-
-/** First and last whole second of TIMESTAMP_NS, which has no literals outside of them. */
-const NANOSECONDS = { first: '1677-09-21 00:12:44', last: '2262-04-11 23:47:16' }
-
-/** `timeCondition` for TIMESTAMP_NS. */
-function withinNanoseconds(column: string, from: string | null, to: string | null): string {
-  const isBefore = (bound: string): boolean =>
-    bound.endsWith(' BC') || (/^\d{4}-/.test(bound) && bound < NANOSECONDS.first)
-  const isBehind = (bound: string): boolean =>
-    !bound.endsWith(' BC') && (/^\d{5}/.test(bound) || bound > NANOSECONDS.last)
-  const low = from === null ? null : momentBound(from)
-  const high = to === null ? null : momentBound(to)
-  if ((low !== null && isBehind(low)) || (high !== null && isBefore(high))) return 'false'
-  return betweenBounds(
-    column,
-    low === null || isBefore(low) ? null : low,
-    high === null || isBehind(high) ? null : high,
-    (bound) => `TIMESTAMP_NS '${bound}'`,
-  )
 }

@@ -3,7 +3,7 @@
  * concurrent change of a ledger row would make the chunk's commit fail. A batch requested by the writer of that chunk
  * is refused at once (`withWriter`). Reads never wait; they show committed rows.
  */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 import type { CopySession } from './session.ts'

@@ -6,7 +6,14 @@ import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type {
+  BatchSize,
+  CountRequest,
+  Extent,
+  RowBatch,
+  RowRequest,
+  SourceView,
+} from '../../../model/copy/source-port.ts'
 import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { regrouped } from '../../common/regrouped.ts'

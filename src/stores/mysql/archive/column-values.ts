@@ -1,12 +1,12 @@
 /** Distinct values of a column of a table. */
 import { isEnum } from '../../../model/copy/members.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import type { ColumnValues } from '../../../model/copy/port.ts'
+import type { ColumnValues } from '../../../model/archive/values-port.ts'
 import type { Session } from '../session.ts'
 import { memberText } from '../copy/cells.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 
-/** See `CopyStore.columnValues`. Enums are texts. @throws errors of the server */
+/** See `RowValues.values`. Enums are texts. @throws errors of the server */
 export async function columnValues(
   session: Session,
   table: TableSpec,

@@ -8,7 +8,7 @@ import { dayBound, momentBound } from '../../common/time-bounds.ts'
 import { memberText, wholeNumber } from '../copy/cells.ts'
 import { isNull, quoted } from '../copy/names.ts'
 
-/** See `CopyStore.rowCondition`. */
+/** See `RowValues.condition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoted, isNull, compare })
 }

@@ -1,6 +1,6 @@
 /** Facts about a table of MySQL or MariaDB that is archived. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import type { Losable } from '../../../model/copy/port.ts'
+import type { Losable } from '../../../model/copy/durability-port.ts'
 import type { Session } from '../session.ts'
 
 /** Engines without a log. Aria has one with its own page format (ROW_FORMAT = PAGE) and TRANSACTIONAL not 0. */

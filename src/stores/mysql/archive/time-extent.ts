@@ -1,7 +1,7 @@
 /** Smallest and largest timestamp of a table. */
 import { date, moment } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import type { TimeExtent } from '../../../model/copy/port.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { isNull, quoted, tableSql } from '../copy/names.ts'

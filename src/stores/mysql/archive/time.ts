@@ -4,7 +4,7 @@ import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/t
 import { wholeNumber } from '../copy/cells.ts'
 import { quoted } from '../copy/names.ts'
 
-/** See `CopyStore.timeCondition`. */
+/** See `Times.condition`. */
 export function timeCondition(cutBy: Column, from: string | null, to: string | null): string | null {
   const column = quoted(cutBy.name)
   switch (cutBy.type.kind) {

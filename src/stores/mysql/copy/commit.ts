@@ -1,6 +1,6 @@
 /** Ends a chunk's transaction, and finds out its outcome if the reply was lost. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Closing, Statement } from '../../../model/copy/port.ts'
+import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { ended } from '../fate.ts'
 import type { Session } from '../session.ts'

@@ -5,7 +5,7 @@
  */
 import { isEnum } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { fileOf, FILE_FORMAT } from '../load-file.ts'
 import { endOfBatch } from '../load.ts'

@@ -1,5 +1,5 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlRow } from '../../../model/run/sql-port.ts'
 import { charsetSql, tableEnd } from '../charset.ts'

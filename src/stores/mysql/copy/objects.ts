@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexObject, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { ObjectStore } from '../../../model/copy/port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { takeObjectLock, type ObjectLock } from '../../common/object-lock.ts'
 import { asObjectError, objectFailed } from '../../common/object-names.ts'
 import { Pool } from '../../common/pool.ts'

@@ -1,7 +1,7 @@
 /** Facts about a table that is written to: whether it has transactions, and its unique indexes. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkRequest } from '../../../model/copy/port.ts'
+import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { Session } from '../session.ts'
 
 export type TableShape = {

@@ -4,7 +4,14 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type {
+  BatchSize,
+  CountRequest,
+  Extent,
+  RowBatch,
+  RowRequest,
+  SourceView,
+} from '../../../model/copy/source-port.ts'
 import { keyColumns, keySpan } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'

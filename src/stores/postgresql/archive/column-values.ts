@@ -2,13 +2,13 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
-import type { ColumnValues } from '../../../model/copy/port.ts'
+import type { ColumnValues } from '../../../model/archive/values-port.ts'
 import { quoteName } from '../server/connect.ts'
 import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { fromSql } from '../server/sql.ts'
 
-/** As `CopyStore.columnValues`. Enums are texts. @throws SluiceError SOURCE_GONE; errors of the server */
+/** As `RowValues.values`. Enums are texts. @throws SluiceError SOURCE_GONE; errors of the server */
 export async function columnValues(
   session: CopySession,
   table: TableSpec,

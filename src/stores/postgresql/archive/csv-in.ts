@@ -1,7 +1,7 @@
 /** Loads the CSV of `model/archive/wire.ts` into a table by COPY, nearly unchanged. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { columnList, tableSql } from '../server/sql.ts'
 import { refitted, type Refit } from './csv-refit.ts'

@@ -1,6 +1,7 @@
 /** Rows as the CSV of `model/archive/wire.ts`: a SELECT list for which COPY prints each field in that form. */
 import { wirePieces } from '../../../model/archive/wire.ts'
-import type { BatchSize, ReadColumn, RowBatch } from '../../../model/copy/port.ts'
+import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quoteName } from '../server/connect.ts'
 import { selected, travelsWhole } from '../server/cells.ts'
 

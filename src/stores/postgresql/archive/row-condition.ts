@@ -8,7 +8,7 @@ import { dayBound, momentBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { operatorSql } from '../server/sql.ts'
 
-/** As `CopyStore.rowCondition`. */
+/** As `RowValues.condition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoteName, compare })
 }

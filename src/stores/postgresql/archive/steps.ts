@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { Leaving, Left, StepEnd } from '../../../model/archive/port.ts'
-import type { Closing } from '../../../model/copy/port.ts'
+import type { Closing } from '../../../model/run/ledger-port.ts'
 import { Pool } from '../../common/pool.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from '../copy/commit.ts'

@@ -1,6 +1,6 @@
 /** Facts about a table to archive, and about the server's writing to disk. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Losable } from '../../../model/copy/port.ts'
+import type { Losable } from '../../../model/copy/durability-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'

@@ -3,12 +3,12 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { TimeExtent } from '../../../model/copy/port.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import { missingTable, Relations } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { fromSql } from '../server/sql.ts'
 
-/** As `CopyStore.timeCondition`. */
+/** As `Times.condition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quoteName(name)
   switch (type.kind) {

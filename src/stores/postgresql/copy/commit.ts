@@ -1,6 +1,6 @@
 /** How the transaction of a chunk ends: committed, given up to another owner, or a question for the server. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Closing, Statement } from '../../../model/copy/port.ts'
+import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import { retrying } from '../../common/retry.ts'
 import { connectionLost, isConnectionLoss, postgresError } from '../server/server-errors.ts'
 import { hasLanded, type LostCommit } from '../server/settle.ts'

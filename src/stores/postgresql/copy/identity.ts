@@ -1,5 +1,5 @@
 /** What tells a database from all others, by whatever name it is reached. */
-import type { Origin } from '../../../model/copy/port.ts'
+import type { Origin } from '../../../model/copy/identification-port.ts'
 import { isConnectionLoss } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import type { CopySession } from '../server/session.ts'

@@ -3,82 +3,32 @@ import { isConnectionLoss, connectFailed } from '../server/server-errors.ts'
 import { retrying } from '../../common/retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ColumnNumbers } from '../../../model/archive/stored-column.ts'
-import type { RowTest } from '../../../model/archive/row-test.ts'
-import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type {
-  PartitionStore,
-  PeriodStore,
-  ReferrerStore,
-  RowTriggers,
-  TableIdentities,
-} from '../../../model/archive/port.ts'
-import type {
-  LedgerPlace,
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  DeclareOptions,
-  LedgerDatabase,
-  Losable,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  ColumnValues,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
-import { rowCondition } from '../archive/row-condition.ts'
-import { timeCondition } from '../archive/time.ts'
-import { periodCounts, periodEffort } from '../archive/periods.ts'
-import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
-import { rowTriggersOf } from '../archive/row-triggers.ts'
-import { columnValues } from '../archive/column-values.ts'
-import { timeExtent } from '../archive/time.ts'
-import type { ChangeTarget } from '../../../model/follow/port.ts'
-import type { OperationalPreflight } from '../../../model/follow/operational-port.ts'
-import { PostgresOperational } from '../follow/operational/index.ts'
-import type { InPlaceStore } from '../../../model/partition/in-place-port.ts'
-import type { MaintenanceStore } from '../../../model/partition/maintenance-port.ts'
 import { Pool } from '../../common/pool.ts'
-import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
-import type { PartitionPlanStore } from '../../../model/partition/plan-port.ts'
-import { PostgresApply } from '../follow/apply/index.ts'
-import { PostgresPartitionPlan } from '../partition/plan/index.ts'
-import { PostgresPartitions } from '../archive/partitions.ts'
 import { Steps } from '../archive/steps.ts'
-import type { Cdc, ChangeSource } from '../../../model/follow/port.ts'
-import type { DecommissionStore } from '../../../model/partition/decommission-port.ts'
-import { PostgresDecommission } from '../partition/decommission/index.ts'
-import { PostgresInPlace } from '../partition/in-place/index.ts'
-import { PostgresMaintenance } from '../partition/maintenance/index.ts'
-import { PostgresSwitches } from '../follow/switch/index.ts'
-import { PostgresSwitchSide } from '../follow/switch/side.ts'
-import type { SwitchStore } from '../../../model/follow/switch-port.ts'
-import type { SwitchSide } from '../../../model/follow/switch-side-port.ts'
-import { PostgresChanges } from '../follow/replication/index.ts'
-import { PostgresTriggers } from '../follow/triggers/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../server/settings.ts'
 import { openPostgres } from '../server/sql-database.ts'
 import { sourceError } from '../server/errors.ts'
-import { databaseIdentity, originOf, STARTED } from './identity.ts'
+import { databaseIdentity } from './identity.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { PostgresBeside } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
+import { postgresOffers } from './offers.ts'
+import type { PostgresOffers } from '../server/declared.ts'
 import { PostgresObjects } from './objects.ts'
 import { CopySession } from '../server/session.ts'
-import { joinedSource, openSource } from './source.ts'
-import { literal, tableSql } from '../server/sql.ts'
+import { openSource } from './source.ts'
 import { findTables } from '../server/tables.ts'
 import { PostgresTarget, refuseUnknownTypes } from './target.ts'
-import { PostgresTrack } from './track.ts'
-import type { TrackStore } from '../../../model/copy/track-port.ts'
-import { columnComments, losableTables, unsynced } from '../archive/table-facts.ts'
 import { declareType } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
-import { otherLedgers } from '../server/trusted-tables.ts'
 
 export type PostgresCopyOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
@@ -143,6 +93,7 @@ class PostgresCopy implements CopyStore {
   readonly label: string
   readonly identity: string
   readonly can: StoreAbilities
+  readonly offers: PostgresOffers
   readonly schema: string
   readonly namesSchema?: true
   readonly #url: string
@@ -151,7 +102,6 @@ class PostgresCopy implements CopyStore {
   readonly #sessions: Pool<CopySession>
   readonly #steps: Steps
   readonly #target: PostgresTarget
-  #synced: Promise<void> | null = null
 
   constructor(
     url: string,
@@ -173,26 +123,20 @@ class PostgresCopy implements CopyStore {
     this.#sessions.adopt(session)
     this.#steps = new Steps(settings)
     this.#target = new PostgresTarget(settings, this.#steps, identity)
+    this.offers = postgresOffers({
+      settings,
+      identity,
+      schema,
+      sessions: this.#sessions,
+      steps: this.#steps,
+      readers: options.readers ?? READERS,
+      ask: (signal, body) => this.#ask(signal, body),
+      withSchema: (other) => openPostgresCopy(url, { ...options, schema: other }),
+    })
   }
 
   tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     return this.#ask(signal, (session) => findTables(session, pattern, this.identity))
-  }
-
-  origin(signal: AbortSignal): Promise<Origin> {
-    return this.#ask(signal, originOf)
-  }
-
-  async started(signal: AbortSignal): Promise<string | null> {
-    const [row] = await this.#ask(signal, (session) => session.ask(STARTED))
-    return row?.[0] ?? null
-  }
-
-  async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {
-    const quoted = tableSql({ schema: schema ?? this.schema, name })
-    const sql = `SELECT pg_catalog.to_regclass(${literal(quoted)})::oid`
-    const [[oid] = []] = await this.#ask(signal, (session) => session.ask(sql))
-    return oid == null ? null : { text: oid, lasting: true }
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
@@ -210,21 +154,8 @@ class PostgresCopy implements CopyStore {
     })
   }
 
-  async joined(exported: string, signal: AbortSignal): Promise<SourceView> {
-    throwIfAborted(signal)
-    return joinedSource(this.#settings, exported, this.#options.readers ?? READERS)
-  }
-
   target(): CopyTarget {
     return this.#target
-  }
-
-  changeTarget(): ChangeTarget {
-    return new PostgresApply(this.#settings)
-  }
-
-  operational(): OperationalPreflight {
-    return new PostgresOperational(this.#settings)
   }
 
   objects(): ObjectStore {
@@ -233,32 +164,6 @@ class PostgresCopy implements CopyStore {
 
   beside(): BesideStore {
     return new PostgresBeside(this.#settings, this.#sessions, this.schema)
-  }
-
-  /** What the server says of itself is asked once: streams come here for every position. */
-  flushed(signal: AbortSignal): Promise<void> {
-    this.#synced ??= this.#refuseUnsynced(signal).catch((error: unknown) => {
-      this.#synced = null
-      throw error
-    })
-    return this.#synced
-  }
-
-  async #refuseUnsynced(signal: AbortSignal): Promise<void> {
-    const error = await this.#ask(signal, (session) => unsynced(session, this.label))
-    if (error !== null) throw error
-  }
-
-  losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {
-    return this.#ask(signal, (session) => losableTables(session, tables))
-  }
-
-  otherLedgers(of: 'archive' | 'copy', table: TableName | null, signal: AbortSignal): Promise<readonly LedgerPlace[]> {
-    return this.#ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table))
-  }
-
-  withSchema(schema: string): Promise<CopyStore> {
-    return openPostgresCopy(this.#url, { ...this.#options, schema })
   }
 
   async ledger(): Promise<LedgerDatabase> {
@@ -273,128 +178,12 @@ class PostgresCopy implements CopyStore {
     return new PostgresLedger(await openPostgres(this.#url, 'write', options), this.label)
   }
 
-  track(schema: string, ledger: LedgerDatabase): TrackStore {
-    return new PostgresTrack(ledger, schema)
-  }
-
-  timeCondition(column: Column, from: string | null, to: string | null): string | null {
-    return timeCondition(column, from, to)
-  }
-
-  rowCondition(columns: readonly Column[], test: RowTest): string | null {
-    return rowCondition(columns, test)
-  }
-
-  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) =>
-        underSignal(session, signal, () => timeExtent(session, table, column)),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
-  }
-
-  async columnValues(
-    table: TableSpec,
-    column: Column,
-    most: number,
-    signal: AbortSignal,
-  ): Promise<ColumnValues | null> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) =>
-        underSignal(session, signal, () => columnValues(session, table, column, most)),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
-  }
-
-  periods(): PeriodStore {
-    return {
-      effort: (table, conditions, signal) => this.#ask(signal, (session) => periodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) =>
-        this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
-    }
-  }
-
-  rowTriggers(table: TableName, signal: AbortSignal): Promise<RowTriggers> {
-    return this.#ask(signal, (session) => rowTriggersOf(session, table))
-  }
-
-  referrers(): ReferrerStore {
-    return {
-      list: (table, signal) => this.#ask(signal, (session) => referrersOf(session, table)),
-      referringRow: (table, referrer, condition, budgetMs, signal) =>
-        this.#ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
-      orphans: (table, referrer, budgetMs, signal) =>
-        this.#ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
-    }
-  }
-
-  partitionPlan(): PartitionPlanStore {
-    return new PostgresPartitionPlan(this.#settings, this.#sessions)
-  }
-
-  partitions(): PartitionStore {
-    return new PostgresPartitions(this.identity, this.#sessions, this.#steps)
-  }
-
-  maintenance(): MaintenanceStore {
-    return new PostgresMaintenance(this.#settings, this.#sessions)
-  }
-
-  switches(): SwitchStore {
-    return new PostgresSwitches(this.#settings, this.#sessions)
-  }
-
-  inPlace(): InPlaceStore {
-    return new PostgresInPlace(this.#settings, this.#sessions)
-  }
-
-  switchSide(): SwitchSide {
-    return new PostgresSwitchSide(this.#settings, this.#sessions)
-  }
-
-  decommission(): DecommissionStore {
-    return new PostgresDecommission(this.#settings)
-  }
-
-  changeSource(cdc: Cdc = 'slot'): ChangeSource {
-    if (cdc === 'trigger') {
-      return new PostgresTriggers(this.#settings, this.#sessions, this.#options.readers ?? READERS)
-    }
-    return new PostgresChanges(this.#settings, this.#sessions)
-  }
-
   async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
     try {
       await this.#sessions.use((session) => underSignal(session, signal, () => refuseUnknownTypes(table, session)))
     } catch (error) {
       throw error instanceof SluiceError ? error : sourceError(error, this.#settings)
-    }
-  }
-
-  async columnNumbers({ table }: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null> {
-    return await this.#ask(signal, (session) => columnNumbers(session, table, this.identity))
-  }
-
-  identities(): TableIdentities {
-    return {
-      by: 'number',
-      tables: (oids, signal) => this.#ask(signal, (session) => tablesNumbered(session, oids)),
-    }
-  }
-
-  async comments({ table }: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => columnComments(session, table)))
-    } catch (error) {
-      throw sourceError(error, this.#settings)
     }
   }
 

@@ -1,6 +1,6 @@
 /** The ledger of a copy in PostgreSQL, over the connections that the catalog uses too. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../../model/run/sql-port.ts'
 import type { Backend } from '../server/connect.ts'
 import { backendIsGone } from '../server/settle.ts'

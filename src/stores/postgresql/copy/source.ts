@@ -3,7 +3,14 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type {
+  BatchSize,
+  CountRequest,
+  Extent,
+  RowBatch,
+  RowRequest,
+  SourceView,
+} from '../../../model/copy/source-port.ts'
 import { cutByKey, keyColumns, lastKey } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { csvByReading, csvList, READING } from '../archive/csv-out.ts'

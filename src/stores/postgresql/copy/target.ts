@@ -3,7 +3,7 @@ import { tableText, type Column, type TableName, type TableSpec } from '../../..
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
-import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/port.ts'
+import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import { Pool } from '../../common/pool.ts'
 import { quoteName } from '../server/connect.ts'
 import { removeRows } from '../archive/remove.ts'

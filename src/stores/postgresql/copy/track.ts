@@ -1,6 +1,6 @@
 /** The tables of the Cassandra Data Migrator in a schema of PostgreSQL, or of YugabyteDB's YSQL; times are UTC. */
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
 

@@ -1,5 +1,5 @@
 /** Rows that overwrite those of equal key, or leave them as they are: by way of a temporary table, since COPY knows no conflict. */
-import type { ChunkRequest } from '../../../model/copy/port.ts'
+import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { quoteName } from '../server/connect.ts'
 import type { KnownRelation } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'

@@ -4,7 +4,8 @@ import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { isRefusedValue, valueError } from '../../common/as-stored.ts'
-import type { ReadColumn, WriteColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { quoteName } from './connect.ts'
 
 type AnyColumn = ReadColumn | WriteColumn

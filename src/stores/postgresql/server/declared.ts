@@ -1,4 +1,35 @@
+import type { Capability, Offered } from '../../../model/copy/offers.ts'
 import { urlOf, type SystemDeclaration } from '../../declaration.ts'
+
+const OFFERS = [
+  'sharedViews',
+  'durability',
+  'losable',
+  'otherLedgers',
+  'tracks',
+  'identification',
+  'identities',
+  'columnFacts',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'partitions',
+  'maintenance',
+  'partitionPlan',
+  'inPlace',
+  'decommission',
+  'slotChanges',
+  'triggerChanges',
+  'changeTarget',
+  'switches',
+  'switchSide',
+  'operational',
+] as const satisfies readonly Capability[]
+
+export type PostgresOffers = Offered<typeof OFFERS>
 
 export const postgresql: SystemDeclaration = {
   name: 'postgresql',
@@ -16,6 +47,7 @@ export const postgresql: SystemDeclaration = {
   queueRights: async (url) => (await import('../queue/rights.ts')).openPostgresQueueRights(url),
   copies: {
     atomic: 'chunk',
+    offers: OFFERS,
     tracks: ['PostgreSQL'],
     identity: ['system', 'system identifier of the server', 'oid of the database'],
     open: async ({ url }, { lockWaitMs, moving, yields, mortal }) =>

@@ -3,7 +3,7 @@ import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { arrayLiteral, elementsOf } from './array-literal.ts'
 
 /** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */

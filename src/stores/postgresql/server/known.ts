@@ -1,7 +1,7 @@
 /** Tables of an archive in the current system catalogs: by name, and by number, which is unique. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ReadColumn } from '../../../model/copy/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'

@@ -2,7 +2,9 @@
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
-import type { BatchSize, ReadColumn, RowBatch, WriteColumn } from '../../../model/copy/port.ts'
+import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
 
 const NEWLINE = 10

@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import type { ColumnValue, ColumnValues } from '../../../model/copy/port.ts'
+import type { ColumnValue, ColumnValues } from '../../../model/archive/values-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
@@ -12,7 +12,7 @@ import { hops } from './hops.ts'
 /** Rows between two pauses for other work. */
 const STRETCH = 20_000
 
-/** See `CopyStore.columnValues`. @param connection within a read transaction */
+/** See `RowValues.values`. @param connection within a read transaction */
 export async function columnValues(
   connection: Database.Database,
   table: TableSpec,

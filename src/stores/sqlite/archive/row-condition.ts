@@ -10,7 +10,7 @@ import { conditionSql } from '../../common/row-condition.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** See `CopyStore.rowCondition`. */
+/** See `RowValues.condition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quote, compare })
 }

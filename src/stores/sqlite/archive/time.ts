@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { betweenBounds, dayBound, momentBound, movedDay, wholeBound } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
-/** See `CopyStore.timeCondition`. */
+/** See `Times.condition`. */
 export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quote(name)
   switch (type.kind) {

@@ -1,51 +1,32 @@
-import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
-import type { RowTest } from '../../../model/archive/row-test.ts'
-import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { SqliteBeside } from './beside.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type {
-  CopyStore,
-  CopyTarget,
-  DeclaredColumn,
-  DeclareOptions,
-  LedgerDatabase,
-  ObjectStore,
-  Origin,
-  SourceView,
-  StoreAbilities,
-  TableMark,
-  ColumnValues,
-  TimeExtent,
-} from '../../../model/copy/port.ts'
-import { rowCondition } from '../archive/row-condition.ts'
-import { timeCondition } from '../archive/time.ts'
-import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../../model/archive/port.ts'
-import type { Cdc, ChangeSource, ChangeTarget } from '../../../model/follow/port.ts'
-import { SqliteApply } from '../follow/apply/index.ts'
-import { periodCounts, periodEffort } from '../archive/periods.ts'
-import { danglingRows, orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
-import { rowTriggersOf } from '../archive/row-triggers.ts'
-import { columnValues } from '../archive/column-values.ts'
-import { timeExtent } from '../archive/time-extent.ts'
+import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
+import type { CopyTarget } from '../../../model/copy/target-port.ts'
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
 import { refusePlanted } from '../planted.ts'
 import { SqliteLedger } from './ledger.ts'
+import { sqliteOffers } from './offers.ts'
+import type { SqliteOffers } from '../declared.ts'
 import { SqliteObjects } from './objects.ts'
 import { lockBeside } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
-import { SqliteTriggers } from '../follow/triggers/index.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import { createTable } from '../../common/sqlite-dialect/ddl.ts'
 import { declareType } from '../../common/sqlite-dialect/types.ts'
-import { givenAgain, tableMarks } from '../archive/table-facts.ts'
 
 export type SqliteCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 
@@ -84,6 +65,7 @@ class SqliteCopy implements CopyStore {
   readonly label: string
   readonly identity: string
   readonly can = ABILITIES
+  readonly offers: SqliteOffers
   readonly schema = null
   readonly #file: string
   readonly #side: Side
@@ -91,8 +73,6 @@ class SqliteCopy implements CopyStore {
   readonly #turn = new Turn()
   #reader: Database.Database | null
   #ledger: SqliteLedger | null = null
-  /** One for all callers, because it holds which stream is read. */
-  #triggers: SqliteTriggers | null = null
 
   constructor(file: string, label: string, side: Side, writer: Writer | null) {
     this.#file = file
@@ -108,6 +88,15 @@ class SqliteCopy implements CopyStore {
     }
     const { dev, ino } = statSync(file, { bigint: true })
     this.identity = `sqlite ${dev}:${ino}`
+    this.offers = sqliteOffers({
+      file,
+      label,
+      side,
+      turn: this.#turn,
+      reader: () => this.#open(),
+      writer: this.#write,
+      within: (signal, body) => this.#within(signal, body),
+    })
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -117,48 +106,6 @@ class SqliteCopy implements CopyStore {
     } catch (error) {
       throw copyError(error, this.label, this.#side)
     }
-  }
-
-  /**
-   * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has
-   * others. Some file systems return the time of the last change as the creation time; it is left out then.
-   */
-  async origin(): Promise<Origin> {
-    const { ino, birthtimeNs, ctimeNs } = statSync(this.#file, { bigint: true })
-    const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
-    return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
-  }
-
-  /**
-   * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
-   * commits are already synced.
-   */
-  async flushed(): Promise<void> {
-    const log = `${this.#file}-wal`
-    if (!existsSync(log)) return
-    // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
-    const open = openSync(log, 'r+')
-    try {
-      fsyncSync(open)
-    } finally {
-      closeSync(open)
-    }
-  }
-
-  async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {
-    throwIfAborted(signal)
-    try {
-      // Tables have no versions; the schema version rises with every change of any table.
-      return { text: String(this.#open().pragma('main.schema_version', { simple: true })), lasting: false }
-    } catch (error) {
-      throw copyError(error, this.label, this.#side)
-    }
-  }
-
-  identities(): TableIdentities {
-    const marks = (tables: readonly TableName[], signal: AbortSignal) =>
-      this.#within(signal, (one) => tableMarks(one, tables))
-    return { by: 'mark', lasting: true, marks }
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
@@ -211,16 +158,6 @@ class SqliteCopy implements CopyStore {
     })
   }
 
-  /** A file has no replication slot: changes are available by triggers only. */
-  changeSource(cdc: Cdc = 'slot'): ChangeSource | undefined {
-    if (cdc === 'slot') return undefined
-    return (this.#triggers ??= new SqliteTriggers(this.#file, this.label))
-  }
-
-  changeTarget(): ChangeTarget {
-    return new SqliteApply({ reader: () => this.#open(), writer: this.#write, turn: this.#turn, label: this.label })
-  }
-
   beside(): BesideStore {
     return new SqliteBeside(() => this.#open(), this.label, this.#side)
   }
@@ -243,50 +180,6 @@ class SqliteCopy implements CopyStore {
       return this.#ledger
     } catch (error) {
       throw copyError(error, this.label, this.#side)
-    }
-  }
-
-  timeCondition(column: Column, from: string | null, to: string | null): string | null {
-    return timeCondition(column, from, to)
-  }
-
-  rowCondition(columns: readonly Column[], test: RowTest): string | null {
-    return rowCondition(columns, test)
-  }
-
-  async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
-    throwIfAborted(signal)
-    try {
-      return await timeExtent(this.#open(), table, column, signal)
-    } catch (error) {
-      throw copyError(error, this.label, 'source')
-    }
-  }
-
-  columnValues(table: TableSpec, column: Column, most: number, signal: AbortSignal): Promise<ColumnValues | null> {
-    return this.#within(signal, (connection) => columnValues(connection, table, column, most, signal))
-  }
-
-  periods(): PeriodStore {
-    return {
-      effort: (table, conditions, signal) => this.#within(signal, (one) => periodEffort(one, table, conditions)),
-      counts: (table, conditions, by, signal) =>
-        this.#within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
-      givesAgain: (table, condition, signal) => this.#within(signal, (one) => givenAgain(one, table, condition)),
-    }
-  }
-
-  rowTriggers({ name }: TableName, signal: AbortSignal): Promise<RowTriggers> {
-    return this.#within(signal, (one) => rowTriggersOf(one, name))
-  }
-
-  referrers(): ReferrerStore {
-    return {
-      list: ({ name }, signal) => this.#within(signal, (one) => referrersOf(one, name)),
-      referringRow: (table, referrer, condition, _budgetMs, signal) =>
-        this.#within(signal, (one) => referringRow(one, table, referrer, condition)),
-      orphans: (table, referrer, _budgetMs, signal) => this.#within(signal, (one) => orphansOf(one, table, referrer)),
-      dangling: (table, condition, signal) => this.#within(signal, (one) => danglingRows(one, table, condition)),
     }
   }
 

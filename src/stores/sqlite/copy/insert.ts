@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkRequest } from '../../../model/copy/port.ts'
+import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ofValue } from '../../common/refusals.ts'
 import { binderOf, type Binder } from '../../common/sqlite-dialect/bind.ts'

@@ -4,7 +4,7 @@
  * never wait, and see committed data.
  */
 import type Database from 'better-sqlite3'
-import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { copyError } from './errors.ts'

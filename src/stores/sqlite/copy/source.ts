@@ -15,7 +15,14 @@ import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type {
+  BatchSize,
+  CountRequest,
+  Extent,
+  RowBatch,
+  RowRequest,
+  SourceView,
+} from '../../../model/copy/source-port.ts'
 import {
   cutByKey,
   keyColumns,

@@ -5,7 +5,8 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { RINGS, type TokenRange } from '../../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { TrackStore } from '../../../../model/copy/track-port.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { RingOptions, TrackOptions } from '../../operations/copy/option-types.ts'
@@ -53,7 +54,7 @@ export class CopyTrack {
   static of(around: TrackContext, planned: PlannedCopy): CopyTrack | null {
     const { track } = around.operation
     if (track === undefined) return null
-    if (around.to.track === undefined) {
+    if (around.to.offers.tracks === undefined) {
       throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
         where: around.to.label,
         hint: `leave --track-run out: the ledger keeps all of it too; or copy into ${trackingTitles()}`,
@@ -81,8 +82,8 @@ export class CopyTrack {
   ): Promise<boolean> {
     if (track?.previous === undefined) return false
     const [one] = planned.tables
-    if (one === undefined || to.track === undefined) return true
-    const store = to.track(one.targetName.schema ?? to.schema ?? '', database)
+    if (one === undefined || to.offers.tracks === undefined) return true
+    const store = to.offers.tracks.open(one.targetName.schema ?? to.schema ?? '', database)
     await store.prepare()
     return (await previousRun(store, one.targetName.name, 'MIGRATE', track)).lost === null
   }
@@ -233,7 +234,7 @@ export class CopyTrack {
     const schema = targetName.schema ?? to.schema ?? ''
     const known = this.#stores.get(schema)
     if (known !== undefined) return known
-    const store = to.track?.(schema, database)
+    const store = to.offers.tracks?.open(schema, database)
     if (store === undefined) throw new Error('of() has looked')
     await store.prepare()
     this.#stores.set(schema, store)

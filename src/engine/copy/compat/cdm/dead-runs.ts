@@ -3,7 +3,7 @@
  * and the run becomes ENDED. Ranges that a later run completed keep the state in which the dead run left them.
  */
 import { tokensOfRange, type TokenRange } from '../../../../model/copy/ring.ts'
-import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { TrackedRange, TrackedRun, TrackStore } from '../../../../model/copy/track-port.ts'
 import type { ChunkLedger } from '../../ledger/chunks.ts'
 import type { TableKey } from '../../ledger/owner.ts'

@@ -5,14 +5,10 @@ import { keyTextOf } from '../../../../model/copy/key-text.ts'
 import { rowKeyOf } from '../../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type {
-  ChunkRequest,
-  ChunkWriter,
-  Closing,
-  CopyStore,
-  LedgerDatabase,
-  SourceView,
-} from '../../../../model/copy/port.ts'
+import type { ChunkRequest, ChunkWriter } from '../../../../model/copy/target-port.ts'
+import type { Closing, LedgerDatabase } from '../../../../model/run/ledger-port.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { keyPositions, readColumns, targetKeyPositions, targetTable, writeColumns } from '../../table/context.ts'
 import { recheckedStatement, type Recheck } from '../../ledger/rechecks.ts'
 import { withWriter } from '../../../../stores/common/with-writer.ts'

@@ -2,7 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
-import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { Owner, TableKey } from '../../ledger/owner.ts'
 import { noteRechecks } from '../../ledger/rechecks.ts'
 

@@ -1,6 +1,6 @@
 /** `runs --to URL`: the copies into a database, from its own ledger, and the chunks of one of them. */
 import { dec } from '../../../../model/run/event.ts'
-import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { noSuchRun } from '../../ledger/known.ts'
 import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../ledger/read-runs.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'

@@ -1,5 +1,5 @@
 /** Stage of a copy that reconciles plan and ledger: what was started already, and what prevents it from continuing. */
-import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'

@@ -1,5 +1,5 @@
 /** Last stages of a copy: only show its plan; or sum up tables, apply changes, and record the result. */
-import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
 import type { FollowedStream } from '../../companion.ts'

@@ -46,13 +46,13 @@ async function pictureOf(
   look: { readonly splits: number; readonly sample: number; readonly seed: string },
   signal: AbortSignal,
 ): Promise<RingPicture> {
-  if (table.ring === undefined || store.tokenSample === undefined) {
+  if (table.ring === undefined || store.offers.ring === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} lies on no ring of tokens`, {
       where: store.label,
       hint: 'tables of Cassandra and YCQL do; sluice discover URL lists what other systems have',
     })
   }
-  return store.tokenSample(table, look, signal)
+  return store.offers.ring.sample(table, look, signal)
 }
 
 /** @returns rows of the table, as far as known */

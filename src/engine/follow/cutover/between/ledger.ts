@@ -2,7 +2,7 @@
  * Steps of a cutover between two databases, in the ledger of the database that is opened. Each step updates one row
  * only from its expected status, while the program owns the stream. So two programs never continue from the same step.
  */
-import type { Closing, LedgerDatabase, Statement } from '../../../../model/copy/port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../../copy/ledger/late-tables.ts'
 import type { Owner } from '../../../copy/ledger/owner.ts'

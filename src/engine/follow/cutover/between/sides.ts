@@ -1,7 +1,8 @@
 /** Both databases of a cutover: the stream reads from the closed one, and its ledger is in the opened one. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
-import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
@@ -57,7 +58,7 @@ export async function betweenOf(
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
     // Do not open more of a system whose tables cannot be cut over.
-    if (side === 'source' && store.switchSide === undefined) throw cannotMove(stream, store, store)
+    if (side === 'source' && store.offers.switchSide === undefined) throw cannotMove(stream, store, store)
     const database = await onSide(side, () => store.ledger())
     open.push(database)
     const owner = { ...run.owner, runId: BigInt(run.runId) }
@@ -78,7 +79,7 @@ export async function betweenOf(
       await close()
       return null
     }
-    if (named !== null && to.store.switchSide === undefined) throw cannotMove(stream, to.store, to.store)
+    if (named !== null && to.store.offers.switchSide === undefined) throw cannotMove(stream, to.store, to.store)
     const otherUrl = urls.from ?? named?.source
     if (otherUrl === undefined) {
       await close()
@@ -132,8 +133,8 @@ async function newestOf(stream: string, from: End, to: End): Promise<Omit<Betwee
 export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
   const no = (message: string, reason: string, hint: string): SluiceError =>
     new SluiceError('NOT_SWITCHABLE', message, { where: opens.store.label, reason, hint })
-  const [closing, opening] = [closes.store.switchSide?.(), opens.store.switchSide?.()]
-  const [changes, back] = [closes.store.changeSource?.('slot'), opens.store.changeSource?.('slot')]
+  const [closing, opening] = [closes.store.offers.switchSide, opens.store.offers.switchSide]
+  const [changes, back] = [closes.store.offers.slotChanges?.(), opens.store.offers.slotChanges?.()]
   if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
     throw cannotMove(stream.id, opens.store, closes.store)
   }

@@ -7,7 +7,8 @@ import { signOffText } from '../../../../model/follow/sign-off-text.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
-import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { OBJECT_WISHES, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
@@ -127,7 +128,7 @@ async function concluded(
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
-      from.switchSide === undefined || to.switchSide === undefined
+      from.offers.switchSide === undefined || to.offers.switchSide === undefined
         ? check
         : movedByCutover(check, from.identity === to.identity),
     ),
@@ -258,7 +259,7 @@ async function targetChecks(
   tables: PlannedCopy['tables'],
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const preflight = to.operational?.()
+  const preflight = to.offers.operational
   const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
   if (preflight === undefined)
     return specs.map(({ table }): SignOffCheck => ({

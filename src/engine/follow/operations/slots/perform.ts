@@ -17,9 +17,9 @@ const RUN = /^sluice_(\d+)$/
 export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
   const { from, drop, dryRun } = operation
   await using store = await openSourceStore(from)
-  const changes = store.changeSource?.()
+  const changes = store.offers.slotChanges?.()
   if (changes === undefined) {
-    const notes = store.changeSource?.('trigger') !== undefined
+    const notes = store.offers.triggerChanges !== undefined
     throw new SluiceError('NOT_FOLLOWABLE', `${store.label} has no replication slots`, {
       ...(notes
         ? {

@@ -4,7 +4,8 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
-import type { ObjectStore, Statement } from '../../../../model/copy/port.ts'
+import type { ObjectStore } from '../../../../model/copy/objects-port.ts'
+import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type {
   ChangeRequest,
   ChangeTable,

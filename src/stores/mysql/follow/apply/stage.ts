@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Cell } from '../../../../model/copy/rows.ts'
-import type { WriteColumn } from '../../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import { cellOf, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'

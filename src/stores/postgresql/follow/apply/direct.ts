@@ -1,7 +1,7 @@
 /** Small batches: prepared statements with parameters, all of a batch in one message. No temporary table is touched, which every commit would have to empty. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
-import type { WriteColumn } from '../../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { parameterTexts } from '../../server/encode.ts'
 import type { CopySession } from '../../server/session.ts'

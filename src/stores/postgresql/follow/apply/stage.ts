@@ -1,7 +1,7 @@
 /** Large batches: COPY into a temporary table of the session, then a few statements that merge it into the target. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
-import type { WriteColumn } from '../../../../model/copy/port.ts'
+import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { encoder, parameterTexts } from '../../server/encode.ts'
 import { columnList, tableSql } from '../../server/sql.ts'

@@ -2,7 +2,7 @@
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import type { SourceView } from '../../../../model/copy/port.ts'
+import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'

@@ -1,0 +1,63 @@
+/** Rows and columns of a table as archives choose and keep them. */
+import type { Column, TableSpec } from '../copy/column-type.ts'
+import type { RowTest } from './row-test.ts'
+import type { ColumnNumbers } from './stored-column.ts'
+
+/** `odd`: not of the column's type, which the system does not enforce; shown as a literal. */
+export type ColumnValue = { readonly value: string | null; readonly rows: bigint; readonly odd?: true }
+
+export type ColumnValues = {
+  /** Texts as the system prints them, for `normalizer`; null is NULL. */
+  readonly values: readonly ColumnValue[]
+  readonly more: boolean
+}
+
+export type TimeExtent = {
+  /** Null if no row has a value. */
+  readonly low: string | null
+  readonly high: string | null
+  /** Rows where it is NULL: they belong to no period. */
+  readonly nulls: bigint
+  /** Rows with an invalid date, which sort before all others; absent if there are none. */
+  readonly unreal?: bigint
+}
+
+export interface Times {
+  /**
+   * A condition for rows whose time in a column is within `from` (inclusive) and `to` (exclusive); null if the column
+   * has no time type. Integers count as times, with digits as bounds.
+   * @param from canonical text, in UTC for a column with a time zone; null is open. A day means its start
+   * @throws SluiceError VALUE_REFUSED for a bound that is not a time
+   */
+  condition(column: Column, from: string | null, to: string | null): string | null
+}
+
+export interface TimeExtents {
+  /**
+   * Smallest and largest value of a column that `Times.condition` supports, as canonical text, and the number of NULLs.
+   * @throws SluiceError VALUE_REFUSED for values that are not times, in systems that do not enforce column types
+   */
+  of(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent>
+}
+
+export interface RowValues {
+  /**
+   * SQL condition for exactly the rows that match a test.
+   * @returns null if this system compares one of the columns other than by canonical text
+   */
+  condition(columns: readonly Column[], test: RowTest): string | null
+  /**
+   * Distinct values of a column with row counts, grouped by equal bytes or equal numbers; reads the whole column.
+   * @param most limit of values; `more` is set if there are others
+   * @returns null if `condition` supports no value of the column
+   */
+  values(table: TableSpec, column: Column, most: number, signal: AbortSignal): Promise<ColumnValues | null>
+}
+
+/** What an archive keeps of columns besides their types. */
+export interface ColumnFacts {
+  /** Distinguishes a renamed column from another one; null if the system cannot, or if the table does not exist. */
+  numbers(table: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null>
+  /** User comments, by column name. */
+  comments(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
+}

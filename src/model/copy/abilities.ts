@@ -1,0 +1,56 @@
+/** Differences between systems as data: the engine reads them and never tests a system's name. */
+import type { FrameFormat } from './rows.ts'
+import type { LetterCase } from '../../shared/name-pattern.ts'
+
+export type StoreAbilities = {
+  /**
+   * What one transaction of a target can hold: a chunk with its ledger row; a batch of rows with the chunk's cursor; or
+   * a single row, and then writes must be idempotent.
+   */
+  readonly atomic: 'chunk' | 'batch' | 'row'
+  /** `shared`: one snapshot for all readers of a view. `connection`: one each. `none`: rows may change meanwhile. */
+  readonly snapshot: 'shared' | 'connection' | 'none'
+  /** Chunks that can be written at the same time; further workers only wait. */
+  readonly writers: number
+  /** `any` if workers on several machines can share the target. */
+  readonly hosts: 'any' | 'one'
+  /** Formats that it prints and reads besides rows. */
+  readonly frames: readonly FrameFormat[]
+  /** Largest size of one value, in bytes. */
+  readonly maxValueBytes: number
+  /** How long transient errors are retried, ms: `retry_seconds` of its URL. Absent if the URL has no such parameter. */
+  readonly retryMs?: number
+  /** Request quota: this many within this many seconds before the service blocks the caller. */
+  readonly requests?: { readonly most: number; readonly seconds: number }
+  /** Quotas of the service by payment plan. */
+  readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
+  /** Why a read may miss existing rows, as text; absent if every read is complete. */
+  readonly shortReads?: string
+  /** Names that differ only in case are the same: of tables in these letters, of columns. Absent if they differ. */
+  readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
+  /** Tables have user-defined schemas, which a copy keeps between two systems with this flag. */
+  readonly keepsSchemas?: true
+  /** Unbounded decimals keep trailing zeros: 6 and 6.000 are printed as written. */
+  readonly keepsZeros?: true
+  /** Prints booleans as true and false; absent if as 1 and 0. */
+  readonly booleans?: true
+  /** A column may hold values of any type, whatever its declared type is. */
+  readonly looseTypes?: true
+  /** A list column cannot be part of a key. */
+  readonly noListKeys?: true
+  /** Stores dates and times as text and sorts them as text, which matches time order in the years 1 to 9999. */
+  readonly textTimes?: true
+  /** Holds times before the year 1, after 9999, or infinite. */
+  readonly farTimes?: true
+  /** Each schema is a database with its own ledgers; a store opened for another schema does not read them. */
+  readonly ledgerPerSchema?: true
+  /** Has no decimal type: `declare` chooses a replacement, and honours the options. */
+  readonly decimals?: 'declared'
+  /**
+   * Which column of a new table is numbered without a sequence object: the first of the key, or the only column of the
+   * key. It counts up only. Absent if sequences are objects, or if there are none.
+   */
+  readonly numbering?: 'first of key' | 'whole key'
+  /** `single`: only one condition as `Times.condition` writes it, no combinations. Otherwise any SQL condition. */
+  readonly conditions?: 'single'
+}

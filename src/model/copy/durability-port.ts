@@ -1,0 +1,18 @@
+/** What a crash of the server may take back. */
+import type { TableName } from './column-type.ts'
+
+/** A table that a server crash may empty: which one and why, and the statement that prevents it. */
+export type Losable = { readonly what: string; readonly remedy: string }
+
+export interface Durability {
+  /**
+   * Waits until every acknowledged commit is on the server's disk.
+   * @throws SluiceError TARGET_DENIED if the server does not report it
+   */
+  flushed(signal: AbortSignal): Promise<void>
+}
+
+export interface LosableTables {
+  /** Those of the tables and their partitions that a server crash may empty. */
+  among(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
+}

@@ -1,0 +1,29 @@
+/** What distinguishes a database and its tables from others. */
+import type { TableName } from './column-type.ts'
+
+/** Distinguishes a table from a replacement with the same name, alone or together with its rows. */
+export type TableMark = {
+  /** Differs for another table. */
+  readonly text: string
+  /** True if it stays as long as the table exists; otherwise it also changes when the table is altered. */
+  readonly lasting: boolean
+}
+
+/**
+ * Facts that distinguish a database from a copy of it, by names such as `system` and `timeline`. A fact that the server
+ * does not report is absent.
+ */
+export type Origin = Readonly<Record<string, string>>
+
+export interface Identification {
+  /** Distinguishes this database from a copy. @throws SluiceError CONNECTION_LOST … */
+  origin(signal: AbortSignal): Promise<Origin>
+  /**
+   * Start of the server, which differs on a copy of the whole server. Equal texts are the same start; `~` and seconds
+   * since the epoch if the server reports only an uptime.
+   * @returns null if the system or the server does not report it
+   */
+  started(signal: AbortSignal): Promise<string | null>
+  /** Identifies a table without reading its rows; null if the table does not exist. */
+  mark(table: TableName, signal: AbortSignal): Promise<TableMark | null>
+}

@@ -1,0 +1,22 @@
+import type { TableSpec } from './column-type.ts'
+import type { SchemaObject } from './schema-object.ts'
+
+/** Indexes, constraints and defaults: lists those of tables, and creates more. */
+export interface ObjectStore {
+  /** Equal for systems that understand each other's definitions. */
+  readonly words: string
+  /** All objects of a table, primary key included; empty if the table does not exist. */
+  list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]>
+  /** Where names of its kind must be unique. */
+  scope(object: SchemaObject): 'table' | 'schema'
+  /** Which of the names belong to objects outside of the table. */
+  taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
+  /** The object as this store would list it after creation, or why it cannot create it, as text. */
+  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
+  /**
+   * Creates an object unless one of its name exists; rebuilds what an interrupted build left. Idempotent.
+   * @param inUse other sessions may write to the table: they are blocked as little as possible
+   * @throws SluiceError OBJECTS_FAILED if rows or the definition prevent it
+   */
+  build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void>
+}

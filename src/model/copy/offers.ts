@@ -1,0 +1,96 @@
+/**
+ * What not every system has, each by a name and a small port: `store.offers.periods?.counts(…)`. A system declares the
+ * names, and `Offered` makes its store have exactly these.
+ */
+import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggerStore, TableIdentities } from '../archive/port.ts'
+import type { ColumnFacts, RowValues, TimeExtents, Times } from '../archive/values-port.ts'
+import type { OperationalPreflight } from '../follow/operational-port.ts'
+import type { Cdc, ChangeSource, ChangeTarget } from '../follow/port.ts'
+import type { SwitchStore } from '../follow/switch-port.ts'
+import type { SwitchSide } from '../follow/switch-side-port.ts'
+import type { DecommissionStore } from '../partition/decommission-port.ts'
+import type { InPlaceStore } from '../partition/in-place-port.ts'
+import type { MaintenanceStore } from '../partition/maintenance-port.ts'
+import type { PartitionPlanStore } from '../partition/plan-port.ts'
+import type { Durability, LosableTables } from './durability-port.ts'
+import type { Identification } from './identification-port.ts'
+import type { OtherLedgers } from './ledgers-port.ts'
+import type { TokenRing } from './ring-picture.ts'
+import type { SharedViews } from './source-port.ts'
+import type { TableOptions } from './target-port.ts'
+import type { Tracks } from './track-port.ts'
+
+export type Capabilities = {
+  /** Options of tables, such as compaction. */
+  readonly tableOptions: TableOptions
+  /** A view that another program opened. */
+  readonly sharedViews: SharedViews
+  /** For systems whose commits may not wait for the disk. */
+  readonly durability: Durability
+  /** For systems with tables that a crash of the server may empty. */
+  readonly losable: LosableTables
+  /** For systems with schemas per login. */
+  readonly otherLedgers: OtherLedgers
+  /** Tables of the Cassandra Data Migrator. */
+  readonly tracks: Tracks
+  /** Tables lie on a ring of tokens. */
+  readonly ring: TokenRing
+  /** What tells a database and its tables from a copy, or from another table of the same name. */
+  readonly identification: Identification
+  /** How a table is recognised after a rename. */
+  readonly identities: TableIdentities
+  readonly columnFacts: ColumnFacts
+  /** Conditions by time. */
+  readonly times: Times
+  readonly timeExtents: TimeExtents
+  /** Conditions by value, for systems that can select and remove rows in one transaction. */
+  readonly rowValues: RowValues
+  /** Row counts of periods and their cost, for systems with a query planner. */
+  readonly periods: PeriodStore
+  /** Foreign keys that reference a table. */
+  readonly referrers: ReferrerStore
+  /** Triggers and rules of plain tables, for systems whose rows can be archived. */
+  readonly rowTriggers: RowTriggerStore
+  /** Native partitions that are tables. */
+  readonly partitions: PartitionStore
+  /** Partitions of a table, and creation of new ones, for systems with range partitioning. */
+  readonly maintenance: MaintenanceStore
+  /** What partitioning an unpartitioned table would take. */
+  readonly partitionPlan: PartitionPlanStore
+  /** Partitions a table without copying it. */
+  readonly inPlace: InPlaceStore
+  /** Retires the old table after a cutover. */
+  readonly decommission: DecommissionStore
+  /** Committed changes in commit order, from the log. Each call opens its own: it holds which stream is read. */
+  readonly slotChanges: () => ChangeSource
+  /** The same, by triggers that record each change. */
+  readonly triggerChanges: () => ChangeSource
+  /** Applies changes of a source. */
+  readonly changeTarget: ChangeTarget
+  /** Swaps the names of two tables of a database in one transaction. */
+  readonly switches: SwitchStore
+  /** Closes and opens a table that moves between two databases of the same system. */
+  readonly switchSide: SwitchSide
+  /** Preflight check whether tables are usable. */
+  readonly operational: OperationalPreflight
+}
+
+export type Capability = keyof Capabilities
+
+/** What a store offers; absent if its system lacks it. */
+export type Offers = Partial<Capabilities>
+
+/** Exactly the capabilities of a system's declaration. */
+export type Offered<Names extends readonly Capability[]> = Pick<Capabilities, Names[number]>
+
+type Offering = { readonly offers: Offers }
+
+/** @returns undefined if the system does not capture changes in this way */
+export function changesBy(cdc: Cdc, { offers }: Offering): ChangeSource | undefined {
+  return cdc === 'slot' ? offers.slotChanges?.() : offers.triggerChanges?.()
+}
+
+/** True if a stream between the two is possible at all. */
+export function canFollow({ offers: from }: Offering, { offers: to }: Offering): boolean {
+  return (from.slotChanges ?? from.triggerChanges) !== undefined && to.changeTarget !== undefined
+}

@@ -1,0 +1,114 @@
+/** What a source offers: views of one moment, and reads of ranges in them. */
+import type { TableSpec } from './column-type.ts'
+import type { ReadPoint } from './plan.ts'
+import type { Range } from './range.ts'
+import type { ReadColumn } from './read-column.ts'
+import type { Cell, Digest, FrameFormat, Row, Stamp } from './rows.ts'
+import type { SluiceError } from '../../shared/errors.ts'
+
+/** Rows of a table to read; `columns` in the order of the returned cells. */
+export type RowRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly ReadColumn[]
+  readonly range: Range
+  /** A condition in the SQL of this store. */
+  readonly where: string | null
+  /** Sorted by key, ascending, as the range is divided; otherwise in any order. */
+  readonly ordered: boolean
+  /** With write times of the values, if the system keeps them. */
+  readonly stamps?: true
+  /**
+   * Also return partitions with static values only, as rows without clustering columns, in `stamps` too. Otherwise
+   * refused.
+   */
+  readonly sharedOnly?: true
+  /**
+   * Called for rows with a value that is not of its type; they are left out. Without it such a row is thrown.
+   * @param row values from the system, as text
+   */
+  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  /**
+   * Target only: non-key values that are not of their type, which another program wrote, are returned as stored, as
+   * cells that no valid value has. A checksum of them matches no canonical row.
+   */
+  readonly asStored?: true
+  /**
+   * Replacement for a value that is not of its type, in stores that do not enforce types. Without it such a row is
+   * refused.
+   * @param shown the value as a message shows it
+   */
+  readonly instead?: (shown: string) => Cell
+}
+
+/** A batch of canonical rows, its approximate size in bytes, and one write time per row, if the system has any. */
+export type RowBatch = {
+  readonly rows: readonly Row[]
+  readonly bytes: number
+  readonly stamps?: readonly Stamp[]
+  /** Number of source rows they were made from, if it differs. */
+  readonly sourceRows?: number
+}
+
+/** Ranges of one table whose rows are counted. */
+export type CountRequest = {
+  readonly table: TableSpec
+  readonly ranges: readonly Range[]
+  /** A condition in the SQL of this store. */
+  readonly where: string | null
+}
+
+export type BatchSize = { readonly rows: number; readonly bytes: number }
+
+export type Extent = {
+  readonly rows: bigint
+  /** False for an estimate. */
+  readonly exact: boolean
+  /** Smallest and largest key if it is one column; null if the table is empty or the key has several. */
+  readonly low: string | null
+  readonly high: string | null
+  /** True if there are rows whose key is NULL. */
+  readonly nullKeys: boolean
+}
+
+/** A view of a source, in one snapshot if it has them. Several requests may run at the same time. */
+export interface SourceView extends AsyncDisposable {
+  readonly point: ReadPoint
+  /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if it cannot be shared. */
+  readonly exported?: string
+  /** True while it can be read, for stores that know: a failed statement does not end it. */
+  readonly stands?: (() => boolean) | undefined
+  /** @param exact true to count, which may take as long as reading the key */
+  extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
+  /**
+   * Divides a range of keys or blocks into ranges of about `rows` rows. Neighbours have byte-equal bounds; the outer
+   * bounds are those of `within`. An empty range stays one range.
+   */
+  cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
+  /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value not of its type; BAD_PREDICATE for the condition */
+  read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
+  /** Rows as the system prints them; returns how many. A failure of the source is thrown, never taken for the end. */
+  frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
+  /** Rows as the CSV of `model/archive/wire.ts`, produced by the system; returns how many. */
+  csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
+  /** Row count and checksum of a range, computed where that is cheapest. */
+  digest(request: RowRequest, signal: AbortSignal): Promise<Digest>
+  /**
+   * Row counts of the ranges, in one query or request if possible. Absent if the store can only read rows: the caller
+   * then reads and counts.
+   * @throws SluiceError BAD_PREDICATE for a wrong condition
+   */
+  readonly counts?: ((request: CountRequest, signal: AbortSignal) => Promise<readonly bigint[]>) | undefined
+  /** The largest key of the range; null if it is empty. */
+  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
+  /** Largest clock difference between its servers and this machine, ms; only for systems whose values expire. */
+  readonly clockApartMs?: (() => Promise<number>) | undefined
+}
+
+export interface SharedViews {
+  /**
+   * Opens a view exported by another program.
+   * @param exported `SourceView.exported` of that view
+   * @throws SluiceError CONNECTION_LOST if the view was closed; CONNECT_FAILED …
+   */
+  joined(exported: string, signal: AbortSignal): Promise<SourceView>
+}

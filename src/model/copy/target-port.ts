@@ -1,0 +1,104 @@
+/** What a target offers: tables, and chunks that it writes with their ledger row in one transaction. */
+import type { RemoveRequest, StepEnd } from '../archive/port.ts'
+import type { TableName, TableSpec } from './column-type.ts'
+import type { Range } from './range.ts'
+import type { Digest, FrameFormat, Row, Stamp } from './rows.ts'
+import type { ColumnSequence } from './sequence.ts'
+import type { WriteColumn } from './write-column.ts'
+import type { BatchStep, Closing } from '../run/ledger-port.ts'
+import type { Turn } from '../run/turn.ts'
+
+/** A chunk in terms of its target: columns and keys have the target's names. */
+export type ChunkRequest = {
+  readonly table: TableSpec
+  readonly columns: readonly WriteColumn[]
+  readonly range: Range
+  /** False if the target sorts keys differently, so that bounds of a range mean nothing there. */
+  readonly sortsAlike?: boolean
+  readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
+  /** Each call of `write` may fail alone without ending the chunk. Slower. */
+  readonly careful: boolean
+  /** Bypass triggers and foreign keys if the role may: for replicated tables, whose source fired its own. */
+  readonly pastTriggers?: boolean
+  /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
+  readonly cursor?: string | null
+  readonly signal: AbortSignal
+}
+
+export type DigestRequest = {
+  readonly scheme: 'echo' | 'canonical' | 'count'
+  /** Only rows with these `keyText`s, when other rows may lie in between. */
+  readonly only?: ReadonlySet<string>
+  readonly frames?: FrameFormat
+  /** Other columns than those of the chunk, over all rows, not only written ones; only with `canonical`. */
+  readonly columns?: readonly WriteColumn[]
+}
+
+export interface CopyTarget {
+  /** Creates a table with its key. @throws SluiceError TARGET_DENIED … */
+  create(table: TableSpec, signal: AbortSignal): Promise<void>
+  /** Options that the system refused when this target created the table, with reasons; the table lacks them. */
+  refusedSettings?(table: TableName): readonly string[]
+  /** Removes every row of a table that a copy created and must restart. */
+  clear(table: TableSpec, signal: AbortSignal): Promise<void>
+  /**
+   * Finishes a loaded table: sequence positions, statistics. Idempotent.
+   * @param sequences of the source, by target column: those of the target advance at least as far, and never go back.
+   * Other columns continue after their largest value
+   * @returns what the sequences of the target cannot do, as text
+   */
+  finish(table: TableSpec, signal: AbortSignal, sequences?: readonly ColumnSequence[]): Promise<readonly string[]>
+  /** Begins the transaction of a chunk, if the system has transactions. */
+  open(request: ChunkRequest): Promise<ChunkWriter>
+  /**
+   * Removes rows if they match the expected digest. Rows and ledger change in one transaction if possible. Otherwise a
+   * row written after it was read stays, and 'differs' may follow after others were removed. Repeating the request
+   * continues after a crash.
+   */
+  remove?(request: RemoveRequest): Promise<StepEnd>
+}
+
+/** The transaction of a chunk. Disposed without `commit`, it rolls back; if `atomic` is 'batch', batches stay. */
+export interface ChunkWriter extends AsyncDisposable {
+  /** For `LedgerDatabase.endSession`; empty if there is no session to end. */
+  readonly session: string
+  /** Its write turn until it ends, so that ledger batches wait; for stores with one writer. See `withWriter`. */
+  readonly turn?: Turn
+  /**
+   * False if it sees only the rows it was given, because range bounds mean nothing in the target; otherwise `digest`
+   * covers the range.
+   */
+  readonly seesRange: boolean
+  /** True if the target already held rows in the range before this chunk. */
+  occupied(): Promise<boolean>
+  /**
+   * Writes all of these rows or none. A taken key is refused like any other constraint violation; `upsert` overwrites
+   * the row, `append` keeps the old one.
+   * @param stamps one per row, from a source that has them
+   * @returns rows written: fewer than given if `append` found keys taken
+   * @throws SluiceError ROW_REFUSED if a row is not accepted (constraint, type, size); this ends the transaction unless
+   * it is `careful`
+   */
+  write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
+  /** @returns rows written */
+  writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
+  /** Rows as the CSV of `model/archive/wire.ts`; returns how many were written. */
+  writeCsv?(csv: AsyncIterable<Buffer>): Promise<bigint>
+  /** Digest of the range now, read within the transaction. */
+  digest(request: DigestRequest): Promise<Digest>
+  /**
+   * Runs the closing statements in the transaction and commits. If the reply to COMMIT is lost, finds out whether it
+   * committed.
+   * @returns `fenced` if another worker has the chunk now; nothing is written then
+   * @throws SluiceError COMMIT_UNKNOWN if the result cannot be determined
+   */
+  commit(closing: Closing): Promise<'committed' | 'fenced'>
+}
+
+export interface TableOptions {
+  /** Splits options of a table of the same system into those that this one accepts, and non-default ones that it does not. */
+  fitted(settings: Readonly<Record<string, string>>): {
+    readonly kept: Readonly<Record<string, string>>
+    readonly left: readonly string[]
+  }
+}

@@ -1,0 +1,56 @@
+/** What Cassandra and YCQL offer besides the core of a store. */
+import type { SourceView } from '../../../model/copy/source-port.ts'
+import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archive/time.ts'
+import type { CassandraLink } from '../connect.ts'
+import type { CassandraOffers } from '../declared.ts'
+import { cassandraError } from '../errors.ts'
+import { untilSynced } from '../flushed.ts'
+import { CqlTrack } from '../track.ts'
+import { ringPicture } from './ring-sample.ts'
+import { tableId } from './schema-look.ts'
+import { settingsFor } from './table-settings.ts'
+
+export type OfferParts = {
+  readonly link: CassandraLink
+  /** That of the ledger. @throws SluiceError BAD_CONFIG */
+  readonly keyspace: () => string
+  readonly source: (signal: AbortSignal) => Promise<SourceView>
+}
+
+export function cassandraOffers({ link, keyspace, source }: OfferParts): CassandraOffers {
+  const asked = async <T>(body: () => Promise<T>): Promise<T> => {
+    try {
+      return await body()
+    } catch (error) {
+      throw cassandraError(error, link.settings, 'read')
+    }
+  }
+  return {
+    tableOptions: { fitted: (settings) => settingsFor(settings, link.release, link.partitioner === 'ycql') },
+    durability: { flushed: (signal) => untilSynced(link, signal) },
+    tracks: { open: (schema) => new CqlTrack(link, schema) },
+    ring: { sample: (table, look, signal) => ringPicture(link, table, look, signal) },
+    identification: {
+      /** Tables of a keyspace that was restored elsewhere have other ids, unless its schema names the old ones. */
+      origin: () =>
+        asked(async () => {
+          const ledger = await tableId(link, { schema: keyspace(), name: 'sluice_ledger_head' })
+          return { cluster: link.cluster, keyspace: keyspace(), ...(ledger === null ? {} : { ledger }) }
+        }),
+      started: () => Promise.resolve(null),
+      mark: (table) =>
+        asked(async () => {
+          const id = await tableId(link, table)
+          return id === null ? null : { text: id, lasting: true }
+        }),
+    },
+    times: { condition: timeCondition },
+    timeExtents: {
+      of: async (table, column, signal) => {
+        await using view = await source(signal)
+        return await timeExtent(view, table, column, signal)
+      },
+    },
+  }
+}

@@ -1,0 +1,113 @@
+/** What MySQL and MariaDB offer besides the core of a store. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { Pool } from '../../common/pool.ts'
+import { columnValues } from '../archive/column-values.ts'
+import { untilFlushed } from '../archive/flushed.ts'
+import { periodCounts, periodEffort } from '../archive/periods.ts'
+import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
+import { rowCondition } from '../archive/row-condition.ts'
+import { rowTriggersOf } from '../archive/row-triggers.ts'
+import { commentsOf, losableTables, tableMarks } from '../archive/table-facts.ts'
+import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archive/time.ts'
+import type { MysqlConfig } from '../config.ts'
+import type { MysqlOffers } from '../declared.ts'
+import { MysqlApply } from '../follow/apply/index.ts'
+import { MysqlTriggers } from '../follow/triggers/index.ts'
+import { MysqlMaintenance } from '../partition/maintenance/index.ts'
+import type { Session } from '../session.ts'
+
+type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
+
+export type OfferParts = {
+  readonly config: MysqlConfig
+  /** As in the identity of the store. */
+  readonly server: string
+  readonly flavour: 'mysql' | 'mariadb'
+  readonly sessions: Pool<Session>
+  /** Errors are those of the source. */
+  readonly ask: Ask
+}
+
+export function mysqlOffers(parts: OfferParts): MysqlOffers {
+  const { config, server, sessions, ask } = parts
+  return {
+    durability: {
+      flushed: async (signal) => {
+        const error = await ask(signal, (session) => untilFlushed(session, config.label))
+        if (error !== null) throw error
+      },
+    },
+    losable: { among: (tables, signal) => ask(signal, (session) => losableTables(session, tables)) },
+    ...recognised(parts),
+    ...byRows(ask),
+    maintenance: new MysqlMaintenance(config, server),
+    triggerChanges: () => new MysqlTriggers(config, sessions),
+    changeTarget: new MysqlApply(config),
+  }
+}
+
+function recognised({
+  config,
+  server,
+  flavour,
+  ask,
+}: OfferParts): Pick<MysqlOffers, 'identification' | 'identities' | 'columnFacts'> {
+  const marks = (tables: readonly TableName[], signal: AbortSignal) =>
+    ask(signal, (session) => tableMarks(session, tables))
+  return {
+    identification: {
+      /** Server and database; MariaDB has no `server_uuid`. A dump loaded into another database or server is a copy. */
+      origin: async (signal) => {
+        throwIfAborted(signal)
+        // A restarted container has another host name, and the same id.
+        return { server: server.replace(/^mariadb:.*:(?=[^:]+$)/, 'mariadb:'), database: config.database }
+      },
+      started: (signal) =>
+        ask(signal, async (session) => {
+          const [[, uptime] = []] = await session.rows("SHOW GLOBAL STATUS LIKE 'Uptime'")
+          const [[now] = []] = await session.rows('SELECT UNIX_TIMESTAMP()')
+          return uptime == null ? null : `~${Number(now) - Number(uptime)}`
+        }),
+      mark: async ({ schema, name }, signal) => {
+        const sql =
+          'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
+        const [[created] = []] = await ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
+        // Also changed by an ALTER.
+        return created == null ? null : { text: String(created), lasting: false }
+      },
+    },
+    // In MariaDB a RENAME changes the creation time of a table.
+    identities: { by: 'mark', lasting: flavour === 'mysql', marks },
+    columnFacts: {
+      numbers: () => Promise.resolve(null),
+      comments: (table, signal) => ask(signal, (session) => commentsOf(session, table)),
+    },
+  }
+}
+
+function byRows(
+  ask: Ask,
+): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
+  return {
+    times: { condition: timeCondition },
+    timeExtents: { of: (table, column, signal) => ask(signal, (session) => timeExtent(session, table, column)) },
+    rowValues: {
+      condition: rowCondition,
+      values: (table, column, most, signal) => ask(signal, (session) => columnValues(session, table, column, most)),
+    },
+    periods: {
+      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
+    },
+    referrers: {
+      list: (table, signal) => ask(signal, (session) => referrersOf(session, table)),
+      referringRow: (table, referrer, condition, budgetMs, signal) =>
+        ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+      orphans: (table, referrer, budgetMs, signal) =>
+        ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
+    },
+    rowTriggers: { list: (table, signal) => ask(signal, (session) => rowTriggersOf(session, table)) },
+  }
+}

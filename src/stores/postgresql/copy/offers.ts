@@ -1,0 +1,163 @@
+/** What PostgreSQL offers besides the core of a store. */
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { Durability } from '../../../model/copy/durability-port.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
+import type { Pool } from '../../common/pool.ts'
+import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
+import { columnValues } from '../archive/column-values.ts'
+import { PostgresPartitions } from '../archive/partitions.ts'
+import { periodCounts, periodEffort } from '../archive/periods.ts'
+import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
+import { rowCondition } from '../archive/row-condition.ts'
+import { rowTriggersOf } from '../archive/row-triggers.ts'
+import type { Steps } from '../archive/steps.ts'
+import { columnComments, losableTables, unsynced } from '../archive/table-facts.ts'
+import { timeExtent } from '../archive/time.ts'
+import { timeCondition } from '../archive/time.ts'
+import { PostgresApply } from '../follow/apply/index.ts'
+import { PostgresOperational } from '../follow/operational/index.ts'
+import { PostgresChanges } from '../follow/replication/index.ts'
+import { PostgresSwitches } from '../follow/switch/index.ts'
+import { PostgresSwitchSide } from '../follow/switch/side.ts'
+import { PostgresTriggers } from '../follow/triggers/index.ts'
+import { PostgresDecommission } from '../partition/decommission/index.ts'
+import { PostgresInPlace } from '../partition/in-place/index.ts'
+import { PostgresMaintenance } from '../partition/maintenance/index.ts'
+import { PostgresPartitionPlan } from '../partition/plan/index.ts'
+import type { PostgresOffers } from '../server/declared.ts'
+import type { CopySession } from '../server/session.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { literal, tableSql } from '../server/sql.ts'
+import { otherLedgers } from '../server/trusted-tables.ts'
+import { originOf, STARTED } from './identity.ts'
+import { joinedSource } from './source.ts'
+import { PostgresTrack } from './track.ts'
+
+type Ask = <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>) => Promise<T>
+
+export type OfferParts = {
+  readonly settings: PostgresSettings
+  readonly identity: string
+  /** Comes first in a name without one. */
+  readonly schema: string
+  readonly sessions: Pool<CopySession>
+  readonly steps: Steps
+  /** Sessions of one view. */
+  readonly readers: number
+  /** Errors are those of the source. */
+  readonly ask: Ask
+  readonly withSchema: (schema: string) => Promise<CopyStore>
+}
+
+export function postgresOffers(parts: OfferParts): PostgresOffers {
+  const { settings, identity, sessions, readers, ask } = parts
+  return {
+    sharedViews: {
+      joined: async (exported, signal) => {
+        throwIfAborted(signal)
+        return joinedSource(settings, exported, readers)
+      },
+    },
+    durability: new PostgresDurability(ask, settings.label),
+    losable: { among: (tables, signal) => ask(signal, (session) => losableTables(session, tables)) },
+    otherLedgers: {
+      list: (of, table, signal) => ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table)),
+      open: parts.withSchema,
+    },
+    tracks: { open: (schema, ledger) => new PostgresTrack(ledger, schema) },
+    ...recognised(parts),
+    ...byRows(ask),
+    partitions: new PostgresPartitions(identity, sessions, parts.steps),
+    maintenance: new PostgresMaintenance(settings, sessions),
+    partitionPlan: new PostgresPartitionPlan(settings, sessions),
+    inPlace: new PostgresInPlace(settings, sessions),
+    decommission: new PostgresDecommission(settings),
+    slotChanges: () => new PostgresChanges(settings, sessions),
+    triggerChanges: () => new PostgresTriggers(settings, sessions, readers),
+    changeTarget: new PostgresApply(settings),
+    switches: new PostgresSwitches(settings, sessions),
+    switchSide: new PostgresSwitchSide(settings, sessions),
+    operational: new PostgresOperational(settings),
+  }
+}
+
+function recognised({
+  ask,
+  identity,
+  schema: own,
+}: OfferParts): Pick<PostgresOffers, 'identification' | 'identities' | 'columnFacts'> {
+  return {
+    identification: {
+      origin: (signal) => ask(signal, originOf),
+      started: async (signal) => {
+        const [row] = await ask(signal, (session) => session.ask(STARTED))
+        return row?.[0] ?? null
+      },
+      mark: async ({ schema, name }, signal) => {
+        const quoted = tableSql({ schema: schema ?? own, name })
+        const sql = `SELECT pg_catalog.to_regclass(${literal(quoted)})::oid`
+        const [[oid] = []] = await ask(signal, (session) => session.ask(sql))
+        return oid == null ? null : { text: oid, lasting: true }
+      },
+    },
+    identities: {
+      by: 'number',
+      tables: (oids, signal) => ask(signal, (session) => tablesNumbered(session, oids)),
+    },
+    columnFacts: {
+      numbers: ({ table }, signal) => ask(signal, (session) => columnNumbers(session, table, identity)),
+      comments: ({ table }, signal) => ask(signal, (session) => columnComments(session, table)),
+    },
+  }
+}
+
+function byRows(
+  ask: Ask,
+): Pick<PostgresOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
+  return {
+    times: { condition: timeCondition },
+    timeExtents: { of: (table, column, signal) => ask(signal, (session) => timeExtent(session, table, column)) },
+    rowValues: {
+      condition: rowCondition,
+      values: (table, column, most, signal) => ask(signal, (session) => columnValues(session, table, column, most)),
+    },
+    periods: {
+      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
+    },
+    referrers: {
+      list: (table, signal) => ask(signal, (session) => referrersOf(session, table)),
+      referringRow: (table, referrer, condition, budgetMs, signal) =>
+        ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+      orphans: (table, referrer, budgetMs, signal) =>
+        ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
+    },
+    rowTriggers: { list: (table, signal) => ask(signal, (session) => rowTriggersOf(session, table)) },
+  }
+}
+
+class PostgresDurability implements Durability {
+  readonly #ask: Ask
+  readonly #label: string
+  #synced: Promise<void> | null = null
+
+  constructor(ask: Ask, label: string) {
+    this.#ask = ask
+    this.#label = label
+  }
+
+  /** What the server says of itself is asked once: streams come here for every position. */
+  flushed(signal: AbortSignal): Promise<void> {
+    this.#synced ??= this.#refuseUnsynced(signal).catch((error: unknown) => {
+      this.#synced = null
+      throw error
+    })
+    return this.#synced
+  }
+
+  async #refuseUnsynced(signal: AbortSignal): Promise<void> {
+    const error: SluiceError | null = await this.#ask(signal, (session) => unsynced(session, this.#label))
+    if (error !== null) throw error
+  }
+}

@@ -1,0 +1,138 @@
+/** What SQLite offers besides the core of a store. */
+import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
+import type Database from 'better-sqlite3'
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { Durability } from '../../../model/copy/durability-port.ts'
+import type { Identification, Origin, TableMark } from '../../../model/copy/identification-port.ts'
+import type { Turn } from '../../../model/run/turn.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { columnValues } from '../archive/column-values.ts'
+import { periodCounts, periodEffort } from '../archive/periods.ts'
+import { danglingRows, orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
+import { rowCondition } from '../archive/row-condition.ts'
+import { rowTriggersOf } from '../archive/row-triggers.ts'
+import { givenAgain, tableMarks } from '../archive/table-facts.ts'
+import { timeExtent } from '../archive/time-extent.ts'
+import { timeCondition } from '../archive/time.ts'
+import type { SqliteOffers } from '../declared.ts'
+import { SqliteApply } from '../follow/apply/index.ts'
+import { SqliteTriggers } from '../follow/triggers/index.ts'
+import { copyError, type Side } from './errors.ts'
+
+/** Runs a body whose statements all see the snapshot of the first one. */
+type Within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>) => Promise<T>
+
+export type OfferParts = {
+  readonly file: string
+  readonly label: string
+  readonly side: Side
+  readonly turn: Turn
+  readonly reader: () => Database.Database
+  readonly writer: () => Database.Database
+  readonly within: Within
+}
+
+export function sqliteOffers(parts: OfferParts): SqliteOffers {
+  const { file, label, turn, reader, writer, within } = parts
+  // One for all callers, because it holds which stream is read.
+  let triggers: SqliteTriggers | null = null
+  return {
+    durability: new SqliteDurability(file),
+    identification: new SqliteIdentification(parts),
+    identities: {
+      by: 'mark',
+      lasting: true,
+      marks: (tables: readonly TableName[], signal: AbortSignal) => within(signal, (one) => tableMarks(one, tables)),
+    },
+    times: { condition: timeCondition },
+    timeExtents: {
+      of: async (table, column, signal) => {
+        throwIfAborted(signal)
+        try {
+          return await timeExtent(reader(), table, column, signal)
+        } catch (error) {
+          throw copyError(error, label, 'source')
+        }
+      },
+    },
+    rowValues: {
+      condition: rowCondition,
+      values: (table, column, most, signal) => within(signal, (one) => columnValues(one, table, column, most, signal)),
+    },
+    periods: {
+      effort: (table, conditions, signal) => within(signal, (one) => periodEffort(one, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
+      givesAgain: (table, condition, signal) => within(signal, (one) => givenAgain(one, table, condition)),
+    },
+    referrers: {
+      list: ({ name }, signal) => within(signal, (one) => referrersOf(one, name)),
+      referringRow: (table, referrer, condition, _budgetMs, signal) =>
+        within(signal, (one) => referringRow(one, table, referrer, condition)),
+      orphans: (table, referrer, _budgetMs, signal) => within(signal, (one) => orphansOf(one, table, referrer)),
+      dangling: (table, condition, signal) => within(signal, (one) => danglingRows(one, table, condition)),
+    },
+    rowTriggers: { list: ({ name }, signal) => within(signal, (one) => rowTriggersOf(one, name)) },
+    // A file has no replication slot: changes are available by triggers only.
+    triggerChanges: () => (triggers ??= new SqliteTriggers(file, label)),
+    changeTarget: new SqliteApply({ reader, writer, turn, label }),
+  }
+}
+
+class SqliteDurability implements Durability {
+  readonly #file: string
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /**
+   * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
+   * commits are already synced.
+   */
+  async flushed(): Promise<void> {
+    const log = `${this.#file}-wal`
+    if (!existsSync(log)) return
+    // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
+    const open = openSync(log, 'r+')
+    try {
+      fsyncSync(open)
+    } finally {
+      closeSync(open)
+    }
+  }
+}
+
+class SqliteIdentification implements Identification {
+  readonly #parts: OfferParts
+
+  constructor(parts: OfferParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has
+   * others. Some file systems return the time of the last change as the creation time; it is left out then.
+   */
+  async origin(): Promise<Origin> {
+    const { ino, birthtimeNs, ctimeNs } = statSync(this.#parts.file, { bigint: true })
+    const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
+    return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
+  }
+
+  /** There is no server. */
+  started(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {
+    throwIfAborted(signal)
+    const { reader, label, side } = this.#parts
+    try {
+      // Tables have no versions; the schema version rises with every change of any table.
+      return { text: String(reader().pragma('main.schema_version', { simple: true })), lasting: false }
+    } catch (error) {
+      throw copyError(error, label, side)
+    }
+  }
+}
