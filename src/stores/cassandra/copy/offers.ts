@@ -11,7 +11,7 @@ import { ringPicture } from './ring-sample.ts'
 import { tableId } from './schema-look.ts'
 import { settingsFor } from './table-settings.ts'
 
-export type OfferParts = {
+type OfferParts = {
   readonly link: CassandraLink
   /** That of the ledger. @throws SluiceError BAD_CONFIG */
   readonly keyspace: () => string

@@ -20,7 +20,7 @@ import type { Session } from '../session.ts'
 
 type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
 
-export type OfferParts = {
+type OfferParts = {
   readonly config: MysqlConfig
   /** As in the identity of the store. */
   readonly server: string

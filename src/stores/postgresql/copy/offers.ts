@@ -36,7 +36,7 @@ import { PostgresTrack } from './track.ts'
 
 type Ask = <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>) => Promise<T>
 
-export type OfferParts = {
+type OfferParts = {
   readonly settings: PostgresSettings
   readonly identity: string
   /** Comes first in a name without one. */

@@ -22,7 +22,7 @@ import { copyError, type Side } from './errors.ts'
 /** Runs a body whose statements all see the snapshot of the first one. */
 type Within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>) => Promise<T>
 
-export type OfferParts = {
+type OfferParts = {
   readonly file: string
   readonly label: string
   readonly side: Side
