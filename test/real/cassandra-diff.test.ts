@@ -171,6 +171,16 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect(await rowsOf('SELECT v FROM target.t WHERE a = 2 AND b = 2')).toEqual([])
     }, 60_000)
 
+    it('of a partition that was deleted are repaired in one run, with the TTLs of the source', async () => {
+      await cql('DELETE FROM target.t WHERE a = 1')
+      const { found, finished } = await diff('t', { fix: true, overwriteNewer: true })
+      expect(kinds(found)).toEqual(['1/1 missing fixed'])
+      expect(finished.totals).toMatchObject({ missing: '1', fixed: '1' })
+      const [row] = await rowsOf('SELECT v, ttl(v) FROM target.t WHERE a = 1 AND b = 1')
+      expect(row).toEqual(['v1', expect.toSatisfy((ttl: number) => ttl > 499_000 && ttl <= 500_000)])
+      expect((await diff('t')).finished.exitCode).toBe(0)
+    })
+
     it('may be mended as far as one kind of them goes', async () => {
       await cql(
         `DELETE FROM target.t USING TIMESTAMP ${OLD} WHERE a = 1 AND b = 1`,

@@ -6,6 +6,8 @@ import { RINGS, rangeOfTokens, splitTokens } from '../../src/model/copy/ring.ts'
 import type { RemoveRequest, StepEnd } from '../../src/model/archive/port.ts'
 import { removeRows } from '../../src/stores/cassandra/archive/remove.ts'
 import { Flow } from '../../src/stores/cassandra/copy/flow.ts'
+import { removeKeys } from '../../src/stores/cassandra/copy/remove-keys.ts'
+import { shapeOf } from '../../src/stores/cassandra/copy/shape.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
@@ -92,6 +94,10 @@ async function remove(table: TableSpec, options: Options = {}, between?: () => P
 
 /** Removes with a hand on every statement that goes to the cluster. */
 async function meddled(request: RemoveRequest, meddle: (cql: string) => Promise<void>): Promise<StepEnd> {
+  return await removeRows({ link: meddledLink(meddle), flow: new Flow(8), ledger: await store.ledger() }, request)
+}
+
+function meddledLink(meddle: (cql: string) => Promise<void>): CassandraLink {
   const { client } = keyspace.link
   const execute = async (cql: string, parameters: unknown[], options: object): Promise<types.ResultSet> => {
     await meddle(cql)
@@ -100,8 +106,7 @@ async function meddled(request: RemoveRequest, meddle: (cql: string) => Promise<
   const handled = new Proxy(client, {
     get: (target, name) => (name === 'execute' ? execute : (Reflect.get(target, name, target) as unknown)),
   })
-  const link: CassandraLink = { ...keyspace.link, client: handled }
-  return await removeRows({ link, flow: new Flow(8), ledger: await store.ledger() }, request)
+  return { ...keyspace.link, client: handled }
 }
 
 async function idsOf(name: string, which: (row: types.Row) => boolean = () => true): Promise<readonly number[]> {
@@ -218,6 +223,45 @@ describe('what is written to Cassandra meanwhile', () => {
     })
     expect([end, inspections]).toEqual(['differs', 2])
     expect(await idsOf('later')).toEqual(all)
+  })
+})
+
+describe('rows that are removed by their keys, as --delete-extra does', () => {
+  const table = 'p int, c int, s set<int> static, tags set<text>, v int, PRIMARY KEY (p, c)'
+  const removed = async (name: string, key: (string | null)[], meddle = async (_cql: string) => {}) => {
+    const spec = await tableOf(store, name)
+    const request = { table: spec, columns: columnsOf(spec), range: { by: 'keys', keys: [key] }, onExisting: 'replace-range', careful: false, cursor: null, signal: SIGNAL } as const // prettier-ignore
+    await removeKeys(meddledLink(meddle), request, await shapeOf(keyspace.link, spec.table), new Flow(8))
+    return (await keyspace.rows(`SELECT c, s, tags, v FROM ${keyspace.name}.${name}`)).map((row) => row.values())
+  }
+
+  test.for([
+    ['nothing but a collection', `UPDATE kN USING TIMESTAMP ${OLD} SET tags = {'old'} WHERE p = 1 AND c = 1`],
+    ['nothing but its key', `INSERT INTO kN (p, c) VALUES (1, 1) USING TIMESTAMP ${OLD}`],
+    ['a value', `INSERT INTO kN (p, c, tags, v) VALUES (1, 1, {'old'}, 1) USING TIMESTAMP ${OLD}`],
+  ] as const)('are gone, but not what is written meanwhile: %s', async ([, insert], { task }) => {
+    const name = `k${task.id.replaceAll(/\W/g, '_')}`
+    const write = insert.replace('kN', name)
+    await keyspace.cql(`CREATE TABLE ${name} (${table})`, write)
+    expect(await removed(name, ['1', '1'])).toEqual([])
+    await keyspace.cql(`DROP TABLE ${name}`, `CREATE TABLE ${name} (${table})`, write)
+    for (const more of [`tags = tags + {'new'}`, 'v = 2']) {
+      const meddle = async (cql: string): Promise<void> => {
+        if (cql.startsWith('DELETE')) await keyspace.cql(`UPDATE ${name} SET ${more} WHERE p = 1 AND c = 1`)
+      }
+      expect(await removed(name, ['1', '1'], meddle), more).toHaveLength(1)
+    }
+  })
+
+  test('static values of a partition without rows', async () => {
+    await keyspace.cql(
+      `CREATE TABLE static_keys (${table})`,
+      `UPDATE static_keys USING TIMESTAMP ${OLD} SET s = {1} WHERE p = 1`,
+    )
+    const meddle = async (cql: string): Promise<void> => {
+      if (cql.startsWith('DELETE')) await keyspace.cql('UPDATE static_keys SET s = s + {2} WHERE p = 1')
+    }
+    expect(await removed('static_keys', ['1', null], meddle)).toEqual([[null, new Set([2]), null, null]])
   })
 })
 

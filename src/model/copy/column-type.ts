@@ -61,6 +61,8 @@ export type Column = {
   readonly asText?: true
   /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
+  /** Decimals of any scale, of which its system distinguishes 1.5 and 1.50, but not in a key. */
+  readonly scaled?: true
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
   /** Portable form of its values, if no other system reads the native one: a native type of that name. */

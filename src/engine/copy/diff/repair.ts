@@ -217,12 +217,29 @@ async function readAgain(
     })
   }
   let left = await unlike()
-  const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: undefined }))
+  const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: writtenNow(one.stamp) }))
   if (byRow && options.overwriteNewer === true && again.length > 0) {
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
-  for (const { text } of left) outcome.set(text, byRow || checked === undefined ? 'left' : computedOtherwise(checked))
+  for (const { text, after } of left) {
+    const error = checked === undefined ? 'left' : computedOtherwise(checked)
+    outcome.set(text, !byRow ? error : after === null ? notRemoved() : 'left')
+  }
+}
+
+/** Later than any removal until now, with the TTLs of the source. */
+function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
+  if (stamp === undefined) return undefined
+  const now = BigInt(Date.now()) * 1000n
+  return { ...stamp, times: stamp.times.map((time) => (time === null ? null : now)) }
+}
+
+function notRemoved(): SluiceError {
+  return new SluiceError('ROW_REFUSED', 'a part of the row was not removed', {
+    reason: 'it was written meanwhile, or no more than ten minutes ago without a readable write time',
+    hint: 'run the diff again later',
+  })
 }
 
 /** True if the target computes another value from these values. False if another writer changed the row since. */

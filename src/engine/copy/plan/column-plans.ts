@@ -9,12 +9,16 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { pairTypes } from './pair-types.ts'
 import type { TableOptions } from './table-options.ts'
 
-/** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG */
+/**
+ * @param isKey it belongs to the key of the source
+ * @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG
+ */
 export function planColumn(
   source: Column,
   target: TableSpec,
-  { rename, acceptLossy, rewritten, derived }: TableOptions,
+  { rename, acceptLossy, rewritten, trimmed, derived }: TableOptions,
   sameSystem: boolean,
+  isKey: boolean,
 ): ColumnPlan {
   const to = rename.get(source.name) ?? source.name
   const column = columnCalled(to, target)
@@ -32,7 +36,10 @@ export function planColumn(
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
   const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
-  return { from: source.name, to: column.name, source, target: column, ...pairing }
+  const keepsScale =
+    converted === null && sameSystem && source.native === column.native && source.scaled === true && !isKey
+  const whole = keepsScale && trimmed !== true ? { as: { kind: 'native', name: source.native } as const } : {}
+  return { from: source.name, to: column.name, source, target: column, ...pairing, ...whole }
 }
 
 /** The column of exactly this name, or else one whose name differs only in case. */

@@ -231,17 +231,19 @@ async function planOne(
 }
 
 /**
- * Decisions that older versions made differently: JSON in canonical form, no key of an enum, no values of generated
- * columns, no times of collections, column types not taken from rows of the target.
+ * Decisions that older versions made differently: decimals without zeros at their end, and before that JSON in canonical
+ * form, no key of an enum, no values of generated columns, no times of collections. And of any version: column types not
+ * taken from rows of the target.
  */
 const BEFORE: readonly Partial<TableOptions>[] = [
-  { rewritten: true },
-  { key: [] },
-  { key: [], rewritten: true },
-  { ungenerated: true },
-  { ungenerated: true, rewritten: true },
-  { ungenerated: true, key: [] },
-  { ungenerated: true, key: [], rewritten: true },
+  { trimmed: true },
+  { trimmed: true, rewritten: true },
+  { trimmed: true, key: [] },
+  { trimmed: true, key: [], rewritten: true },
+  { trimmed: true, ungenerated: true },
+  { trimmed: true, ungenerated: true, rewritten: true },
+  { trimmed: true, ungenerated: true, key: [] },
+  { trimmed: true, ungenerated: true, key: [], rewritten: true },
   { rowTimes: true },
   { intoEmpty: true },
 ]

@@ -51,7 +51,9 @@ export function planTable(
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, options, to, sameSystem)
   if (found === null) refuseNewKey(target, to)
-  const columns = chosen.map((column) => planColumn(column, target, options, sameSystem))
+  const columns = chosen.map((column) =>
+    planColumn(column, target, options, sameSystem, source.key.includes(column.name)),
+  )
   refuseOneColumn(source, columns, to)
   if (options.acceptAllLossy !== true) refuseLossy(source, columns, options.acceptLossy)
   if (found !== null) refuseMissing(target, columns)

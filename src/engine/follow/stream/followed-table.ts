@@ -70,10 +70,11 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
 
 /** Forwards a numeric without scale as text, to keep 1.50 apart from 1.5; not for a key, where both are equal. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
-  const { as, source, target, from } = column
-  const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
-  if (!isFree || source.native !== target.native || identity.includes(from)) return column
-  return { ...column, as: { kind: 'native', name: source.native } }
+  const { as, source, target, from, codec } = column
+  const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined
+  if ((!isFree && source.scaled !== true) || source.native !== target.native || codec !== undefined) return column
+  if (!identity.includes(from)) return { ...column, as: { kind: 'native', name: source.native } }
+  return isFree ? column : { ...column, as: source.type }
 }
 
 /** If all columns are replicated: target columns that the source had at the stream's start only, or never had. */

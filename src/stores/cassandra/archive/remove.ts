@@ -6,31 +6,26 @@
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
  * batch has changed, the result is 'differs': rows removed so far are in the archive, and the rest is hot.
  */
-import type { types } from 'cassandra-driver'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { RowBatch } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { closeChunk } from '../copy/closing.ts'
+import { encoderOf } from '../copy/encode.ts'
 import type { Flow } from '../copy/flow.ts'
 import { scan } from '../copy/scan.ts'
 import { refuseChanged } from '../copy/schema-look.ts'
 import { shapeOf, type TableShape } from '../copy/shape.ts'
+import { latestOf, QUIET_US, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
 import { ProvedRows } from './proved.ts'
-import { latestOf, RowRemoval } from './row-removal.ts'
 
 /** Rows kept in memory until they are known to be the proved ones. */
 const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
-/**
- * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
- * written this long before they were read. Archives hold old rows.
- */
-export const QUIET_US = 600_000_000n
-
 export type Removing = { readonly link: CassandraLink; readonly flow: Flow; readonly ledger: LedgerDatabase }
 
 /**
@@ -59,6 +54,19 @@ export async function removeRows(removing: Removing, request: RemoveRequest): Pr
   return (await closeChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
 }
 
+/** @param columns of the rows, including the whole key */
+function keyEncoder(shape: TableShape, columns: readonly ReadColumn[]): (row: Row) => readonly (Buffer | null)[] {
+  const key = [...shape.partition, ...shape.clustering].map((name) => {
+    const at = columns.findIndex((column) => column.name === name)
+    const column = columns[at]
+    const type = shape.columns.get(name)?.type
+    if (column === undefined || type === undefined) throw new Error(`rows without ${name} cannot be named`)
+    const encode: (cell: Cell) => Buffer | null = encoderOf(type, column.as)
+    return { at, encode }
+  })
+  return (row) => key.map(({ at, encode }) => encode(row[at] ?? null))
+}
+
 /**
  * @param sums of the batches as they were proved; null if an earlier attempt proved them and has removed some rows
  * since: then only rows are removed of which every value is older than that proof
@@ -72,16 +80,16 @@ async function removeBatches(
   sums: readonly string[] | null,
 ): Promise<boolean> {
   const { columns, signal } = request
-  const removal = new RowRemoval(link, shape, columns, signal)
+  const removal = TimedRemoval.ofRows(link, shape, signal)
+  const keyOf = keyEncoder(shape, columns)
   let number = 0
   let left = 0
   for await (const { rows, stamps } of rowsOf(link, request)) {
     if (sums !== null && sumOf(rows).sum !== sums[number++]) return false
     await flow.each(rows, signal, async (row, at) => {
-      const stamp = stamps?.[at]
-      const latest = latestOf(stamp)
+      const latest = latestOf(stamps?.[at])
       const isOld = sums !== null || latest === null || latest <= quiet
-      if (!isOld || !(await removal.remove(row, stamp, quiet))) left++
+      if (!isOld || !(await removal.remove(keyOf(row), latest, quiet))) left++
     })
   }
   return left === 0 && (sums === null || number === sums.length)
@@ -122,16 +130,6 @@ async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<bo
     if (error instanceof SluiceError && error.code === 'SOURCE_GONE') return false
     throw error
   }
-}
-
-/** The server's clock, which times writes without a client timestamp, in microseconds since 1970. */
-async function serverTime({ client, readLevel }: CassandraLink): Promise<bigint> {
-  const { rows } = await client.execute('SELECT now() AS moment FROM system.local', [], {
-    prepare: true,
-    consistency: Math.min(readLevel, 1),
-  })
-  const moment = rows[0]?.get('moment') as types.TimeUuid
-  return BigInt(moment.getDate().getTime()) * 1000n
 }
 
 function refuseUnfit({ table, columns, counters }: TableShape): void {

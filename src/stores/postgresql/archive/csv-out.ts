@@ -34,7 +34,11 @@ export async function* csvByReading(
 
 function csvField(column: ReadColumn): string | null {
   if (!travelsWhole(column)) return null
-  const { as, name } = column
+  const {
+    as,
+    name,
+    column: { type },
+  } = column
   const value = quoteName(name)
   switch (as.kind) {
     case 'bool':
@@ -44,7 +48,7 @@ function csvField(column: ReadColumn): string | null {
     case 'bytes':
       return `pg_catalog.encode(${value}, 'hex')`
     case 'timestamp':
-      return as.zone ? `${value} AT TIME ZONE 'UTC'` : value
+      return type.kind === 'timestamp' && type.zone ? `${value} AT TIME ZONE 'UTC'` : value
     case 'float':
       return selected(column)
     case 'int':

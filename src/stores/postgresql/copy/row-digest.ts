@@ -154,7 +154,7 @@ function canonicalText(column: AnyColumn): string | null {
     case 'bytes':
       return `pg_catalog.encode(${value}, 'hex')`
     case 'timestamp':
-      return as.zone ? `(${value} AT TIME ZONE 'UTC')::text` : `${value}::text`
+      return type.kind === 'timestamp' && type.zone ? `(${value} AT TIME ZONE 'UTC')::text` : `${value}::text`
     case 'native':
       return printed(value)
     case 'json':

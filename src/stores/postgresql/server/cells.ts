@@ -55,7 +55,8 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
     case 'time':
       return type.kind === 'time' && type.digits <= (as.cut ?? as.digits)
     case 'timestamp':
-      return type.kind === 'timestamp' && type.zone === as.zone && type.digits <= (as.cut ?? as.digits)
+      // The same text, whichever of the two has a zone: sessions are in UTC.
+      return type.kind === 'timestamp' && type.digits <= (as.cut ?? as.digits)
     case 'native':
       return as.name !== 'ewkb'
     default:
@@ -69,9 +70,9 @@ export function fieldReader(column: AnyColumn): FieldReader {
     const bytes: Reader = (field) => bytesOfText(field.slice(1))
     return { plain: bytes, escaped: bytes }
   }
-  const quick = travelsWhole(column) ? quickReader(as) : undefined
+  const quick = travelsWhole(column) ? quickReader(column) : undefined
   if (quick === null) return { plain: null, escaped: unescaped }
-  const read = quick ?? normalizer(as)
+  const read = quick ?? slowReader(column)
   return { plain: read, escaped: (field) => read(unescaped(field)) }
 }
 
@@ -91,12 +92,18 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
     const read = normalizer(as)
     return (text) => read(json(text))
   }
-  const quick = travelsWhole(column) ? quickReader(as) : undefined
-  return quick === undefined ? normalizer(as) : quick
+  const quick = travelsWhole(column) ? quickReader(column) : undefined
+  return quick === undefined ? slowReader(column) : quick
+}
+
+/** An instant that travels as a local time or a date does so in UTC. */
+function slowReader({ as, column: { type } }: AnyColumn): Reader {
+  const read = normalizer(as)
+  return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read
 }
 
 /** Null if the server's text is canonical; undefined if it is too different. Reference implementation: `normalizer`. */
-function quickReader(as: ColumnType): Reader | null | undefined {
+function quickReader({ as, column: { type } }: AnyColumn): Reader | null | undefined {
   switch (as.kind) {
     case 'bool':
       return (text) => (text === 't' ? '1' : '0')
@@ -113,7 +120,7 @@ function quickReader(as: ColumnType): Reader | null | undefined {
     case 'decimal':
       return trimmedDecimal
     case 'timestamp':
-      return as.zone ? withoutZone : null
+      return type.kind === 'timestamp' && type.zone ? withoutZone : null
     case 'bytes':
     case 'json':
     case 'list':

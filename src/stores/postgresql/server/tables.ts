@@ -87,18 +87,22 @@ export async function describeTables(
           hasDefault,
           collation,
           sortsOnly,
-        ]): Column => ({
-          name: column ?? '',
-          type: columnType(type ?? '', Number(modifier), types),
-          native: native ?? '',
-          ...(native === 'json' ? { spelled: true } : {}),
-          nullable: nullable === 't',
-          ...(generated === 't' ? { generated: true } : {}),
-          ...(identity === 't' ? { identity: true } : {}),
-          ...(hasDefault === 't' ? { hasDefault: true } : {}),
-          ...(collation == null ? {} : { collation }),
-          ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
-        }),
+        ]): Column => {
+          const known = columnType(type ?? '', Number(modifier), types)
+          return {
+            name: column ?? '',
+            type: known,
+            native: native ?? '',
+            ...(native === 'json' ? { spelled: true } : {}),
+            ...(known.kind === 'decimal' && known.precision === undefined ? { scaled: true } : {}),
+            nullable: nullable === 't',
+            ...(generated === 't' ? { generated: true } : {}),
+            ...(identity === 't' ? { identity: true } : {}),
+            ...(hasDefault === 't' ? { hasDefault: true } : {}),
+            ...(collation == null ? {} : { collation }),
+            ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
+          }
+        },
       )
     const floats = columns.flatMap(({ name: column, type }) => (type.kind === 'float' ? [column] : []))
     const key = bestKey(

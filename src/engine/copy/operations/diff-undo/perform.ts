@@ -93,12 +93,7 @@ async function undoAll(
         // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
         if (stands === packedRow(one.after) || stands === packedRow(one.before)) return true
         changed++
-        run.emit({
-          type: 'log',
-          level: 'warn',
-          table: tableText(plan.target.table),
-          message: `the row ${rowKeyText(one.key)} is not as the repair has left it, and stays as it is`,
-        })
+        warn(plan, one, 'is not as the repair has left it, and stays as it is', run)
         return false
       })
       if (back.length > 0 && !expected.has(id)) {
@@ -107,6 +102,10 @@ async function undoAll(
       }
       const repairing = { ...around, key: table, signal: run.interrupt.abort }
       undone += await putBack(plan, back, repairing)
+      const kept = await stillThere(plan, back, around, run)
+      undone -= kept.length
+      changed += kept.length
+      for (const one of kept) warn(plan, one, 'has a part that was written a short time ago, and stays', run)
     }
   }
   const totals = totalsOf(undone, changed)
@@ -118,6 +117,24 @@ async function undoAll(
       hint: 'migration_repairs holds what they were before (before_json) and what the repair made of them (after_json)',
     }),
   }
+}
+
+function warn({ target }: TablePlan, { key }: Undoing, what: string, run: DiffUndoRun): void {
+  const message = `the row ${rowKeyText(key)} ${what}`
+  run.emit({ type: 'log', level: 'warn', table: tableText(target.table), message })
+}
+
+/** Rows that a target without transactions did not remove: it keeps what may have been written meanwhile. */
+async function stillThere(
+  plan: TablePlan,
+  back: readonly Chain[],
+  around: Around,
+  run: DiffUndoRun,
+): Promise<readonly Chain[]> {
+  const removed = around.to.can.atomic === 'row' ? back.filter(({ before }) => before === null) : []
+  if (removed.length === 0) return []
+  const now = await rowsNow(plan, removed, around, run)
+  return removed.filter(({ key }) => now.has(JSON.stringify(key)))
 }
 
 type Chain = Undoing & { readonly table: Repair['table'] }

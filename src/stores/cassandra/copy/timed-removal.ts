@@ -1,0 +1,125 @@
+/** Removes a row, or the static values of a partition, but nothing that was written after it was read. */
+import type { types } from 'cassandra-driver'
+import type { Stamp } from '../../../model/copy/rows.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { whileBusy } from '../busy.ts'
+import type { CassandraLink } from '../connect.ts'
+import { longBytes } from '../long-bytes.ts'
+import { tableName } from './names.ts'
+import { selected } from './selected.ts'
+import type { ShapeColumn, TableShape } from './shape.ts'
+
+/**
+ * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
+ * they were written this long before they were read.
+ */
+export const QUIET_US = 600_000_000n
+
+/** The server's clock, which times writes without a client timestamp, in microseconds since 1970. */
+export async function serverTime({ client, readLevel }: CassandraLink): Promise<bigint> {
+  const { rows } = await client.execute('SELECT now() AS moment FROM system.local', [], {
+    prepare: true,
+    consistency: Math.min(readLevel, 1),
+  })
+  const moment = rows[0]?.get('moment') as types.TimeUuid
+  return BigInt(moment.getDate().getTime()) * 1000n
+}
+
+/** What is left: write times, and the first column of the key that the row adds to its partition. */
+export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
+
+export class TimedRemoval {
+  readonly #link: CassandraLink
+  readonly #signal: AbortSignal
+  readonly #delete: string
+  readonly #look: string
+  readonly #timed: number
+  readonly #isCounter: boolean
+
+  /** Of rows, by their whole key. */
+  static ofRows(link: CassandraLink, shape: TableShape, signal: AbortSignal): TimedRemoval {
+    const key = [...shape.partition, ...shape.clustering]
+    const columns = [...shape.columns.values()].filter(({ part }) => part === 'regular')
+    return new TimedRemoval(link, shape, signal, { key, columns, first: key[0] ?? '', what: '' })
+  }
+
+  /** Of static values, by the key of their partition; `first` is not null if the partition has rows. */
+  static ofStatics(link: CassandraLink, shape: TableShape, signal: AbortSignal): TimedRemoval {
+    const columns = [...shape.columns.values()].filter(({ part }) => part === 'static')
+    const what = columns.map(({ name }) => quotedName(name)).join(', ')
+    return new TimedRemoval(link, shape, signal, {
+      key: shape.partition,
+      columns,
+      first: shape.clustering[0] ?? '',
+      what,
+    })
+  }
+
+  private constructor(
+    link: CassandraLink,
+    { table, counters }: TableShape,
+    signal: AbortSignal,
+    of: {
+      readonly key: readonly string[]
+      readonly columns: readonly ShapeColumn[]
+      readonly first: string
+      /** Columns whose values are removed; empty for the whole row. */
+      readonly what: string
+    },
+  ) {
+    this.#link = link
+    this.#signal = signal
+    const name = tableName(table)
+    const where = of.key.map((column) => `${quotedName(column)} = ?`).join(' AND ')
+    const times = (counters ? [] : of.columns)
+      .filter(({ manyCells }) => !manyCells)
+      .map((column) => `writetime(${quotedName(column.name)})`)
+    this.#timed = times.length
+    // A counter takes no time of its own.
+    this.#delete = `DELETE ${of.what === '' ? '' : `${of.what} `}FROM ${name} ${counters ? '' : 'USING TIMESTAMP ? '}WHERE ${where}`
+    const values = of.what === '' ? [] : of.columns.map((column) => selected(column.name))
+    this.#look = `SELECT ${[...times, selected(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`
+    this.#isCounter = counters
+  }
+
+  /**
+   * Removes what was read: up to the latest write time of its values. Elements of collections, and the row's own
+   * INSERT, have no readable time: of these only what was written before `quiet` is removed.
+   * @param latest write time of the values as read; null if none of them has one
+   * @param quiet microseconds since 1970, well before the row was read
+   * @returns false if a newer part is left
+   */
+  async remove(key: readonly (Buffer | null)[], latest: bigint | null, quiet: bigint): Promise<boolean> {
+    await this.#deleteAt(latest ?? quiet, key)
+    const left = await this.inspect(key)
+    if (left === null) return true
+    const newest = latestOf(left)
+    if (latest === null || quiet <= latest || (newest !== null && newest > quiet)) return false
+    await this.#deleteAt(quiet, key)
+    return (await this.inspect(key)) === null
+  }
+
+  /** Null if nothing is left. */
+  async inspect(key: readonly (Buffer | null)[]): Promise<Left | null> {
+    const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
+    const values = rows[0]?.values() as unknown[] | undefined
+    if (values === undefined) return null
+    return { times: values.slice(0, this.#timed) as (bigint | null)[], first: values[this.#timed] ?? null }
+  }
+
+  async #deleteAt(us: bigint, key: readonly (Buffer | null)[]): Promise<void> {
+    await this.#run(this.#delete, this.#isCounter ? key : [longBytes(us), ...key], this.#link.writeLevel)
+  }
+
+  #run(cql: string, parameters: readonly (Buffer | null)[], consistency: number) {
+    const options = { prepare: true, consistency, isIdempotent: true }
+    return whileBusy(() => this.#link.client.execute(cql, [...parameters], options), this.#link, this.#signal)
+  }
+}
+
+/** Null if no value of the row has a write time. */
+export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null {
+  let latest: bigint | null = null
+  for (const time of stamp?.times ?? []) if (time !== null && (latest === null || time > latest)) latest = time
+  return latest
+}
