@@ -307,7 +307,8 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const REFUSED = 'a bucket that refuses to remove, and one that refuses to read: nothing is called destroyed or damaged'
+  const REFUSED =
+    'a bucket that refuses to remove, and one that refuses to read: nothing is called destroyed or damaged'
   test(REFUSED, { timeout: 120_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-expire-s3-'))
     const place = await makePlace('sqlite', folder)
