@@ -1,5 +1,5 @@
 /** `--log-file`: appends every event as a line of JSON. `level`, `time` and `msg` are compatible with pino. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
@@ -37,6 +37,14 @@ function levelOf(event: Event): keyof typeof LEVELS {
   return 'info'
 }
 
+/** Another user of the machine must not choose which file of ours gets the lines; root's links are the system's. */
+function refuseLinkOfOthers(file: string): void {
+  const link = lstatSync(file, { throwIfNoEntry: false })
+  const uid = process.getuid?.()
+  if (link?.isSymbolicLink() !== true || uid === undefined || link.uid === uid || link.uid === 0) return
+  throw new Error('it is a link that another user has made')
+}
+
 /**
  * Opens the file at once, so that a wrong path fails before the command starts.
  * @param complain called once when writing fails
@@ -50,6 +58,7 @@ export function logFileFace(
   let fd: number
   try {
     makeFolderSync(path.dirname(path.resolve(file)))
+    refuseLinkOfOthers(file)
     fd = openSync(file, 'a')
   } catch (error) {
     throw new SluiceError('BAD_FLAG', 'the log file cannot be opened', {

@@ -59,6 +59,13 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, context:
   return exitCode
 }
 
+/** A refusal of the words, with the config files that were not read: they may hold what is missing. */
+function namingPassedOver(error: SluiceError, { passedOver }: FoundConfig): SluiceError {
+  if (passedOver.length === 0 || error.kind !== 'usage') return error
+  const hint = [...(error.hint === undefined ? [] : [error.hint]), ...passedOver].join('; ')
+  return new SluiceError(error.code, error.message, { ...error.info(), hint, cause: error })
+}
+
 /** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
 export async function main(typed: readonly string[], context: Context): Promise<number> {
   let config = foundConfig(typed, context)
@@ -78,7 +85,7 @@ export async function main(typed: readonly string[], context: Context): Promise<
     const signals = await signalsOf(parsed, context)
     session = await openSession({ ...context, signals }, sessionOptions(argv, parsed, mode, context))
   } catch (error) {
-    return await refuseEarly(argv, asSluiceError(error), context)
+    return await refuseEarly(argv, namingPassedOver(asSluiceError(error), config), context)
   }
   let exitCode: number
   try {

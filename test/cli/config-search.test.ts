@@ -95,6 +95,17 @@ describe('the config file that nobody names', () => {
     expect(other.passedOver[0]).toContain('belongs to another user')
   })
 
+  it.runIf(UID !== null)('is named by a command that is refused for want of what it may say', async () => {
+    const file = put('a/sluice.yaml')
+    chmodSync(path.dirname(file), 0o775)
+    const { engine } = playingEngine(() => [])
+    const around = { ...fakeContext({ engine, env }), searchFrom: below }
+    expect(await main(['migration-status'], around)).toBe(2)
+    const said = around.err()
+    expect(said).toContain('no catalog is given')
+    expect(said).toContain(`${file} is not read: its group may write its folder; --config ${file} reads it`)
+  })
+
   it.runIf(UID === 0)(
     'is not read through a link that another user has made, or that leads into a folder of another',
     () => {

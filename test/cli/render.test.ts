@@ -1,5 +1,5 @@
 /** Golden renderings of recorded runs: `npx vitest run test/cli -u` writes them again, and a person reads the difference. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lchownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -345,6 +345,19 @@ it('the log file gets every event without secrets', async () => {
   rmSync(folder, { recursive: true })
   expect(() => logFileFace('/dev/null/x.log', (event) => event)).toThrow('the log file cannot be opened')
   expect(existsSync('/dev/null/x.log')).toBe(false)
+})
+
+it.runIf(process.getuid?.() === 0)('the log file is not opened through a link that another user has made', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
+  const [file, link] = [path.join(folder, 'ours'), path.join(folder, 'run.log')]
+  writeFileSync(file, 'ours\n')
+  symlinkSync(file, link)
+  lchownSync(link, 12_345, 12_345)
+  expect(() => logFileFace(link, (event) => event)).toThrow('the log file cannot be opened')
+  lchownSync(link, 0, 0)
+  void logFileFace(link, (event) => event).close()
+  expect(readFileSync(file, 'utf8')).toBe('ours\n')
+  rmSync(folder, { recursive: true })
 })
 
 it('a line of the log file is its level, the event and its message, byte for byte', async () => {

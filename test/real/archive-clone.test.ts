@@ -192,6 +192,49 @@ test.for(FORMS)(
   },
 )
 
+test(
+  'MySQL: a copy beside the original, under another name, asks the archive for its own table',
+  {
+    timeout: 90_000,
+  },
+  async ({ skip }) => {
+    const why = await missing('mysql')
+    if (why !== '') skip(why)
+    const folder = newFolder()
+    const prod = await makePlace('mysql', folder)
+    const made = await makeBookings(prod, 'plain', join(folder, 'archive'), 60)
+    const commands = of(made, prod)
+    expect(await ended(commands.run)).toBe('ok')
+    expect(await ended(commands.drop)).toBe('ok')
+    const { counted } = await countedBy(commands.query)
+    // As a dump of one database that is loaded into another one of the same server.
+    const stage = await makePlace('mysql', folder)
+    const [from, to] = [prod, stage].map(({ url }) => new URL(url).pathname.slice(1))
+    for (const [name] of await prod.rows('SHOW TABLES')) {
+      await stage.sql(
+        `CREATE TABLE \`${to}\`.\`${name}\` LIKE \`${from}\`.\`${name}\``,
+        `INSERT INTO \`${to}\`.\`${name}\` SELECT * FROM \`${from}\`.\`${name}\``,
+      )
+    }
+    const copied = of(made, stage)
+    expect((await countedBy(copied.query)).counted).toBe(counted)
+    const { events } = await perform({ kind: 'archive-list', from: stage.url, tables: [], count: false })
+    expect(new Set(events.flatMap((event) => (event.type === 'archived' ? [event.table] : [])))).toEqual(
+      new Set([`${to}.${TABLE}`]),
+    )
+    for (const operation of [copied.run, copied.restore])
+      expect(`${operation.kind} ${await ended(operation)}`).toBe(`${operation.kind} ARCHIVE_FOREIGN`)
+    expect(await ended(adopt(stage))).toBe('ok')
+    expect((await countedBy(copied.query)).counted).toBe(counted)
+    expect(await ended(commands.run)).toBe('ARCHIVE_FOREIGN')
+    expect(await ended(copied.restore)).toBe('ok')
+    const ids = `SELECT CONCAT(COUNT(*), ' ', SUM(id)) FROM ${TABLE}`
+    expect(await stage.rows(ids)).toEqual([[counted]])
+    expect((await countedBy(copied.query)).counted).toBe(counted)
+    rmSync(folder, { recursive: true, force: true })
+  },
+)
+
 test('PostgreSQL: whoever looks at the archive of a clone learns that a run would refuse it', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)

@@ -306,4 +306,37 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     expect((await countedBy(query)).counted).toMatch(/^600 /)
     rmSync(folder, { recursive: true, force: true })
   })
+
+  const REFUSED =
+    'a bucket that refuses to remove, and one that refuses to read: nothing is called destroyed or damaged'
+  test(REFUSED, { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-expire-s3-'))
+    const place = await makePlace('sqlite', folder)
+    const bookings = await makeBookings(place, 'plain', folder)
+    const { run, drop, verify, sweep } = commandsOf({ ...bookings, to: server.url('refusing') })
+    for (const one of [run, drop, expireOf(place, { partitions: ['2020-Q1'] })]) await done(one)
+    await retentionOver(place)
+    const destroyed = async (): Promise<readonly unknown[]> => {
+      const list = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
+      expect(list.finished).toMatchObject({ exitCode: 0 })
+      const reported = list.events.filter((event) => event.type === 'log' && /being destroyed/.test(event.message))
+      const [first] = list.events.filter((event) => event.type === 'archived')
+      return [first?.destroyedAt === undefined ? 'not destroyed' : 'destroyed', reported.length]
+    }
+    front.fault = ({ method }) => (method === 'DELETE' ? 403 : null)
+    expect((await perform(sweep)).finished.error?.code).toBe('TARGET_DENIED')
+    expect(await destroyed()).toEqual(['not destroyed', 1])
+    front.fault = ({ method }) => (method === 'GET' || method === 'HEAD' ? 403 : null)
+    const unread = await perform(verify)
+    expect(unread.finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' }, totals: { findings: '0' } })
+    expect(unread.events.filter(({ type }) => type === 'archive.finding')).toEqual([])
+    // The log can be read, and no file.
+    front.fault = ({ method, key }) => (method === 'GET' && key.endsWith('.parquet') ? 403 : null)
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' } })
+    front.fault = () => null
+    await done(sweep)
+    expect(await destroyed()).toEqual(['destroyed', 0])
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    rmSync(folder, { recursive: true, force: true })
+  })
 })

@@ -7,6 +7,8 @@ import type { S3Server } from '../support/servers/s3.ts'
 /** `drop`: it never arrives. `lose`: it is done, and nobody hears of it. A number is the answer. */
 export type Fault = 'drop' | 'lose' | number
 
+const CODES: Readonly<Record<number, string>> = { 403: 'AccessDenied', 409: 'ConditionalRequestConflict' }
+
 export type Asked = {
   readonly method: string
   /** Decoded, without the bucket. */
@@ -50,7 +52,7 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
         response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`)
       }
       if (fault === 'drop') return void response.destroy()
-      if (typeof fault === 'number') return answer(fault, fault === 409 ? 'ConditionalRequestConflict' : 'SlowDown')
+      if (typeof fault === 'number') return answer(fault, CODES[fault] ?? 'SlowDown')
       const isPart = url.searchParams.has('partNumber') || url.searchParams.has('uploads')
       const makes = (method === 'PUT' || method === 'POST') && !isPart
       if (proxy.heeds && makes && request.headers['if-none-match'] === '*') {

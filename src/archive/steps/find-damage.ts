@@ -17,7 +17,10 @@ export type Finding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** What was read of a partition. */
 export type Read = { readonly files: number; readonly rows: bigint }
 
-/** Reads every published partition; each ends with a `Read`. A log continued by another database is reported first. */
+/**
+ * Reads every published partition; each ends with a `Read`. A log continued by another database is reported first.
+ * @throws SluiceError SOURCE_IO, SOURCE_DENIED of a bucket that cannot be read
+ */
 export async function* findings(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
@@ -33,6 +36,7 @@ export async function* findings(
       yield { finding: 'broken log', detail: `there is no log in ${context.reader.label}: is its disk mounted?` }
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
+    if (isUnread(context, thrown)) throw thrown
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
     return
   }
@@ -48,6 +52,12 @@ export async function* findings(
       continue
     yield { finding: 'not in the ledger', partition: label, detail: `the log names ${files.length} files of it` }
   }
+}
+
+/** True if a bucket did not answer, or refused: what it holds may be sound. An error of a local disk is damage. */
+export function isUnread({ reader }: Pick<ArchiveContext, 'reader'>, thrown: unknown): boolean {
+  const { code } = asSluiceError(thrown)
+  return reader.requests !== undefined && (code === 'SOURCE_IO' || code === 'SOURCE_DENIED')
 }
 
 /** A foreign archive may be sound, but it is not what this ledger has proved. */
@@ -143,6 +153,7 @@ async function oneFile(
     return read.digest
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
+    if (isUnread(context, thrown)) throw thrown
     return { finding: 'unreadable file', detail: asSluiceError(thrown).message }
   }
 }

@@ -12,6 +12,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { TableIdentities } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
+import type { Origin } from '../../model/copy/identification-port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
@@ -27,8 +28,8 @@ const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
- * Present names of the tables of these archives, by `tableText` of the name in the ledger. The first rule that fits
- * decides:
+ * Present names of the tables of these archives, by `tableText` of the name in the ledger. In a ledger that was copied
+ * into another database, the noted name is that of the table beside it. The first rule that fits decides:
  * 1. The table of the noted name with the noted mark is the archived one.
  * 2. So is a table of the noted name with any of the noted rows, compared by the values whose spelling is unchanged, or
  * one that cannot be read.
@@ -44,9 +45,12 @@ export async function witnessed(
   archives: readonly ArchivedTable[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TableName>> {
-  const noted = archives.filter((one): one is Noted => one.witness !== null)
   const found = new Map<string, TableName>()
-  if (noted.length === 0) return found
+  if (archives.every(({ witness }) => witness === null)) return found
+  const here = (await store.origin?.(signal)) ?? {}
+  const noted = archives.flatMap(({ witness, ...one }): readonly Noted[] =>
+    witness === null ? [] : [{ ...one, witness: besideLedger(witness, one.origin, here) }],
+  )
   const now = await marks.marks(
     noted.map(({ witness }) => witness.table),
     signal,
@@ -60,6 +64,13 @@ export async function witnessed(
     found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, everyTable, signal))
   }
   return found
+}
+
+/** A witness of the database that the ledger is in: a database may be a part of the names of its tables. */
+function besideLedger(witness: Witness, noted: Origin | null, { database: now }: Origin): Witness {
+  const { schema, name } = witness.table
+  if (now === undefined || schema === undefined || schema === now || schema !== noted?.['database']) return witness
+  return { ...witness, table: { schema: now, name } }
 }
 
 async function searched(

@@ -19,6 +19,7 @@ import type { LogState } from '../../steps/log.ts'
 import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../plan/compare-archive.ts'
 import { archiveOf } from '../../work/find-archive.ts'
+import { renewWitness } from '../../work/witness.ts'
 import { notArchived, openSource, tableNamed, type Opened } from '../../work/each-table.ts'
 import { isAt } from '../../rebuild/archive-at.ts'
 import { rebuildLedger } from '../../rebuild/run.ts'
@@ -122,6 +123,8 @@ async function takeOver(
   for (const one of adoption.compared) await adoption.note(one)
   // Last: if the program is killed before this, the database is still refused, and adopts again.
   await context.heads.setOrigin(origin)
+  // The noted table may be that of another database, which a copied ledger is told from by the former origin alone.
+  await renewWitness(opened, table, record, run)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical' }
 }
 

@@ -1,4 +1,6 @@
 /** `archive list`: shows the archives in the ledger of a source. */
+import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
+import { SweepLedger } from '../../ledger/sweep-ledger.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import type { ArchivedEvent } from '../../../model/archive/events.ts'
 import { dec, type Dec } from '../../../model/run/event.ts'
@@ -41,6 +43,8 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     reportDoubt(table, unsure, record.partitions, run)
     const inspections = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     const missing = await missingNow(opened, table, record, signal)
+    const going = await goingLabels(opened, record, run)
+    if (going.size > 0) run.emit({ type: 'log', level: 'warn', table: name, ...goingText(going) })
     for (const one of record.partitions) {
       const taken = missing.find(({ partition }) => partition.label === one.label)
       const error = taken === undefined ? one.error : missingError(table, taken)
@@ -64,7 +68,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
         ...(one.version === null ? {} : { version: dec(one.version) }),
         ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
-        ...expiredFields(one, record.retentionMs),
+        ...expiredFields(one, record.retentionMs, going.has(one.label)),
         ...(one.held === null ? {} : { held: one.held }),
         ...lookFields(look),
         ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
@@ -91,16 +95,41 @@ async function missingNow(
   return (await readArchive(database, record.table))?.revision === record.revision ? missing : []
 }
 
-/** The certificate of an expired partition. */
+/** Labels of expired partitions whose files are listed for destruction by a command that has not ended. */
+async function goingLabels(
+  { database }: Opened,
+  { table, partitions }: ArchiveRecord,
+  { owner }: ArchiveListRun,
+): Promise<ReadonlySet<string>> {
+  const swept = partitions.filter(({ state, sweptMs }) => state === 'EXPIRED' && sweptMs !== null)
+  if (swept.length === 0) return new Set()
+  const sweeps = await new SweepLedger(database, table, owner).unfinished()
+  const erasure = await new ErasureLedger(database, table, owner).unfinished()
+  const listed = new Set(
+    [...sweeps.flatMap(({ files }) => files), ...(erasure?.destroyed ?? [])].map(({ path }) => path),
+  )
+  return new Set(swept.flatMap(({ label, files }) => (files.some(({ path }) => listed.has(path)) ? [label] : [])))
+}
+
+function goingText(labels: ReadonlySet<string>): { readonly message: string; readonly hint: string } {
+  return {
+    message: `files of ${[...labels].join(', ')} are being destroyed, and some may be there still: a sweep or an erasure has not ended`,
+    hint: 'the same command again ends it',
+  }
+}
+
+/** The certificate of an expired partition. @param isGoing whether some of its files may be there still */
 function expiredFields(
   { state, expired, sweptMs, digest }: ArchivedPartition,
   retentionMs: number | null,
+  isGoing: boolean,
 ): Pick<ArchivedEvent, 'expiredAt' | 'expiredBy' | 'until' | 'destroyedAt' | 'checksum'> {
   if (state !== 'EXPIRED' || expired === null) return {}
   return {
     expiredAt: isoTime(expired.ms),
     expiredBy: expired.by,
-    ...(sweptMs === null ? { until: isoTime(expired.ms + (retentionMs ?? 0)) } : { destroyedAt: isoTime(sweptMs) }),
+    ...(sweptMs === null ? { until: isoTime(expired.ms + (retentionMs ?? 0)) } : {}),
+    ...(sweptMs === null || isGoing ? {} : { destroyedAt: isoTime(sweptMs) }),
     ...(digest === null ? {} : { checksum: digest.sum }),
   }
 }

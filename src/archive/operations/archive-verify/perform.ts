@@ -1,5 +1,5 @@
 /** `archive verify`: reads a whole archive again and compares it with its recorded proof, and with source rows. */
-import { findings, type Finding } from '../../steps/find-damage.ts'
+import { findings, isUnread, type Finding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -37,6 +37,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
   const notCompared: string[] = []
+  let unread: SluiceError | null = null
   const inspected = new Inspected()
   const movedOn = new Set<string>()
   refuseUnknown(
@@ -64,13 +65,21 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
     const wanted = (label: string): boolean =>
       isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
-    for await (const step of findings(open.context, record, wanted, run.interrupt)) {
-      if ('finding' in step) reported(step)
-      else {
-        counts.checked++
-        counts.files += step.files
-        counts.rows += step.rows
+    try {
+      for await (const step of findings(open.context, record, wanted, run.interrupt)) {
+        if ('finding' in step) reported(step)
+        else {
+          counts.checked++
+          counts.files += step.files
+          counts.rows += step.rows
+        }
       }
+    } catch (thrown) {
+      throwIfAborted(run.interrupt.abort)
+      if (!isUnread(open.context, thrown)) throw thrown
+      unread ??= asSluiceError(thrown)
+      notCompared.push(`the archive of ${name} was not read to its end: ${asSluiceError(thrown).message}`)
+      continue
     }
     const commits = await changedCommits(open.context, other !== null || foreign.includes(name))
     commits.findings.forEach(reported)
@@ -104,6 +113,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
   // No proof if nothing was read.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
+  if (counts.findings === 0 && unread !== null) return { totals, ...notChecked, error: unread }
   if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
   const error =
     counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
