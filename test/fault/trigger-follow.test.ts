@@ -40,6 +40,24 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that is followed by triggers ${POSTGRES_M
   })
 
   test(
+    'a table that was given up for its refused rows is copied whole before it is live',
+    { timeout: 60_000 },
+    async () => {
+      const one = await triggerStage(
+        server,
+        ['CREATE TABLE d (id int PRIMARY KEY, v int)', 'INSERT INTO d SELECT i, 0 FROM generate_series(1, 200) i'],
+        ['d'],
+      )
+      await one.target.sql('CREATE TABLE d (id int PRIMARY KEY, v int CONSTRAINT positive CHECK (v > 0))')
+      const few = await caughtUp({ ...one, copy: { ...one.copy, maxAside: 10 } })
+      expect(few.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+      await one.target.sql('ALTER TABLE d DROP CONSTRAINT positive')
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+      await expectEqual(one)
+    },
+  )
+
+  test(
     'rows of one key that the source did not check come back once they are mended there',
     { timeout: 60_000 },
     async () => {

@@ -186,6 +186,20 @@ test('too many rows aside end the table, and no other one', async () => {
   })
 })
 
+test('a chunk that was given up for its refused rows is copied by the next run', async () => {
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0 OR id > 100))')
+  const given = copy({ maxAside: 10 })
+  const failed = await perform(given)
+  expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+  await source.sql('UPDATE t SET n = -1 WHERE id <= 100')
+  const again = await perform(given)
+  expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({
+    exitCode: 0,
+    totals: { written: '300' },
+  })
+  expect(await all(target)).toEqual(await all(source))
+})
+
 test('a stop ends after the running chunks, and the next run does the rest', async () => {
   const interrupt = new Interrupter()
   const stopped = await perform(copy({ workers: 1 }), {

@@ -258,6 +258,27 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     expect(JSON.stringify(behind)).not.toMatch(/sluice/)
   })
 
+  test('the empty member and the error value of an enum are two keys', async () => {
+    const rows = "SET sql_mode = ''"
+    await staged(
+      [
+        "CREATE TABLE e (k ENUM('b', '', 'a') NOT NULL, n INT NOT NULL, PRIMARY KEY (k, n))",
+        rows,
+        'INSERT INTO e SELECT 2, seq FROM seq_1_to_4',
+        'INSERT IGNORE INTO e SELECT 0, seq FROM seq_1_to_3',
+      ],
+      'e',
+    )
+    await using stream = await open()
+    await place.sql(
+      'DELETE FROM e WHERE n = 1',
+      'DELETE FROM e WHERE k + 0 = 2 AND n = 2',
+      rows,
+      'UPDATE IGNORE e SET k = 0 WHERE n = 4',
+    )
+    expect(await reported(stream)).toEqual(['+ e 0 4', '- e  1', '- e  2', '- e  4', '- e 0 1'].toSorted())
+  })
+
   test('keys of every type come as copies read them, whatever the writer has set', async () => {
     const keys: Readonly<Record<string, readonly [type: string, ...values: string[]]>> = {
       bits: ['BIT(12)', "b'101'", "b'111'"],

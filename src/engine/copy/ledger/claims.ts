@@ -338,7 +338,7 @@ export class ChunkClaims {
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, error_code = ?, error_message = ?
+        sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
               WHERE ${HELD}`,
         parameters: [error.code, errorText(error.message), ...heldBy(this.#owner, claim)],
       },

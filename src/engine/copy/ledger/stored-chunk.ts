@@ -39,11 +39,13 @@ export type StoredChunk = {
 
 /**
  * Error code of a completed chunk with refused rows. In the ledger it is `failed` with this code, where people search
- * for failures; its other rows are proved.
+ * for failures; its other rows are proved. A chunk that was given up because of too many of them has this code too, and
+ * counts none.
  */
 export const ASIDE_CODE = 'ROWS_ASIDE'
+const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
 /** Condition for completed chunks. */
-export const CLOSED = `(status = 'completed' OR (status = 'failed' AND COALESCE(error_code, '') = '${ASIDE_CODE}'))`
+export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${ASIDE}))`
 /** Parameters: name and schema of a table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 /** Parameters of `heldBy`: no other process has taken the chunk since it was claimed. */
@@ -51,7 +53,7 @@ export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progres
 /** The chunk's run compared it and copied none of it: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
 /** With `status = 'failed'`: nothing of the chunk is in the target. */
-export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
+export const BROKEN = `NOT (${ASIDE})`
 
 /** Parameters of `HELD`. */
 export function heldBy(owner: Owner, { id, fence }: Claim): readonly SqlValue[] {
@@ -99,7 +101,7 @@ export function chunkOf(row: SqlRow): StoredChunk {
     id: Number(id),
     no: Number(no ?? 0),
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
-    status: status === 'failed' && code === ASIDE_CODE ? 'completed' : String(status),
+    status: status === 'failed' && code === ASIDE_CODE && whole(aside) > 0n ? 'completed' : String(status),
     read: whole(read),
     written: whole(written),
     quarantined: whole(aside),

@@ -3,6 +3,7 @@
  * All are in the database of the URL, except the triggers: a server has these only in the database of their table.
  */
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
+import { isMembered } from '../../../../model/copy/members.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import type { Session } from '../../session.ts'
@@ -122,7 +123,7 @@ export function logStatements(
 
 /**
  * Statements that create the triggers of a table. They fire after all others of their event, so they see the row as the
- * user's BEFORE triggers have changed it. An UPDATE notes the new key, and also the old one if its bytes differ: `a`
+ * user's BEFORE triggers have changed it. An UPDATE notes the new key, and also the old one if `exactSql` differs: `a`
  * and `A` may be one value in the key, and two in the target.
  */
 export function triggerStatements(
@@ -134,12 +135,7 @@ export function triggerStatements(
   const into = `INSERT INTO ${ticked(log)} (${columns.map((_, at) => tick(keyName(at))).join(', ')})`
   const note = (row: 'OLD' | 'NEW'): string =>
     `${into} VALUES (${columns.map(({ name }) => `${row}.${tick(name)}`).join(', ')})`
-  const same = columns.map(({ name, isFolded: byBytes }) => {
-    const [before, after] = (['OLD', 'NEW'] as const).map((row) =>
-      byBytes ? `CAST(${row}.${tick(name)} AS BINARY)` : `${row}.${tick(name)}`,
-    )
-    return `${before} <=> ${after}`
-  })
+  const same = columns.map(({ name, exact }) => `${exact(`OLD.${tick(name)}`)} <=> ${exact(`NEW.${tick(name)}`)}`)
   const bodies: Readonly<Record<(typeof EVENTS)[number], string>> = {
     ins: note('NEW'),
     upd: `BEGIN ${note('NEW')}; IF NOT (${same.join(' AND ')}) THEN ${note('OLD')}; END IF; END`,
@@ -160,8 +156,8 @@ type KeyColumn = {
   readonly name: string
   /** Type, character set and collation as in the table, so that no value is converted when it is noted. */
   readonly declared: string
-  /** Texts that differ in their bytes may be equal. */
-  readonly isFolded: boolean
+  /** `exactSql` of the column. */
+  readonly exact: (expression: string) => string
 }
 
 /** @returns in the order of the names */
@@ -179,11 +175,19 @@ export async function keyColumns(
     const [, type, charset, collate] = rows.find(([found]) => found === column) ?? []
     if (type == null) throw new SluiceError('NOT_FOLLOWABLE', `${tableText({ schema: schema ?? '', name })} has no column ${column}`) // prettier-ignore
     const text = charset == null ? '' : ` CHARACTER SET ${String(charset)} COLLATE ${String(collate)}`
-    return { name: column, declared: `${String(type)}${text}`, isFolded: isFolded({ collation }) }
+    const exact = (expression: string): string => exactSql(expression, { native: String(type), collation })
+    return { name: column, declared: `${String(type)}${text}`, exact }
   })
 }
 
-/** True if texts of a column that differ in their bytes may be equal. */
-export function isFolded({ collation }: { readonly collation?: string | undefined }): boolean {
-  return collation !== undefined && collation !== 'uuid'
+/**
+ * What tells apart all values of a key column that may be two in the target: bytes of a text with a collation, and the
+ * number of an enum or a set, where the value number 0 is printed as the empty member is.
+ */
+export function exactSql(
+  expression: string,
+  { native, collation }: { readonly native: string; readonly collation?: string | undefined },
+): string {
+  if (isMembered(native)) return `${expression} + 0`
+  return collation === undefined || collation === 'uuid' ? expression : `CAST(${expression} AS BINARY)`
 }

@@ -10,7 +10,7 @@ import { rowReader } from '../../copy/read.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { Session } from '../../session.ts'
 import { isBusy } from './busy.ts'
-import { FIRST_NOTE, isFolded, keyName, type TableLog } from './log.ts'
+import { exactSql, FIRST_NOTE, keyName, type TableLog } from './log.ts'
 import { logsGone } from './position.ts'
 import { columnsFault } from './verify.ts'
 import { columnTexts, countUnique, createdAs, tableIds, type TableShape } from './shape.ts'
@@ -198,22 +198,21 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
 
 /**
  * SQL for keys without a row. `a` and `A` can be equal in the table's key, and the target may hold one while the source
- * now has the other. So a key also counts as deleted if the row found has it in other bytes.
+ * now has the other. So a key also counts as deleted if `exactSql` of the row found differs.
  * @param isAll all keys, whether their row exists or not
  */
 function goneSql({ table, log }: NotedTable, isAll: boolean): string {
   const identity = columnsOf(table, table.identity)
   const list = identity.map(({ name, column }) => selected(`k.${quoted(keyName(log.key.indexOf(name)))}`, column))
-  const bytes = log.key.map((name, at) => {
-    const folded = columnsOf(table, [name]).some(({ column }) => isFolded(column))
-    return folded ? `CAST(${quoted(keyName(at))} AS BINARY)` : quoted(keyName(at))
-  })
-  const all = `(SELECT ${log.key.map((_, at) => quoted(keyName(at))).join(', ')} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} GROUP BY ${bytes.join(', ')}) AS k`
+  const exact = (name: string, expression: string): string =>
+    columnsOf(table, [name]).reduce((sql, { column }) => exactSql(sql, column), expression)
+  const each = log.key.map((name, at) => exact(name, quoted(keyName(at))))
+  const all = `(SELECT ${log.key.map((_, at) => quoted(keyName(at))).join(', ')} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} GROUP BY ${each.join(', ')}) AS k`
   if (isAll) return `SELECT ${list.join(', ')} FROM ${all}`
   const same = log.key.flatMap((name, at) => {
     const [there, key] = [`t.${quoted(name)}`, `k.${quoted(keyName(at))}`]
-    const folded = columnsOf(table, [name]).some(({ column }) => isFolded(column))
-    return [`${there} = ${key}`, ...(folded ? [`CAST(${there} AS BINARY) = CAST(${key} AS BINARY)`] : [])]
+    const both = [there, key].map((expression) => exact(name, expression))
+    return [`${there} = ${key}`, ...(both[0] === there ? [] : [both.join(' = ')])]
   })
   const [first = ''] = log.key
   return `SELECT ${list.join(', ')} FROM ${all} LEFT JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}
