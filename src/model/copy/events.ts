@@ -2,7 +2,7 @@
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { LeftBehind } from './left-behind.ts'
 import type { RingSpec } from './column-type.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Int, Ms } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
 /** Bounds of a chunk: lower exclusive, upper inclusive; both inclusive if the key is an integer. Null is open. */
@@ -12,7 +12,7 @@ export type ChunkStartedEvent = {
   type: 'chunk.started'
   table: string
   chunk: string
-  worker: number
+  worker: Int
   total: Dec
   unit: string
   /** Import only: work that worker processes of the same shared run finished before, not included in `total`. */
@@ -24,7 +24,7 @@ export type ChunkTally = {
   written: Dec
   skipped: Dec
   quarantined: Dec
-  attempt: number
+  attempt: Int
   /** Approximate size in the source; absent if it was not recorded. */
   bytes?: Dec
   /** Absent if no checksum was computed. */
@@ -51,9 +51,9 @@ export type LookDifferenceEvent = {
 /** Time that a target takes for a megabyte of rows, ms. */
 export type Latency = {
   /** 95th percentile of the last seconds. */
-  p95Ms: number
+  p95Ms: Ms
   /** The same without overload; null until it is known. */
-  baselineMs: number | null
+  baselineMs: Ms | null
 }
 
 /**
@@ -73,7 +73,7 @@ export type CopyTally = {
   /** Of those: chunks whose rows this run counted, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
-  provedAt?: readonly [string, string]
+  provedAt?: [string, string]
   read: Dec
   written: Dec
   skipped: Dec
@@ -115,7 +115,7 @@ export type CopySummaryLine = {
   /** Errors that a retry resolved, and those that it did not. */
   recovered: Dec
   unrecovered: Dec
-  ms: number
+  ms: Ms
   rowsPerSecond: Dec
   error?: ErrorInfo
 }
@@ -166,7 +166,7 @@ export type CopyPlanLine = {
   /** Estimated requests, for a service that limits them. */
   requests?: Dec
   /** Minimum time over which the requests must be spread, ms. */
-  requestMs?: number
+  requestMs?: Ms
   /** If more than rows was requested. */
   objects?: readonly PlannedObjectLine[]
   /** Dependencies of this table that are not copied. */

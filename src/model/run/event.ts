@@ -75,7 +75,7 @@ import type {
   CutoverStepEvent,
   CutoverSwitchedEvent,
 } from '../follow/cutover-events.ts'
-import type { Dec } from './dec.ts'
+import type { Dec, Int, Ms, Time } from './dec.ts'
 import type {
   FollowCountedEvent,
   FollowHaltedEvent,
@@ -183,7 +183,7 @@ export type EventBody =
       leftBehind?: readonly LeftBehind[]
     }
   /** Settings changed during the run; absent ones are unchanged. */
-  | { type: 'run.steered'; paused?: boolean; workers?: number; lanes?: number; rate?: Dec | null; stopping?: true }
+  | { type: 'run.steered'; paused?: boolean; workers?: Int; lanes?: Int; rate?: Dec | null; stopping?: true }
   | { type: 'table.started'; table: string; location: string; fromVersion: Dec; toVersion: Dec }
   | CopyStartedEvent
   | {
@@ -200,7 +200,7 @@ export type EventBody =
       behind?: Dec
       /** `sync` only, if it could not import: when the catalog last got the table. */
       importedAt?: string
-      ms: number
+      ms: Ms
       /** Copy only. */
       copied?: CopyTally
       /** Copy only: what it did not bring along of this table. */
@@ -215,7 +215,7 @@ export type EventBody =
       type: 'chunk.progress'
       table: string
       chunk: string
-      worker: number
+      worker: Int
       done: Dec
       total: Dec
       unit: string
@@ -224,15 +224,15 @@ export type EventBody =
       /** Copy only: approximate size in the source so far. */
       bytes?: Dec
     }
-  | { type: 'chunk.retried'; table: string; chunk: string; attempt: number; waitMs: number; error: ErrorInfo }
+  | { type: 'chunk.retried'; table: string; chunk: string; attempt: Int; waitMs: Ms; error: ErrorInfo }
   | ({
       type: 'chunk.done'
       table: string
       chunk: string
-      worker: number
+      worker: Int
       done: Dec
       unit: string
-      ms: number
+      ms: Ms
     } & KeySpan &
       Partial<ChunkTally>)
   /** A chunk of a copy that an earlier run proved. */
@@ -245,7 +245,7 @@ export type EventBody =
   | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
   /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
   | { type: 'index.started'; table: string; name: string; kind: string }
-  | { type: 'index.done'; table: string; name: string; kind: string; ms: number }
+  | { type: 'index.done'; table: string; name: string; kind: string; ms: Ms }
   | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
   /** A row that the target refuses; its chunk continues without it. */
   | { type: 'row.aside'; table: string; chunk: string; key: readonly (string | null)[]; error: ErrorInfo }
@@ -430,12 +430,12 @@ export type EventBody =
   | {
       type: 'run.finished'
       status: RunStatus
-      exitCode: number
+      exitCode: Int<0, 255>
       proof?: string
       /** What was not checked, but a reader might assume it was. */
       notChecked?: string
       totals: Readonly<Record<string, Dec>>
-      ms: number
+      ms: Ms
       resumeCommand?: string
       /** Copy only: runs with quarantined rows that are still not in the target. */
       asideRuns?: readonly Dec[]
@@ -457,14 +457,14 @@ export type PlanLine = {
   bytes?: Dec
   rows?: Dec
   logBytes?: Dec
-  estimatedMs?: number
+  estimatedMs?: Ms
   error?: ErrorInfo
 }
 
 export type EventType = EventBody['type']
 
 /** An event as printed: numbered without gaps, with a UTC timestamp. */
-export type Event = { v: 1; seq: number; ts: string; runId: Dec | null } & EventBody
+export type Event = { v: 1; seq: Int<1>; ts: Time; runId: Dec | null } & EventBody
 
 type Bodies = { readonly [T in EventType]: Extract<EventBody, { type: T }> }
 
