@@ -8,6 +8,7 @@ import path from 'node:path'
 import { parseSync } from 'oxc-parser'
 import type { Expression, TSType, TSTypeName, TSTypeReference } from 'oxc-parser'
 import { z } from 'zod'
+import { SYSTEMS } from '../../src/stores/systems.ts'
 
 type Module = {
   readonly file: string
@@ -30,6 +31,7 @@ const SCALARS: Readonly<Record<string, (...bounds: readonly (number | undefined)
       .regex(/^-?\d+$/)
       .meta({ description: 'decimal integer as text' }),
   Factor: () => z.number().min(1),
+  FileSystemName: () => z.enum(SYSTEMS.flatMap(({ name, file }) => (file === undefined ? [] : [name]))),
   Int: whole,
   Ms: () => z.number().min(0),
   Time: () => z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/),

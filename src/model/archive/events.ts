@@ -1,4 +1,4 @@
-/** Events of partitions that are archived and restored; part of the union in event.ts. */
+/** Events of partitions that are archived and restored. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveState } from './state.ts'
 import type { Dec, Int, Ms } from '../run/dec.ts'
@@ -231,3 +231,17 @@ export type QuerySourcesEvent = {
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
 }
+
+/** All events of this file. */
+export type ArchiveEvents =
+  | ArchivePlanEvent
+  | ArchiveForecastEvent
+  | ArchiveColumnsEvent
+  | ArchiveProgressEvent
+  | ArchiveStateEvent
+  | ArchivedEvent
+  | ArchiveFindingEvent
+  | ArchiveErasureEvent
+  | ArchiveExpiryEvent
+  | ArchiveDestroyedEvent
+  | QuerySourcesEvent

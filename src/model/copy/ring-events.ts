@@ -85,3 +85,6 @@ export type DiffRangeEvent = {
   ms: Ms
   error?: ErrorInfo
 }
+
+/** All events of this file. */
+export type RingEvents = RingPartEvent | RingHostEvent | RingEvent | DiffRangeEvent

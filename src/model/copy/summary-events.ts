@@ -58,3 +58,6 @@ export type RunSummaryEvent = {
   /** Of checked files. */
   findings: Dec
 }
+
+/** All events of this file. */
+export type SummaryEvents = ChunksSummaryEvent | RunSummaryEvent

@@ -78,3 +78,6 @@ export type CutoverSwitchedEvent = {
   /** Only between two databases: why that command would be refused now; absent if it would not. */
   refusedWhile?: string
 }
+
+/** All events of this file. */
+export type CutoverEvents = CutoverGateEvent | CutoverFindingEvent | CutoverStepEvent | CutoverSwitchedEvent

@@ -139,3 +139,15 @@ export type FollowRowEvent = {
   /** Run that repaired it, for `diff --undo`; absent if nothing was changed. */
   repairedBy?: Dec
 }
+
+/** All events of this file. */
+export type FollowEvents =
+  | FollowStartedEvent
+  | FollowTableEvent
+  | FollowProgressEvent
+  | FollowCountedEvent
+  | FollowHaltedEvent
+  | FollowHistoryEvent
+  | FollowSignedEvent
+  | FollowProvedEvent
+  | FollowRowEvent

@@ -54,3 +54,6 @@ export type FsckProgressEvent = {
   /** Size of those files according to the log, or of the objects; 0 otherwise. */
   bytes: Dec
 }
+
+/** All events of this file. */
+export type FsckEvents = FsckFindingEvent | FsckCheckedEvent | FsckProgressEvent

@@ -1,4 +1,4 @@
-/** Events of partition maintenance: state, creation, alarms; part of the union in event.ts. */
+/** Events of partition maintenance: state, creation, alarms. */
 import type { Dec, Int, Ms } from '../run/dec.ts'
 
 /** A table and its partitioning, sent before its partitions. Bounds and days as their system prints them. */
@@ -250,3 +250,22 @@ export type DecommissionStepEvent = {
   /** `found`: done by an earlier run. */
   status: 'planned' | 'done' | 'found'
 }
+
+/** All events of this file. */
+export type PartitionEvents =
+  | PartitionedEvent
+  | PartitionEvent
+  | PartitionAlarmEvent
+  | PartitionStandsEvent
+  | PartitionMadeEvent
+  | PartitionProgressEvent
+  | PartitionWaitsEvent
+  | PartitionLandedEvent
+  | PartitionPaceEvent
+  | PartitionFindingEvent
+  | PartitionStepEvent
+  | PartitionForecastEvent
+  | PartitionRateEvent
+  | PartitionSqlEvent
+  | DecommissionFindingEvent
+  | DecommissionStepEvent

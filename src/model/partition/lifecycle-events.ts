@@ -1,4 +1,4 @@
-/** Progress of a table from no partitions to archived partitions; part of the union in event.ts. */
+/** Progress of a table from no partitions to archived partitions. */
 import type { Dec, Int, Ms, Time } from '../run/dec.ts'
 
 /** In order. */
@@ -73,3 +73,6 @@ export type LifecycleConfigEvent = {
   file?: string
   text: string
 }
+
+/** All events of this file. */
+export type LifecycleEvents = LifecyclePhaseEvent | LifecycleConfigEvent

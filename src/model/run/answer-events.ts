@@ -1,7 +1,7 @@
 /** Results of lists and queries: one event per line. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RingSpec } from '../copy/column-type.ts'
-import type { Dec, Factor, Int, Ms, Time } from './dec.ts'
+import type { Dec, Factor, FileSystemName, Int, Ms, Time } from './dec.ts'
 
 /** A Delta table that `discover` found. */
 export type TableEvent = {
@@ -28,8 +28,7 @@ export type SourceEvent = {
   type: 'source'
   source: string
   location: string
-  /** The systems whose databases are files. */
-  system: 'sqlite' | 'duckdb'
+  system: FileSystemName
   bytes: Dec
   modified: Time
 }
@@ -264,3 +263,23 @@ export type QuestionEvent = {
   factor: Factor
   difference?: string
 }
+
+/** All events of this file. */
+export type AnswerEvents =
+  | TableEvent
+  | SourceEvent
+  | RelationEvent
+  | DifferenceEvent
+  | FileEvent
+  | CommitEvent
+  | ChangeEvent
+  | RunEvent
+  | CopyRunEvent
+  | CopyChunkEvent
+  | QuarantineRowEvent
+  | SlotEvent
+  | ColumnsEvent
+  | RowEvent
+  | CheckEvent
+  | StatementEvent
+  | QuestionEvent

@@ -14,6 +14,9 @@ export type Int<_Least extends number = number, _Most extends number = number> =
 /** How many times more; at least 1. */
 export type Factor = number
 
+/** Name of a system whose databases are files. */
+export type FileSystemName = string
+
 /** UTC, in ISO format with milliseconds. */
 export type Time = string
 

@@ -1,4 +1,4 @@
-/** Events of schedules; part of the union in event.ts. */
+/** Events of schedules. */
 import type { Dec, Int, Time } from '../run/dec.ts'
 import type { DistributedStatus } from './distributed.ts'
 import type { CatchUp, ScheduleState } from './schedule.ts'
@@ -82,3 +82,7 @@ export type ScheduleUnitEvent = {
   file: string
   text: string
 }
+
+/** All events of this file. */
+export type ScheduleEvents =
+  ScheduleEvent | ScheduleTimeEvent | ScheduleRunEvent | ScheduleOutputEvent | ScheduleChangedEvent | ScheduleUnitEvent

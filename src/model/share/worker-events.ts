@@ -129,3 +129,7 @@ export type SharedSlotEvent = {
   exitCode?: Int
   error?: string
 }
+
+/** All events of this file. */
+export type WorkerEvents =
+  WorkerSlotEvent | QueueBeatEvent | WorkerEvent | SharedRunEvent | SharedTableEvent | SharedSlotEvent

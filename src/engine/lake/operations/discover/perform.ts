@@ -1,6 +1,6 @@
 /** `discover`: every table below a folder with its facts, readable or not and why. Changes nothing. */
 import { probeTable } from '../../../../delta/probe.ts'
-import { dec, type SourceEvent, type TableEvent } from '../../../../model/run/event.ts'
+import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { inOrder, lanesAt } from '../../in-order.ts'
@@ -41,7 +41,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
         type: 'source',
         source: found.name,
         location: found.path,
-        system: found.system as SourceEvent['system'],
+        system: found.system,
         bytes: dec(found.bytes),
         modified: isoTime(found.modified),
       })
