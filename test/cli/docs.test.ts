@@ -12,8 +12,8 @@ import { GLOBAL_OPTIONS } from '../../src/engine/run/operations/global-options.t
 import { GROUPS } from '../../src/engine/run/operations/pages.ts'
 import { ERROR_CODES, EXIT_OF_KIND } from '../../src/shared/errors.ts'
 import { commandLineJsonSchema, commandLineSchema, noCommandLineDrift } from './command-line-schema.ts'
-import { EVENT_TYPES, eventJsonSchema, noDrift } from './event-schema.ts'
-import { noSignOffDrift, signOffJsonSchema } from './sign-off-schema.ts'
+import { EVENT_TYPES, eventJsonSchema } from './event-schema.ts'
+import { signOffJsonSchema } from './sign-off-schema.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
@@ -168,7 +168,6 @@ describe('docs/EVENTS.md', () => {
     expect([...listed, ...talked].toSorted()).toEqual([...EVENT_TYPES].toSorted())
   })
   it('has a JSON schema that fits the program', async () => {
-    expect(noDrift).toBe(true)
     const schema = await format(eventJsonSchema(), { parser: 'json', printWidth: 120 })
     await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'events.schema.json'))
   })
@@ -176,7 +175,6 @@ describe('docs/EVENTS.md', () => {
 
 describe('docs/sign-off.schema.json', () => {
   it('fits the program', async () => {
-    expect(noSignOffDrift).toBe(true)
     const schema = await format(signOffJsonSchema(), { parser: 'json', printWidth: 120 })
     await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'sign-off.schema.json'))
   })

@@ -1,25 +1,26 @@
-/** Indexes of a copy in the log of the Run screen. */
+/** Indexes of a copy in the log: the lines that a run without the UI prints. */
 import { expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
-import { logEntry } from '../../src/render/log-entry.ts'
+import { LogEntries } from '../../src/render/log-entry.ts'
 
 test('tells what is being made, what is there, and what could not be made', () => {
-  const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })
+  const log = new LogEntries()
+  const shown = (body: EventBody): readonly string[] => {
+    const event: Event = { v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body }
+    return log.event(event, 0).map(({ level, text }) => `${level} ${text}`)
+  }
   const object = { table: 'rides', name: 'by_name', kind: 'index' } as const
-  const bodies: readonly EventBody[] = [
-    { ...object, type: 'index.started' },
-    { ...object, type: 'index.done', ms: 2000 },
-    { ...object, type: 'index.failed', error: { code: 'OBJECTS_FAILED', message: 'twice', retryable: false } },
-  ]
-  const lines = (alone: boolean): readonly string[] =>
-    bodies.map((body) => {
-      const entry = logEntry(event(body), 0, alone)
-      return entry === null ? '' : `${entry.level} ${entry.text}`
-    })
-  expect(lines(true)).toEqual([
-    'note making index by_name',
-    expect.stringMatching(/^note index by_name is made, in 2/),
-    'error index by_name: OBJECTS_FAILED twice',
+  expect(shown({ ...object, type: 'index.started' })).toEqual(['note index by_name is being made'])
+  expect(shown({ ...object, type: 'index.done', ms: 2000 })).toEqual(['note index by_name is made 2.0 s'])
+  const error = { code: 'OBJECTS_FAILED', message: 'twice', hint: 'make it by hand', retryable: false } as const
+  expect(shown({ ...object, type: 'index.failed', error })).toEqual([
+    'error FAILED index by_name OBJECTS_FAILED twice · do: make it by hand',
   ])
-  expect(lines(false)[0]).toBe('note rides: making index by_name')
+})
+
+test('gives a warning of a run its level', () => {
+  const event = { v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', type: 'log', level: 'warn' } as const
+  expect(new LogEntries().event({ ...event, table: 'rides', message: 'late', hint: 'wait' }, 0)).toEqual([
+    { ts: Date.parse(event.ts), level: 'warn', text: 'rides late · do: wait' },
+  ])
 })

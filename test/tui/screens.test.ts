@@ -248,7 +248,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.press(['c'], 'SQL wins 8')
     await app.press(['j', 'j', 'j'], '› files of one partition')
     await golden('compare', app)
-    await app.press(['4'], 'compare started')
+    await app.press(['4'], 'lines kept')
     await golden('log', app)
   })
 

@@ -1,73 +1,8 @@
-/** The closed list of what `fsck` can find; each kind with its remedy. */
+/** What `fsck` finds. */
+import type { FindingKind } from '../../model/lake/findings.ts'
 
 /** `finding`: the table cannot be read correctly. `note`: worth knowing, but the checked version is correct. */
 export type Level = 'finding' | 'note'
-
-export const FINDINGS = {
-  'log-rewritten':
-    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
-  'file-missing':
-    'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
-  'path-unusable':
-    'no reader finds such a file: FSCK REPAIR TABLE in Spark takes it out of the log; ask who may write to this log',
-  'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
-  'file-outside': 'a shallow clone reads files of another table: --outside looks at them too',
-  'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',
-  'vector-damaged':
-    'restore the file of the vector from a backup; RESTORE TABLE to a version before it was written brings its rows back',
-  'vector-positions':
-    'the vector belongs to another file: restore both, or RESTORE TABLE to a version before it was written',
-  'file-unreadable': 'restore the file from a backup; FSCK REPAIR TABLE in Spark helps only after the file is deleted',
-  'file-encrypted': 'sluice has no keys: read the table once with the engine that wrote it',
-  'row-count': 'the file is not the one that the log means, or its statistics are wrong: compare it with a backup',
-  'columns-missing': 'the file belongs to another table or schema, or its footer is damaged: restore it from a backup',
-  'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
-  statistics:
-    'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
-  'statistics-unreadable':
-    'readers that parse them fail, or read every file: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
-  'partition-values':
-    'readers refuse the file, or take the value for another one: rewrite the file with partition values of the types of the table',
-  'partition-spelling':
-    'readers on delta-kernel refuse the table: rewrite the file with a writer that spells the value as PROTOCOL.md, "Partition Value Serialization", does',
-  'file-twice':
-    'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
-  'actions-doubled':
-    'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit what is meant once more, or RESTORE TABLE to the version before',
-  'byte-order-mark':
-    'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
-  'in-commit-times':
-    'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again begins them anew',
-  'path-spellings':
-    'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
-  'row-ids':
-    'rows cannot be told apart by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
-  'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
-  'checkpoint-unreadable':
-    'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',
-  'checkpoint-structs':
-    'readers that skip files by the struct lose rows, those that use the text do not: write a new checkpoint',
-  'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
-  'checkpoint-files':
-    'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits are there',
-  'checksum-file': 'writers that check a version by it fail or warn: delete the .crc file, the next commit writes one',
-  'compacted-log':
-    'readers that take it for the commits get other files or none: it only repeats them and may be deleted while they are there',
-  'last-checkpoint':
-    'readers that follow it cannot open the table: it is only a hint and may be deleted, and a new checkpoint writes it anew',
-  'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
-  'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
-  'not-read': 'look at it where it can be reached, or with credentials that may read it',
-  'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
-  'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
-  'commit-missing':
-    'bring the missing files of the log back from a backup: log cleanup removes the oldest commits only',
-  'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
-  orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
-  vacuum: 'VACUUM frees this much, and older versions can no longer be read then',
-} as const
-
-export type FindingKind = keyof typeof FINDINGS
 
 export type Finding = {
   readonly level: Level

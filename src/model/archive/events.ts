@@ -1,7 +1,7 @@
-/** Events of partitions that are archived and restored; part of the union in event.ts. */
+/** Events of partitions that are archived and restored. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveState } from './state.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Int, Ms } from '../run/dec.ts'
 
 /** One partition of a plan. Bounds as the source prints them: lower inclusive, upper exclusive, absent if open. */
 export type ArchivePlanEvent = {
@@ -18,7 +18,7 @@ export type ArchivePlanEvent = {
   /** Size in the source, estimated. */
   bytes: Dec
   /** Estimated from earlier archiving of this table; absent while nothing was measured. */
-  estimatedMs?: number
+  estimatedMs?: Ms
   note?: string
 }
 
@@ -36,9 +36,9 @@ export type ArchiveForecastEvent = {
   sourceBytes?: Dec
   bytes?: Dec
   /** Estimated, one partition after the other; absent until one went through all states in one run. */
-  ms?: number
+  ms?: Ms
   /** Partitions that are processed concurrently. */
-  workers: number
+  workers: Int
   /** Exported partitions that the estimate is based on. */
   from: Dec
 }
@@ -91,9 +91,9 @@ export type ArchiveStateEvent = {
   /** Earliest time at which it may be dropped, UTC. */
   dropAfter?: string
   /** Export: time until the files were complete. The source computes its checksum at the same time, or after it. */
-  writeMs?: number
+  writeMs?: Ms
   /** Since the previous state. */
-  ms: number
+  ms: Ms
   error?: ErrorInfo
 }
 
@@ -231,3 +231,17 @@ export type QuerySourcesEvent = {
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
 }
+
+/** All events of this file. */
+export type ArchiveEvents =
+  | ArchivePlanEvent
+  | ArchiveForecastEvent
+  | ArchiveColumnsEvent
+  | ArchiveProgressEvent
+  | ArchiveStateEvent
+  | ArchivedEvent
+  | ArchiveFindingEvent
+  | ArchiveErasureEvent
+  | ArchiveExpiryEvent
+  | ArchiveDestroyedEvent
+  | QuerySourcesEvent

@@ -2,7 +2,7 @@
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { LeftBehind } from './left-behind.ts'
 import type { RingSpec } from './column-type.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Int, Ms } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
 /** Bounds of a chunk: lower exclusive, upper inclusive; both inclusive if the key is an integer. Null is open. */
@@ -12,7 +12,7 @@ export type ChunkStartedEvent = {
   type: 'chunk.started'
   table: string
   chunk: string
-  worker: number
+  worker: Int
   total: Dec
   unit: string
   /** Import only: work that worker processes of the same shared run finished before, not included in `total`. */
@@ -24,7 +24,7 @@ export type ChunkTally = {
   written: Dec
   skipped: Dec
   quarantined: Dec
-  attempt: number
+  attempt: Int
   /** Approximate size in the source; absent if it was not recorded. */
   bytes?: Dec
   /** Absent if no checksum was computed. */
@@ -51,9 +51,9 @@ export type LookDifferenceEvent = {
 /** Time that a target takes for a megabyte of rows, ms. */
 export type Latency = {
   /** 95th percentile of the last seconds. */
-  p95Ms: number
+  p95Ms: Ms
   /** The same without overload; null until it is known. */
-  baselineMs: number | null
+  baselineMs: Ms | null
 }
 
 /**
@@ -73,7 +73,7 @@ export type CopyTally = {
   /** Of those: chunks whose rows this run counted, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
-  provedAt?: readonly [string, string]
+  provedAt?: [string, string]
   read: Dec
   written: Dec
   skipped: Dec
@@ -115,7 +115,7 @@ export type CopySummaryLine = {
   /** Errors that a retry resolved, and those that it did not. */
   recovered: Dec
   unrecovered: Dec
-  ms: number
+  ms: Ms
   rowsPerSecond: Dec
   error?: ErrorInfo
 }
@@ -166,7 +166,7 @@ export type CopyPlanLine = {
   /** Estimated requests, for a service that limits them. */
   requests?: Dec
   /** Minimum time over which the requests must be spread, ms. */
-  requestMs?: number
+  requestMs?: Ms
   /** If more than rows was requested. */
   objects?: readonly PlannedObjectLine[]
   /** Dependencies of this table that are not copied. */
@@ -183,3 +183,99 @@ export type PlannedObjectLine = {
   /** Why it is left out, or how it differs from the source. */
   note?: string
 }
+
+/** All events of this file. */
+export type CopyEvents =
+  | CopyStartedEvent
+  /** Steering request for a table of a copy, or a chunk. After `retry` the table finishes again; that result counts. */
+  | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
+  | ChunkStartedEvent
+  | {
+      type: 'chunk.progress'
+      table: string
+      chunk: string
+      worker: Int
+      done: Dec
+      total: Dec
+      unit: string
+      /** Current step of the chunk; copy only. */
+      step?: 'reading' | 'writing' | 'proving'
+      /** Copy only: approximate size in the source so far. */
+      bytes?: Dec
+    }
+  | { type: 'chunk.retried'; table: string; chunk: string; attempt: Int; waitMs: Ms; error: ErrorInfo }
+  | ({
+      type: 'chunk.done'
+      table: string
+      chunk: string
+      worker: Int
+      done: Dec
+      unit: string
+      ms: Ms
+    } & KeySpan &
+      Partial<ChunkTally>)
+  /** A chunk of a copy that an earlier run proved. */
+  | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
+  /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
+  | { type: 'look.progress'; table: string; done: Dec; total: Dec }
+  | LookDifferenceEvent
+  | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
+  /** A chunk of a copy is free again: its worker gave it back, or died. */
+  | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
+  /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
+  | { type: 'index.started'; table: string; name: string; kind: string }
+  | { type: 'index.done'; table: string; name: string; kind: string; ms: Ms }
+  | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
+  /** A row that the target refuses; its chunk continues without it. */
+  | { type: 'row.aside'; table: string; chunk: string; key: readonly (string | null)[]; error: ErrorInfo }
+  /** Rows written at a weaker consistency level than requested, listed so that they can be checked again. */
+  | { type: 'rows.fallback'; table: string; level: string; rows: Dec; keys: readonly (readonly string[])[] }
+  /** End of a copy in script mode: tables with problems first. */
+  | { type: 'copy.summary'; tables: readonly CopySummaryLine[] }
+  /** New limit in rows per second, set by the user or because the target slowed down. */
+  | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
+  | { type: 'throttle.off' }
+  /** Time that the target of a copy takes for a megabyte of rows; sent every few seconds. */
+  | ({ type: 'target.latency' } & Latency)
+  /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
+  | {
+      type: 'run.tracked'
+      table: string
+      job: 'MIGRATE' | 'VALIDATE'
+      /** Tokens, both inclusive. */
+      min: Dec
+      max: Dec
+      splits: Dec
+      /** Percent of each range. */
+      coverage: number
+      /** Ranges to process. */
+      ranges: Dec
+      /** Id in `cdm_run_info`; absent if nothing is written there. */
+      cdmRun?: Dec
+      /** The run that it resumes. */
+      previous?: Dec
+      /** Ranges that the previous run left; 0 also for a tracked run without work. */
+      pending?: Dec
+    }
+  /** Result of such a run, with the names and the order of `run_info`. */
+  | { type: 'run.counted'; table: string; cdmRun?: Dec; counters: Readonly<Record<string, Dec>> }
+  | {
+      type: 'diff.progress'
+      table: string
+      /**
+       * `looking again`: rechecks rows that just differed. `mending`: with `--fix`. `looking for extra rows`: if the
+       * target sorts differently, all its rows are looked up in the source.
+       */
+      step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
+      /** Compared rows of the source, of this estimated total. */
+      done: Dec
+      total: Dec
+      estimated: boolean
+      /** Compared key ranges, and the estimated number left. */
+      ranges: Dec
+      left: Dec
+      /** Known differing rows so far. */
+      differences: Dec
+      /** Rows of the target looked up in the source during the search for surplus rows. */
+      looked?: Dec
+    }

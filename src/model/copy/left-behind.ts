@@ -1,4 +1,5 @@
 /** What a copy does not bring along, as data and as lines for the plan, JSON and the end of a run. */
+import type { Open } from '../run/dec.ts'
 
 export type LeftKind =
   | 'generated column'
@@ -42,7 +43,7 @@ export type LeftKind =
   | 'unread'
 
 export type LeftBehind = {
-  readonly kind: LeftKind
+  readonly kind: Open<LeftKind>
   /** Table of the source, as `schema.name`; absent if it belongs to no single table of the copy. */
   readonly table?: string
   /** All names as in the source; empty for a property of the table itself. */

@@ -1,7 +1,7 @@
 /** Events of tables whose rows lie on a token ring. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RingSpec } from './column-type.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Ms } from '../run/dec.ts'
 
 /** A part of a table's ring and its contents: counted if `exact`, otherwise estimated from a sample. */
 export type RingPartEvent = {
@@ -82,6 +82,9 @@ export type DiffRangeEvent = {
   removed: Dec
   /** Rows that could not be read or repaired. */
   errors: Dec
-  ms: number
+  ms: Ms
   error?: ErrorInfo
 }
+
+/** All events of this file. */
+export type RingEvents = RingPartEvent | RingHostEvent | RingEvent | DiffRangeEvent

@@ -1,5 +1,5 @@
 /** Summary events for a late viewer: they replace events that are not kept one by one, and give the same totals. */
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Int, Open, Time } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
 /** Totals of the events of chunks; `proved`: rows written by chunks with a checksum. */
@@ -11,8 +11,8 @@ export type ClosedState = 'pending' | 'proved' | 'written' | 'aside' | 'failed'
 /** Consecutive chunks in the same state. */
 export type ChunkStretch = {
   /** Numbers, both inclusive. */
-  first: number
-  last: number
+  first: Int
+  last: Int
   state: ClosedState
   /**
    * For a key that is one integer: start of the first chunk, then the end of each chunk or only of the last; inclusive,
@@ -26,7 +26,7 @@ export type ChunksSummaryEvent = {
   type: 'chunks.summary'
   table: string
   /** When the first chunk of the table began; absent if this run has begun none. */
-  since?: string
+  since?: Time
   /** Begun by this run, and closed by it. */
   begun: Dec
   chunks: Dec
@@ -36,7 +36,7 @@ export type ChunksSummaryEvent = {
   /** Attempts after the first. */
   retries: Dec
   /** The highest worker number. */
-  workers: number
+  workers: Int
   /** Of this run, and of earlier ones. */
   here: ChunkSums
   before: ChunkSums
@@ -47,7 +47,7 @@ export type ChunksSummaryEvent = {
 export type RunSummaryEvent = {
   type: 'run.summary'
   /** `table.finished`, by status. */
-  tables: Readonly<Partial<Record<TableStatus, Dec>>>
+  tables: Readonly<Partial<Record<Open<TableStatus>, Dec>>>
   /** `chunk.done` events outside of copies. */
   chunks: Dec
   work: Readonly<Record<string, Dec>>
@@ -58,3 +58,6 @@ export type RunSummaryEvent = {
   /** Of checked files. */
   findings: Dec
 }
+
+/** All events of this file. */
+export type SummaryEvents = ChunksSummaryEvent | RunSummaryEvent

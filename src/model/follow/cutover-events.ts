@@ -2,7 +2,7 @@
  * Events of a cutover: two tables of one database swap names, or writers move to another database. A reverse stream
  * keeps the old table equal.
  */
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Ms } from '../run/dec.ts'
 
 /** `waiting`: may resolve by itself, and is waited for. `refused`: the user must act first. */
 export type GateState = 'ok' | 'waiting' | 'refused'
@@ -64,8 +64,8 @@ export type CutoverSwitchedEvent = {
   closed?: string
   revert: boolean
   /** Longest wait of a session per try, and the total of all tries. */
-  pauseMs: number
-  waitedMs: number
+  pauseMs: Ms
+  waitedMs: Ms
   tries: Dec
   /** Rows of the full comparison, and rows compared again within the cutover. */
   provedRows: Dec
@@ -78,3 +78,6 @@ export type CutoverSwitchedEvent = {
   /** Only between two databases: why that command would be refused now; absent if it would not. */
   refusedWhile?: string
 }
+
+/** All events of this file. */
+export type CutoverEvents = CutoverGateEvent | CutoverFindingEvent | CutoverStepEvent | CutoverSwitchedEvent

@@ -1,5 +1,5 @@
 /** Events of a replication stream after a copy. Positions are texts of the source's system (an LSN: `0/1A2B3C8`). */
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Ms } from '../run/dec.ts'
 import type { SignOffVerdict, StreamHistory } from './sign-off.ts'
 
 /** A stream begins, or is resumed. */
@@ -42,7 +42,7 @@ export type FollowProgressEvent = {
   /** Trigger records not applied yet; absent if positions are bytes of a log. */
   waiting?: Dec
   /** Age of the last applied commit, or of the first one delayed by a rate limit or a pause; 0 if all is applied. */
-  lagMs: number
+  lagMs: Ms
   /**
    * Bound that `lagMs` is; absent if it is exact. `at most` with a log: the source has more log than it sent and still
    * reads it, or does not reply; `lagMs` counts from the last applied commit, or from the last position that the source
@@ -57,7 +57,7 @@ export type FollowProgressEvent = {
   /** Changed rows per second, over the last ten seconds. */
   rate: Dec
   /** Estimated time at this rate until all is applied; absent if unknown. */
-  remainingMs?: number
+  remainingMs?: Ms
   /**
    * `heldBytes`: log retained by the slot at the source, or size of trigger records. `safeBytes`: how much more it may
    * grow; absent without a limit.
@@ -120,8 +120,8 @@ export type FollowProvedEvent = {
   /** Rows of the source that cannot be read. */
   unread: Dec
   /** How long changes had to wait for the snapshot. */
-  pauseMs: number
-  ms: number
+  pauseMs: Ms
+  ms: Ms
   /** Ranges that other workers compared; absent if none were asked. */
   elsewhere?: Dec
 }
@@ -139,3 +139,15 @@ export type FollowRowEvent = {
   /** Run that repaired it, for `diff --undo`; absent if nothing was changed. */
   repairedBy?: Dec
 }
+
+/** All events of this file. */
+export type FollowEvents =
+  | FollowStartedEvent
+  | FollowTableEvent
+  | FollowProgressEvent
+  | FollowCountedEvent
+  | FollowHaltedEvent
+  | FollowHistoryEvent
+  | FollowSignedEvent
+  | FollowProvedEvent
+  | FollowRowEvent

@@ -3,7 +3,7 @@
  * the Markdown and the JSON, whose schema is docs/sign-off.schema.json. URLs in it have no password.
  */
 import type { LeftBehind } from '../copy/left-behind.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Ms, Time } from '../run/dec.ts'
 
 /** `given`: everything requested is equal, and no check failed. */
 export type SignOffVerdict = 'given' | 'refused'
@@ -28,7 +28,7 @@ export type SignedTable = {
   readonly differing: Dec
   readonly unread: Dec
   readonly equal: boolean
-  readonly ms: number
+  readonly ms: Ms
 }
 
 /** In one snapshot of both sides. */
@@ -36,10 +36,10 @@ export type SignedComparison = {
   /** Log position of the source: both sides contained exactly the changes before it. */
   readonly position: string
   /** By the clock of the target. */
-  readonly begunAt: string
-  readonly endedAt: string
+  readonly begunAt: Time
+  readonly endedAt: Time
   /** How long changes had to wait for the snapshot. */
-  readonly pauseMs: number
+  readonly pauseMs: Ms
   /** The run that compared: this one, or the one that ran the stream. */
   readonly run: Dec
   readonly tables: readonly SignedTable[]
@@ -71,27 +71,27 @@ export type StreamTableHistory = {
 export type StreamProof = {
   readonly table: string
   readonly run: Dec
-  readonly at: string
+  readonly at: Time
   readonly position: string
   readonly rows: Dec
   readonly targetRows: Dec
   readonly differing: Dec
   readonly unread: Dec
-  readonly pauseMs: number
-  readonly ms: number
+  readonly pauseMs: Ms
+  readonly ms: Ms
 }
 
 /** Ledger data of a stream. */
 export type StreamHistory = {
   readonly stream: string
   readonly status: string
-  readonly begunAt: string
-  readonly endedAt: string | null
+  readonly begunAt: Time
+  readonly endedAt: Time | null
   /** Applied and durable in the target. */
   readonly position: string | null
   readonly transactions: Dec
   /** Commit time of the last applied transaction, by the clock of the source. */
-  readonly committedAt: string | null
+  readonly committedAt: Time | null
   readonly tables: readonly StreamTableHistory[]
   /** Oldest first. */
   readonly proofs: readonly StreamProof[]
@@ -104,7 +104,7 @@ export type StreamHistory = {
   }[]
   readonly signOffs: readonly {
     readonly id: string
-    readonly at: string
+    readonly at: Time
     readonly by: string
     readonly verdict: SignOffVerdict
     readonly position: string | null
@@ -118,7 +118,7 @@ export type SignOff = {
   readonly verdict: SignOffVerdict
   /** Why it is refused; empty if it is given. */
   readonly reasons: readonly string[]
-  readonly at: string
+  readonly at: Time
   /** The signer, and the operating system user who ran the command. */
   readonly by: string
   readonly user: string

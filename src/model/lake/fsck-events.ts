@@ -1,5 +1,6 @@
 /** Events of `fsck`. */
 import type { Dec } from '../run/dec.ts'
+import type { FindingKind } from './findings.ts'
 
 /** A finding of `fsck`. */
 export type FsckFindingEvent = {
@@ -7,8 +8,7 @@ export type FsckFindingEvent = {
   table: string
   /** `note`: the inspected version is not affected. */
   level: 'finding' | 'note'
-  /** Its kind, of a closed list. */
-  finding: string
+  finding: FindingKind
   path?: string
   column?: string
   /** `log`: what the log says. `found`: what is there. */
@@ -54,3 +54,6 @@ export type FsckProgressEvent = {
   /** Size of those files according to the log, or of the objects; 0 otherwise. */
   bytes: Dec
 }
+
+/** All events of this file. */
+export type FsckEvents = FsckFindingEvent | FsckCheckedEvent | FsckProgressEvent

@@ -1,5 +1,5 @@
-/** Events of partition maintenance: state, creation, alarms; part of the union in event.ts. */
-import type { Dec } from '../run/dec.ts'
+/** Events of partition maintenance: state, creation, alarms. */
+import type { Dec, Int, Ms } from '../run/dec.ts'
 
 /** A table and its partitioning, sent before its partitions. Bounds and days as their system prints them. */
 export type PartitionedEvent = {
@@ -43,7 +43,7 @@ export type PartitionEvent = {
   estimated: boolean
   bytes?: Dec
   /** Whole periods since its end; 0 for the one before the current. */
-  age?: number
+  age?: Int
   note?: string
 }
 
@@ -100,8 +100,8 @@ export type PartitionProgressEvent = {
 export type PartitionWaitsEvent = {
   type: 'partition.waits'
   table: string
-  longestMs: number
-  tries: number
+  longestMs: Ms
+  tries: Int
   /** Rows of the default partition whose checksum was compared before the new tables replaced it. */
   proved?: Dec
 }
@@ -121,7 +121,7 @@ export type PartitionLandedEvent = {
   /** Proof of each chunk: row count and checksum, or row count only. */
   proof: 'chunk' | 'count'
   /** Since its first chunk of this run. */
-  ms?: number
+  ms?: Ms
   /** Its last chunk was proved by an earlier run. */
   earlier?: true
 }
@@ -137,7 +137,7 @@ export type PartitionPaceEvent = {
   bytesPerHour: Dec
   /** Speed that the rest needs to finish within the window; absent without a window. */
   neededPerHour?: Dec
-  leftMs?: number
+  leftMs?: Ms
 }
 
 /** A finding of the partition plan for a table. */
@@ -183,7 +183,7 @@ export type PartitionForecastEvent = {
    * For a slice at the measured rate of one copy session, for a partition with as many slices at a time as there are
    * sessions; absent if nothing was measured.
    */
-  ms?: number
+  ms?: Ms
   /** True if it alone fits into the window; absent without a window. */
   fits?: boolean
 }
@@ -194,11 +194,11 @@ export type PartitionRateEvent = {
   table: string
   rows: Dec
   bytes: Dec
-  ms: number
+  ms: Ms
   /** Of all copy sessions together. */
   bytesPerHour: Dec
   /** Sessions that read and wrote at the same time. */
-  lanes: number
+  lanes: Int
   /** False if rows were only read. */
   written: boolean
   /** What a copy does in addition to the measured work. */
@@ -207,7 +207,7 @@ export type PartitionRateEvent = {
   partitionPerHour?: Dec
   /** Rate that the largest partition needs to fit into the window. */
   neededPerHour?: Dec
-  windowMs?: number
+  windowMs?: Ms
 }
 
 /** A statement that would be run, or that the user must run. */
@@ -250,3 +250,22 @@ export type DecommissionStepEvent = {
   /** `found`: done by an earlier run. */
   status: 'planned' | 'done' | 'found'
 }
+
+/** All events of this file. */
+export type PartitionEvents =
+  | PartitionedEvent
+  | PartitionEvent
+  | PartitionAlarmEvent
+  | PartitionStandsEvent
+  | PartitionMadeEvent
+  | PartitionProgressEvent
+  | PartitionWaitsEvent
+  | PartitionLandedEvent
+  | PartitionPaceEvent
+  | PartitionFindingEvent
+  | PartitionStepEvent
+  | PartitionForecastEvent
+  | PartitionRateEvent
+  | PartitionSqlEvent
+  | DecommissionFindingEvent
+  | DecommissionStepEvent

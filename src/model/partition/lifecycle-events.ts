@@ -1,5 +1,5 @@
-/** Progress of a table from no partitions to archived partitions; part of the union in event.ts. */
-import type { Dec } from '../run/dec.ts'
+/** Progress of a table from no partitions to archived partitions. */
+import type { Dec, Int, Ms, Time } from '../run/dec.ts'
 
 /** In order. */
 export const LIFECYCLE_PHASES = ['partitioning', 'switch', 'new partitions', 'archiving'] as const
@@ -17,8 +17,7 @@ export type LifecycleState = (typeof LIFECYCLE_STATES)[number]
 export type LifecyclePhaseEvent = {
   type: 'lifecycle.phase'
   table: string
-  /** 1 to 4. */
-  phase: number
+  phase: Int<1, 4>
   name: LifecyclePhaseName
   state: LifecycleState
   detail: string
@@ -40,21 +39,21 @@ export type LifecyclePhaseEvent = {
   /** Log of the source that is not applied yet. */
   lagBytes?: Dec
   /** Commit time of the last applied transaction. */
-  appliedAt?: string
-  provedAt?: string
+  appliedAt?: Time
+  provedAt?: Time
   /** Result of the last comparison. */
   equal?: boolean
-  signedAt?: string
+  signedAt?: Time
   signedBy?: string
-  switchedAt?: string
+  switchedAt?: Time
   /** Longest wait of a writer during the cutover. */
-  pauseMs?: number
+  pauseMs?: Ms
   /** Number of cutovers, back and forth; odd: the partitioned table has the public name. */
-  turn?: number
+  turn?: Int
   /** The table that had the public name before. */
   parked?: string
   /** Until when the old table is kept. */
-  keptUntil?: string
+  keptUntil?: Time
   partitions?: Dec
   coveredTo?: string
   missing?: Dec
@@ -74,3 +73,6 @@ export type LifecycleConfigEvent = {
   file?: string
   text: string
 }
+
+/** All events of this file. */
+export type LifecycleEvents = LifecyclePhaseEvent | LifecycleConfigEvent

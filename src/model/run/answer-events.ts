@@ -1,7 +1,7 @@
 /** Results of lists and queries: one event per line. */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RingSpec } from '../copy/column-type.ts'
-import type { Dec } from './dec.ts'
+import type { Dec, Factor, FileSystemName, Int, Ms, Time } from './dec.ts'
 
 /** A Delta table that `discover` found. */
 export type TableEvent = {
@@ -14,7 +14,7 @@ export type TableEvent = {
   files?: Dec
   bytes?: Dec
   rows?: Dec
-  lastCommit?: string
+  lastCommit?: Time
   partitionColumns?: readonly string[]
   features?: readonly string[]
   protocol?: string
@@ -28,10 +28,9 @@ export type SourceEvent = {
   type: 'source'
   source: string
   location: string
-  /** `sqlite` or `duckdb`: the systems whose databases are files. */
-  system: string
+  system: FileSystemName
   bytes: Dec
-  modified: string
+  modified: Time
 }
 
 /** A table of a database, as listed by `discover URL`. */
@@ -88,7 +87,7 @@ export type FileEvent = {
 export type CommitEvent = {
   type: 'commit'
   version: Dec
-  time: string
+  time: Time
   inCommitTime: boolean
   operation?: string
   engine?: string
@@ -142,8 +141,8 @@ export type CopyRunEvent = {
   rows: Dec
   /** The machine that it runs or ran on, if it is another one. */
   host?: string
-  startedAt?: string
-  completedAt?: string
+  startedAt?: Time
+  completedAt?: Time
   exitCode?: number
   error?: string
 }
@@ -177,7 +176,7 @@ export type QuarantineRowEvent = {
   message: string
   /** Values by column; long ones are truncated. */
   row: Readonly<Record<string, string | number | null>>
-  at: string
+  at: Time
 }
 
 /** A replication slot of a source; null if the server does not report the value. */
@@ -226,11 +225,11 @@ export type CheckEvent = {
 export type StatementEvent = { type: 'statement'; sql: string; applied: boolean }
 
 export type Side = {
-  p50Ms: number
-  p95Ms: number
-  coldMs: number | null
+  p50Ms: Ms
+  p95Ms: Ms
+  coldMs: Ms | null
   readBytes: Dec | null
-  opened: number | null
+  opened: Int<0> | null
   /** Lake requests for one answer, and their bytes; only for a bucket or with simulated latency. */
   requests?: Dec
   requestBytes?: Dec
@@ -242,11 +241,11 @@ export type Side = {
   /** For a lake in a folder: requests that a bucket would need for one answer. */
   bucketRequests?: Dec
   /** Simulated latency of a round trip of this side. */
-  addedMs?: number
+  addedMs?: Ms
   /** Where it is added: on the wire by a proxy, or to calls of the program if the lake is a folder. */
   delayed?: 'wire' | 'calls'
   /** Threads of DuckDB, if this side reads Parquet or a catalog through it. */
-  duckdbThreads?: number
+  duckdbThreads?: Int<1>
 }
 
 /** One question of `performance-compare`, answered from the files and from SQL. */
@@ -256,11 +255,31 @@ export type QuestionEvent = {
   title: string
   same: boolean
   rows: Dec
-  runs: number
+  runs: Int
   files: Side
   sql: Side
   faster: 'files' | 'sql' | 'even'
   /** How many times faster, by the medians of warm runs; at least 1. */
-  factor: number
+  factor: Factor
   difference?: string
 }
+
+/** All events of this file. */
+export type AnswerEvents =
+  | TableEvent
+  | SourceEvent
+  | RelationEvent
+  | DifferenceEvent
+  | FileEvent
+  | CommitEvent
+  | ChangeEvent
+  | RunEvent
+  | CopyRunEvent
+  | CopyChunkEvent
+  | QuarantineRowEvent
+  | SlotEvent
+  | ColumnsEvent
+  | RowEvent
+  | CheckEvent
+  | StatementEvent
+  | QuestionEvent

@@ -1,133 +1,42 @@
 /**
  * Events of a run as one closed, versioned union: the UI folds them, other frontends print them; no code reads them
- * back as the truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`);
- * durations are numbers of ms.
+ * back as the truth. Documented in docs/EVENTS.md; docs/events.schema.json is made from these types. Ids, versions,
+ * counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { AlertEvent } from './alert.ts'
+import type { ArchiveEvents } from '../archive/events.ts'
+import type { CopyEvents, CopyPlanLine, CopyTally } from '../copy/events.ts'
 import type { LeftBehind } from '../copy/left-behind.ts'
-import type {
-  ArchiveColumnsEvent,
-  ArchivedEvent,
-  ArchiveDestroyedEvent,
-  ArchiveErasureEvent,
-  ArchiveExpiryEvent,
-  ArchiveFindingEvent,
-  ArchiveForecastEvent,
-  ArchivePlanEvent,
-  ArchiveProgressEvent,
-  ArchiveStateEvent,
-  QuerySourcesEvent,
-} from '../archive/events.ts'
-import type {
-  DecommissionFindingEvent,
-  DecommissionStepEvent,
-  PartitionAlarmEvent,
-  PartitionedEvent,
-  PartitionEvent,
-  PartitionFindingEvent,
-  PartitionForecastEvent,
-  PartitionLandedEvent,
-  PartitionMadeEvent,
-  PartitionPaceEvent,
-  PartitionProgressEvent,
-  PartitionRateEvent,
-  PartitionSqlEvent,
-  PartitionStandsEvent,
-  PartitionStepEvent,
-  PartitionWaitsEvent,
-} from '../partition/events.ts'
-import type { LifecycleConfigEvent, LifecyclePhaseEvent } from '../partition/lifecycle-events.ts'
-import type {
-  ChangeEvent,
-  CheckEvent,
-  ColumnsEvent,
-  CommitEvent,
-  CopyChunkEvent,
-  QuarantineRowEvent,
-  CopyRunEvent,
-  DifferenceEvent,
-  FileEvent,
-  QuestionEvent,
-  RelationEvent,
-  RowEvent,
-  RunEvent,
-  SlotEvent,
-  SourceEvent,
-  StatementEvent,
-  TableEvent,
-} from './answer-events.ts'
-import type {
-  ChunkStartedEvent,
-  ChunkTally,
-  CopyPlanLine,
-  CopyStartedEvent,
-  CopySummaryLine,
-  CopyTally,
-  KeySpan,
-  Latency,
-  LookDifferenceEvent,
-  ReleaseReason,
-} from '../copy/events.ts'
-import type {
-  CutoverFindingEvent,
-  CutoverGateEvent,
-  CutoverStepEvent,
-  CutoverSwitchedEvent,
-} from '../follow/cutover-events.ts'
-import type { Dec } from './dec.ts'
-import type {
-  FollowCountedEvent,
-  FollowHaltedEvent,
-  FollowHistoryEvent,
-  FollowProgressEvent,
-  FollowProvedEvent,
-  FollowRowEvent,
-  FollowSignedEvent,
-  FollowStartedEvent,
-  FollowTableEvent,
-} from '../follow/events.ts'
-import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from '../lake/fsck-events.ts'
-import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
+import type { RingEvents } from '../copy/ring-events.ts'
+import type { SummaryEvents } from '../copy/summary-events.ts'
+import type { CutoverEvents } from '../follow/cutover-events.ts'
+import type { FollowEvents } from '../follow/events.ts'
+import type { FsckEvents } from '../lake/fsck-events.ts'
+import type { PartitionEvents } from '../partition/events.ts'
+import type { LifecycleEvents } from '../partition/lifecycle-events.ts'
+import type { ScheduleEvents } from '../share/schedule-events.ts'
+import type { WorkerEvents } from '../share/worker-events.ts'
+import type { AlertEvent } from './alert.ts'
+import type { AnswerEvents } from './answer-events.ts'
+import type { Dec, Int, Ms, Time } from './dec.ts'
 import type { RunReportEvent } from './report/formats.ts'
 import type { RunStatus, TableStatus } from './run-status.ts'
-import type { ChunksSummaryEvent, RunSummaryEvent } from '../copy/summary-events.ts'
-import type {
-  ScheduleChangedEvent,
-  ScheduleEvent,
-  ScheduleOutputEvent,
-  ScheduleRunEvent,
-  ScheduleTimeEvent,
-  ScheduleUnitEvent,
-} from '../share/schedule-events.ts'
-import type {
-  QueueBeatEvent,
-  SharedRunEvent,
-  SharedSlotEvent,
-  SharedTableEvent,
-  WorkerEvent,
-  WorkerSlotEvent,
-} from '../share/worker-events.ts'
 
 export { dec, type Dec } from './dec.ts'
 export type {
   ChangeEvent,
   CheckEvent,
-  ColumnsEvent,
   CommitEvent,
   CopyChunkEvent,
-  QuarantineRowEvent,
   CopyRunEvent,
   DifferenceEvent,
   FileEvent,
   QuestionEvent,
   RelationEvent,
-  RowEvent,
   RowValue,
   RunEvent,
   Side,
   SourceEvent,
-  StatementEvent,
   TableEvent,
 } from './answer-events.ts'
 export type {
@@ -146,13 +55,7 @@ export type {
 export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from '../lake/fsck-events.ts'
 export type { RunStatus, TableStatus } from './run-status.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
-export type {
-  ChunksSummaryEvent,
-  ChunkStretch,
-  ChunkSums,
-  ClosedState,
-  RunSummaryEvent,
-} from '../copy/summary-events.ts'
+export type { ChunksSummaryEvent, ChunkStretch, ChunkSums, ClosedState } from '../copy/summary-events.ts'
 
 export type EventBody =
   // ── a run
@@ -183,9 +86,8 @@ export type EventBody =
       leftBehind?: readonly LeftBehind[]
     }
   /** Settings changed during the run; absent ones are unchanged. */
-  | { type: 'run.steered'; paused?: boolean; workers?: number; lanes?: number; rate?: Dec | null; stopping?: true }
+  | { type: 'run.steered'; paused?: boolean; workers?: Int; lanes?: Int; rate?: Dec | null; stopping?: true }
   | { type: 'table.started'; table: string; location: string; fromVersion: Dec; toVersion: Dec }
-  | CopyStartedEvent
   | {
       type: 'table.finished'
       table: string
@@ -200,7 +102,7 @@ export type EventBody =
       behind?: Dec
       /** `sync` only, if it could not import: when the catalog last got the table. */
       importedAt?: string
-      ms: number
+      ms: Ms
       /** Copy only. */
       copied?: CopyTally
       /** Copy only: what it did not bring along of this table. */
@@ -208,99 +110,9 @@ export type EventBody =
       notes?: readonly string[]
       error?: ErrorInfo
     }
-  /** Steering request for a table of a copy, or a chunk. After `retry` the table finishes again; that result counts. */
-  | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
-  | ChunkStartedEvent
-  | {
-      type: 'chunk.progress'
-      table: string
-      chunk: string
-      worker: number
-      done: Dec
-      total: Dec
-      unit: string
-      /** Current step of the chunk; copy only. */
-      step?: 'reading' | 'writing' | 'proving'
-      /** Copy only: approximate size in the source so far. */
-      bytes?: Dec
-    }
-  | { type: 'chunk.retried'; table: string; chunk: string; attempt: number; waitMs: number; error: ErrorInfo }
-  | ({
-      type: 'chunk.done'
-      table: string
-      chunk: string
-      worker: number
-      done: Dec
-      unit: string
-      ms: number
-    } & KeySpan &
-      Partial<ChunkTally>)
-  /** A chunk of a copy that an earlier run proved. */
-  | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
-  /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
-  | { type: 'look.progress'; table: string; done: Dec; total: Dec }
-  | LookDifferenceEvent
-  | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
-  /** A chunk of a copy is free again: its worker gave it back, or died. */
-  | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
-  /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
-  | { type: 'index.started'; table: string; name: string; kind: string }
-  | { type: 'index.done'; table: string; name: string; kind: string; ms: number }
-  | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
-  /** A row that the target refuses; its chunk continues without it. */
-  | { type: 'row.aside'; table: string; chunk: string; key: readonly (string | null)[]; error: ErrorInfo }
-  /** Rows written at a weaker consistency level than requested, listed so that they can be checked again. */
-  | { type: 'rows.fallback'; table: string; level: string; rows: Dec; keys: readonly (readonly string[])[] }
-  /** End of a copy in script mode: tables with problems first. */
-  | { type: 'copy.summary'; tables: readonly CopySummaryLine[] }
-  /** New limit in rows per second, set by the user or because the target slowed down. */
-  | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
-  | { type: 'throttle.off' }
-  /** Time that the target of a copy takes for a megabyte of rows; sent every few seconds. */
-  | ({ type: 'target.latency' } & Latency)
-  /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
-  | {
-      type: 'run.tracked'
-      table: string
-      job: 'MIGRATE' | 'VALIDATE'
-      /** Tokens, both inclusive. */
-      min: Dec
-      max: Dec
-      splits: Dec
-      /** Percent of each range. */
-      coverage: number
-      /** Ranges to process. */
-      ranges: Dec
-      /** Id in `cdm_run_info`; absent if nothing is written there. */
-      cdmRun?: Dec
-      /** The run that it resumes. */
-      previous?: Dec
-      /** Ranges that the previous run left; 0 also for a tracked run without work. */
-      pending?: Dec
-    }
-  /** Result of such a run, with the names and the order of `run_info`. */
-  | { type: 'run.counted'; table: string; cdmRun?: Dec; counters: Readonly<Record<string, Dec>> }
-  // ── comparisons of tables
-  | {
-      type: 'diff.progress'
-      table: string
-      /**
-       * `looking again`: rechecks rows that just differed. `mending`: with `--fix`. `looking for extra rows`: if the
-       * target sorts differently, all its rows are looked up in the source.
-       */
-      step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
-      /** Compared rows of the source, of this estimated total. */
-      done: Dec
-      total: Dec
-      estimated: boolean
-      /** Compared key ranges, and the estimated number left. */
-      ranges: Dec
-      left: Dec
-      /** Known differing rows so far. */
-      differences: Dec
-      /** Rows of the target looked up in the source during the search for surplus rows. */
-      looked?: Dec
-    }
+  // ── chunks of tables, and comparisons
+  | CopyEvents
+  | RingEvents
   // ── proofs
   | {
       type: 'verify.check'
@@ -327,97 +139,25 @@ export type EventBody =
       /** `validate` only: when the catalog got the table. */
       importedAt?: string
     }
-  | QuestionEvent
-  | FsckFindingEvent
-  | FsckCheckedEvent
-  | FsckProgressEvent
+  | FsckEvents
   // ── rows of listing commands
-  | TableEvent
-  | FileEvent
-  | CommitEvent
-  | ChangeEvent
-  | RunEvent
-  | CopyRunEvent
-  | CopyChunkEvent
-  | QuarantineRowEvent
-  | SlotEvent
-  | SourceEvent
-  | RelationEvent
-  | DiffRangeEvent
-  | RingPartEvent
-  | RingHostEvent
-  | RingEvent
-  | DifferenceEvent
-  | ColumnsEvent
-  | RowEvent
-  | CheckEvent
-  | StatementEvent
+  | AnswerEvents
   // ── archives
-  | ArchiveColumnsEvent
-  | ArchiveForecastEvent
-  | ArchivePlanEvent
-  | ArchiveProgressEvent
-  | ArchiveStateEvent
-  | ArchivedEvent
-  | ArchiveFindingEvent
-  | ArchiveErasureEvent
-  | ArchiveExpiryEvent
-  | ArchiveDestroyedEvent
-  | QuerySourcesEvent
+  | ArchiveEvents
   // ── replication streams
-  | FollowStartedEvent
-  | FollowTableEvent
-  | FollowProgressEvent
-  | FollowProvedEvent
-  | FollowRowEvent
-  | FollowHaltedEvent
-  | FollowCountedEvent
-  | FollowHistoryEvent
-  | RunReportEvent
-  | FollowSignedEvent
-  | AlertEvent
-  // ── cutovers
-  | CutoverGateEvent
-  | CutoverFindingEvent
-  | CutoverStepEvent
-  | CutoverSwitchedEvent
+  | FollowEvents
+  | CutoverEvents
   // ── partitions of a table in use
-  | PartitionedEvent
-  | PartitionEvent
-  | PartitionAlarmEvent
-  | PartitionStandsEvent
-  | PartitionMadeEvent
-  | PartitionProgressEvent
-  | PartitionWaitsEvent
-  | PartitionLandedEvent
-  | PartitionPaceEvent
-  | PartitionFindingEvent
-  | PartitionForecastEvent
-  | PartitionRateEvent
-  | PartitionSqlEvent
-  | PartitionStepEvent
-  | DecommissionFindingEvent
-  | DecommissionStepEvent
-  // ── lifecycle phases of a table
-  | LifecyclePhaseEvent
-  | LifecycleConfigEvent
+  | PartitionEvents
+  | LifecycleEvents
   // ── workers and shared runs
-  | ScheduleEvent
-  | ScheduleTimeEvent
-  | ScheduleRunEvent
-  | ScheduleOutputEvent
-  | ScheduleChangedEvent
-  | ScheduleUnitEvent
-  | WorkerSlotEvent
-  | QueueBeatEvent
-  | WorkerEvent
-  | SharedRunEvent
-  | SharedSlotEvent
-  | SharedTableEvent
+  | ScheduleEvents
+  | WorkerEvents
   // ── summaries for late viewers
-  | RunSummaryEvent
-  | ChunksSummaryEvent
+  | SummaryEvents
   // ── messages and the end
+  | AlertEvent
+  | RunReportEvent
   | {
       type: 'log'
       level: 'note' | 'warn' | 'error' | 'debug'
@@ -430,12 +170,12 @@ export type EventBody =
   | {
       type: 'run.finished'
       status: RunStatus
-      exitCode: number
+      exitCode: Int<0, 255>
       proof?: string
       /** What was not checked, but a reader might assume it was. */
       notChecked?: string
       totals: Readonly<Record<string, Dec>>
-      ms: number
+      ms: Ms
       resumeCommand?: string
       /** Copy only: runs with quarantined rows that are still not in the target. */
       asideRuns?: readonly Dec[]
@@ -457,14 +197,14 @@ export type PlanLine = {
   bytes?: Dec
   rows?: Dec
   logBytes?: Dec
-  estimatedMs?: number
+  estimatedMs?: Ms
   error?: ErrorInfo
 }
 
 export type EventType = EventBody['type']
 
 /** An event as printed: numbered without gaps, with a UTC timestamp. */
-export type Event = { v: 1; seq: number; ts: string; runId: Dec | null } & EventBody
+export type Event = { v: 1; seq: Int<1>; ts: Time; runId: Dec | null } & EventBody
 
 type Bodies = { readonly [T in EventType]: Extract<EventBody, { type: T }> }
 

@@ -1,5 +1,5 @@
-/** Events of schedules; part of the union in event.ts. */
-import type { Dec } from '../run/dec.ts'
+/** Events of schedules. */
+import type { Dec, Int, Time } from '../run/dec.ts'
 import type { DistributedStatus } from './distributed.ts'
 import type { CatchUp, ScheduleState } from './schedule.ts'
 
@@ -15,20 +15,20 @@ export type ScheduleEvent = {
   slots: Dec
   queue?: string
   /** Its current run. */
-  running?: string
+  running?: Dec
   /** It was requested to run now. */
   wanted?: true
   nextPeriod?: string
-  nextAt?: string
+  nextAt?: Time
   lastPeriod?: string
-  lastAt?: string
-  lastRun?: string
+  lastAt?: Time
+  lastRun?: Dec
   lastStatus?: DistributedStatus
   /** Why it is void, or why its last attempt began nothing. */
   error?: string
   actor: string
   host: string
-  addedAt: string
+  addedAt: Time
 }
 
 /** A future time of a schedule. */
@@ -36,7 +36,7 @@ export type ScheduleTimeEvent = {
   type: 'schedule.time'
   schedule: string
   period: string
-  at: string
+  at: Time
   /** Local time of its zone. */
   local: string
   zone: string
@@ -48,12 +48,12 @@ export type ScheduleRunEvent = {
   schedule: string
   /** Absent if it was started by hand. */
   period?: string
-  dueAt?: string
-  at: string
-  run?: string
+  dueAt?: Time
+  at: Time
+  run?: Dec
   status?: DistributedStatus
-  exitCode?: number
-  endedAt?: string
+  exitCode?: Int
+  endedAt?: Time
   error?: string
   note?: string
 }
@@ -61,10 +61,10 @@ export type ScheduleRunEvent = {
 /** An event of a run of a schedule. */
 export type ScheduleOutputEvent = {
   type: 'schedule.output'
-  run: string
+  run: Dec
   slot: Dec
   /** Unchanged. */
-  event: unknown
+  event: { readonly type: string; readonly [field: string]: unknown }
 }
 
 /** A change of a schedule. */
@@ -82,3 +82,7 @@ export type ScheduleUnitEvent = {
   file: string
   text: string
 }
+
+/** All events of this file. */
+export type ScheduleEvents =
+  ScheduleEvent | ScheduleTimeEvent | ScheduleRunEvent | ScheduleOutputEvent | ScheduleChangedEvent | ScheduleUnitEvent

@@ -2,12 +2,12 @@
 import type { Held } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { DistributedStatus, SlotState } from './distributed.ts'
-import type { Dec } from '../run/dec.ts'
+import type { Dec, Int, Ms, Time } from '../run/dec.ts'
 
 /** A worker takes a task of a run, or finishes it. */
 export type WorkerSlotEvent = {
   type: 'worker.slot'
-  run: string
+  run: Dec
   slot: Dec
   /** Its part of the work, if the tasks of a run differ. */
   about?: string
@@ -20,8 +20,8 @@ export type WorkerSlotEvent = {
   command?: string
   rows?: Dec
   chunks?: Dec
-  ms?: number
-  exitCode?: number
+  ms?: Ms
+  exitCode?: Int
   error?: ErrorInfo
 }
 
@@ -65,14 +65,14 @@ export type WorkerEvent = {
   slots: readonly string[]
   /** Rows per second, of all of them. */
   rate: Dec
-  begunAt: string
-  beatAt: string
+  begunAt: Time
+  beatAt: Time
 }
 
 /** A shared run, in a list. */
 export type SharedRunEvent = {
   type: 'shared.run'
-  run: string
+  run: Dec
   operation: string
   command: string
   source?: string
@@ -85,11 +85,11 @@ export type SharedRunEvent = {
   rows: Dec
   chunks: Dec
   /** When the ledger was read for `rows` and `chunks`, if that was before the end of the run. */
-  countedAt?: string
+  countedAt?: Time
   rate: Dec
-  begunAt: string
-  endedAt?: string
-  exitCode?: number
+  begunAt: Time
+  endedAt?: Time
+  exitCode?: Int
   error?: string
   actor: string
   host: string
@@ -103,9 +103,9 @@ export type SharedRunEvent = {
 /** A table of a shared run that is held back, or one of its chunks, in a list. */
 export type SharedTableEvent = {
   type: 'shared.table'
-  run: string
+  run: Dec
   table: string
-  chunk?: string
+  chunk?: Dec
   held: Held
   /** Working tasks that have not received the request yet. */
   unheard: Dec
@@ -114,18 +114,22 @@ export type SharedTableEvent = {
 /** A task of a shared run, in a list. */
 export type SharedSlotEvent = {
   type: 'shared.slot'
-  run: string
+  run: Dec
   slot: Dec
   about: string
   state: SlotState | 'lost'
   turns: Dec
   host?: string
   /** Its run in ledger, catalog and run history. */
-  ledgerRun?: string
+  ledgerRun?: Dec
   rows: Dec
   chunks: Dec
   rate: Dec
-  beatAt?: string
-  exitCode?: number
+  beatAt?: Time
+  exitCode?: Int
   error?: string
 }
+
+/** All events of this file. */
+export type WorkerEvents =
+  WorkerSlotEvent | QueueBeatEvent | WorkerEvent | SharedRunEvent | SharedTableEvent | SharedSlotEvent

@@ -1,13 +1,10 @@
 /** Output of a run, line by line, as printed without the UI; shown if no other view draws it. */
 import { declarationOf } from '../../app/operations/facts.ts'
-import type { LogEntry } from '../../render/log-entry.ts'
-import { clean, takeStart } from '../../render/screen-text.ts'
 import { isShownAs } from './run-screen.ts'
 import type { RunView } from './run-view.ts'
 
 /** Number of lines kept; the newest. */
 const KEPT_LINES = 1000
-const LOG_CELLS = 500
 /** `0:02 FAILED   what`. */
 const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/
 
@@ -42,17 +39,4 @@ export function storyTone(text: string): 'bad' | 'warn' | 'plain' {
   const word = BLOCK.exec(text)?.[1] ?? ''
   if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return 'bad'
   return word === 'refused' || word === 'retry' ? 'warn' : 'plain'
-}
-
-/** Log entries for an event that has no log text of its own. */
-export function storyEntries(lines: readonly string[], ts: number): readonly LogEntry[] {
-  return lines.flatMap((text): LogEntry[] => {
-    const [, word = '', said = ''] = BLOCK.exec(text) ?? []
-    if (said === '') return []
-    const reported = word === 'note' || word === 'at' ? said : `${word} ${said}`
-    const level = { bad: 'error', warn: 'warn', plain: 'note' } as const
-    return [
-      { ts, level: level[storyTone(text)], text: takeStart(clean(reported.replaceAll(/ {2,}/g, ' ')), LOG_CELLS) },
-    ]
-  })
 }

@@ -5,11 +5,8 @@
 import type { Story } from '../../app/command-port.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { msOf } from '../../render/screen-format.ts'
-import { logEntry } from '../../render/log-entry.ts'
-import { storyEntries } from '../run/story.ts'
+import { LogEntries, type LogEntry } from '../../render/log-entry.ts'
 import type { Action } from '../state/action.ts'
-import type { LogEntry } from '../../render/log-entry.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 
@@ -23,6 +20,7 @@ export class RunFlow {
   readonly #story: Story | null
   #events: Event[] = []
   readonly #progress = new Map<string, Event>()
+  readonly #log = new LogEntries()
   notified: string[] = []
   #entries: LogEntry[] = []
   #timer: ReturnType<typeof setTimeout> | null = null
@@ -50,13 +48,10 @@ export class RunFlow {
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS)
   }
 
-  /** Adds the printed lines of an event; the event itself is already in the store. */
+  /** Adds the printed lines and the log entries of an event; the event itself is already in the store. */
   report(event: Event): void {
-    const lines = this.#story?.take(event) ?? []
-    if (lines.length === 0) return
-    this.notified.push(...lines)
-    const now = this.#clock.now()
-    if (logEntry(event, now) === null) this.#entries.push(...storyEntries(lines, msOf(event.ts) ?? now))
+    this.notified.push(...(this.#story?.take(event) ?? []))
+    this.#entries.push(...this.#log.event(event, this.#clock.now()))
   }
 
   flush(): void {
@@ -69,7 +64,7 @@ export class RunFlow {
     this.notified = []
     this.#entries = []
     const { id } = this
-    if (lines.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
+    if (lines.length + entries.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
     if (events.length > 0) this.#store.dispatch({ type: 'events', id, events, now: this.#clock.now() })
   }
 

@@ -81,7 +81,7 @@ export type Action =
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
-  /** `entries`: log entries for events without a log text of their own. */
+  /** Lines that a run without the UI prints, and the entries of the log. */
   | {
       readonly type: 'told'
       readonly id: number

@@ -2,7 +2,6 @@
 import type { Operation } from '../../app/operations/list.ts'
 import { msOf } from '../../render/screen-format.ts'
 import { foldEvent, sample, turnedTo } from '../run/fold.ts'
-import { logEntry } from '../../render/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
 import { withStory } from '../run/story.ts'
@@ -100,9 +99,7 @@ function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): 
       now,
     ),
   )
-  const alone = folded.runs.views.find((run) => run.id === id)?.copy?.tables.length === 1
-  const entries = events.flatMap((e) => logEntry(e, now, alone) ?? [])
-  return { ...withLog(folded, entries), now }
+  return { ...folded, now }
 }
 
 /** Adds a run of another program: its past events first, each at its own time. Replaces the view of an earlier join. */

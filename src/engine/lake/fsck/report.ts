@@ -1,5 +1,6 @@
 /** Emits findings as events, and per level of checks what was checked. */
-import { FINDINGS, type Finding, type FindingKind } from '../../../delta/fsck/finding.ts'
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import { FINDINGS, type FindingKind } from '../../../model/lake/findings.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'
 
 /** Most findings that are stored in a catalog. */
