@@ -47,7 +47,7 @@ export async function witnessed(
 ): Promise<ReadonlyMap<string, TableName>> {
   const found = new Map<string, TableName>()
   if (archives.every(({ witness }) => witness === null)) return found
-  const here = (await store.origin?.(signal)) ?? {}
+  const here = (await store.offers.identification?.origin(signal)) ?? {}
   const noted = archives.flatMap(({ witness, ...one }): readonly Noted[] =>
     witness === null ? [] : [{ ...one, witness: besideLedger(witness, one.origin, here) }],
   )
