@@ -1,11 +1,10 @@
 /** Ledgers of other schemas in the same database. */
 import type { TableName } from './column-type.ts'
-import type { CopyStore } from './port.ts'
 
 /** @property isReadable true if this login may read its tables, and no policy hides rows */
 export type LedgerPlace = { readonly schema: string; readonly isReadable: boolean }
 
-export interface OtherLedgers {
+export interface OtherLedgers<Store> {
   /**
    * Other schemas with ledgers of archives, or of copies and streams.
    * @param table only ledgers whose owner may archive or fill this table, or is trusted by this login; all ledgers if
@@ -13,5 +12,5 @@ export interface OtherLedgers {
    */
   list(of: 'archive' | 'copy', table: TableName | null, signal: AbortSignal): Promise<readonly LedgerPlace[]>
   /** Opens the same database with the ledger of another schema. */
-  open(schema: string): Promise<CopyStore>
+  open(schema: string): Promise<Store>
 }

@@ -20,7 +20,8 @@ import type { SharedViews } from './source-port.ts'
 import type { TableOptions } from './target-port.ts'
 import type { Tracks } from './track-port.ts'
 
-export type Capabilities = {
+/** @typeParam Store `CopyStore`, which has these and is opened by one of them */
+export type Capabilities<Store> = {
   /** Options of tables, such as compaction. */
   readonly tableOptions: TableOptions
   /** A view that another program opened. */
@@ -30,7 +31,7 @@ export type Capabilities = {
   /** For systems with tables that a crash of the server may empty. */
   readonly losable: LosableTables
   /** For systems with schemas per login. */
-  readonly otherLedgers: OtherLedgers
+  readonly otherLedgers: OtherLedgers<Store>
   /** Tables of the Cassandra Data Migrator. */
   readonly tracks: Tracks
   /** Tables lie on a ring of tokens. */
@@ -75,15 +76,12 @@ export type Capabilities = {
   readonly operational: OperationalPreflight
 }
 
-export type Capability = keyof Capabilities
+export type Capability = keyof Capabilities<unknown>
 
 /** What a store offers; absent if its system lacks it. */
-export type Offers = Partial<Capabilities>
+export type Offers<Store> = Partial<Capabilities<Store>>
 
-/** Exactly the capabilities of a system's declaration. */
-export type Offered<Names extends readonly Capability[]> = Pick<Capabilities, Names[number]>
-
-type Offering = { readonly offers: Offers }
+type Offering = { readonly offers: Offers<unknown> }
 
 /** @returns undefined if the system does not capture changes in this way */
 export function changesBy(cdc: Cdc, { offers }: Offering): ChangeSource | undefined {

@@ -3,7 +3,7 @@ import type { StoreAbilities } from './abilities.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'
 import type { ObjectStore } from './objects-port.ts'
-import type { Offers } from './offers.ts'
+import type { Capabilities, Capability, Offers } from './offers.ts'
 import type { SourceView } from './source-port.ts'
 import type { CopyTarget } from './target-port.ts'
 import type { LedgerDatabase } from '../run/ledger-port.ts'
@@ -27,7 +27,7 @@ export interface CopyStore extends AsyncDisposable {
   readonly identity: string
   readonly can: StoreAbilities
   /** What its system has and others may not. */
-  readonly offers: Offers
+  readonly offers: Offers<CopyStore>
   /** Default schema for table names without one; null if the system has no schemas. */
   readonly schema: string | null
   /** Its URL names that schema: tables in the default schema of another store map to it too. */
@@ -53,3 +53,6 @@ export interface CopyStore extends AsyncDisposable {
   /** In the schema of the URL, or the default schema of the login. */
   ledger(): Promise<LedgerDatabase>
 }
+
+/** Exactly the capabilities of a system's declaration. */
+export type Offered<Names extends readonly Capability[]> = Pick<Capabilities<CopyStore>, Names[number]>

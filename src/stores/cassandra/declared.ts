@@ -1,17 +1,5 @@
-import type { Capability, Offered } from '../../model/copy/offers.ts'
+import { OFFERS } from './offered.ts'
 import type { SystemDeclaration } from '../declaration.ts'
-
-const OFFERS = [
-  'tableOptions',
-  'durability',
-  'tracks',
-  'ring',
-  'identification',
-  'times',
-  'timeExtents',
-] as const satisfies readonly Capability[]
-
-export type CassandraOffers = Offered<typeof OFFERS>
 
 export const cassandra: SystemDeclaration = {
   name: 'cassandra',

@@ -1,9 +1,5 @@
-import type { Capability, Offered } from '../../model/copy/offers.ts'
+import { OFFERS } from './offered.ts'
 import { fileOf, type SystemDeclaration } from '../declaration.ts'
-
-const OFFERS = ['times', 'changeTarget'] as const satisfies readonly Capability[]
-
-export type DuckdbOffers = Offered<typeof OFFERS>
 
 export const duckdb: SystemDeclaration = {
   name: 'duckdb',

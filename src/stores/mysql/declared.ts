@@ -1,24 +1,5 @@
-import type { Capability, Offered } from '../../model/copy/offers.ts'
+import { OFFERS } from './offered.ts'
 import { urlOf, type SystemDeclaration } from '../declaration.ts'
-
-const OFFERS = [
-  'durability',
-  'losable',
-  'identification',
-  'identities',
-  'columnFacts',
-  'times',
-  'timeExtents',
-  'rowValues',
-  'periods',
-  'referrers',
-  'rowTriggers',
-  'maintenance',
-  'triggerChanges',
-  'changeTarget',
-] as const satisfies readonly Capability[]
-
-export type MysqlOffers = Offered<typeof OFFERS>
 
 export const mysql: SystemDeclaration = {
   name: 'mysql',

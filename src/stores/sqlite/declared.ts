@@ -1,21 +1,5 @@
-import type { Capability, Offered } from '../../model/copy/offers.ts'
+import { OFFERS } from './offered.ts'
 import { fileOf, type SystemDeclaration } from '../declaration.ts'
-
-const OFFERS = [
-  'durability',
-  'identification',
-  'identities',
-  'times',
-  'timeExtents',
-  'rowValues',
-  'periods',
-  'referrers',
-  'rowTriggers',
-  'triggerChanges',
-  'changeTarget',
-] as const satisfies readonly Capability[]
-
-export type SqliteOffers = Offered<typeof OFFERS>
 
 export const sqlite: SystemDeclaration = {
   name: 'sqlite',

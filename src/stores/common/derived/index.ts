@@ -41,7 +41,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
     refuseUncreatable: (table, signal) => store.refuseUncreatable(table, signal),
     beside: () => store.beside(),
     ...(store.namesSchema === undefined ? {} : { namesSchema: store.namesSchema }),
-    offers: present<Offers>({
+    offers: present<Offers<CopyStore>>({
       tableOptions: tableOptions ?? null,
       tracks: tracks ?? null,
       ring: ring === undefined ? null : { sample: (table, look, signal) => ring.sample(below(table), look, signal) },

@@ -12,7 +12,7 @@ import { commentsOf, losableTables, tableMarks } from '../archive/table-facts.ts
 import { timeExtent } from '../archive/time-extent.ts'
 import { timeCondition } from '../archive/time.ts'
 import type { MysqlConfig } from '../config.ts'
-import type { MysqlOffers } from '../declared.ts'
+import type { MysqlOffers } from '../offered.ts'
 import { MysqlApply } from '../follow/apply/index.ts'
 import { MysqlTriggers } from '../follow/triggers/index.ts'
 import { MysqlMaintenance } from '../partition/maintenance/index.ts'

@@ -1,35 +1,5 @@
-import type { Capability, Offered } from '../../../model/copy/offers.ts'
+import { OFFERS } from './offered.ts'
 import { urlOf, type SystemDeclaration } from '../../declaration.ts'
-
-const OFFERS = [
-  'sharedViews',
-  'durability',
-  'losable',
-  'otherLedgers',
-  'tracks',
-  'identification',
-  'identities',
-  'columnFacts',
-  'times',
-  'timeExtents',
-  'rowValues',
-  'periods',
-  'referrers',
-  'rowTriggers',
-  'partitions',
-  'maintenance',
-  'partitionPlan',
-  'inPlace',
-  'decommission',
-  'slotChanges',
-  'triggerChanges',
-  'changeTarget',
-  'switches',
-  'switchSide',
-  'operational',
-] as const satisfies readonly Capability[]
-
-export type PostgresOffers = Offered<typeof OFFERS>
 
 export const postgresql: SystemDeclaration = {
   name: 'postgresql',

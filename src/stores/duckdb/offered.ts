@@ -1,0 +1,7 @@
+/** Names of what the system offers; its declaration imports no driver. */
+import type { Capability } from '../../model/copy/offers.ts'
+import type { Offered } from '../../model/copy/port.ts'
+
+export const OFFERS = ['times', 'changeTarget'] as const satisfies readonly Capability[]
+
+export type DuckdbOffers = Offered<typeof OFFERS>

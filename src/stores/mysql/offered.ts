@@ -1,0 +1,22 @@
+/** Names of what the system offers; its declaration imports no driver. */
+import type { Capability } from '../../model/copy/offers.ts'
+import type { Offered } from '../../model/copy/port.ts'
+
+export const OFFERS = [
+  'durability',
+  'losable',
+  'identification',
+  'identities',
+  'columnFacts',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'maintenance',
+  'triggerChanges',
+  'changeTarget',
+] as const satisfies readonly Capability[]
+
+export type MysqlOffers = Offered<typeof OFFERS>

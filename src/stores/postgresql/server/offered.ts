@@ -1,0 +1,33 @@
+/** Names of what the system offers; its declaration imports no driver. */
+import type { Capability } from '../../../model/copy/offers.ts'
+import type { Offered } from '../../../model/copy/port.ts'
+
+export const OFFERS = [
+  'sharedViews',
+  'durability',
+  'losable',
+  'otherLedgers',
+  'tracks',
+  'identification',
+  'identities',
+  'columnFacts',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'partitions',
+  'maintenance',
+  'partitionPlan',
+  'inPlace',
+  'decommission',
+  'slotChanges',
+  'triggerChanges',
+  'changeTarget',
+  'switches',
+  'switchSide',
+  'operational',
+] as const satisfies readonly Capability[]
+
+export type PostgresOffers = Offered<typeof OFFERS>

@@ -1,0 +1,19 @@
+/** Names of what the system offers; its declaration imports no driver. */
+import type { Capability } from '../../model/copy/offers.ts'
+import type { Offered } from '../../model/copy/port.ts'
+
+export const OFFERS = [
+  'durability',
+  'identification',
+  'identities',
+  'times',
+  'timeExtents',
+  'rowValues',
+  'periods',
+  'referrers',
+  'rowTriggers',
+  'triggerChanges',
+  'changeTarget',
+] as const satisfies readonly Capability[]
+
+export type SqliteOffers = Offered<typeof OFFERS>
