@@ -108,7 +108,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'row.aside':
       return entry(
         'warn',
-        `${chunkName(event, alone)}: row ${rowKeyText(event.key)} set aside, ${event.error.code} ${event.error.message}`,
+        `${chunkName(event, alone)}: row ${rowKeyText(event.key)} quarantined, ${event.error.code} ${event.error.message}`,
       )
     case 'rows.fallback':
       return entry(
@@ -141,7 +141,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'throttle.on':
       return entry('warn', `throttle on: ${event.reason}; ${countDec(event.rate)} rows/s from now on`)
     case 'throttle.off':
-      return entry('note', 'throttle off: nobody says any more that it is too much')
+      return entry('note', 'throttle off: no server reports overload any more')
     case 'chunk.retried':
       return entry(
         'warn',

@@ -142,7 +142,7 @@ describe('a copy in a terminal', () => {
       await app.ended
       await expectRestored(app)
       const said = closing(app)
-      expect(said).toContain('20 of 20 chunks: count and checksum equal, without the row set aside')
+      expect(said).toContain('20 of 20 chunks: count and checksum equal, without the row quarantined')
       expect(said).toContain('read 20,000 = written 19,999 + skipped 0 + set aside 1')
       expect(said).toMatch(/next {5}sluice quarantine retry \d+ --to postgresql:/)
       expect(said).toMatch(/exit {5}1 {2}one row is not in the target/)

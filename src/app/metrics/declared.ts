@@ -28,7 +28,7 @@ export const METRICS = {
   sluice_run_info: gauge('1 for each run that is known here', 'run', 'command', 'version'),
   sluice_run_start_time_seconds: gauge('When it began, in seconds since 1970', 'run'),
   sluice_run_running: gauge('1 until it has ended', 'run'),
-  sluice_run_paused: gauge('1 while somebody holds it', 'run'),
+  sluice_run_paused: gauge('1 while it has a holder', 'run'),
   sluice_run_finished: gauge('1 once it has ended; error is empty where all is well', 'run', 'status', 'error'),
   sluice_run_exit_code: gauge('Exit code of a run that has ended', 'run'),
   sluice_run_duration_seconds: gauge('How long a run took that has ended', 'run'),
@@ -38,7 +38,7 @@ export const METRICS = {
   ),
   sluice_run_throttled: gauge('1 while it goes slower than it could, for the sake of a database', 'run'),
   sluice_log_messages_total: counter(
-    'Warnings and errors that it told, such as a stream that is opened again',
+    'Warnings and errors that it reported, such as a stream that is opened again',
     'run',
     'level',
   ),
@@ -114,9 +114,13 @@ export const METRICS = {
   ),
   sluice_follow_tables: gauge('Tables of the stream, by state: copying, catchup or live', 'run', 'state'),
   sluice_follow_halted: gauge('1 where the stream does not go on, because changes may be missing', 'run', 'code'),
-  sluice_follow_differing_rows_total: counter('Rows that a comparison of a moment found to differ', 'run', 'table'),
+  sluice_follow_differing_rows_total: counter(
+    'Rows that a comparison as of one snapshot found to differ',
+    'run',
+    'table',
+  ),
   sluice_follow_last_proved_timestamp_seconds: lone(
-    gauge('When a table was last compared as of one moment, in seconds since 1970', 'run', 'table'),
+    gauge('When a table was last compared as of one snapshot, in seconds since 1970', 'run', 'table'),
   ),
   // ── alerts
   sluice_alert_firing: gauge(
@@ -140,7 +144,7 @@ export const METRICS = {
     'status',
   ),
   sluice_partitions_landed_total: counter('Partitions and slices of which every chunk is proved', 'run', 'table'),
-  sluice_partition_alarms_total: counter('What somebody has to look at', 'run', 'table', 'alarm'),
+  sluice_partition_alarms_total: counter('Conditions that need an operator', 'run', 'table', 'alarm'),
   sluice_partitions_missing: gauge(
     'Partitions of the current and of coming periods that are not there',
     'run',
@@ -167,12 +171,9 @@ export const METRICS = {
   ),
   sluice_worker_last_beat_timestamp_seconds: gauge('When the queue last heard of it, in seconds since 1970'),
   // ── the whole queue, equal on all its workers
-  sluice_queue_workers: gauge(
-    'Workers of the queue by when its database heard of them: lives, silent or lost',
-    'state',
-  ),
+  sluice_queue_workers: gauge('Workers of the queue by their last heartbeat: lives, silent or lost', 'state'),
   sluice_queue_slots: gauge('Slots of runs that go on: queued, working, and of those lost ones', 'state'),
-  sluice_queue_runs_waiting: gauge('Runs that wait, because no worker lives that takes them'),
+  sluice_queue_runs_waiting: gauge('Runs that wait, because no live worker takes them'),
   sluice_queue_schedules_unconfirmed: gauge(
     'Schedules that begin nothing, because the queue is in another database than the one in which they were confirmed',
   ),

@@ -80,7 +80,7 @@ async function withRound(
         await rounds.giveBack(round.id, claimed)
         if (signal.aborted) break
         // The owner of the stream meets the same error, or it was specific to this host.
-        const message = `a range is left to whoever has the stream: ${errorLine(asSluiceError(error).info())}`
+        const message = `a range is left to the owner of the stream: ${errorLine(asSluiceError(error).info())}`
         emit({ type: 'log', level: 'note', message })
         break
       }
@@ -97,7 +97,7 @@ async function joined(
   { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
   signal: AbortSignal,
 ): Promise<{ readonly source: SourceView; readonly target: SourceView }> {
-  if (from.joined === undefined || to.joined === undefined) throw new Error('a store hands no looks on')
+  if (from.joined === undefined || to.joined === undefined) throw new Error('the store cannot share a snapshot')
   const source = await from.joined(sourceSnapshot, signal)
   try {
     return { source, target: await to.joined(targetSnapshot, signal) }

@@ -234,7 +234,7 @@ export class CopyTrack {
     const known = this.#stores.get(schema)
     if (known !== undefined) return known
     const store = to.track?.(schema, database)
-    if (store === undefined) throw new Error('of() has looked')
+    if (store === undefined) throw new Error('the store has no track table')
     await store.prepare()
     this.#stores.set(schema, store)
     return store
@@ -288,7 +288,7 @@ export class CopyTrack {
     if (again.length === 0) return
     if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
       const message = `${again.length} ranges that are not PASS hold rows already, and are left as they are`
-      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for rows set aside'
+      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for quarantined rows'
       this.#say('warn', message, tableText(one.source.table), hint)
       return
     }
