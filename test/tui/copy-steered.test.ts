@@ -138,7 +138,7 @@ it('asks for no more lanes than the target takes, and tells a table that lacks s
     error: told.fault('ROWS_ASIDE', '2 rows of orders are not in the target'),
   })
   await app.until('done but for quarantined rows 1')
-  await app.until(/! public.orders +done .* 2 rows aside/)
+  await app.until(/! public.orders +done .* 2 rows quarantined/)
   await app.press(['+'], 'the target takes one chunk at a time')
   expect(run.calls).toEqual([])
 })

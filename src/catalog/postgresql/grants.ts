@@ -139,7 +139,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
       ...rowStatements(place, catalog, role, 'ALL'),
     ],
     notes: [
-      `the catalog belongs to ${owner}, a superuser, and sluice grants no membership in such a role: ${to} imports, but cannot upgrade the catalog`,
+      `the catalog belongs to ${owner}, a superuser, and membership in such a role is not granted here: ${to} imports, but cannot upgrade the catalog`,
       `for that, let a role of its own own it: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then ask for these grants again`,
     ],
     by: `${owner} or another superuser`,
