@@ -88,7 +88,7 @@ async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: numb
 
 function unfinished(head: Head): SluiceError {
   const at = head.currentVersion === null ? 'before its first version' : `at version ${head.currentVersion}`
-  return new SluiceError('IMPORT_UNFINISHED', `the import of ${head.tableId} has not finished; it stands ${at}`, {
+  return new SluiceError('IMPORT_UNFINISHED', `the import of ${head.tableId} has not finished; it is ${at}`, {
     where: head.location,
     hint: 'let it finish, or go on with: sluice import TABLE --resume',
   })

@@ -87,7 +87,7 @@ async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): 
   if (others.length === 0) return
   throw new SluiceError('TABLE_REFUSED', `the catalog cannot be upgraded (${name}): ${others.join(', ')}`, {
     reason: 'they refer to columns of migration_status whose type changes, and are not the catalog’s own',
-    hint: 'keep their definitions, drop them, run the same command again, then make them anew',
+    hint: 'save their definitions, drop them, run the same command again, then recreate them',
   })
 }
 

@@ -60,7 +60,7 @@ export function conditionsFor(text: string, causes: readonly AlertCause[]): stri
 }
 
 function conditionOf(text: string, { command, causes, others }: Alerting): AlertCondition {
-  const hint = `${command} can tell ${formsText(causes)}`
+  const hint = `${command} can alert on ${formsText(causes)}`
   const word = wordOf(text)
   if (!isCause(word)) {
     const meant = closest(word, causes)
@@ -69,7 +69,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
     })
   }
   if (!causes.includes(word)) {
-    const why = others?.(word) ?? `is nothing that ${command} can tell: such an alert would never come`
+    const why = others?.(word) ?? `is not a cause of ${command}: such an alert would never be sent`
     throw new SluiceError('BAD_FLAG', `--alert ${word} ${why}`, { hint })
   }
   const condition = withLimit(word, text.slice(word.length).trim())

@@ -116,7 +116,7 @@ function noLog(folder: string, cause: unknown): SluiceError {
     reason: message,
     hint: isFull
       ? 'make room there, or set XDG_STATE_HOME to a folder with room'
-      : 'set XDG_STATE_HOME to a folder that you may write to, or put away what stands in the way',
+      : 'set XDG_STATE_HOME to a folder that you may write to, or remove what is in the way',
     cause,
   })
 }

@@ -23,10 +23,10 @@ export function refuseBesideWorkers(
   reported: Reported | undefined,
 ): void {
   const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
-    ['--background', background, 'whoever has begun a run of workers may leave at once'],
+    ['--background', background, 'the program that starts a distributed run may end at once'],
     ['--tui', tui, 'sluice runs --distributed shows it'],
     ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it well'],
-    ['--metrics', metrics?.isAsked === true, 'workers tell of the slots that they have: sluice worker --metrics 9464'],
+    ['--metrics', metrics?.isAsked === true, 'workers serve the metrics of their tasks: sluice worker --metrics 9464'],
     ['--between', reported?.hours !== undefined, 'sluice ctl RUN pause --distributed holds it'],
   ]
   for (const [flag, isGiven, hint] of flags) {

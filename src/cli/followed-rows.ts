@@ -44,7 +44,7 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
   const other = OTHERS.find((one) => isGiven(args[one]))
   if (other !== undefined) {
     throw new SluiceError('BAD_FLAG', `--${other} does not go with --run`, {
-      reason: 'tables and columns are those of the stream, and its rows are mended as the source has them',
+      reason: 'tables and columns are those of the stream, and rows are repaired to equal the source',
       hint: 'leave it out',
     })
   }

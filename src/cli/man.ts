@@ -139,7 +139,7 @@ function rest(): readonly string[] {
     '.TP',
     bold('sluice.yaml'),
     roff(
-      'stores by name and defaults of flags: of the folder one is in or of one above it, else of $XDG_CONFIG_HOME/sluice. It is read where nobody else may write it; --config names another one, --no-config none.',
+      'stores by name and defaults of flags: of the folder one is in or of one above it, else of $XDG_CONFIG_HOME/sluice. It is read if no other user may write it; --config names another one, --no-config none.',
     ),
   ]
 }

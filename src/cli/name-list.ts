@@ -17,7 +17,7 @@ export function splitNames(flag: string, text: string): readonly string[] {
     const name = found?.[1]?.replaceAll('""', '"') ?? found?.[2]?.trim() ?? ''
     if (found === null || name === '') {
       throw new SluiceError('BAD_FLAG', `${flag} ${text} is no list of names`, {
-        hint: `write it like ${flag} a,b; a name with a comma or a quote in it stands in double quotes`,
+        hint: `write it like ${flag} a,b; put a name with a comma or a quote into double quotes`,
       })
     }
     names.push(name)

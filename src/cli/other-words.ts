@@ -46,7 +46,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['reconciliation', 'reconcile', 'compare'],
-    here: 'diff names the rows that differ; sign-off compares a followed copy as of one moment',
+    here: 'diff names the rows that differ; sign-off compares a followed copy as of one snapshot',
     command: 'diff',
     page: 'docs/FOLLOW.md',
   },

@@ -92,7 +92,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
       { name: 'remove', type: 'flag', default: false, describe: 'trust the file of the folder no longer' },
     ],
     epilogue:
-      'The file can name databases, files that are written and commands that are run: read it first. It is trusted as it stands; a changed one is asked about again. ' +
+      'The file can name databases, files that are written and commands that are run: read it first. It is trusted with its present content; after a change sluice asks again. ' +
       '--config FILE reads a file without this.\n',
   },
   {

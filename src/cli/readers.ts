@@ -68,6 +68,6 @@ async function read(
 
 async function readByHand({ name }: CommandDeclaration, args: Arguments, context: RequestContext): Promise<Request> {
   const command = (await READERS[name]?.())?.commands[name]
-  if (command === undefined) throw new Error(`nobody reads the words of ${name}`)
+  if (command === undefined) throw new Error(`no parser for ${name}`)
   return await command.request(args, context)
 }

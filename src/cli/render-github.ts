@@ -31,7 +31,7 @@ const COPY_COLUMNS = [
   'proved earlier',
   'rows read',
   'written',
-  'set aside',
+  'quarantined',
   'notes',
 ]
 
@@ -211,7 +211,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         annotated.add(`${event.table} ${text}`).add(text)
         say('error', `${event.table}: ${event.error.code}`, `chunk ${event.chunk}: ${errorText(event.error)}`)
       } else if (event.type === 'row.aside') {
-        say('warning', `${event.table}: a row is set aside`, `${rowKeyText(event.key)}: ${event.error.message}`)
+        say('warning', `${event.table}: a row is quarantined`, `${rowKeyText(event.key)}: ${event.error.message}`)
       } else if (event.type === 'difference') {
         annotated.add('DIFFERENCES')
         const columns = (event.columns ?? []).map(({ column }) => column).join(', ')

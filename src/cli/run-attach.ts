@@ -32,7 +32,7 @@ export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<Join
   if (only === undefined) {
     throw new SluiceError('NO_SUCH_PATH', 'no run goes on here', {
       where: folder,
-      hint: 'sluice runs lists those that have ended; one on another machine is looked at there',
+      hint: 'sluice runs lists those that have ended; attach to a run of another machine there',
     })
   }
   if (more.length === 0) return await joinRun(only.run, env)

@@ -48,7 +48,7 @@ function changed(file: string, action: 'trust' | 'remove', env: Context['env']):
 export async function askTrust(file: string, { env, stdin, stderr }: Context): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
-  const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
+  const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust its present content? [y/N] `
   // ctrl-c and ctrl-d mean no.
   const answer = (await typedLine(question, { stdin, stderr })) ?? ''
   if (!/^y(?:es)?$/i.test(answer.trim())) return false

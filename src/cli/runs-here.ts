@@ -56,7 +56,7 @@ export async function listRunsHere(session: Session, limit: number, env: Env, to
   if (runs.length > 0) session.emit({ type: 'columns', columns })
   for (const one of runs) session.emit({ type: 'row', values: rowOf(one) })
   for (const file of asides) {
-    const message = `${file} is a book of earlier runs that was damaged, and was set aside; nothing reads it`
+    const message = `${file} is a damaged run history that was renamed; no command reads it`
     session.emit({ type: 'log', level: 'note', message })
   }
   const exitCode = trouble?.exitCode ?? 0

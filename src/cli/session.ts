@@ -107,7 +107,7 @@ export async function openSession(context: Context, options: SessionOptions): Pr
   const output = openOutput(context.stdout, context.stderr, () => {
     // The reader has left (`| head`): end a listing. A run that changes something continues; its work is more important
     // than its output.
-    if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'nobody reads the output any more'))
+    if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'the output is no longer read'))
   })
   const faces = await openFaces(context, output, options)
   const watch = watchSignals({

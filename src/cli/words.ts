@@ -224,6 +224,6 @@ function optionOf({ name, takes }: CommandDeclaration, word: string): Option {
   const found = takes.find((option) => option.name === word)
   if (found !== undefined) return found
   // Global flags are not options of a command.
-  if (GLOBAL_NAMES.includes(word)) return { name: word, type: 'text', describe: 'sluice --help tells what it is' }
+  if (GLOBAL_NAMES.includes(word)) return { name: word, type: 'text', describe: 'sluice --help explains it' }
   throw new Error(`${name} takes no ${word}`)
 }

@@ -86,7 +86,7 @@ export async function* changesBetween(
     while (end < to && !present.has(end + 1)) end++
     const gone = version === end ? `commit ${version} is missing` : `commits ${version} to ${end} are missing`
     throw new SluiceError('LOG_GAP', `${gone} between version ${from} and version ${to}`, {
-      reason: 'a checkpoint tells the state of a version, but not how it came about',
+      reason: 'a checkpoint holds the state of a version, but not its changes',
     })
   }
   store.ahead?.(

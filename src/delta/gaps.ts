@@ -55,7 +55,7 @@ export function gapText({ missing, lost }: Gaps): string | null {
   if (missed === undefined) return null
   const [gone] = spansText('version', lost)
   const verb = isOne(missing) ? 'is' : 'are'
-  const means = gone === undefined ? 'a checkpoint stands for each version' : `${gone} can no longer be read`
+  const means = gone === undefined ? 'a checkpoint covers each version' : `${gone} can no longer be read`
   return `${missed} ${verb} missing among those of the log: ${means}`
 }
 

@@ -160,7 +160,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED} deep`, where)
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
-  if (doubled !== null) throw bad(`the name ${shown(doubled)} stands twice in one object`, where)
+  if (doubled !== null) throw bad(`the name ${shown(doubled)} is twice in one object`, where)
   const half = halfCharacter(raw, parsed)
   if (half !== null) throw bad(`the text ${shown(half)} holds half of a character`, where)
   let kind: string | null = null

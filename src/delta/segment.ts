@@ -97,7 +97,7 @@ function gapError(
       : before !== null
         ? ` after ${before}`
         : end !== null
-          ? ` before ${end}, and no checkpoint stands in for them`
+          ? ` before ${end}, and no checkpoint covers them`
           : ''
   return new SluiceError('LOG_GAP', span(hole.from, hole.to) + place, {
     hint: hintForGap(listing, hole.from, hole.to, hole.next),

@@ -96,7 +96,7 @@ function uncovered({ zones, table: { partitions } }: Standing): Alarm {
   const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
   return {
     alarm: 'none ahead',
-    detail: `${holder} holds what comes in now, and nobody can tell from the bounds of the others which it is to be`,
+    detail: `${holder} holds the rows that come in now, and the bounds of the others do not show its period`,
     hint:
       zones.length > 0
         ? 'name the zone with --zone, or make the partition by hand'
@@ -111,7 +111,7 @@ function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderO
     ...(partition.from === null ? {} : { from: partition.from }),
     ...(partition.to === null ? {} : { to: partition.to }),
     detail: `it holds ${labelsText(periods)} at once, so that none of them can be archived or dropped by itself`,
-    hint: 'split it by hand, in an hour in which nobody writes',
+    hint: 'split it by hand, at an hour without writes',
   }
 }
 
@@ -129,7 +129,7 @@ function endlessAlarm({ name, from }: RangePartition): Alarm {
     partition: tableText(name),
     ...(from === null ? {} : { from }),
     detail: 'it has no end and takes all that comes, so that no partition can be made of the coming periods',
-    hint: 'detach it, run sluice partition ensure, and put its rows in again; or split it by hand, in an hour in which nobody writes',
+    hint: 'detach it, run sluice partition ensure, and put its rows in again; or split it by hand, at an hour without writes',
   }
 }
 
@@ -215,7 +215,7 @@ function strayAlarms(
         calendar === null
           ? 'no other partition takes them, or they have no time at all'
           : 'they belong to no period that has to be there, or have no time at all',
-      hint: 'mend their times where these are wrong, or make partitions for them by hand',
+      hint: 'correct their times if these are wrong, or create partitions for them by hand',
     })
   }
   return alarms

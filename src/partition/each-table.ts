@@ -149,7 +149,7 @@ async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log
       type: 'log',
       level: 'warn',
       table: tableText(table),
-      message: `what is archived of it was not looked at: ${code} ${message}`,
+      message: `its archive was not inspected: ${code} ${message}`,
     })
     return null
   }

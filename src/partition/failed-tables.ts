@@ -7,7 +7,7 @@ export function failedTables(errors: readonly SluiceError[]): { readonly error?:
   const count = errors.length === 1 ? '1 table failed' : `${String(errors.length)} tables failed`
   return {
     error: new SluiceError('TABLES_FAILED', count, {
-      hint: 'mend the cause of each table that failed, then run the same command again',
+      hint: 'correct the cause for each failed table, then run the same command again',
       cause: first,
     }),
   }

@@ -14,7 +14,7 @@ export function periodFindings(
   const all: PlanFinding[] = []
   const stays = !found.some((one) => one.verdict === 'refused' && one.about === 'column' && one.object === column.name)
   const rest =
-    'such rows go to the default partition, stay there when periods are archived, and are looked through whenever a partition is made'
+    'such rows go to the default partition, stay there when periods are archived, and are scanned whenever a partition is created'
   if (nulls.rows > 0n) {
     all.push({
       verdict: 'changes',
@@ -55,13 +55,13 @@ export function periodFindings(
   if (far.length > 0) {
     const years = far.slice(0, NAMED_YEARS).map(({ year, ...count }) => `${year} (${countText(count)})`)
     const more = far.length > NAMED_YEARS ? ` and ${far.length - NAMED_YEARS} more years` : ''
-    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and nobody makes partitions up to them: ${rest}`
+    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and no partitions are made up to them: ${rest}`
     all.push({
       verdict: 'changes',
       about: 'rows far away',
       object: column.name,
       detail,
-      hint: 'a year such as 9999 often stands for no end: NULL says that better',
+      hint: 'a year such as 9999 often means no end: use NULL instead',
     })
   }
   return all

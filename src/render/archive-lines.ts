@@ -245,7 +245,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     hotRows === '0'
       ? 'no rows of the database'
       : `${plural(hotRows, 'row')} of the database (${plural(hotColumns.length, 'column')})`
-  const out = `${grouped(leftOut)} of them left out because the archive has their key, their values not looked at`
+  const out = `${grouped(leftOut)} of them left out because the archive has their key; their values were not compared`
   const hashed = verified === undefined ? '' : ` (${verified === '1' ? 'its' : 'their'} sha256 as proved)`
   const bytes =
     unchecked === '0'
@@ -263,7 +263,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     ...(byBytes.length === 0
       ? []
       : [`compared by bytes, where the database goes by a collation or pads texts: ${visible(byBytes.join(', '))}`]),
-    ...notInspected.map((what) => `not looked at: ${visible(what)}`),
+    ...notInspected.map((what) => `not inspected: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`
 }

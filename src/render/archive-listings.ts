@@ -49,7 +49,7 @@ export function storedColumnsText(event: ArchiveColumnsEvent): string {
   const { table, archive, partitionColumn, columns, foreign, notLooked: notInspected = [] } = event
   let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
   if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
-  for (const what of notInspected) lines += `not looked at: ${visible(what)}\n`
+  for (const what of notInspected) lines += `not inspected: ${visible(what)}\n`
   const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {
     lines += more
   })
@@ -104,7 +104,7 @@ export const ARCHIVED: Listing = {
             event.destroyedAt === undefined ? '' : `files destroyed ${timeText(event.destroyedAt)}`,
             event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
             event.foreign === undefined ? '' : 'a run would refuse this archive',
-            ...(event.notLooked ?? []).map((what) => `not looked at: ${cut(what)}`),
+            ...(event.notLooked ?? []).map((what) => `not inspected: ${cut(what)}`),
             cut(event.error ?? ''),
           ]
             .filter((note) => note !== '')

@@ -44,7 +44,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     if (planOnly) return `${what} would be erased; nothing was changed${took}`
     if (finished.status !== 'ok') return null
     if (version === undefined) return `no such row was found, and nothing was changed${took}`
-    return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${sizeText(bytes)}; the archive begins at version ${version}${took}`
+    return `${what} erased and searched again; ${plural(files, 'file')} destroyed, ${sizeText(bytes)}; the archive begins at version ${version}${took}`
   }
   if (command === 'archive-expire') {
     const { partitions = '0', rows = '0', files = '0', bytes = '0' } = totals

@@ -14,7 +14,7 @@ const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   lease: 'nothing was heard of its owner for too long',
   ended: 'its program has ended',
   compare: 'rows stand there already, and are going to be compared with those of the source',
-  left: 'it failed here, and is left to whoever has the stream',
+  left: 'it failed here, and is left to the owner of the stream',
   taken: 'another program has it, or takes it when its lease is over',
 }
 

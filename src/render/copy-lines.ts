@@ -195,7 +195,7 @@ export class CopyLines {
         ? []
         : [block('note', `and ${plural(count - MOST_LINES, one, many)}; --verbose or --json shows all`)]
     return [
-      ...hidden(this.#aside, 'more row set aside', 'more rows set aside'),
+      ...hidden(this.#aside, 'more row quarantined', 'more rows quarantined'),
       ...hidden(this.#failed, 'more failure'),
       ...hidden(this.#different, 'more chunk that differs', 'more chunks that differ'),
       ...hidden(this.#made, 'more index or constraint made', 'more indexes and constraints made'),
@@ -315,7 +315,7 @@ function comparedText(proved: string, chunks: string, aside: string, { compared,
 }
 
 function without(aside: string): string {
-  return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} set aside`
+  return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} quarantined`
 }
 
 /** Requests to a service that limits them, and the minimum time for them. */

@@ -6,10 +6,7 @@ import { visible } from '../shared/visible.ts'
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const STEPS: Readonly<Record<Of<'decommission.step'>['step'], readonly [planned: string, done: string]>> = {
-  inactive: [
-    'would be made inactive: nobody but its owner could use it',
-    'is inactive: nobody but its owner may use it',
-  ],
+  inactive: ['would be made inactive: only its owner could use it', 'is inactive: only its owner may use it'],
   active: ['would get its rights back', 'has its rights back'],
   archived: ['would be copied once more', 'is copied once more, and compared row by row'],
   dropped: ['would be dropped', 'is dropped'],

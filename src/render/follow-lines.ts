@@ -129,11 +129,11 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.
 
 function tableText({ state, position, reread, mended: repaired }: Of<'follow.table'>): string {
   if (state === 'live' && reread !== undefined)
-    return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} mended`}`
+    return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} repaired`}`
   if (state === 'live') return `live at ${position}: it holds what the source held there`
-  if (repaired !== undefined) return `${plural(repaired, 'row')} mended; catches up once more to ${position}`
+  if (repaired !== undefined) return `${plural(repaired, 'row')} repaired; catches up once more to ${position}`
   if (reread !== undefined)
-    return `catches up once more to ${position}: ${plural(reread, 'row')} read again, of which the stream does not tell all values`
+    return `catches up once more to ${position}: ${plural(reread, 'row')} read again, because the stream does not report all of their values`
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
 }
 

@@ -13,7 +13,7 @@ const TOLD_EVERY_MS = 10_000
 const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
   making: 'making partitions',
   logging: 'changes of the default partition are noted',
-  copying: 'its rows are copied aside',
+  copying: 'its rows are copied to another table',
   following: 'what changed meanwhile is copied',
   switching: 'the new partitions take its place',
 }
@@ -142,7 +142,7 @@ function tableText({
 }
 
 function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
-  const what = { planned: 'would be made', made: 'made', found: 'was made by somebody else meanwhile' }[status]
+  const what = { planned: 'would be made', made: 'made', found: 'was made by another program meanwhile' }[status]
   const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved into it`
   return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
 }
@@ -172,5 +172,5 @@ function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string 
     proved === undefined
       ? ''
       : `; ${plural(proved, 'row')} ${proved === '1' ? 'was' : 'were'} equal before the new tables took their place`
-  return `nobody waited for a lock of ours longer than ${measureText(longestMs)}${again}${rows}`
+  return `no session waited for a lock of ours longer than ${measureText(longestMs)}${again}${rows}`
 }

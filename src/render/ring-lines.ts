@@ -65,7 +65,7 @@ function picture(ring: RingEvent, parts: readonly RingPartEvent[], hosts: readon
         ]),
     fact(
       'read',
-      `${plural(ring.seen, 'row')}${ring.exact ? ', all there are' : ': what stands behind ~ follows from them'}`,
+      `${plural(ring.seen, 'row')}${ring.exact ? ', all there are' : ': figures after ~ are derived from them'}`,
     ),
   ]
 }

@@ -17,7 +17,7 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   run: ['run', 'runs'],
   'copy.run': ['run', 'runs'],
   'copy.chunk': ['chunk', 'chunks'],
-  'quarantine.row': ['row set aside', 'rows set aside'],
+  'quarantine.row': ['row quarantined', 'rows quarantined'],
   slot: ['slot', 'slots'],
   relation: ['table', 'tables'],
   archived: ['partition', 'partitions'],
@@ -221,7 +221,7 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   const { read, written, skipped, quarantined, chunks = '0', proved = '0', earlier = '0' } = totals
   const done = (BigInt(proved) + BigInt(earlier)).toString()
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
-  const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + set aside ${grouped(quarantined)}${besideText(totals)}`
+  const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + quarantined ${grouped(quarantined)}${besideText(totals)}`
   if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0')
     return `nothing was left to do; earlier runs ${sum}`
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`

@@ -8,7 +8,7 @@ import { durationText, grouped, plural } from '../shared/figures.ts'
 const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended' | 'resting'>, string>> =
   {
     begun: 'begins',
-    queued: 'gives it back, and it waits for whoever is free',
+    queued: 'returns it to the queue',
     lost: "is another worker's by now: what was done of it stays, by the ledger",
     refused: 'is refused by this worker',
   }

@@ -50,7 +50,7 @@ export function unreadBook(file: string, cause: unknown): SluiceError {
     return new SluiceError('TARGET_CORRUPT', 'the book of runs is damaged', {
       where: file,
       reason,
-      hint: 'the next run sets it aside and begins a new one; runs that go on are listed by sluice ctl',
+      hint: 'the next run renames it and starts a new one; sluice ctl lists the present runs',
       cause,
     })
   }

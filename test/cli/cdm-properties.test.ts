@@ -136,7 +136,7 @@ describe('properties files', () => {
     )
     expect(await notesOf('copy', '--properties', path)).toEqual([
       expect.stringMatching(
-        /^unknown property spark\.cdm\.perfops\.rateLimit\.origin \(.*:\d+\) is not heeded: spark\.cdm\.perfops\.ratelimit\.origin was probably meant$/,
+        /^unknown property spark\.cdm\.perfops\.rateLimit\.origin \(.*:\d+\) is not applied: spark\.cdm\.perfops\.ratelimit\.origin was probably meant$/,
       ),
       expect.stringMatching(/^unknown property spark\.cdm\.track\.run .*: spark\.cdm\.trackRun was probably meant$/),
       'these properties mean nothing here: spark.executor.memory, spark.cdm.perfops.errorLimit',

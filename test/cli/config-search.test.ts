@@ -225,7 +225,7 @@ describe('a config file that came with a lake', () => {
       const ended = main(['history', 't', '--database-url', 'sqlite:///c.db'], { ...terminal, searchFrom: below })
       for (const key of answer) terminal.stdin.push(key)
       expect([answer, await ended]).toEqual([answer, code])
-      expect(terminal.err()).toContain('Trust it as it stands? [y/N]')
+      expect(terminal.err()).toContain('Trust its present content? [y/N]')
       expect(isTrusted(file, env)).toBe(code === 0)
     }
   })

@@ -81,7 +81,7 @@ describe('text', () => {
     ])
     const text = await asText(events)
     expect(text.match(/^0:00 aside/gm)).toHaveLength(20)
-    expect(text).toContain('and 5 more rows set aside; --verbose or --json shows all\n')
+    expect(text).toContain('and 5 more rows quarantined; --verbose or --json shows all\n')
     expect(text).toContain('and 1 more failure; --verbose or --json shows all\n')
     expect((await asText(events, { verbose: true })).match(/^0:00 aside/gm)).toHaveLength(25)
   })

@@ -41,7 +41,7 @@ it('tells findings with their verdict, and steps as planned, done or found', () 
       [['do', 'drop it']],
     ],
     ['note', 'look: session: an app', false, []],
-    ['ok', 'is inactive: nobody but its owner may use it already', false, []],
+    ['ok', 'is inactive: only its owner may use it already', false, []],
     ['ok', 'is copied once more, and compared row by row', false, []],
     ['plan', 'would be dropped', false, []],
   ])

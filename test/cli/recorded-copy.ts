@@ -164,7 +164,7 @@ export const copy = stamped([
         readPoints: '2',
       },
       notes: [
-        '6 of 45 chunks were proved on 2026-11-19: values as of then; their counts were looked at now, and are equal on both sides; --again compares values',
+        '6 of 45 chunks were proved on 2026-11-19: values as of then; their counts were compared now, and are equal on both sides; --again compares values',
         'read from 2 states of the source: every chunk is what the source held when it was read',
       ],
       error: aside,
@@ -235,7 +235,7 @@ export const manyTables = stamped([
           key: [],
           proof: 'count',
           onExisting: 'append',
-          notes: ['it has no key: an interrupted copy of it begins anew'],
+          notes: ['it has no key: an interrupted copy of it restarts'],
         }),
         planLine({
           table: 'public.fixes',
@@ -579,7 +579,7 @@ export const relations = stamped([
       key: [],
       columns: [],
       resumable: false,
-      note: 'it has no key: an interrupted copy of it begins anew',
+      note: 'it has no key: an interrupted copy of it restarts',
     },
   ],
   [20, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { tables: '2', bytes: '316000000' }, ms: 20 }],

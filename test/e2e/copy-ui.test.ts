@@ -61,7 +61,7 @@ describe('a copy in a terminal', () => {
       await expectRestored(app)
       const said = closing(app)
       expect(said).toMatch(/proved {3}\d+ of 40 chunks: count and checksum equal/)
-      expect(said).toMatch(/end {6}\d+ of 40 chunks done, read ([\d,]+) = written \1 \+ skipped 0 \+ set aside 0/)
+      expect(said).toMatch(/end {6}\d+ of 40 chunks done, read ([\d,]+) = written \1 \+ skipped 0 \+ quarantined 0/)
       const next = /^\d+:\d\d next {5}sluice (.+)$/m.exec(said)?.[1]?.split(' ') ?? []
       const again = await run(folder.path, [...next.slice(0, next.indexOf('--rate')), '--ci'])
       expect(again.code).toBe(0)
@@ -138,12 +138,12 @@ describe('a copy in a terminal', () => {
         '--quit',
       ]
       const app = start(folder.path, words)
-      await app.until(/set aside 1/)
+      await app.until(/quarantined 1/)
       await app.ended
       await expectRestored(app)
       const said = closing(app)
-      expect(said).toContain('20 of 20 chunks: count and checksum equal, without the row set aside')
-      expect(said).toContain('read 20,000 = written 19,999 + skipped 0 + set aside 1')
+      expect(said).toContain('20 of 20 chunks: count and checksum equal, without the row quarantined')
+      expect(said).toContain('read 20,000 = written 19,999 + skipped 0 + quarantined 1')
       expect(said).toMatch(/next {5}sluice quarantine retry \d+ --to postgresql:/)
       expect(said).toMatch(/exit {5}1 {2}one row is not in the target/)
       const password = decodeURIComponent(new URL(to.url).password)

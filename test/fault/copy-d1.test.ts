@@ -148,7 +148,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
-  test('rows are set aside once, whatever answers get lost', { timeout: 60_000 }, async () => {
+  test('rows are quarantined once, whatever answers get lost', { timeout: 60_000 }, async () => {
     const done = await room()
     await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id % 194 <> 0))')
     await always([{ kind: 'lost' }], 1)

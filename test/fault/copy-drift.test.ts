@@ -177,7 +177,7 @@ describe.each(ALL ? PAIRS : PAIRS.slice(0, 2))('from %s to %s', (from, to) => {
 })
 
 test(
-  'a column that becomes too narrow at the target: its rows are set aside, and no other',
+  'a column that becomes too narrow at the target: its rows are quarantined, and no other',
   { timeout: 60_000 },
   async (context) => {
     const why = await missing('postgresql')

@@ -80,7 +80,7 @@ describe.skipIf(MOUNT_MISSING !== '')(
       ])
     }
 
-    // A room for each stage: while the ledger is made, while chunks are written down, while rows are set aside.
+    // A room for each stage: while the ledger is made, while chunks are written down, while rows are quarantined.
     test.for(ALL ? [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5] : [0.15, 0.3])(
       'under a SQLite file: %f MB for the ledger and the quarantine',
       { timeout: 60_000 },

@@ -159,7 +159,7 @@ describe('a source that is written to', () => {
     expect(of(ended.events, 'table.finished')).toMatchObject([
       {
         copied: { readPoints: '2' },
-        notes: expect.arrayContaining([expect.stringContaining('read from 2 states of the source')]),
+        notes: expect.arrayContaining([expect.stringContaining('read from 2 snapshots of the source')]),
       },
     ])
     expect((await expectChunksAsRead(source, target)).size).toBe(2)

@@ -156,7 +156,7 @@ describe.each(['postgresql', 'mysql'] as const)('the source, %s,', (system) => {
       expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
       expect(of(events, 'chunk.retried')).toMatchObject([{ error: { code: 'CONNECTION_LOST' } }])
       expect(of(events, 'table.finished')).toMatchObject([
-        { status: 'ok', notes: [expect.stringContaining('2 states of the source')] },
+        { status: 'ok', notes: [expect.stringContaining('2 snapshots of the source')] },
       ])
       await expectDone(done)
     },

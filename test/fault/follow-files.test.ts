@@ -80,7 +80,7 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
       expect(await one.target.rows(`SELECT count(*) FROM ${indexes} = 't_code'`)).toEqual([['1']])
       await one.source.sql(
         `BEGIN; UPDATE t SET code = 'x' WHERE id = 1; UPDATE t SET code = 'c1' WHERE id = 2; UPDATE t SET code = 'c2' WHERE id = 1; COMMIT`,
-        // Moved with values that the stream does not tell, also onto each other's place.
+        // Moved with values that the stream does not report, also onto each other's place.
         'UPDATE t SET id = id + 5000 WHERE id <= 100',
         'BEGIN; UPDATE t SET id = 9999 WHERE id = 200; UPDATE t SET id = 200 WHERE id = 201; UPDATE t SET id = 201 WHERE id = 9999; COMMIT',
         `BEGIN; INSERT INTO p SELECT i, date '2026-02-01', i FROM generate_series(1001, 22000) i; TRUNCATE p;

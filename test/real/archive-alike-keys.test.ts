@@ -228,7 +228,7 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
       expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['1'], ['2']])
       const { error } = (await perform(restore)).finished
       expect(error).toMatchObject({ code: 'PARTITION_CHANGED' })
-      expect(error?.message).toContain('2 rows have other values (1; 2), 1 of them stands outside of the partition (1)')
+      expect(error?.message).toContain('2 rows have other values (1; 2), 1 of them is outside of the partition (1)')
       expect(error?.reason).toContain('another one under a key that was given again')
       const [into = '', changed = ''] = commandsIn(error?.hint)
       expect([into, changed]).toEqual([

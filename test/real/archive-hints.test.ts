@@ -42,7 +42,7 @@ test('a text that holds bytes that are no characters is stored once it is the by
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', CAST(x'ff41' AS TEXT)), (2, '2020-01-03 00:00:00', 'it''s'), (3, '2090-01-02 00:00:00', 'c')`,
   )
   const advice =
-    'mend the value at its source, or make it the bytes that it is (SET "t" = CAST("t" AS BLOB) in that row) and store the column with --as-text t'
+    'correct the value at the source, or change it to bytes (SET "t" = CAST("t" AS BLOB) in that row) and store the column with --as-text t'
   expect(hintOf(await perform(run))).toBe(advice)
   expect(hintOf(await perform({ ...run, asText: ['t'] }))).toBe(advice)
   await place.sql(`UPDATE ${TABLE} SET "t" = CAST("t" AS BLOB) WHERE id = 1`)

@@ -353,11 +353,11 @@ describe('a period in parts', () => {
     const back = said(await done(named(restore, '2020-Q1')))
     expect(back).toContainEqual(
       expect.stringMatching(
-        /^2020-Q1: .*1 row stands beside them, of 2020-Q1\.part2, which was brought back, or later \(50001\)/,
+        /^2020-Q1: .*1 more row is in the table, of 2020-Q1\.part2, which was brought back, or later \(50001\)/,
       ),
     )
     expect(back.find((text) => text.startsWith('2020-Q1.part3: '))).toMatch(
-      /21 rows stand beside them, of 2020-Q1, 2020-Q1\.part2, which were brought back, or later/,
+      /21 more rows are in the table, of 2020-Q1, 2020-Q1\.part2, which were brought back, or later/,
     )
     expect(back.join()).not.toContain('came later')
     await whole(made)
@@ -467,7 +467,7 @@ describe('partitions of PostgreSQL', () => {
     const verified = await done({ ...verify, deep: true } as Operation)
     expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
       expect.stringMatching(
-        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved by itself, and no key stands in two of them$/,
+        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved by itself, and no key is in two of them$/,
       ),
     )
     await done(drop)
@@ -495,7 +495,7 @@ describe('partitions of PostgreSQL', () => {
     const refused = await perform(named(run, '2020-Q1.part2'))
     expect(refused.finished.error).toMatchObject({
       code: 'PARTITIONS_BLOCKED',
-      reason: expect.stringContaining('without a key nobody can tell late rows from those of 2020-Q1') as string,
+      reason: expect.stringContaining('without a key, late rows of 2020-Q1') as string,
     })
     await whole(made)
     const { restore } = commandsOf(made)

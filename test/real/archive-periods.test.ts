@@ -97,7 +97,7 @@ describe('PostgreSQL: a large table', () => {
     const notes = events.flatMap((event) =>
       event.type === 'archive.planned' ? [(event as ArchivePlanEvent).note] : [],
     )
-    expect(notes).toEqual([expect.stringContaining('not looked at: rows in the table'), notes[0]])
+    expect(notes).toEqual([expect.stringContaining('not inspected: rows in the table'), notes[0]])
     expect(finished).toMatchObject({
       notChecked: expect.stringContaining('2 not at all (rows in the table: no index of at'),
     })

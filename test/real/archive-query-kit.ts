@@ -189,7 +189,7 @@ export class Archiver implements AsyncDisposable {
   }
 }
 
-/** Questions whose answers do not depend on an order that nobody asked for. */
+/** Questions whose answers do not depend on an order that the options do not include. */
 export const QUESTIONS: readonly string[] = [
   'SELECT count(*) FROM bookings',
   'SELECT count(*), count(day), count(amount), count(note), count(seen) FROM bookings',

@@ -228,7 +228,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(detached.finished.error?.hint).toContain('attach the table again')
       await place.sql(`DROP TABLE ${TABLE}_0`)
       expect((await perform({ ...run, partitions: [LABEL] } as Operation)).finished.error?.hint).toMatch(
-        /restore .* brings its rows back from the archive/,
+        /restore .* restores its rows from the archive/,
       )
     }
     expect((await perform(verify)).finished.exitCode).not.toBe(0)

@@ -166,7 +166,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       await five.cql("DELETE a FROM t5.cnt WHERE k = 'r'", "UPDATE s5.cnt SET b = b + 5 WHERE k = 'r'")
       const repaired = await diff('cnt', { fix: true, fixCounters: true })
       expect(repaired.finished.exitCode).toBe(1)
-      expect(JSON.stringify(repaired.events)).toMatch(/row \(r\) cannot be mended: .*a counter .* was deleted/)
+      expect(JSON.stringify(repaired.events)).toMatch(/row \(r\) cannot be repaired: .*a counter .* was deleted/)
       expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'r'")).toEqual([[null, 2005n]])
     })
   })

@@ -87,7 +87,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     }
     expect(left('t')).toEqual([
       expect.stringMatching(
-        /2 write times and times to live \(m, s\): the server tells none of them: rows never expire/,
+        /2 write times and times to live \(m, s\): the server reports none of them: rows never expire/,
       ),
     ])
     expect(left('u')).toEqual([

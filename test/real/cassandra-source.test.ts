@@ -175,7 +175,7 @@ describe.each(TARGETS)('to %s', (system) => {
     },
   )
 
-  test('a partition with static values and no row is set aside, and told', { timeout: 60_000 }, async ({ skip }) => {
+  test('a partition with static values and no row is quarantined, and told', { timeout: 60_000 }, async ({ skip }) => {
     const to = await place(skip)
     const table = `statics_${system}`
     await keyspace.cql(

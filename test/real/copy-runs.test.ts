@@ -101,7 +101,7 @@ test('a run that stands still is running while its process is there, and ended w
          machine = '${machine}', process_started = '${startOf(other.pid ?? 0)}'`,
     )
     const look = async () => runsOf(await perform({ kind: 'copy-runs', to: target.url, limit: 20 }))[0]
-    expect(await look()).toMatchObject({ status: 'running', error: expect.stringContaining('it stands still') })
+    expect(await look()).toMatchObject({ status: 'running', error: expect.stringContaining('it hangs') })
     other.kill('SIGKILL')
     await once(other, 'close')
     const [[last] = []] = await target.rows('SELECT MAX(completed_ms) FROM migration_checkpoints')

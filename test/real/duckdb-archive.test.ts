@@ -34,7 +34,7 @@ async function written(table: StoredTable, csv: AsyncIterable<Buffer>, fileBytes
   return (await files.write(request, csv)).map(({ name }) => join(request.folder, name))
 }
 
-/** Through files and back in every way; rows are told by their first column. */
+/** Through files and back in every way; rows are identified by their first column. */
 async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<void> {
   const { columns } = table
   const request = { columns, files: await written(table, csvOf(rows, columns)), signal: NEVER }

@@ -89,7 +89,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
   })
 
   test('publishes stored generated columns only where they are copied', async ({ skip }) => {
-    skip((await server.major()) < 18, 'servers before PostgreSQL 18 do not tell them')
+    skip((await server.major()) < 18, 'servers before PostgreSQL 18 do not report them')
     const [table] = await asked(store, 'made')
     const columns = table!.table.columns.map((column) => ({ name: column.name, as: column.type, column }))
     await source.begin(NAME, [{ ...table!, columns, identity: ['id'] }], SIGNAL)

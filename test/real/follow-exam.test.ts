@@ -38,7 +38,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await server?.[Symbol.asyncDispose]()
   })
 
-  test('is nothing of a table with a key, and says what the stream does not tell', async () => {
+  test('is nothing of a table with a key, and says what the stream does not report', async () => {
     const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
     expect(preflight.refusals).toEqual([])
     expect(preflight.identities).toEqual([['id']])
@@ -111,8 +111,8 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     const [table] = await asked(store, 'made')
     const columns = table!.table.columns.map((column) => ({ name: column.name, as: column.type, column }))
     const untold = is18
-      ? ['v, which no stream tells, because it is not stored']
-      : ['s', 'v'].map((name) => `${name}, which servers before PostgreSQL 18 do not tell`)
+      ? ['v, which no stream reports, because it is not stored']
+      : ['s', 'v'].map((name) => `${name}, which servers before PostgreSQL 18 do not report`)
     expect(await refusalsOf([{ ...table!, columns }])).toEqual(
       untold.map((what): unknown => expect.stringContaining(`public.made has the generated column ${what}`)),
     )
@@ -196,7 +196,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await using other = await openPostgresCopy(plain.url())
     const preflight = await changesOf(other).examine(await asked(other, 'good'), SIGNAL)
     expect(preflight.refusals.map(({ message }) => message)).toEqual([
-      'wal_level is replica, and changes are told under logical only',
+      'wal_level is replica, and only logical reports changes',
       'no walsender is free: 0 of max_wal_senders = 0 are in use',
     ])
     expect(preflight.identities).toEqual([['id']])

@@ -58,7 +58,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
         if (end.status === 'rejected')
           expect(end.reason).toMatchObject({
             code: 'TABLE_FOLLOWED',
-            message: `run ${winner} began stream ${winner} for these tables at the same moment`,
+            message: `run ${winner} began stream ${winner} for these tables at the same time`,
           })
       expect(await ledger.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).toHaveLength(1)
       await ledger.batch([{ sql: `UPDATE migration_streams SET status = 'ended'`, parameters: [] }])

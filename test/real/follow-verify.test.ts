@@ -77,12 +77,12 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     ])
     // Nothing was written meanwhile but what slots write themselves.
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
-    expect(await halted(applied)).toEqual([expect.stringContaining('was made anew or moved on')])
+    expect(await halted(applied)).toEqual([expect.stringContaining('was recreated or advanced')])
     // As far as anybody can have applied before it was dropped: what it wrote itself lies behind.
     await sql.run(drop)
     const end = await source.fence(SIGNAL)
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
-    expect(await halted(end)).toEqual([expect.stringContaining('was made anew or moved on')])
+    expect(await halted(end)).toEqual([expect.stringContaining('was recreated or advanced')])
     await sql.run(drop)
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'test_decoding')`).catch(() => undefined)
     const [slot] = await sql.rows('SELECT plugin FROM pg_replication_slots')
@@ -92,7 +92,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
   test('finds a slot that was moved on, and one that has lost its log', async () => {
     await sql.run('INSERT INTO other VALUES (1)')
     await sql.run(`SELECT pg_replication_slot_advance('${NAME}', pg_current_wal_lsn())`)
-    expect(await halted()).toEqual([expect.stringContaining('was made anew or moved on')])
+    expect(await halted()).toEqual([expect.stringContaining('was recreated or advanced')])
     await sql.run("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
     await sql.run('SELECT pg_reload_conf()')
     try {
@@ -145,7 +145,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     await sql.run(
       `DROP PUBLICATION ${NAME}; CREATE PUBLICATION ${NAME} FOR TABLE plain, parts, other WITH (publish_via_partition_root = true)`,
     )
-    expect(await halted()).toEqual([expect.stringContaining('was dropped and made anew')])
+    expect(await halted()).toEqual([expect.stringContaining('was dropped and recreated')])
     await sql.run(`DROP PUBLICATION ${NAME}`)
     expect(await halted()).toEqual([
       expect.stringMatching(/^PUBLICATION_CHANGED public.plain,public.parts,public.other: .* is gone/),

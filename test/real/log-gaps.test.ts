@@ -48,7 +48,7 @@ test('fsck names the commit, and the versions that can no longer be read', async
 })
 
 test('where a checkpoint stands for every version it is a note', async () => {
-  const gap = 'commit 20 is missing among those of the log: a checkpoint stands for each version'
+  const gap = 'commit 20 is missing among those of the log: a checkpoint covers each version'
   expect(await gapsIn(without(20))).toEqual([[0], ['note', gap], ['39', '0']])
 })
 

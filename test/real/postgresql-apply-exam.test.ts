@@ -70,7 +70,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(await preflight('parts', parts))).toMatch(/no index of parts_2 finds/)
     expect(await preflight('parts', 'CREATE INDEX ON parts_2 (id)')).toMatchObject({
       refusals: [],
-      notes: (hasMerge ? [/no unique index stands exactly on \(id\)/] : []).map(
+      notes: (hasMerge ? [/no unique index has exactly the columns \(id\)/] : []).map(
         (text) => expect.stringMatching(text) as string,
       ),
     })
@@ -99,7 +99,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
       expect.stringMatching(/above is no ordinary table/),
       'there is no table gone',
       'narrow has no column a',
-      expect.stringMatching(/no columns tell the rows of/),
+      expect.stringMatching(/no columns identify the rows of/),
       expect.stringMatching(/the identity of .*below needs b/),
     ])
     expect(found.refusals.map((one) => one.table?.name)).toEqual(['above', 'gone', 'narrow', 'below', 'below'])

@@ -171,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const case2 = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
       expect(case2?.partitions.map(({ blocked }) => blocked)).toEqual([
         'it is a part of the publication outgoing by itself',
-        'somebody began to detach it and did not end: ALTER TABLE "public"."bookings" DETACH PARTITION "public"."bookings_m2" FINALIZE',
+        'another user began to detach it and did not finish: ALTER TABLE "public"."bookings" DETACH PARTITION "public"."bookings_m2" FINALIZE',
         null,
       ])
       await direct.run('DROP PUBLICATION outgoing')

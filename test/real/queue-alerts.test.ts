@@ -620,11 +620,11 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     ])
     expect(await look()).toEqual([])
     await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
-    expect(await look()).toEqual([expect.stringMatching(/^cleared: a worker lives that takes the run/)])
+    expect(await look()).toEqual([expect.stringMatching(/^cleared: a live worker takes the run/)])
     expect(await look()).toEqual([])
   })
 
-  test('workers --metrics tells how the queue stands, also where no worker lives, until it is stopped', async () => {
+  test('workers --metrics tells how the queue stands, also where no live worker, until it is stopped', async () => {
     await stage.forgetRuns()
     await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
     const watch = stage.desk('workers', '--metrics', '0')

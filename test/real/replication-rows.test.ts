@@ -229,7 +229,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
       `DROP TABLE anew; CREATE TABLE anew (id int PRIMARY KEY); ALTER PUBLICATION ${at.publication} ADD TABLE anew; INSERT INTO anew VALUES (2)`,
     )
     expect(rowsOnly(await take(stream, 1))).toEqual([
-      { type: 'reshaped', table: 0, reason: expect.stringContaining('created anew') as string },
+      { type: 'reshaped', table: 0, reason: expect.stringContaining('recreated') as string },
     ])
   })
 })

@@ -150,7 +150,7 @@ test('tells of a second comparison only what it has written, and how long it too
 
 test('says who was asked where nobody knows the run', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
-  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 12345' })
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was asked knows run 12345' })
   expect(finished.error?.reason).toContain('the ledger of')
   expect(finished.error?.hint).toContain('sluice runs --distributed')
   expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
@@ -269,7 +269,7 @@ describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
     }
     // A run that it does not know is one that nobody knows.
     const none = await perform(asked('17', { to: target.url }), undefined)
-    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 17' })
+    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was asked knows run 17' })
   })
 })
 

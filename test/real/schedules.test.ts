@@ -457,7 +457,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.ask(stage.queue, 'queue', `DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'big'`)
     expect(await queue.runs(10)).toEqual([])
     const [late] = await queue.schedules.list('coming')
-    expect(late?.error?.message).toBe('no worker with --queues big lives, and no other one begins it')
+    expect(late?.error?.message).toBe('no live worker with --queues big, and no other one starts it')
     expect(await queue.schedules.refused()).toBe(1)
     await scheduler(queue, ['big']).look()
     expect(await queue.runs(10)).toHaveLength(1)
@@ -772,12 +772,12 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       ],
       [
         ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--follow'],
-        'copy --follow goes on until somebody stops it',
+        'copy --follow runs until it is stopped',
       ],
-      [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch goes on until somebody stops it'],
+      [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch runs until it is stopped'],
       [['--every', '7m', ...ENSURE], 'a day does not hold 7m'],
       [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],
-      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not heed --at'],
+      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not take --at'],
       [['--every', '1m', '--zone', 'Mars/X', ...ENSURE], '--zone Mars/X'],
       [['--every', 'day', '--zone', 'Mars/Base', ...ENSURE], '--zone Mars/Base'],
       [[], 'no command is given'],

@@ -1,4 +1,4 @@
-/** A SQLite file takes any value into any column: one that somebody else wrote into a target differs like any other, and is mended and put back as it was stored. */
+/** A SQLite file takes any value into any column: one that another program wrote into a target differs like any other, and is mended and put back as it was stored. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -184,7 +184,7 @@ describe('what is in the way of following a SQLite file', () => {
     const tables = await sit.tables(['nokey', 'loose', 'holes', 'anything', 'fine'])
     const { refusals, identities } = await sit.source.examine(tables, SIGNAL)
     expect(refusals.map(({ table, message }) => [table?.name, message])).toEqual([
-      [undefined, expect.stringMatching(/rollback journal \(journal_mode = delete\): nobody could commit/)],
+      [undefined, expect.stringMatching(/rollback journal \(journal_mode = delete\): no session could commit/)],
       ['nokey', expect.stringMatching(/no primary key/)],
       ['loose', expect.stringMatching(/a of loose may be NULL/)],
       ['holes', expect.stringMatching(/rows without a key: k is NULL/)],

@@ -281,8 +281,8 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     const attach = `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION ${quoted(part)} FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`
     const detach = `ALTER TABLE ${quoted(TWIN)} DETACH PARTITION ${quoted(part)}`
     expect(await changes(`UPDATE ${quoted(PUBLIC)} SET qty = 1 WHERE id = 3`, `ANALYZE ${quoted(TWIN)}`)).toEqual([])
-    expect(await changes(`TRUNCATE ${quoted(rest)}`)).toEqual([`public.${rest} was emptied or written anew`])
-    expect(await changes(`VACUUM FULL ${quoted(PUBLIC)}`)).toEqual([`public.${PUBLIC} was emptied or written anew`])
+    expect(await changes(`TRUNCATE ${quoted(rest)}`)).toEqual([`public.${rest} was emptied or rewritten`])
+    expect(await changes(`VACUUM FULL ${quoted(PUBLIC)}`)).toEqual([`public.${PUBLIC} was emptied or rewritten`])
     expect(await changes(detach, attach)).toEqual([`partition public.${part} was attached again`])
     expect(
       await changes(

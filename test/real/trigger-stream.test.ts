@@ -250,7 +250,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     [
       'DROP TRIGGER " sluice_77_emptied" ON plain; ALTER TABLE parts_2 DISABLE TRIGGER ALL; ALTER TABLE parts_2 ENABLE ALWAYS TRIGGER " sluice_77_rows"',
       /^TRIGGERS_CHANGED public.plain: .* TRUNCATE of it was dropped/,
-      /^TRIGGERS_CHANGED public.parts: a trigger on partition public.parts_2 was made anew or altered/,
+      /^TRIGGERS_CHANGED public.parts: a trigger on partition public.parts_2 was recreated or altered/,
     ],
     [
       'ALTER TABLE plain DISABLE TRIGGER ALL; TRUNCATE parts_1; ALTER TABLE other ADD COLUMN more int',
@@ -445,7 +445,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     )
     expect(refusals.map(({ message }) => message)).toEqual([
       'public.bare has no primary key by which triggers could note its rows',
-      'public.fleeting is unlogged: it is empty after a crash, which nobody notes',
+      'public.fleeting is unlogged: it is empty after a crash, and no change reports that',
       'public.above has tables that inherit from it, and triggers on it do not note their rows',
       'public.parts_1 is a partition of public.parts, which is followed as well',
     ])

@@ -243,7 +243,7 @@ describe('a checkpoint', () => {
     const result = await validated(subject)
     expect(differencesOf(result.events)).toEqual(['checkpoint: files v3 p=a/5 row: log present | catalog missing'])
     expect(result.checkpoints).toEqual({ looked: 1, unreadable: 0, all: 2, notJudged: 1 })
-    expect(result.notes.join()).toContain('checkpoint 2 is not judged')
+    expect(result.notes.join()).toContain('checkpoint 2 is not checked')
   })
 })
 

@@ -40,7 +40,7 @@ describe.skipIf(!POSTGRES_OWN)(`a worker that is drained ${POSTGRES_MISSING}`, {
     expect(Object.fromEntries(states)).toEqual({ gone: 'draining', stays: 'lives' })
     expect(await gone.ended).toBe(0)
     expect(gone.slots.at(-1)).toBe('queued')
-    expect(gone.said).toContain('somebody asks this worker to end')
+    expect(gone.said).toContain('this worker was asked to end')
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })

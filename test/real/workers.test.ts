@@ -209,12 +209,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       const { events } = await stage.sluice(...words)
       expect(events.filter(({ type }) => type === 'log')).toMatchObject([
         {
-          message: `the run ${run} waits: no worker of version 9.9.9, ledgers 99 and 99 lives`,
+          message: `the run ${run} waits: there is no live worker of version 9.9.9, ledgers 99 and 99`,
           hint: expect.stringContaining(`sluice ctl ${run} stop --distributed`) as string,
         },
       ])
     }
-    expect((await stage.sluice('workers')).err).toContain('waits: no worker of version 9.9.9')
+    expect((await stage.sluice('workers')).err).toContain('waits: there is no live worker of version 9.9.9')
     await stage.sluice('ctl', run, 'stop', '--distributed')
     expect(await stage.run(run)).toMatchObject({ status: 'stopped', exitCode: 75 })
     worker.signal('SIGTERM')
@@ -417,7 +417,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const before = await reportedOf(run, 'orders')
     expect(before.map(({ looked: inspected }) => inspected).toSorted()).toEqual(['0', '60'])
     expect(before.find(({ looked: inspected }) => inspected === '0')?.notes).toMatch(
-      /another turn of this shared run, looked at/,
+      /another turn of this shared run, compared/,
     )
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     const second = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
@@ -578,7 +578,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       level: 'error',
       table: 'public.orders',
       message: expect.stringMatching(/^DIFFERENCES .* 1 different/) as string,
-      hint: expect.stringContaining('--fix mends the target') as string,
+      hint: expect.stringContaining('--fix repairs the target') as string,
     })
     await worker.ended
   })

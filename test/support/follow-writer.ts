@@ -137,7 +137,7 @@ async function statement(
       return void (await client.query(`DELETE FROM acct WHERE id = ${id}`))
     case 8:
     case 9:
-      // Moved with a value that the stream does not tell.
+      // Moved with a value that the stream does not report.
       return void (await client.query(
         `UPDATE acct SET id = ${other} WHERE id = ${id} AND NOT EXISTS (SELECT FROM acct WHERE id = ${other})`,
       ))

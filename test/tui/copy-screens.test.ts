@@ -111,7 +111,7 @@ const COPIED = {
   readPoints: '2',
 }
 const NOTE =
-  'read from 2 states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote'
+  'read from 2 snapshots of the source: each chunk equals the source when it was read; if a program wrote meanwhile, the table as a whole equals no single snapshot'
 
 describe.each(SIZES)('at %i×%i', (columns, rows) => {
   const size = { columns, rows }
@@ -149,7 +149,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     const error = told.fault(
       'CHUNKS_FAILED',
       '1 of 45 chunks of coordinate_speed_new failed: PROOF_FAILED',
-      'mend the cause, then run the same command again: it does only what is not done',
+      'correct the cause, then run the same command again: it does only what is not done',
     )
     run.emit({
       type: 'table.finished',

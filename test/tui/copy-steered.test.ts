@@ -21,7 +21,7 @@ const VEHICLES = 'public.vehicles'
 const denied = told.fault('TARGET_DENIED', 'permission denied for table vehicles', 'grant INSERT on vehicles to sluice')
 const on = (table: string, event: EventBody): EventBody => ({ ...event, table }) as EventBody
 
-/** Three tables: one that is paused with rows set aside, one that was given up, one that goes on. */
+/** Three tables: one that is paused with rows quarantined, one that was given up, one that goes on. */
 async function three(size: AppOptions): Promise<{ app: App; run: FakeRun }> {
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
   const app = openApp({ ...size, fake, initial: { operation: told.COPY, commandLine: told.COMMAND } })
@@ -137,8 +137,8 @@ it('asks for no more lanes than the target takes, and tells a table that lacks s
     ms: 5,
     error: told.fault('ROWS_ASIDE', '2 rows of orders are not in the target'),
   })
-  await app.until('done but for rows aside 1')
-  await app.until(/! public.orders +done .* 2 rows aside/)
+  await app.until('done but for quarantined rows 1')
+  await app.until(/! public.orders +done .* 2 rows quarantined/)
   await app.press(['+'], 'the target takes one chunk at a time')
   expect(run.calls).toEqual([])
 })

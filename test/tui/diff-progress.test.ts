@@ -57,7 +57,7 @@ it('is seen on the Run screen', async () => {
   app.clock.now += 4000
   run?.emit(at(400_000, 2, 3, 1))
   await app.until('rows 400,000/1,000,000 est.   ranges 2, about 3 left   1 difference')
-  await app.until('1 row so far: looked at once more before it is named')
+  await app.until('1 row so far: compared again before it is named')
   expect(app.row(1)).toContain('comparing 40 %')
   run?.emit(at(1_000_000, 6, 0, 1, 'looking again'))
   await app.until('ranges 6, looking again')

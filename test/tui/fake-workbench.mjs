@@ -311,7 +311,7 @@ const RELATIONS = [
     key: [],
     columns: [column('line', 'text')],
     resumable: false,
-    note: 'it has no key: an interrupted copy of it begins anew',
+    note: 'it has no key: an interrupted copy of it restarts',
   },
 ]
 

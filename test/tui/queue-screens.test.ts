@@ -315,7 +315,7 @@ it('shows workers by when they were heard of, and goes to what they work on', as
   expect(app.screen()).not.toContain('lives')
   expectGolden('workers-away-80x24', trimmed(app))
   from.leave(null)
-  await app.until('1 worker lives')
+  await app.until('1 worker live')
   await app.press(['enter'], /workers ›.*770944/)
   await app.press(['esc'], 'host5')
   await app.press(['esc'], /running +copy/)
@@ -459,8 +459,8 @@ it('calls a run waiting whose workers are all lost, and says that nobody takes i
   for (const text of [
     'copy: waits',
     'nothing moves',
-    'heeded by whoever takes a slot',
-    'nobody takes it: no worker lives that would',
+    'applied by the next worker that takes a task',
+    'no live worker takes it',
   ])
     expect(app.screen()).toContain(text)
 })

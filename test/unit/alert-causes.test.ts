@@ -386,10 +386,10 @@ test('words that a command can never tell, and words that were mistyped, are ref
       return [code, message, hint]
     }
   }
-  const hint = 'fsck can tell fsck,failed'
+  const hint = 'fsck can alert on fsck,failed'
   expect(refused('lag>30s')).toEqual([
     'BAD_FLAG',
-    '--alert lag is nothing that fsck can tell: such an alert would never come',
+    '--alert lag is not a cause of fsck: such an alert would never be sent',
     hint,
   ])
   expect(refused('fialed')).toEqual(['BAD_FLAG', '--alert fialed is no condition (failed?)', hint])

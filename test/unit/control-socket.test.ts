@@ -159,7 +159,7 @@ test('a viewer who does not read is dropped with a reason, and the run holds lit
   socket.setEncoding('utf8')
   socket.on('data', (piece: string) => (text += piece))
   await new Promise((resolve) => socket.once('close', resolve))
-  expect(text.trimEnd().split('\n').at(-1)).toBe('{"dropped":"what was told was not read in time; join again"}')
+  expect(text.trimEnd().split('\n').at(-1)).toBe('{"dropped":"the events were not read in time; join again"}')
   expect((await joinRun(id)).snapshot.length).toBeLessThan(600)
   await live[Symbol.asyncDispose]()
 })

@@ -117,7 +117,7 @@ describe('Parquet checkpoints', () => {
     expect(await read(folder)).toEqual([])
   })
 
-  test('the last row may be one that nobody asked for', async () => {
+  test('the last row may be one that the options do not include', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, `${checkpointSql(5)} ORDER BY i DESC`)
     expect((await read(folder, { kinds: new Set(['add']) })).length).toBe(5)

@@ -103,7 +103,7 @@ describe('segments', () => {
   test.each([
     ['c0-10 p10 c14', undefined, 'LOG_GAP commits 11 to 13 are missing between checkpoint 10 and commit 14'],
     ['c0 c2', undefined, 'LOG_GAP commit 1 is missing between commit 0 and commit 2'],
-    ['c3-5', undefined, 'LOG_GAP commits 0 to 2 are missing before commit 3, and no checkpoint stands in for them'],
+    ['c3-5', undefined, 'LOG_GAP commits 0 to 2 are missing before commit 3, and no checkpoint covers them'],
     ['p10 c12', undefined, 'LOG_GAP commit 11 is missing between checkpoint 10 and commit 12'],
     ['p10 c11-20 p30', 25, 'LOG_GAP commits 21 to 25 are missing between commit 20 and checkpoint 30'],
     ['c0-5', 6, 'VERSION_NOT_FOUND version 6 does not exist; the newest is 5'],
@@ -188,7 +188,7 @@ describe('gaps', () => {
     ],
     [
       'c0-3 p4 c5-9',
-      'commit 4 is missing among those of the log: a checkpoint stands for each version',
+      'commit 4 is missing among those of the log: a checkpoint covers each version',
       'commit 4 is missing, which cuts off the older commits 0 to 3',
     ],
     [
@@ -203,7 +203,7 @@ describe('gaps', () => {
     ],
     [
       'c0-9 p10',
-      'commit 10 is missing among those of the log: a checkpoint stands for each version',
+      'commit 10 is missing among those of the log: a checkpoint covers each version',
       'commit 10 is missing, which cuts off the older commits 0 to 9',
     ],
   ])('%s', async (text, gaps, older) => {

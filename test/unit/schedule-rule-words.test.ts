@@ -19,19 +19,19 @@ async function ruleOf(words: string): Promise<string> {
 describe('an option that changes nothing of a rule', () => {
   test.each([
     ['--every 1m --zone Mars/X', '--zone Mars/X is no time zone'],
-    ['--every 1m --zone Europe/Berlin', '--every 1m does not heed --zone'],
-    ['--every hour --at 02:00', '--every hour does not heed --at'],
-    ['--every 1h --day -1', '--every 1h does not heed --day'],
-    ['--every 1h --first-month april', '--every 1h does not heed --first-month'],
-    ['--every 1h --year-offset 1', '--every 1h does not heed --year-offset'],
-    ['--every 1h --first-weekday sunday', '--every 1h does not heed --first-weekday'],
-    ['--every day --day 3', '--every day does not heed --day'],
-    ['--every day --first-month april', '--every day does not heed --first-month'],
-    ['--every week --year-offset 1', '--every week does not heed --year-offset'],
-    ['--every month --first-month 4', '--every month does not heed --first-month'],
-    ['--every month --first-weekday 7', '--every month does not heed --first-weekday'],
-    ['--every quarter --first-weekday 7', '--every quarter does not heed --first-weekday'],
-    ['--every year --first-weekday 7', '--every year does not heed --first-weekday'],
+    ['--every 1m --zone Europe/Berlin', '--every 1m does not take --zone'],
+    ['--every hour --at 02:00', '--every hour does not take --at'],
+    ['--every 1h --day -1', '--every 1h does not take --day'],
+    ['--every 1h --first-month april', '--every 1h does not take --first-month'],
+    ['--every 1h --year-offset 1', '--every 1h does not take --year-offset'],
+    ['--every 1h --first-weekday sunday', '--every 1h does not take --first-weekday'],
+    ['--every day --day 3', '--every day does not take --day'],
+    ['--every day --first-month april', '--every day does not take --first-month'],
+    ['--every week --year-offset 1', '--every week does not take --year-offset'],
+    ['--every month --first-month 4', '--every month does not take --first-month'],
+    ['--every month --first-weekday 7', '--every month does not take --first-weekday'],
+    ['--every quarter --first-weekday 7', '--every quarter does not take --first-weekday'],
+    ['--every year --first-weekday 7', '--every year does not take --first-weekday'],
   ])('%s', async (words, reported) => {
     expect(await ruleOf(words)).toBe(`BAD_FLAG ${reported}`)
   })

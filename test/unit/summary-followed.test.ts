@@ -26,5 +26,5 @@ test('beside the sum of what it has copied', () => {
 })
 
 test('of no stream nothing is said', () => {
-  expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + set aside 0')
+  expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + quarantined 0')
 })

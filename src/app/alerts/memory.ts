@@ -53,13 +53,13 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
         // Another program may have replaced the file meanwhile: only one that is damaged twice is moved away.
         if (tries === 1) {
           quarantine(file)
-          say(`${file} is damaged and was set aside: alerts that stood are told once more`)
+          say(`${file} was damaged and was renamed: open alerts are sent again`)
         }
         return await asked(question, tries + 1)
       }
       isLost = true
       const why = error instanceof Error ? error.message : String(error)
-      say(`nobody remembers which alerts stand, so the next run tells them again: ${file}: ${why}`)
+      say(`the open alerts cannot be stored, so the next run sends them again: ${file}: ${why}`)
       return await question(own)
     }
   }

@@ -88,7 +88,7 @@ export class RunAlerts {
     if (this.#timer !== null) clearInterval(this.#timer)
     if (this.#parts.goesOn?.(finished) !== true) this.#look(() => this.#causes.take(finished, this.#now()))
     const left = await this.#sending.done(LAST_MS)
-    if (left > 0) this.#log('warn', `${left} alerts were not told in time; the next run tells them`)
+    if (left > 0) this.#log('warn', `${left} alerts were not sent in time; the next run sends them`)
     await this.#memory[Symbol.asyncDispose]().then(undefined, () => undefined)
     if (this.request.exit !== true) return null
     const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
@@ -157,7 +157,7 @@ export class RunAlerts {
     }
     const { is, since } = found
     if (is === 'stands')
-      return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
+      return this.#log('note', `alert ${key.cause} is open since ${isoTime(since)} and was sent then`, event.table)
     const words = redactText(value, this.#secrets)
     const reported = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
     await this.report(reported, subject, since)
@@ -203,7 +203,7 @@ export class RunAlerts {
     const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }
     const failures = await send(sent, this.#sinks)
     const isReported = isReached(failures, this.#sinks)
-    const again = isReported ? '' : '; the next run tells it again'
+    const again = isReported ? '' : '; the next run sends it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)
     const begin = async (): Promise<unknown> => await this.#memory.begin(key, since)
     await this.#remembered(confirm(this.#memory, key, event.state, isReported, begin), undefined)

@@ -80,7 +80,7 @@ async function askArchive(
 ): Promise<void> {
   if (explain) {
     throw new SluiceError('BAD_QUERY', 'a query over a table and its archive cannot be explained', {
-      reason: 'its rows lie in two systems; what it reads is told beside the answer',
+      reason: 'its rows lie in two systems; the answer names what was read',
       hint: 'run it, or explain it over the database alone',
     })
   }

@@ -58,7 +58,7 @@ async function folderVerdict(folder: string): Promise<Verdict> {
   }
   if (await may(folder, constants.W_OK)) return ok(folder)
   return warn(`${folder}, and this user may not write there`, {
-    cause: 'an import keeps files of its own beside the catalog',
+    cause: 'an import writes its own files into the folder of the catalog',
     hint: `to import, chmod or chown ${folder}`,
   })
 }

@@ -147,7 +147,7 @@ class Joined {
   #closed(): void {
     const about = this.#about
     if (about === null || !this.#isLive)
-      return this.#reject(unreachable('the run has ended before it told anything', this.#path))
+      return this.#reject(unreachable('the run ended before it reported anything', this.#path))
     const last = this.#last
     if (last?.type === 'run.finished') return this.#end(last.exitCode)
     if (this.#how === null) this.#event(brokenOff(about, last))

@@ -111,7 +111,7 @@ export class LiveRun implements AsyncDisposable {
     this.#emit({
       type: 'log',
       level: 'warn',
-      message: `nobody can watch or steer this run: ${message}: ${where}`,
+      message: `this run cannot be watched or steered: ${message}: ${where}`,
       ...(hint === undefined ? {} : { hint }),
     })
   }

@@ -94,7 +94,7 @@ export class Viewers {
         continue
       }
       this.#viewers.delete(viewer)
-      socket.end(`${JSON.stringify({ dropped: 'what was told was not read in time; join again' })}\n`)
+      socket.end(`${JSON.stringify({ dropped: 'the events were not read in time; join again' })}\n`)
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
     }
   }

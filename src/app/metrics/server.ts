@@ -93,7 +93,7 @@ async function answer(
     const text = await exposition.metrics()
     response.writeHead(200, { 'content-type': exposition.contentType, 'cache-control': 'no-store' }).end(text)
   } catch {
-    plain(response, 500, 'the metrics cannot be told\n')
+    plain(response, 500, 'the metrics cannot be served\n')
   }
 }
 
@@ -129,14 +129,14 @@ async function closed(server: Server): Promise<void> {
 function refusal(error: NodeJS.ErrnoException, host: string, port: number): SluiceError {
   const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   if (error.code === 'EADDRINUSE') {
-    return new SluiceError('PORT_TAKEN', 'another program listens where the metrics were to be told', {
+    return new SluiceError('PORT_TAKEN', 'another program already listens at this address', {
       where,
       reason: error.message,
       hint: 'name another port, or let --metrics 0 take a free one',
       cause: error,
     })
   }
-  return new SluiceError('BAD_FLAG', 'the metrics cannot be told there', {
+  return new SluiceError('BAD_FLAG', 'the metrics cannot be served there', {
     where,
     reason: error.message,
     hint: '--metrics takes a port, or an address of this machine and a port: --metrics 9464, --metrics 10.0.0.5:9464',

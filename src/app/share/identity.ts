@@ -37,8 +37,8 @@ async function checkDatabase(begun: NamedStore, url: string): Promise<void> {
     here.label === begun.label
       ? {
           where: here.label,
-          reason: `${difference}; the URL is the same: the database was created anew or restored since, or the name of its host leads elsewhere here`,
-          hint: 'begin the run again where this database is the right one; where it is not, mend the way from this worker to the one that the run was begun with',
+          reason: `${difference}; the URL is the same: the database was recreated or restored since, or the name of its host leads elsewhere here`,
+          hint: 'if this database is the right one, start the run again; if not, correct the connection of this worker',
         }
       : {
           where: here.label,

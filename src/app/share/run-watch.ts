@@ -181,10 +181,10 @@ export class RunWatch implements QueueWatch {
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no worker of version ${waitsFor} that takes the run lives; ${look} says how to go on`
+      const value = `no live worker of version ${waitsFor} takes the run; ${look} says how to go on`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
-      const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
+      const value = status === 'running' ? 'a live worker takes the run' : 'the run has ended'
       await this.#end(known, key, { cause: 'no-worker', value })
     }
   }

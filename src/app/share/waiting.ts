@@ -19,7 +19,7 @@ export function waitingText({
   if (!isWaiting) return null
   const from = queue === null ? '' : ` that takes from the queue ${queue}`
   return {
-    message: `the run ${runId} waits: no worker of version ${program}${from} lives`,
+    message: `the run ${runId} waits: there is no live worker of version ${program}${from}`,
     hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine} --distributed (without --distributed this machine does the work)`,
   }
 }

@@ -273,7 +273,7 @@ export class Worker {
 
   async #beat(isDraining: boolean): Promise<void> {
     if ((await this.#queue.beat(isDraining)) && !this.#drain.signal.aborted) {
-      this.#log('note', 'somebody asks this worker to end: what it has is given back after the batch')
+      this.#log('note', 'this worker was asked to end: it returns its tasks after the batch')
       this.#drain.abort()
     }
     this.#heard()

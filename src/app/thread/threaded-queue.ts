@@ -76,7 +76,7 @@ class Asked {
       else waiting?.resolve(answer.value)
     })
     this.#thread.on('error', failAll)
-    this.#thread.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that looks at the queue ended')))
+    this.#thread.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that reads the queue ended')))
   }
 
   ask<T>(asked: QueueAsked): Promise<T> {

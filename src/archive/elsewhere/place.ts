@@ -41,7 +41,8 @@ export function refuseUnfit({ can, label }: CopyStore): void {
   if (can.atomic === 'chunk') return
   throw new SluiceError('UNSUPPORTED_URL', 'this system takes no rows of an archive', {
     where: label,
-    reason: 'it cannot write all of them, or none, and what a broken run left could not be told from rows of others',
+    reason:
+      'it cannot write all rows or none, so rows of an interrupted run could not be distinguished from other rows',
     hint: `name a database of ${titlesOf(({ copies }) => copies?.atomic === 'chunk')}`,
   })
 }

@@ -106,7 +106,7 @@ export function fileTest(
         : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
       {
         where: `${name}, ${label}`,
-        reason: 'which of its rows are meant cannot be told by that column, and nothing was changed',
+        reason: 'that column does not identify the rows to erase; nothing was changed',
         hint: 'name the rows by other columns, or restore the partition first',
       },
     )
@@ -138,7 +138,7 @@ export function sourceTest(
 ): string {
   const where = store.offers.rowValues?.condition(table.columns, test) ?? null
   if (where !== null) return where
-  throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} that are meant cannot be told in its database`, {
+  throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} to erase cannot be identified in its database`, {
     where: store.label,
     reason:
       store.offers.rowValues === undefined

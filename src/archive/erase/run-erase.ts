@@ -128,7 +128,7 @@ export async function eraseBeside(
       const how = end === 'gone' ? 'in a table that is another one by now' : 'changed all the time'
       throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are ${how}`, {
         where: context.name,
-        hint: 'stop whoever writes them, and run the same command again',
+        hint: 'stop the program that writes them, then run the same command again',
       })
     },
   )
@@ -170,7 +170,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
     `${left} such rows are still in partitions of ${context.name}, and ${digest.rows} in the table`,
     {
       where: context.name,
-      reason: 'somebody wrote them while they were taken out, or a file has other statistics than rows',
+      reason: 'another program wrote them during the erasure, or the statistics of a file do not match its rows',
       hint: 'run the same command again; sluice archive verify says whether files are sound',
     },
   )
@@ -179,7 +179,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
 function notInspected(name: string, path: string): SluiceError {
   return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, which the ledger does not`, {
     where: name,
-    reason: 'nobody has looked for such rows there, so that nothing is said to be erased',
+    reason: 'such rows were not searched there, so no erasure is reported',
     hint: 'sluice archive verify says what else is wrong',
   })
 }

@@ -11,7 +11,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   if (asked === undefined && retentionMs === null) {
     throw new SluiceError(
       'BAD_FLAG',
-      `nobody has said how long files of ${tableText(table)} stay that have left its archive`,
+      `no retention is set for files that have left the archive of ${tableText(table)}`,
       {
         hint: 'say it once with --retention, such as 30d: until then what has expired can come back',
       },

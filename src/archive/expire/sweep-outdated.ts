@@ -141,7 +141,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
       'sluice archive sweep --retention 30d says it once: older versions lose what was taken out of the archive before that'
     note(
       sweeping,
-      `${filesText(files)}, ${bytes} bytes, of older versions ${files === 1 ? 'stays' : 'stay'}: nobody has said for how long`,
+      `${filesText(files)}, ${bytes} bytes, of older versions ${files === 1 ? 'stays' : 'stay'}: no retention is set for them`,
       hint,
     )
     return []

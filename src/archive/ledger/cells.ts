@@ -54,6 +54,6 @@ export function textOf(value: SqlValue): string | null {
 export function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
     ...(cause === undefined ? {} : { cause }),
-    hint: 'somebody changed it by hand: bring it back from a backup of the source',
+    hint: 'it was changed by hand: restore it from a backup of the source',
   })
 }

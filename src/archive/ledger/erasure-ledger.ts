@@ -142,7 +142,7 @@ export class ErasureLedger {
         parameters: [...this.#table, id],
       },
     ])
-    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} began at the same moment`, {
+    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} began at the same time`, {
       where: this.#table.filter((part) => part !== '').join('.'),
       reason: 'a table has one at a time, and nothing was erased by this one',
       hint: 'run it again once the other one has ended',

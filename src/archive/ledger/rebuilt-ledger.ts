@@ -85,7 +85,7 @@ export async function writeRebuilt(
           checksum: digest?.sum ?? null,
           delta_version: version,
           run_id: runId,
-          error_message: 'the ledger was made anew from the archive',
+          error_message: 'the ledger was rebuilt from the archive',
         },
         { at_ms: now },
       ),

@@ -351,7 +351,7 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   #newer(partition: string, fence: bigint | undefined): SluiceError {
-    return new SluiceError('ARCHIVE_CONFLICT', `somebody else has published ${partition} (fence ${String(fence)})`, {
+    return new SluiceError('ARCHIVE_CONFLICT', `another program has published ${partition} (fence ${String(fence)})`, {
       where: this.#parts.store.label,
       reason: 'this program took too long, and another one has taken the partition over',
       hint: 'sluice archive list shows what has become of it',

@@ -147,7 +147,7 @@ function refuseUnwritable(store: LogStore, protocol: ProtocolAction, metadata: M
   if (refused === undefined) return
   throw new SluiceError('TABLE_FEATURE', `sluice cannot write to a table with the feature '${refused}'`, {
     where: store.label,
-    reason: 'somebody has changed the archive after it was made',
+    reason: 'the archive was changed after it was made',
     hint: `drop the feature '${refused}' with the engine that added it; or put later rows into a table of another name, which gets an archive of its own`,
   })
 }

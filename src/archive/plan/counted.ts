@@ -32,7 +32,7 @@ export class Inspected {
       ...(of('values') > 0 ? [`${of('values')} by all values`] : []),
       ...(of('keys') > 0 ? [`${of('keys')} by key, and not by value`] : []),
       ...(of('count') > 0
-        ? [`${of('count')} by count, which shows neither other values nor a late row beside a deleted one`]
+        ? [`${of('count')} by count, which shows neither changed values nor a late row that replaces a deleted one`]
         : []),
       ...(unlooked > 0 ? [`${unlooked} not at all (${reasons.slice(0, NAMED).join('; ')}${more})`] : []),
     ]

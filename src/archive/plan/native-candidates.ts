@@ -99,13 +99,13 @@ function furtherOf(
   if (expired !== undefined) {
     return {
       status: 'blocked',
-      note: `${expired.label} has expired: whether its keys stand here too could not be told once its files are gone`,
+      note: `${expired.label} has expired: its files are gone, so its keys cannot be compared with those here`,
     }
   }
   if (key.length === 0) {
     return {
       status: 'blocked',
-      note: `without a key nobody can tell late rows from those of ${period} that are archived already: give the table a primary key`,
+      note: `without a key, late rows of ${period} cannot be distinguished from archived ones: give the table a primary key`,
     }
   }
   const late = `it holds rows that came when ${period} was archived already`

@@ -187,7 +187,7 @@ function spansOf(partitions: readonly Span[]): readonly Span[] {
 }
 
 function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string {
-  const many = rows === null ? 'nobody knows how many rows it has' : `it has about ${rows} rows`
+  const many = rows === null ? 'its row count is unknown' : `it has about ${rows} rows`
   const why =
     by === 'scan'
       ? `no index of ${timeColumn === '' ? 'the time' : timeColumn} leads to them, and ${many}`

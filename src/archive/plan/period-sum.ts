@@ -56,7 +56,7 @@ export async function* periodSums(
     else if (doubled === 0) {
       const { rows, sum } = sumOf(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
       const proved = unread === undefined ? 'each proved by itself' : `${unread.label} was not read`
-      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key stands in two of them${backText(all)}`
+      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key is in two of them${backText(all)}`
       yield { period, text, isChecked: true }
     }
   }

@@ -56,7 +56,7 @@ function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedP
   const surplus = 'surplus' in look ? look.surplus : 0n
   const isLate = surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
   const notes = [
-    ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
+    ...('notLooked' in look ? [`not inspected: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
     // If all archived rows were removed, this surplus may contain rows changed during a restore, which prevent the
     // drop.

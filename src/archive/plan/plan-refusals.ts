@@ -146,7 +146,7 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   const name = tableText(table.table)
   requireRemoval(store)
   if (table.key.length > 0) return
-  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be distinguished: it has no key`, {
     where: name,
     hint: 'give it a primary key of whole numbers, decimals, texts, bytes or dates: by that rows are removed, and brought back',
   })

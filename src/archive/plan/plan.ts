@@ -245,7 +245,7 @@ async function defaultText(
   // The planner estimates by pages, which also works for a table that was never analyzed.
   const about = (await store.offers.periods?.effort(rest.table, ['true'], signal))?.rows ?? rest.rows
   if (about > COUNTED_AT_ONCE) {
-    return `the default partition ${name} holds about ${about} rows, which no run archives; they were not looked at`
+    return `the default partition ${name} holds about ${about} rows, which no run archives; they were not inspected`
   }
   await using view = await store.source(signal)
   const { rows } = await view.extent(rest.table, null, true)

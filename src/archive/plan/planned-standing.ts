@@ -54,7 +54,7 @@ export function standing(
       status: 'blocked',
       note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',
     }
-  const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
+  const leaving = known.leaving ? 'its detach has begun: the next run completes it when no session reads it' : null
   if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
   switch (known.state) {
@@ -65,7 +65,7 @@ export function standing(
             status: 'done',
             ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
           }
-        : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
+        : { status: 'blocked', note: 'it was archived, and another table has taken its place since' }
     case 'DETACHED':
       if (known.restoring)
         return { status: 'blocked', note: `rows are being brought back: the same restore goes on with it` }

@@ -29,7 +29,7 @@ export async function rangeCandidates(
     const { partitioning } = table
     const name = tableText(table.table)
     const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
-    throw new SluiceError('BAD_FLAG', `${name} ${is}: say which column tells when a row belongs`, {
+    throw new SluiceError('BAD_FLAG', `${name} ${is}: name the column that holds the time of a row`, {
       hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
       ...(partitioning === undefined
         ? {}
@@ -117,7 +117,7 @@ function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
   const [first] = unlooked
   if (first === undefined) return null
   const many = unlooked.length === 1 ? first.label : `${first.label} and ${unlooked.length - 1} more archived periods`
-  return `rows that came late to ${many} were not looked for (${first.why}): --partition ${first.label} looks for them, whatever it takes`
+  return `late rows of ${many} were not searched (${first.why}): --partition ${first.label} searches them, however long it takes`
 }
 
 /** Text about rows that no run ever archives; null if there are none. */

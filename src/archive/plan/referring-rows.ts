@@ -83,7 +83,7 @@ export async function heldBack(
 
 /** A note about rows that prevent the removal, or may; null if there are none. */
 export function heldText({ rows, notLooked: notInspected }: HeldBy): string | null {
-  const parts = [...rows, ...notInspected.map((text) => `not looked for rows that refer to it: ${text}`)]
+  const parts = [...rows, ...notInspected.map((text) => `rows that refer to it were not searched: ${text}`)]
   return parts.length === 0 ? null : parts.join('; ')
 }
 

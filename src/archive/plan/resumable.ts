@@ -58,7 +58,7 @@ export function reportStanding(archived: ArchivedTable, standing: Standing, { em
     })
   }
   if (standing.kind === 'unread') {
-    const message = `whether the archive is this database's was not looked at: ${standing.why}`
+    const message = `it was not checked whether the archive belongs to this database: ${standing.why}`
     emit({ type: 'log', level: 'warn', table, message })
   }
 }

@@ -124,7 +124,7 @@ async function lateBeside(
     partition: partition.label,
     detail: `${countText(many, 'row')} in ${tableText(table.table)}, the default partition, ${what}`,
   })
-  if (late === null) return rows === 0n ? [] : [finding(rows, 'not looked at by key')]
+  if (late === null) return rows === 0n ? [] : [finding(rows, 'not compared by key')]
   const doubled = rows - late.rows
   return [
     ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),

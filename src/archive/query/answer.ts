@@ -313,7 +313,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
   }
 }
 
-const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
+const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be distinguished from archived ones by key:'
 
 /** @throws SluiceError BAD_QUERY for a column that the source computes, if rows were archived before it existed */
 function refuseUncomputed(

@@ -102,7 +102,7 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
     `the table of ${label} has left ${tableText(record?.table ?? { name: '' })}, and is gone`,
     {
       reason: 'its rows count where it stood, until the archive answers for them',
-      hint: 'somebody dropped or moved it by hand: sluice archive list shows its state',
+      hint: 'it was dropped or moved by hand: sluice archive list shows its state',
     },
   )
 }

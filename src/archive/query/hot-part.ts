@@ -164,7 +164,7 @@ function exceptionOf(
   if (column?.hot === true && isKnown(from, column) && isKnown(to, column)) return { column: column.name, from, to }
   throw new SluiceError(
     'PARTITION_STATE',
-    `rows of ${label} cannot be told from those that are still in ${tableText(table.table)}`,
+    `rows of ${label} cannot be distinguished from those that are still in ${tableText(table.table)}`,
     {
       reason: 'the partition is detached and not dropped, and its bounds are no times of the column that it is made by',
       hint: 'drop it, or restore it, and ask again',

@@ -74,7 +74,7 @@ export async function saidArchive(
       `the columns of ${tableText(table.table)} are not those of its archive: ${changeText(other)}`,
       {
         where: redactUrl(archive),
-        reason: 'nobody here can tell whether it is the table that was archived',
+        reason: 'it is unknown whether it is the archived table',
         hint: BROUGHT_BACK,
       },
     )

@@ -24,7 +24,7 @@ export type Unpublished = { readonly finding: readonly Finding[]; readonly parti
 type Sides = { readonly state: LogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
 
 /** The log does not record who expired a partition. */
-const SOMEBODY = 'unknown: the ledger was made anew'
+const SOMEBODY = 'unknown: the ledger was rebuilt'
 
 /**
  * @param departed facts from older commits; undefined if an erasure ended the history, or nothing was ever published

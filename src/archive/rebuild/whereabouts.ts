@@ -68,7 +68,7 @@ async function ofLeft(
   const { native } = logged
   if (native === null) {
     const detail =
-      'its files do not say which table it was: an older sluice published them, and a run of this one tells it where the ledger is still there'
+      'its files do not name their table: an older sluice published them; a run of this one adds the name if the ledger still exists'
     return { finding: differing(logged, detail) }
   }
   const besides = (await rowsInParent(context, logged, natives)) - standing

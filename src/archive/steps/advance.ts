@@ -333,6 +333,6 @@ function stillChanging({ name }: ArchiveContext, { label, error }: ArchivedParti
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is changed as fast as it is exported`, {
     where: `${name}, ${label}`,
     ...(error === null ? {} : { reason: error.message }),
-    hint: 'stop whoever writes into it, and run the same command again',
+    hint: 'stop the program that writes into it, then run the same command again',
   })
 }

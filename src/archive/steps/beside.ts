@@ -43,11 +43,15 @@ export async function refuseOpenBeside(
 ): Promise<void> {
   const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isOpen(one))
   if (open === undefined) return
-  throw new SluiceError('PARTITION_STATE', `${partition.label} of ${name} cannot go on beside ${open.label}`, {
-    where: `${name}, ${partition.label}`,
-    reason: `${open.label} is ${open.state}: rows of one period belong to one part at a time`,
-    hint: `let ${open.label} come to DROPPED, or bring it back: ${restoreCommand(name, open)}`,
-  })
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `${partition.label} of ${name} cannot continue while ${open.label} is open`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: `${open.label} is ${open.state}: rows of one period belong to one part at a time`,
+      hint: `let ${open.label} come to DROPPED, or bring it back: ${restoreCommand(name, open)}`,
+    },
+  )
 }
 
 /**
@@ -186,7 +190,7 @@ function untold(
   const [first] = others
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `rows of ${partition.label} of ${name} cannot be told from those that are archived already`,
+    `rows of ${partition.label} of ${name} cannot be distinguished from archived ones`,
     {
       where: `${name}, ${partition.label}`,
       reason: `the table has no key, or files of ${others.map(({ label }) => label).join(', ')} lack a column of it`,

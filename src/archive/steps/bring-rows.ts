@@ -63,7 +63,7 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
   if (keyPlaces(shared, table) !== null && isWritten) return
   throw new SluiceError(
     'UNSUPPORTED_KEY',
-    `rows of ${context.name} cannot be told apart, and so not be brought back in parts`,
+    `rows of ${context.name} cannot be distinguished, so they cannot be restored in parts`,
     { hint: `give the table a primary key; or read the archive: ${queryCommand(context.name)}` },
   )
 }

@@ -117,7 +117,7 @@ async function foreseeRows(
     case 'EXPIRED':
     case 'DROPPED':
       if (native === null) return compared(context, partition, await placeOf(context, partition), options)
-      return made('it is made anew, filled from its files, and compared before it is attached')
+      return made('it is recreated, filled from its files, and compared before it is attached')
     default: {
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
       return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
@@ -230,7 +230,7 @@ async function besideOthers(
       `the detached table of ${label} of ${context.name} was changed: ${what}`,
       {
         where: `${context.name}, ${label}`,
-        reason: `rows that are not as they were archived do not come beside ${names}, and nothing was changed`,
+        reason: `rows that differ from the archived ones are not restored while ${names} are in the table; nothing was changed`,
         hint: `detach ${names}, then run the same command again: the table is attached again, and --dry-run says what of it counts`,
       },
     )
@@ -253,7 +253,7 @@ async function damageOf(context: ArchiveContext, partition: ArchivedPartition): 
 const ATTACHED_AGAIN = 'its table has left the partitioned one, and is attached again as it is'
 
 const MADE_ANEW =
-  'its table was dropped by hand; it is made anew, filled from its files, and compared before it is attached'
+  'its table was dropped by hand; it is recreated, filled from its files, and compared before it is attached'
 
 /** True if a detached table is gone, and its files are in the archive. */
 async function isDroppedByHand(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {

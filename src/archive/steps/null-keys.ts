@@ -33,8 +33,7 @@ export async function refuseNullKeys(
   if (rows === 0n) return
   throw new SluiceError('UNSUPPORTED_KEY', nullKeyText(label, rows, request), {
     where: `${tableText(request.table.table)}, ${label}`,
-    reason:
-      'nothing tells rows without a key apart, so that an archive could not take them out and bring them back one by one',
+    reason: 'rows without a key cannot be distinguished, so an archive could not remove and restore them one by one',
     hint: NULL_KEY_HINT,
   })
 }

@@ -72,7 +72,7 @@ export function gone(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `where it is gone for good, ${restoreCommand(name, { label })} brings its rows back from the archive, unless what stands in its place has them, which can be archived then with --partition ${shellQuote(label)}`
+    ? `if it is gone for good, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has them, archive that one with --partition ${shellQuote(label)}`
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
@@ -122,11 +122,11 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
   const command = asChangedCommand(name, partition)
   return new SluiceError(
     'PARTITION_CHANGED',
-    `somebody dropped the table of ${partition.label} of ${name} before it was summed`,
+    `the table of ${partition.label} of ${name} was dropped before its checksum was computed`,
     {
       where: `${name}, ${partition.label}`,
       reason: 'rows that were changed between the export and the leave were in that table only',
-      hint: `bring the table back from a backup, or make it anew from the files of the archive: ${command}`,
+      hint: `restore the table from a backup, or recreate it from the files of the archive: ${command}`,
     },
   )
 }
@@ -175,7 +175,7 @@ export function otherValues(
     where: `${name}, ${partition.label}`,
     reason:
       spelled !== undefined
-        ? `the key of the table takes ${spelled.archived} and ${spelled.there} for one: the archived row cannot stand beside the other one, and nothing was changed`
+        ? `the key of the table treats ${spelled.archived} and ${spelled.there} as equal: it cannot hold the archived row and the other one; nothing was changed`
         : outside === undefined
           ? 'the archived values of these rows would cease to count, so nothing was changed'
           : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
@@ -207,7 +207,7 @@ export function keysAlike(name: string, partition: Named, what: string): SluiceE
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason: 'both rows were archived under keys of their own; nothing was changed',
-    hint: `give the key the collation that it had, and run the same command again; or make a table whose key tells these texts apart, and bring the rows there: ${elsewhereCommand(name, partition)}`,
+    hint: `give the key the collation that it had, and run the same command again; or make a table whose key distinguishes these texts, and restore the rows there: ${elsewhereCommand(name, partition)}`,
   })
 }
 
@@ -254,7 +254,7 @@ export function otherArchive(name: string, { label }: Named, how: string): Sluic
     `the archive of ${label} of ${name} is not the one that was proved: ${how}`,
     {
       where: `${name}, ${label}`,
-      hint: 'sluice archive verify says what is wrong; nothing is taken out of the source before that is mended',
+      hint: 'sluice archive verify names the fault; no row is removed from the source before it is repaired',
     },
   )
 }

@@ -21,7 +21,7 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
     where,
     kind,
     ...(reason === undefined ? {} : { reason }),
-    hint: `mend the value at its source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
+    hint: `correct the value at the source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
     cause: thrown,
   })
 }
@@ -42,7 +42,7 @@ function noText(thrown: SluiceError, { name }: StoredColumn): SluiceError {
     where,
     kind,
     ...(reason === undefined ? {} : { reason }),
-    hint: `mend the value at its source, or make it the bytes that it is (SET ${column} = CAST(${column} AS BLOB) in that row) and store the column with --as-text ${shellQuote(name)}`,
+    hint: `correct the value at the source, or change it to bytes (SET ${column} = CAST(${column} AS BLOB) in that row) and store the column with --as-text ${shellQuote(name)}`,
     cause: thrown,
   })
 }

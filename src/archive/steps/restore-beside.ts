@@ -74,7 +74,7 @@ export async function besideRefusal(
   const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
   return new SluiceError(
     'PARTITION_CHANGED',
-    `${label} of ${name} cannot come back beside ${names}: ${many}: ${named}`,
+    `${label} of ${name} cannot be restored into the table of ${names}: ${many}: ${named}`,
     {
       where: `${name}, ${label}`,
       reason: 'nothing was changed: the archive goes on answering for it',

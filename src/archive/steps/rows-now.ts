@@ -248,7 +248,7 @@ export async function standingOf(
 export function rowsText(found: RowsNow, archived: bigint): string {
   if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
   if (found.kind === 'untold')
-    return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}, nobody can tell which)`
+    return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}; it is unknown which)`
   const { missing, changed, late } = found
   const parts = [
     ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
@@ -262,14 +262,18 @@ export function rowsText(found: RowsNow, archived: bigint): string {
 /** A row outside of the range is another row with the same key, or the archived one with another time. */
 function outsideText(outside: NamedRows, changed: bigint): string {
   if (outside.rows === changed)
-    return changed === 1n ? 'which stands outside of the partition' : 'all of them outside of the partition'
-  return named(outside, 'of them stands outside of the partition', 'of them stand outside of the partition')
+    return changed === 1n ? 'which is outside of the partition' : 'all of them outside of the partition'
+  return named(outside, 'of them is outside of the partition', 'of them stand outside of the partition')
 }
 
 function lateText({ back = [], ...late }: LateRows): string {
   if (back.length === 0) return named(late, 'row came later', 'rows came later')
   const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} brought back`
-  return named(late, `row stands beside them, of ${parts}, or later`, `rows stand beside them, of ${parts}, or later`)
+  return named(
+    late,
+    `more row is in the table, of ${parts}, or later`,
+    `more rows are in the table, of ${parts}, or later`,
+  )
 }
 
 function rowCount(rows: bigint): string {

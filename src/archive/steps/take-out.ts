@@ -46,7 +46,7 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   if (partition.native === null) return removeRows(context, work)
   const { native } = partition
   if (await partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)) {
-    const message = `${partition.label}: somebody dropped its detached table by hand; the archive is whole, and answers for it`
+    const message = `${partition.label}: its detached table was dropped by hand; the archive is complete and answers queries of it`
     context.emit({ type: 'log', level: 'warn', table: context.name, message })
     return context.ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
   }

@@ -78,7 +78,7 @@ export function unsureError(
     {
       where: name,
       reason:
-        'columns have no numbers here: a renamed column cannot be told from one that was dropped beside another that was added',
+        'columns have no numbers here: a renamed column looks like one that was dropped and another that was added',
       hint: hint ?? `${same} where ${one}${chosen}, ${other} where not${mixed}; then the same command again`,
     },
   )

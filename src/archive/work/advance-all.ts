@@ -147,7 +147,7 @@ class Round {
         if (done) continue
         this.#others.push(label)
         const holder = holderText(await this.#now(label))
-        this.#say('note', `${label}: ${holder} works on it; it is looked at again at the end`)
+        this.#say('note', `${label}: ${holder} works on it; it is checked again at the end`)
       }
       this.#left += parts.length
     }

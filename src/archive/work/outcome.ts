@@ -53,7 +53,7 @@ function failureOf(
   const left = failed.length + busy.length
   return new SluiceError('TABLES_FAILED', `${left} of ${outcomes.length} partitions did not get as far as asked`, {
     reason: `${first.label}: ${first.error.message}`,
-    hint: 'mend what is said of each, and run the same command again: what is done stays done',
+    hint: 'correct the fault of each, then run the same command again: it does only what is not done',
   })
 }
 

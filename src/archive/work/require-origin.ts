@@ -63,7 +63,7 @@ async function inspectedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'
     throw foreign(context, 'an older sluice made it, and did not note to which database it belongs')
   }
-  if (isBeingRebuilt(archived)) throw foreign(context, 'a program that made its ledger anew has not come to its end')
+  if (isBeingRebuilt(archived)) throw foreign(context, 'a program that rebuilds its ledger has not ended')
   const other = otherDatabase(context, now)
   if (other !== null) throw other
   await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })

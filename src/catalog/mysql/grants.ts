@@ -39,7 +39,7 @@ export async function mysqlGrants(
   if (isAlone || level === 'admin') {
     const wide = isAlone
       ? []
-      : [`${database} holds other tables too: whoever may make tables in it gets these rights on all of them`]
+      : [`${database} holds other tables too: users that may create tables in it get these rights on all of them`]
     return { statements: [`GRANT ${rights} ON ${whole}.* TO ${user}`], notes: wide, by: BY, ...doubt }
   }
   const catalog = present.filter((table) => ours.has(table))
@@ -76,7 +76,7 @@ async function accountOf(
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') throw error
     const account = wanted ?? { name: to, host: '%' }
-    return { account, unsure: `whether ${to} exists could not be looked up: this login may not read mysql.user` }
+    return { account, unsure: `whether ${to} exists is unknown: this login may not read mysql.user` }
   }
   const fitting = known.filter(({ name, host }) =>
     wanted === null ? name === to : name === wanted.name && host.toLowerCase() === wanted.host.toLowerCase(),

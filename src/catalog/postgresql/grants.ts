@@ -20,7 +20,7 @@ export async function postgresqlGrants(
   if (level === 'admin') return adminPlan(place, catalog, to)
   if (catalog === null) {
     throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet, so there is nothing to read or write', {
-      hint: 'grant --role admin and import a table with that role, or import one as somebody who may create tables',
+      hint: 'grant --role admin and import a table with that role, or import one as a role that may create tables',
     })
   }
   const role = quoted(to)
@@ -139,7 +139,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
       ...rowStatements(place, catalog, role, 'ALL'),
     ],
     notes: [
-      `the catalog belongs to ${owner}, a superuser, and nobody is made a member of that role here: ${to} imports, but cannot upgrade the catalog`,
+      `the catalog belongs to ${owner}, a superuser, and membership in such a role is not granted here: ${to} imports, but cannot upgrade the catalog`,
       `for that, let a role of its own own it: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then ask for these grants again`,
     ],
     by: `${owner} or another superuser`,

@@ -56,7 +56,7 @@ export async function checkCheckpoints(
   }
   for (const one of all) {
     if (able.includes(one)) continue
-    report.notes.push(`checkpoint ${one.version} is not judged: not all commits that it stands for are there`)
+    report.notes.push(`checkpoint ${one.version} is not checked: some commits that it covers are missing`)
   }
   // Checkpoints known to be unreadable are reported whatever the limit.
   const unread = able.filter((one) => broken.has(one))

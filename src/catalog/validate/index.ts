@@ -138,7 +138,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   if (marked !== undefined) {
     const more = others.length === 0 ? 'begins' : `and ${others.length} more begin`
     report.notes.push(
-      `${marked} ${more} with a byte order mark: delta-spark reads behind it, deltalake, DuckDB and others on delta-kernel refuse the table unless a checkpoint stands at or above it`,
+      `${marked} ${more} with a byte order mark: delta-spark reads behind it, deltalake, DuckDB and others on delta-kernel refuse the table unless a checkpoint is at or above it`,
     )
   }
 

@@ -106,7 +106,7 @@ export function windowOf(folder: LogFolder, version: number, without: Pick<Reado
   const base = folder.checkpoints.find((one) => one.version >= low - 1 && one.version <= version && !without.has(one))
   if (base === undefined) {
     throw new SluiceError('LOG_GAP', `version ${version} cannot be built from the log any more`, {
-      reason: `commit ${low - 1} is missing, and no readable checkpoint stands in for it`,
+      reason: `commit ${low - 1} is missing, and no readable checkpoint covers it`,
       hint: 'bring the missing files back; the catalog still holds what was imported',
     })
   }

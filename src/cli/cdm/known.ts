@@ -96,7 +96,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.perfops.printStatsPerPart': idle,
   'spark.cdm.tokenrange.partitionFile': refused('--track-run with --prev-run-id goes on with what failed'),
   'spark.cdm.transform.missing.key.ts.replace.value': refused(
-    'a row without its key goes to the quarantine; mend it at the source, or add the column with --constants',
+    'a row without its key is quarantined; correct it at the source, or add the column with --constants',
   ),
   'spark.cdm.transform.custom.writetime': used,
   'spark.cdm.transform.custom.writetime.incrementBy': refused(

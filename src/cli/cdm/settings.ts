@@ -80,5 +80,5 @@ export class CdmSettings {
 
 function unknown({ key, where }: Property): string {
   const meant = nearestKey(key)
-  return `unknown property ${key} (${where}) is not heeded${meant === null ? '' : `: ${meant} was probably meant`}`
+  return `unknown property ${key} (${where}) is not applied${meant === null ? '' : `: ${meant} was probably meant`}`
 }

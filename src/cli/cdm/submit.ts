@@ -31,7 +31,7 @@ export function jobOf(word: string): CdmJob {
   if (job !== undefined) return job
   if (name === 'GuardrailCheck') {
     throw new SluiceError('BAD_FLAG', '--class GuardrailCheck has no counterpart', {
-      hint: 'a copy sets aside what the target finds too large, and names it; sluice tokens TABLE --from URL shows the largest partitions',
+      hint: 'a copy quarantines rows that are too large for the target; sluice tokens TABLE --from URL shows the largest partitions',
     })
   }
   throw new SluiceError('BAD_FLAG', `--class ${word} is no program of the Cassandra Data Migrator`, {

@@ -134,7 +134,7 @@ function refuseWith(
   if (!again) return
   if (restart) {
     throw new SluiceError('BAD_FLAG', '--again and --restart exclude each other', {
-      hint: '--again compares what was copied, and --restart copies it anew',
+      hint: '--again compares what was copied, --restart copies it again',
     })
   }
   if (part) {

@@ -45,7 +45,7 @@ const diff: Command = {
     if (alert !== undefined && (followed !== null || undo !== undefined)) {
       const flagName = undo === undefined ? '--run' : '--undo'
       throw new SluiceError('BAD_FLAG', `--alert and ${flagName} exclude each other`, {
-        hint: 'leave --alert out: whoever names rows or a run by hand sees what becomes of them',
+        hint: 'remove --alert: a command with named rows or a run prints its result',
       })
     }
     if (followed !== null) return followed

@@ -72,7 +72,7 @@ const schedule: Command = {
       case 'remove':
         return operate({ kind: 'schedule-change', ...queueOf(args, context), name, change: action }, reported(context))
       default:
-        throw new Error(`nobody reads schedule ${action}`)
+        throw new Error(`no parser for schedule ${action}`)
     }
   },
 }
@@ -171,7 +171,7 @@ function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
   if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked !== undefined)) {
-    throw new SluiceError('MISSING_CONFIRM', 'each run of it destroys something, and nobody is there to be asked', {
+    throw new SluiceError('MISSING_CONFIRM', 'each run of it deletes data, and no user is there to confirm it', {
       hint: 'add --confirm=NAME to the command, with the name of the table',
     })
   }

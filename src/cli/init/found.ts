@@ -87,7 +87,7 @@ function writtenOf(url: string, variable: string, cwd: string, env: Env): Omit<N
   const holds = Object.keys(env).find((name) => env[name]?.trim() === url && /^[A-Za-z]\w*$/.test(name))
   if (holds !== undefined) return { written: `$${holds}`, about: `the database that $${holds} names`, unset: false }
   if (secretsOfUrl(url).length > 0) {
-    const about = `its URL holds a password, so it stands in a variable: set ${variable} to it`
+    const about = `its URL holds a password, so it is read from a variable: set ${variable} to it`
     return { written: `$${variable}`, about, unset: true }
   }
   return { written: absoluteUrl(url, cwd), about: 'as it was given', unset: false }

@@ -3,8 +3,8 @@ import { stringify } from 'yaml'
 import { shellQuote } from '../../shared/shell.ts'
 import type { Found, NamedPlace } from './found.ts'
 
-const HEAD = `# What sluice is told unasked in this folder and those below it: \`sluice --help\` says where it looks, --no-config leaves it out.
-# Paths are absolute, for they count in every folder. No password belongs here: $NAME stands for what a variable holds.
+const HEAD = `# Defaults of sluice in this folder and those below it: \`sluice --help\` says where it searches, --no-config ignores it.
+# Paths are absolute, for they count in every folder. No password belongs here: $NAME is replaced by the variable.
 `
 const FLAGS = `
 # Every flag may stand here under its name, as its default:

@@ -171,7 +171,7 @@ export async function foldersInside(
 export function lookText(found: Extract<Found, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
-  return `tables inside of ${path} were looked for among ${listed.toLocaleString('en')} names, up to ${after}: name the path of one that lies behind`
+  return `tables inside of ${path} were searched among ${listed.toLocaleString('en')} names, up to ${after}: name the path of a table after it`
 }
 
 /** If inspecting a folder takes a round trip, the next folders are inspected ahead. */

@@ -101,6 +101,6 @@ export class LogWatch implements Disposable {
   #note(why: string): void {
     if (this.notified) return
     this.notified = true
-    this.#onNote(`${why}: the other tables are looked at every ${Math.round(this.#intervalMs / 1000)} s`)
+    this.#onNote(`${why}: the other tables are checked every ${Math.round(this.#intervalMs / 1000)} s`)
   }
 }

@@ -56,7 +56,7 @@ function filePlace(
   if (/\?\w+=/.test(path)) {
     throw new SluiceError('BAD_CONFIG', `a ${title} URL takes no parameters`, {
       where: `${kind}://${rest}`,
-      hint: `leave out what stands behind the file; give --database-url as ${catalogExamples()}`,
+      hint: `remove the text after the file name; give --database-url as ${catalogExamples()}`,
     })
   }
   const scheme = urlScheme(path)

@@ -26,7 +26,7 @@ export async function writeReport(path: string, text: string): Promise<void> {
     await writeFile(path, text)
   } catch (error) {
     throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
-      hint: 'name another file with --report; what it was to tell is done',
+      hint: 'name another file with --report; the reported work is done',
       cause: error,
     })
   }

@@ -40,7 +40,7 @@ export function refuseStranger(folder: string): void {
   const me = process.getuid?.()
   if (found === undefined || me === undefined) return
   if (found.uid !== me) {
-    throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to somebody else', {
+    throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to another user', {
       where: folder,
       hint: 'run sluice as the user who started the run, or set XDG_RUNTIME_DIR',
     })

@@ -82,7 +82,7 @@ function parseOptions(text: string): ReadonlyMap<Option, string> {
       throw bad(`a calendar has no option ${JSON.stringify(name)}`, `the options are ${OPTIONS.join(', ')}`)
     }
     if (at === -1) throw bad(`the option ${option} of a calendar has no value`, `write ${option}=…`)
-    if (given.has(option)) throw bad(`the option ${option} of a calendar stands there twice`, 'write it once')
+    if (given.has(option)) throw bad(`the option ${option} of a calendar is given twice`, 'write it once')
     given.set(option, part.slice(at + 1).trim())
   }
   return given

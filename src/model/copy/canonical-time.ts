@@ -40,7 +40,7 @@ export function moment(text: string, zone: boolean): string {
   const found = MOMENT.exec(text)
   if (found === null) {
     if (ENDLESS.test(text)) return text.toLowerCase()
-    throw refusedValue(zone ? 'a moment' : 'a date and time', text)
+    throw refusedValue(zone ? 'a time' : 'a date and time', text)
   }
   const [, day = '', duckBc, clock = '00:00', seconds = '00', digits, offset, bc] = found
   const before = duckBc !== undefined || bc !== undefined
@@ -76,7 +76,7 @@ function moved(iso: string, before: boolean, offset: string, digits: string, tex
   const [hours = '0', minutes = '0', seconds = '0'] = offset.slice(1).match(/\d\d/g) ?? []
   const shift = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * (offset.startsWith('-') ? -1 : 1)
   const at = before || iso.length > 20 ? Number.NaN : Date.parse(iso) - shift * 1000
-  if (Number.isNaN(at)) throw refusedValue('a moment in UTC', text)
+  if (Number.isNaN(at)) throw refusedValue('a time in UTC', text)
   const utc = new Date(at).toISOString()
   // Near year 1 or 9999, UTC can fall into the year before or after.
   const year = new Date(at).getUTCFullYear()

@@ -142,7 +142,7 @@ const MOMENT = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?$/
 /** @throws SluiceError VALUE_REFUSED for years before 1 or after 9999, and for fractions of a millisecond */
 function msOf(canonical: string): number {
   const found = MOMENT.exec(canonical)
-  if (found === null) throw refusedValue('a moment of the years 1 to 9999', canonical)
+  if (found === null) throw refusedValue('a time in the years 1 to 9999', canonical)
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1, 7).map(Number)
   const at = new Date(0)
   at.setUTCFullYear(year, month - 1, day)
@@ -152,6 +152,6 @@ function msOf(canonical: string): number {
 function momentText(ms: number): string {
   const at = new Date(ms)
   const year = at.getUTCFullYear()
-  if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a moment of the years 1 to 9999', String(ms))
+  if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a time in the years 1 to 9999', String(ms))
   return moment(at.toISOString().replace('T', ' ').replace('Z', ''), true)
 }

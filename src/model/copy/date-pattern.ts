@@ -94,7 +94,7 @@ function shapeOf(part: Part): string {
 
 function formatted(parts: readonly Part[], local: Date, ms: number): string {
   const year = local.getUTCFullYear()
-  if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a moment of the years 1 to 9999', String(ms))
+  if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a time in the years 1 to 9999', String(ms))
   const values: Readonly<Record<Exclude<Field, 'half' | 'fraction'>, number>> = {
     year,
     month: local.getUTCMonth() + 1,
@@ -117,14 +117,14 @@ function formatted(parts: readonly Part[], local: Date, ms: number): string {
 }
 
 function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: string): number {
-  if (found === null) throw refusedValue('a moment under the pattern', text)
+  if (found === null) throw refusedValue('a time of the pattern', text)
   const values: Partial<Record<Field, string>> = {}
   let at = 1
   for (const part of parts) {
     if ('literal' in part) continue
     const value = found[at++] ?? ''
     // A repeated field must have the same value.
-    if ((values[part.field] ?? value) !== value) throw refusedValue('a moment under the pattern', text)
+    if ((values[part.field] ?? value) !== value) throw refusedValue('a time of the pattern', text)
     values[part.field] = part.field === 'year' && part.width === 2 ? `20${value}` : value
   }
   const number = (field: Field): number => Number(values[field] ?? 0)
@@ -143,8 +143,8 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
     moment.getUTCMinutes(),
     moment.getUTCSeconds(),
   ]
-  if (year < 1 || same.some((value, index) => value !== fields[index])) throw refusedValue('a moment', text)
-  if (/[1-9]/.test(fraction.slice(3))) throw refusedValue('a moment of whole milliseconds', text)
+  if (year < 1 || same.some((value, index) => value !== fields[index])) throw refusedValue('a time', text)
+  if (/[1-9]/.test(fraction.slice(3))) throw refusedValue('a time of whole milliseconds', text)
   return moment.getTime()
 }
 

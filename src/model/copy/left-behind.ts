@@ -93,9 +93,9 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'columns numbered by a sequence with a name of its own',
   ),
   'cyclic sequence': words(
-    'column numbered by a sequence that begins anew',
+    'column numbered by a sequence that starts again',
     'the target counts on behind the last number of the sequence',
-    'columns numbered by a sequence that begins anew',
+    'columns numbered by a sequence that starts again',
   ),
   'free sequence': words(
     'sequence that numbers no column',
@@ -138,7 +138,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   'time to live': words(
     'write time and time to live',
-    'the server tells none of these columns: they get those of the other columns of their row, and a row without any other value never expires in the target',
+    'the server does not report those of these columns: they get those of the other columns of their row, and a row without any other value never expires in the target',
     'write times and times to live',
   ),
   'time of an element': words(

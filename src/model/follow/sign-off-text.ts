@@ -55,7 +55,7 @@ function comparedLines({ compared }: SignOff): readonly string[] {
   if (compared === null) return ['Nothing was compared.', '']
   const { position, begunAt, endedAt, pauseMs, run, tables } = compared
   return [
-    `Every row of both sides was compared as of position ${position} of the source's log, where both held everything before it and nothing else. The moment was taken at ` +
+    `All rows of both sides were compared as of position ${position} of the source's log, where both held everything before it and nothing else. The snapshot was taken at ` +
       `${begunAt}, changes waited for ${pauseMs} ms, and the comparison ended at ${endedAt} (run ${run}). What came after that position is applied and not compared.`,
     '',
     ...table(
@@ -101,7 +101,7 @@ function historyLines(history: StreamHistory, level: string): readonly string[] 
     ]),
     ...(faults.length === 0 ? [] : ['']),
     ...table(
-      ['table', 'state', 'inserts', 'updates', 'deletes', 'truncates', 'rows mended', 'taken back'],
+      ['table', 'state', 'inserts', 'updates', 'deletes', 'truncates', 'rows repaired', 'taken back'],
       tables.map((one) => [
         one.table,
         one.state,
@@ -114,7 +114,7 @@ function historyLines(history: StreamHistory, level: string): readonly string[] 
       ]),
     ),
     '',
-    'Rows that were mended stand in migration_repairs of the target, by key, with what the target held before.',
+    'Repaired rows are in migration_repairs of the target, by key, with the values before.',
     '',
     `${level} Comparisons`,
     '',

@@ -8,7 +8,7 @@ export const FINDINGS = {
   'path-unusable':
     'no reader finds such a file: FSCK REPAIR TABLE in Spark takes it out of the log; ask who may write to this log',
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
-  'file-outside': 'a shallow clone reads files of another table: --outside looks at them too',
+  'file-outside': 'a shallow clone reads files of another table: --outside checks them too',
   'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',
   'vector-damaged':
     'restore the file of the vector from a backup; RESTORE TABLE to a version before it was written brings its rows back',
@@ -20,9 +20,9 @@ export const FINDINGS = {
   'columns-missing': 'the file belongs to another table or schema, or its footer is damaged: restore it from a backup',
   'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
   statistics:
-    'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+    'conditions skip existing rows: write the statistics again (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'statistics-unreadable':
-    'readers that parse them fail, or read every file: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+    'readers that parse them fail, or read every file: write the statistics again (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'partition-values':
     'readers refuse the file, or take the value for another one: rewrite the file with partition values of the types of the table',
   'partition-spelling':
@@ -34,11 +34,11 @@ export const FINDINGS = {
   'byte-order-mark':
     'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'in-commit-times':
-    'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again begins them anew',
+    'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again restarts them',
   'path-spellings':
     'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
   'row-ids':
-    'rows cannot be told apart by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
+    'rows cannot be distinguished by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'checkpoint-unreadable':
     'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',
@@ -51,7 +51,7 @@ export const FINDINGS = {
   'compacted-log':
     'readers that take it for the commits get other files or none: it only repeats them and may be deleted while they are there',
   'last-checkpoint':
-    'readers that follow it cannot open the table: it is only a hint and may be deleted, and a new checkpoint writes it anew',
+    'readers that follow it cannot open the table: it is only a hint and may be deleted; a new checkpoint writes it again',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'not-read': 'look at it where it can be reached, or with credentials that may read it',

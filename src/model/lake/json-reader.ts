@@ -131,7 +131,7 @@ class Reader<T> {
 
   #wrong(what = 'this is no JSON'): SluiceError {
     return new SluiceError('VALUE_REFUSED', `${what}, at character ${this.#at + 1}`, {
-      hint: 'mend the value at its source, or map the column to text',
+      hint: 'correct the value at the source, or map the column to text',
     })
   }
 }

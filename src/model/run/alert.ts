@@ -24,7 +24,7 @@ const STREAM_FORMS = {
 const RUN_FORMS = {
   failed: { form: 'failed', means: 'the run ends failed or refused' },
   stuck: { form: 'stuck>10m', means: 'a chunk gets no further', limit: { sign: '>', unit: 'duration' } },
-  quarantine: { form: 'quarantine', means: 'rows are set aside' },
+  quarantine: { form: 'quarantine', means: 'rows are quarantined' },
   drift: { form: 'drift', means: 'catalog and log differ, or the catalog cannot follow' },
   fsck: { form: 'fsck', means: 'a file is not what the log says' },
   verify: { form: 'verify', means: 'a file of an archive is damaged or missing' },

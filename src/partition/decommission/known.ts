@@ -27,7 +27,7 @@ export function switchFinding({
   return {
     verdict: 'fine',
     about: 'switch',
-    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${oldTable}`,
+    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and renamed the old one to ${oldTable}`,
   }
 }
 
@@ -55,7 +55,7 @@ export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise
           verdict: 'not known',
           about: 'reverse stream',
           object: row.reverse,
-          detail: 'the ledger has no such stream: whether the parked table was kept equal nobody can say',
+          detail: 'the ledger has no such stream: it is unknown whether the old table was kept equal',
         },
       ],
     }
@@ -151,7 +151,7 @@ export async function holds(
         verdict: isHere ? 'refused' : 'fine',
         about: 'hold',
         object: `${tableText(table)} ${label}`,
-        detail: isHere ? `somebody has said that it has to stay: ${held}` : `is on the public table: ${held}`,
+        detail: isHere ? `a hold keeps it: ${held}` : `is on the public table: ${held}`,
         ...(isHere
           ? {
               hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends that`,

@@ -19,9 +19,9 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
   const [only] = names
   if (only === undefined) {
-    throw new SluiceError('NO_SUCH_TABLE', `no switch has parked ${name}`, {
+    throw new SluiceError('NO_SUCH_TABLE', `${name} is not the old table of a cutover`, {
       where: label,
-      hint: 'name the public table or the parked one; --from has to be the database in which the switch happened',
+      hint: 'name the public table or the old one; --from must be the database of the cutover',
     })
   }
   if (names.length > 1) {
@@ -39,9 +39,9 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
   }
   if (last.isBetween) throw await betweenTwo(database, last, label)
   if (called(last.publicTable) || called(last.parkedTable)) return last
-  throw new SluiceError('NO_SUCH_TABLE', `${name} is not parked any more`, {
+  throw new SluiceError('NO_SUCH_TABLE', `${name} is no longer an old table`, {
     where: label,
-    reason: `the last switch of ${only} has parked ${last.parkedTable}`,
+    reason: `the old table of the last cutover of ${only} is ${last.parkedTable}`,
     hint: `name ${last.parkedTable}`,
   })
 }

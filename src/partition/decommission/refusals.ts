@@ -44,7 +44,7 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
 export function otherTable(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
     where: name,
-    hint: 'somebody has replaced it: nothing is dropped; remove or rename it by hand',
+    hint: 'another user has replaced it: nothing is dropped; remove or rename it by hand',
   })
 }
 
@@ -59,11 +59,11 @@ export function refuseUndone(end: DecommissionEnd, name: string): void {
   }
   throw new SluiceError(
     'PLAN_CHANGED',
-    `${name} ${end === 'gone' ? 'is not there any more' : 'stands otherwise by now'}`,
+    `${name} ${end === 'gone' ? 'is not there any more' : 'has changed in the meantime'}`,
     {
       where: name,
       reason: 'another program was quicker',
-      hint: 'run the same command again: it looks anew',
+      hint: 'run the same command again: it reads the state again',
     },
   )
 }

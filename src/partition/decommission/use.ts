@@ -34,8 +34,8 @@ export function useSince(
   if (note?.detail.use === undefined) {
     const why =
       notes.length === 0
-        ? `nobody has noted the counters of the table since ${copied === undefined ? 'the reverse stream ended' : 'its last copy'}`
-        : 'the server has counted anew since they were noted'
+        ? `the counters of the table were not recorded since ${copied === undefined ? 'the reverse stream ended' : 'its last copy'}`
+        : 'the server has reset its counters since they were recorded'
     return { finding: { verdict: last === null ? 'not known' : 'look', about, detail: last ?? why }, wantsNote: true }
   }
   const reads = BigInt(use.reads) - BigInt(note.detail.use.reads)

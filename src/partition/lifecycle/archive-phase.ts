@@ -46,7 +46,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
       ...facts,
       state: 'blocked',
       detail: archivedText(archive),
-      blocks: ['nobody can tell its calendar: the entry has to name it'],
+      blocks: ['its calendar is unknown: name it in the entry'],
     }
   const due = dueOf(inspected, olderThan)
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)

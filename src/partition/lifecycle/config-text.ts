@@ -25,7 +25,7 @@ export function entryText(entry: WrittenEntry): string {
     ...(from === undefined
       ? []
       : [
-          '# Where the table stands: a URL without a password, a name of stores, or a variable that holds the URL.',
+          '# Database of the table: a URL without a password, a name of stores, or a variable that holds the URL.',
           keyLine('from', from),
         ]),
     '# The database that the partitioned table goes into, where it is another one: to',
@@ -38,12 +38,12 @@ export function entryText(entry: WrittenEntry): string {
       : []),
     ...(unit === 'week' ? [keyLine('first-weekday', firstWeekday)] : []),
     keyLine('zone', zone),
-    '# Phase I, partition plan and partition run: parts of a period that are copied beside each other (week, month), how',
+    '# Phase I, partition plan and partition run: parts of a period that are copied in parallel (week, month), how',
     '# many at a time, and the time that there is for one period.',
     '# slices: week',
     '# lanes: 2',
     '# window: 3h',
-    '# What is told while changes are followed.',
+    '# Alerts while changes are followed.',
     '# alert: lag>30s,wal>10GB,stalled>60s,error',
     '# Phase III, partition ensure: whole periods after the current one that have to be there.',
     keyLine('ahead', ahead),
@@ -109,7 +109,7 @@ export function withEntry(
   if (!replace) {
     throw new SluiceError('BAD_CONFIG', `lifecycle of ${file} has an entry of ${entry.table}`, {
       where: file,
-      hint: 'change it there; or write it anew with --replace, and --write - shows before what that would be',
+      hint: 'change it there; or replace it with --replace; --write - prints the new entry first',
     })
   }
   const column = columnOf(before, startOf(known))

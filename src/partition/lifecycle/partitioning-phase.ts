@@ -72,7 +72,7 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
   if (!proof.equal) {
     return {
       state: 'running',
-      detail: `${progressText(stream)}; the last comparison found ${proof.differing} rows that differ, which the stream mends`,
+      detail: `${progressText(stream)}; the last comparison found ${proof.differing} rows that differ, which the stream repairs`,
     }
   }
   const refused = signed === null ? '' : `; a sign-off was refused ${isoTime(signed.ms)}`
@@ -80,7 +80,7 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
     stream.signedPartitions === 0 ? '' : `; ${stream.signedPartitions} partitions are signed by themselves`
   return {
     state: 'due',
-    detail: `${progressText(stream)}; nobody has signed it${refused}${partitions}`,
+    detail: `${progressText(stream)}; it is not signed off${refused}${partitions}`,
     next: ofStream('sign-off', id, entry),
   }
 }
@@ -89,7 +89,7 @@ function progressText({ state, chunks, chunksDone, rows, proof, periods }: Strea
   const parts = periods === null ? '' : `${periods.done} of ${periods.of} periods and `
   const copied = `${parts}${chunksDone} of ${chunks} chunks copied, ${rows} rows`
   const words = {
-    resync: 'to be copied anew',
+    resync: 'to be copied again',
     copying: copied,
     catchup: `${copied}; changes that came meanwhile are applied`,
     live: chunks === 0n ? 'copied and followed' : `copied, ${rows} rows, and followed`,

@@ -41,7 +41,7 @@ function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
   }
   const reported = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.status === 'switched' || turn.status === 'announced') {
-    const untold = turn.isBetween && turn.status === 'switched' ? '; where users are to be told, add --on-switch' : ''
+    const untold = turn.isBetween && turn.status === 'switched' ? '; to notify users, add --on-switch' : ''
     return { state: 'due', detail: `${reported}; the slot of the stream before is still there${untold}`, ...again }
   }
   if (isBack) {
@@ -148,7 +148,7 @@ function facts({ turn, switchedMs, pauseMs, parkedTable: oldTable }: SwitchRow):
 }
 
 function whenText({ switchedMs }: SwitchRow): string {
-  return switchedMs === null ? 'at a time that nobody noted' : isoTime(switchedMs)
+  return switchedMs === null ? 'at a time that was not recorded' : isoTime(switchedMs)
 }
 
 function pauseText({ pauseMs, tries }: SwitchRow): string {

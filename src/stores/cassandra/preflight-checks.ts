@@ -41,7 +41,7 @@ export function encryptionVerdict({ encrypted, settings }: CassandraLink): Verdi
     return ok(`encrypted, certificate${tls.verifyHost ? ' and host' : ''} checked`)
   }
   if (isLocal) return ok('encrypted, certificate not checked; it stays on this machine')
-  return warn('encrypted, but anybody could have answered', {
+  return warn('encrypted, but the identity of the server was not checked', {
     cause: `mode ${tls.mode} does not check the certificate`,
     hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem for an authority of your own',
   })

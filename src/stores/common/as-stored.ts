@@ -38,12 +38,12 @@ export function valueError(
 ): SluiceError {
   const details = { where, cause, ...(reason === undefined ? {} : { reason }) }
   if (!isTarget) {
-    const hint = cause.hint ?? 'mend the value at its source'
+    const hint = cause.hint ?? 'correct the value at the source'
     return new SluiceError('VALUE_REFUSED', message, { ...details, kind: 'source', hint })
   }
   return new StoredKeyError('VALUE_REFUSED', message, {
     ...details,
     kind: 'target',
-    hint: 'somebody else wrote it, and rows are found by it: change or delete this row of the target by hand',
+    hint: 'another program wrote it, and it is part of the key: change or delete this row of the target by hand',
   })
 }

@@ -236,7 +236,7 @@ export function wholeKey(table: TableSpec, text: string): bigint {
   if (/^-?\d+$/.test(text)) return BigInt(text)
   throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
     where: table.table.name,
-    hint: 'mend the row at its source, or name other unique columns with --key',
+    hint: 'correct the row at the source, or name other unique columns with --key',
   })
 }
 

@@ -4,7 +4,7 @@ import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
 
 export function objectFailed(object: SchemaObject, message: string, details: ErrorDetails = {}): SluiceError {
   return new SluiceError('OBJECTS_FAILED', message, {
-    hint: `mend what keeps ${object.name} from being made, then run the same command again: its rows are in the target`,
+    hint: `remove what prevents ${object.name}, then run the same command again: the rows are in the target`,
     ...details,
   })
 }

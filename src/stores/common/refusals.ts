@@ -20,7 +20,7 @@ export function rowRefused({ system, label, table, message, cause }: Refused, co
   return new SluiceError('ROW_REFUSED', `${table}: ${message}`, {
     where: `${label}, ${table}`,
     reason: `${system} refuses the row${code === undefined ? '' : ` (${code})`}`,
-    hint: 'mend the row at its source or the constraint of the target; --on-existing says what becomes of rows that are there already',
+    hint: 'correct the row at the source or the constraint of the target; --on-existing decides about rows that exist already',
     cause,
   })
 }

@@ -115,7 +115,7 @@ async function refusePlanted(connection: DuckDBConnection, label: string): Promi
 
 function plantedMacro([schema, name, type]: readonly [string, string, string], where: string): SluiceError {
   const what = `${type === 'table_macro' ? 'MACRO TABLE' : 'MACRO'} ${quotedName(schema)}.${quotedName(name)}`
-  return new SluiceError('TARGET_DENIED', `the file has the ${what}, which stands in for a function of DuckDB`, {
+  return new SluiceError('TARGET_DENIED', `the file has the ${what}, which replaces a function of DuckDB`, {
     where,
     reason: 'statements of sluice would run it in place of the function of that name',
     hint: `find out who made it, and DROP ${what}, or give it another name`,

@@ -74,8 +74,7 @@ function whileConnecting(failure: Failure, config: MysqlConfig): Verdict | null 
   const known = (errno !== null && !VALUE.has(errno)) || isConnectionGone(failure) || code.startsWith('E')
   if (!known && !/^(?:AUTH_|HANDSHAKE_|PROTOCOL_)/.test(code)) return null
   if (errno === NO_DATABASE) {
-    const hint =
-      'Check database URL: what stands behind the host is the name of the database; SHOW DATABASES lists them'
+    const hint = 'Check database URL: the database name follows the host; SHOW DATABASES lists them'
     return databaseMissing('the server has no database of this name', hint)
   }
   const said = whyNotConnected(failure, config)

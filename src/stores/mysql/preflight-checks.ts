@@ -68,7 +68,7 @@ async function collationVerdict(reader: SqlReader): Promise<Verdict | null> {
   if (wrong.length === 0) return ok(`texts of the catalog compare by their bytes (${String(rows[0]?.[1])})`)
   return fail(`${String(wrong[0]?.[0])} compares texts by ${String(wrong[0]?.[1])}`, {
     cause: 'two paths that differ in case or in blanks at their end would count as one',
-    hint: 'somebody converted the relations: make a new catalog in another database and import again',
+    hint: 'the relations were converted by another program: make a new catalog in another database and import again',
   })
 }
 

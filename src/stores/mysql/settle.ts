@@ -28,11 +28,11 @@ export async function settled<T>(config: MysqlConfig, commit: LostCommit<T>): Pr
     new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
       where: config.label,
       reason,
-      hint: 'run the same command again: it looks first what is there',
+      hint: 'run the same command again: it first reads the present state',
       cause,
     })
-  if (answer === undefined) throw unknown('nothing tells whether this transaction is there', lost)
-  if (mark === null) throw unknown('the server does not tell whether the old session has ended', lost)
+  if (answer === undefined) throw unknown('it is unknown whether this transaction was committed', lost)
+  if (mark === null) throw unknown('the server does not report whether the old session has ended', lost)
   let found: { readonly said: T } | null
   try {
     found = await retrying(

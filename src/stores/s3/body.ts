@@ -177,7 +177,7 @@ function noSize(where: string): SluiceError {
 function changed(where: string): SluiceError {
   return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {
     where,
-    hint: 'run the same command again, when nobody rewrites the log',
+    hint: 'run the same command again while no program rewrites the log',
     retryable: true,
   })
 }

@@ -122,7 +122,7 @@ export function refusalError(refusal: Refusal, where: string, tries: number): Sl
     return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {
       where,
       reason,
-      hint: 'run the same command again, when nobody rewrites the log',
+      hint: 'run the same command again while no program rewrites the log',
       retryable: true,
     })
   }

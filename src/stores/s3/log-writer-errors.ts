@@ -36,7 +36,7 @@ export function ofTarget(error: unknown): unknown {
 export function overwrites(where: string, why: string): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', 'two archivers could overwrite each other in this bucket', {
     where,
-    reason: `the store does not heed If-None-Match: ${why}`,
+    reason: `the store does not honour If-None-Match: ${why}`,
     hint: 'use a store with conditional writes (S3, MinIO, R2, Ceph have them), or an archive on a local disk',
   })
 }

@@ -51,7 +51,7 @@ export function keysDoc(): string {
   return [
     '# Keys',
     '',
-    'Made from `src/tui/keymap/bindings.ts` by `node scripts/keys-doc.mjs`; a test compares. Where a key stands more than once, the',
+    'Made from `src/tui/keymap/bindings.ts` by `node scripts/keys-doc.mjs`; a test compares. Where a key is listed more than once, the',
     'first line whose condition holds on the open screen wins. In the UI, `?` shows the keys, `:` finds a command by name.',
     '',
     ...sections,

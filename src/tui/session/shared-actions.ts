@@ -82,7 +82,7 @@ function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly strin
     labelled('slot', String(slot.no)),
     labelled('state', word),
     ...(about === '' ? [] : [labelled('about', clean(about))]),
-    labelled('on', host === null ? 'nobody had it yet' : clean(host)),
+    labelled('on', host === null ? 'no worker took it yet' : clean(host)),
     ...(worker === undefined ? [] : [labelled('process', String(worker.pid))]),
     ...(beatAt === null ? [] : [labelled('heard of', `${fullTime(beatAt)}, ${heardText(beatAt, queue)}`)]),
     labelled('turns', count(turns)),

@@ -24,7 +24,7 @@ const TOLD_MS = 100
 /** Opens the plan of a command; the command itself does not start. */
 export async function askStart(s: Acting, row: RelationRow, command: string): Promise<void> {
   const dialog = opened(s, { title: row.name, row, form: null, command })
-  if (s.commands === null) return fail(s, dialog, new Error('nobody reads commands for this screen'))
+  if (s.commands === null) return fail(s, dialog, new Error('this screen has no parser of commands'))
   try {
     await show(s, dialog, await s.commands.read(command))
   } catch (thrown) {
@@ -114,7 +114,7 @@ export async function eventLines(
     const more = story?.take(event) ?? []
     if (more.length === 0) return
     if (lines.length < most && lines.length + more.length >= most) {
-      lines.push(...more.slice(0, most - lines.length - 1), `the first ${most} lines: the command in a shell tells all`)
+      lines.push(...more.slice(0, most - lines.length - 1), `the first ${most} lines: the command in a shell shows all`)
       running.stop()
     } else if (lines.length < most) lines.push(...more)
     timer ??= setTimeout(() => {

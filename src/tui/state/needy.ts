@@ -48,14 +48,14 @@ function reported(row: TableRow): Reported | null {
   if (error !== null) {
     const why = whole(error)
     if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, mend: null }
-    const repair: Repair = { command: 'reload', what: 'looks again, once it is mended' }
+    const repair: Repair = { command: 'reload', what: 'reads it again after the repair' }
     return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend: repair }
   }
   if (proof.state === 'differs') {
     const what = `${plural(proof.differences, 'difference')} from the log at v${proof.version}`
     const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
     const repair: Repair = { command: 'validate', what: 'validates it again: it only reads' }
-    return { order: 1, mark: 'bad', what, foot: 'v looks again', why, mend: repair }
+    return { order: 1, mark: 'bad', what, foot: 'v checks again', why, mend: repair }
   }
   switch (catalog.state) {
     case 'failed': {
@@ -72,7 +72,7 @@ function reported(row: TableRow): Reported | null {
         'the catalog still holds what was imported, and no import mixes two histories',
         'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
       ]
-      const repair: Repair = { command: 'reload', what: 'looks again, once it is mended' }
+      const repair: Repair = { command: 'reload', what: 'reads it again after the repair' }
       return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend: repair }
     }
     case 'unfinished': {
@@ -101,7 +101,7 @@ function reportedOf(store: Store, { databases }: State): Needy | null {
     order: 0,
     mark: 'bad',
     what: failure.reason ?? failure.message,
-    foot: 'R looks again',
+    foot: 'R reads again',
     why: whole(failure),
     mend: { command: 'reload', what: 'asks it again' },
   }

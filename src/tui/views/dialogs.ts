@@ -111,7 +111,7 @@ function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   return choiceBox(
     state,
     'Run a schedule now',
-    `Schedule ${clean(name)} runs once more, beside its times.${waits}${command}`,
+    `Schedule ${clean(name)} runs once more, besides its scheduled times.${waits}${command}`,
     [
       ['Go back, begin nothing', 'esc leaves it'],
       ['Run it now', 'a worker begins it'],
@@ -178,7 +178,7 @@ function helpBox(d: Of<'help'>, state: State): Box {
 function needBox(d: Of<'need'>, state: State): Box {
   const cells = Math.min(state.size.columns, 100)
   const one = needyRows(state).find(({ key }) => key === d.key)
-  const body: Line[] = (one?.why ?? ['nothing any more: it was mended meanwhile']).flatMap((text, i) =>
+  const body: Line[] = (one?.why ?? ['nothing any more: it was repaired meanwhile']).flatMap((text, i) =>
     wrap(clean(text), cells - 4).map((row) => line(row, i === 0 && one?.mark === 'bad' ? 'bad' : 'plain')),
   )
   if (one?.mend != null) body.push([], [span('enter ', 'strong'), span(one.mend.what)])

@@ -14,14 +14,14 @@ const WORDS = { missing: 'missing in the target', extra: 'only in the target', d
 export function differenceText({ key, difference, columns = [], fixed }: DifferenceEvent): string {
   const values = columns.map(({ column, source, target }) => `${column} ${source ?? 'NULL'} → ${target ?? 'NULL'}`)
   const name = key.length === 1 ? (key[0] ?? '') : `(${key.join(', ')})`
-  return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', mended' : ''}`
+  return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', repaired' : ''}`
 }
 
 /** Differing rows of one table as text below a title, as far as kept; empty if there are none. */
 export function differingRows({ differences, differenceCount }: RunView, table: string): readonly string[] {
   const rows = differences.filter((one) => one.table === table).map((one) => `  ${differenceText(one)}`)
   if (rows.length === 0) return []
-  const some = differences.length < differenceCount ? `, of the last ${differences.length} that were told` : ''
+  const some = differences.length < differenceCount ? `, of the last ${differences.length} that were reported` : ''
   return ['', `${plural(rows.length, 'row')} that ${rows.length === 1 ? 'differs' : 'differ'}${some}`, ...rows]
 }
 
@@ -43,5 +43,5 @@ function noneText({ finished, comparing }: RunView): string {
   if (finished !== null) return 'none'
   const found = Number(comparing?.differences ?? 0)
   if (found === 0) return 'none was found so far'
-  return `${plural(found, 'row')} so far: looked at once more before ${found === 1 ? 'it is' : 'they are'} named`
+  return `${plural(found, 'row')} so far: compared again before ${found === 1 ? 'it is' : 'they are'} named`
 }

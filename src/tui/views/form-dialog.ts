@@ -203,7 +203,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
     const why = of.reads
       ? 'nothing is changed: enter asks'
       : isStartable(read) && read.plan === null
-        ? 'nothing tells before it what it would do but this:'
+        ? 'there is no preview of it but this:'
         : 'shown here as soon as what is needed is filled in'
     const notes = isStartable(read) ? read.notes : []
     return block(

@@ -138,7 +138,7 @@ function crumbs(state: State): string {
     case 'ask':
       return ''
     case 'log':
-      return `${state.log.errorsOnly ? 'errors only · ' : ''}${state.log.follow ? 'follows' : 'stands still, G follows'}`
+      return `${state.log.errorsOnly ? 'errors only · ' : ''}${state.log.follow ? 'follows' : 'paused, G follows'}`
   }
 }
 

@@ -29,7 +29,7 @@ export function lifecycleBox(d: Of<'lifecycle'>, state: State): Box {
     ...(command === null ? [] : ['enter shows its plan']),
     ...(commandsOf(shown).length > 1 ? ['j k another'] : rows.length > room ? ['j k scroll'] : []),
     ...(command === null ? [] : ['y copies']),
-    'R looks again',
+    'R reads again',
     'esc closes',
     ...(rows.length > room ? [`${top + 1}–${Math.min(rows.length, top + room)} of ${rows.length}`] : []),
   ]

@@ -105,8 +105,7 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
   ]
   const size = all.reduce((sum, one) => sum + Number(one.bytes), 0)
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
-  const copy =
-    note ?? (resumable ? 'one that is broken off goes on where it was' : 'one that is broken off begins anew')
+  const copy = note ?? (resumable ? 'one that is broken off goes on where it was' : 'an interrupted one restarts')
   const [reported] = ledgerTexts(relation)
   return [
     rule('', cells),
@@ -126,7 +125,7 @@ export function relationText(relation: RelationEvent): readonly string[] {
 function factTexts(relation: RelationEvent): readonly string[] {
   return [
     fact('table', relation.table),
-    fact('rows', isUncounted(relation) ? 'nobody has counted them yet: ANALYZE does' : rowsText(relation, 'about ')),
+    fact('rows', isUncounted(relation) ? 'not counted yet: ANALYZE counts them' : rowsText(relation, 'about ')),
     fact('size', bytes(Number(relation.bytes))),
     fact('key', keyOf(relation)),
     fact('partitions', relation.partitioning ?? 'none'),

@@ -63,7 +63,7 @@ export function ledgerRunText(
     row('to', run.target),
     row('rows', countDec(run.rows)),
     row('started', fullTime(msOf(run.startedAt))),
-    row('ended', to === null ? 'not told' : fullTime(to)),
+    row('ended', to === null ? 'not reported' : fullTime(to)),
     ...(run.exitCode === undefined ? [] : [row('exit', String(run.exitCode))]),
     ...(run.error === undefined ? [] : ['', row('why', run.error)]),
     ...withGap(Object.entries(totals).map(([name, value]) => row(name, countDec(value)))),

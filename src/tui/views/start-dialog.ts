@@ -98,7 +98,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
     const texts = {
       reading: 'asking …',
       ready: 'that is all; nothing was changed',
-      failed: 'it could not be told whole',
+      failed: 'the plan could not be shown in full',
     }
     return [line(texts[d.state], d.state === 'failed' ? 'bad' : 'muted')]
   }

@@ -55,7 +55,7 @@ export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   const size = [...tables, ...(database?.relations ?? [])].reduce((sum, one) => sum + Number(one.bytes ?? 0), 0)
   const facts =
     row.count === null
-      ? ['nobody has looked what it holds: enter does']
+      ? ['its contents are not read yet: enter reads them']
       : [`${plural(row.count, 'table')}, ${bytes(size)}`]
   const why =
     error === null

@@ -20,7 +20,7 @@ export function commitText(detail: CommitDetail): string[] {
     ),
     row('operation', commit.operation ?? '?'),
     row('engine', commit.engine ?? '?'),
-    row('user', detail.user ?? 'not told'),
+    row('user', detail.user ?? 'not reported'),
     ...(detail.predicate === null ? [] : [row('predicate', detail.predicate)]),
     row('files', `+${countDec(commit.adds)} −${countDec(commit.removes)}, then ${countDec(commit.files)}`),
     row(
@@ -94,7 +94,7 @@ export function runText(run: RunEvent): string[] {
     row('version', run.version === undefined ? '?' : `v${run.version}`),
     row('files', run.filesProcessed === undefined ? '?' : countDec(run.filesProcessed)),
     row('started', fullTime(msOf(run.startedAt))),
-    row('ended', run.completedAt === undefined ? 'not told' : fullTime(msOf(run.completedAt))),
+    row('ended', run.completedAt === undefined ? 'not reported' : fullTime(msOf(run.completedAt))),
     ...(run.error === undefined ? [] : ['', row('why', run.error)]),
   ]
 }

@@ -109,17 +109,17 @@ function quarantine(): CauseWatch {
         const key = event.key.map((one) => one ?? 'NULL').join(', ')
         return aside(
           event.table,
-          `the row with the key ${key} was set aside: ${event.error.code}: ${event.error.message}`,
+          `the row with the key ${key} was quarantined: ${event.error.code}: ${event.error.message}`,
         )
       }
       if (event.type !== 'table.finished' || event.copied === undefined) return []
       const { table, status, copied } = event
       const { quarantined } = copied
       if (quarantined !== '0')
-        return aside(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} set aside`)
+        return aside(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} quarantined`)
       if (status !== 'ok' && status !== 'current') return []
       reported.delete(table)
-      return [{ cause: 'quarantine', table, holds: false, value: 'no row is set aside' }]
+      return [{ cause: 'quarantine', table, holds: false, value: 'no row is quarantined' }]
     },
   }
 }

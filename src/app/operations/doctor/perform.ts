@@ -19,6 +19,6 @@ export async function doctor(operation: DoctorOperation, run: DoctorRun): Promis
   const { ok, warn, fail } = examination.counts
   const totals = { checks: dec(ok + warn + fail), ok: dec(ok), warnings: dec(warn), problems: dec(fail) }
   if (fail === 0) return { totals }
-  const hint = 'do what stands below each FAIL, then run sluice doctor again'
+  const hint = 'do what each FAIL advises, then run sluice doctor again'
   return { totals, error: new SluiceError('SETUP_PROBLEMS', `${countText(fail, 'problem')} found`, { hint }) }
 }

@@ -41,7 +41,7 @@ export async function report(operation: ReportOperation, run: RunOf<typeof decla
       known: dec(document.looked.filter(({ knows }) => knows).length),
       notReached: dec(document.notReached.length),
     },
-    notChecked: 'a report tells what was noted, and compares no rows',
+    notChecked: 'a report prints what was recorded and compares no rows',
     ...(file === undefined ? {} : { wrote: [file] }),
     ...(failure === null ? {} : { error: failure }),
   }
@@ -94,8 +94,8 @@ async function gathered(
   if (!isKnown && queue === null) {
     // The unreachable source may know it.
     if (failure !== null) throw failure
-    throw new SluiceError('BAD_FLAG', `nobody who was asked knows run ${id}`, {
-      reason: `asked: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notInspectedAt.join('; ') || 'nobody else'}`,
+    throw new SluiceError('BAD_FLAG', `no source that was asked knows run ${id}`, {
+      reason: `asked: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notInspectedAt.join('; ') || 'no other source'}`,
       hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
     })
   }

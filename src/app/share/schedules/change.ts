@@ -76,7 +76,7 @@ function refused({ name, state, error }: Schedule, change: ScheduleChange): Slui
   }
   if (state === 'void') {
     return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: what it would do is not what was confirmed`, {
-      hint: `sluice schedule list ${name} says why; add it once more with --replace to confirm it anew`,
+      hint: `sluice schedule list ${name} says why; add it again with --replace to confirm it again`,
     })
   }
   return new SluiceError('BAD_FLAG', `schedule ${name} is ${state === 'on' ? 'not paused' : 'paused already'}`, {

@@ -10,7 +10,7 @@ export function differences(one: unknown, other: unknown): readonly string[] {
 export function planChanged(reason: string): SluiceError {
   return new SluiceError('SCHEDULE_VOID', 'what this schedule would do is not what was confirmed', {
     reason,
-    hint: 'look at what it would do now, and confirm it anew: add it once more with --replace',
+    hint: 'check what it would do now, then confirm it: add it again with --replace',
   })
 }
 

@@ -71,7 +71,7 @@ export class Scheduler {
     const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
-    const error = new SluiceError('BAD_CONFIG', `no worker ${takes} lives, and no other one begins it`, {
+    const error = new SluiceError('BAD_CONFIG', `no live worker ${takes}, and no other one starts it`, {
       hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}where the stores of its command are known`,
     })
     await this.#refuse(schedule, error)
@@ -114,7 +114,7 @@ export class Scheduler {
       if (run !== null)
         log(
           'note',
-          `schedule ${name} begins run ${run.runId}${time === null ? ', as somebody wishes' : ` for ${time.period}`}`,
+          `schedule ${name} begins run ${run.runId}${time === null ? ', as requested' : ` for ${time.period}`}`,
         )
     } catch (thrown) {
       const error = asSluiceError(thrown)

@@ -34,13 +34,9 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
   const endless = endlessBy(operation)
   if (endless === null) return
   const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
-  throw new SluiceError(
-    'BAD_FLAG',
-    `${command} ${option} goes on until somebody stops it: its next time would wait for ever`,
-    {
-      hint: `leave ${option} out of the command of the schedule, or start it once with --distributed`,
-    },
-  )
+  throw new SluiceError('BAD_FLAG', `${command} ${option} runs until it is stopped: its next time would never start`, {
+    hint: `leave ${option} out of the command of the schedule, or start it once with --distributed`,
+  })
 }
 
 /** Lists what can be scheduled. */

@@ -36,7 +36,7 @@ import type { Ending } from '../../../engine/run/run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
 const NOT_LOOKED =
-  'not looked at: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+  'not inspected: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
 
 const SALT_BYTES = 32
 
@@ -120,7 +120,7 @@ async function erase(
   const fired = await reportErased(table, source.store, run)
   const apart = await notErased(source, table, run.interrupt.abort)
   if (apart !== null)
-    run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not looked at: ${apart}` })
+    run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not inspected: ${apart}` })
   const notChecked = [NOT_LOOKED, fired, apart].filter((one) => one !== null).join(', ')
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
@@ -298,7 +298,7 @@ function reportTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun)
   )
   if (free.length === 0) return
   const names = free.map(({ name }) => name).join(', ')
-  const message = `rows are told by ${[...tested].join(', ')} alone: ${names} may name somebody in other rows, too`
+  const message = `rows are identified by ${[...tested].join(', ')} alone: ${names} may identify other people in other rows, too`
   run.emit({ type: 'log', level: 'warn', message })
 }
 

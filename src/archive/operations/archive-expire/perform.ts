@@ -93,8 +93,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   }
 }
 
-const NOT_CHECKED =
-  'files were not read: the log names them, and nothing else of them was looked at; copies of the archive and backups have them still'
+const NOT_CHECKED = 'files were not read: only the log was checked; copies of the archive and backups still have them'
 
 /** @throws SluiceError BAD_FLAG if partitions are by value */
 function refuseAgeless(record: ArchiveRecord): void {
@@ -137,7 +136,7 @@ async function erasureError(erasures: ErasureLedger, name: string): Promise<Slui
   if (erasure === null) return null
   return new SluiceError('LEDGER_BUSY', `the erasure ${erasure.reason} of ${name} has not ended`, {
     where: name,
-    reason: 'it looks into all files of the archive, and ends their history itself',
+    reason: 'it reads all files of the archive and removes their history itself',
     hint: `run it to its end first: the same command with --reason ${shellQuote(erasure.reason)}`,
   })
 }

@@ -93,7 +93,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
       `${named(table)} is ${what}, and so says the ledger of this database, but not the archive`,
       {
         reason: error.message,
-        hint: `${againText(error)}: a ledger that is lost is made anew from there`,
+        hint: `${againText(error)}: a lost ledger is rebuilt from there`,
         retryable: error.retryable,
         cause: thrown,
       },

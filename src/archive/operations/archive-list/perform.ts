@@ -76,7 +76,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
       })
     }
   }
-  const notChecked = inspected.notChecked('sluice archive verify looks closer')
+  const notChecked = inspected.notChecked('sluice archive verify checks more')
   return {
     ...notChecked,
     totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },

@@ -220,7 +220,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         shown: 'none',
         group: 'plan and run:',
         completes: 'column',
-        describe: 'OLD=NEW: a column that has another name now, where the database cannot tell; repeatable',
+        describe: 'OLD=NEW: a renamed column, if the database cannot tell; repeatable',
       },
       {
         name: 'dropped',
@@ -228,7 +228,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         shown: 'none',
         group: 'plan and run:',
         completes: 'column',
-        describe: 'a column that is gone for good while others are new, where the database cannot tell; repeatable',
+        describe: 'a column that was dropped, if the database cannot tell; repeatable',
       },
       {
         name: 'widen',
@@ -372,7 +372,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
       'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
-      'failover, a restore or a move; the database that wrote into it before is refused from then on. With --to it makes a ledger that was lost anew. erase writes files once more without ' +
+      'failover, a restore or a move; the database that wrote into it before is refused from then on. With --to it rebuilds a lost ledger. erase writes files once more without ' +
       'some rows, removes these from the database, and destroys every older version of the archive. expire lets partitions leave the archive for good; ' +
       'sweep destroys their files, and those of other older versions, once the retention is over. Of one table that ' +
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',

@@ -30,7 +30,7 @@ export async function show({ operation, run, plans, refused }: Planned): Promise
     for (const { look } of plan.partitions) if (look !== undefined) inspected.look(look)
   }
   const error = refused.first === undefined ? {} : { error: refused.first }
-  return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify looks closer'), ...error }
+  return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify checks more'), ...error }
 }
 
 function totalsOf(plans: readonly TablePlan[]): Readonly<Record<string, string>> {

@@ -81,7 +81,7 @@ async function reportAtLast({ archived, opened }: TablePlan, run: ArchiveRun): P
     throwIfAborted(run.interrupt.abort)
     const { message } = asSluiceError(thrown)
     const text = `the archive does not say yet what the ledger says of holds, calendar and columns: ${message}`
-    const hint = 'the next run tells it; until then a ledger that is lost loses that, too'
+    const hint = 'the next run writes it; if the ledger is lost before, this is lost too'
     report(run, 'warn', archived, text, hint)
   }
 }

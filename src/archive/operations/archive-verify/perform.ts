@@ -194,7 +194,7 @@ function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string
     if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
     const label = asked[0]?.label ?? text
     throw new SluiceError('PARTITION_STATE', `no ledger knows a partition ${label}${nearestText(label, known)}`, {
-      hint: 'sluice archive list shows those that are known; without --partition all of them are looked at, and what else the log names',
+      hint: 'sluice archive list shows the known ones; without --partition all of them are verified, and all others in the log',
     })
   }
 }

@@ -50,7 +50,7 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
   }
   if (asChanged !== true && without === undefined) return true
   throw new SluiceError('BAD_FLAG', `--into takes no ${asChanged === true ? '--as-changed' : '--without'}`, {
-    hint: 'rows of the table that they came from are not looked at, and every archived column comes along',
+    hint: 'the original table is not read, and every archived column is restored',
   })
 }
 

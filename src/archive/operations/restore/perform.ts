@@ -168,8 +168,8 @@ async function besideDefault(
   if (found === null) {
     const refusal = new SluiceError('TABLE_REFUSED', what, {
       reason:
-        'a partition cannot be attached beside rows of its period, and without a key nobody can tell whether it has them',
-      hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+        'a partition cannot be attached while the table has rows of its period, and without a key these cannot be compared',
+      hint: 'the same command without --dry-run changes nothing and prints the statements that move these rows out and back',
     })
     return { text: what, refusal }
   }
@@ -236,4 +236,4 @@ async function foretold(
 }
 
 const NOT_TRIED =
-  'whether constraints of the table beside its key take the missing rows: where one refuses a row, the restore takes out again what it has brought'
+  'whether constraints other than the key accept the missing rows: if one refuses a row, the restore removes the rows that it wrote'

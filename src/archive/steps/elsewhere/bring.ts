@@ -70,7 +70,7 @@ async function keysAlike(
     {
       where: store.label,
       reason: 'both rows were archived under keys of their own; nothing was changed',
-      hint: 'make a table whose key tells these texts apart, by another collation, and name it with --into',
+      hint: 'make a table whose key distinguishes these texts, by another collation, and name it with --into',
       cause,
     },
   )
@@ -139,10 +139,10 @@ async function write(
 }
 
 function meanwhile({ store, table }: Destination): SluiceError {
-  return new SluiceError('TARGET_NOT_EMPTY', `somebody else wrote into ${tableText(table.table)} meanwhile`, {
+  return new SluiceError('TARGET_NOT_EMPTY', `another program wrote into ${tableText(table.table)} meanwhile`, {
     where: store.label,
     reason: 'rows stand there now under keys of these, or in a table that was empty; nothing was changed',
-    hint: 'the same command looks at it again',
+    hint: 'the same command checks it again',
     retryable: true,
   })
 }
@@ -151,8 +151,8 @@ function leftOut({ store, table }: Destination, given: number, wrote: number): S
   return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} took ${wrote} of ${given} rows`, {
     where: store.label,
     reason:
-      'a trigger or a rule of the table leaves rows out, or somebody else wrote under their keys meanwhile; nothing was changed',
-    hint: 'the same command looks at it again; or name a table that is not there with --into, and it is made',
+      'a trigger or rule of the table drops rows, or another program wrote under their keys meanwhile; nothing was changed',
+    hint: 'the same command checks it again; or name a new table with --into, and it is created',
     retryable: true,
   })
 }
@@ -166,7 +166,7 @@ function otherRows({ store, table }: Destination, wanted: bigint, found: bigint)
     {
       where: store.label,
       reason:
-        'a trigger or a rule of the table changes rows, its columns keep values otherwise, or somebody else wrote meanwhile; nothing was changed',
+        'a trigger or rule of the table changes rows, its columns store values differently, or another program wrote meanwhile; nothing was changed',
       hint: 'name a table that is not there with --into, and it is made',
     },
   )

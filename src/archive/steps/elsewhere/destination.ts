@@ -105,7 +105,7 @@ async function whole(
   const name = tableText(table.table)
   throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${countText(rows, 'row')}, and has no key`, {
     where: store.label,
-    reason: 'rows that come could not be told from those that are there; nothing was changed',
+    reason: 'restored rows could not be distinguished from those in the table; nothing was changed',
     hint: 'name a table that is not there with --into, and it is made; or empty this one',
   })
 }

@@ -77,7 +77,7 @@ export function againNotes({ tally }: AgainWork, runId: bigint): readonly string
   const notes: string[] = []
   if (repaired + removed > 0n) {
     const parts = [
-      ...(repaired > 0n ? [`${rowsText(repaired)} mended`] : []),
+      ...(repaired > 0n ? [`${rowsText(repaired)} repaired`] : []),
       ...(removed > 0n ? [`${rowsText(removed)} removed`] : []),
     ]
     notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)

@@ -359,7 +359,7 @@ class TableComparison {
     const { plan, ring, ledger, emit, name } = this.#context
     if (ring !== null && ring.part !== null) {
       const message =
-        'rows that only the target has are looked for in the compared ranges only, because a part of the ring was asked for'
+        'surplus rows are searched in the compared ranges only, because the command names a part of the ring'
       emit({ type: 'log', level: 'note', table: name, message })
       return 0n
     }
@@ -378,7 +378,7 @@ class TableComparison {
   /** Searches the source for every row of the target, where key ranges of the two sides do not correspond. */
   async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
     const { store, signal, emit, name } = this.#context
-    const message = 'rows that only the target has are looked for: each of its rows is looked up in the source'
+    const message = 'surplus rows are searched: each target row is looked up in the source'
     emit({ type: 'log', level: 'note', table: name, message })
     let extra = 0n
     const body = async (source: SourceView): Promise<null> => {

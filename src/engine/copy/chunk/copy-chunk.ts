@@ -291,7 +291,7 @@ class ChunkWork {
     if (tally.read !== tally.written + tally.skipped + tally.quarantined) {
       throw new SluiceError(
         'PROOF_FAILED',
-        `${tally.read} rows were read, but ${tally.written} written, ${tally.skipped} skipped and ${quarantined} set aside`,
+        `${tally.read} rows were read, but ${tally.written} written, ${tally.skipped} skipped and ${quarantined} quarantined`,
         { hint: 'this is a bug in sluice: please report it with the command and this message' },
       )
     }

@@ -42,7 +42,7 @@ export function notEmpty(table: string, begun = false): SluiceError {
     `the target's ${table} holds rows already where some are going to be written`,
     {
       hint: begun
-        ? 'add --again: it copies what is left, compares these rows with the source, and mends what differs'
+        ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
         : 'say what is to become of them: --on-existing upsert, replace-range or append',
     },
   )

@@ -51,6 +51,6 @@ export function unproved(name: string, compared: Compared): SluiceError | null {
 function notProved(name: string, message: string): SluiceError {
   return new SluiceError('PROOF_FAILED', `${name} is not proved: ${message}`, {
     reason: 'several rows have one key, rows were written while they were compared, or a row was lost on the way',
-    hint: 'run the same command again; where it says the same, look for keys that stand twice on either side (GROUP BY the key HAVING count(*) > 1); where there are none and nobody writes, that is a bug: please report it',
+    hint: 'run the same command again; if the result is the same, search for duplicate keys on both sides (GROUP BY the key HAVING count(*) > 1); if there are none and no program writes, report a bug',
   })
 }

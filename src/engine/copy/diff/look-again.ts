@@ -72,7 +72,7 @@ export async function lookAgain(
       const inspections = await madeSure(sides, some, await look(sides, some, around.times))
       for (const [i, { kind }] of some.entries()) {
         const one = inspections[i]
-        if (one === undefined) throw new Error('a difference was not looked at again')
+        if (one === undefined) throw new Error('a difference was not read again')
         if (one === null) {
           sum.unread++
           continue
@@ -120,7 +120,7 @@ async function madeSure(
     if (suspect === undefined || side === null || !isNowhere || asked++ >= MOST_MADE_SURE) sure.push(one)
     else if (!(await stands(sides, side, suspect.key))) sure.push(one)
     else {
-      const error = new SluiceError('VALUE_REFUSED', 'its key stands there, and nothing is found by it')
+      const error = new SluiceError('VALUE_REFUSED', 'its key is in the table, but a query by this key finds no row')
       sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
     }
   }

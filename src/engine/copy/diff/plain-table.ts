@@ -46,7 +46,7 @@ export async function diffPlain(
     progress.found()
     if (what.kind === 'range') {
       outcome.ranges += 1n
-      const message = `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`
+      const message = `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and no key distinguishes them`
       run.emit({ type: 'log', level: 'error', table: name, message, hint: KEYLESS_HINT })
     } else if (isLate) {
       more++

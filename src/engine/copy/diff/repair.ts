@@ -322,7 +322,7 @@ async function change(
         landed,
       }
       if ((await writer.commit(closing)) === 'fenced') {
-        throw new SluiceError('LEASE_LOST', `another program mends ${plan.target.table.name} now`)
+        throw new SluiceError('LEASE_LOST', `another program repairs ${plan.target.table.name} now`)
       }
     },
   )

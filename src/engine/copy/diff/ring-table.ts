@@ -125,7 +125,7 @@ async function diffRange(
 async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: Outcome): Promise<void> {
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {
-    const message = 'rows that only the target has are not looked for, because only a part of the ring is compared'
+    const message = 'surplus rows are not searched, because only a part of the ring is compared'
     run.emit({ type: 'log', level: 'note', table, message })
     return
   }

@@ -183,7 +183,7 @@ export class Settler {
       type: 'log',
       level: 'error',
       table: this.#table,
-      message: `the row (${rowKeyText(one.key)}) ${one.unasked === undefined ? 'cannot be mended' : 'differs'}: ${message}${reason === undefined ? '' : `: ${reason}`}`,
+      message: `the row (${rowKeyText(one.key)}) ${one.unasked === undefined ? 'cannot be repaired' : 'differs'}: ${message}${reason === undefined ? '' : `: ${reason}`}`,
       ...(hint === undefined ? {} : { hint }),
     })
   }

@@ -8,7 +8,7 @@ import { COMPARED } from './stored-chunk.ts'
 
 export const KILLED = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'
-export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: it stands still'
+export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hangs'
 
 /**
  * SQL for the number of rows that a run wrote: in chunks that it copied last, including those that a restart retired

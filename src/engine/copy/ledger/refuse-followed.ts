@@ -12,22 +12,22 @@ import { streamsOf } from './streams.ts'
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
 
 const WRITE: Instead = {
-  reason: 'rows that are written beside a stream are not known to it',
+  reason: 'a stream does not know rows that another command writes',
   hint: (stream) =>
-    `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} --key KEY, or with --range or --partition in place of --key; or end it first with sluice follow ${stream} --end`,
+    `resume it with sluice follow ${stream}; repair single rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end it first with sluice follow ${stream} --end`,
 }
 
 /** For undoing a repair. */
 export const UNDO: Instead = {
-  reason: 'the row would differ from its source again, and the next comparison of the stream would mend it once more',
+  reason: 'the row would differ from its source again, and the next comparison of the stream would repair it again',
   hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
 }
 
 /** For retrying quarantined rows. */
 export const RETRY: Instead = {
-  reason: 'the run of a stream brings rows that were set aside, once they are mended at the source',
+  reason: 'the run of a stream writes quarantined rows after they are corrected at the source',
   hint: (stream) =>
-    `mend them at the source, then sluice follow ${stream}; of a table that is live, sluice diff --fix --run ${stream} --key KEY reads single rows again`,
+    `correct them at the source, then run sluice follow ${stream}; for a live table, sluice diff --fix --run ${stream} --key KEY reads single rows again`,
 }
 
 /**

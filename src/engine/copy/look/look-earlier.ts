@@ -48,7 +48,7 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
   if (standing.earlier === 0n) return base
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
-    return { ...base, notes: [`${said}; nothing of them was looked at now`] }
+    return { ...base, notes: [`${said}; they were not compared now`] }
   // Chunks completed by another process since this run began need no count.
   const old = Number(standing.old)
   const { shared } = around
@@ -62,7 +62,7 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
   const turn = shared === undefined ? 'mine' : await turnToLook(context, shared, steering.stop)
   if (turn === null) return { ...base, isStopped: true }
   if (turn !== 'mine')
-    return { ...base, notes: [`${said}; run ${turn.by}, another turn of this shared run, looked at their counts`] }
+    return { ...base, notes: [`${said}; run ${turn.by}, another turn of this shared run, compared their counts`] }
   try {
     const inspected = await countEarlier(context, standing, said, around)
     if (shared !== undefined && !inspected.isStopped && inspected.error === null)
@@ -137,7 +137,7 @@ async function countEarlier(
     )
   const accepted = await acceptedOf(database, key)
   const equal = found.length === 0
-  const now = `their counts were looked at now${equal ? `, and are ${howEqual(result)}` : ''}`
+  const now = `their counts were compared now${equal ? `, and are ${howEqual(result)}` : ''}`
   notes.unshift(`${said}; ${now}; --again compares values`)
   if (accepted !== null) {
     const at = dateOf(accepted.lastMs)

@@ -116,7 +116,7 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
   const what = errors.length === 1 ? 'an index or a constraint' : `${errors.length} indexes or constraints`
   return new SluiceError('OBJECTS_FAILED', `${what} of ${table} could not be made; its rows are in the target`, {
     ...(first === undefined ? {} : { reason: first.message }),
-    hint: 'mend the cause, then run the same command again: it does only what is not done',
+    hint: 'correct the cause, then run the same command again: it does only what is not done',
   })
 }
 

@@ -63,7 +63,7 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
   if (sameWords && isAsBefore) return object
   const special = object.parts.find((part) => part.special !== undefined)?.special
   if (special !== undefined && !(sameWords && ORDERED.has(object.method) && object.own === '')) {
-    return { refused: `it uses ${special}, which ${sameWords ? 'cannot be written anew' : `only ${from} has`}` }
+    return { refused: `it uses ${special}, which ${sameWords ? 'cannot be rewritten' : `only ${from} has`}` }
   }
   if (!ORDERED.has(object.method)) {
     return sameWords

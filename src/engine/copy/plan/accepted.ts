@@ -21,7 +21,7 @@ export function refuseUnknownAccepted(sources: readonly TableSpec[], named: read
   throw new SluiceError(
     'BAD_FLAG',
     `none of the ${sources.length} tables has a column ${unknown}, which --accept-lossy names`,
-    { hint: `the flag stands once for each column, and TABLE.COLUMN means that of one table; ${has.join('; ')}` },
+    { hint: `give the flag once for each column; TABLE.COLUMN means the column of one table; ${has.join('; ')}` },
   )
 }
 

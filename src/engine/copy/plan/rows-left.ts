@@ -28,7 +28,7 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   if (values.length === 0 && columns.length > source.key.length) return []
   const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
   if (values.length === secret.length) {
-    const why = secret.length === 0 ? 'the table has its key alone' : 'the server tells none of them'
+    const why = secret.length === 0 ? 'the table has its key alone' : 'the server reports none of them'
     return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl says when`)]
   }
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]

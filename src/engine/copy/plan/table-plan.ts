@@ -87,7 +87,7 @@ export function planTable(
     sortsAlike,
     cut,
     ...settingsLeft(source, found, to, sameSystem),
-    ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it begins anew' }),
+    ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it restarts' }),
     chunkRows: options.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
@@ -221,7 +221,7 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
   if (column === undefined) return
   throw new SluiceError(
     'UNSUPPORTED_KEY',
-    `${table.name} has the key ${column.name}, whose texts do not tell all of its values apart`,
+    `${table.name} has the key ${column.name}, whose texts do not distinguish all of its values`,
     {
       where: tableText(table),
       reason: `${column.native} has members of the same text`,

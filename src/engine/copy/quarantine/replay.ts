@@ -40,7 +40,7 @@ export async function replay(
       'UNSUPPORTED_KEY',
       `a row of ${aside.table.name} has no key by which it could be found again`,
       {
-        hint: 'copy the table again with --restart once the row is mended',
+        hint: 'correct the row, then copy the table again with --restart',
       },
     )
   }
@@ -164,7 +164,7 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
   if (stage !== 'read' || key.every(isFindable)) return
   throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is no value of its column, and finds no row`, {
     reason: 'whether the row is gone from the source is not known',
-    hint: 'run the same copy with --again once its key is mended: that compares both sides, and writes what is missing',
+    hint: 'correct its key, then run the same copy with --again: it compares both sides and writes what is missing',
   })
 }
 
@@ -195,7 +195,7 @@ function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
 function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
   const several = rows === 1 ? 'a row' : `${rows} rows`
   return new SluiceError('ROW_REFUSED', `${several} ${where} may be the one with the key ${rowKeyText(key)}`, {
-    reason: 'no value tells rows whose key is NULL apart',
+    reason: 'rows whose key is NULL cannot be distinguished',
     hint: 'give the rows a key at the source, or let the target take them, then copy the table again with --restart',
   })
 }

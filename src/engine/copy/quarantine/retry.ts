@@ -47,6 +47,6 @@ export async function retryAside(context: TableContext, stop: AbortSignal): Prom
     type: 'log',
     level: 'note',
     table: name,
-    message: `of ${rows.length} rows that earlier runs set aside ${written} are in the target now${more}`,
+    message: `of ${rows.length} rows that earlier runs quarantined ${written} are in the target now${more}`,
   })
 }

@@ -69,7 +69,7 @@ export async function settlePlan(
 function hintOf(reason: string, { cut }: TablePlan): string {
   // Users who set this option mostly have rows in the way.
   if (reason.startsWith('on-existing: ') && cut === 'key')
-    return 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
+    return 'copy it as before, with --again if the target has rows: it compares them with the source and repairs what differs'
   if (reason.startsWith(`${OWN_ROWS}: `))
     return 'empty the table of the target, which may hold rows of those tables, and begin again with --restart'
   return 'copy it as before, or begin again with --restart; rows that the target holds stay there'
@@ -201,13 +201,13 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
         'TARGET_NOT_EMPTY',
         `${tableText(plan.source.table)} has no key, and an earlier copy of it was broken off`,
         {
-          reason: 'which of its rows are in the target cannot be told',
+          reason: 'it is unknown which of its rows are in the target',
           hint: "empty the target's table and copy again with --restart, or name unique columns with --key",
         },
       )
     }
     await planning.note(false, plan.chunkRows)
-    await ledger.retireAll('begun anew', planning)
+    await ledger.retireAll('restarted', planning)
     await target.clear(plan.target, signal)
   }
   const writer = new ChunkWriterDown(context, extent, 1)

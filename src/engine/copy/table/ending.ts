@@ -110,7 +110,7 @@ function errorOfAll(errors: readonly SluiceError[], tables: number, first: Sluic
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
   const want = rowsAreThere ? ', for want of indexes or constraints alone' : ''
   return new SluiceError('TABLES_FAILED', `${errors.length} of ${tables} tables are not whole in the target${want}`, {
-    hint: 'mend the cause of each table that failed, then run the same command again: it does only what is not done',
+    hint: 'correct the cause for each failed table, then run the same command again: it does only what is not done',
   })
 }
 

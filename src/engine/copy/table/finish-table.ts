@@ -164,7 +164,7 @@ function verdict(
       'CHUNKS_FAILED',
       `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is noted'}`,
       {
-        hint: 'mend the cause, then run the same command again: it does only what is not done',
+        hint: 'correct the cause, then run the same command again: it does only what is not done',
       },
     )
   }
@@ -174,7 +174,7 @@ function verdict(
       aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
       {
         // In a table with a stream only the stream's own run may write rows.
-        hint: `sluice quarantine list says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
+        hint: `sluice quarantine list says why; correct them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
       },
     )
   }
@@ -280,7 +280,7 @@ function notesOf(
   if (again !== undefined) notes.push(...againNotes(again, owner.runId))
   if (states > 1) {
     notes.push(
-      `read from ${states} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
+      `read from ${states} snapshots of the source: each chunk equals the source when it was read; if a program wrote meanwhile, the table as a whole equals no single snapshot`,
     )
   }
   if (plan.proof === 'count' && (again === undefined || again.proved.size + again.open.size === 0))

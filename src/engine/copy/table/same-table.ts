@@ -36,7 +36,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   const hint = 'if that is meant, begin again with --restart'
   if (lasting) {
     throw new SluiceError('PLAN_CHANGED', `${table} is another table than the one that was being filled`, {
-      reason: `it was made anew since, and the ledger says that ${copied} rows of ${name} were copied into the one before`,
+      reason: `it was recreated since; the ledger says that ${copied} rows of ${name} were copied into the table before`,
       hint,
     })
   }
@@ -44,7 +44,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   const there = await rowsIn(context)
   if (there >= copied) return
   throw new SluiceError('PLAN_CHANGED', `${table} does not hold all rows that were copied into it`, {
-    reason: `it was made anew or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
+    reason: `it was recreated or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
     hint,
   })
 }

@@ -334,7 +334,7 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
     level: 'note',
     table: name,
     message: `${what}: there is nothing to try again`,
-    hint: 'rows that were set aside are tried again with sluice quarantine retry',
+    hint: 'sluice quarantine retry writes quarantined rows again',
   })
 }
 

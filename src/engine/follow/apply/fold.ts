@@ -186,7 +186,7 @@ export class Fold {
   #keyOf(row: ChangeRow): Row {
     return this.#identity.map((at): Cell => {
       const cell = row[at]
-      if (cell === undefined) throw new Error('a change does not tell the identity of its row')
+      if (cell === undefined) throw new Error('a change lacks the key of its row')
       return cell
     })
   }

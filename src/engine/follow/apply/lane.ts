@@ -266,7 +266,8 @@ export class Lane {
 
   /** Writes rows read again, in a transaction outside the stream. @param also statements of this transaction */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
-    if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
+    if (!this.isSettled)
+      throw new Error('rows from outside of the stream are written between two of its transactions only')
     const places = this.#identity(table)
     for (const row of puts)
       this.#touch(
@@ -326,7 +327,7 @@ export class Lane {
 
   #table(at: number): FollowTable {
     const table = this.#parts.tables[at]
-    if (table === undefined) throw new Error(`the stream tells of table ${at}, which nobody follows`)
+    if (table === undefined) throw new Error(`the stream reports table ${at}, which is not followed`)
     return table
   }
 

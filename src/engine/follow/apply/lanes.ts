@@ -193,7 +193,8 @@ export class Lanes {
 
   /** Writes rows outside the stream, in a transaction of their own, see `Lane.amend`. */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
-    if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
+    if (!this.isSettled)
+      throw new Error('rows from outside of the stream are written between two of its transactions only')
     await this.#lane(table).amend(table, puts, gone, also)
   }
 
@@ -213,14 +214,15 @@ export class Lanes {
 
   #lane(table: number): Lane {
     const lane = this.#lanes[this.#of[table] ?? -1]
-    if (lane === undefined) throw new Error(`the stream tells of table ${table}, which nobody follows`)
+    if (lane === undefined) throw new Error(`the stream reports table ${table}, which is not followed`)
     return lane
   }
 
   #give(parts: readonly Change[][], table: number, change: Change): void {
     const lane = this.#of[table] ?? -1
     const part = parts[lane]
-    if (part === undefined || this.#open === null) throw new Error(`a change of table ${table} belongs to nobody`)
+    if (part === undefined || this.#open === null)
+      throw new Error(`a change of table ${table} belongs to no apply worker`)
     this.#counting ??= lane
     if (this.#open.commit < (this.#from[lane] ?? 0n)) return
     part.push(change)

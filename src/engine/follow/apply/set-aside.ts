@@ -84,7 +84,7 @@ function advised({ code, message, where, reason, hint, kind, cause }: SluiceErro
     cause,
     ...(where === undefined ? {} : { where }),
     ...(reason === undefined ? {} : { reason }),
-    hint: `${hint ?? 'mend the row at its source, or the table of the target'}; ${then}`,
+    hint: `${hint ?? 'correct the row at its source, or the table of the target'}; ${then}`,
   })
 }
 

@@ -77,8 +77,8 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
   if (status === 'halted') throw reportedHalt(id, faults, run)
   if (status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${id} has ended`, {
-      reason: 'its tables are followed by nobody',
-      hint: 'leave --run out: sluice diff --fix mends them by itself',
+      reason: 'no run follows its tables',
+      hint: 'remove --run: sluice diff --fix repairs them itself',
     })
   }
   if (birth !== null) return

@@ -61,7 +61,7 @@ function besides(time: string, bound: Bound | null, side: 1 | -1): Whereabouts {
 export async function copiedPart(ledger: ChunkLedger, column: string, columns: readonly string[]): Promise<CopiedPart> {
   const place = columns.indexOf(column)
   if (place < 0)
-    throw new SluiceError('NOT_FOLLOWABLE', `the stream does not tell ${column}, by which the table is parted`)
+    throw new SluiceError('NOT_FOLLOWABLE', `the stream does not report ${column}, the first key column of the table`)
   const cover = new Cover()
   for await (const chunk of ledger.each(CLOSED)) cover.add(chunk)
   return new CopiedPart(place, cover.stretches)

@@ -244,9 +244,9 @@ export class Proving implements AsyncDisposable {
     return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
       reason:
         unread > 0
-          ? 'the source holds values that are none of their type: nobody can say whether they are equal'
-          : 'they were mended, and differed again at the next comparison: something else writes into the target, or it computes other values by itself',
-      hint: 'sluice diff names the rows; mend the cause, then run the same command again',
+          ? 'the source holds values that do not fit their type: they cannot be compared'
+          : 'they were repaired, and differed again at the next comparison: another program writes into the target, or the target computes other values',
+      hint: 'sluice diff names the rows; correct the cause, then run the same command again',
     })
   }
 }
@@ -284,9 +284,8 @@ export function emptiedMeanwhile(error: SluiceError): SluiceError {
   if (error.code !== 'SOURCE_GONE') return error
   return new SluiceError('SOURCE_GONE', error.message.replace('while it was copied', 'while it was compared'), {
     ...(error.where === undefined ? {} : { where: error.where }),
-    reason:
-      'it was emptied, rewritten, altered or dropped after the moment as of which rows are compared: nothing is signed off',
-    hint: 'sign off again while nobody truncates or alters the table; the stream itself has lost nothing',
+    reason: 'it was emptied, rewritten, altered or dropped after the compared snapshot: nothing is signed off',
+    hint: 'sign off again while no program truncates or alters the table; the stream itself has lost nothing',
     retryable: error.retryable,
     cause: error,
   })

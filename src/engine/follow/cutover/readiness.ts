@@ -140,7 +140,7 @@ export async function streamGates(
       gate: {
         name: 'stream',
         ...(holder === null
-          ? { state: 'ok', detail: `nobody else follows stream ${stream.id}` }
+          ? { state: 'ok', detail: `no other program follows stream ${stream.id}` }
           : {
               state: 'refused',
               detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} follows stream ${stream.id}`,
@@ -174,7 +174,7 @@ export async function tableOf(
   if (followed.size !== 1) {
     throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
       reason: 'one table at a time changes places',
-      hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table TWIN',
+      hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table NEW_TABLE',
     })
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
@@ -190,12 +190,12 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
     [schema, name],
   )
   const count = Number(row?.[0] ?? 0)
-  if (count === 0) return { name: 'quarantine', state: 'ok', detail: 'no row was set aside' }
+  if (count === 0) return { name: 'quarantine', state: 'ok', detail: 'no row is quarantined' }
   return {
     name: 'quarantine',
     state: 'refused',
-    detail: `${count} rows were set aside and are not in the new table`,
-    hint: 'sluice quarantine list shows them: mend them at the source, and go on with the stream',
+    detail: `${count} rows are quarantined and not in the new table`,
+    hint: 'sluice quarantine list shows them: correct them at the source, then resume the stream',
   }
 }
 

@@ -71,7 +71,7 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
     throw no(
       `stream ${stream.id} fills a table of another database`,
       `it reads from ${stream.source}; two databases have no common transaction`,
-      'cutover works within one database so far: copy the table into the database that it stands in',
+      'cutover works within one database: copy the table into its own database',
     )
   }
   const switches = store.offers.switches
@@ -79,12 +79,12 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
   if (switches === undefined || changes === undefined)
     throw no(
       `tables of ${store.system} do not change places`,
-      'it has no transaction that renames them and tells changes',
+      'it has no transaction that renames tables and reports changes',
       'cutover works within one PostgreSQL database so far',
     )
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
-      `stream ${stream.id} is told by triggers`,
+      `stream ${stream.id} reads changes by triggers`,
       'only the log of a slot says what was committed before the switch',
       'copy with --cdc slot',
     )

@@ -36,7 +36,7 @@ export async function scopeOf(
     return { scope: { tables: [tableText(one.source.table)], partition: rows }, tables: [one] }
   }
   throw new SluiceError('BAD_FLAG', `no table of the stream has a partition ${partition}`, {
-    hint: `they are looked for in ${scope.tables.join(', ')}; partitions that are divided themselves are none`,
+    hint: `they are searched in ${scope.tables.join(', ')}; partitions that are partitioned themselves do not count`,
   })
 }
 

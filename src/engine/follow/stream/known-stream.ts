@@ -72,7 +72,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
   if (asked === undefined || asked === began) return began
   const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
   throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[asked]}`, {
-    hint: `leave --cdc out to go on with it; --restart begins anew by ${by[asked]}, and copies the tables again`,
+    hint: `remove --cdc to resume it; --restart starts a new one by ${by[asked]} and copies the tables again`,
   })
 }
 
@@ -157,7 +157,7 @@ export async function beginAlone(
     throwIfAborted(signal)
     const [there] = await others()
     if (there === undefined) continue
-    throw new SluiceError('TABLE_FOLLOWED', `run ${there} began stream ${there} for these tables at the same moment`, {
+    throw new SluiceError('TABLE_FOLLOWED', `run ${there} began stream ${there} for these tables at the same time`, {
       hint: `sluice attach ${there} shows that run; where it has ended, the same command goes on with the stream`,
     })
   }

@@ -85,7 +85,7 @@ export function refuseInPart(
     })
   if (periods !== undefined && stream?.birth != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
-    reason: 'of other tables nobody can tell by a change whether its row is copied already',
+    reason: 'in other tables, a change does not show whether its row is already copied',
     hint: 'leave --changes-only out: what is left is copied, and then followed',
   })
 }
@@ -94,7 +94,11 @@ export function refuseInPart(
 export function refuseCombinations(operation: CopyOperation): void {
   const { where, again, part, constants, explodeMap, codecs, track, ring, script, onExisting, verify } = operation
   const named: readonly (readonly [string, boolean, string])[] = [
-    ['--where', where !== undefined, 'rows come and go from its condition, which the stream does not tell'],
+    [
+      '--where',
+      where !== undefined,
+      'rows can start or stop to match its condition, and the stream does not report that',
+    ],
     ['--again', again === true, 'chunks would be written behind the back of the stream'],
     ['--part', part !== undefined, 'a stream has one reader'],
     ['--constants', Object.keys(constants ?? {}).length > 0, 'rows of the stream are those of the table'],

@@ -42,7 +42,7 @@ export async function refuseOtherTarget(
     if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
       throw missing(
         `${table} is another table than the one that was filled`,
-        'it was dropped or made anew since',
+        'it was dropped or recreated since',
         stream,
         [name],
       )
@@ -57,7 +57,7 @@ export async function refuseOtherTarget(
   const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
   throw missing(
     `${emptied.map(([table]) => table).join(', ')} ${verb} no rows`,
-    `the copy and the stream have left rows in ${them}, which somebody else removed`,
+    `the copy and the stream wrote rows into ${them}, and another program removed them`,
     stream,
     emptied.map(([, name]) => name),
   )

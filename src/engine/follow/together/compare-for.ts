@@ -99,7 +99,7 @@ async function joined(
   signal: AbortSignal,
 ): Promise<{ readonly source: SourceView; readonly target: SourceView }> {
   if (from.offers.sharedViews === undefined || to.offers.sharedViews === undefined)
-    throw new Error('a store hands no looks on')
+    throw new Error('the store cannot share a snapshot')
   const source = await from.offers.sharedViews.joined(sourceSnapshot, signal)
   try {
     return { source, target: await to.offers.sharedViews.joined(targetSnapshot, signal) }

@@ -182,7 +182,7 @@ function reportLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
   for (const { name, error } of tables) {
     if (error?.code === 'LEASE_LOST') throw error
     if (error === null) continue
-    const message = `left to whoever has the stream: ${errorLine(error.info())}`
+    const message = `left to the owner of the stream: ${errorLine(error.info())}`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 }

@@ -125,13 +125,13 @@ function method({ runs, cold, plan, results, latency, dialect }: CompareSummary)
   const requests = requestsText(results)
   return [
     'Both sides answer the same question about the same version and hand out the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; making these digests is in no time shown.',
-    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or wrote anew are compared by value, as far as both sides have them. A total is compared with the files behind it.',
+    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or rewrote are compared by value, as far as both sides have them. A total is compared with the files behind it.',
     `Warm: ${runs} timed runs a side, in turns, after that first one. p50 is their median, p95 the nearest rank${runs < 20 ? ' (with fewer than 20 runs the slowest)' : ''}.`,
     'Every run of the files lists the log and reads what the question needs, as a reader must that cannot know what is new. Every run of SQL reads the head row of the table first, over a connection that stays open.',
     ...(cold
       ? [
           `In this report ${COLD_MEANING}: the time runs inside a new Node, from before the store or the connection is opened (the database driver, or DuckDB where a Parquet checkpoint is read, is loaded in it) to the end of the answer. Node's own start and the loading of sluice are not in it. Median of up to three; fewer where they take long.`,
-          'Read: bytes that read calls returned, by the kernel (rchar of /proc/self/io), while the question is asked once more in that process over fresh connections; rows that DuckDB hands over are not counted twice. They come from the page cache or the disk alike. "-" where the system does not tell.',
+          'Read: bytes that read calls returned, by the kernel (rchar of /proc/self/io), while the question is asked once more in that process over fresh connections; rows that DuckDB hands over are not counted twice. They come from the page cache or the disk alike. "-" where the system does not report it.',
         ]
       : ['Cold runs were left out, and with them the bytes read.']),
     'Opened: files of the log opened for one answer. A checkpoint that commits could stand in for is read through before its rows are used, which counts as one more and takes its time.',

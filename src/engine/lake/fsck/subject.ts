@@ -194,7 +194,7 @@ async function addedSince(
 }
 
 function historyMissing(since: number, from: number): SluiceError {
-  return new SluiceError('HISTORY_MISSING', `nothing tells which files came after version ${since}`, {
+  return new SluiceError('HISTORY_MISSING', `the log does not show which files came after version ${since}`, {
     reason: `history begins at version ${from}`,
     hint: `ask with --since ${from}, or leave it out to look at all files`,
   })

@@ -120,7 +120,7 @@ export const PAGES = {
     name: 'quarantine',
     operands: '<action> [run]',
     group: 'Copies',
-    summary: 'rows that were set aside: list, retry',
+    summary: 'quarantined rows: list, retry',
   },
   'retry-quarantine': {
     name: 'retry-quarantine',
@@ -187,7 +187,7 @@ export const PAGES = {
     name: 'report',
     operands: '<run>',
     group: 'Operate',
-    summary: 'tell of one run in one document, with pictures',
+    summary: 'report one run in one document, with pictures',
   },
   schedule: {
     name: 'schedule',

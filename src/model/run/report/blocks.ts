@@ -39,10 +39,13 @@ export function reportBlocks(report: RunReport): readonly Block[] {
     queue = null,
   } = report
   return [
-    { is: 'text', text: `Written at ${at} by sluice ${tool}. It tells what stood there then, and compared nothing.` },
+    {
+      is: 'text',
+      text: `Written at ${at} by sluice ${tool}. It shows what was recorded by then, and compared nothing.`,
+    },
     {
       is: 'table',
-      head: ['looked at', 'where', ''],
+      head: ['inspected', 'where', ''],
       rows: [
         ...inspected.map(({ what, where, knows }) => [
           NAMES[what],
@@ -54,7 +57,7 @@ export function reportBlocks(report: RunReport): readonly Block[] {
     },
     ...(notInspectedAt.length === 0
       ? []
-      : [{ is: 'text', text: `Not looked at: ${notInspectedAt.join('; ')}.` } satisfies Block]),
+      : [{ is: 'text', text: `Not inspected: ${notInspectedAt.join('; ')}.` } satisfies Block]),
     ...(ledger === null ? [] : ledgerBlocks(ledger)),
     ...(catalog === null ? [] : catalogBlocks(catalog)),
     ...(book === null ? [] : bookBlocks(book)),
@@ -82,13 +85,13 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
     ]),
     heading('Tables'),
     text(
-      'Chunks count for the run that worked on them last: those that a later run has taken over are told of there. Rows are proved where the ledger says so of their chunk, at the time when it was copied or compared. Rows that were there already and were compared are equal, and not written.',
+      'Chunks count for the run that worked on them last: those that a later run has taken over are reported there. Rows are proved where the ledger says so of their chunk, at the time when it was copied or compared. Rows that were there already and were compared are equal, and not written.',
     ),
     ...(part.tables.length === 0
       ? [text('No chunk in the ledger is of this run.')]
       : [
           table(
-            ['table', 'chunks', 'read', 'written', 'equal', 'removed', 'skipped', 'set aside', 'proof of the rows'],
+            ['table', 'chunks', 'read', 'written', 'equal', 'removed', 'skipped', 'quarantined', 'proof of the rows'],
             part.tables.map((one) => [
               one.table,
               counts(one.chunks),
@@ -107,7 +110,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
         ]),
     heading('Failures'),
     ...(part.failures.length === 0
-      ? [text('No chunk of this run stands as failed.')]
+      ? [text('No chunk of this run is recorded as failed.')]
       : [
           table(
             ['table', 'chunk', 'state', 'tries', 'code', 'cause'],
@@ -124,7 +127,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
         ]),
     heading('Quarantine'),
     ...(part.refusals.length === 0
-      ? [text('No row was set aside by this run.')]
+      ? [text('This run quarantined no row.')]
       : [
           table(
             ['table', 'stage', 'code', 'rows', 'brought since', 'one of the messages'],
@@ -156,7 +159,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
             ['run', 'operation', 'status', 'began', 'tables'],
             part.others.map((one) => [one.run, one.operation, one.status, one.startedAt ?? '', one.tables.join(', ')]),
           ),
-          text(`Looked for among the newest ${OTHERS_AMONG} runs of the ledger.`),
+          text(`Searched among the newest ${OTHERS_AMONG} runs of the ledger.`),
         ]),
   ]
 }
@@ -219,7 +222,7 @@ function queueBlocks(part: QueuePart): readonly Block[] {
   return [
     heading('The run that workers share, by their queue'),
     text(
-      'Rows are those that the slots told last, and prove nothing: a report of the run of a slot, with --to or --database-url, tells what ledger or catalog has of it.',
+      'Rows are those that the tasks reported last, and prove nothing: a report of the run of a task, with --to or --database-url, shows what ledger or catalog has of it.',
     ),
     facts([
       ['operation', part.operation],

@@ -81,7 +81,7 @@ type Compared = {
 function lackOf({ table, copy, proof, moved, there, here }: Compared): string | null {
   const to = nameOf(copy)
   if (copy.mark !== null && there.mark !== null && copy.mark !== there.mark) {
-    return `${moved}; ${to} is another table by now, made anew since; ${counts(to, there.rows, here)}`
+    return `${moved}; ${to} was recreated since; ${counts(to, there.rows, here)}`
   }
   const strange = copy.source === null ? table.columns.filter((name) => !there.columns.includes(name)) : []
   if (strange.length > 0) return `${moved}; ${to} has no column ${strange.join(', ')}`
@@ -118,7 +118,7 @@ export async function keptFinding(
   const now = there === null ? `the target has no table ${to} now` : `${to} holds ${String(there.rows)} now`
   const isOther = there !== null && mark !== null && there.mark !== null && there.mark !== mark
   const least = isSwitched ? (BigInt(rows) > 0n ? 1n : 0n) : BigInt(rows)
-  const detail = `${then}; ${isOther ? `it is another table by now, made anew since, and ${now}` : now}`
+  const detail = `${then}; ${isOther ? `it was recreated since, and ${now}` : now}`
   const about = 'table'
   if (there !== null && !isOther && there.rows >= least) {
     return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
@@ -126,7 +126,7 @@ export async function keptFinding(
   if (leave.includes(table)) {
     return { verdict: 'look', about, object: table, detail: `${detail}: it goes, as you have said` }
   }
-  const hint = `--undo takes connections again, and its rows can be copied; or add --leave ${shellQuote(table)} where nobody wants them any more`
+  const hint = `--undo accepts connections again, so its rows can be copied; or add --leave ${shellQuote(table)} if they are no longer needed`
   return { verdict: 'refused', about, object: table, detail, hint }
 }
 

@@ -143,7 +143,7 @@ export async function examineInactive(
 function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs: number): DecommissionFinding {
   const about = 'sessions since'
   if (then === undefined || then.resetAt !== now.resetAt) {
-    const detail = then === undefined ? 'the counters were not noted' : 'the server has counted anew since'
+    const detail = then === undefined ? 'the counters were not noted' : 'the server has reset its counters since'
     return { verdict: 'not known', about, detail }
   }
   const sessions = then.sessions === null || now.sessions === null ? null : BigInt(now.sessions) - BigInt(then.sessions)
@@ -154,7 +154,7 @@ function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs:
     verdict: isUsed ? 'look' : 'fine',
     about,
     detail: `${counted}, ${String(writes)} written rows since ${isoTime(atMs)}`,
-    ...(isUsed ? { hint: 'somebody has taken connections again for a while: find out who' } : {}),
+    ...(isUsed ? { hint: 'a user accepted connections again for a while: find out who' } : {}),
   }
 }
 

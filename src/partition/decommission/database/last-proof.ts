@@ -16,7 +16,7 @@ export type LastProof = {
 /** @param identity of the source */
 export async function lastProof(database: LedgerDatabase, identity: string, moved: MovedTable): Promise<LastProof> {
   const { switched, copiedMs } = moved
-  const at = copiedMs === null ? 'at a time that nobody has noted' : `until ${isoTime(copiedMs)}`
+  const at = copiedMs === null ? 'at a time that was not recorded' : `until ${isoTime(copiedMs)}`
   const compared = await lastComparison(database, identity, moved)
   if (switched !== null && (compared === null || (compared.provedMs ?? 0) <= switched.ms)) {
     const copied = copiedMs === null ? '' : `${at}; `

@@ -33,7 +33,7 @@ export function refuseSameDatabase(identity: string, to: CopyStore): void {
 }
 
 export function noArchive(): SluiceError {
-  return new SluiceError('BAD_FLAG', '--archive makes a last copy of one parked table, and none of a whole database', {
+  return new SluiceError('BAD_FLAG', '--archive makes a last copy of one old table, not of a whole database', {
     hint: 'copy the tables that are still wanted with sluice copy --table TABLE, then leave --archive out',
   })
 }
@@ -50,7 +50,7 @@ export function refuseUnconfirmedDatabase(name: string, confirm: string | undefi
 export function alreadyClosed({ name, label }: Named): SluiceError {
   return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and not because of sluice`, {
     where: label,
-    reason: 'what it holds cannot be looked at',
+    reason: 'its contents cannot be read',
     hint: `ALTER DATABASE ${quotedName(name)} WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
   })
 }
@@ -59,8 +59,8 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
 export function openedByOthers({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} takes connections again, and not because of sluice`, {
     where: label,
-    reason: 'what it holds may have changed since it was looked at',
-    hint: 'find out who has done it; --undo notes it, and the same command then begins anew',
+    reason: 'its contents may have changed since it was inspected',
+    hint: 'find out who did it; --undo records it, then the same command starts again',
   })
 }
 

@@ -111,10 +111,10 @@ export class DatabaseSteps {
 
 /** The ledger differs from what this program read or recorded. */
 export function quicker(name: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${name} stands otherwise by now`, {
+  return new SluiceError('PLAN_CHANGED', `${name} has changed in the meantime`, {
     where: name,
     reason: 'another program was quicker, or the ledger came back from a backup',
-    hint: 'run the same command again: it looks anew',
+    hint: 'run the same command again: it reads the state again',
   })
 }
 

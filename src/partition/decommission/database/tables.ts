@@ -96,7 +96,7 @@ async function ofTable(table: ContainedTable, options: TablesOptions): Promise<O
   const { moved, leave } = options
   const object = tableText(table.table)
   const isLeft = leave.some((name) => isCalled(table.table, name))
-  const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
+  const holds = `${table.rows === null ? 'its rows were not counted' : `about ${table.rows} rows`}, ${table.bytes} bytes`
   const [copy] = copiesOf(table, moved)
   const renamed = copy === undefined ? '' : renamedTo(table, copy)
   const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
@@ -114,7 +114,7 @@ async function ofTable(table: ContainedTable, options: TablesOptions): Promise<O
       sides === null
         ? 'copy it'
         : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks, sluice diff --fix${renamed} --table ${shellQuote(object)} brings it, and sluice copy --restart${renamed} --table ${shellQuote(object)} where its table is another one or gone`
-    const hint = `${first}, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
+    const hint = `${first}, or add --leave ${shellQuote(object)} if its rows are no longer needed`
     return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }
   const { proof, detail, kept } = sides

@@ -121,7 +121,7 @@ function ofSchema(place: Place): string {
 }
 
 const OTHER_WAY =
-  'nothing follows this database any more: retire the other one, with --from and --to changed about, or move the table anew with sluice copy --follow --tables TABLE and a cut-over'
+  'no stream follows this database any more: retire the other one, with --from and --to exchanged, or move the table again with sluice copy --follow --tables TABLE and a cutover'
 
 function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
   return { verdict: 'refused', about, object, detail, hint }

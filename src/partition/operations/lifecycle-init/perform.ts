@@ -89,7 +89,7 @@ function partitioned({ table, calendar, zone }: Standing, { by, calendar: option
     found: [
       `Partitioned by ${oneLine(column.name)}: ${all.length} partitions, about ${rows} rows.`,
       ...(calendar === null
-        ? ['Nobody can tell the calendar from its partitions: the one below is a guess.']
+        ? ['The partitions do not show the calendar: the one below is a guess.']
         : [`The calendar is that of ${calendar.from}.`]),
     ],
   }

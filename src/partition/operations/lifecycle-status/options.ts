@@ -106,7 +106,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: INIT,
-    describe: 'write the entry of the table anew where the file has one',
+    describe: 'replace the entry of the table if the file has one',
   },
   ...alertOptions(LIFECYCLE_CAUSES, 'status:'),
 ]

@@ -79,7 +79,7 @@ export async function partitionDecommissionDatabase(operation: Operation, run: D
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
   const steps = new DatabaseSteps(database, run)
   if (!dryRun && !(await retirement.hold())) {
-    throw new SluiceError('LEDGER_BUSY', `another program retires database ${retirement.name} at this moment`, {
+    throw new SluiceError('LEDGER_BUSY', `another program retires database ${retirement.name} now`, {
       where: retirement.label,
       hint: 'wait until it has ended',
     })

@@ -57,7 +57,7 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
   about: 'table',
   destroys: [
     {
-      what: 'the table that a switch has parked',
+      what: 'the old table of a cutover',
       unless: ['undo', 'inactive'],
       confirm: 'confirm',
       asked: 'to drop it for good',

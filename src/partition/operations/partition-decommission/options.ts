@@ -33,15 +33,14 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     fallback: '7d',
     group: GROUP,
     describe:
-      'how long after the switch the parked table is not dropped; of a database, how long after it was made inactive',
+      'shortest time between the cutover and the drop of the old table; for a database, after it was made inactive',
   },
   {
     name: 'inactive',
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe:
-      'take the rights on the parked table away and no more, also when the grace is over; a database refuses connections',
+    describe: 'only revoke the rights on the old table, also after the grace period; a database refuses connections',
   },
   {
     name: 'archive',
@@ -56,6 +55,6 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'give the rights on the parked table back; a database takes connections again',
+    describe: 'restore the rights on the old table; a database accepts connections again',
   },
 ]

@@ -133,7 +133,7 @@ async function deactivate(
     type: 'log',
     level: 'note',
     table: name,
-    message: `nobody but its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
+    message: `only its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
   })
 }
 
@@ -229,9 +229,9 @@ async function tablesOf(
     where: label,
     reason:
       parked === null
-        ? `the ledger says that a switch has parked it, and not that sluice has dropped it`
+        ? `the ledger names it as an old table that sluice has not dropped`
         : `${tableText(parked)} may be the only table that holds these rows`,
-    hint: 'somebody has renamed or dropped it: give it its name back, then run the same command again',
+    hint: 'another user renamed or dropped it: restore its name, then run the same command again',
   })
 }
 

@@ -296,13 +296,13 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
 
 function noCalendar(name: string, { table: { partitions }, zones }: Standing): SluiceError {
   if (zones.length > 0) {
-    return new SluiceError('BAD_FLAG', `nobody can tell the zone of ${name} from its partitions`, {
+    return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its time zone`, {
       reason: `in ${String(zones.length)} zones days begin at their bounds`,
       hint: `name it with --zone, such as ${zonesText(zones)}`,
     })
   }
   const bounded = partitions.filter(({ isDefault }) => !isDefault)
-  return new SluiceError('BAD_FLAG', `nobody can tell the calendar of ${name} from its partitions`, {
+  return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its calendar`, {
     reason:
       bounded.length === 0
         ? 'it has none with bounds'

@@ -52,11 +52,11 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
     notes:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
-      'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
+      'that fell into the default partition; it can run at any time. Calendar and names come from the partitions that are there. ' +
       'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
       'beside it, copies the current period first and older ones after, proves each, and follows what changes; a cut-over lets both change places. ' +
-      'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods come beside it. ' +
-      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it. ' +
+      'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods get partitions of their own. ' +
+      'decommission retires the old table of a cutover: its first run revokes the rights on it, a run after the grace period drops it. ' +
       'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
   },
   actions: {

@@ -48,8 +48,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       }
       const counts = count ? await countsOf(found, store, run) : null
       const coming = comingOf(standing, { now: options.now, ahead: operation.ahead })
-      if (standing.calendar === null)
-        notInspected.push(`what is to come of ${found.name}: nobody can tell its calendar`)
+      if (standing.calendar === null) notInspected.push(`coming partitions of ${found.name}: its calendar is unknown`)
       for (const event of listed(found, options, counts, coming.missing)) {
         run.emit(event)
         if (event.state === 'missing' || event.state === 'archived') continue

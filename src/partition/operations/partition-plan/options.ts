@@ -20,7 +20,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: BOTH,
     describe:
-      'parts of a period that are copied beside each other, and told as each lands: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
+      'parts of a period that are copied in parallel and reported one by one: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
   },
   {
     name: 'window',

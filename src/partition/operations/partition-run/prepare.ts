@@ -130,7 +130,7 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: NewTab
 
 /** @param late statements that were left out */
 function reportLate(name: TableName, late: readonly string[], run: PartitionRun): void {
-  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions beside its primary key, and foreign keys. The cutover is refused until they are there`
+  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions other than its primary key, and foreign keys. The cutover is refused until they are there`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 

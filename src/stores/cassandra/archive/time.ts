@@ -31,7 +31,7 @@ function msBound(bound: string): string {
   const cut = cutFraction(canonical, 3)
   const ms = msOf(cut)
   if (ms !== null) return String(cut === canonical ? ms : ms + 1)
-  throw new SluiceError('VALUE_REFUSED', `no moment of Cassandra is ${bound}`, {
+  throw new SluiceError('VALUE_REFUSED', `Cassandra has no time ${bound}`, {
     hint: 'write it as 2024-04-01 00:00:00',
   })
 }

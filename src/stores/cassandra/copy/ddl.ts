@@ -118,7 +118,7 @@ async function makeType(link: CassandraLink, keyspace: string, type: UserType, s
   if (JSON.stringify(there) === JSON.stringify(type)) return
   throw new SluiceError('TABLE_REFUSED', `the type ${keyspace}.${type.name} is another one than at the source`, {
     reason: `there it has ${there.fields.map(({ name, native }) => `${name} ${native}`).join(', ')}`,
-    hint: `copy into another keyspace, or make it anew: ${sql}`,
+    hint: `copy into another keyspace, or recreate it: ${sql}`,
   })
 }
 

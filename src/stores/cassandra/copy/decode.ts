@@ -172,7 +172,7 @@ function udtJson(fields: readonly CqlField[], spelled: boolean): JsonWriter {
 }
 
 export function unknownFields(name: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_TYPE', `nobody knows the fields of the type ${name}`, {
+  return new SluiceError('UNSUPPORTED_TYPE', `the fields of the type ${name} are unknown`, {
     hint: 'make the type in the keyspace of the table, or leave the column out with --columns',
   })
 }

@@ -38,7 +38,7 @@ function bytesOf(type: CqlType, as: ColumnType): (cell: Given) => Buffer {
   return (cell) => {
     const value = parseJson(String(cell))
     if (!keepsEmpty && isNothing(value)) {
-      throw new SluiceError('VALUE_REFUSED', `Cassandra does not tell an empty ${type.kind} from none at all`, {
+      throw new SluiceError('VALUE_REFUSED', `Cassandra does not distinguish an empty ${type.kind} from NULL`, {
         reason: 'only frozen ones can be empty',
         hint: 'make it NULL at its source, or give the target a column of text',
       })

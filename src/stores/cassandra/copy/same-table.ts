@@ -25,7 +25,7 @@ export class SameTable {
     const before = this.#ids.get(name) ?? id
     this.#ids.set(name, before)
     if (before === id) return
-    throw new SluiceError('TABLE_REFUSED', `${name} was dropped and made anew while it was copied`, {
+    throw new SluiceError('TABLE_REFUSED', `${name} was dropped and recreated while it was copied`, {
       where: name,
       reason: 'the rows that were copied before are gone with the table that they stood in',
       hint: 'copy it from its beginning, with --restart',

@@ -73,7 +73,7 @@ function uuid(value: unknown): string {
 
 function timestamp(value: unknown): string {
   const ms = (value as Date).getTime()
-  if (Number.isNaN(ms)) throw refusedValue('a moment between the years 271822 BC and 275760', 'a timestamp beyond')
+  if (Number.isNaN(ms)) throw refusedValue('a time between the years 271822 BC and 275760', 'a timestamp beyond')
   return momentText(ms)
 }
 

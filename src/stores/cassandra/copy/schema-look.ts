@@ -78,8 +78,7 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
   const [[now] = []] = listed
   // A view is not listed with the tables, and has the columns that it had when it was created.
   if (now === undefined && found.length === 0) throw gone(tableText(table), 'it is gone')
-  if (now !== undefined && now.toString() !== identity)
-    throw gone(tableText(table), 'another table stands under its name now')
+  if (now !== undefined && now.toString() !== identity) throw gone(tableText(table), 'another table has its name now')
   const there = new Set(found.map(([column]) => String(column)))
   const lost = columns.filter((column) => !there.has(column.name)).map((column) => column.name)
   if (lost.length > 0) throw gone(tableText(table), `it has lost ${lost.join(', ')}`)

@@ -49,7 +49,7 @@ export function packEntry({ now, batches }: Entry): Buffer {
       'VALUE_REFUSED',
       `a change of the ledger has ${bytes.length} bytes, and an entry of its log holds ${MOST_ENTRY_BYTES}`,
       {
-        hint: 'copy in smaller chunks, or leave fewer rows aside in one',
+        hint: 'use smaller chunks, or a lower --max-aside',
       },
     )
   }

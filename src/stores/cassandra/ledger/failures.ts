@@ -41,7 +41,7 @@ export function ledgerError(thrown: unknown, settings: CassandraSettings): Sluic
 export function damaged(what: string): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger in the target is damaged: ${what}`, {
     reason: 'rows of its tables were changed or lost, as by a restored backup of some of them',
-    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or begin anew in another keyspace: old releases go on writing into tables that were dropped until their nodes are restarted',
+    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or start again in another keyspace: old releases write into dropped tables until their nodes are restarted',
   })
 }
 

@@ -355,7 +355,7 @@ export class LedgerLog {
 function timeOf(row: types.Row | undefined): number {
   const value: unknown = row?.get('clock')
   if (value instanceof Date) return value.getTime()
-  throw new SluiceError('INTERNAL', 'the cluster does not tell the time')
+  throw new SluiceError('INTERNAL', 'the clock of the cluster cannot be read')
 }
 
 /** Text of a number or an id, in any class of the driver. */

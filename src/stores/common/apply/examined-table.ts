@@ -70,7 +70,7 @@ function examineColumns(request: ChangeTable, { columns }: TableLook, name: stri
     refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
   }
   if (identity.length === 0) {
-    refuse(`no columns tell the rows of ${name} apart`, 'give the source table a primary key, or a replica identity')
+    refuse(`no columns identify the rows of ${name}`, 'give the source table a primary key, or a replica identity')
   }
   const unusable = identity.filter((key) => {
     const written = request.columns.find((one) => one.name === key)
@@ -141,7 +141,9 @@ function examineIndexes(
     notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
   } else if (isFound && !isUnique) {
     const keys = identity.join(', ')
-    notes.push(`${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${keys})`)
+    notes.push(
+      `${name}: each changed row is deleted and inserted, because no unique index has exactly the columns (${keys})`,
+    )
   }
 }
 

@@ -73,7 +73,7 @@ function partialPut(put: Put, request: ChangeTable, written: readonly WrittenCol
   const { base, key, row } = put
   if (base === null) {
     throw new Error(
-      `a row of ${tableText(request.table.table)} has values that are not told, and no row to take them from`,
+      `a row of ${tableText(request.table.table)} has values that the stream does not report, and the target has no row with them`,
     )
   }
   refuseNull(base, request)

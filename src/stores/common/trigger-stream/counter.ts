@@ -37,6 +37,6 @@ export function counterFault(
   if (forgotten === null || forgotten <= applied) return null
   return {
     code: 'SLOT_LOST',
-    message: `notes up to ${forgotten} were taken out of the logs, and changes up to ${applied} are applied: the target was restored from an earlier time, or somebody took them out`,
+    message: `notes up to ${forgotten} were taken out of the logs, and changes up to ${applied} are applied: the target was restored from an earlier time, or another program removed them`,
   }
 }

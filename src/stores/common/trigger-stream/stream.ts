@@ -66,7 +66,7 @@ export class TriggerStream implements MomentStream {
   async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     return await this.#rounds.guarded(async () => {
       await this.#forgotten()
-      if (this.notified !== null || this.#telling !== null) throw new Error('a moment begins between two rounds')
+      if (this.notified !== null || this.#telling !== null) throw new Error('a snapshot begins between two rounds')
       const telling = this.#rounds.report(true)
       try {
         for (;;) {

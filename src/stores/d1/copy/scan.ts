@@ -41,6 +41,6 @@ export async function* scan(client: D1Client, request: Scan, signal: AbortSignal
 
 function notCharacters(): SluiceError {
   return new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
-    hint: 'mend the value at its source, or give the column the type BLOB',
+    hint: 'correct the value at the source, or give the column the type BLOB',
   })
 }

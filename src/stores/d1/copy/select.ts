@@ -87,7 +87,7 @@ export function decoderOf(columns: readonly ReadColumn[], table: string, kind: E
     return new SluiceError(cause.code, `${where}: ${cause.message}`, {
       where,
       kind,
-      hint: cause.hint ?? 'mend the value at its source',
+      hint: cause.hint ?? 'correct the value at the source',
       cause,
     })
   }

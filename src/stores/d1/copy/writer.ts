@@ -64,7 +64,7 @@ export class D1ChunkWriter implements ChunkWriter {
     this.#written = !this.#byRange && cursor == null ? new Set() : null
     this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
     if (onExisting === 'replace-range') {
-      if (cursor === undefined) throw new Error('nobody says whether the chunk has been begun')
+      if (cursor === undefined) throw new Error('it is unknown whether the chunk has been begun')
       if (!this.#byRange) throw noRange(this.#table)
     }
     this.#toClear = onExisting === 'replace-range' && cursor === null
@@ -181,16 +181,12 @@ export class D1ChunkWriter implements ChunkWriter {
       return results.map((result) => result.changes)
     } catch (error) {
       if (repeatable || !(error instanceof D1Failure) || error.settled) throw error
-      throw new SluiceError(
-        'COMMIT_UNKNOWN',
-        'the answer to a write got lost, and nobody can tell whether it happened',
-        {
-          where: this.#table,
-          reason: error.message,
-          hint: 'look whether the rows are there before they are written again',
-          cause: error,
-        },
-      )
+      throw new SluiceError('COMMIT_UNKNOWN', 'the reply to a write was lost, and it is unknown whether it happened', {
+        where: this.#table,
+        reason: error.message,
+        hint: 'look whether the rows are there before they are written again',
+        cause: error,
+      })
     }
   }
 

@@ -24,7 +24,7 @@ export function distinctNames(names: readonly string[]): readonly string[] {
 /** Sentence about renamed columns that differ only in case; empty if there are none. */
 export function casesText(names: readonly string[], distinct: readonly string[]): string {
   const renamed = names.flatMap((name, i) => (name === distinct[i] ? [] : [`"${name}" is ${distinct[i]}`]))
-  return renamed.length === 0 ? '' : `; DuckDB does not tell capital letters: ${renamed.join(', ')}`
+  return renamed.length === 0 ? '' : `; DuckDB ignores case in names: ${renamed.join(', ')}`
 }
 
 /**

@@ -79,6 +79,6 @@ export function within(bytes: number, { most, least }: { readonly most: number; 
 
 function numberOf(name: string, prefix: string): number {
   const found = name.startsWith(`${prefix}-`) ? /^(\d+)\.parquet$/.exec(name.slice(prefix.length + 1)) : null
-  if (found === null) throw new SluiceError('INTERNAL', `DuckDB has written a file that nobody asked for: ${name}`)
+  if (found === null) throw new SluiceError('INTERNAL', `DuckDB has written an unexpected file: ${name}`)
   return Number(found[1])
 }

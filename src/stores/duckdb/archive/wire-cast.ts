@@ -112,7 +112,7 @@ export function refusal(message: string, columns: readonly StoredColumn[]): Slui
     {
       where: column.name,
       reason: 'stored as that type it would become another value, or none',
-      hint: `mend the value at its source, or store the text of the column with --as-text ${column.name}`,
+      hint: `correct the value at the source, or store the text of the column with --as-text ${column.name}`,
       kind: 'source',
     },
   )

@@ -241,7 +241,7 @@ async function newRows(session: CopySession, { table }: ChunkRequest): Promise<C
   if (hidesNumbers(table.columns)) {
     throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {
       where: tableText(table.table),
-      reason: 'the rows of a chunk are told from others by their numbers where no range of a key tells them',
+      reason: 'without a key range, rows of a chunk are identified by their numbers',
       hint: 'choose another name with --rename',
     })
   }

@@ -62,7 +62,7 @@ export async function moveSequences(
     const drawn = (gap + step - 1n) / step
     if (drawn > MOST_DRAWN) {
       notes.push(
-        `the sequence of ${column} stands at ${own.next}, and the source at ${next}: create it anew with START WITH ${next}`,
+        `the sequence of ${column} is at ${own.next}, and the source at ${next}: recreate it with START WITH ${next}`,
       )
       continue
     }

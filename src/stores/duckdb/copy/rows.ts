@@ -118,7 +118,7 @@ function missing(promised: number, given: number): SluiceError {
 }
 
 const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert this value to text', {
-  hint: 'mend the row at its source, or leave the column out with --columns',
+  hint: 'correct the row at the source, or leave the column out with --columns',
 })
 
 class RowReader {

@@ -112,7 +112,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: TableShape): void {
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
       where,
-      reason: 'rows could be removed that nobody has proved',
+      reason: 'rows could be removed that were not proved',
       hint: 'ALTER TABLE … ENGINE = InnoDB',
     })
   }

@@ -92,7 +92,7 @@ export function cellReader(as: ColumnType, column: Column): CellReader {
 function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (!(value instanceof Uint8Array)) return value
   throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
-    hint: 'mend the value at its source, or give the column a type for bytes',
+    hint: 'correct the value at the source, or give the column a type for bytes',
   })
 }
 

@@ -83,7 +83,7 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
 }
 
 function refused(column: string, where: string, message: string): SluiceError {
-  return rowRefused(`${column}: ${message}`, where, 'mend the value at its source, or give the column another type')
+  return rowRefused(`${column}: ${message}`, where, 'correct the value at the source, or give the column another type')
 }
 
 function shown(cell: Present): string {

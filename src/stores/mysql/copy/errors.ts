@@ -62,7 +62,7 @@ export function sourceError(thrown: unknown, where: string, condition: string | 
   if (errno === LOCK_WAIT) {
     return new SluiceError('TARGET_BUSY', 'others keep a table to themselves for too long', {
       where,
-      reason: 'a table that is altered, or locked by somebody, cannot even be looked at',
+      reason: 'a table that is altered or locked by another session cannot be read',
       hint: 'see who does it (SHOW FULL PROCESSLIST), then run the same command again',
       retryable: true,
       cause: thrown,
@@ -92,7 +92,7 @@ export function targetError(thrown: unknown, where: string): unknown {
   if (isLockLost(failure) || INTERRUPTED.has(errno)) {
     return new SluiceError('TARGET_BUSY', message, {
       where,
-      reason: 'another transaction holds the same rows, or somebody ended the statement',
+      reason: 'another transaction holds the same rows, or another user ended the statement',
       retryable: true,
       cause: thrown,
     })

@@ -28,7 +28,7 @@ export async function partitionNow(
   const above = await tableByName(session, parent)
   if (found === null || above === null || found.oid !== identity || found.parent !== above.oid) return null
   if (!found.leaving) return { parent: above, partition: found }
-  throw new SluiceError('TABLE_REFUSED', `somebody began to detach ${tableText(partition)} and did not end`, {
+  throw new SluiceError('TABLE_REFUSED', `another user began to detach ${tableText(partition)} and did not finish`, {
     where: tableText(partition),
     reason: 'DETACH PARTITION CONCURRENTLY was broken off: its rows are in no table that is read',
     hint: `ALTER TABLE ${tableSql(parent)} DETACH PARTITION ${tableSql(partition)} FINALIZE`,
@@ -94,7 +94,7 @@ export async function parentOf(session: CopySession, name: TableName): Promise<P
     found === null ? missingTable(name) : `${tableText(name)} is not partitioned`,
     {
       where: tableText(name),
-      hint: 'it was renamed, dropped or made anew: put a partitioned table in its place',
+      hint: 'it was renamed, dropped or recreated: put a partitioned table in its place',
     },
   )
 }

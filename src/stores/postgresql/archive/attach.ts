@@ -126,7 +126,7 @@ function inTheWay(
   return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} holds rows between its bounds`, {
     where: tableText(name),
     reason: 'they came when the partition had left, and nothing was changed',
-    hint: `take them aside: ${away}; run the same command again; then bring them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${aside}`,
+    hint: `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${aside}`,
     cause,
   })
 }

@@ -111,8 +111,8 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
   const where = tableText(parent)
   return new SluiceError('TABLE_REFUSED', `${where} has no partition for some rows of ${label}: ${why}`, {
     where,
-    reason: 'a partition stands between its bounds and holds a part of them only; nothing was changed',
-    hint: 'make partitions for the rest of its bounds, or detach the one that stands there, then run the same command again',
+    reason: 'another partition covers a part of its range; nothing was changed',
+    hint: 'create partitions for the rest of its range, or detach the existing one, then run the same command again',
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -74,7 +74,7 @@ export async function takeAway(
   const { parent, partition } = pair
   if (partition.kind === 'p') await refuseOtherBelow(session, partition, below)
   if ((await definitionMark(session, oidsOf(pair, below))) !== mark) {
-    const what = `somebody changed the definition of ${tableText(partition.name)}`
+    const what = `another user changed the definition of ${tableText(partition.name)}`
     throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
   }
   if (!(await hasColumns(session, partition, columns))) return 'differs'
@@ -104,16 +104,12 @@ async function withinPatience(
   } catch (error) {
     if (!session.alive || sqlStateOf(error) !== '57014') throw error
     const name = tableText(partition.name)
-    throw new SluiceError(
-      'TABLE_REFUSED',
-      `the server looked for rows that refer to ${name} for longer than ${ms} ms`,
-      {
-        where: tableText(parent.name),
-        reason: 'meanwhile nobody else can use the table, so that it was broken off, and nothing was changed',
-        hint: 'where others can wait for a second, run the same command with --patience 2500ms',
-        cause: error,
-      },
-    )
+    throw new SluiceError('TABLE_REFUSED', `the server searched rows that refer to ${name} for longer than ${ms} ms`, {
+      where: tableText(parent.name),
+      reason: 'meanwhile no other session can use the table, so it was aborted; nothing was changed',
+      hint: 'where others can wait for a second, run the same command with --patience 2500ms',
+      cause: error,
+    })
   }
   await session.ask('SET LOCAL statement_timeout = DEFAULT')
 }

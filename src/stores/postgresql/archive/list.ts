@@ -109,7 +109,7 @@ function found(row: TextRow): Found {
 function leavingText(of: string): string {
   const [isIt, schema, name, ownSchema, ownName] = JSON.parse(of) as [boolean, string, string, string, string]
   const [above, table] = [tableSql({ schema, name }), tableSql({ schema: ownSchema, name: ownName })]
-  return `somebody began to detach ${isIt ? 'it' : 'a table below it'} and did not end: ALTER TABLE ${above} DETACH PARTITION ${table} FINALIZE`
+  return `another user began to detach ${isIt ? 'it' : 'a table below it'} and did not finish: ALTER TABLE ${above} DETACH PARTITION ${table} FINALIZE`
 }
 
 async function specsOf(

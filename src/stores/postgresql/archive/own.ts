@@ -248,6 +248,6 @@ function parsed(text: string): Own {
 function damaged(cause?: unknown): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives holds what sluice has not written (own_ddl)', {
     ...(cause === undefined ? {} : { cause }),
-    hint: 'somebody changed it by hand: bring it back from a backup of the source, or set it to NULL to restore without it',
+    hint: 'it was changed by hand: restore it from a backup of the source, or set it to NULL to restore without it',
   })
 }

@@ -61,7 +61,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
       }
       if (!constraint.startsWith(BOUNDS)) {
         return refused(
-          `mend the rows that break the constraint ${constraint}, or drop it, then run the same command again`,
+          `correct the rows that violate the constraint ${constraint}, or drop it, then run the same command again`,
         )
       }
       return refused('its rows are not those of these bounds: name the partition that they were taken from')

@@ -43,7 +43,7 @@ export class UnchangedTables {
         reason:
           'it was rewritten, emptied, divided in another way or put in the place of another, or its columns have other names, since the state was taken that is copied',
         retryable: this.#isMoving,
-        hint: 'run the same command again: it plans the copy anew, and does only what is not done',
+        hint: 'run the same command again: it makes a new plan and does only what is not done',
       })
     }
     if (isOf(identity, relation))

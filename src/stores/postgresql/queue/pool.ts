@@ -157,7 +157,7 @@ export class QueuePool implements AsyncDisposable {
     return new SluiceError('TABLE_REFUSED', 'the schema sluice_queue is no whole queue', {
       where: this.settings.label,
       reason: cause instanceof Error ? cause.message : String(cause),
-      hint: 'restore it from a backup; or drop it, and the next sluice worker makes it anew',
+      hint: 'restore it from a backup; or drop it, and the next sluice worker recreates it',
       cause,
     })
   }

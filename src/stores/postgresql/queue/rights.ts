@@ -133,7 +133,7 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
   if (superuser !== undefined) {
     throw new SluiceError('TARGET_DENIED', `the queue belongs to ${superuser.name}, a superuser`, {
       where,
-      reason: `who works needs to be a member of the role that owns the queue, and nobody is made a member of a superuser here`,
+      reason: `who works needs to be a member of the role that owns the queue, and membership in a superuser is not granted here`,
       hint: `let a role of its own own it: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all that they hold; then run the same command again`,
     })
   }

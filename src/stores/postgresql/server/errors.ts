@@ -95,7 +95,7 @@ function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): Sluice
   const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
   return new SluiceError('TARGET_BUSY', `others keep a table to themselves for ${time}`, {
     where: label,
-    reason: 'a table that is altered, or locked by somebody, cannot even be looked at',
+    reason: 'a table that is altered or locked by another session cannot be read',
     hint: 'end the transaction that is open for long (SELECT pid, query FROM pg_stat_activity ORDER BY xact_start), then run the same command again',
     retryable: true,
     cause,

@@ -61,7 +61,7 @@ async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncG
     begun.push(piece.subarray(end))
     length += piece.length - end
     if (length > MOST_ROW) {
-      throw new SluiceError('VALUE_REFUSED', `a row of ${table} is too large to be looked into`, {
+      throw new SluiceError('VALUE_REFUSED', `a row of ${table} is too large to be parsed`, {
         kind: 'source',
         reason: `it has more than ${MOST_ROW} bytes`,
         hint: 'copy it between two PostgreSQL databases without changing types, or leave the column out with --columns',

@@ -107,6 +107,6 @@ export class Locks {
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
     )
     if (waiting.length === 0) return
-    throw new SluiceError('TARGET_BUSY', `somebody waits to write to ${tableText(name)}`, { retryable: true })
+    throw new SluiceError('TARGET_BUSY', `another session waits to write to ${tableText(name)}`, { retryable: true })
   }
 }

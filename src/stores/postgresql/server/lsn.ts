@@ -33,7 +33,7 @@ export async function fence(session: CopySession): Promise<LogPosition> {
        ELSE pg_catalog.pg_current_wal_insert_lsn() END, pg_catalog.current_setting('wal_block_size')`,
   )
   const [position, pageBytes] = row ?? []
-  if (position == null || pageBytes == null) throw new Error('the server does not tell a position of its log')
+  if (position == null || pageBytes == null) throw new Error('the server does not report a position of its log')
   return recordEnd(lsnOf(position), BigInt(pageBytes))
 }
 

@@ -116,7 +116,7 @@ async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   if (first === undefined) return null
   const [schema, role] = [quotedName(String(first[0])), String(first[1])]
   const others = rows.length === 1 ? '' : `, and ${rows.length - 1} more`
-  return warn(`${role} may create in ${schema}${others}, where this login looks names up`, {
+  return warn(`${role} may create in ${schema}${others}, where this login resolves names`, {
     cause: 'an operator that such a role makes there while a command runs may run with the rights of this login',
     hint: `REVOKE CREATE ON SCHEMA ${schema} FROM ${role}; or give sluice a login that has no other rights than it needs`,
   })

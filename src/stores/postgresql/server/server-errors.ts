@@ -196,13 +196,13 @@ function missingIn(cause: unknown): readonly [reason: string, hint: string] | nu
   if (state === '3D000') {
     return [
       'the server has no database of this name',
-      'Check database URL: what stands behind the host is the name of the database; psql --list shows which there are',
+      'Check database URL: the database name follows the host; psql --list shows all databases',
     ]
   }
   if (state === '28000' && /^role .* does not exist$/.test(String(rawOf(cause)?.message))) {
     return [
       'the server has no role of this name',
-      'Check database URL: what stands before the @ is the role; without one it is the name of your account here',
+      'Check database URL: the role is before the @; without one it is the name of your account here',
     ]
   }
   return null

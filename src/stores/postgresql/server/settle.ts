@@ -44,7 +44,8 @@ export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise
       retryable: true,
       cause,
     })
-  if (landed === undefined) throw unknown('its answer never came, and nothing tells its rows from others', lost)
+  if (landed === undefined)
+    throw unknown('its reply never came, and its rows cannot be distinguished from others', lost)
   try {
     return await ask(async (reader) => {
       // While the old process exists, its commit may still be running: an answer now could be wrong a little later.

@@ -90,7 +90,7 @@ function refused(table: TableSpec, column: Column, value: string): SluiceError {
   return new SluiceError('VALUE_REFUSED', `${where} holds what is no time: ${value.slice(0, 60)}`, {
     where,
     kind: 'source',
-    reason: 'rows belong to a period by this column, and nobody can tell which one',
+    reason: 'this column decides the period of a row, and here it is unknown',
     hint: 'write times as 2024-04-01, 2024-04-01 10:00:00 or 2024-04-01T10:00:00Z, or as whole numbers; or choose another column',
   })
 }

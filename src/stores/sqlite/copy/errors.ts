@@ -11,7 +11,7 @@ const AGAIN = 'then run the same command again: it goes on where it stopped'
 const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
   TARGET_BUSY: {
     message: 'the database is locked by another program',
-    reason: 'SQLite has one writer at a time, and nobody reads beside one that uses no WAL',
+    reason: 'SQLite has one writer at a time, and without WAL no session reads meanwhile',
     hint: `wait until it ends, ${AGAIN}`,
   },
   TARGET_CORRUPT: {
@@ -22,7 +22,7 @@ const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
   TARGET_DENIED: {
     message: 'the database file may not be used as it has to be',
     reason:
-      'a copy reads its source and writes its target; both need the folder too, for the files beside the database',
+      'a copy reads its source and writes its target; both need the folder too, for the files next to the database',
     hint: 'check the rights of the file and of its folder',
   },
   CONNECT_FAILED: {

@@ -62,7 +62,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
     case 'int':
       if (/^-?\d{1,19}$/.test(text)) return BigInt(text)
       throw new SluiceError('VALUE_REFUSED', `a key in ${name} is no whole number: ${text.slice(0, 60)}`, {
-        hint: 'mend the row at its source, or name other unique columns with --key',
+        hint: 'correct the row at the source, or name other unique columns with --key',
       })
     case 'bytes':
       // An archive may hold literals for such a column, if some of its values are not bytes.

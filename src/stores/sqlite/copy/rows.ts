@@ -211,7 +211,7 @@ export class RowReader {
     if (place === 0 || !(bytes instanceof Uint8Array)) return
     if (this.#decode(bytes) !== text) {
       throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
-        hint: 'mend the value at its source, or give the column the type BLOB',
+        hint: 'correct the value at the source, or give the column the type BLOB',
       })
     }
   }

@@ -62,7 +62,7 @@ function below(state: State, cells: number, rows: number): Line[] {
   if (answer === null) {
     return [
       line('   Type a statement; enter runs it once it ends in ;', 'muted'),
-      line('   ctrl-r runs it as it stands. It can read and change nothing.', 'muted'),
+      line('   ctrl-r runs it unchanged. It can read and change nothing.', 'muted'),
     ]
   }
   const { error, notes } = answer.progress

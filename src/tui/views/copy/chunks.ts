@@ -35,7 +35,7 @@ function counted(table: CopyTable | null, cells: number): string {
   const { all, pending, proved, written, copying, aside, waits, failed } = table.map.counts()
   const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${count(n)}`] : [])
   const wide = cells >= 100
-  const left = aside === 0 ? '' : wide ? `, ${count(aside)} with rows aside` : ` (! ${count(aside)})`
+  const left = aside === 0 ? '' : wide ? `, ${count(aside)} with quarantined rows` : ` (! ${count(aside)})`
   return [
     `chunks ${count(all)}`,
     `proved ${count(proved + aside)}${left}`,
@@ -48,7 +48,7 @@ function counted(table: CopyTable | null, cells: number): string {
 
 function wrong(table: CopyTable | null): string {
   const { failed, waits, aside } = table?.map.counts() ?? { failed: 0, waits: 0, aside: 0 }
-  return `errors only · failed ${count(failed)} · waiting ${count(waits)} · with rows aside ${count(aside)}`
+  return `errors only · failed ${count(failed)} · waiting ${count(waits)} · with quarantined rows ${count(aside)}`
 }
 
 /** Title, heading and `layout.chunks` rows. */
@@ -68,7 +68,7 @@ export function chunkList(state: State, run: RunView, layout: CopyLayout, cells:
 }
 
 function noChunks(state: State, table: CopyTable | null): string {
-  if (state.runs.errorsOnly) return '   nothing failed, and no row was set aside · e shows all'
+  if (state.runs.errorsOnly) return '   nothing failed, and no row was quarantined · e shows all'
   if (table?.error !== null && table?.error !== undefined) return '   no chunk was begun'
   const { all, pending } = table?.map.counts() ?? { all: 0, pending: 0 }
   return all > 0 && pending === 0 ? '   earlier runs have proved all of them' : '   none is begun'

@@ -59,12 +59,12 @@ function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): b
 
 /** Changes that a stream had not applied at its last report; null if all were applied. */
 function leftBehindText(last: FollowProgressEvent | null): string | null {
-  if (last === null) return 'how far it is behind is not known: the source was not looked at'
+  if (last === null) return 'the lag is unknown: the source was not read'
   const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
-  if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was looked at last`
+  if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was last read`
   if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
   // The log also grows by changes of other tables.
   return last.waiting === undefined
-    ? `nothing was known to wait; ${waiting} of the source's log are looked through by the next run`
+    ? `no waiting change was known; the next run reads ${waiting} of the source's log`
     : `${waiting} that came last are read by the next run`
 }

@@ -78,7 +78,7 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   const { rows, estimated } = copy.rows()
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
   const all = ` of ${count(whole)}${estimated && run.finished === null ? ' est.' : ''}`
-  const sum = ` = written ${count(written)} + skipped ${count(skipped)} + set aside ${count(aside)}`
+  const sum = ` = written ${count(written)} + skipped ${count(skipped)} + quarantined ${count(aside)}`
   const flying = run.lanes.reduce((flown, lane) => flown + lane.done, 0)
   const more = [`proved ${count(proved)}`, ...(flying > 0 ? [`in flight ${count(flying)}`] : [])]
   const texts = [
@@ -88,9 +88,9 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
     ` read ${count(read)}${sum}`,
   ]
   const text = texts.find((one) => width(one) <= cells) ?? texts.at(-1) ?? ''
-  const tail = aside > 0 ? text.indexOf('set aside') : -1
+  const tail = aside > 0 ? text.indexOf('quarantined') : -1
   if (tail < 0) return line(text)
-  const end = tail + `set aside ${count(aside)}`.length
+  const end = tail + `quarantined ${count(aside)}`.length
   return [span(text.slice(0, tail)), span(text.slice(tail, end), 'warn'), span(text.slice(end))]
 }
 

@@ -115,7 +115,7 @@ const LEGEND: readonly (readonly [ChunkState, short: string, long: string])[] = 
   ['copying', 'copying', 'copying'],
   ['pending', 'pending', 'pending'],
   ['waits', 'waits', 'waits to retry'],
-  ['aside', 'row aside', 'proved, a row set aside'],
+  ['aside', 'quarantine', 'proved, a row quarantined'],
   ['failed', 'failed', 'failed'],
 ]
 

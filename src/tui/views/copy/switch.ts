@@ -71,7 +71,7 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
   if (waitsFor !== null) return { text: `waits for gate ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
   if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
   if (gates.size === 0) return { text: 'asking the ledger and the database whether a switch may begin', tone: 'strong' }
-  return { text: step?.text ?? 'every gate that was looked at is open', tone: 'strong' }
+  return { text: step?.text ?? 'all checked gates are open', tone: 'strong' }
 }
 
 /** With the progress of the comparison that it waits for. */

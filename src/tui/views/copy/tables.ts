@@ -68,7 +68,7 @@ function summary(copy: CopyProgress, state: State): string {
   return [
     `tables ${copy.tables.length}`,
     ...some('ok', 'done'),
-    ...some('aside', 'done but for rows aside'),
+    ...some('aside', 'done but for quarantined rows'),
     ...some('followed', 'followed'),
     ...some('copied', 'copied'),
     ...some('copying', 'copying'),
@@ -109,7 +109,7 @@ function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, 
   const wrong = wide
     ? [
         ...(failed > 0 ? [`${count(failed)} failed`] : []),
-        ...(aside > 0 ? [`${plural(table.tally.aside, 'row')} aside`] : []),
+        ...(aside > 0 ? [`${plural(table.tally.aside, 'row')} quarantined`] : []),
       ]
     : [...(failed > 0 ? [`${marks.bad}${count(failed)}`] : []), ...(aside > 0 ? [`!${count(table.tally.aside)}`] : [])]
   return [

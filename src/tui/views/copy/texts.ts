@@ -50,8 +50,8 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
   if (chunk.held !== null) return reported(heldText(chunk.held, chunk.state === 'pending', live), 'warn')
   switch (chunk.state) {
     case 'failed': {
-      const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was told' }
-      const again = 'mend the cause, then run the same command again: it does only what is not done'
+      const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was reported' }
+      const again = 'correct the cause, then run the same command again: it does only what is not done'
       return [
         ...reported(`${code} ${message}`, 'bad'),
         ...reported(`do: ${hint ?? again}`, 'strong'),
@@ -72,9 +72,9 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
       const [first] = chunk.rows
       const rows =
         first === undefined
-          ? `${plural(chunk.aside, 'row')} set aside${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
+          ? `${plural(chunk.aside, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
           : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${count(chunk.aside - 1)} more` : ''}`
-      return [...reported(rows, 'warn'), ...reported(`do: mend it at the source, then ${retryOf(run)}`, 'strong')]
+      return [...reported(rows, 'warn'), ...reported(`do: correct it at the source, then ${retryOf(run)}`, 'strong')]
     }
     case 'proved':
       return reported(proofText(chunk, run), 'ok')
@@ -100,7 +100,7 @@ function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): s
 }
 
 const asideText = ({ key: values, error }: RefusedRow, key: readonly string[]): string =>
-  `row ${keyText(values, key)} set aside: ${error.code} ${error.message}`
+  `row ${keyText(values, key)} quarantined: ${error.code} ${error.message}`
 
 function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {
   const rows = `${plural(written, 'row')} on both sides`
@@ -149,7 +149,7 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
       : [
           fact(
             'rows',
-            `read ${count(chunk.read)} = written ${count(chunk.written)} + skipped ${count(chunk.skipped)} + set aside ${count(chunk.aside)}`,
+            `read ${count(chunk.read)} = written ${count(chunk.written)} + skipped ${count(chunk.skipped)} + quarantined ${count(chunk.aside)}`,
           ),
         ]),
     ...(chunk.checksum === null
@@ -173,7 +173,7 @@ function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly st
     aside > rows.length ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`] : []
   return [
     '',
-    'rows set aside',
+    'rows quarantined',
     ...rows.map((row) => `  ${keyText(row.key, key)}: ${row.error.code} ${row.error.message}`),
     ...more,
   ]
@@ -198,7 +198,10 @@ export function tableText(table: CopyTable, run: RunView): readonly string[] {
       'rows',
       `${count(table.rows)}${table.estimated ? ' est.' : ''}, ${percent(table.rows > 0 ? Math.min(1, read / table.rows) : null)} read`,
     ),
-    fact('read', `${count(read)} = written ${count(written)} + skipped ${count(skipped)} + set aside ${count(aside)}`),
+    fact(
+      'read',
+      `${count(read)} = written ${count(written)} + skipped ${count(skipped)} + quarantined ${count(aside)}`,
+    ),
     fact('proved', `${count(proved)} rows, ${count(counts.proved + counts.aside)} of ${plural(counts.all, 'chunk')}`),
     ...(table.baseline > 0 ? [fact('earlier', `${count(table.baseline)} rows came with earlier runs`)] : []),
     ...(plan === null

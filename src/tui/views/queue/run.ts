@@ -116,7 +116,7 @@ function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
   const of = run.queue === null ? '' : ` --queues ${clean(run.queue)}`
   const others = queue.workers.some(({ state, program }) => state === 'lives' && program !== run.program)
   const version = others ? `; those that live are not of sluice ${clean(run.program)}` : ''
-  return [`nobody takes it: no worker lives that would; sluice worker${of} starts one${version}`]
+  return [`no live worker takes it; sluice worker${of} starts one${version}`]
 }
 
 /** Workers that refused the run, and why. */
@@ -169,7 +169,7 @@ function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: numb
         ]
       : []
   const facts = [
-    ...(host === null ? ['nobody had it yet'] : [`${slot.state === 'working' ? 'on' : 'last on'} ${clean(host)}`]),
+    ...(host === null ? ['no worker took it yet'] : [`${slot.state === 'working' ? 'on' : 'last on'} ${clean(host)}`]),
     ...(turns > 1 ? [`turn ${count(turns)}`] : []),
     ...(ledgerRun === null ? [] : [`ledger run ${ledgerRun}`]),
     ...quiet,

@@ -140,7 +140,7 @@ export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueSh
 }
 
 function heardBy(all: number, deaf: number, word: SharedWord): string {
-  if (all === 0) return 'heeded by whoever takes a slot'
+  if (all === 0) return 'applied by the next worker that takes a task'
   if (deaf === 0)
     return `all slots have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
   const who = all === 1 ? 'its slot has' : `${count(deaf)} of ${plural(all, 'slot')} ${deaf === 1 ? 'has' : 'have'}`
@@ -178,6 +178,6 @@ export function workerCounts(queue: QueueShown): { readonly text: string; readon
   const rest = (['draining', 'silent', 'lost'] as const).flatMap((word) =>
     of(word) === 0 ? [] : [`${count(of(word))} ${word}`],
   )
-  const head = live === 0 ? 'no worker lives' : live === 1 ? '1 worker lives' : `${count(live)} workers live`
+  const head = live === 0 ? 'no live worker' : live === 1 ? '1 worker live' : `${count(live)} workers live`
   return { text: [head, ...rest].join(', '), live }
 }

@@ -13,7 +13,7 @@ export async function schedulePrint(operation: SchedulePrintOperation, run: RunO
   for (const { file, text } of files) run.emit({ type: 'schedule.unit', file, text })
   if (destroys) {
     const message =
-      'it destroys something each time; nobody compares its plan with that of now, as workers do for those of a queue'
+      'it deletes data each time, and unlike a worker of the queue, a timer does not compare its plan with the present state'
     run.emit({ type: 'log', level: 'warn', message })
   }
   return await Promise.resolve({ totals: { files: dec(files.length) } })

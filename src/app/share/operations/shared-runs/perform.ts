@@ -108,7 +108,7 @@ function reportWaiting(one: DistributedRun, run: SharedRuns): void {
 function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
   const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
-  const hint = 'a worker that lives reads it again by itself, within a minute of when it can be reached'
+  const hint = 'a live worker reads it again by itself, within a minute after it becomes reachable'
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 

@@ -235,7 +235,7 @@ export class CopyTrack {
     const known = this.#stores.get(schema)
     if (known !== undefined) return known
     const store = to.offers.tracks?.open(schema, database)
-    if (store === undefined) throw new Error('of() has looked')
+    if (store === undefined) throw new Error('the store has no track table')
     await store.prepare()
     this.#stores.set(schema, store)
     return store

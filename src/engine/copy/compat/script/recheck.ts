@@ -76,7 +76,7 @@ export async function recheck(
       brought = rows.length
       if (!(await isThere(writer))) {
         throw new SluiceError('PROOF_FAILED', `the target does not hold rows of ${list.table.name} as they were read`, {
-          hint: 'if nobody writes them meanwhile, sluice diff names what differs',
+          hint: 'while no program writes them, sluice diff names what differs',
         })
       }
     }

@@ -181,7 +181,8 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'choice',
         choices: ['small', 'medium', 'large', 'unstable', 'auto'],
         shown: 'medium, where --settings is given',
-        describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
+        describe:
+          'settings of the parallel script by the size of the tables; auto measures it. The file takes precedence',
       },
       {
         name: 'on-existing',
@@ -257,7 +258,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         unit: 'rows',
         fallback: 1000,
         config: 'shown',
-        describe: 'rows of a table that may be set aside before it is given up',
+        describe: 'quarantined rows of a table at which it fails',
       },
       {
         name: 'resume',
@@ -344,7 +345,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
-          'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical, and in SQLite, MySQL and MariaDB; a stream goes on as it began (slot)',
+          'with --follow, how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); a stream keeps the way it began with (slot)',
       },
       ...RING,
       ...TRACK,

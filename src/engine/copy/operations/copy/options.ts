@@ -82,7 +82,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     commas: true,
     shown: 'that of the table',
     completes: 'column',
-    describe: 'columns that tell rows apart, with commas between',
+    describe: 'columns that identify a row, with commas between',
   },
   {
     name: 'workers',
@@ -141,7 +141,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     name: 'track-run',
     type: 'flag',
     default: false,
-    describe: 'tell the run in cdm_run_info and cdm_run_details of the target, range by range',
+    describe: 'record the run in cdm_run_info and cdm_run_details of the target, range by range',
   },
   { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'the number of the run there' },
   {
@@ -188,7 +188,7 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
     name: 'ttl',
     type: 'number',
     unit: 'seconds',
-    describe: 'seconds that every row lives, instead of what the source says',
+    describe: 'TTL of all rows in seconds, instead of that of the source',
   },
   {
     name: 'writetime',
@@ -222,7 +222,7 @@ export const UNTIL_EQUAL: Option = {
   name: 'until-equal',
   type: 'flag',
   default: false,
-  describe: 'compare all rows as of one moment of both sides, mend what differs, and end once every row is equal',
+  describe: 'compare all rows as of one snapshot of both sides, repair what differs, and end when all rows are equal',
 }
 
 export const PROVE_EVERY: Option = {
@@ -253,5 +253,5 @@ export const RESYNC: Option = {
   shown: 'none',
   completes: 'table',
   describe:
-    'tables of the stream, with commas between, that are emptied in the target and copied anew within it, such as one that may have lost changes; the others keep what they hold',
+    'tables of the stream, with commas between, to empty in the target and copy again, such as one that may have lost changes; other tables keep their rows',
 }

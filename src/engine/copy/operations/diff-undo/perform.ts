@@ -42,7 +42,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
   if (repairs.length === 0) {
     throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no repairs of run ${operation.runId} that stand`, {
       where: to.label,
-      hint: 'the id of the run stands in the first line of the diff that mended, and in migration_repairs',
+      hint: 'the run id is in the first line of the diff that repaired, and in migration_repairs',
     })
   }
   await refuseFollowed(
@@ -190,7 +190,7 @@ async function planOf(
   const plan = await repairPlan(database, BigInt(operation.runId), table, target)
   if (plan === null) {
     throw new SluiceError('PLAN_CHANGED', `the ledger does not say how the rows of ${name} were written down`, {
-      hint: 'the run that mended them noted no columns: put them back by hand from before_json in migration_repairs',
+      hint: 'the run that repaired them recorded no columns: restore them by hand from before_json in migration_repairs',
     })
   }
   if (typeof plan === 'string') {

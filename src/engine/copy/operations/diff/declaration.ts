@@ -62,7 +62,7 @@ const KEY: Option = {
   shown: 'that of the table',
   completes: 'column',
   describe:
-    'columns that tell rows apart, with commas between; with --run the key of a row, its values with commas between; repeatable',
+    'columns that identify a row, with commas between; with --run: key values of one row, with commas between; repeatable',
 }
 
 export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
@@ -77,7 +77,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         completes: 'run',
         runsOf: STREAMS,
-        describe: 'id of the stream that follows the table: the stream itself mends the rows that are named',
+        describe: 'id of the stream that follows the table; the stream itself repairs the named rows',
       },
       {
         name: 'range',
@@ -95,7 +95,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'only say what differs at this moment, rows in flight included; the same without --fix',
+        describe: 'only report what differs now, including rows in flight; the same without --fix',
       },
       ...RING,
       ...TRACK,

@@ -169,17 +169,17 @@ function countsText(one: Outcome, { fix }: DiffOperation): string {
   const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
   return (
     `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
-    (fix ? `, ${fixed} mended` : '') +
+    (fix ? `, ${fixed} repaired` : '') +
     (ranges > 0n ? `, and ${KEYLESS}` : '') +
     (newer > 0n ? `, ${newer} written later in the target` : '') +
-    (errors > 0n ? `, ${errors} that could not be read or mended` : '')
+    (errors > 0n ? `, ${errors} that could not be read or repaired` : '')
   )
 }
 
 function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   const { sum, errors } = all
   if (sum.fixed > 0n) {
-    const message = `what the target held before is kept: sluice diff --undo ${run.runId} takes back what was mended`
+    const message = `the replaced rows are kept: sluice diff --undo ${run.runId} undoes the repair`
     run.emit({ type: 'log', level: 'note', message })
   }
   const totals = totalsOf(all)
@@ -258,7 +258,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
   return { fix, limit, mend: repair, patient: true }
 }
 
-const KEYLESS = 'rows that no key tells apart differ'
+const KEYLESS = 'rows without a key differ'
 
 /** @param open differing rows, and differing ranges of rows without a key */
 function differText(sum: Outcome, open: bigint): string {
@@ -283,12 +283,12 @@ function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outco
     if (sum.missing + sum.different === 0n)
       return `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
     const most = sum.newer > 0n && overwriteNewer !== true ? '; --overwrite-newer too what the target wrote later' : ''
-    return `${commandLine} --fix mends the target, and notes what it held before${most}`
+    return `${commandLine} --fix repairs the target and keeps the replaced rows${most}`
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'what the target wrote later stays unless --overwrite-newer is given'
   return deleteExtra
-    ? 'the same command once more mends what is left, unless the log says why it cannot'
+    ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
     : 'rows that only the target has stay unless --delete-extra is given'
 }
 

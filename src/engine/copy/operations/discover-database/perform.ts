@@ -92,7 +92,7 @@ function ringOf({ partitioner, columns }: RingSpec): Pick<RingSpec, 'partitioner
 }
 
 function noteOf(table: TableSpec): string | null {
-  if (table.key.length === 0) return 'it has no key: an interrupted copy of it begins anew'
+  if (table.key.length === 0) return 'it has no key: an interrupted copy of it restarts'
   const nullable = keyMayBeNull(table)
   return nullable.length === 0 ? null : `rows whose ${nullable.join(', ')} is NULL are one chunk`
 }

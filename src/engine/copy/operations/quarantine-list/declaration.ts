@@ -36,7 +36,7 @@ export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS
       ...alertOptions(FAILED, 'retry:'),
     ],
     epilogue:
-      'list shows rows that the target refused and that wait, with their causes. Mend them at the source; then retry reads them again and writes them.\n',
+      'list shows rows that the target refused, with their causes. Correct them at the source; then retry reads and writes them again.\n',
   },
   actions: {
     'quarantine list': {

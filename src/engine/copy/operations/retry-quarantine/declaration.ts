@@ -28,7 +28,7 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVEN
   },
   actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table', ...ALERT_FLAGS] } },
   shape: 'lines',
-  doing: 'trying set aside rows',
+  doing: 'retrying quarantined rows',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },

@@ -93,7 +93,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   if (last === null) return { totals: decimals(totals) }
   const error = new SluiceError('ROWS_ASIDE', `${totals.quarantined} of ${rows.length} rows still do not go`, {
     reason: last.message,
-    hint: 'mend them at the source, then run the same command again',
+    hint: 'correct them at the source, then run the same command again',
   })
   return { totals: decimals(totals), error, next: run.commandLine }
 }
@@ -118,7 +118,7 @@ async function planAgain(
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
-    throw new SluiceError('NO_SUCH_TABLE', `${name} is not what it was when its rows were set aside`, {
+    throw new SluiceError('NO_SUCH_TABLE', `${name} has changed since its rows were quarantined`, {
       hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
     })
   }

@@ -46,7 +46,7 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
         default: 64,
         least: 1,
         most: MOST_PARTS,
-        describe: 'equal parts of the ring that are told apart',
+        describe: 'number of equal parts of the ring',
       },
       {
         name: 'sample',

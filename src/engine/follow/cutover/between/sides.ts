@@ -140,7 +140,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   }
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
-      `stream ${stream.id} is told by triggers`,
+      `stream ${stream.id} reads changes by triggers`,
       'only the log of a slot says what was committed before the switch',
       'copy with --cdc slot',
     )

@@ -76,11 +76,11 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         describe: 'how long tries are made, counted from the end of the first comparison; exit code 75 after that',
       },
       { name: 'unsigned', type: 'flag', default: false, describe: 'ask for no sign-off; the ledger says so' },
-      { name: 'revert', type: 'flag', default: false, describe: 'go back: the parked table gets its name again' },
+      { name: 'revert', type: 'flag', default: false, describe: 'go back: the old table gets its name again' },
       {
         name: 'on-switch',
         type: 'text',
-        describe: 'two databases: shell command that tells users the new address (SLUICE_SWITCH_HOST …)',
+        describe: 'two databases: shell command that gives users the new address (SLUICE_SWITCH_HOST …)',
       },
       {
         name: 'keep-sessions',

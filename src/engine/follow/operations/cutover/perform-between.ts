@@ -52,7 +52,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   const [left] = family.preparing
   if (left !== undefined && !dryRun && (await settleLeft(between, able, left, wanted === 'next', run))) {
     await using again = await betweenOf(operation, stream.id, run)
-    if (again === null) throw new Error('both databases were there a moment ago')
+    if (again === null) throw new Error('a database disappeared during the check')
     return await cutoverBetween(operation, again, run)
   }
   // Remove what is left of a cutover in a direction that is not requested any more.
@@ -250,11 +250,11 @@ function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says']
   const there = `${tableText(to)} of database ${database}`
   return {
     source: {
-      says: `${name} is closed: its rows follow those of ${there}, and nobody else may write into it`,
+      says: `${name} is closed: its rows follow those of ${there}, and only the stream may write into it`,
       hint: `Write to ${there}, at ${host}:${port}. A switch that was killed is ended, or given up, by the same cut-over.`,
     },
     target: {
-      says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and nobody else may write into it`,
+      says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and only the stream may write into it`,
       hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
     },
   }
@@ -316,7 +316,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   if (why === null) return
   throw new SluiceError('HOOK_FAILED', `the command of --on-switch ${why}`, {
     reason: `${tableText(table)} of ${address.host}:${address.port}/${address.database} is open, and users may not know it`,
-    hint: 'the switch stands: the same command runs it once more, and nothing else',
+    hint: 'the cutover is done: the same command runs only this command again',
   })
 }
 

@@ -69,7 +69,7 @@ async function doneBefore(
   if (there?.identity !== identities.public) {
     throw new SluiceError('PLAN_CHANGED', `${last.publicTable} is not the table that got this name`, {
       reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
-      hint: 'somebody has renamed it since; look at both tables before anything else',
+      hint: 'another user has renamed it since: inspect both tables first',
     })
   }
   const when = isoTime(last.switchedMs ?? 0)

@@ -52,7 +52,7 @@ export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFo
   })
   reportMore(operation, compared, outcome, run)
   if (done === 'stopped') {
-    const message = 'the rows that were named wait in the ledger: the next run of the stream reads and mends them'
+    const message = 'the named rows are in the ledger: the next run of the stream reads and repairs them'
     run.emit({ type: 'log', level: 'note', message })
   }
   if (!operation.dryRun) await atTarget(operation, run, ({ runs }) => noteEnd(runs, ending))
@@ -171,14 +171,14 @@ function totalsOf(compared: Compared, outcome: Outcome | null): Ending['totals']
 function notesOf(compared: Compared, outcome: Outcome | null): readonly string[] {
   const { rows, targetRows, missing, extra, different, unread } = compared
   const found =
-    `at this moment, rows in flight included: ${rows} rows in the source, ${targetRows} in the target: ` +
+    `now, including rows in flight: ${rows} rows in the source, ${targetRows} in the target: ` +
     `${missing} missing, ${extra} extra, ${different} different` +
     (unread === 0 ? '' : `, ${unread} that cannot be read`)
   if (outcome === null) return [found]
   const { mended: repaired, removed, equal, position } = outcome
   return [
     found,
-    `${repaired} mended, ${removed} removed, ${equal} equal when the stream had read them: these rows are as the source held them at ${position}`,
+    `${repaired} repaired, ${removed} removed, ${equal} already equal: these rows equal the source at ${position}`,
   ]
 }
 
@@ -209,18 +209,18 @@ function errorOf(operation: DiffFollowedOperation, compared: Compared, name: str
     return { error }
   }
   if (operation.dryRun && differ > 0) {
-    const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} at this moment, rows in flight included`
-    const hint = 'with --fix the stream reads them again, and mends what differs then'
+    const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} now, including rows in flight`
+    const hint = 'with --fix the stream reads them again and repairs what still differs'
     return { error: new SluiceError('DIFFERENCES', text, { hint }) }
   }
   if (unread > 0) {
     const error = new SluiceError('DIFFERENCES', `${unread} rows of ${name} cannot be read`, {
-      reason: 'the source holds values that are none of their type: nobody can say whether they are equal',
+      reason: 'the source holds values that do not fit their type: they cannot be compared',
     })
     return { error }
   }
   if (!more) return {}
-  const error = new SluiceError('DIFFERENCES', `more rows of ${name} differ than one command mends`, {
+  const error = new SluiceError('DIFFERENCES', `more rows of ${name} differ than one command repairs`, {
     hint: 'run the same command again for the others, or compare everything with sluice follow STREAM --until-equal',
   })
   return { error }

@@ -101,13 +101,13 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'text',
         completes: 'file',
         describe:
-          'tell what was compared, found and mended since the stream began, and do nothing else: - is standard output, else a file, JSON where its name ends in .json, else Markdown',
+          'only report what was compared, found and repaired since the stream began: - is standard output, else a file (JSON if its name ends in .json, else Markdown)',
       },
     ],
     first: ['from', 'to', 'end', 'until-caught-up', 'until-equal', 'prove-every', 'lanes', 'resync', 'moved', 'report'],
     epilogue:
       'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
-      'stands still, its slot keeps the log of the source: end streams that are no longer needed.\n',
+      'does not run, its slot keeps the log of the source: end streams that are no longer needed.\n',
   },
   shape: 'long',
   doing: 'following',

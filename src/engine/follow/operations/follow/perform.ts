@@ -69,7 +69,7 @@ async function streamOf(
   await refuseKnownElsewhere(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
-  const anew = 'its tables are followed again by sluice copy --follow --restart, which copies them anew'
+  const anew = 'sluice copy --follow --restart copies its tables again and follows them'
   const refusal =
     stream.status === 'ended'
       ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, anew)

@@ -46,7 +46,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
         name: 'partition',
         type: 'text',
         completes: 'partition',
-        describe: 'only the rows of this partition, of whichever side has it: on a plain table its bounds tell them',
+        describe: 'only the rows of this partition, by its bounds; one side may be a plain table',
       },
       { name: 'by', type: 'text', shown: 'the user of this machine', describe: 'who signs' },
       {
@@ -58,8 +58,8 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
       ...alertOptions(FAILED),
     ],
     epilogue:
-      'Every row of both sides is compared as of one moment, by the program that follows the stream, or by this one where none does; nothing is mended. Exit code 0 ' +
-      'says that all of them were equal and no check failed. The sign-off stands in the ledger, too: `sluice follow RUN --report -` lists those of a stream.\n',
+      'All rows of both sides are compared as of one snapshot, by the program that follows the stream, or by this one if none does; nothing is repaired. Exit code 0 ' +
+      'means that all of them were equal and no check failed. The ledger keeps the sign-off: `sluice follow RUN --report -` lists those of a stream.\n',
   },
   words: {
     stream: words.text('run'),

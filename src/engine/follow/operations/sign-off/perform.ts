@@ -205,7 +205,7 @@ async function objectChecks(
     return {
       ...head,
       outcome: 'not checked',
-      found: `nobody asked for ${others.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
+      found: `the options do not include ${others.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
     }
   })
 }
@@ -234,7 +234,7 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
       database,
       id,
       (newest) => `sluice sign-off ${newest}`,
-      `sluice follow ${id} --report - tells what was compared before; sluice diff compares tables of which nobody writes`,
+      `sluice follow ${id} --report - shows earlier comparisons; sluice diff compares tables while no program writes them`,
     )
   }
   const why =
@@ -245,7 +245,7 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
         : `${String(copying[0])} is still copied`
   if (why === null) return
   throw new SluiceError('STREAM_HALTED', why, {
-    reason: 'nothing can be said of both sides as of one moment',
+    reason: 'both sides cannot be compared as of one snapshot',
     hint: `sluice follow ${id} goes on with it, or says what is in the way`,
   })
 }
@@ -266,7 +266,7 @@ async function targetChecks(
       check: 'writes, pruning, indexes, constraints, sequences',
       table: tableText(table),
       outcome: 'not checked',
-      found: `nothing looks at them in ${to.system}`,
+      found: `they are not checked in ${to.system}`,
     }))
   return await onSide('target', () => preflight.check(specs, signal))
 }
@@ -318,7 +318,7 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
     error: new SluiceError(differs ? 'DIFFERENCES' : 'NOT_SIGNED', `the sign-off is refused: ${reasons[0] ?? ''}`, {
       ...(reasons.length > 1 ? { reason: `and ${reasons.length - 1} more` } : {}),
       hint: differs
-        ? `sluice follow ${history.stream} --until-equal names and mends rows that differ; sign off again then`
+        ? `sluice follow ${history.stream} --until-equal names and repairs rows that differ; then sign off again`
         : 'each check that failed says what to do; sign off again then',
     }),
   }

@@ -34,7 +34,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
       WOULD_GO,
     ],
     epilogue:
-      'A slot keeps the log of its server until everything has been read from it: one that nobody reads fills the disk. Names of slots that sluice made begin with ' +
+      'A slot keeps the log of its server until it is read: a slot without a reader fills the disk. Names of slots that sluice made begin with ' +
       'sluice_. A copy cannot go on without its slot: sluice follow RUN --end removes it together with what the ledger knows.\n',
   },
   words: {

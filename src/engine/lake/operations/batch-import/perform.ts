@@ -29,7 +29,7 @@ export async function batchImport(operation: BatchImportOperation, run: BatchImp
       reason: 'Empty or missing _delta_log',
       hint: operation.recursive
         ? 'Verify table path and _delta_log contents'
-        : 'Verify table path and _delta_log contents; --recursive looks into sub-folders',
+        : 'Verify table path and _delta_log contents; --recursive searches sub-folders',
     })
   }
   const { waitMs = WAIT_MS } = operation
@@ -93,6 +93,6 @@ function failed(failures: readonly SluiceError[], tables: number, refused: numbe
   }
   const more = refused > 0 ? `, ${refused} refused` : ''
   return new SluiceError('TABLES_FAILED', `${failures.length - refused} of ${tables} tables failed${more}`, {
-    hint: 'mend the cause of each table that failed, then run the same command again: tables that are done are not read again',
+    hint: 'correct the cause for each failed table, then run the same command again: tables that are done are not read again',
   })
 }

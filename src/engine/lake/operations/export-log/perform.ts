@@ -119,7 +119,7 @@ function checkpointsOf(
   if (checkpoint === 'none') {
     if (!based) return []
     throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {
-      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version stands for what came before`,
+      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version covers what came before`,
       hint: 'leave --checkpoint out',
     })
   }
@@ -148,7 +148,7 @@ async function writeCommits(
       await log.remove(name)
       warn(
         run,
-        `commit ${commit.version} is left out: the catalog holds ${written.lines} of its ${commit.numLines} lines; its checkpoint stands for it`,
+        `commit ${commit.version} is left out: the catalog holds ${written.lines} of its ${commit.numLines} lines; its checkpoint covers it`,
       )
       continue
     }

@@ -225,7 +225,7 @@ class Check {
       `${listed.count} objects listed`,
     )
     if (counts.outside > 0) {
-      const detail = `${counts.outside} files lie outside the table and were not looked at`
+      const detail = `${counts.outside} files lie outside the table and were not inspected`
       this.#report.add({ level: 'note', kind: 'file-outside', detail })
     }
     if (counts.times > 0) {

@@ -28,7 +28,7 @@ export const grants: Declaration<GrantsOperation, (typeof EVENTS)[number]> = {
         choices: [...ACCESS_LEVELS, ...QUEUE_ROLES],
         required: true,
         describe:
-          'of a catalog: reader (asks), importer (writes rows) or admin (makes and upgrades it); of a queue: worker (works, submits and steers runs) or observer (looks)',
+          'of a catalog: reader (asks), importer (writes rows) or admin (makes and upgrades it); of a queue: worker (works, submits and steers runs) or observer (reads)',
       },
       { name: 'to', type: 'text', required: true, describe: 'role or user that gets the rights; name@host for MySQL' },
       CONNECT,

@@ -72,7 +72,7 @@ async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<Gran
 /** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */
 function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
-    reason: 'whoever may read or write the file may read or write the catalog',
+    reason: 'users that may read or write the file may read or write the catalog',
     hint:
       'set the permissions of the file: chown OWNER:GROUP FILE, then chmod 640 FILE for a group that reads or 660 for one that imports' +
       (beside === undefined ? '' : `; who reads or imports needs ${beside}`),

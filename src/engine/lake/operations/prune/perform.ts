@@ -55,7 +55,7 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
     if (first === undefined) return { totals: all }
     if (tables.length === 1) return { totals: all, error: first }
     const error = new SluiceError('TABLES_FAILED', `${errors.length} of ${tables.length} tables failed`, {
-      hint: 'mend the cause of each table that failed, then run the same command again',
+      hint: 'correct the cause for each failed table, then run the same command again',
     })
     return { totals: all, error }
   }

@@ -30,12 +30,12 @@ import type { rollback as declared, RollbackOperation } from './declaration.ts'
 type RollbackRun = RunOf<typeof declared>
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
-const FSCK = 'sizes, contents and deletion vectors were not looked at: sluice fsck TABLE looks at them'
+const FSCK = 'sizes, contents and deletion vectors were not checked: sluice fsck TABLE checks them'
 /** What each `--check-files` mode does not check. */
 const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
-  none: 'data files and deletion vectors were not looked for: sluice fsck TABLE looks at them',
-  sample: `names of a sample of data files were looked for; ${FSCK}`,
-  all: `names of data files were looked for; ${FSCK}`,
+  none: 'data files and deletion vectors were not checked: sluice fsck TABLE checks them',
+  sample: `names of a sample of data files were checked; ${FSCK}`,
+  all: `names of data files were checked; ${FSCK}`,
 }
 
 type Verdict = {
@@ -248,11 +248,11 @@ async function dataFiles(
     for await (const block of files()) yield block.map(({ raw }) => raw)
   }
   const { checked, missing, missingTotal, outside } = await dataFilesPresent(log, paths(), checkFiles, signal)
-  const more = outside > 0 ? `, ${outside} outside the table not looked at` : ''
+  const more = outside > 0 ? `, ${outside} outside the table not checked` : ''
   return {
     name: `data files (${checkFiles})`,
     equal: missingTotal === 0,
-    log: `${checked} looked for, ${missingTotal} missing${more}`,
+    log: `${checked} checked, ${missingTotal} missing${more}`,
     catalog: '',
     problem: `${missingTotal} data files are missing: ${missing.join(', ')}`,
   }
@@ -263,7 +263,7 @@ async function checkUse(tableId: string, { database, checks, run }: Around, ownL
   const others = (await dependents(database, dialectOf(database).dependents)).join(', ')
   checks.add(
     {
-      name: 'nobody depends on these rows',
+      name: 'no program depends on these rows',
       equal: others === '',
       log: '',
       catalog: others || 'none',
@@ -335,7 +335,7 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
   if (lost.every((problem) => problem.startsWith(DISAGREES))) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
-      hint: `if the log is the right one: ${anyway}, then import again; if not, mend the log first`,
+      hint: `if the log is the right one: ${anyway}, then import again; if not, repair the log first`,
     })
   }
   return new SluiceError('NOT_SAFE', message, {

@@ -55,7 +55,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
         unit: 'duration',
         default: '30s',
         least: 1000,
-        describe: 'how often to look, where the system does not tell of changes',
+        describe: 'poll interval, if the system does not report changes',
       },
       {
         name: 'parallel',

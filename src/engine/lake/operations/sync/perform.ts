@@ -190,7 +190,7 @@ function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: SyncRun)
   return {
     totals,
     error: new SluiceError('TABLES_FAILED', `${failed} of ${tables} tables failed${more}`, {
-      hint: 'mend the cause of each table that failed, then run the same command again',
+      hint: 'correct the cause for each failed table, then run the same command again',
     }),
   }
 }

@@ -44,7 +44,7 @@ async function examineServer(
   const flush = words.get('innodb_flush_log_at_trx_commit') ?? '1'
   if (flush !== '1') {
     notes.push(
-      `innodb_flush_log_at_trx_commit of the target is ${flush}: after a crash of the server it may lack what the source was told to forget, and the stream would have to be begun anew`,
+      `innodb_flush_log_at_trx_commit of the target is ${flush}: after a crash of the server it may lack changes that the source no longer has, and the stream must be restarted`,
     )
   }
   if (!(await mayStage(session))) {
@@ -90,7 +90,7 @@ async function examineTable(
     refuse(`the user has no ${missing.join(', ')} on ${name}`, `GRANT ${missing.join(', ')} on the table`)
   if (!fireTriggers && triggers.length === 0 && !(await seesTriggers(request.table, session))) {
     refuse(
-      `nobody can tell whether triggers of ${name} would fire: the user may not see them`,
+      `it is unknown whether triggers of ${name} would fire: the user may not see them`,
       'GRANT TRIGGER on the table to the user, or let them fire with --fire-triggers',
     )
   }

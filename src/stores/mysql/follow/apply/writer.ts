@@ -165,8 +165,8 @@ class MysqlChangeWriter implements ChangeWriter {
     if (shape.columnsMark !== known.shape.columnsMark) {
       throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {
         where: this.#config.label,
-        reason: 'its columns are others than a moment ago',
-        hint: 'the session is opened again, and reads them anew',
+        reason: 'its columns have just changed',
+        hint: 'the session is opened again and reads them again',
         retryable: true,
       })
     }

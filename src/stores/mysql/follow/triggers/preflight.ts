@@ -47,7 +47,7 @@ async function examineServer(session: Session, database: string): Promise<readon
     })
   if (!rights.has('PROCESS'))
     refusals.push({
-      message: `${String(user)} has no right PROCESS, and without it nobody sees that a table was emptied by TRUNCATE: no trigger fires for that`,
+      message: `${String(user)} has no right PROCESS; without it a TRUNCATE cannot be detected: no trigger fires for it`,
       hint: `GRANT PROCESS ON *.* TO ${login}`,
     })
   const [[log, format, trusts] = []] = await session.rows(

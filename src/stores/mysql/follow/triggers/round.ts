@@ -121,7 +121,7 @@ async function countNotes(session: Session, tables: readonly NotedTable[]): Prom
   for (const [place, count, first] of rows) {
     const { log } = tables[Number(place)] ?? {}
     if (Number(first ?? 0) !== FIRST_NOTE && log !== undefined)
-      throw logsGone(`${tableText(log.table)}, a log of the stream, was emptied by somebody`)
+      throw logsGone(`${tableText(log.table)}, a log of the stream, was emptied by another program`)
     if (Number(count) > 1) counts.set(Number(place), Number(count) - 1)
   }
   return counts
@@ -151,7 +151,7 @@ async function held(
       if (other !== null) return reshaped(other)
       const ids = await tableIds(session, name)
       if (Object.entries(shape.ids).some(([partition, id]) => ids[partition] !== id))
-        return reshaped('it, or a partition of it, was emptied or made anew')
+        return reshaped('it, or a partition of it, was emptied or recreated')
     } catch (error) {
       const number = mysqlErrorNumber(error) ?? 0
       if (!session.alive) throw error

@@ -142,7 +142,7 @@ export class MysqlRounds implements Rounds {
     const whole = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id = ${FIRST_NOTE})`).join(' AND ')
     const noted = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id > ${FIRST_NOTE})`).join(' OR ')
     const [[isWhole, isNoted] = []] = await this.#reader.rows(`SELECT ${whole}, ${noted}`)
-    if (Number(isWhole) !== 1) throw logsGone('a log of the stream was emptied by somebody')
+    if (Number(isWhole) !== 1) throw logsGone('a log of the stream was emptied by another program')
     return Number(isNoted) === 1
   }
 

@@ -105,15 +105,15 @@ async function numbersFault(
   for (const [partition, id] of Object.entries(before.ids)) {
     if (now.ids[partition] === id) continue
     return partition === ''
-      ? 'it was emptied by TRUNCATE, written anew by ALTER TABLE or OPTIMIZE TABLE, or another table has its name'
-      : `partition ${partition} was dropped, emptied, exchanged or written anew`
+      ? 'it was emptied by TRUNCATE, rebuilt by ALTER TABLE or OPTIMIZE TABLE, or another table has its name'
+      : `partition ${partition} was dropped, emptied, exchanged or rebuilt`
   }
-  if (Object.keys(now.ids).length === 0) return 'InnoDB does not tell its number: it is no table of InnoDB any more, or the login has lost the right PROCESS' // prettier-ignore
+  if (Object.keys(now.ids).length === 0) return 'InnoDB does not report its number: it is no longer an InnoDB table, or the login has lost the right PROCESS' // prettier-ignore
   for (const partition of Object.keys(now.ids)) {
     if (before.ids[partition] !== undefined) continue
     // In MariaDB a table with rows may have become a partition (CONVERT TABLE); a partition that was created has none.
     if (session.facts.flavour === 'mariadb' && (await hasRowsIn(session, table, partition)))
-      return `partition ${partition} is new and holds rows, and nobody can tell whether it brought them along`
+      return `partition ${partition} is new and holds rows, and it is unknown whether it was created with them`
   }
   const cascade = now.cascades.find((one) => !before.cascades.includes(one))
   return cascade === undefined ? null : `foreign key ${cascade} was added, for which no trigger fires`
@@ -142,9 +142,9 @@ async function logFault(session: Session, slot: string, table: TableName, log: T
   for (const [trigger, was] of Object.entries(log.made.triggers)) {
     const is = now.triggers[trigger]
     if (is === undefined) return `trigger ${trigger} was dropped, or the login may not see it any more`
-    if (is !== was) return `trigger ${trigger} was made anew or altered: for a while it may not have fired`
+    if (is !== was) return `trigger ${trigger} was recreated or altered: for a while it may not have fired`
   }
-  return (await isWhole(session, log.table)) ? null : `its log ${name} was emptied by somebody`
+  return (await isWhole(session, log.table)) ? null : `its log ${name} was emptied by another program`
 }
 
 async function isWhole(session: Session, log: TableName): Promise<boolean> {

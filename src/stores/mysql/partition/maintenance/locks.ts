@@ -140,7 +140,7 @@ function busy(where: string, tries: number, budgetMs: number): SluiceError {
     `others keep ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
     {
       where,
-      reason: `a partition is made in a moment in which no transaction has touched the table; there was none at ${tries} tries`,
+      reason: `a partition is made while no transaction uses the table; ${tries} tries found no such time`,
       hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --budget more time; then run the same command again',
       retryable: true,
     },

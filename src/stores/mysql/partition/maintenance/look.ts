@@ -43,7 +43,7 @@ export async function inspect(session: Session, table: TableName, server: string
       throw columnsHidden(where, String(expression))
     throw unsupported(
       where,
-      `it is partitioned by ${String(kind)} (${String(expression)}), which does not tell the values of one column`,
+      `it is partitioned by ${String(kind)} (${String(expression)}), which is not by the values of one column`,
     )
   }
   const keptBy = await eventsOf(session, found.table)
@@ -103,7 +103,8 @@ function partitionsOf(rows: readonly SqlRow[], method: RangeMethod, where: strin
   return rows.map(([name, , , , description, count, bytes]) => {
     const text = String(description)
     const to = text === 'MAXVALUE' ? null : method.read(text)
-    if (to === undefined) throw unsupported(where, `nobody knows the bound ${text} of its partition ${String(name)}`)
+    if (to === undefined)
+      throw unsupported(where, `the bound ${text} of its partition ${String(name)} is not understood`)
     const partition: RangePartition = {
       name: { name: String(name) },
       identity: String(name),

@@ -146,7 +146,7 @@ async function planFor(
     throw refused(
       where,
       `its last partition ${rest.name.name} (MAXVALUE) holds rows: to make another, the server copies them all, and keeps writers out until it has`,
-      `in an hour in which nobody writes: ${divided('', missing)}`,
+      `at an hour without writes: ${divided('', missing)}`,
     )
   }
   return plan((words) => divided(words, [request]), check)
@@ -174,7 +174,7 @@ function refuseUnfit(
     throw refused(
       where,
       `it has another partition ${taken.name.name}, from ${String(taken.from)} to ${String(taken.to)}`,
-      'give that one another name (ALTER TABLE … REORGANIZE PARTITION), in an hour in which nobody writes',
+      'give that one another name (ALTER TABLE … REORGANIZE PARTITION), at an hour without writes',
     )
   }
   if (last === undefined || same(inspected, last.to, options.from)) return

@@ -98,7 +98,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: TableS
     refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
   }
   if (identity.length === 0) {
-    refuse(`no columns tell the rows of ${name} apart`, 'give the source table a primary key, or a replica identity')
+    refuse(`no columns identify the rows of ${name}`, 'give the source table a primary key, or a replica identity')
   }
   const unusable = identity.filter((key) => {
     const at = columns.findIndex((one) => one.name === key)
@@ -270,7 +270,7 @@ async function examineSecondary(
     notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
   else if (way === 'replace') {
     notes.push(
-      `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')}), or the server is older than 15`,
+      `${name}: each changed row is deleted and inserted, because no unique index has exactly the columns (${identity.join(', ')}), or the server is older than 15`,
     )
   }
   const deferred = secondary.filter(({ immediate }) => !immediate)

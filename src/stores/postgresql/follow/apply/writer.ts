@@ -279,7 +279,7 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
     {
       where: name,
       reason: 'nothing of this transaction was written, and the position of the stream stays',
-      hint: 'give the table its name back, then run the same command again; or copy it anew with --resync',
+      hint: 'give the table its name back, then run the same command again; or copy it again with --resync',
     },
   )
 }

@@ -36,7 +36,7 @@ export async function constraintsHold(session: CopySession, { oid }: Inspected):
   return {
     outcome: 'failed',
     found: `${bad.length} of ${rows.length} are not validated: ${shown(bad)}`,
-    hint: 'ALTER TABLE … VALIDATE CONSTRAINT looks at the rows that are there',
+    hint: 'ALTER TABLE … VALIDATE CONSTRAINT checks the existing rows',
   }
 }
 
@@ -92,7 +92,7 @@ export async function sequencesAhead(session: CopySession, { oid, sql }: Inspect
       behind.map(({ text }) => text),
       '; ',
     )}`,
-    hint: `the stream does not carry them; where nobody writes to the source any more: ${behind.map(({ hint }) => hint).join('; ')}`,
+    hint: `the stream does not carry them; when no program writes to the source any more: ${behind.map(({ hint }) => hint).join('; ')}`,
   }
 }
 

@@ -39,7 +39,7 @@ async function writeLands(session: CopySession, { oid, sql, spec }: Inspected): 
   const key = keyColumns(spec)
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
   if (await isGuarded(session, oid))
-    return { outcome: 'not checked', found: 'it is parked: nobody but its stream writes into it before a cut-over' }
+    return { outcome: 'not checked', found: 'it is the old table: only its stream writes into it before a cutover' }
   const [[settable] = []] = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped
        AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${spec.key.map(literal).join(', ')}]), attnum LIMIT 1`,

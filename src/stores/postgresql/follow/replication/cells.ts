@@ -67,7 +67,7 @@ function listReader(
       hint: 'leave the column out with --columns, or copy the table without following it',
     })
   if (as.kind === 'json' && as.spelled === true) {
-    throw refused('the stream tells an array, and the target keeps the spelling that the server has for it as JSON')
+    throw refused('the stream reports an array, and the target stores the spelling of the server as JSON')
   }
   if (element === undefined) throw refused('the server does not describe its type any more')
   const json = elementJson(type.of) ?? nativeJson(element)

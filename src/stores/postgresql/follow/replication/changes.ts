@@ -217,7 +217,7 @@ export class Changes {
 
   /** The table of a change that is given out; tells once where it is another one now. */
   #followed(id: number): Relation | null {
-    if (this.#state === 'between') throw broken('a change stands outside of a transaction')
+    if (this.#state === 'between') throw broken('a change is outside of a transaction')
     const relation = this.#relations.of(id)
     if (relation === null || !this.#isReported(relation)) return null
     if ('rows' in relation) return relation

@@ -158,7 +158,7 @@ export class OutputReader {
   }
 
   #old(relation: number, kind: number): OldRow {
-    if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} stands where the old row begins`)
+    if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} is where the old row begins`)
     return { whole: kind === OLD, row: this.#tuple(relation) }
   }
 
@@ -189,7 +189,7 @@ export class OutputReader {
       else if (kind === NULL) cells[i] = null
       else if (kind === UNCHANGED) cells[i] = undefined
       else if (kind === BINARY) cells[i] = this.#value(this.#binary(this.#types.get(relation)?.[i] ?? 0))
-      else throw broken(`${shown(kind)} stands where a value begins`)
+      else throw broken(`${shown(kind)} is where a value begins`)
     }
     return cells
   }
@@ -214,7 +214,7 @@ export class OutputReader {
 
   #expect(wanted: number): void {
     const found = this.#byte()
-    if (found !== wanted) throw broken(`${shown(found)} stands where ${shown(wanted)} has to`)
+    if (found !== wanted) throw broken(`${shown(found)} is in the place of ${shown(wanted)}`)
   }
 
   #need(bytes: number): void {
@@ -263,12 +263,12 @@ export class OutputReader {
 }
 
 function neverBinary(): never {
-  throw broken('a value came in a binary format that nobody asked for')
+  throw broken('a value came in a binary format that was not requested')
 }
 
 /** A value that no text can hold. */
 export function tooLarge(bytes: number): SluiceError {
-  return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be looked into`, {
+  return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be parsed`, {
     kind: 'source',
     hint: 'leave the column out with --columns',
   })

@@ -159,7 +159,7 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
       ? []
       : [
           obstacle(
-            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are in no log' : 'it is empty after a crash, which nobody notes'}`,
+            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are in no log' : 'it is empty after a crash, and no change reports that'}`,
             stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
           ),
         ]),
@@ -179,11 +179,11 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
 }
 
 const UNTOLD: Readonly<Record<Cdc, string>> = {
-  slot: 'no stream tells its rows',
+  slot: 'no stream reports its rows',
   trigger: 'triggers do not note what changes its rows',
 }
 const HEIRS: Readonly<Record<Cdc, string>> = {
-  slot: 'the stream tells their rows under other names',
+  slot: 'the stream reports their rows under other names',
   trigger: 'triggers on it do not note their rows',
 }
 
@@ -204,7 +204,7 @@ function ofColumns({ columns }: FollowedTable, shape: TableShape, version: numbe
     if (found.generated === 's' && version >= GENERATED_SINCE) return []
     return [
       obstacle(
-        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not tell' : 'no stream tells, because it is not stored'}`,
+        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not report' : 'no stream reports, because it is not stored'}`,
         'leave the column out, or let the target generate it',
       ),
     ]

@@ -11,7 +11,7 @@ const OLDEST = 140_000
 const RATE_MS = 500
 
 const NOT_TOLD =
-  'the stream tells rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
+  'the stream reports rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
 
 export async function examineSource(
   session: CopySession,
@@ -62,7 +62,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   )
   refuse(
     level !== 'logical',
-    `wal_level is ${level}, and changes are told under logical only`,
+    `wal_level is ${level}, and only logical reports changes`,
     "ALTER SYSTEM SET wal_level = 'logical', then restart the server",
   )
   refuse(

@@ -123,7 +123,7 @@ export class Relations {
     const text = tableText({ schema, name })
     if (text !== tableText(table.table)) return `the table was renamed to ${text}`
     const now = [...this.#ids].find(([, at]) => at === place)?.[0]
-    if (now !== undefined && now !== id) return 'the table was dropped and created anew, or another one has its name'
+    if (now !== undefined && now !== id) return 'the table was dropped and recreated, or another one has its name'
     const known = new Map(table.columns.map((column) => [column.name, column]))
     for (const column of message.columns) {
       const planned = known.get(column.name)

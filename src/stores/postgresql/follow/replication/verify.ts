@@ -107,7 +107,7 @@ export async function slotFault(
   }
   // A slot that is made anew begins behind everything that was applied before.
   if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
-    return `${name} was made anew or moved on, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
+    return `${name} was recreated or advanced, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
   }
   return null
 }
@@ -151,7 +151,7 @@ export async function tableDifference(
 export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
-    system: 'this is another server, or one that was set up anew',
+    system: 'this is another server, or one that was set up again',
     database: 'this is another database of the server',
     timeline: 'the server writes another timeline: it was failed over, or restored to a point in time',
   }
@@ -179,7 +179,7 @@ export function publicationFault(
   now: Readonly<Record<string, string>> | null,
 ): string | null {
   if (now === null) return `publication ${publication} is gone`
-  if (now['publication.oid'] !== facts['publication.oid']) return `publication ${publication} was dropped and made anew`
+  if (now['publication.oid'] !== facts['publication.oid']) return `publication ${publication} was dropped and recreated`
   if (now['publication.sends'] !== facts['publication.sends']) {
     return `publication ${publication} sends ${now['publication.sends']}, and not ${facts['publication.sends']}`
   }

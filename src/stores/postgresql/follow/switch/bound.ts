@@ -48,7 +48,7 @@ function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: Si
   }
   if (definition === null) return refuse('it is bound to the rows of the table by their type', `drop it: ${name}`)
   if (one.needed !== null) {
-    const detail = `it takes or gives rows of the table, has to be made anew for those of the other one, and ${one.needed} depends on it`
+    const detail = `it takes or gives rows of the table, must be recreated for those of the other one, and ${one.needed} depends on it`
     return refuse(detail, 'drop what depends on it, and make it again behind the switch')
   }
   const detail = 'it is bound to the table by its number: made again, with its owner, rights and options'

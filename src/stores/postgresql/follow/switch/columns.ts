@@ -28,7 +28,7 @@ export async function columnsOf(sides: Sides): Promise<readonly Step[]> {
         verdict: 'refused',
         about: 'columns',
         detail: `${sides.from.sql} has (${names(old)}), ${sides.to.sql} has (${names(fresh)})`,
-        hint: 'both need the same columns in the same order: copy into a table that is made anew',
+        hint: 'both tables need the same columns in the same order: copy into a new table',
       },
     ]
   }
@@ -72,7 +72,7 @@ function columnSteps(sides: Sides, one: ColumnFacts, other: ColumnFacts): readon
             ...column,
             verdict: 'left',
             detail: `it is in the primary key of ${to.sql}: a row without a value is refused from then on`,
-            hint: `ALTER TABLE ${from.sql} ALTER COLUMN ${quoteName(one.name)} SET NOT NULL tells today who writes such rows`,
+            hint: `ALTER TABLE ${from.sql} ALTER COLUMN ${quoteName(one.name)} SET NOT NULL shows today which programs write such rows`,
           }
         : refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL, or set it on ${from.sql}, too`),
     )

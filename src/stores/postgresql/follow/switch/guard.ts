@@ -20,7 +20,7 @@ export function guardSql(
   // A partition that came from another parked table has one already, of another function.
   const tables = [oldTable, ...leaves].map((sql) => ({ sql, hasOne: true }))
   return guardedSql(from, tables, {
-    says: `${tableText({ schema: from.schema, name: oldTableName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
+    says: `${tableText({ schema: from.schema, name: oldTableName })} is the old table: its rows follow those of ${name}, and only the stream may write into it`,
     hint: `Write to ${name}. To get this table back under that name: sluice cutover STREAM --revert --to URL.`,
   })
 }
@@ -43,7 +43,7 @@ export async function guardBeforeSql({ session, from, to }: Sides): Promise<read
   if (rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {
-    says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and nobody else may write into it`,
+    says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and only the stream may write into it`,
     hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same cut-over.`,
   })
 }

@@ -24,7 +24,7 @@ export async function leftOf(sides: Sides): Promise<readonly Step[]> {
     })
   }
   if (left.identity[0] !== left.identity[1]) {
-    const detail = `it is ${left.identity[0]} of ${from.sql} and ${left.identity[1]} of ${to.sql}: subscribers of others are told old rows in another way`
+    const detail = `it is ${left.identity[0]} of ${from.sql} and ${left.identity[1]} of ${to.sql}: other subscribers get old rows in another form`
     steps.push({ verdict: 'left', about: 'replica identity', detail })
   }
   if (left.comment) {

@@ -48,7 +48,7 @@ export async function changesSince(
 function changed(node: Node, before: Node | undefined): readonly string[] {
   const { name } = node
   if (before === undefined) return [`partition ${name} is new`]
-  if (before.file !== node.file) return [`${name} was emptied or written anew`]
+  if (before.file !== node.file) return [`${name} was emptied or rewritten`]
   const isSame = (['parent', 'kind', 'bounds', 'attached'] as const).every((fact) => before[fact] === node[fact])
   return isSame ? [] : [`partition ${name} was attached again`]
 }
@@ -67,7 +67,7 @@ function lost(table: Side, gone: readonly Node[]): SluiceError {
   const others = more.length === 0 ? '' : `, and ${more.length} more`
   return new SluiceError('NOT_SWITCHABLE', `partition ${first?.name} of ${tableText(table)} is gone${others}`, {
     where: tableText(table),
-    reason: 'somebody has detached or dropped it since all rows were compared: its rows would be missing',
+    reason: 'another user detached or dropped it since all rows were compared: its rows would be missing',
     hint: 'attach it again; the same command compares all rows once more',
   })
 }

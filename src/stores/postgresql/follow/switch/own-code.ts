@@ -95,8 +95,7 @@ function silenced({ parked: oldTable }: Sides, { kind, name, state }: Code): rea
       verdict: 'made',
       about: kind.toLowerCase(),
       object: name,
-      detail:
-        'disabled on the parked table: it fires for replicas, and would do again what it has done on the public one',
+      detail: 'disabled on the old table: it fires for replicas, and would repeat what it did on the public one',
       after: [`ALTER TABLE ${oldTable} DISABLE ${kind} ${quoteName(name)}`],
     },
   ]

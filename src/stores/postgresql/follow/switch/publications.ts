@@ -28,7 +28,7 @@ function stepOf(
     return { ...step, verdict: 'left', detail }
   }
   if (how !== 'table') {
-    const detail = `it is ${how === 'all' ? 'FOR ALL TABLES' : 'for all tables of the schema'}: what is applied to the parked table goes out as well, under its new name`
+    const detail = `it is ${how === 'all' ? 'FOR ALL TABLES' : 'for all tables of the schema'}: changes that are applied to the old table are published too, under its new name`
     return { ...step, verdict: 'left', detail }
   }
   const publication = quoteName(name)

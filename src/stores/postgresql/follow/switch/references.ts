@@ -48,7 +48,7 @@ function repointed(one: Incoming, { session, to }: Sides): Step {
     return refuse(detail, `${drop}, and look for orphans now and then; or refer to columns that are unique in both`)
   }
   if (one.isChildPartitioned && session.version < UNCHECKED_PARTITIONED) {
-    const detail = `${child} is partitioned: this server looks at all of its rows when the key is made again`
+    const detail = `${child} is partitioned: this server checks all of its rows when the key is made again`
     return refuse(detail, `${drop}, and make it again behind the switch`)
   }
   const unchecked = one.isValid ? ' NOT VALID' : ''
@@ -56,7 +56,7 @@ function repointed(one: Incoming, { session, to }: Sides): Step {
     ...step,
     verdict: 'made',
     detail:
-      'it refers to the other table from then on; new rows are held to it at once, and those of before are not looked at again',
+      'it refers to the other table from then on; new rows are checked at once, and earlier rows are not checked again',
     ...(one.isValid ? { hint: `behind the switch: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
     before: [drop],
     after: [

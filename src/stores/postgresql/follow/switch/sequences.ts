@@ -28,7 +28,7 @@ export async function sequencesOf(sides: Sides): Promise<readonly Step[]> {
         about: 'sequence',
         object: one.sql,
         detail:
-          'both tables take their numbers from it; it belongs to the public table from then on, and does not go when the parked one is dropped',
+          'both tables take their numbers from it; it belongs to the public table from then on, and stays when the old one is dropped',
         after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
       })
       continue

@@ -46,7 +46,7 @@ export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
     refuse('schema', from.schema, `${role.me} may not give tables other names in it`, hint)
   }
   if (!role.replica) {
-    const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the parked table would do again what those of the public one have done`
+    const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the old table would repeat what those of the public one did`
     const hint = `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(role.me)} (15 and newer), or connect as a superuser`
     refuse('role', role.me, detail, hint)
   }

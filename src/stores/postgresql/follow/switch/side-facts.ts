@@ -62,7 +62,7 @@ export type Facts = {
 /** @throws what the server says */
 export async function factsOf(session: CopySession, side: Side): Promise<Facts> {
   const [facts] = await objects<Facts>({ session }, factsSql(side))
-  if (facts === undefined) throw new Error('the server tells nothing of a table')
+  if (facts === undefined) throw new Error('the server reports nothing of a table')
   return facts
 }
 

@@ -224,7 +224,7 @@ function boundFindings(from: Facts, to: Facts): readonly SwitchFinding[] {
     ),
     ...missing(from.dependents, to.dependents).map((name) => left('what depends on it', name, 'the target has it not')),
     ...missing(from.publications, to.publications).map((name) =>
-      left('publication', name, 'its subscribers are told nothing from then on: the target has none of that name'),
+      left('publication', name, 'its subscribers get nothing from then on: the target has none of that name'),
     ),
     ...missing(from.extensions, to.extensions).map((name) => left('extension', name, 'the target database has it not')),
   ]

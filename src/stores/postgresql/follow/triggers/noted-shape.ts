@@ -95,7 +95,7 @@ export function firingFault(
     if (at === 0 && now.emptied === '')
       return `the trigger that notes TRUNCATE of ${on} was dropped or disabled, or does not fire always`
     if (was !== null && (was.rows !== now.rows || was.emptied !== now.emptied))
-      return `a trigger on ${on} was made anew or altered: for a while it may not have fired`
+      return `a trigger on ${on} was recreated or altered: for a while it may not have fired`
   }
   return null
 }

@@ -43,7 +43,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   if (emits !== 't')
     refusals.push({
       message: `role ${role} may not call pg_logical_emit_message, by which the log of a server at rest is written down`,
-      hint: `grant EXECUTE on its forms to ${role}: everybody has that right, unless somebody took it away`,
+      hint: `grant EXECUTE on its forms to ${role}: all roles have that right, unless it was revoked`,
     })
   return refusals
 }

@@ -32,7 +32,7 @@ export async function dropParked(session: CopySession, table: KnownTable, heir: 
   if (above === null) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} is not there`, {
       where: tableText(table.name),
-      reason: 'the parked table may be the only one that holds these rows',
+      reason: 'the old table may be the only one that holds these rows',
     })
   }
   for (const sequence of await ownedSequences(session, table.oid, above.oid)) {

@@ -85,7 +85,7 @@ async function size(session: CopySession, oid: string): Promise<readonly Decommi
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(oid)), reltuples::bigint::text FROM pg_catalog.pg_class WHERE oid = ${literal(oid)}::oid`,
   )
-  const rows = row?.[1] == null || row[1] === '-1' ? 'nobody has counted its rows' : `about ${row[1]} rows`
+  const rows = row?.[1] == null || row[1] === '-1' ? 'its rows were not counted' : `about ${row[1]} rows`
   return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? ''} with its indexes, ${rows}` }]
 }
 
@@ -94,7 +94,7 @@ function heirGone(heir: TableName): DecommissionFinding {
     verdict: 'refused',
     about: 'public table',
     object: tableSql(heir),
-    detail: 'it is not there: the parked table may be the only one that holds these rows',
+    detail: 'it is not there: the old table may be the only one that holds these rows',
   }
 }
 
@@ -153,7 +153,7 @@ async function referenced(session: CopySession, oid: string): Promise<readonly D
     verdict: 'changes',
     about: 'foreign key',
     object: object ?? '',
-    detail: 'it refers to this table, which the removal locks against everybody for a moment',
+    detail: 'it refers to this table, which the removal locks for all sessions for a short time',
   }))
 }
 

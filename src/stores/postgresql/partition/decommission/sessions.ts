@@ -46,7 +46,7 @@ async function unseen(session: CopySession): Promise<readonly DecommissionFindin
     {
       verdict: 'not known',
       about: 'session',
-      detail: `this login may not see the statements of ${row[0]} sessions of other roles: only their locks were looked at`,
+      detail: `this login may not see the statements of ${row[0]} sessions of other roles: only their locks were inspected`,
       hint: 'GRANT pg_read_all_stats to this login',
     },
   ]

@@ -157,7 +157,7 @@ export function outsideRefused({ planned, bound }: InPlaceRequest, { nulls, beyo
   ]
   return new SluiceError('PARTITION_REFUSED', `rows of ${table} cannot stay in one partition before ${bound}`, {
     where: table,
-    reason: parts.length === 0 ? 'they were there a moment ago' : parts.join('; '),
+    reason: parts.length === 0 ? 'they were removed during the check' : parts.join('; '),
     hint: [
       ...(nulls > 0n ? [`SELECT * FROM ${sql} WHERE ${by} IS NULL shows those without one: give them a time`] : []),
       ...(beyond > 0n

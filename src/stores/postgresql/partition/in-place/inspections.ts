@@ -75,7 +75,7 @@ const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>
     'foreign key from it',
     'it was never validated (NOT VALID): the server would look all rows up while everybody waits',
   ],
-  exclusion: ['exclusion', 'the server would build its index anew while everybody waits'],
+  exclusion: ['exclusion', 'the server would rebuild its index while all sessions wait'],
   stream: [
     'stream',
     'a stream of sluice reads the changes of this table by its number, and would miss those of new partitions',
@@ -94,7 +94,7 @@ async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
           ? `${drop}, if the application keeps its rule; or sluice partition run copies the table into a new one`
           : kind === 'alone'
             ? `${drop}, and add it without NO INHERIT: ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT`
-            : `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(name)}, which keeps nobody waiting`
+            : `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(name)}, which blocks no session`
     return {
       verdict: 'refused',
       about: what,

@@ -102,7 +102,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
     {
       where: tableText(table),
       reason: `the past ends at ${leaf.bound}: without the other partitions these rows would be gone`,
-      hint: `copy them aside and delete them, run the same command again, and bring them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
+      hint: `copy them to another table and delete them, run the same command again, and copy them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
     },
   )
 }

@@ -200,7 +200,7 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
   )
   if (rows.length > 0)
     throw refuse(
-      `${rows.map(([name]) => name).join(', ')}: the server looks all rows up that refer to the past, or a stream would miss that they moved`,
+      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or a stream would miss that they moved`,
       'drop it, and make it again behind the slice',
     )
 }

@@ -54,7 +54,7 @@ export class Aside {
     const before = this.tables.map(({ rows }) => rows)
     try {
       const last = await noted(session, this.#log, MOST_LAST + 1)
-      if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('others change too much at the moment')
+      if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('other sessions change too many rows now')
       await this.#apply(last)
       const late = await lateConstraints(
         session,

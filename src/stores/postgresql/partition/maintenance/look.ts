@@ -97,7 +97,7 @@ function partition(row: TextRow): RangePartition {
 export const PARTITIONED_ITSELF = 'it is partitioned itself'
 
 function noteOf(kind: string | null | undefined, leaving: boolean): string | null {
-  if (leaving) return 'somebody began to detach it and did not end'
+  if (leaving) return 'another user began to detach it and did not finish'
   if (kind === 'p') return PARTITIONED_ITSELF
   return kind === 'f' ? 'it is a foreign table' : null
 }

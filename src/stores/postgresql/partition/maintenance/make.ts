@@ -138,7 +138,7 @@ class Making {
     const names = await silentStandbys(this.#session).catch(() => [])
     if (names.length === 0) return []
     return [
-      `nobody could look for old views on ${names.join(', ')} (hot_standby_feedback is off there, or not told to this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not find them`,
+      `old snapshots on ${names.join(', ')} cannot be seen (hot_standby_feedback is off there, or hidden from this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not find them`,
     ]
   }
 

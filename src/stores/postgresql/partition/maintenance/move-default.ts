@@ -128,7 +128,7 @@ export async function refuseMove(
 }
 
 function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
-  return new SluiceError('TARGET_BUSY', `no moment was found to switch the default partition of ${tableText(table)}`, {
+  return new SluiceError('TARGET_BUSY', `no time was found to switch the default partition of ${tableText(table)}`, {
     where: tableText(table),
     reason: cause.message,
     hint: 'run the same command again when less is written',
@@ -299,10 +299,10 @@ async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: Rang
   const deferred = rows.every(([immediate]) => immediate !== 't')
   throw unmovable(rest, {
     reason: deferred
-      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can have the same one for a moment, and what changes meanwhile could not be followed`
+      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can share one for a short time, and changes of that time could not be followed`
       : `its key (${key.join(', ')}) is compared by an operator of an extension, which the triggers that follow changes would not find`,
     hint: deferred
       ? `give the table a key that is checked at once: CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…), on columns that are never NULL`
-      : 'move these rows by hand, in an hour in which nobody writes',
+      : 'move these rows by hand, at an hour without writes',
   })
 }

@@ -30,7 +30,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   if (state === CHECK_BROKEN && constraint !== undefined && !isMark(constraint)) {
     return unmovable(rest, {
       reason: `a row of it does not fulfil the constraint ${constraint} (${message}): what that asks for has changed since the row was written`,
-      hint: `mend the rows that break ${quoteName(constraint)}, or drop that constraint, then run the same command again`,
+      hint: `correct the rows that violate ${quoteName(constraint)}, or drop that constraint, then run the same command again`,
     })
   }
   return error
@@ -57,7 +57,7 @@ export async function staleGenerated(session: CopySession, rest: KnownTable): Pr
     const made = quoteName(base ?? name ?? '')
     return unmovable(rest, {
       reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} does not give any more: a function in it was replaced since, and copies of these rows would have other values`,
-      hint: `write them anew: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or make the function what it was`,
+      hint: `rewrite them: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or make the function what it was`,
     })
   }
   return null

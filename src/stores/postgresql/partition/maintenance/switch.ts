@@ -105,7 +105,7 @@ async function refuseChanged(
   )
   if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions are others now')
   const now = await definitionMark(session, [identity, rest, log])
-  if (now !== definition) throw new Changed('somebody changed the table while its rows were copied')
+  if (now !== definition) throw new Changed('another user changed the table while its rows were copied')
 }
 
 function renamed(from: TableName, to: TableName): string {

@@ -78,7 +78,7 @@ function verdictOn({ name, primary, columns, made, definition, period }: Unique,
       ...one,
       verdict: 'changes',
       detail: `${wide}; it becomes ${widened(columns, column)}: ${lost}, but ${old} gets its values from the database; ON CONFLICT (${names}) is refused from then on`,
-      hint: `let nobody write values of his own into ${old}`,
+      hint: `allow no program to write its own values into ${old}`,
     }
   }
   return {
@@ -110,7 +110,7 @@ function exclusion({ name, definition, equal }: Exclusion, { column, session }: 
   return {
     ...one,
     verdict: 'refused',
-    detail: `${definition}: the server takes it only where ${column} stands in it WITH =`,
+    detail: `${definition}: the server accepts it only with ${column} in it WITH =`,
     hint,
   }
 }

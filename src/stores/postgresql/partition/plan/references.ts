@@ -27,7 +27,7 @@ export async function referencesOf(about: About): Promise<readonly PlanFinding[]
 function outgoing({ name, definition, to, valid, enforced }: Reference, { sql }: About): PlanFinding {
   const one = { about: 'foreign key from it', object: name }
   if (!enforced) return { ...one, verdict: 'made', detail: `to ${to}; NOT ENFORCED, as it is` }
-  if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is looked up again as it is copied` }
+  if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is checked again as it is copied` }
   return {
     ...one,
     verdict: 'changes',

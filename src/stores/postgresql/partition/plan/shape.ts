@@ -68,7 +68,7 @@ export async function shapeOf(
   }
   if (shape.extension !== null) {
     const detail = `it belongs to the extension ${shape.extension}, whose updates expect it as it is`
-    const hint = `ALTER EXTENSION ${shape.extension} DROP TABLE ${sql}, if nobody needs that any more`
+    const hint = `ALTER EXTENSION ${shape.extension} DROP TABLE ${sql}, if that is no longer needed`
     refuse('extension', detail, hint, shape.extension)
   }
   const touched = `an UPDATE of ${by} that leads to another period moves the row: row triggers see a DELETE and an INSERT, and the row is another one to those who lock it`

@@ -79,7 +79,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'made',
       'storage parameters',
       storage.options.join(', '),
-      "on every partition, for the server takes none for the table above them; autovacuum sees the partitions, and ANALYZE of the whole table is nobody's but yours",
+      'on every partition, for the server takes none for the table above them; autovacuum sees the partitions, and you must run ANALYZE on the whole table yourself',
       `ANALYZE ${about.sql} now and then: autovacuum does not do that for a partitioned table`,
     )
   } else {
@@ -87,7 +87,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'autovacuum',
       about.name,
-      'it looks after every partition, and does not analyze the table above them',
+      'it maintains every partition, and does not analyze the table above them',
       `ANALYZE ${about.sql} now and then, by a timer`,
     )
   }

@@ -67,7 +67,7 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
     case 'i': {
       if (index === null)
         return refused('the index that it names is gone', `ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … again`)
-      const detail = 'partitions have indexes of other names: each goes by its primary key until it is told otherwise'
+      const detail = 'partitions have indexes of other names: each uses its primary key until you change that'
       const hint = 'ALTER TABLE … REPLICA IDENTITY USING INDEX … for each partition, with the name of its own index'
       return [{ ...one, verdict: 'changes', object: index, detail, hint }]
     }
@@ -77,7 +77,9 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
           'the table has no primary key that names its rows',
           `ALTER TABLE ${sql} ADD PRIMARY KEY …, not deferrable; or ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … with a unique index on columns that are NOT NULL`,
         )
-      return [{ ...one, verdict: 'fine', detail: 'the primary key, which is wider then: old rows are told by it' }]
+      return [
+        { ...one, verdict: 'fine', detail: 'the primary key, which has more columns then: it identifies old rows' },
+      ]
   }
 }
 

@@ -71,7 +71,7 @@ function userOf(
     return { ...one, verdict: 'refused', detail, hint }
   }
   if (clauses.every(({ into }) => into !== null)) return null
-  const pieces = 'it puts a statement with ON CONFLICT together, and nobody can tell for which table'
+  const pieces = 'it builds a statement with ON CONFLICT, and its table is unknown'
   return { ...one, verdict: 'not looked', detail: pieces, hint: 'look at it' }
 }
 

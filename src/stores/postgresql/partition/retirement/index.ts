@@ -155,7 +155,7 @@ class PostgresRetirement implements DatabaseRetirement {
   #gone(): SluiceError {
     return new SluiceError('SOURCE_GONE', `database ${this.name} is not there any more, or another one has its name`, {
       where: this.label,
-      hint: 'somebody has renamed or dropped it: run the same command again, which looks anew',
+      hint: 'another user renamed or dropped it: run the same command again, which reads the state again',
     })
   }
 

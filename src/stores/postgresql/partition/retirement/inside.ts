@@ -118,7 +118,7 @@ async function publications(session: CopySession): Promise<readonly Decommission
     verdict: 'look',
     about: 'publication',
     object: name ?? '',
-    detail: 'whoever subscribes to it gets no changes any more',
+    detail: 'its subscribers get no more changes',
   }))
 }
 

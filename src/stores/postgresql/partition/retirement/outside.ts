@@ -72,13 +72,13 @@ type Words = (object: string, more: string) => { readonly detail: string; readon
 
 const IN_THE_WAY: Readonly<Record<string, Words>> = {
   'prepared transaction': (gid, owner) => ({
-    detail: `of ${owner}: it holds locks in the database until somebody ends it`,
+    detail: `of ${owner}: it holds locks in the database until it is ended`,
     hint: `COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)} in the database`,
   }),
   'replication slot': (name, more) => {
     const run = /^sluice_(\d+)$/.exec(name)?.[1]
     return {
-      detail: `it ${more}, and tells changes of tables in this database`,
+      detail: `it ${more}, and publishes changes of tables in this database`,
       hint: run === undefined ? `end its stream, then sluice slots --drop ${name}` : `sluice follow ${run} --end`,
     }
   },

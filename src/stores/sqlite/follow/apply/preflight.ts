@@ -15,7 +15,7 @@ export function examineTarget(connection: Database.Database, request: ChangeRequ
   // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
     refusals.push({
-      message: 'the file keeps no WAL, without which nobody can read it while changes are written',
+      message: 'the file has no WAL, without which no session can read it while changes are written',
       hint: 'put it on a local disk: file systems of other machines have no shared memory',
     })
   }

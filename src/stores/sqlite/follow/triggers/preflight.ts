@@ -32,7 +32,7 @@ function fileRefusals(connection: Database.Database, file: string): readonly Fol
   const mode = String(connection.pragma('journal_mode', { simple: true }))
   if (mode !== 'wal') {
     refusals.push({
-      message: `the file has a rollback journal (journal_mode = ${mode}): nobody could commit while a round or a comparison reads`,
+      message: `the file has a rollback journal (journal_mode = ${mode}): no session could commit while a round or a comparison reads`,
       hint: 'PRAGMA journal_mode=WAL, once: the file keeps it, and programs that use it go on as they are',
     })
   }
@@ -79,7 +79,7 @@ function tableRefusals(connection: Database.Database, { table }: FollowedTable):
   const list = nullable.map((column) => column.name).join(', ')
   if (!table.primary) {
     return refuse(
-      `${list} of ${name} may be NULL, and so does not tell its rows apart`,
+      `${list} of ${name} may be NULL, so it does not identify its rows`,
       'declare it NOT NULL, or give the table a primary key',
     )
   }

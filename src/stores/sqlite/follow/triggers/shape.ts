@@ -55,7 +55,7 @@ export function notedFault(before: string | undefined, now: string): NotedFault 
   const lost = was.made.find(([name, sql]) => !is.made.some(([one, text]) => one === name && text === sql))
   const reason =
     lost === undefined
-      ? 'a trigger that notes its changes was made anew: for a while it may not have fired'
+      ? 'a trigger that notes its changes was recreated: for a while it may not have fired'
       : `${lost[0]} is gone or was changed, which notes its changes`
   return { code: 'TRIGGERS_CHANGED', reason }
 }
