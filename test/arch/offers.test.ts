@@ -18,7 +18,7 @@ const MEANS: Readonly<Record<Capability, string>> = {
   otherLedgers: 'ledgers in several schemas of one database',
   tracks: 'tables of the Cassandra Data Migrator',
   ring: 'rows by token range',
-  identification: 'is told from a copy of it',
+  identification: 'is distinguished from a copy of it',
   identities: 'a table is known after a rename',
   columnFacts: 'comments of columns come along',
   times: 'conditions by time',

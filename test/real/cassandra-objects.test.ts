@@ -92,7 +92,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     ])
     expect(left('u')).toEqual([
       expect.stringMatching(
-        /time to live \(m\): the server tells none of these columns: they get those of the other columns/,
+        /time to live \(m\): the server does not report those of these columns: they get those of the other columns/,
       ),
     ])
     // This release would remove the row that never expires.

@@ -62,7 +62,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
           system === 'postgresql' ? /t is another table than/ : /t does not hold all rows that were copied/,
         ),
         reason: expect.stringMatching(
-          /it was made anew .* rows of t|it was recreated or altered since, and holds 1 rows/,
+          /it was recreated since; .* rows of t|it was recreated or altered since, and holds 1 rows/,
         ),
       },
     })

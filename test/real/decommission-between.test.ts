@@ -87,7 +87,7 @@ test.skipIf(!POSTGRES_OWN)(
     await endWayBack(open, closed)
     const wrong = await perform(retire({ old: open, to: closed }))
     expect(findings(wrong.events, 'switch')).toMatchObject([
-      { verdict: 'refused', hint: expect.stringContaining('nothing follows this database any more') as string },
+      { verdict: 'refused', hint: expect.stringContaining('no stream follows this database any more') as string },
     ])
     // What users have deleted since is not missed, and told.
     await open.sql(`DELETE FROM ${SQL} WHERE id <= 3`)

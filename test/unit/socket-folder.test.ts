@@ -82,10 +82,10 @@ describe.runIf(isRoot)('another user', () => {
     await using socket = await openControlSocket(RUN, steering(), null, (error) => reported.push(error))
     expect(socket).toBeDefined()
     expect(reported).toMatchObject([
-      { code: 'TARGET_DENIED', message: expect.stringMatching(/belongs to somebody else/) },
+      { code: 'TARGET_DENIED', message: expect.stringMatching(/belongs to another user/) },
     ])
     expect(existsSync(controlSocketPath(RUN))).toBe(false)
-    await expectUnheard(/belongs to somebody else/)
+    await expectUnheard(/belongs to another user/)
   })
 
   test('who set a link to a folder of ours beforehand does not lead us there', async () => {
@@ -100,7 +100,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(reported).toMatchObject([{ code: 'TARGET_DENIED' }])
     expect(existsSync(join(ours, `run-${RUN}.sock`))).toBe(false)
     expect(statSync(ours).mode & 0o777).toBe(0o755)
-    await expectUnheard(/belongs to somebody else/)
+    await expectUnheard(/belongs to another user/)
     rmSync(ours, { recursive: true })
   })
 })

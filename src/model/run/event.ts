@@ -36,7 +36,6 @@ export type {
   RowValue,
   RunEvent,
   Side,
-  SourceEvent,
   TableEvent,
 } from './answer-events.ts'
 export type {
